@@ -1,0 +1,1 @@
+"""What a user looks at: VTK files, pictures, the report."""

@@ -1,0 +1,39 @@
+"""A solved function as the rest of the program sees it, whatever the network behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Field(Protocol):
+    """Values and derivatives of all unknowns on the whole box (all slabs, when there are any)."""
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives at scattered points.
+
+        Args:
+            points: (point, coordinate), inside the closed box; periodic coordinates may lie anywhere.
+            orders: multi-indices, one order per coordinate.
+
+        Returns:
+            (point, unknown, order)
+        """
+        ...
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """One derivative on the tensor grid of ``axes`` (one sorted array per coordinate), unknown last."""
+        ...
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """Knots of a coordinate, both ends included (for time: ends of the slabs); ``time`` picks the slab."""
+        ...
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        """The state as named float64 arrays and JSON-able data; ``kind`` in the second names the class."""
+        ...

@@ -1,0 +1,1 @@
+"""The problem registry: from text to meaning. Nothing here imports torch."""

@@ -1,0 +1,129 @@
+"""What is to be solved: the meaning of a problem file, free of text, torch and method.
+
+Every derivative of an unknown is a plain sympy symbol; :class:`Jet` says which unknown and which multi-index it
+stands for. Parameters and named functions are already substituted, so that an expression holds numbers,
+coordinates and jets only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy
+
+
+@dataclass(frozen=True)
+class Jet:
+    """The derivative D^order of an unknown: index of the unknown and one order per coordinate."""
+
+    unknown: int
+    order: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """|order|, the total order of the derivative."""
+        return sum(self.order)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``residual = left - right``; ``jets`` maps every symbol in it that is not a coordinate to its meaning."""
+
+    residual: sympy.Expr
+    jets: Mapping[sympy.Symbol, Jet]
+    text: str
+    line: int = 1
+    column: int = 1
+
+    @property
+    def orders(self) -> tuple[int, ...]:
+        """The highest order of derivative in each coordinate."""
+        dimension = len(next(iter(self.jets.values())).order) if self.jets else 0
+        return tuple(max(jet.order[axis] for jet in self.jets.values()) for axis in range(dimension))
+
+
+@dataclass(frozen=True)
+class Side:
+    """A side of the box: the lower (``end = 0``) or upper (``end = 1``) end of coordinate ``axis``.
+
+    ``Side(time_axis, 0)`` is the place of initial conditions.
+    """
+
+    axis: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A single point of the closed domain."""
+
+    position: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One equation at one place. A condition of the file that names several sides becomes several of these.
+
+    ``dn`` is already replaced by the signed derivative of that side. ``equation`` is None for a side that
+    has none (``equation: none``). ``enforce`` is ``auto``, ``exact`` or ``penalty``. ``name`` is the place as written.
+    """
+
+    place: Side | Point
+    equation: Equation | None
+    enforce: str
+    name: str
+
+
+@dataclass(frozen=True)
+class SolverSettings:
+    """The ``solver:`` section with its defaults; None means that pinnkan chooses."""
+
+    tolerance: float = 1e-4
+    network: str = "auto"
+    hidden: tuple[int, ...] | None = None
+    method: str = "gauss_newton"
+    degree: int | None = None
+    knots: int | None = None
+    max_levels: int | None = None
+    max_time: float | None = None
+    time_slabs: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """The ``output:`` section: samples per axis and number of frames; None means that pinnkan chooses."""
+
+    resolution: int | None = None
+    times: int | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A partial differential equation on a box with its conditions.
+
+    ``coordinates`` are symbols in the order x, y, z, t (those present); ``ranges`` are their ends; ``periodic``
+    says which are wrapped; ``time_axis`` is the index of t, always the last, or None.
+    """
+
+    name: str
+    about: str
+    coordinates: tuple[sympy.Symbol, ...]
+    ranges: tuple[tuple[float, float], ...]
+    periodic: tuple[bool, ...]
+    time_axis: int | None
+    unknowns: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    conditions: tuple[Condition, ...]
+    exact: Mapping[str, sympy.Expr] | None = None
+    solver: SolverSettings = field(default_factory=SolverSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    source: str = ""
+    path: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates, time included."""
+        return len(self.coordinates)

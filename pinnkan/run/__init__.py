@@ -1,0 +1,1 @@
+"""A run on disk: the solution with its verdict, its folder and its progress."""

@@ -1,0 +1,1 @@
+"""Least squares, levels and slabs: from residual rows to an accepted solution."""
