@@ -1,0 +1,214 @@
+"""B-splines of any degree on any knots: values, derivatives, and the exact passage to a richer basis.
+
+A :class:`Basis` holds extended knots ``t_0 <= ... <= t_{n+p}`` of n functions of degree p; function i lives on
+[t_i, t_{i+p+1}] and the splines on [a, b] = [t_p, t_n]. Whether the p outer knots at each end continue the spacing
+(the paper's choice, :meth:`Basis.extended`), repeat the end (:meth:`Basis.clamped`) or repeat the knots of the other
+end (:meth:`Basis.wrapped`) makes no difference to the formulas. Outside [a, b] the outermost polynomial piece is
+continued, so that refinement leaves a function unchanged everywhere.
+
+Sources: de Boor, A Practical Guide to Splines (1978, revised 2001), chapters IX and X; Ramshaw, Blossoms are polar
+forms (1989).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Breaks = Sequence[float] | NDArray[np.float64] | torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """All B-splines of one ``degree`` on non-decreasing ``knots`` (count + degree + 1)."""
+
+    knots: torch.Tensor
+    degree: int
+
+    @classmethod
+    def extended(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
+        """Strictly increasing knots, the first and the last spacing continued outside (arXiv:2603.04827)."""
+        t = _as_breaks(breaks, device)
+        steps = torch.arange(1, degree + 1, dtype=t.dtype, device=t.device)
+        below = t[0] - steps.flip(0) * (t[1] - t[0])
+        return cls(torch.cat([below, t, t[-1] + steps * (t[-1] - t[-2])]), degree)
+
+    @classmethod
+    def clamped(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
+        """End knots repeated degree + 1 times: only the first function is non-zero at a, only the last at b."""
+        t = _as_breaks(breaks, device)
+        return cls(torch.cat([t[:1].expand(degree), t, t[-1:].expand(degree)]), degree)
+
+    @classmethod
+    def wrapped(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
+        """Periodic spacing: a spline is periodic when coefficient m + i equals coefficient i, m being the intervals."""
+        t = _as_breaks(breaks, device)
+        m, period = len(t) - 1, t[-1] - t[0]
+        index = torch.arange(-degree, m + degree + 1, device=t.device)
+        return cls(t[index % m] + torch.div(index, m, rounding_mode="floor") * period, degree)
+
+    @property
+    def count(self) -> int:
+        """Number of functions, n."""
+        return len(self.knots) - self.degree - 1
+
+    @property
+    def breaks(self) -> torch.Tensor:
+        """The distinct knots of [a, b], both ends included."""
+        inner = self.knots[self.degree : self.count + 1]
+        return inner[torch.cat([inner.new_ones(1, dtype=torch.bool), inner.diff() > 0])]
+
+    @property
+    def intervals(self) -> int:
+        """Number of polynomial pieces on [a, b]."""
+        return len(self.breaks) - 1
+
+    def to(self, device: torch.device | str) -> Basis:
+        """The same basis on another device."""
+        return Basis(self.knots.to(device), self.degree)
+
+    def span(self, x: torch.Tensor) -> torch.Tensor:
+        """The j with t_j <= x < t_{j+1}, of the outermost piece outside [a, b]; shape of ``x``."""
+        j = torch.searchsorted(self.knots, x.detach().contiguous(), right=True) - 1
+        return j.clamp(self.degree, self.count - 1)
+
+    def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Derivatives 0..order of the degree + 1 functions that live at each x.
+
+        Cox-de Boor (de Boor 1978, X(5)) up to degree p - k, then k times X(8):
+        ``B_{i,q}' = q (B_{i,q-1}/(t_{i+q} - t_i) - B_{i+1,q-1}/(t_{i+q+1} - t_{i+1}))``. Within a non-empty span no
+        denominator vanishes, whatever the multiplicity of the knots.
+
+        Returns:
+            values (order + 1, *x.shape, degree + 1), and the index of the first function, shape of ``x``.
+        """
+        p, j = self.degree, self.span(x)
+        t = [self.knots[j + 1 - p + m] for m in range(2 * p)]  # t[m] = t_{j+1-p+m}
+        rows: list[list[torch.Tensor]] = [[torch.ones_like(x)]]  # rows[q]: degree q, functions j-q..j
+        for q in range(1, p + 1):
+            rows.append(_raise_degree(rows[-1], x, t, p, q))
+        zero = torch.zeros_like(x)
+        tables = []
+        for k in range(order + 1):
+            values = rows[p - k] if k <= p else [zero] * (p + 1)
+            for q in range(max(p - k, 0) + 1, p + 1) if k <= p else ():
+                values = _differentiate(values, t, p, q)
+            tables.append(torch.stack(values, -1))
+        return torch.stack(tables), j - p
+
+    def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
+        """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
+        values, first = self.local(x, order)
+        index = first.unsqueeze(-1) + torch.arange(self.degree + 1, device=x.device)
+        out = values.new_zeros((*values.shape[:-1], self.count))
+        return out.scatter(-1, index.expand(values.shape), values)
+
+    def greville(self) -> torch.Tensor:
+        """Knot averages (count): with these as coefficients the spline is x itself."""
+        p = self.degree
+        if p == 0:
+            return 0.5 * (self.knots[1:] + self.knots[:-1])
+        return self.knots[1:-1].unfold(0, p, 1).mean(-1)
+
+    def halved(self) -> Basis:
+        """Extended knots with every interval of [a, b] halved."""
+        t = self.breaks
+        middle = 0.5 * (t[1:] + t[:-1])
+        return Basis.extended(torch.cat([t, middle]).sort().values, self.degree)
+
+
+def uniform_breaks(a: float, b: float, intervals: int) -> torch.Tensor:
+    """``intervals + 1`` equidistant breaks."""
+    return torch.linspace(a, b, intervals + 1, dtype=torch.float64)
+
+
+def prolongation_rows(coarse: Basis, fine: Basis) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same spline in a basis that contains it, sparse: ``c_fine[j] = sum_m weights[j,m] c_coarse[first[j]+m]``.
+
+    The coefficient of function j is the blossom of any polynomial piece on its support at the knots
+    ``t_{j+1}, ..., t_{j+q}`` (Ramshaw 1989), here of the piece in the middle of it, which makes every choice of outer
+    knots exact. For a higher degree the blossom is the mean over all subsets of the arguments (degree elevation).
+    The fine space must contain the coarse one: knots inserted, or every multiplicity raised with the degree.
+
+    Returns:
+        first (fine.count), weights (fine.count, coarse.degree + 1)
+    """
+    p, q, tau = coarse.degree, fine.degree, fine.knots
+    a, b = tau[q], tau[fine.count]
+    index = torch.arange(fine.count, device=tau.device)
+    middle = 0.5 * (torch.maximum(tau[index], a) + torch.minimum(tau[index + q + 1], b))
+    j = coarse.span(middle)
+    subsets = list(combinations(range(1, q + 1), p))
+    weights = torch.zeros((fine.count, p + 1), dtype=tau.dtype, device=tau.device)
+    for subset in subsets:
+        weights = weights + _blossom(coarse, j, [tau[index + m] for m in subset])
+    return j - p, weights / len(subsets)
+
+
+def prolongation(coarse: Basis, fine: Basis) -> torch.Tensor:
+    """The matrix (fine.count, coarse.count) of :func:`prolongation_rows`."""
+    first, weights = prolongation_rows(coarse, fine)
+    index = first.unsqueeze(-1) + torch.arange(coarse.degree + 1, device=first.device)
+    return weights.new_zeros((fine.count, coarse.count)).scatter(1, index, weights)
+
+
+def dyadic_stencil(degree: int) -> torch.Tensor:
+    """Halving uniform knots: ``c_fine[2i - p + m] += stencil[m] c_coarse[i]``, m = 0..p+1, outside indices dropped.
+
+    ``2**-p C(p+1, m)`` (Lane and Riesenfeld 1980); arXiv:2603.04827 prints half of it.
+    """
+    return torch.tensor([comb(degree + 1, m) / 2**degree for m in range(degree + 2)], dtype=torch.float64)
+
+
+def halve_coefficients(coefficients: torch.Tensor, degree: int) -> torch.Tensor:
+    """Coefficients (..., n + degree) on n uniform extended intervals, on the 2 n halves: (..., 2 n + degree)."""
+    count = coefficients.shape[-1]
+    fine = coefficients.new_zeros((*coefficients.shape[:-1], 2 * count + degree))
+    for m, weight in enumerate(dyadic_stencil(degree).tolist()):
+        fine[..., m : m + 2 * count : 2] += weight * coefficients
+    return fine[..., degree : 2 * count]
+
+
+def _as_breaks(breaks: Breaks, device: torch.device | str) -> torch.Tensor:
+    t = torch.as_tensor(breaks, dtype=torch.float64)
+    if t.ndim != 1 or len(t) < 2 or not bool((t.diff() > 0).all()):
+        raise ValueError("breaks must be at least two strictly increasing numbers")
+    return t.to(device) if torch.device(device).type != "cpu" else t
+
+
+def _raise_degree(
+    lower: list[torch.Tensor], x: torch.Tensor, t: list[torch.Tensor], p: int, q: int
+) -> list[torch.Tensor]:
+    """Values of degree q, functions j-q..j, from those of degree q-1, functions j-q+1..j."""
+    out: list[torch.Tensor] = []
+    carry = torch.zeros_like(x)
+    for m in range(q):  # function i = j-q+1+m of degree q-1 lives on [t_i, t_{i+q}]
+        left, right = t[p - q + m], t[p + m]
+        share = lower[m] / (right - left)
+        out.append(carry + (right - x) * share)
+        carry = (x - left) * share
+    return [*out, carry]
+
+
+def _differentiate(lower: list[torch.Tensor], t: list[torch.Tensor], p: int, q: int) -> list[torch.Tensor]:
+    """Derivative k+1 in degree q from derivative k in degree q-1, same numbering as above."""
+    shares = [q * lower[m] / (t[p + m] - t[p - q + m]) for m in range(q)]
+    return [-shares[0], *(shares[m - 1] - shares[m] for m in range(1, q)), shares[-1]]
+
+
+def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> torch.Tensor:
+    """Weights (len(j), p + 1) of coefficients j-p..j in the blossom of piece j, by de Boor's triangle."""
+    p = basis.degree
+    rows = list(torch.eye(p + 1, dtype=basis.knots.dtype, device=j.device).expand(len(j), -1, -1).unbind(1))
+    for r, u in enumerate(arguments, start=1):
+        for m in range(p, r - 1, -1):  # coefficient i = j - p + m
+            left, right = basis.knots[j - p + m], basis.knots[j + m + 1 - r]
+            share = ((u - left) / (right - left)).unsqueeze(-1)
+            rows[m] = (1 - share) * rows[m - 1] + share * rows[m]
+    return rows[p]
