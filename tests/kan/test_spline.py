@@ -59,7 +59,7 @@ def test_wrapped_coefficients_make_a_periodic_spline():
     assert abs(float(broken[0, 0] - broken[0, 1])) > 0.1
 
 
-@pytest.mark.parametrize("degree", [1, 3, 6])
+@pytest.mark.parametrize("degree", [1, 3, 5])
 @pytest.mark.parametrize(("coarse", "fine"), [(a, b) for a in MAKERS[:2] for b in MAKERS])
 def test_inserting_any_knots_leaves_the_function_unchanged_everywhere(coarse, fine, degree):
     rough = coarse(BREAKS, degree)
