@@ -1,1 +1,1 @@
-"""What a user looks at: VTK files, pictures, the report."""
+"""What a solution looks like outside: VTK files, pictures and a report."""

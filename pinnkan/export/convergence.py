@@ -1,0 +1,80 @@
+"""The picture of how the tolerance was reached: error against parameters or time, and against seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, masked, title
+from pinnkan.kan.field import Array
+from pinnkan.run.solution import Solution
+from pinnkan.verdict import Level
+
+
+def draw_convergence(drawing: Figure, solution: Solution) -> None:
+    """Estimate, true error and tolerance for every level or slab."""
+    levels = solution.levels
+    title(drawing, solution)
+    if not levels:
+        drawing.subplots().text(0.5, 0.5, "no level was completed", ha="center", color=GREY)
+    elif levels[0].time is None:
+        left, right = drawing.subplots(1, 2, sharey=True)
+        _errors(left, np.array([level.parameters for level in levels]), levels, solution)
+        left.set(xscale="log", xlabel="parameters", ylabel="relative error")
+        _number(left, levels)
+        _against_seconds(right, solution)
+    else:
+        left, middle, right = drawing.subplots(1, 3)
+        _errors(left, _ends(levels), levels, solution)
+        left.set(xlabel="time reached", ylabel="relative error so far", xlim=solution.problem.ranges[-1])
+        _slabs(middle, levels)
+        _against_seconds(right, solution)
+
+
+def _ends(levels: Sequence[Level]) -> Array:
+    return np.array([level.time[1] for level in levels if level.time is not None])
+
+
+def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Solution) -> None:
+    marker = "o" if len(levels) < 40 else ""
+    estimates = masked(np.array([level.estimate for level in levels], dtype=np.float64))
+    axes.plot(abscissae, estimates, color=ORANGE, marker=marker, ms=4, label="estimate")
+    true = np.array([np.nan if level.true_error is None else level.true_error for level in levels])
+    if np.isfinite(true).any():
+        axes.plot(abscissae, masked(true), color=GREEN, marker=marker, ms=4, label="true error")
+    axes.axhline(solution.verdict.tolerance, color=GREY, ls="--", lw=1, label="tolerance")
+    axes.set_yscale("log")
+    axes.margins(x=0.08, y=0.1)
+    axes.grid(True, which="major", lw=0.3, alpha=0.5)
+    axes.legend(loc="best")
+
+
+def _against_seconds(axes: Axes, solution: Solution) -> None:
+    _errors(axes, np.array([level.seconds for level in solution.levels]), solution.levels, solution)
+    axes.set(xlabel="seconds", ylabel="relative error")
+
+
+def _number(axes: Axes, levels: Sequence[Level]) -> None:
+    """The number of each level above its mark."""
+    for level in levels:
+        place = (level.parameters, level.estimate)
+        axes.annotate(str(level.number), place, xytext=(4, 4), textcoords="offset points", fontsize=8, color=GREY)
+
+
+def _slabs(axes: Axes, levels: Sequence[Level]) -> None:
+    """Length of each slab over time, and the space intervals in it."""
+    spans = [level.time for level in levels if level.time is not None]
+    edges = np.array([spans[0][0], *(b for _, b in spans)])
+    axes.stairs(np.diff(edges), edges, color=BLUE, lw=1.4, baseline=None)
+    axes.set(xlabel="time", yscale="log", xlim=(edges[0], edges[-1]))
+    axes.set_ylabel("length of the slab", color=BLUE)
+    axes.margins(y=0.15)
+    twin = axes.twinx()
+    intervals = [float(np.prod(level.intervals[:-1])) for level in levels]
+    twin.stairs(intervals, edges, color=GREY, lw=1.0, baseline=None)
+    twin.set_ylabel("space intervals", color=GREY)
+    twin.set_ylim(0, max(intervals) * 1.15)
+    twin.spines["right"].set_visible(True)

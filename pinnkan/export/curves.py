@@ -1,0 +1,111 @@
+"""Pictures of results with one space coordinate: a curve when steady, a space-time map and profiles with time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from pinnkan.export.arrays import at_time, exact_values, sampled
+from pinnkan.export.samples import axis_samples, space_samples, thinned
+from pinnkan.export.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    KNOTS,
+    ORANGE,
+    Canvas,
+    error_panels,
+    few_ticks,
+    masked,
+    stacked,
+    value_colours,
+)
+from pinnkan.kan.field import Array
+from pinnkan.run.solution import Solution
+
+_ERROR_COLOURS = {"error_estimate": ORANGE, "error": GREEN, "residual_1": BLUE}
+_PROFILES = 5
+#: Samples of the space-time map: more than the picture has pixels.
+_MAP = (1200, 900)
+
+
+def draw_curve(canvas: Canvas, solution: Solution, unknown: int) -> None:
+    """One steady unknown on a line, its knots as ticks, its error below."""
+    problem = solution.problem
+    name, coordinate = problem.unknowns[unknown], problem.coordinates[0].name
+    (x,) = axes = space_samples(solution)
+    arrays = sampled(solution, axes)
+    top, bottom = canvas.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
+    top.plot(x, arrays[name], color=BLUE, label=f"{name}, computed")
+    if problem.exact is not None:
+        exact = exact_values(problem, problem.exact, axes)[..., unknown]
+        top.plot(x, exact, color=BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
+    _rug(top, solution.field.breaks(0))
+    top.set_ylabel(name)
+    top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    for key, label in error_panels(arrays):
+        bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[key], lw=1.1, label=label)
+    bottom.set(xlabel=coordinate, ylabel="error", xlim=problem.ranges[0])
+    bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def draw_spacetime(canvas: Canvas, solution: Solution, unknown: int) -> None:
+    """One unknown over (t, x) with knots and slabs, its profiles at a few times, and the error along them."""
+    upper, lower = stacked(canvas, 2, [1.15, 1.0])
+    _map(upper.subplots(), solution, unknown)
+    left, right = lower.subplots(1, 2)
+    _profiles(left, right, solution, unknown)
+
+
+def _map(axes: Axes, solution: Solution, unknown: int) -> None:
+    problem = solution.problem
+    slabs = solution.field.breaks(1)
+    x = thinned(space_samples(solution)[0], _MAP[0])
+    t = thinned(axis_samples(slabs, 400, 2), _MAP[1])
+    values = solution.field.grid([x, t], (0, 0))[..., unknown]
+    picture = axes.pcolormesh(t, x, values, shading="gouraud", rasterized=True, **value_colours(values))
+    axes.figure.colorbar(picture, ax=axes, pad=0.01, aspect=25)
+    knots = [
+        [(a, x), (b, x)]
+        for a, b in pairwise(slabs)
+        for x in solution.field.breaks(0, (a + b) / 2)
+    ]  # fmt: skip
+    faint = float(np.clip(20 / np.sqrt(len(knots)), 0.2, 0.8))
+    axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint), autolim=False)
+    axes.vlines(slabs, *problem.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
+    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.ranges[0])
+    axes.set_xlim(problem.ranges[1])
+    count = len(slabs) - 1
+    axes.set_title(f"{problem.unknowns[unknown]}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
+
+
+def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None:
+    problem = solution.problem
+    axes = space_samples(solution)
+    times = np.linspace(*problem.ranges[1], _PROFILES)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
+    label = ""
+    for time, colour in zip(times, colours, strict=True):
+        arrays = at_time(solution, axes, time)
+        left.plot(axes[0], arrays[problem.unknowns[unknown]], color=colour, label=f"t = {time:.3g}")
+        key, label = error_panels(arrays)[-1]
+        right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
+    left.set(xlabel=problem.coordinates[0].name, ylabel=problem.unknowns[unknown], xlim=problem.ranges[0])
+    left.set_title("profiles", loc="left")
+    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.ranges[0])
+    right.set_title(f"{label} along the same profiles", loc="left")
+    for panel in (left, right):
+        few_ticks(panel, panel.xaxis)
+    right.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def _rug(axes: Axes, knots: Array) -> None:
+    """Knots as ticks along the lower edge."""
+    style: dict[str, Any] = {"color": BLACK, "lw": 0.6, "alpha": 0.7, "transform": axes.get_xaxis_transform()}
+    axes.vlines(knots, 0.0, 0.035, **style)
+    axes.plot([], [], color=BLACK, lw=0.6, marker="|", ls="none", label=f"{len(knots) - 1} knot intervals")

@@ -1,0 +1,145 @@
+"""Pictures of results in two and three space coordinates: coloured maps with the knots, slices, frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pinnkan.export.arrays import at_time, sampled
+from pinnkan.export.samples import limited, space_axes_of, space_breaks, space_samples
+from pinnkan.export.style import (
+    ERROR_MAP,
+    KNOTS,
+    Canvas,
+    error_colours,
+    error_panels,
+    few_ticks,
+    floored,
+    value_colours,
+)
+from pinnkan.kan.field import Array
+from pinnkan.run.solution import Solution
+
+#: Points of one map; a panel has fewer pixels.
+_MAP = 250_000
+_FRAMES = 6
+#: Domains longer than this in one direction fill their panel instead of keeping their shape.
+_LONGEST = 3.0
+
+
+def draw_plane(canvas: Canvas, solution: Solution, unknown: int) -> None:
+    """One steady unknown in the plane with the knots, and its error beside it."""
+    name = solution.problem.unknowns[unknown]
+    axes = limited(space_samples(solution), _MAP)
+    arrays = sampled(solution, axes)
+    panels = error_panels(arrays)
+    grid = canvas.subplots(1, 1 + len(panels), squeeze=False)[0]
+    _panel(grid[0], solution, (0, 1), axes, arrays[name], value_colours(arrays[name]))
+    _knots(grid[0], solution, (0, 1))
+    grid[0].set_title(f"{name}, with {_intervals(solution, (0, 1))} knot intervals", loc="left")
+    for panel, (key, label) in zip(grid[1:], panels, strict=True):
+        values = floored(arrays[key])
+        _panel(panel, solution, (0, 1), axes, values, error_colours(values))
+        panel.set_title(label, loc="left")
+
+
+def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
+    """One unknown in the plane at several times, in common colours."""
+    problem = solution.problem
+    name = problem.unknowns[unknown]
+    times = np.linspace(*problem.ranges[2], _FRAMES)
+    axes = limited(space_samples(solution, frames=_FRAMES), _MAP // 4)
+    frames = [at_time(solution, axes, time)[name] for time in times]
+    colours = value_colours(np.stack(frames))
+    grid = canvas.subplots(2, _FRAMES // 2, sharex=True, sharey=True)
+    for i, (panel, frame, time) in enumerate(zip(grid.ravel(), frames, times, strict=True)):
+        picture = _surface(panel, axes, frame, colours)
+        _knots(panel, solution, (0, 1), time)
+        _shape(panel, solution, (0, 1))
+        panel.set_title(f"t = {time:.3g}", loc="left")
+        if i < _FRAMES // 2:
+            panel.set_xlabel("")
+        if i % (_FRAMES // 2):
+            panel.set_ylabel("")
+    canvas.colorbar(picture, ax=grid, pad=0.01, aspect=35).set_label(name, rotation=0)
+
+
+def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
+    """One unknown of a box on its three mid-planes, and its error below; with time at the end of it."""
+    problem = solution.problem
+    name = problem.unknowns[unknown]
+    samples = space_samples(solution)
+    grid = canvas.subplots(2, 3)
+    slices = [_slice(solution, samples, fixed) for fixed in (2, 1, 0)]
+    key, label = error_panels(slices[0][1])[-1]
+    values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
+    errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
+    when = "" if problem.time_axis is None else f", t = {problem.ranges[problem.time_axis][1]:.3g}"
+    for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
+        shown = tuple(a for a in range(3) if a != fixed)
+        upper = _surface(grid[0, column], axes, arrays[name], values)
+        lower = _surface(grid[1, column], axes, floored(arrays[key]), errors)
+        _knots(grid[0, column], solution, shown)
+        for row in (0, 1):
+            _shape(grid[row, column], solution, shown)
+        middle = (problem.ranges[fixed][0] + problem.ranges[fixed][1]) / 2
+        grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
+    canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(name, rotation=0)
+    canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
+
+
+def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    problem = solution.problem
+    low, high = problem.ranges[fixed]
+    axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
+    if problem.time_axis is None:
+        arrays = sampled(solution, axes)
+    else:
+        arrays = at_time(solution, axes, problem.ranges[problem.time_axis][1])
+    flat = {name: np.take(array, 0, axis=fixed) for name, array in arrays.items()}
+    return tuple(a for i, a in enumerate(axes) if i != fixed), flat
+
+
+def _panel(
+    axes: Axes, solution: Solution, shown: tuple[int, ...], samples: tuple[Array, ...], values: Array, colours: Any
+) -> None:
+    picture = _surface(axes, samples, values, colours)
+    _shape(axes, solution, shown)
+    axes.figure.colorbar(picture, ax=axes, pad=0.02, aspect=25, location="bottom")
+
+
+def _surface(axes: Axes, samples: tuple[Array, ...], values: Array, colours: dict[str, Any]) -> Any:
+    # interpolated colours would put beads along the lines where an error vanishes
+    shading = "nearest" if colours["cmap"] == ERROR_MAP else "gouraud"
+    return axes.pcolormesh(samples[0], samples[1], values.T, shading=shading, rasterized=True, **colours)
+
+
+def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
+    problem = solution.problem
+    (a, b), (c, d) = (problem.ranges[i] for i in shown)
+    axes.set(xlim=(a, b), ylim=(c, d))
+    axes.set_xlabel(problem.coordinates[shown[0]].name)
+    axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0)
+    few_ticks(axes)
+    if max((b - a) / (d - c), (d - c) / (b - a)) <= _LONGEST:
+        axes.set_aspect("equal")
+
+
+def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
+    """Knot lines, fainter the more there are."""
+    knots = [_breaks(solution, axis, time) for axis in shown]
+    ranges = [solution.problem.ranges[axis] for axis in shown]
+    faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
+    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint[0])
+    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint[1])
+
+
+def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
+    return space_breaks(solution, axis) if time is None else solution.field.breaks(axis, time)
+
+
+def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:
+    space = space_axes_of(solution.problem)
+    return " × ".join(str(len(space_breaks(solution, axis)) - 1) for axis in space if axis in shown)

@@ -1,0 +1,61 @@
+"""``solution.png`` and ``convergence.png``, chosen by the shape of the problem; a picture that fails is a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pinnkan.export.convergence import draw_convergence
+from pinnkan.export.curves import draw_curve, draw_spacetime
+from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
+from pinnkan.export.samples import space_axes_of
+from pinnkan.export.style import Canvas, figure, stacked, title
+from pinnkan.export.vtk import stem_of
+from pinnkan.run.solution import Solution
+
+Draw = Callable[[Canvas, Solution, int], None]
+
+#: (space coordinates, with time) -> how one unknown is drawn, with width and height in inches.
+_DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float]] = {
+    (1, False): (draw_curve, 9.0, 5.2),
+    (1, True): (draw_spacetime, 10.0, 6.6),
+    (2, False): (draw_plane, 11.5, 4.5),
+    (2, True): (draw_plane_frames, 9.6, 6.4),
+    (3, False): (draw_slices, 10.0, 6.4),
+    (3, True): (draw_slices, 10.0, 6.4),
+}
+
+
+def draw_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str]]:
+    """Draws both pictures into ``folder``.
+
+    Returns:
+        The names of the files written, and a warning for each picture that could not be drawn.
+    """
+    written, warnings = [], []
+    tasks = {f"{stem_of(solution)}.png": _solution_picture, "convergence.png": _convergence_picture}
+    for name, draw in tasks.items():
+        try:
+            draw(solution, folder / name)
+        except Exception as problem:  # whatever a drawing library raises, the numbers are safe and the run goes on
+            (folder / name).unlink(missing_ok=True)
+            warnings.append(f"{name} could not be drawn: {type(problem).__name__}: {problem}")
+        else:
+            written.append(name)
+    return written, warnings
+
+
+def _solution_picture(solution: Solution, path: Path) -> None:
+    problem = solution.problem
+    draw, width, height = _DRAWINGS[len(space_axes_of(problem)), problem.time_axis is not None]
+    count = len(problem.unknowns)
+    with figure(path, width, height * count) as drawing:
+        title(drawing, solution)
+        for unknown, row in enumerate(stacked(drawing, count)):
+            draw(row, solution, unknown)
+
+
+def _convergence_picture(solution: Solution, path: Path) -> None:
+    slabs = bool(solution.levels) and solution.levels[0].time is not None
+    with figure(path, 12.5 if slabs else 9.0, 3.9) as drawing:
+        draw_convergence(drawing, solution)

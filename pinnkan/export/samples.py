@@ -1,0 +1,101 @@
+"""Where a result is sampled for drawing: in every knot interval, so that no front falls between two samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pinnkan.errors import UsageError
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Problem
+from pinnkan.run.solution import Solution
+
+#: Samples per axis where the file asks for none, by number of space coordinates: a smooth curve, map or slice.
+DEFAULT_RESOLUTION = {1: 401, 2: 129, 3: 41}
+#: Samples per knot interval at least: a cubic piece between two knots is followed to about one per cent.
+PER_INTERVAL = 4
+#: Points of one steady file, and of all frames of a series together: about 50 MB and 500 MB with all arrays.
+LARGEST_FILE = 400_000
+LARGEST_SERIES = 4_000_000
+#: Frames of a series where the file asks for none.
+DEFAULT_FRAMES = 51
+#: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
+LARGEST_REQUEST = 20_000_000
+
+
+def axis_samples(breaks: Array, resolution: int, per_interval: int = PER_INTERVAL) -> Array:
+    """Samples of one axis: every knot, and in each interval equal steps, no longer than ``resolution`` asks.
+
+    Returns:
+        (sample,) sorted, at least ``resolution`` of them and at least ``per_interval`` steps per interval.
+    """
+    widths = np.diff(breaks)
+    fair = np.ceil(widths / (breaks[-1] - breaks[0]) * (resolution - 1) - 1e-9).astype(int)
+    counts = np.maximum(per_interval, fair)
+    pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(breaks[:-1], breaks[1:], counts, strict=True)]
+    return np.concatenate([*pieces, breaks[-1:]])
+
+
+def thinned(samples: Array, count: int) -> Array:
+    """At most ``count`` of the samples, both ends kept, their relative density unchanged."""
+    if len(samples) <= count:
+        return samples
+    return samples[np.unique(np.round(np.linspace(0, len(samples) - 1, count)).astype(int))]
+
+
+def space_axes_of(problem: Problem) -> tuple[int, ...]:
+    """Indices of the coordinates that are not time."""
+    return tuple(axis for axis in range(problem.dimension) if axis != problem.time_axis)
+
+
+def space_breaks(solution: Solution, axis: int) -> Array:
+    """Knots of a space coordinate; with time the union over all slabs, so that every frame has the same mesh."""
+    time_axis = solution.problem.time_axis
+    if time_axis is None:
+        return solution.field.breaks(axis)
+    slabs = solution.field.breaks(time_axis)
+    knots = np.unique(np.concatenate([solution.field.breaks(axis, t) for t in (slabs[1:] + slabs[:-1]) / 2]))
+    low, high = solution.problem.ranges[axis]
+    apart = np.diff(knots) > 1e-10 * (high - low)
+    return np.concatenate([knots[:-1][apart], knots[-1:]])
+
+
+def space_samples(solution: Solution, resolution: int | None = None, frames: int = 1) -> tuple[Array, ...]:
+    """The axes of the mesh that is written, one sorted array per space coordinate.
+
+    ``resolution`` None takes the file's, or else the default; the number of points is limited (see above), but never
+    below what the user asked for.
+    """
+    space = space_axes_of(solution.problem)
+    asked = resolution if resolution is not None else solution.problem.output.resolution
+    per_axis = asked if asked is not None else DEFAULT_RESOLUTION[len(space)]
+    if per_axis < 2:
+        raise UsageError(f"resolution {per_axis} is too small: two samples per axis are the least")
+    if per_axis ** len(space) > LARGEST_REQUEST:
+        raise UsageError(
+            f"resolution {per_axis} would make {per_axis ** len(space):,} points, more than {LARGEST_REQUEST:,}; "
+            f"ask for at most {int(LARGEST_REQUEST ** (1 / len(space)))}"
+        )
+    limit = max(min(LARGEST_FILE, LARGEST_SERIES // frames), (asked or 0) ** len(space))
+    return limited([axis_samples(space_breaks(solution, axis), per_axis) for axis in space], limit)
+
+
+def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
+    """The axes thinned in proportion until their tensor grid has at most ``points`` points."""
+    total = float(np.prod([len(a) for a in axes]))
+    if total <= points:
+        return tuple(axes)
+    factor = (points / total) ** (1 / len(axes))
+    return tuple(thinned(a, max(2, int(len(a) * factor))) for a in axes)
+
+
+def frame_times(problem: Problem, frames: int | None = None) -> Array:
+    """Times of the frames, both ends of the time range included; None takes the file's number or the default."""
+    assert problem.time_axis is not None
+    count = frames if frames is not None else problem.output.times
+    count = DEFAULT_FRAMES if count is None else count
+    if count < 2:
+        raise UsageError(f"{count} frames are too few: a series has at least its two ends")
+    low, high = problem.ranges[problem.time_axis]
+    return np.linspace(low, high, count)

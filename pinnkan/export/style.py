@@ -1,0 +1,116 @@
+"""How every picture looks: sizes, colours, colour maps, the line that states the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+from pinnkan.kan.field import Array
+from pinnkan.run.solution import Solution
+
+#: Colours that stay apart for colour-blind readers and in print (Okabe and Ito, 2008).
+BLUE, ORANGE, GREEN, RED, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222", "#777777"
+#: Knot lines: seen on dark and on light colours.
+KNOTS = "#8C8C8C"
+ERROR_MAP = "magma"
+#: Below a true error of rounding size a log axis shows noise only.
+SMALLEST = 1e-17
+#: An error map spans at most so many decades below its largest value; the rest is one colour.
+DECADES = 6
+
+Canvas = Figure | SubFigure
+
+_RC: Any = {
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.grid": False,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.use_mathtext": True,
+}
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of that size in inches, saved as a PNG at the end; no window, no global state left behind."""
+    with matplotlib.rc_context(_RC):
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.04)
+        drawing = Figure(figsize=(width, height), layout=layout)
+        FigureCanvasAgg(drawing)
+        yield drawing
+        drawing.savefig(path)
+
+
+def title(drawing: Figure, solution: Solution) -> None:
+    """Name and verdict, in red when the tolerance was not reached."""
+    verdict = solution.verdict
+    relation = "≤" if verdict.converged else ">"
+    words = "converged" if verdict.converged else f"NOT CONVERGED ({verdict.reason or 'tolerance not reached'})"
+    if not np.isfinite(verdict.estimate):
+        relation = "against"
+    text = f"{words}: estimated relative error {verdict.estimate:.1e} {relation} tolerance {verdict.tolerance:.1e}"
+    colour = BLACK if verdict.converged else RED
+    drawing.suptitle(f"{solution.problem.name}   {text}", fontsize=10.5, color=colour, x=0.01, ha="left")
+
+
+def value_colours(values: Array) -> dict[str, Any]:
+    """A map with a neutral zero where the values change sign, a sequential one where they do not."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    if low < 0 < high and min(-low, high) > 0.02 * max(-low, high):
+        bound = max(-low, high)
+        return {"cmap": "RdBu_r", "norm": Normalize(-bound, bound)}
+    return {"cmap": "viridis", "norm": Normalize(low, high if high > low else low + 1.0)}
+
+
+def error_colours(values: Array) -> dict[str, Any]:
+    """A logarithmic map over the last decades below the largest error."""
+    finite = values[np.isfinite(values)]
+    high = max(float(finite.max()) if finite.size else 0.0, 10 * SMALLEST)
+    return {"cmap": ERROR_MAP, "norm": LogNorm(max(high * 10.0**-DECADES, SMALLEST), high)}
+
+
+def floored(values: Array) -> Array:
+    """Values for a logarithmic map: nothing below its smallest colour is left out as a hole."""
+    return np.maximum(np.abs(values), SMALLEST)
+
+
+def masked(values: Array) -> Array:
+    """Values for a logarithmic curve: zeros, such as conditions met exactly, leave a gap."""
+    return np.where(np.abs(values) > SMALLEST, np.abs(values), np.nan)
+
+
+def error_panels(arrays: dict[str, Array]) -> list[tuple[str, str]]:
+    """Which arrays show the error, with their titles: the estimate and the true error, or else the residual."""
+    known = [("error_estimate", "estimated error"), ("error", "true error")]
+    return [(name, label) for name, label in known if name in arrays] or [("residual_1", "|residual|")]
+
+
+def few_ticks(axes: Axes, *directions: Axis) -> None:
+    """About five round ticks, so that the labels of small panels do not meet."""
+    for direction in directions or (axes.xaxis, axes.yaxis):
+        direction.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+
+
+def stacked(canvas: Canvas, count: int, heights: list[float] | None = None) -> list[Canvas]:
+    """The canvas cut into ``count`` rows."""
+    rows: Any = canvas.subfigures(count, 1, squeeze=False, height_ratios=heights)
+    return list(rows[:, 0])

@@ -1,0 +1,160 @@
+"""VTK files that ParaView opens: one ``.vtu`` for a steady result, a ``.pvd`` over one ``.vtu`` per frame with time.
+
+VTK's own writer reports a full disk on the terminal and carries on; so the text is made in memory, written by Python
+(which raises), read back and compared before a file counts as written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pyvista
+from vtkmodules.vtkCommonDataModel import VTK_HEXAHEDRON, VTK_LINE, VTK_QUAD
+from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+
+from pinnkan import __version__
+from pinnkan.errors import RunFolderError, UsageError
+from pinnkan.export.arrays import at_time, sampled
+from pinnkan.export.samples import frame_times, space_axes_of, space_samples, thinned
+from pinnkan.kan.field import Array
+from pinnkan.run.solution import Solution
+
+#: Corners of a cell as steps along each axis, in VTK's order.
+_CORNERS = {
+    1: (VTK_LINE, ((0,), (1,))),
+    2: (VTK_QUAD, ((0, 0), (1, 0), (1, 1), (0, 1))),
+    3: (
+        VTK_HEXAHEDRON,
+        ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)),
+    ),
+}
+#: The space-time surface is a picture, not a measurement: as many times as a screen has rows.
+_SURFACE = (2000, 301)
+
+
+def stem_of(solution: Solution) -> str:
+    """``solution``, or ``solution.NOT_CONVERGED`` so that nobody plots such a result by mistake."""
+    return "solution" if solution.verdict.converged else "solution.NOT_CONVERGED"
+
+
+def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, frames: int | None = None) -> list[str]:
+    """Writes the result into ``folder``.
+
+    Returns:
+        The names written, files and folders, the one to open first.
+    """
+    stem = stem_of(solution)
+    if solution.problem.time_axis is None:
+        if frames is not None:
+            raise UsageError(f"{solution.problem.name} is steady: it has no frames to choose")
+        axes = space_samples(solution, resolution)
+        write_grid(folder / f"{stem}.vtu", axes, sampled(solution, axes), field_data(solution, 0.0))
+        return [f"{stem}.vtu"]
+    written = _write_series(solution, folder, resolution, frames)
+    if len(space_axes_of(solution.problem)) == 1:
+        written.append(_write_surface(solution, folder, resolution))
+    return written
+
+
+def _write_series(solution: Solution, folder: Path, resolution: int | None, frames: int | None) -> list[str]:
+    stem = stem_of(solution)
+    times = frame_times(solution.problem, frames)
+    axes = space_samples(solution, resolution, len(times))
+    inner = folder / f"{stem}.frames"
+    inner.mkdir()
+    names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
+    for name, time in zip(names, times, strict=True):
+        write_grid(folder / name, axes, at_time(solution, axes, time), field_data(solution, time))
+    _write_pvd(folder / f"{stem}.pvd", times, names)
+    return [f"{stem}.pvd", inner.name]
+
+
+def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> str:
+    """One space coordinate and time as one surface, time upwards: the picture of papers on such problems."""
+    name = f"{stem_of(solution)}.spacetime.vtu"
+    x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
+    t = frame_times(solution.problem, _SURFACE[1])
+    write_grid(folder / name, (x, t), sampled(solution, (x, t)), field_data(solution, float(t[-1])))
+    return name
+
+
+def field_data(solution: Solution, time: float) -> dict[str, Array | list[str]]:
+    """The verdict as it travels inside every file."""
+    return {
+        "TimeValue": np.array([time]),
+        "converged": np.array([int(solution.verdict.converged)], dtype=np.int32),
+        "tolerance": np.array([solution.verdict.tolerance]),
+        "error_estimate": np.array([solution.verdict.estimate]),
+        "version": [__version__],
+    }
+
+
+def mesh(axes: Sequence[Array]) -> pyvista.UnstructuredGrid:
+    """Lines, quadrilaterals or hexahedra of the tensor grid; points in C order, missing coordinates zero."""
+    kind, corners = _CORNERS[len(axes)]
+    numbers = np.arange(np.prod([len(a) for a in axes])).reshape([len(a) for a in axes])
+    cells = np.stack(
+        [
+            numbers[tuple(slice(c, len(a) - 1 + c) for c, a in zip(corner, axes, strict=True))].ravel()
+            for corner in corners
+        ],
+        -1,
+    )
+    points = np.zeros((numbers.size, 3))
+    for column, values in enumerate(np.meshgrid(*axes, indexing="ij")):
+        points[:, column] = values.ravel()
+    return pyvista.UnstructuredGrid({kind: cells}, points)
+
+
+def write_grid(
+    path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array | list[str]]
+) -> None:
+    """Writes one ``.vtu`` of float64 point data and reads it back.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+        RunFolderError: what was read back differs from what was written.
+    """
+    grid = mesh(axes)
+    for name, array in arrays.items():
+        grid.point_data[name] = array.ravel()
+    for name, value in fields.items():
+        grid.field_data[name] = value
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(grid)
+    writer.SetDataModeToAppended()
+    writer.SetCompressorTypeToZLib()
+    writer.WriteToOutputStringOn()
+    writer.Write()
+    _write_text(path, writer.GetOutputString())
+    _verify(path, grid)
+
+
+def _verify(path: Path, grid: pyvista.UnstructuredGrid) -> None:
+    back = pyvista.read(path)
+    same = np.array_equal(back.points, grid.points) and back.n_cells == grid.n_cells
+    for name in grid.point_data:
+        same = same and name in back.point_data
+        same = same and np.array_equal(back.point_data[name], grid.point_data[name], equal_nan=True)
+    if not (same and set(grid.field_data) <= set(back.field_data)):
+        raise RunFolderError(f"{path}: what was read back differs from what was written; is the disk sound?")
+
+
+def _write_pvd(path: Path, times: Array, names: Sequence[str]) -> None:
+    root = ElementTree.Element("VTKFile", type="Collection", version="0.1", byte_order="LittleEndian")
+    collection = ElementTree.SubElement(root, "Collection")
+    for time, name in zip(times, names, strict=True):
+        ElementTree.SubElement(collection, "DataSet", timestep=repr(float(time)), group="", part="0", file=name)
+    ElementTree.indent(root)
+    _write_text(path, '<?xml version="1.0"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

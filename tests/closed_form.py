@@ -1,0 +1,156 @@
+"""Solutions known in closed form, in the shape a solver hands over: they let output be tested without a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import sympy
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
+from pinnkan.problem.tape import Tape
+from pinnkan.run.solution import Solution
+from pinnkan.verdict import Iteration, Level, Verdict
+
+X, Y, Z, T = sympy.symbols("x y z t")
+PI = sympy.pi
+COORDINATES = {"line": (X,), "plane": (X, Y), "box": (X, Y, Z), "front": (X, T), "pool": (X, Y, T)}
+EXACT = {
+    "line": sympy.sin(3 * PI * X) * sympy.exp(X),
+    "plane": sympy.sin(PI * X) * sympy.sin(4 * PI * Y),
+    "box": sympy.cos(PI * X / 2) * sympy.cos(PI * Y / 2) * sympy.sin(3 * PI * Z),
+    "front": -sympy.tanh((X - T / 2) * 50),
+    "pool": sympy.exp(-20 * ((X - T) ** 2 + Y**2)),
+}
+RANGES = {"x": (-1.0, 1.0), "y": (-1.0, 1.0), "z": (0.0, 1.0), "t": (0.0, 1.0)}
+#: The size of the pretended error, relative to a wave that vanishes on the boundary.
+ERROR = 1e-6
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """A field that is ``scale`` times an expression; knots gather at a front moving with time where there is time."""
+
+    expression: sympy.Expr
+    coordinates: tuple[sympy.Symbol, ...]
+    scale: float = 1.0
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        tapes = [Tape([self._derivative(o)], self.coordinates) for o in orders]
+        columns = [np.broadcast_to(tape(list(points.T))[0], len(points)) for tape in tapes]
+        return self.scale * np.stack(columns, -1)[:, None, :]
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        tape = Tape([self._derivative(order)], self.coordinates)
+        value = tape(np.meshgrid(*axes, indexing="ij"))[0]
+        return self.scale * np.array(np.broadcast_to(value, [len(a) for a in axes]))[..., None]
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        symbol = self.coordinates[axis]
+        low, high = RANGES[symbol.name]
+        if symbol is T:
+            return np.array([0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])
+        if time is None or Y in self.coordinates:
+            return np.linspace(low, high, 9)
+        near = np.round(16 * time / 2) / 16 + np.array([-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2]) / 8
+        return np.unique(np.concatenate([np.linspace(low, high, 9), near]))
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        names = [c.name for c in self.coordinates]
+        kind = next(k for k, v in COORDINATES.items() if [c.name for c in v] == names)
+        which = "field" if self.expression == EXACT[kind] else "error"
+        return {"scale": np.array(self.scale)}, {"kind": "closed_form", "of": kind, "which": which}
+
+    def _derivative(self, order: tuple[int, ...]) -> sympy.Expr:
+        result = self.expression
+        for symbol, count in zip(self.coordinates, order, strict=True):
+            result = sympy.diff(result, symbol, count)
+        return result
+
+
+def restored(tensors: dict[str, Array], meta: dict[str, object]) -> ClosedForm:
+    """The inverse of :meth:`ClosedForm.tensors`."""
+    kind = str(meta["of"])
+    expression = EXACT[kind] if meta["which"] == "field" else wave(kind)
+    return ClosedForm(expression, COORDINATES[kind], float(tensors["scale"]))
+
+
+def wave(kind: str) -> sympy.Expr:
+    """An error that vanishes on the lower ends, as conditions built into the function make it."""
+    return sympy.prod([sympy.sin(PI * (c - RANGES[c.name][0]) * 0.9) for c in COORDINATES[kind]])
+
+
+def problem(kind: str, tolerance: float = 1e-4) -> Problem:
+    """``lap(u) = its value`` (or ``u_t - lap(u) = ...``) with ``exact``, on the ranges above."""
+    coordinates = COORDINATES[kind]
+    dimension = len(coordinates)
+    exact = EXACT[kind]
+    space = [i for i, c in enumerate(coordinates) if c is not T]
+    jets, residual = {}, sympy.Integer(0)
+    for axis in range(dimension):
+        order = tuple((2 if axis in space else 1) * (i == axis) for i in range(dimension))
+        symbol = sympy.Symbol("u_" + coordinates[axis].name * max(order))
+        jets[symbol] = Jet(0, order)
+        residual += symbol - sympy.diff(exact, coordinates[axis], max(order))
+    equation = Equation(residual, jets, " + ".join(map(str, jets)) + " = f")
+    sides = [Condition(Side(a, e), None, "auto", "boundary") for a in space for e in (0, 1)]
+    text = f"name: {kind}\n# a problem known in closed form\nsolver:\n  tolerance: {tolerance}\n"
+    return Problem(
+        name=kind, about="a test of the output", coordinates=coordinates,
+        ranges=tuple(RANGES[c.name] for c in coordinates), periodic=(False,) * dimension,
+        time_axis=dimension - 1 if T in coordinates else None, unknowns=("u",), equations=(equation,),
+        conditions=tuple(sides), exact={"u": exact}, solver=SolverSettings(tolerance=tolerance), source=text,
+    )  # fmt: skip
+
+
+def levels(kind: str) -> tuple[Level, ...]:
+    """Records of a plausible run: knots halved three times, or six slabs."""
+    dimension = len(COORDINATES[kind])
+    if T not in COORDINATES[kind]:
+        return tuple(
+            Level(
+                number=n, intervals=(2**n,) * dimension, degree=(7,) * dimension, parameters=(2**n + 7) ** dimension,
+                points=(2**n * 6) ** dimension, loss=10.0 ** (-4 * n), heldout=2 * 10.0 ** (-4 * n),
+                estimate=10.0 ** (-2 * n), seconds=0.05 * 4**n, iterations=1, true_error=0.3 * 10.0 ** (-2 * n),
+            )
+            for n in range(1, 4)
+        )  # fmt: skip
+    slabs = [0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0]
+    return tuple(
+        Level(
+            number=n + 1, intervals=(16 + n,) * (dimension - 1) + (1,), degree=(7,) * dimension,
+            parameters=400 + 20 * n, points=2000, loss=1e-12, heldout=2e-12,
+            estimate=2e-7 * (n + 1), seconds=0.2 * (n + 1), iterations=3, time=(a, b), true_error=4e-8 * (n + 1),
+        )
+        for n, (a, b) in enumerate(pairwise(slabs))
+    )  # fmt: skip
+
+
+def history(kind: str) -> tuple[Iteration, ...]:
+    """Three steps per level."""
+    return tuple(
+        Iteration(level=level.number, iteration=i, loss=10.0 ** (-4 * i), step=10.0**-i, damping=0.0, seconds=0.1 * i)
+        for level in levels(kind)
+        for i in range(1, 4)
+    )
+
+
+def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solution:
+    """The solution a solver would hand over; off by a factor ``1 + 1e-7``."""
+    records = levels(kind)
+    estimate = records[-1].estimate
+    verdict = Verdict(True, 1e-4, estimate, "", "correction", "The estimated error is below the tolerance.")
+    if not converged:
+        verdict = Verdict(
+            False, 1e-9, estimate, "max_levels", "correction",
+            f"The estimated error {estimate:.1e} is above the tolerance 1.0e-09 after the last level allowed.",
+            "Allow 2 more levels: the error falls 100 times per level.",
+        )  # fmt: skip
+    return Solution(
+        problem=of or problem(kind), field=ClosedForm(EXACT[kind], COORDINATES[kind], 1 + 1e-7),
+        error=ClosedForm(wave(kind), COORDINATES[kind], ERROR), verdict=verdict, levels=records, history=history(kind),
+        seconds=records[-1].seconds, network="product: one block on all coordinates, because there are at most three",
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""Pictures are drawn for every shape of problem, and never stop a run."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from closed_form import solved
+
+from pinnkan.export import pictures
+from pinnkan.export.pictures import draw_pictures
+from pinnkan.export.style import error_colours, value_colours
+from pinnkan.run.solution import Solution
+
+
+@pytest.mark.parametrize("kind", ["line", "plane", "box", "front", "pool"])
+def test_every_shape_of_problem_has_both_pictures(kind: str, tmp_path: Path) -> None:
+    written, warnings = draw_pictures(solved(kind), tmp_path)
+    assert warnings == []
+    assert written == ["solution.png", "convergence.png"]
+    for name in written:
+        header = (tmp_path / name).read_bytes()[:24]
+        width, height = struct.unpack(">II", header[16:24])
+        assert header.startswith(b"\x89PNG")
+        assert min(width, height) > 500
+
+
+def test_a_picture_of_a_missed_tolerance_has_it_in_its_name(tmp_path: Path) -> None:
+    assert draw_pictures(solved("line", converged=False), tmp_path)[0][0] == "solution.NOT_CONVERGED.png"
+
+
+def test_a_run_with_one_level_or_none_still_has_its_pictures(tmp_path: Path) -> None:
+    solution = solved("line")
+    for levels in (solution.levels[:1], ()):
+        bare = replace(solution, levels=levels, error=None, problem=replace(solution.problem, exact=None))
+        assert draw_pictures(bare, tmp_path)[1] == []
+
+
+def test_a_picture_that_fails_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(solution: Solution, path: Path) -> None:
+        path.write_bytes(b"half a picture")
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(pictures, "_solution_picture", broken)
+    written, warnings = draw_pictures(solved("line"), tmp_path)
+    assert written == ["convergence.png"]
+    assert warnings == ["solution.png could not be drawn: RuntimeError: no ink"]
+    assert not (tmp_path / "solution.png").exists()
+
+
+def test_a_field_that_changes_sign_has_a_neutral_zero() -> None:
+    colours = value_colours(np.array([-1.0, 3.0]))
+    assert (colours["norm"].vmin, colours["norm"].vmax) == (-3, 3)
+    assert value_colours(np.array([0.0, 3.0]))["cmap"] == "viridis"
+    assert value_colours(np.array([2.0, 2.0]))["norm"].vmax > 2
+
+
+def test_colours_survive_values_that_are_not_finite() -> None:
+    assert value_colours(np.array([np.nan, np.inf]))["norm"].vmax == 1
+    assert error_colours(np.array([np.nan, 0.0]))["norm"].vmin > 0
