@@ -1,0 +1,111 @@
+"""Which derivatives every unit carries, and how they pass through products and compositions.
+
+A jet holds D^alpha f for all alpha of a downward-closed set of multi-indices, along its first axis. The tables are
+worked out once per set from two recurrences:
+
+* Leibniz: ``D^alpha(f g) = sum_{beta <= alpha} C(alpha, beta) D^beta f D^{alpha-beta} g``.
+* Faa di Bruno: ``D^alpha(b(z)) = sum_k b^(k)(z) B_{alpha,k}(z)`` with the partial Bell polynomials
+  ``B_{beta+e_i,k} = sum_{gamma <= beta} C(beta, gamma) B_{gamma,k-1} D^{beta-gamma+e_i} z``, which is Leibniz applied
+  to ``D^beta(b'(z) D_i z)`` (Constantine and Savits 1996 give the closed form).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import product
+from math import comb, prod
+
+import torch
+
+Index = tuple[int, ...]
+
+
+class JetSet:
+    """A downward-closed set of multi-indices in a fixed order, lower total orders first; the first is zero."""
+
+    def __init__(self, indices: Iterable[Index]) -> None:
+        closed = {below for index in indices for below in product(*(range(n + 1) for n in index))}
+        if not closed:
+            raise ValueError("a jet needs at least one multi-index")
+        self.indices: tuple[Index, ...] = tuple(sorted(closed, key=lambda i: (sum(i), tuple(-n for n in i))))
+        self.position: dict[Index, int] = {index: n for n, index in enumerate(self.indices)}
+        self.dimension = len(self.indices[0])
+        self.order = max(sum(index) for index in self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @cached_property
+    def leibniz(self) -> tuple[tuple[int, int, int, float], ...]:
+        """Terms (alpha, beta, alpha - beta, C(alpha, beta)) of the product rule, as positions."""
+        terms = []
+        for a, alpha in enumerate(self.indices):
+            for b, beta in enumerate(self.indices):
+                if all(m <= n for m, n in zip(beta, alpha, strict=True)):
+                    rest = tuple(n - m for m, n in zip(beta, alpha, strict=True))
+                    weight = prod(comb(n, m) for m, n in zip(beta, alpha, strict=True))
+                    terms.append((a, b, self.position[rest], float(weight)))
+        return tuple(terms)
+
+    @cached_property
+    def bell(self) -> tuple[tuple[tuple[int, int, float], ...], ...]:
+        """For each alpha = beta + e_i > 0, i its first positive axis: (gamma, beta - gamma + e_i, C(beta, gamma))."""
+        table: list[tuple[tuple[int, int, float], ...]] = [()]
+        for alpha in self.indices[1:]:
+            axis = next(i for i, n in enumerate(alpha) if n)
+            beta = tuple(n - (i == axis) for i, n in enumerate(alpha))
+            terms = []
+            for gamma in product(*(range(n + 1) for n in beta)):
+                rest = tuple(a - g for a, g in zip(alpha, gamma, strict=True))
+                weight = prod(comb(n, m) for m, n in zip(gamma, beta, strict=True))
+                terms.append((self.position[gamma], self.position[rest], float(weight)))
+            table.append(tuple(terms))
+        return tuple(table)
+
+    def bell_polynomials(self, z: torch.Tensor) -> list[list[torch.Tensor | None]]:
+        """B_{alpha,k} of the jet ``z`` (alpha, ...), as ``[alpha][k]`` for k = 0..|alpha|; None where it is zero."""
+        rows: list[list[torch.Tensor | None]] = [[torch.ones_like(z[0])]]
+        for alpha, terms in enumerate(self.bell[1:], start=1):
+            row: list[torch.Tensor | None] = [None] * (sum(self.indices[alpha]) + 1)
+            for gamma, rest, weight in terms:
+                for k, lower in enumerate(rows[gamma], start=1):
+                    if lower is not None:
+                        term = weight * lower * z[rest] if weight != 1.0 else lower * z[rest]
+                        known = row[k]
+                        row[k] = term if known is None else known + term
+            rows.append(row)
+        return rows
+
+    def compose(self, bell: list[list[torch.Tensor | None]], outer: torch.Tensor) -> torch.Tensor:
+        """The jet (alpha, ...) of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
+
+        ``outer`` may have trailing axes that z lacks (one per function b).
+        """
+        extra = outer.ndim - 1 - bell[0][0].ndim if bell[0][0] is not None else 0
+        out = []
+        for row in bell:
+            total = torch.zeros_like(outer[0])
+            for k, factor in enumerate(row):
+                if factor is not None:
+                    total = total + factor.reshape(factor.shape + (1,) * extra) * outer[k]
+            out.append(total)
+        return torch.stack(out)
+
+    def multiply(self, f: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+        """The jet of the product of two functions; (alpha, ...) each, broadcast together."""
+        parts: list[torch.Tensor | None] = [None] * len(self)
+        for alpha, beta, rest, weight in self.leibniz:
+            term = weight * f[beta] * g[rest]
+            known = parts[alpha]
+            parts[alpha] = term if known is None else known + term
+        return torch.stack([p for p in parts if p is not None])
+
+    def multiply_adjoint(self, g: torch.Tensor, adjoint: torch.Tensor) -> torch.Tensor:
+        """The transpose of ``f -> multiply(f, g)`` applied to ``adjoint`` (alpha, ...), g broadcast against it."""
+        parts: list[torch.Tensor | None] = [None] * len(self)
+        for alpha, beta, rest, weight in self.leibniz:
+            term = weight * adjoint[alpha] * g[rest]
+            known = parts[beta]
+            parts[beta] = term if known is None else known + term
+        return torch.stack([p for p in parts if p is not None])
