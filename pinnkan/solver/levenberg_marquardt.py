@@ -1,0 +1,121 @@
+"""Levenberg-Marquardt for dense nonlinear least squares: init, step and done on frozen states.
+
+Minimises ``|r(x)|^2``. A step solves ``(J^T J + mu D^2) s = -J^T r`` with D the largest column norms so far
+(Moré 1978), by Cholesky of the scaled normal equations; it is accepted only if the sum falls, and mu follows the gain
+ratio (Nielsen 1999; Madsen, Nielsen, Tingleff 2004, section 3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+Residual = Callable[[torch.Tensor], torch.Tensor]
+Linearise = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+#: Damping of the first step, relative to the (unit) diagonal of the scaled normal matrix. Heuristic: larger values
+#: waste about one step per decade, smaller ones are rejected on the deep networks' random starts.
+FIRST_DAMPING = 1e-3
+
+#: Below this the damping only fights rounding in the Cholesky factorisation (unit diagonal, float64).
+LEAST_DAMPING = 1e-14
+
+#: Rejections in a row after which a step is given up: by then mu has grown by 2^(1+2+...+10), about 1e16.
+MOST_REJECTIONS = 10
+
+
+@dataclass(frozen=True)
+class State:
+    """A point, its residual (row), the squared sum, the Jacobian's scaled normal equations and the damping."""
+
+    x: torch.Tensor
+    loss: float
+    gradient: torch.Tensor
+    normal: torch.Tensor
+    scale: torch.Tensor
+    damping: float
+    iteration: int = 0
+    gain: float = float("inf")  # relative fall of the loss in the last step
+    step: float = float("inf")  # relative size of the last step
+    stuck: bool = False
+
+
+def init(linearise: Linearise, x: torch.Tensor, damping: float = FIRST_DAMPING) -> State:
+    """The state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
+    r, jacobian = linearise(x)
+    loss = float(r @ r)
+    gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
+    if not (_finite(loss) and bool(torch.isfinite(normal).all())):
+        raise ValueError("the residual or the Jacobian is not finite at the starting point")
+    return State(x, loss, gradient, normal, _column_norms(normal), damping)
+
+
+def step(residual: Residual, linearise: Linearise, state: State) -> State:
+    """The next state: damping raised until the sum of squares falls, or ``stuck``."""
+    unit = state.normal / torch.outer(state.scale, state.scale)
+    right = state.gradient / state.scale
+    damping, growth = state.damping, 2.0
+    for _ in range(MOST_REJECTIONS):
+        s = _solve(unit, right, damping)
+        if s is not None:
+            move = s / state.scale
+            trial = state.x + move
+            r = residual(trial)
+            loss = float(r @ r)
+            predicted = float(damping * (s @ s) - s @ right)  # |r|^2 - |r + J move|^2, up to the mu-term
+            if _finite(loss) and loss < state.loss:
+                ratio = (state.loss - loss) / max(predicted, 1e-300)
+                damping *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
+                return _accepted(linearise, state, trial, move, max(damping, LEAST_DAMPING))
+        damping, growth = damping * growth, growth * 2.0
+    return State(
+        state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, 0.0, True
+    )
+
+
+def done(state: State, least_gain: float) -> bool:
+    """Whether the last step brought less than ``least_gain`` (relative), or none was possible."""
+    return state.stuck or state.gain < least_gain
+
+
+def minimise(
+    residual: Residual, linearise: Linearise, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12
+) -> State:
+    """Steps from ``x`` until :func:`done`."""
+    state = init(linearise, x)
+    while state.iteration < most_steps and not done(state, least_gain):
+        state = step(residual, linearise, state)
+    return state
+
+
+def _accepted(linearise: Linearise, old: State, x: torch.Tensor, move: torch.Tensor, damping: float) -> State:
+    r, jacobian = linearise(x)
+    loss = float(r @ r)
+    normal = jacobian.T @ jacobian
+    scale = torch.maximum(_column_norms(normal), old.scale)
+    gain = (old.loss - loss) / max(old.loss, 1e-300)
+    size = float(move.norm() / (x.norm() + 1e-300))
+    return State(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, gain, size)
+
+
+def _column_norms(normal: torch.Tensor) -> torch.Tensor:
+    """Norms of the Jacobian's columns, an empty column counted as the smallest useful one."""
+    norms = normal.diagonal().clamp_min(0.0).sqrt()
+    return norms.clamp_min(1e-12 * float(norms.max().clamp_min(1e-300)))
+
+
+def _solve(unit: torch.Tensor, right: torch.Tensor, damping: float) -> torch.Tensor | None:
+    """The scaled step, or None when the matrix is not numerically positive definite or the step is not finite."""
+    damped = unit.clone()
+    damped.diagonal().add_(damping)
+    factor, info = torch.linalg.cholesky_ex(damped)
+    if int(info):
+        return None
+    s = -torch.cholesky_solve(right.unsqueeze(-1), factor).squeeze(-1)
+    return s if bool(torch.isfinite(s).all()) else None
+
+
+def _finite(value: float) -> bool:
+    return value == value and abs(value) != float("inf")
