@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import sympy
 
+from pinnkan.problem.functions import Larger, Magnitude, Signum, Smaller, Step
+
 _UNARY: dict[Any, str] = {
     sympy.sin: "sin",
     sympy.cos: "cos",
@@ -24,10 +26,10 @@ _UNARY: dict[Any, str] = {
     sympy.tanh: "tanh",
     sympy.exp: "exp",
     sympy.log: "log",
-    sympy.Abs: "abs",
-    sympy.sign: "sign",
     sympy.erf: "erf",
-    sympy.Heaviside: "heaviside",
+    Magnitude: "abs",
+    Signum: "sign",
+    Step: "heaviside",
 }
 
 
@@ -59,8 +61,8 @@ class Tape:
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         if isinstance(e, sympy.Pow):
             return self._emit_power(e)
-        if isinstance(e, sympy.Max | sympy.Min):
-            name = "maximum" if isinstance(e, sympy.Max) else "minimum"
+        if isinstance(e, Larger | Smaller):
+            name = "maximum" if isinstance(e, Larger) else "minimum"
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:

@@ -1,0 +1,139 @@
+"""From the tree of a problem file to a Problem: every part read, every fault collected, then the checks of meaning."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import sympy
+
+from pinnkan.problem import checks, names, schema
+from pinnkan.problem.conditions import Placed, parse_equation, read_conditions
+from pinnkan.problem.expression import Scope, parse
+from pinnkan.problem.operators import JetSpace
+from pinnkan.problem.report import Report
+from pinnkan.problem.source import Mapping, Node, Scalar, Span
+from pinnkan.problem.statement import Equation, Problem, SolverSettings
+
+_NOT_YET = {"network": ("ridge",), "method": ("adam", "lbfgs")}
+
+
+def assemble(root: Mapping, report: Report) -> Problem:
+    """The problem that a file states.
+
+    Raises:
+        ProblemError: with every fault of the file.
+    """
+    found = schema.entries(root, schema.PROBLEM, report, "the problem")
+    name = _name(found.get("name"), report)
+    values, used, named = names.read_parameters(found.get("parameters"), report)
+    domain = names.read_domain(found.get("domain"), values, used, report)
+    unknowns = names.read_unknowns(found.get("unknowns"), report)
+    space = JetSpace(domain.coordinates, unknowns)
+    scope = Scope(space, values, used=used, where="a function")
+    parameters = dict(named)
+    named |= names.read_functions(found.get("functions"), scope, report)
+    names.check_ambiguous(named, unknowns, domain.coordinates, report)
+    scope = replace(scope, unknowns=bool(unknowns), where="an equation")
+    equations = _equations(found.get("equations"), scope, report)
+    placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
+    exact = _exact(found.get("exact"), scope, report)
+    solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
+    _refuse_unavailable(found, solver, report)
+    _warn_unused(parameters, scope.used, report)
+    if report.failed:
+        raise report.failure()
+    problem = Problem(
+        name, _about(found.get("about")), space.symbols, domain.ranges, domain.periodic, domain.time_axis, unknowns,
+        tuple(equations), tuple(p.condition for p in placed), exact, solver, output, report.text.content, report.text.path,
+    )  # fmt: skip
+    checks.check(problem, domain, space, placed, _places(root, found), report)
+    if report.failed:
+        raise report.failure()
+    return replace(problem, warnings=report.warnings)
+
+
+def _places(root: Mapping, found: dict[str, Node]) -> checks.Places:
+    def key(name: str) -> Span:
+        return root.keys.get(name, root.keys["domain"])
+
+    def spans(node: Node | None) -> dict[str, Span]:
+        return {k: v.span for k, v in node.values.items()} if isinstance(node, Mapping) else {}
+
+    equations = found["equations"]
+    items = [n.span for n in schema.items(equations, Report(checks.NO_TEXT), "")]
+    return checks.Places(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
+
+
+def _name(node: Node | None, report: Report) -> str:
+    if node is None:
+        return ""
+    if not isinstance(node, Scalar) or not re.match(r"[a-z0-9][a-z0-9_-]{0,59}\Z", node.text):
+        report.error_at(node.span, "this cannot name a results folder", "small letters, digits, - and _; at most 60")
+        return ""
+    return node.text
+
+
+def _about(node: Node | None) -> str:
+    return " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+
+
+def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation]:
+    equations = []
+    listed = schema.items(node, report, "'equations'") if node is not None else []
+    for item in listed:
+        before = report.failed
+        equation = parse_equation(item, scope, report)
+        if equation is None:
+            continue
+        if not equation.jets and scope.unknowns and not before:
+            what = " and ".join(scope.space.unknowns)
+            report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
+        equations.append(equation)
+    count = len(scope.space.unknowns)
+    if node is not None and scope.unknowns and len(listed) != count:
+        report.error_at(listed[min(count, len(listed) - 1)].span if listed else node.span,
+                        f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
+                        "one equation per unknown; boundary and initial data stand under `conditions`")  # fmt: skip
+    return equations
+
+
+def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.Expr] | None:
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return None
+    if not isinstance(node, Mapping):
+        report.error_at(node.span, "'exact' must be `unknown: expression`")
+        return None
+    local = replace(scope, unknowns=False, where="an exact solution")
+    exact = {}
+    for name, value in node.values.items():
+        if name not in scope.space.unknowns:
+            report.error_at(node.keys[name], f"'{name[:60]}' is not an unknown", f"unknowns: {', '.join(scope.space.unknowns)}")
+        elif not isinstance(value, Scalar) or not value.text:
+            report.error_at(value.span, "an expression is missing here")
+        else:
+            meaning = parse(value, local, report)
+            if meaning is not None:
+                exact[name] = meaning
+    missing = [u for u in scope.space.unknowns if u not in node.values]
+    if missing:
+        report.error_at(node.span, f"'exact' lacks the unknown '{missing[0]}'")
+    return exact
+
+
+def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: Report) -> None:
+    for key in ("data", "estimate"):
+        if key in found:
+            report.error_at(found[key].span, f"'{key}' (inverse problems) is not available yet")
+    section = found.get("solver")
+    for key, refused in _NOT_YET.items():
+        if getattr(solver, key) in refused and isinstance(section, Mapping):
+            report.error_at(section.values[key].span, f"'{key}: {getattr(solver, key)}' is not available yet", "leave it out")
+
+
+def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:
+    for name, span in parameters.items():
+        if name not in used:
+            report.warn_at(span, f"the parameter '{name}' is never used")
+
+

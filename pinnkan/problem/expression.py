@@ -1,0 +1,345 @@
+"""Expression text to sympy, by an allow-list walk over Python's ``ast``: every node is built by a constructor.
+
+Nothing of the text is ever executed. Numbers are folded as they appear and stay small: an integer or fraction with up
+to four digits is exact, anything longer is a float64, so that no power of powers can fill the memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import sympy
+
+from pinnkan.problem import operators
+from pinnkan.problem.functions import FUNCTIONS
+from pinnkan.problem.lexicon import SyntaxFault, check
+from pinnkan.problem.operators import JetSpace, OperatorError, Vector
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.source import Scalar
+
+OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
+RESERVED = frozenset({"x", "y", "z", "t", "pi", *FUNCTIONS, *OPERATORS})
+MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
+MAX_EXPONENT = 1_000  # of a symbolic power
+_MAX_UNARY = 20  # signs and powers nested without parentheses
+
+Result = sympy.Expr | Vector
+
+
+@dataclass
+class Scope:
+    """The names an expression may use.
+
+    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only; ``normal`` is
+    (axis, end) on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
+    """
+
+    space: JetSpace
+    values: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    unknowns: bool = False
+    coordinates: bool = True
+    normal: tuple[int, int] | None = None
+    used: set[str] = field(default_factory=set)
+    later: tuple[str, ...] = ()
+    where: str = "an expression"
+
+    def known(self) -> list[str]:
+        """Every name that means something here, for suggestions."""
+        names = [*self.values, "pi", *FUNCTIONS]
+        names += self.space.coordinates if self.coordinates else ()
+        if self.unknowns:
+            names += [*self.space.unknowns, *OPERATORS]
+            names += [f"{u}_{c}" for u in self.space.unknowns for c in self.space.coordinates]
+        return names
+
+
+def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
+    """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, which is then in ``report``."""
+    text = scalar.text[start:end]
+
+    def fail(a: int, b: int, message: str, hint: str = "") -> None:
+        report.error_at(scalar.part(start + a, start + b), message, hint)
+
+    reader = _Reader(scope, fail)
+    try:
+        check(text)
+        result = reader.visit(_tree(text))
+        if isinstance(result, Vector):
+            raise SyntaxFault(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
+        if operators.size(result) > operators.MAX_NODES:
+            raise SyntaxFault(0, len(text), f"an expression of more than {operators.MAX_NODES:,} terms and factors")
+    except SyntaxFault as fault:
+        fail(fault.start, fault.end, fault.message, fault.hint)
+        return None
+    return None if reader.failed else result
+
+
+def _tree(text: str) -> ast.expr:
+    """Python's syntax tree of a text that passed :func:`check`; places are those of the text plus one."""
+    flat = "(" + "".join(" " if c.isspace() else c for c in text) + ")"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(flat, mode="eval").body
+    except SyntaxError as error:
+        at = min(max((error.offset or 1) - 2, 0), len(text) - 1)
+        raise SyntaxFault(at, at + 1, "this is not an expression") from None
+    except (ValueError, OverflowError, RecursionError, MemoryError):
+        raise SyntaxFault(0, len(text), "an expression that is too deep or too long") from None
+
+
+class _Reader:
+    """Walks one syntax tree. Unknown names are reported and stand for a dummy, so that all of them are found."""
+
+    def __init__(self, scope: Scope, fail: Callable[..., None]) -> None:
+        self.scope = scope
+        self.failed = False
+        self._fail = fail
+        self._depth = 0
+        self._borrowed = 0  # nodes that came in by named functions
+
+    def visit(self, node: ast.expr) -> Result:
+        """The meaning of a node. A chain of operators of one level is a loop, not a recursion."""
+        chain = []
+        while isinstance(node, ast.BinOp):
+            chain.append(node)
+            node = node.left
+        self._depth += 1
+        if self._depth > 4 * _MAX_UNARY + 80:
+            raise _fault(node, "an expression nested too deeply", "name its parts under `functions`")
+        result = self._visit_plain(node)
+        for outer in reversed(chain):
+            right = self.visit(outer.right)
+            result = _guarded(outer, _binary, outer, result, right)
+        self._depth -= 1
+        return result
+
+    def _visit_plain(self, node: ast.expr) -> Result:
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return _number(node)
+        if isinstance(node, ast.Name):
+            return self._name(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
+            inner = self.visit(node.operand)
+            if isinstance(node.op, ast.UAdd):
+                return inner
+            return Vector(tuple(-c for c in inner.components)) if isinstance(inner, Vector) else -inner
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            return self._call(node, node.func.id)
+        if isinstance(node, ast.Tuple):
+            raise _fault(node, "a ',' outside a function call", "decimals are written with a dot")
+        raise _fault(node, f"{type(node).__name__} has no meaning in an expression")
+
+    def _name(self, node: ast.Name) -> sympy.Expr:
+        name, scope = node.id, self.scope
+        if name in scope.values:
+            scope.used.add(name)
+            self._borrowed += operators.size(scope.values[name])
+            if self._borrowed > operators.MAX_NODES:
+                raise _fault(node, f"with the functions it uses, more than {operators.MAX_NODES:,} terms and factors")
+            return scope.values[name]
+        if name == "pi":
+            return sympy.pi
+        if name in scope.space.coordinates and scope.coordinates:
+            return scope.space.symbols[scope.space.coordinates.index(name)]
+        base, _, letters = name.rpartition("_")
+        if scope.unknowns and name in scope.space.unknowns:
+            return scope.space.unknown(name)
+        if scope.unknowns and base in scope.space.unknowns and letters and set(letters) <= set(scope.space.coordinates):
+            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, letters)
+            return symbol
+        return self._unknown_name(node, base, letters)
+
+    def _unknown_name(self, node: ast.Name, base: str, letters: str) -> sympy.Expr:
+        name, scope = node.id, self.scope
+        missing = sorted(set(letters) - set(scope.space.coordinates))
+        message, hint = f"unknown name '{name}' in {scope.where}", did_you_mean(name, scope.known())
+        if name in FUNCTIONS or name in OPERATORS:
+            message, hint = f"'{name}' is a function and needs an argument", f"write {name}(...)"
+        elif name in scope.later:
+            message, hint = f"'{name}' is defined only further down", "move its definition up"
+        elif name in ("x", "y", "z", "t"):
+            where = "here" if name in scope.space.coordinates else "in this domain"
+            message, hint = f"there is no coordinate '{name}' {where}", "" if where == "here" else "add its range to `domain`"
+        elif name in scope.space.unknowns:
+            message, hint = f"the unknown '{name}' cannot stand in {scope.where}", ""
+        elif scope.unknowns and base in scope.space.unknowns and set(missing) <= set("xyzt") and letters:
+            message = f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks"
+            hint = "add its range to `domain`"
+        elif base in scope.values and letters and not missing:
+            message, hint = f"unknown name '{name}' in {scope.where}", f"write d{letters[0]}({base}) for a derivative"
+        elif name in ("e", "E"):
+            hint = "write exp(1)"
+        self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), message, hint)
+        self.failed = True
+        return sympy.Symbol("?")
+
+    def _call(self, node: ast.Call, name: str) -> Result:
+        if name in FUNCTIONS:
+            return self._function(node, name)
+        if name in OPERATORS:
+            return self._operator(node, name)
+        if name in self.scope.known():
+            raise _fault(node.func, f"'{name}' is not a function", f"write {name}*(...) to multiply")
+        hint = did_you_mean(name, [*FUNCTIONS, *OPERATORS])
+        raise _fault(node.func, f"unknown function '{name}'", hint)
+
+    def _function(self, node: ast.Call, name: str) -> sympy.Expr:
+        build, at_number, count = FUNCTIONS[name]
+        arguments = [self._scalar(a) for a in node.args]
+        if len(arguments) != count if count else len(arguments) < 2:
+            wanted = f"{count} argument" if count else "at least 2 arguments"
+            raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}")
+        if all(a.is_number for a in arguments):
+            value = _guarded(node, lambda: at_number(*(float(a) for a in arguments)))
+            return _guarded(node, _fold, value)
+        result = arguments[0]
+        if count:
+            return _guarded(node, lambda: _tamed(build(result)))
+        for other in arguments[1:]:
+            result = build(result, other)
+        return result
+
+    def _operator(self, node: ast.Call, name: str) -> Result:
+        space = self.scope.space
+        if len(node.args) != 1:
+            raise _fault(node, f"{name} takes 1 argument, here are {len(node.args)}")
+        if not self.scope.coordinates:
+            raise _fault(node, f"{name} cannot stand in {self.scope.where}")
+        if name == "div":
+            vector = self.visit(node.args[0])
+            if not isinstance(vector, Vector):
+                raise _fault(node.args[0], "div needs a vector", "write div(k*grad(u))")
+            return _guarded(node, operators.divergence, space, vector)
+        inner = self._scalar(node.args[0])
+        if name == "grad":
+            return _guarded(node, operators.gradient, space, inner)
+        if name == "lap":
+            return _guarded(node, operators.laplacian, space, inner)
+        if name == "dn":
+            if self.scope.normal is None:
+                raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
+            return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
+        if name[1] not in space.coordinates:
+            raise _fault(node, f"{name} needs the coordinate '{name[1]}', which the domain lacks", "add its range to `domain`")
+        return _guarded(node, space.derivative, inner, space.coordinates.index(name[1]))
+
+    def _scalar(self, node: ast.expr) -> sympy.Expr:
+        result = self.visit(node)
+        if isinstance(result, Vector):
+            raise _fault(node, "a vector where a number is needed", "apply div to a gradient")
+        return result
+
+
+def _fault(node: ast.expr, message: str, hint: str = "") -> SyntaxFault:
+    return SyntaxFault(node.col_offset - 1, (node.end_col_offset or node.col_offset + 1) - 1, message, hint)
+
+
+def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -> Result:
+    """Build, and turn what numbers or operators refuse into a fault at ``node``."""
+    try:
+        return build(*arguments)
+    except OperatorError as error:
+        raise _fault(node, str(error)) from None
+    except ZeroDivisionError:
+        raise _fault(node, "a division by zero") from None
+    except (OverflowError, ValueError, TypeError):
+        raise _fault(node, "this has no finite real value") from None
+
+
+def _number(node: ast.Constant) -> sympy.Expr:
+    try:
+        return _fold(node.value)
+    except (OverflowError, ValueError):
+        raise _fault(node, "a number that float64 cannot hold", "the largest is about 1.8e308") from None
+
+
+def _fold(value: object) -> sympy.Expr:
+    """A number as sympy holds it: whole and small exactly, anything else as a float64.
+
+    Raises:
+        ValueError, OverflowError: not finite, or not real.
+    """
+    if isinstance(value, int) and abs(value) <= MAX_EXACT:
+        return sympy.Integer(value)
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise OverflowError
+    whole = number == int(number) and abs(number) <= MAX_EXACT
+    return sympy.Integer(int(number)) if whole else sympy.Float(number)
+
+
+def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
+    """``left op right``; vectors add, and are multiplied or divided by numbers."""
+    op = type(node.op)
+    if op not in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow):
+        raise _fault(node, f"the operator {op.__name__} has no meaning here")
+    if isinstance(left, Vector) and isinstance(right, Vector):
+        if op not in (ast.Add, ast.Sub):
+            raise _fault(node, "two vectors can only be added", "div(k*grad(u)) is the product a diffusion needs")
+        return Vector(tuple(_combine(op, a, b) for a, b in zip(left.components, right.components, strict=True)))
+    if isinstance(left, Vector) and isinstance(right, sympy.Expr) and op in (ast.Mult, ast.Div):
+        return Vector(tuple(_combine(op, a, right) for a in left.components))
+    if isinstance(right, Vector) and isinstance(left, sympy.Expr) and op is ast.Mult:
+        return Vector(tuple(_combine(op, left, b) for b in right.components))
+    if isinstance(left, Vector) or isinstance(right, Vector):
+        raise _fault(node, "a vector and a number cannot be combined this way", "apply div to a gradient")
+    return _combine(op, left, right)
+
+
+def _combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    if op is ast.Pow:
+        return _power(a, b)
+    if op is ast.Add:
+        return _tamed(a + b)
+    if op is ast.Sub:
+        return _tamed(a - b)
+    if op is ast.Mult:
+        return _tamed(a * b)
+    if b.is_zero:
+        raise ZeroDivisionError
+    return _tamed(a / b)
+
+
+def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
+    if base.is_number and exponent.is_number and not (base is sympy.pi and exponent.is_Integer and abs(exponent) < 10):
+        if base.is_zero and exponent.is_negative:
+            raise ZeroDivisionError
+        value = float(base) ** float(exponent)
+        if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:
+            return sympy.Integer(round(value))
+        return _fold(value)
+    if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
+        raise OperatorError(f"an exponent above {MAX_EXPONENT}")
+    return _tamed(sympy.Pow(base, exponent))
+
+
+def _tamed(e: sympy.Expr) -> sympy.Expr:
+    """The expression with a coefficient that grew long turned into a float64.
+
+    Raises:
+        ValueError: it became infinite, undefined or complex.
+        OperatorError: it grew an exponent beyond MAX_EXPONENT.
+    """
+    for part in _outer(e):
+        if part in (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+            raise ValueError
+        if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
+            raise OperatorError(f"an exponent above {MAX_EXPONENT}")
+    if e.is_number:
+        return _fold(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
+    coefficient, rest = e.as_coeff_Mul()
+    if coefficient.is_Rational and max(abs(coefficient.p), coefficient.q) > MAX_EXACT:
+        return _fold(coefficient) * rest
+    if coefficient.is_Float:
+        _fold(coefficient)
+    return e
+
+
+def _outer(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    yield e
+    yield from e.args

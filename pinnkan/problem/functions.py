@@ -1,0 +1,95 @@
+"""The functions a user may write: sympy's where they behave, our own where sympy's leave the real numbers.
+
+sympy differentiates ``Abs`` through complex numbers and ``sign`` into Dirac deltas. Here the derivative is the one that
+holds almost everywhere: ``abs' = sign``, ``sign' = heaviside' = 0``, ``max'`` and ``min'`` by the larger argument.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+
+class Signum(sympy.Function):
+    """-1, 0 or 1; its derivative is zero."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Zero, almost everywhere."""
+        return sympy.S.Zero
+
+
+class Step(sympy.Function):
+    """0 below zero, 1 above, 1/2 at zero; its derivative is zero."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Zero, almost everywhere."""
+        return sympy.S.Zero
+
+
+class Magnitude(sympy.Function):
+    """The absolute value; its derivative is the sign."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """The sign of the argument."""
+        return Signum(self.args[0])
+
+
+class Larger(sympy.Function):
+    """The larger of two; where they are equal, the derivative is the mean of both."""
+
+    nargs = (2,)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """1 for the argument that is larger, 0 for the other."""
+        a, b = self.args
+        return Step(a - b) if argindex == 1 else Step(b - a)
+
+
+class Smaller(sympy.Function):
+    """The smaller of two; where they are equal, the derivative is the mean of both."""
+
+    nargs = (2,)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """1 for the argument that is smaller, 0 for the other."""
+        a, b = self.args
+        return Step(b - a) if argindex == 1 else Step(a - b)
+
+
+def _sqrt(x: sympy.Expr) -> sympy.Expr:
+    return sympy.Pow(x, sympy.S.Half)
+
+
+# name -> (constructor, value at a number, number of arguments; None for two or more)
+FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int | None]] = {
+    "sin": (sympy.sin, math.sin, 1),
+    "cos": (sympy.cos, math.cos, 1),
+    "tan": (sympy.tan, math.tan, 1),
+    "asin": (sympy.asin, math.asin, 1),
+    "acos": (sympy.acos, math.acos, 1),
+    "atan": (sympy.atan, math.atan, 1),
+    "sinh": (sympy.sinh, math.sinh, 1),
+    "cosh": (sympy.cosh, math.cosh, 1),
+    "tanh": (sympy.tanh, math.tanh, 1),
+    "exp": (sympy.exp, math.exp, 1),
+    "log": (sympy.log, math.log, 1),
+    "sqrt": (_sqrt, math.sqrt, 1),
+    "abs": (Magnitude, abs, 1),
+    "sign": (Signum, lambda x: float((x > 0) - (x < 0)), 1),
+    "heaviside": (Step, lambda x: 0.5 * ((x > 0) - (x < 0) + 1), 1),
+    "min": (Smaller, min, None),
+    "max": (Larger, max, None),
+    "erf": (sympy.erf, math.erf, 1),
+}
+
+# The name under which each function is written, for printing.
+WRITTEN: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}

@@ -1,0 +1,147 @@
+"""The first look at an expression's text: its characters, words and parentheses, before anything is parsed.
+
+What Python's own parser would misread, or report at an odd place, is refused here with the place and the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from keyword import iskeyword
+
+MAX_LENGTH = 2_000  # characters of an expression
+MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_HINTS = {
+    "^": ("'^' is not an operator here", "write ** for a power"),
+    "=": ("a second '='", "an equation is `left = right`"),
+    "<": ("a comparison", "use heaviside(a - b), min or max"),
+    ">": ("a comparison", "use heaviside(a - b), min or max"),
+    "[": ("a subscript or list", "derivatives are written u_x or dx(u)"),
+    "'": ("a text inside an expression", "an expression holds numbers and names only"),
+    '"': ("a text inside an expression", "an expression holds numbers and names only"),
+    "·": ("'·' is not an operator here", "write *"),
+    "×": ("'×' is not an operator here", "write *"),
+    "−": ("'−' is not a minus sign here", "write the - of the keyboard"),
+    "÷": ("'÷' is not an operator here", "write /"),
+    "π": ("'π' is not a name here", "write pi"),
+    "²": ("'²' is not an operator here", "write **2"),
+    "³": ("'³' is not an operator here", "write **3"),
+}
+
+
+class SyntaxFault(Exception):
+    """Characters ``start`` to ``end`` of an expression cannot be; the rest of it is not looked at."""
+
+    def __init__(self, start: int, end: int, message: str, hint: str = "") -> None:
+        self.start = start
+        self.end = end
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A name, a number or a sign, with its place."""
+
+    kind: str
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        """Index after the last character."""
+        return self.start + len(self.text)
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The words of an expression.
+
+    Raises:
+        SyntaxFault: a character, number or name that no expression holds.
+    """
+    at = 0
+    while at < len(text):
+        if text[at] in " \t\r\n":
+            at += 1
+            continue
+        name = NAME.match(text, at)
+        number = _NUMBER.match(text, at)
+        token = (
+            Token("name", name.group(), at) if name
+            else Token("number", number.group(), at) if number
+            else Token("sign", text[at : at + 2] if text[at : at + 2] in ("**", "//") else text[at], at)
+        )  # fmt: skip
+        _check(token, text)
+        yield token
+        at = token.end
+
+
+def _check(token: Token, text: str) -> None:
+    word = token.text
+    if token.kind == "name" and "__" in word:
+        raise SyntaxFault(token.start, token.end, f"a name with two underscores: '{word}'", "derivatives are written u_xx")
+    if token.kind == "name" and iskeyword(word):
+        raise SyntaxFault(token.start, token.end, f"'{word}' is a reserved word", "expressions know no conditions or loops")
+    after = NAME.match(text, token.end)
+    if token.kind == "number" and after:
+        hint = f"write {word}*{after.group()}" if len(after.group()) <= 40 else "write * between them"
+        raise SyntaxFault(token.start, after.end(), f"'{word}{after.group()[:40]}' is neither a number nor a name", hint)
+    if token.kind == "number" and len(word) > 40:
+        raise SyntaxFault(token.start, token.end, "a number with more than 40 characters", "float64 holds 17 digits")
+    if token.kind == "sign" and word not in ("+", "-", "*", "/", "**", "(", ")", ","):
+        _refuse_sign(token, text)
+
+
+def _refuse_sign(token: Token, text: str) -> None:
+    word = token.text
+    if word == ".":
+        raise SyntaxFault(token.start, token.end, "attribute access with '.'", "only numbers have a dot")
+    if word == "//":
+        raise SyntaxFault(token.start, token.end, "'//' is not an operator here", "write / to divide")
+    if text.startswith("==", token.start):
+        raise SyntaxFault(token.start, token.start + 2, "'==' in an equation", "write a single =")
+    message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", ""))
+    raise SyntaxFault(token.start, token.end, message, hint)
+
+
+def check(text: str) -> None:
+    """Raise SyntaxFault unless ``text`` is a chain of known words with balanced parentheses."""
+    if len(text) > MAX_LENGTH:
+        raise SyntaxFault(MAX_LENGTH, MAX_LENGTH + 1, f"an expression longer than {MAX_LENGTH:,} characters",
+                          "name its parts under `functions`")  # fmt: skip
+    opened: list[Token] = []
+    before: Token | None = None
+    for token in tokens(text):
+        if token.text == "(":
+            opened.append(token)
+            if len(opened) > MAX_NESTING:
+                raise SyntaxFault(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep")
+        elif token.text == ")":
+            if not opened:
+                raise SyntaxFault(token.start, token.end, "a ')' that closes nothing", "delete it, or add a '(' before")
+            opened.pop()
+        _check_pair(before, token)
+        before = token
+    if opened:
+        raise SyntaxFault(opened[-1].start, opened[-1].end, "this '(' is never closed", "add a ')'")
+    if before is None:
+        raise SyntaxFault(0, 1, "an expression is missing here")
+    if before.kind == "sign" and before.text != ")":
+        raise SyntaxFault(before.start, before.end, f"nothing follows this '{before.text}'")
+
+
+def _check_pair(before: Token | None, token: Token) -> None:
+    """Two neighbours that cannot stand side by side: ``2 x``, ``x y``, ``)(``, ``+ *``, ``( )``."""
+    operand = token.kind != "sign" or token.text == "("
+    if before is None or (before.kind == "sign" and before.text != ")"):
+        if not operand and token.text not in ("+", "-"):
+            what = f"'{token.text}' follows '{before.text}'" if before else f"an expression starts with '{token.text}'"
+            raise SyntaxFault(token.start, token.end, what, "a number or a name is missing")
+        return
+    if operand and not (token.text == "(" and before.kind == "name"):
+        raise SyntaxFault(token.start, token.end, "an operator is missing before this", "write * to multiply")

@@ -1,0 +1,176 @@
+"""The names of a problem and what they stand for: parameters, coordinates with their ranges, unknowns, functions."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from keyword import iskeyword
+
+import sympy
+
+from pinnkan.problem import schema
+from pinnkan.problem.expression import RESERVED, Scope, parse
+from pinnkan.problem.operators import JetSpace
+from pinnkan.problem.report import Report
+from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z", re.ASCII)
+_BOXES = {"interval": 1, "rectangle": 2, "box": 3}
+_OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The coordinates present, in the order x, y, z, t, with their ends and whether they wrap around."""
+
+    coordinates: tuple[str, ...]
+    ranges: tuple[tuple[float, float], ...]
+    periodic: tuple[bool, ...]
+
+    @property
+    def time_axis(self) -> int | None:
+        """The axis of t, always the last, or None."""
+        return len(self.coordinates) - 1 if self.coordinates[-1:] == ("t",) else None
+
+
+def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> Domain:
+    """The domain; where it has faults, a stand-in with the coordinates that could be read."""
+    if node is None:
+        return Domain(("x",), ((0.0, 1.0),), (False,))
+    found = schema.entries(node, schema.DOMAIN, report, "the domain")
+    if "shape" in found:
+        found = {**found, **_box(found["shape"], report)}
+    scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
+    coordinates = tuple(c for c in schema.COORDINATES if c in found)
+    if not set(coordinates) & set("xyz") and not report.failed:
+        report.error_at(node.span, "the domain has no space coordinate", "give a range to x; an ODE's only axis is named x too")
+    ranges = tuple(_range(c, found[c], scope, report) for c in coordinates)
+    wrapped = [s.text for s in schema.items(found["periodic"], report, "'periodic'") if isinstance(s, Scalar)] if "periodic" in found else []
+    for name in wrapped:
+        if name not in coordinates or name == "t":
+            why = "time cannot be periodic" if name == "t" else f"'{name}' is not a coordinate of this domain"
+            report.error_at(found["periodic"].span, why)
+    return Domain(coordinates, ranges, tuple(c in wrapped for c in coordinates))
+
+
+def _box(node: Node, report: Report) -> dict[str, Node]:
+    """The ranges that ``shape: {interval | rectangle | box: {x: ..}}`` means."""
+    kind, body = next(iter(node.values.items()), ("", node)) if isinstance(node, Mapping) else ("", node)
+    if kind in _OTHER_SHAPES:
+        report.error_at(node.span, f"the shape '{kind}' is not available yet", "only boxes are: give ranges to x, y, z")
+    elif kind not in _BOXES or not isinstance(body, Mapping):
+        report.error_at(node.span, "this is not a shape", "`rectangle: {x: [0, 1], y: [0, 1]}`, or ranges without `shape`")
+    elif set(body.values) != set("xyz"[: _BOXES[kind]]):
+        unknown = "name" in body.values
+        hint = "names of shapes are not available yet" if unknown else f"it takes {', '.join('xyz'[: _BOXES[kind]])}"
+        report.error_at(node.span, f"the ranges of this {kind} are not as expected", hint)
+    else:
+        return body.values
+    return {}
+
+
+def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, float]:
+    if not isinstance(node, Sequence) or len(node.items) != 2:
+        report.error_at(node.span, f"the range of {name} must be two numbers", f"write {name}: [0, 1]")
+        return 0.0, 1.0
+    ends = [constant(item, scope, report) for item in node.items]
+    if ends[0] is None or ends[1] is None:
+        return 0.0, 1.0
+    if not ends[0] < ends[1]:
+        report.error_at(node.span, f"the range of {name} is empty: {ends[0]:g} is not below {ends[1]:g}", "the lower end comes first")
+    elif ends[1] - ends[0] < 1e-12 * max(abs(ends[0]), abs(ends[1])) or not 1e-100 < ends[1] - ends[0] < 1e100:
+        report.error_at(node.span, f"the range of {name} is too narrow or too wide for float64", "scale the coordinate")
+    return ends[0], ends[1]
+
+
+def constant(node: Node, scope: Scope, report: Report) -> float | None:
+    """A number or constant expression as a float; None if it has a fault."""
+    if not isinstance(node, Scalar) or node.value is None:
+        report.error_at(node.span, "a number is missing here")
+        return None
+    value = parse(node, scope, report)
+    return None if value is None else float(value)
+
+
+def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.Expr], set[str], dict[str, Span]]:
+    """Parameters as numbers, the names that their own definitions use, and where each stands."""
+    values: dict[str, sympy.Expr] = {}
+    used: set[str] = set()
+    named = _named(node, report, "parameters")
+    for name, (span, value) in named.items():
+        later = tuple(n for n in named if n not in values)
+        scope = Scope(JetSpace((), ()), values, coordinates=False, used=used, later=later, where="a parameter")
+        _check_name(name, span, report, "parameter")
+        number = constant(value, scope, report)
+        if number is None:
+            values[name] = sympy.S.One
+        else:
+            whole = number == math.floor(number) and abs(number) <= 10_000
+            values[name] = sympy.Integer(int(number)) if whole else sympy.Float(number)
+    return values, used, {name: span for name, (span, _) in named.items()}
+
+
+def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str, Span]:
+    """Add the named functions to ``scope.values``; returns where each stands."""
+    named = _named(node, report, "functions")
+    values = dict(scope.values)
+    for name, (span, value) in named.items():
+        _check_name(name, span, report, "function")
+        if name in values:
+            report.error_at(span, f"'{name}' is a parameter and a function", "rename one of them")
+        scope.values = dict(values)
+        scope.later = tuple(n for n in named if n not in values)
+        meaning = parse(value, scope, report) if isinstance(value, Scalar) and value.text else None
+        if meaning is None and not (isinstance(value, Scalar) and value.text):
+            report.error_at(value.span, f"the function '{name}' needs an expression")
+        values[name] = sympy.S.One if meaning is None else meaning
+    scope.values = values
+    scope.later = ()
+    return {name: span for name, (span, _) in named.items()}
+
+
+def _named(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span, Node]]:
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return {}
+    if not isinstance(node, Mapping):
+        report.error_at(node.span, f"'{what}' must be a list of `name: value`")
+        return {}
+    return {name: (node.keys[name], value) for name, value in node.values.items()}
+
+
+def _check_name(name: str, span: Span, report: Report, what: str) -> None:
+    if not _WORD.match(name) or "__" in name or iskeyword(name):
+        word = "a reserved word" if iskeyword(name) else "not a name"
+        report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", "letters, digits and _, a letter first")
+    elif name in RESERVED:
+        report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
+
+
+def read_unknowns(node: Node | None, report: Report) -> tuple[str, ...]:
+    """The names of the unknowns. The one place that refuses systems."""
+    names: list[str] = []
+    for item in schema.items(node, report, "'unknowns'") if node is not None else []:
+        if not isinstance(item, Scalar):
+            report.error_at(item.span, "an unknown must be a name")
+            continue
+        _check_name(item.text, item.span, report, "unknown")
+        if item.text in names:
+            report.error_at(item.span, f"the unknown '{item.text}' stands twice")
+        else:
+            names.append(item.text)
+    if node is not None and not names:
+        report.error_at(node.span, "there is no unknown", "write unknowns: [u]")
+    if len(names) > 1 and node is not None:
+        report.error_at(node.span, f"{len(names)} unknowns: systems are not available yet", "one unknown, one equation")
+    return tuple(names)
+
+
+def check_ambiguous(named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report) -> None:
+    """Refuse a parameter or function that is also an unknown, or reads as a derivative of one."""
+    for name, span in named.items():
+        base, _, letters = name.rpartition("_")
+        if name in unknowns:
+            report.error_at(span, f"'{name}' is also an unknown", "rename one of them")
+        elif base in unknowns and letters and set(letters) <= set(coordinates):
+            report.error_at(span, f"'{name}' could also be a derivative of the unknown '{base}'", "rename it")

@@ -1,0 +1,164 @@
+"""Derivatives of expressions: the total derivative on jet symbols, and grad, div, lap, dn made of it.
+
+An unknown's derivative is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x`` over
+the jets j in F, where ``j_x`` is the symbol whose order in x is one higher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from pinnkan.problem.statement import Jet
+
+MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
+MAX_ORDER = 6  # of a derivative; a choice: one above it is a slip of the pen, or needs a spline degree nobody wants
+
+
+class OperatorError(Exception):
+    """An operator cannot be applied; the message says why, for the user."""
+
+
+class JetSpace:
+    """The symbols of all derivatives of the unknowns in the given coordinates, made on demand.
+
+    Args:
+        coordinates: names, in the order x, y, z, t.
+        unknowns: names.
+    """
+
+    def __init__(self, coordinates: Sequence[str], unknowns: Sequence[str]) -> None:
+        self.coordinates = tuple(coordinates)
+        self.unknowns = tuple(unknowns)
+        self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
+        self._jets: dict[sympy.Symbol, Jet] = {}
+
+    @property
+    def space_axes(self) -> tuple[int, ...]:
+        """The axes that are not time."""
+        return tuple(i for i, c in enumerate(self.coordinates) if c != "t")
+
+    def symbol(self, jet: Jet) -> sympy.Symbol:
+        """The symbol of a derivative: ``u``, or ``u_`` and a letter per order, in the order of the coordinates.
+
+        Raises:
+            OperatorError: the order is above MAX_ORDER.
+        """
+        if jet.total > MAX_ORDER:
+            raise OperatorError(f"a derivative of order {jet.total}; {MAX_ORDER} is the highest")
+        letters = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
+        symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + letters if letters else ""))
+        self._jets[symbol] = jet
+        return symbol
+
+    def unknown(self, name: str, letters: str = "") -> sympy.Symbol:
+        """The symbol of an unknown, differentiated once per letter, in any order of the letters."""
+        order = tuple(letters.count(c) for c in self.coordinates)
+        return self.symbol(Jet(self.unknowns.index(name), order))
+
+    def jets_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
+        """The jets in an expression with their meaning, lowest order first."""
+        found = [(self._jets[s], s) for s in expression.free_symbols if s in self._jets]
+        return {s: j for j, s in sorted(found, key=lambda p: (p[0].unknown, p[0].total, p[0].order))}
+
+    def derivative(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
+        """The total derivative of an expression by coordinate ``axis``.
+
+        Raises:
+            OperatorError: the result would be too large, or its order too high.
+        """
+        if _derivative_size(expression, {})[1] > 5 * MAX_NODES:
+            raise OperatorError("the expression is too large to differentiate")
+        result = self._derive(expression, axis, {})
+        if size(result) > MAX_NODES:
+            raise OperatorError(f"the derivative has more than {MAX_NODES:,} terms and factors")
+        return result
+
+    def _derive(self, e: sympy.Expr, axis: int, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
+        if e in known:
+            return known[e]
+        if not e.args:
+            result = self._derive_symbol(e, axis)
+        else:
+            inner = [self._derive(a, axis, known) for a in e.args]
+            if isinstance(e, sympy.Add):
+                result = sympy.Add(*inner)
+            elif isinstance(e, sympy.Mul):
+                terms = [(i, d) for i, d in enumerate(inner) if d is not sympy.S.Zero]
+                result = sympy.Add(*(sympy.Mul(*e.args[:i], d, *e.args[i + 1 :]) for i, d in terms))
+            elif isinstance(e, sympy.Pow):
+                result = _derive_power(e, inner[0], inner[1])
+            else:
+                used = [(i, d) for i, d in enumerate(inner) if d is not sympy.S.Zero]
+                result = sympy.Add(*(sympy.Mul(e.fdiff(i + 1), d) for i, d in used))
+        known[e] = result
+        return result
+
+    def _derive_symbol(self, e: sympy.Expr, axis: int) -> sympy.Expr:
+        jet = self._jets.get(e)
+        if jet is None:
+            return sympy.S.One if e == self.symbols[axis] else sympy.S.Zero
+        raised = tuple(n + (i == axis) for i, n in enumerate(jet.order))
+        return self.symbol(Jet(jet.unknown, raised))
+
+
+def _derive_power(e: sympy.Expr, base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
+    b, n = e.args
+    result = sympy.S.Zero
+    if base is not sympy.S.Zero:
+        result = sympy.Mul(n, sympy.Pow(b, n - 1), base)
+    if exponent is not sympy.S.Zero:
+        result += sympy.Mul(e, sympy.log(b), exponent)
+    return result
+
+
+def size(expression: sympy.Expr) -> int:
+    """The number of nodes of the expression's tree."""
+    return _derivative_size(expression, {})[0]
+
+
+def _derivative_size(e: sympy.Expr, known: dict[sympy.Expr, tuple[int, int]]) -> tuple[int, int]:
+    """Number of nodes of an expression, and a bound for those of its derivative before anything cancels."""
+    if e in known:
+        return known[e]
+    parts = [_derivative_size(a, known) for a in e.args]
+    nodes = 1 + sum(p[0] for p in parts)
+    if not parts:
+        derived = 1
+    elif isinstance(e, sympy.Add):
+        derived = 1 + sum(p[1] for p in parts)
+    else:
+        derived = 1 + sum(nodes + p[1] for a, p in zip(e.args, parts, strict=True) if a.free_symbols)
+    known[e] = (nodes, derived)
+    return known[e]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """What ``grad`` returns: one component per space coordinate."""
+
+    components: tuple[sympy.Expr, ...]
+
+
+def gradient(space: JetSpace, expression: sympy.Expr) -> Vector:
+    """The derivatives by the space coordinates."""
+    return Vector(tuple(space.derivative(expression, axis) for axis in space.space_axes))
+
+
+def divergence(space: JetSpace, vector: Vector) -> sympy.Expr:
+    """The sum of the derivatives of the components."""
+    pairs = zip(vector.components, space.space_axes, strict=True)
+    return sympy.Add(*(space.derivative(component, axis) for component, axis in pairs))
+
+
+def laplacian(space: JetSpace, expression: sympy.Expr) -> sympy.Expr:
+    """The sum of the second derivatives by the space coordinates."""
+    return divergence(space, gradient(space, expression))
+
+
+def normal_derivative(space: JetSpace, expression: sympy.Expr, axis: int, end: int) -> sympy.Expr:
+    """The derivative along the outward normal of a side: by ``axis``, negative at the lower end."""
+    derivative = space.derivative(expression, axis)
+    return derivative if end == 1 else -derivative

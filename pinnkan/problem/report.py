@@ -1,0 +1,128 @@
+"""Collect every fault of a file, then show them the way a compiler does."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Protocol
+
+from pinnkan.errors import Fault, ProblemError
+
+MAX_SHOWN = 50  # faults of one file that are shown; a choice
+_WIDTH = 120  # characters of a source line that are shown
+# The characters at which PyYAML counts a new line, so that its places and ours agree.
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+class HasEnds(Protocol):
+    """Anything with a start and an end in the text."""
+
+    @property
+    def start(self) -> int:
+        """Index of the first character."""
+
+    @property
+    def end(self) -> int:
+        """Index after the last character."""
+
+
+class Text:
+    """The text of a file with its lines: turns an index into line and column, both counted from 1."""
+
+    def __init__(self, content: str, path: str) -> None:
+        self.content = content
+        self.path = path
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(m.end() for m in _BREAK.finditer(self.content))]
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Line and column of the character at ``index``."""
+        index = max(0, min(index, len(self.content)))
+        line = bisect_right(self._starts, index)
+        return line, index - self._starts[line - 1] + 1
+
+
+class Report:
+    """Faults and warnings of one file. Nothing is raised before :meth:`failure` is asked for."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.faults: list[Fault] = []
+
+    def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
+        """Add a fault at ``index``; the same fault at the same place counts once."""
+        line, column = self.text.locate(index)
+        fault = Fault(message, line, column, max(length, 1), hint, severity)
+        if fault not in self.faults:
+            self.faults.append(fault)
+
+    def error_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+        """Add a fault that underlines ``span``."""
+        self.error(span.start, span.end - span.start, message, hint)
+
+    def warn_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+        """Add a warning that underlines ``span``."""
+        self.error(span.start, span.end - span.start, message, hint, "warning")
+
+    @property
+    def failed(self) -> bool:
+        """Whether a fault that is not a warning was found."""
+        return any(f.severity == "error" for f in self.faults)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings as single lines: ``path:line:column: warning: message``."""
+        return tuple(_headline(f, self.text.path) + (f" ({f.hint})" if f.hint else "")
+                     for f in self.faults if f.severity == "warning")  # fmt: skip
+
+    def failure(self) -> ProblemError:
+        """The exception that carries every fault, in the order of the file."""
+        faults = sorted(self.faults, key=lambda f: (f.line, f.column))
+        return ProblemError(tuple(faults), self.text.path, self.text.content)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the registered word nearest to ``word``, or an empty text."""
+    near = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def visible(text: str) -> str:
+    """The text with every character that a terminal would obey written as an escape."""
+    return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
+
+
+def _headline(fault: Fault, path: str) -> str:
+    return visible(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
+
+
+def render(error: ProblemError) -> str:
+    """The faults as a compiler prints them: place and reason, the source line, carets and a hint; then the count."""
+    lines = _BREAK.split(error.source)
+    shown = error.faults[:MAX_SHOWN]
+    blocks = [_block(f, error.path, lines) for f in shown]
+    count = sum(f.severity == "error" for f in error.faults)
+    more = len(error.faults) - len(shown)
+    if more:
+        blocks.append(f"... and {more} more")
+    blocks.append(f"{count} error{'' if count == 1 else 's'}; nothing was solved.")
+    return "\n".join(blocks)
+
+
+def _block(fault: Fault, path: str, lines: list[str]) -> str:
+    text = lines[fault.line - 1] if fault.line <= len(lines) else ""
+    first = max(0, fault.column - _WIDTH + 20)
+    before = visible(text[first : fault.column - 1])
+    room = max(_WIDTH - len(before), 1)
+    marked = visible(text[fault.column - 1 : fault.column - 1 + fault.length])[:room]
+    rest = visible(text[fault.column - 1 + fault.length :])[: max(room - len(marked), 0)]
+    number = f"{fault.line:>5} | "
+    margin = " " * (len(number) - 2) + "| "
+    carets = "^" * max(len(marked), 1)
+    pointer = f"{margin}{' ' * len(before)}{carets} {visible(fault.hint)}".rstrip()
+    return "\n".join([_headline(fault, path), (number + before + marked + rest).rstrip(), pointer])

@@ -1,0 +1,190 @@
+"""The shape of a problem file: which keys there are, what each may hold, its default; and the JSON schema of it.
+
+One table serves the reader, the messages, the resolved file and the editors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
+from pinnkan.problem.statement import OutputSettings, SolverSettings
+
+COORDINATES = ("x", "y", "z", "t")
+PLACES = ("left", "right", "bottom", "top", "front", "back", "boundary", "initial")
+SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
+
+_EXPRESSION = {"type": ["number", "string"]}
+_NAMED = {"type": "object", "additionalProperties": _EXPRESSION}
+_RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
+_POINT = {
+    "type": "object",
+    "properties": {"point": {"type": "array", "items": _EXPRESSION}},
+    "required": ["point"],
+    "additionalProperties": False,
+}
+_PLACE = {"anyOf": [{"enum": list(PLACES)}, _POINT]}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a mapping: its JSON schema, one sentence for editors, and whether a file must have it."""
+
+    name: str
+    schema: dict[str, Any]
+    about: str
+    required: bool = False
+
+
+DOMAIN = (
+    *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
+    Key("shape", {"type": "object"}, "a shape, instead of the ranges of the space coordinates"),
+    Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:3])}}, "coordinates that wrap around"),
+)
+CONDITION = (
+    Key("where", {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE}]}, "the place or places", True),
+    Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
+    Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
+)
+SOLVER = (
+    Key("tolerance", {"type": "number", "minimum": SMALLEST_TOLERANCE, "exclusiveMaximum": 1}, "relative L2 error"),
+    Key("network", {"enum": ["auto", "product", "ridge", "deep"]}, "the family of functions"),
+    Key(
+        "hidden",
+        {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "maxItems": 10},
+        "widths of a ridge or deep network",
+    ),
+    Key("method", {"enum": ["gauss_newton", "adam", "lbfgs"]}, "how coefficients are found"),
+    Key("degree", {"type": "integer", "minimum": 1, "maximum": 15}, "degree of the splines"),
+    Key("knots", {"type": "integer", "minimum": 1, "maximum": 10_000}, "intervals per edge on the coarsest level"),
+    Key("max_levels", {"type": "integer", "minimum": 1, "maximum": 100}, "levels before giving up"),
+    Key("max_time", {"type": "number", "exclusiveMinimum": 0}, "seconds before giving up"),
+    Key("time_slabs", {"type": "integer", "minimum": 1, "maximum": 100_000}, "number of time slabs"),
+    Key("seed", {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}, "seed of everything random"),
+)
+OUTPUT = (
+    Key("resolution", {"type": "integer", "minimum": 2, "maximum": 10_000}, "samples per axis"),
+    Key("times", {"type": "integer", "minimum": 1, "maximum": 100_000}, "frames"),
+)
+PROBLEM = (
+    Key("name", {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "maxLength": 60}, "names the results folder", True),
+    Key("about", {"type": "string"}, "one sentence for `pinnkan list`"),
+    Key("domain", {"type": "object"}, "ranges of the coordinates", True),
+    Key("parameters", _NAMED, "numbers or constant expressions"),
+    Key("functions", _NAMED, "named expressions of coordinates and parameters"),
+    Key("unknowns", {"type": "array", "items": {"type": "string"}, "minItems": 1}, "what is solved for", True),
+    Key("equations", {"type": "array", "items": {"type": "string"}, "minItems": 1}, "left = right, one per unknown", True),
+    Key("conditions", {"type": "array"}, "what holds at the sides and initially"),
+    Key("exact", _NAMED, "the solution, if known; only to report the true error"),
+    Key("data", {}, "measured values (not available yet)"),
+    Key("estimate", {}, "parameters to recover (not available yet)"),
+    Key("solver", {"type": "object"}, "all optional"),
+    Key("output", {"type": "object"}, "all optional"),
+)
+_DEFAULTS: dict[str, Any] = {"solver": SolverSettings(), "output": OutputSettings()}
+_SECTIONS = {"domain": DOMAIN, "solver": SOLVER, "output": OUTPUT}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a problem file, from which editors complete and underline."""
+    root = _object(PROBLEM)
+    for name, keys in _SECTIONS.items():
+        root["properties"][name] = {**_object(keys, name), "description": root["properties"][name]["description"]}
+    about = root["properties"]["conditions"]["description"]
+    root["properties"]["conditions"] = {"type": "array", "items": _object(CONDITION), "description": about}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A problem for pinnkan"}
+    return {**head, **root}
+
+
+def _object(keys: Iterable[Key], section: str = "") -> dict[str, Any]:
+    properties = {}
+    for key in keys:
+        schema = dict(key.schema)
+        if section in _DEFAULTS:
+            default = getattr(_DEFAULTS[section], key.name)
+            if default is None:
+                schema = {"anyOf": [{"const": "auto"}, schema]}
+            schema["default"] = "auto" if default is None else default
+        properties[key.name] = {**schema, "description": key.about}
+    required = [key.name for key in keys if key.required]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dict[str, Node]:
+    """The values of a mapping by key; unknown and missing keys are faults."""
+    if not isinstance(node, Mapping):
+        report.error_at(node.span, f"{what} must be a list of `key: value`")
+        return {}
+    known = [k.name for k in keys]
+    for name, span in node.keys.items():
+        if name not in known:
+            hint = did_you_mean(name, known) or f"known keys: {', '.join(known)}"
+            if name.count(")") > name.count("("):
+                hint = "a text with a comma inside { } needs quotes"
+            report.error_at(span, f"unknown key '{name[:60]}' in {what}", hint)
+    for key in keys:
+        if key.required and key.name not in node.values:
+            report.error(node.span.start, 1, f"{what} lacks the key '{key.name}'", key.about)
+    return {name: value for name, value in node.values.items() if name in known}
+
+
+def items(node: Node, report: Report, what: str) -> list[Node]:
+    """The items of a list; anything else is a fault."""
+    if isinstance(node, Sequence):
+        return node.items
+    report.error_at(node.span, f"{what} must be a list", "write [ ] around it, or one `- ` line each")
+    return []
+
+
+def settings(name: str, node: Node | None, report: Report) -> Any:
+    """The SolverSettings or OutputSettings that a ``solver`` or ``output`` section means."""
+    defaults = _DEFAULTS[name]
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return defaults
+    keys = _SECTIONS[name]
+    found = entries(node, keys, report, f"the section '{name}'")
+    values = {}
+    for key in keys:
+        if key.name in found:
+            default = getattr(defaults, key.name)
+            values[key.name] = _setting(key, found[key.name], default, report)
+    return type(defaults)(**values) if not report.failed else defaults
+
+
+def _setting(key: Key, node: Node, default: Any, report: Report) -> Any:
+    if isinstance(node, Scalar) and default is None and node.text == "auto":
+        return None
+    if key.schema.get("type") == "array":
+        widths = [_single(key, key.schema["items"], item, report) for item in items(node, report, f"'{key.name}'")]
+        if isinstance(node, Sequence) and not 1 <= len(widths) <= key.schema["maxItems"]:
+            report.error_at(node.span, f"'{key.name}' holds 1 to {key.schema['maxItems']} values")
+        return tuple(widths)
+    return _single(key, key.schema, node, report)
+
+
+def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any:
+    value = node.value if isinstance(node, Scalar) else node
+    if "enum" in schema:
+        if value not in schema["enum"]:
+            report.error_at(node.span, f"'{key.name}' must be one of: {', '.join(schema['enum'])}",
+                            did_you_mean(value, schema["enum"]) if isinstance(value, str) else "")  # fmt: skip
+        return value
+    whole = schema["type"] == "integer"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        report.error_at(node.span, f"'{key.name}' must be a {'whole ' if whole else ''}number", key.about)
+        return None
+    low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", schema.get("exclusiveMaximum"))
+    beyond = (low is not None and value < low) or (high is not None and value > high)
+    at_open_end = value == schema.get("exclusiveMinimum") or value == schema.get("exclusiveMaximum")
+    if beyond or at_open_end or value in (float("inf"), float("-inf")):
+        report.error_at(node.span, f"'{key.name}: {node.text}' is out of range" if isinstance(node, Scalar) else "", _range(key, low, high))
+    return value if whole else float(value)
+
+
+def _range(key: Key, low: float | None, high: float | None) -> str:
+    if key.name == "tolerance":
+        return f"a relative error from {low:g}, the least that float64 can reach, to below {high:g}"
+    return f"from {low:g} to {high:g}" if high is not None else f"above {low:g}"

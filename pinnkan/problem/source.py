@@ -1,0 +1,283 @@
+"""YAML text to plain nodes; every value knows its place, and no input can cost more than a moment.
+
+PyYAML's safe loader scans and parses; the tree is composed here from its events, because its own composer recurses,
+resolves tags, follows aliases, lets a later key win over an earlier one and reads ``1e-6`` as a string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import yaml
+
+from pinnkan.problem.report import Report, Text
+
+MAX_BYTES = 1_000_000
+MAX_NODES = 20_000
+MAX_DEPTH = 20
+MAX_LINE = 5_000  # a choice: PyYAML is slow on long lines, and nobody writes them
+
+Value = None | bool | int | float | str
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
+_WORDS: dict[str, Value] = {"": None, "~": None, "null": None, "true": True, "false": False}
+# What PyYAML raises on purpose, and what it lets slip through: chr() of an escape beyond Unicode, int() of a
+# version number of thousands of digits.
+_YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError, IndexError)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start`` up to, not including, ``end`` of the text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One value: ``text`` as YAML understands it, ``raw`` as it stands in the file from ``span.start`` on."""
+
+    span: Span
+    text: str
+    raw: str
+    style: str | None
+
+    @property
+    def value(self) -> Value:
+        """A number, boolean or None where the plain text reads as one, else the text itself."""
+        if self.style is not None:
+            return self.text
+        if self.text in _WORDS:
+            return _WORDS[self.text]
+        if not _NUMBER.match(self.text) or len(self.text) > 300:
+            return self.text
+        return int(self.text) if re.fullmatch(r"[-+]?\d+", self.text) else float(self.text)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        return _align(self.text, self.raw, self.style)
+
+    def part(self, start: int, end: int) -> Span:
+        """Where characters ``start`` to ``end`` of ``text`` stand in the file; past the end, the end."""
+        if not self.text:
+            return self.span
+        places = [self.span.start + p for p in self._places]
+        after = places[-1] + 1
+        begin = places[start] if start < len(places) else after
+        last = places[end - 1] + 1 if 0 < end <= len(places) else after
+        return Span(begin, max(last, begin + 1))
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A list of nodes."""
+
+    span: Span
+    items: list[Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Nodes by key; ``keys`` holds where each key stands."""
+
+    span: Span
+    values: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, Span] = field(default_factory=dict)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def _align(text: str, raw: str, style: str | None) -> list[int]:
+    """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
+    places = []
+    p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
+    for c in text:
+        escaped = style == '"' and raw[p : p + 1] == "\\" and raw[p + 1 : p + 2] not in ("\n", "\r")
+        if c.isspace() and not escaped:
+            places.append(p)
+            p += 1 if raw[p : p + 1] == c else 0
+            continue
+        while not escaped and p < len(raw) and (raw[p].isspace() or (style == '"' and raw[p] == "\\" and p + 1 < len(raw))):
+            if raw[p] == "\\" and raw[p + 1] not in "\r\n":
+                escaped = True
+                break
+            p += 1
+        places.append(min(p, max(len(raw) - 1, 0)))
+        if escaped:
+            p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1 : p + 2], 0)
+        else:
+            p += 2 if style == "'" and c == "'" else 1
+    return places
+
+
+def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
+    """The text and a report to collect faults in; bytes that are no text of reasonable size are faults at once.
+
+    Raises:
+        ProblemError: too large, not UTF-8, or holding characters that no text file holds.
+    """
+    fault = ""
+    text = ""
+    if len(data) > MAX_BYTES:
+        fault = f"the file is larger than {MAX_BYTES:,} bytes"
+        offset = 0
+    elif isinstance(data, bytes):
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            text = data[: error.start].decode("utf-8")
+            fault, offset = "the file is not UTF-8 text", len(text)
+    else:
+        text = data
+    text = text.removeprefix("\ufeff")
+    report = Report(Text(text, path))
+    if fault:
+        report.error(min(offset, len(text)), 1, fault, "save it as UTF-8" if text or offset else "")
+        raise report.failure()
+    bad = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff", text)
+    if bad:
+        report.error(bad.start(), 1, f"a control character (U+{ord(bad.group()):04X}) in the file", "delete it")
+        raise report.failure()
+    long = re.search(r"[^\n]{%d}" % MAX_LINE, text)
+    if long:
+        report.error(long.start(), 1, f"a line longer than {MAX_LINE:,} characters", "break it into several lines")
+        raise report.failure()
+    return report.text, report
+
+
+def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
+    """The tree of a problem file, and the report that holds the faults found so far.
+
+    Raises:
+        ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
+    """
+    text, report = decode(data, path)
+    loader = yaml.SafeLoader(text.content)
+    composer = _Composer(report)
+    try:
+        for event in iter(lambda: loader.get_event(), None):
+            composer.take(event)
+    except _YAML_ERRORS as error:
+        _explain(error, loader, report)
+        raise report.failure() from None
+    finally:
+        loader.dispose()
+    if not isinstance(composer.root, Mapping):
+        report.error(0, 1, "the file holds no problem", "it starts with `name:`; `pinnkan new NAME` writes one")
+        raise report.failure()
+    return composer.root, report
+
+
+def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
+    """Turn an exception of PyYAML into a fault; a limit of our own is already one."""
+    if isinstance(error, _LimitError):
+        return
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    index = mark.index if mark is not None else loader.index
+    reason = getattr(error, "problem", None) or "this cannot be read"
+    hint = ""
+    if "found character '\\t'" in str(reason):
+        reason, hint = "a tab used as indentation", "indent with spaces"
+    elif "mapping values are not allowed" in str(reason):
+        hint = "a text that contains ': ' needs quotes; a key needs the indentation of its neighbours"
+    elif "expected" in str(reason):
+        hint = "look for an unclosed bracket or quote, or a text that needs quotes"
+    report.error(index, 1, f"not valid YAML: {reason}", hint)
+
+
+class _LimitError(yaml.YAMLError):
+    """A limit of ours is exceeded; the fault is reported already, reading stops."""
+
+
+class _Composer:
+    """Builds the tree event by event on a stack of its own, so that depth is counted, not suffered."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.root: Node | None = None
+        self._stack: list[Sequence | Mapping] = []
+        self._keys: list[Scalar | None] = []  # for each open mapping, the key that waits for its value
+        self._nodes = 0
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """Add one event to the tree; refuse what a problem file never needs."""
+        start, end = event.start_mark.index, event.end_mark.index
+        span = Span(start, max(end, start))
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                self._stop(span, "a second document in the file", "delete the line `---`; one file holds one problem")
+        if not isinstance(event, yaml.NodeEvent | yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            return
+        self._refuse_sharing(event, span)
+        if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self._stack.pop()
+            self._keys.pop()
+            return
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self._stop(span, f"more than {MAX_NODES:,} values in the file", "")
+        if isinstance(event, yaml.ScalarEvent):
+            raw = self.report.text.content[start:end]
+            self._place(Scalar(span, event.value, raw, event.style if event.style in ("'", '"', "|", ">") else None))
+        elif isinstance(event, yaml.AliasEvent):
+            self._place(Scalar(span, "", "", None))
+        else:
+            self._open(Sequence(span) if isinstance(event, yaml.SequenceStartEvent) else Mapping(span))
+
+    def _open(self, node: Sequence | Mapping) -> None:
+        self._place(node)
+        self._stack.append(node)
+        self._keys.append(None)
+        if len(self._stack) > MAX_DEPTH:
+            self._stop(node.span, f"nested more than {MAX_DEPTH} deep", "")
+
+    def _place(self, node: Node) -> None:
+        """Put a finished or opened node where it belongs: root, item, key or value."""
+        if not self._stack:
+            self.root = node
+            return
+        parent = self._stack[-1]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is not None:
+            self._keys[-1] = None
+            if key.text in parent.keys:
+                line, _ = self.report.text.locate(parent.keys[key.text].start)
+                self.report.error_at(key.span, f"the key '{key.text}' stands twice", f"the first is in line {line}")
+            else:
+                parent.values[key.text] = node
+                parent.keys[key.text] = key.span
+        elif isinstance(node, Scalar):
+            self._keys[-1] = node
+        else:
+            self._stop(node.span, "a key must be a word", "a text that starts with [ or { needs quotes")
+
+    def _refuse_sharing(self, event: yaml.Event, span: Span) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self.report.error_at(span, f"an alias (*{event.anchor})", "write the value out, or quote the text")
+        elif getattr(event, "anchor", None) is not None:
+            self.report.error_at(Span(span.start, span.start + 1 + len(event.anchor)), f"an anchor (&{event.anchor})",
+                                 "write the value out where it is needed")  # fmt: skip
+        if getattr(event, "tag", None) is not None:
+            self.report.error_at(Span(span.start, span.start + 1), "a tag (!)", "values need no tag; delete it")
+
+    def _stop(self, span: Span, message: str, hint: str) -> None:
+        self.report.error_at(span, message, hint)
+        raise _LimitError
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it."""
+    yield node
+    children = node.items if isinstance(node, Sequence) else node.values.values() if isinstance(node, Mapping) else ()
+    for child in children:
+        yield from walk(child)
