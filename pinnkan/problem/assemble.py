@@ -8,11 +8,12 @@ from dataclasses import replace
 import sympy
 
 from pinnkan.problem import checks, names, schema
-from pinnkan.problem.conditions import Placed, parse_equation, read_conditions
+from pinnkan.problem.conditions import parse_equation, read_conditions
+from pinnkan.problem.coverage import Places
 from pinnkan.problem.expression import Scope, parse
 from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report
-from pinnkan.problem.source import Mapping, Node, Scalar, Span
+from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
 
 _NOT_YET = {"network": ("ridge",), "method": ("adam", "lbfgs")}
@@ -45,7 +46,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
         raise report.failure()
     problem = Problem(
         name, _about(found.get("about")), space.symbols, domain.ranges, domain.periodic, domain.time_axis, unknowns,
-        tuple(equations), tuple(p.condition for p in placed), exact, solver, output, report.text.content, report.text.path,
+        tuple(equations), tuple(p.condition for p in placed), exact, solver, output,
+        report.text.content, report.text.path,
     )  # fmt: skip
     checks.check(problem, domain, space, placed, _places(root, found), report)
     if report.failed:
@@ -53,7 +55,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
     return replace(problem, warnings=report.warnings)
 
 
-def _places(root: Mapping, found: dict[str, Node]) -> checks.Places:
+def _places(root: Mapping, found: dict[str, Node]) -> Places:
     def key(name: str) -> Span:
         return root.keys.get(name, root.keys["domain"])
 
@@ -61,8 +63,8 @@ def _places(root: Mapping, found: dict[str, Node]) -> checks.Places:
         return {k: v.span for k, v in node.values.items()} if isinstance(node, Mapping) else {}
 
     equations = found["equations"]
-    items = [n.span for n in schema.items(equations, Report(checks.NO_TEXT), "")]
-    return checks.Places(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
+    items = tuple(n.span for n in equations.items) if isinstance(equations, Sequence) else ()
+    return Places(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
 
 
 def _name(node: Node | None, report: Report) -> str:
@@ -108,7 +110,8 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
     exact = {}
     for name, value in node.values.items():
         if name not in scope.space.unknowns:
-            report.error_at(node.keys[name], f"'{name[:60]}' is not an unknown", f"unknowns: {', '.join(scope.space.unknowns)}")
+            known = f"unknowns: {', '.join(scope.space.unknowns)}"
+            report.error_at(node.keys[name], f"'{name[:60]}' is not an unknown", known)
         elif not isinstance(value, Scalar) or not value.text:
             report.error_at(value.span, "an expression is missing here")
         else:
@@ -127,8 +130,9 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
             report.error_at(found[key].span, f"'{key}' (inverse problems) is not available yet")
     section = found.get("solver")
     for key, refused in _NOT_YET.items():
-        if getattr(solver, key) in refused and isinstance(section, Mapping):
-            report.error_at(section.values[key].span, f"'{key}: {getattr(solver, key)}' is not available yet", "leave it out")
+        value = getattr(solver, key)
+        if value in refused and isinstance(section, Mapping):
+            report.error_at(section.values[key].span, f"'{key}: {value}' is not available yet", "leave it out")
 
 
 def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pinnkan.problem import coverage, values
 from pinnkan.problem.conditions import Placed
+from pinnkan.problem.coverage import Places
 from pinnkan.problem.names import Domain
 from pinnkan.problem.operators import JetSpace
-from pinnkan.problem.report import Report, Text
-from pinnkan.problem.source import Span
+from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Problem
-
-NO_TEXT = Text("", "")
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the parts of a problem stand in its file."""
-
-    equations: list[Span]
-    conditions: Span
-    exact: dict[str, Span]
-    solver: dict[str, Span]
 
 
 def check(
     problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], places: Places, report: Report
 ) -> None:
-    """Report every fault and warning of meaning."""
+    """Report every fault and warning of meaning: first of what is given where, then of the values."""
+    coverage.check(problem, domain, placed, places, report)
+    values.check_finite(problem, placed, places, report)
+    if report.failed:
+        return
+    values.check_corners(problem, domain, placed, report)
+    values.check_seams(problem, placed, report)
+    values.check_exact(problem, space, placed, places, report)

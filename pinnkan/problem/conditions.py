@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import sympy
@@ -49,7 +48,8 @@ def sides_of(domain: Domain) -> list[Side]:
 def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     """``left = right`` as a residual; None if it has a fault."""
     if not isinstance(node, Scalar) or not node.text.strip():
-        hint = "a leading `- - ` needs quotes" if isinstance(node, Sequence) else "a text that contains ': ' or ', ' needs quotes"
+        listed = isinstance(node, Sequence)
+        hint = "a leading `- - ` needs quotes" if listed else "a text that contains ': ' or ', ' needs quotes"
         report.error_at(node.span, "an equation must be a text: left = right", hint)
         return None
     left, sign, _ = node.text.partition("=")
@@ -127,7 +127,10 @@ def _sides(node: Node, domain: Domain, report: Report) -> list[tuple[Side, Span]
 
 
 def _sides_named(node: Node, domain: Domain, report: Report) -> list[Side]:
-    fail: Callable[[str, str], list[Side]] = lambda message, hint: report.error_at(node.span, message, hint) or []  # noqa: E731
+    def fail(message: str, hint: str) -> list[Side]:
+        report.error_at(node.span, message, hint)
+        return []
+
     if not isinstance(node, Scalar):
         return fail("conditions at a point are not available yet", "name a side, `boundary` or `initial`")
     name = node.text

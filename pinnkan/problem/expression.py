@@ -11,12 +11,13 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import sympy
 
 from pinnkan.problem import operators
 from pinnkan.problem.functions import FUNCTIONS
-from pinnkan.problem.lexicon import SyntaxFault, check
+from pinnkan.problem.lexicon import ExpressionError, check
 from pinnkan.problem.operators import JetSpace, OperatorError, Vector
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
@@ -27,7 +28,7 @@ MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
 MAX_EXPONENT = 1_000  # of a symbolic power
 _MAX_UNARY = 20  # signs and powers nested without parentheses
 
-Result = sympy.Expr | Vector
+Result: TypeAlias = sympy.Expr | Vector
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Scope:
 
 
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
-    """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, which is then in ``report``."""
+    """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, now in ``report``."""
     text = scalar.text[start:end]
 
     def fail(a: int, b: int, message: str, hint: str = "") -> None:
@@ -69,10 +70,10 @@ def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int
         check(text)
         result = reader.visit(_tree(text))
         if isinstance(result, Vector):
-            raise SyntaxFault(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
+            raise ExpressionError(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
         if operators.size(result) > operators.MAX_NODES:
-            raise SyntaxFault(0, len(text), f"an expression of more than {operators.MAX_NODES:,} terms and factors")
-    except SyntaxFault as fault:
+            raise ExpressionError(0, len(text), f"an expression of more than {operators.MAX_NODES:,} terms and factors")
+    except ExpressionError as fault:
         fail(fault.start, fault.end, fault.message, fault.hint)
         return None
     return None if reader.failed else result
@@ -87,9 +88,9 @@ def _tree(text: str) -> ast.expr:
             return ast.parse(flat, mode="eval").body
     except SyntaxError as error:
         at = min(max((error.offset or 1) - 2, 0), len(text) - 1)
-        raise SyntaxFault(at, at + 1, "this is not an expression") from None
+        raise ExpressionError(at, at + 1, "this is not an expression") from None
     except (ValueError, OverflowError, RecursionError, MemoryError):
-        raise SyntaxFault(0, len(text), "an expression that is too deep or too long") from None
+        raise ExpressionError(0, len(text), "an expression that is too deep or too long") from None
 
 
 class _Reader:
@@ -163,8 +164,12 @@ class _Reader:
         elif name in scope.later:
             message, hint = f"'{name}' is defined only further down", "move its definition up"
         elif name in ("x", "y", "z", "t"):
-            where = "here" if name in scope.space.coordinates else "in this domain"
-            message, hint = f"there is no coordinate '{name}' {where}", "" if where == "here" else "add its range to `domain`"
+            present = name in scope.space.coordinates or not scope.coordinates
+            message = f"the coordinate '{name}' cannot stand in {scope.where}"
+            if not present:
+                message, hint = f"there is no coordinate '{name}' in this domain", "add its range to `domain`"
+            else:
+                hint = "it must be a constant"
         elif name in scope.space.unknowns:
             message, hint = f"the unknown '{name}' cannot stand in {scope.where}", ""
         elif scope.unknowns and base in scope.space.unknowns and set(missing) <= set("xyzt") and letters:
@@ -225,7 +230,8 @@ class _Reader:
                 raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
             return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
         if name[1] not in space.coordinates:
-            raise _fault(node, f"{name} needs the coordinate '{name[1]}', which the domain lacks", "add its range to `domain`")
+            message = f"{name} needs the coordinate '{name[1]}', which the domain lacks"
+            raise _fault(node, message, "add its range to `domain`")
         return _guarded(node, space.derivative, inner, space.coordinates.index(name[1]))
 
     def _scalar(self, node: ast.expr) -> sympy.Expr:
@@ -235,8 +241,8 @@ class _Reader:
         return result
 
 
-def _fault(node: ast.expr, message: str, hint: str = "") -> SyntaxFault:
-    return SyntaxFault(node.col_offset - 1, (node.end_col_offset or node.col_offset + 1) - 1, message, hint)
+def _fault(node: ast.expr, message: str, hint: str = "") -> ExpressionError:
+    return ExpressionError(node.col_offset - 1, (node.end_col_offset or node.col_offset + 1) - 1, message, hint)
 
 
 def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -> Result:

@@ -33,7 +33,7 @@ _HINTS = {
 }
 
 
-class SyntaxFault(Exception):
+class ExpressionError(Exception):
     """Characters ``start`` to ``end`` of an expression cannot be; the rest of it is not looked at."""
 
     def __init__(self, start: int, end: int, message: str, hint: str = "") -> None:
@@ -62,7 +62,7 @@ def tokens(text: str) -> Iterator[Token]:
     """The words of an expression.
 
     Raises:
-        SyntaxFault: a character, number or name that no expression holds.
+        ExpressionError: a character, number or name that no expression holds.
     """
     at = 0
     while at < len(text):
@@ -84,15 +84,17 @@ def tokens(text: str) -> Iterator[Token]:
 def _check(token: Token, text: str) -> None:
     word = token.text
     if token.kind == "name" and "__" in word:
-        raise SyntaxFault(token.start, token.end, f"a name with two underscores: '{word}'", "derivatives are written u_xx")
+        message = f"a name with two underscores: '{word[:60]}'"
+        raise ExpressionError(token.start, token.end, message, "derivatives are written u_xx")
     if token.kind == "name" and iskeyword(word):
-        raise SyntaxFault(token.start, token.end, f"'{word}' is a reserved word", "expressions know no conditions or loops")
+        raise ExpressionError(token.start, token.end, f"'{word}' is a reserved word", "arithmetic only")
     after = NAME.match(text, token.end)
     if token.kind == "number" and after:
-        hint = f"write {word}*{after.group()}" if len(after.group()) <= 40 else "write * between them"
-        raise SyntaxFault(token.start, after.end(), f"'{word}{after.group()[:40]}' is neither a number nor a name", hint)
+        joined = f"'{word[:40]}{after.group()[:40]}'"
+        hint = f"write {word}*{after.group()}" if len(joined) <= 40 else "write * between them"
+        raise ExpressionError(token.start, after.end(), f"{joined} is neither a number nor a name", hint)
     if token.kind == "number" and len(word) > 40:
-        raise SyntaxFault(token.start, token.end, "a number with more than 40 characters", "float64 holds 17 digits")
+        raise ExpressionError(token.start, token.end, "a number of more than 40 characters", "17 digits are enough")
     if token.kind == "sign" and word not in ("+", "-", "*", "/", "**", "(", ")", ","):
         _refuse_sign(token, text)
 
@@ -100,19 +102,19 @@ def _check(token: Token, text: str) -> None:
 def _refuse_sign(token: Token, text: str) -> None:
     word = token.text
     if word == ".":
-        raise SyntaxFault(token.start, token.end, "attribute access with '.'", "only numbers have a dot")
+        raise ExpressionError(token.start, token.end, "attribute access with '.'", "only numbers have a dot")
     if word == "//":
-        raise SyntaxFault(token.start, token.end, "'//' is not an operator here", "write / to divide")
+        raise ExpressionError(token.start, token.end, "'//' is not an operator here", "write / to divide")
     if text.startswith("==", token.start):
-        raise SyntaxFault(token.start, token.start + 2, "'==' in an equation", "write a single =")
+        raise ExpressionError(token.start, token.start + 2, "'==' in an equation", "write a single =")
     message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", ""))
-    raise SyntaxFault(token.start, token.end, message, hint)
+    raise ExpressionError(token.start, token.end, message, hint)
 
 
 def check(text: str) -> None:
-    """Raise SyntaxFault unless ``text`` is a chain of known words with balanced parentheses."""
+    """Raise ExpressionError unless ``text`` is a chain of known words with balanced parentheses."""
     if len(text) > MAX_LENGTH:
-        raise SyntaxFault(MAX_LENGTH, MAX_LENGTH + 1, f"an expression longer than {MAX_LENGTH:,} characters",
+        raise ExpressionError(MAX_LENGTH, MAX_LENGTH + 1, f"an expression longer than {MAX_LENGTH:,} characters",
                           "name its parts under `functions`")  # fmt: skip
     opened: list[Token] = []
     before: Token | None = None
@@ -120,19 +122,19 @@ def check(text: str) -> None:
         if token.text == "(":
             opened.append(token)
             if len(opened) > MAX_NESTING:
-                raise SyntaxFault(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep")
+                raise ExpressionError(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep")
         elif token.text == ")":
             if not opened:
-                raise SyntaxFault(token.start, token.end, "a ')' that closes nothing", "delete it, or add a '(' before")
+                raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")
             opened.pop()
         _check_pair(before, token)
         before = token
     if opened:
-        raise SyntaxFault(opened[-1].start, opened[-1].end, "this '(' is never closed", "add a ')'")
+        raise ExpressionError(opened[-1].start, opened[-1].end, "this '(' is never closed", "add a ')'")
     if before is None:
-        raise SyntaxFault(0, 1, "an expression is missing here")
+        raise ExpressionError(0, 1, "an expression is missing here")
     if before.kind == "sign" and before.text != ")":
-        raise SyntaxFault(before.start, before.end, f"nothing follows this '{before.text}'")
+        raise ExpressionError(before.start, before.end, f"nothing follows this '{before.text}'")
 
 
 def _check_pair(before: Token | None, token: Token) -> None:
@@ -141,7 +143,7 @@ def _check_pair(before: Token | None, token: Token) -> None:
     if before is None or (before.kind == "sign" and before.text != ")"):
         if not operand and token.text not in ("+", "-"):
             what = f"'{token.text}' follows '{before.text}'" if before else f"an expression starts with '{token.text}'"
-            raise SyntaxFault(token.start, token.end, what, "a number or a name is missing")
+            raise ExpressionError(token.start, token.end, what, "a number or a name is missing")
         return
     if operand and not (token.text == "(" and before.kind == "name"):
-        raise SyntaxFault(token.start, token.end, "an operator is missing before this", "write * to multiply")
+        raise ExpressionError(token.start, token.end, "an operator is missing before this", "write * to multiply")

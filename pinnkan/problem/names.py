@@ -44,14 +44,24 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
     scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
     coordinates = tuple(c for c in schema.COORDINATES if c in found)
     if not set(coordinates) & set("xyz") and not report.failed:
-        report.error_at(node.span, "the domain has no space coordinate", "give a range to x; an ODE's only axis is named x too")
+        hint = "give a range to x; the only axis of an ordinary equation is named x too"
+        report.error_at(node.span, "the domain has no space coordinate", hint)
     ranges = tuple(_range(c, found[c], scope, report) for c in coordinates)
-    wrapped = [s.text for s in schema.items(found["periodic"], report, "'periodic'") if isinstance(s, Scalar)] if "periodic" in found else []
-    for name in wrapped:
-        if name not in coordinates or name == "t":
-            why = "time cannot be periodic" if name == "t" else f"'{name}' is not a coordinate of this domain"
-            report.error_at(found["periodic"].span, why)
+    wrapped = _periodic(found["periodic"], coordinates, report) if "periodic" in found else []
     return Domain(coordinates, ranges, tuple(c in wrapped for c in coordinates))
+
+
+def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[str]:
+    names = []
+    for item in schema.items(node, report, "'periodic'"):
+        name = item.text if isinstance(item, Scalar) else ""
+        if name == "t":
+            report.error_at(item.span, "time cannot be periodic")
+        elif name not in coordinates:
+            hint = f"its coordinates: {', '.join(coordinates)}"
+            report.error_at(item.span, f"'{name[:60]}' is not a coordinate of this domain", hint)
+        names.append(name)
+    return names
 
 
 def _box(node: Node, report: Report) -> dict[str, Node]:
@@ -60,7 +70,7 @@ def _box(node: Node, report: Report) -> dict[str, Node]:
     if kind in _OTHER_SHAPES:
         report.error_at(node.span, f"the shape '{kind}' is not available yet", "only boxes are: give ranges to x, y, z")
     elif kind not in _BOXES or not isinstance(body, Mapping):
-        report.error_at(node.span, "this is not a shape", "`rectangle: {x: [0, 1], y: [0, 1]}`, or ranges without `shape`")
+        report.error_at(node.span, "this is not a shape", "`rectangle: {x: [0, 1], y: [0, 1]}`, or plain ranges")
     elif set(body.values) != set("xyz"[: _BOXES[kind]]):
         unknown = "name" in body.values
         hint = "names of shapes are not available yet" if unknown else f"it takes {', '.join('xyz'[: _BOXES[kind]])}"
@@ -78,7 +88,8 @@ def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, 
     if ends[0] is None or ends[1] is None:
         return 0.0, 1.0
     if not ends[0] < ends[1]:
-        report.error_at(node.span, f"the range of {name} is empty: {ends[0]:g} is not below {ends[1]:g}", "the lower end comes first")
+        message = f"the range of {name} is empty: {ends[0]:g} is not below {ends[1]:g}"
+        report.error_at(node.span, message, "the lower end comes first")
     elif ends[1] - ends[0] < 1e-12 * max(abs(ends[0]), abs(ends[1])) or not 1e-100 < ends[1] - ends[0] < 1e100:
         report.error_at(node.span, f"the range of {name} is too narrow or too wide for float64", "scale the coordinate")
     return ends[0], ends[1]
@@ -142,7 +153,8 @@ def _named(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span
 def _check_name(name: str, span: Span, report: Report, what: str) -> None:
     if not _WORD.match(name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
-        report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", "letters, digits and _, a letter first")
+        hint = "letters, digits and _, a letter first"
+        report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", hint)
     elif name in RESERVED:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
 
@@ -166,7 +178,9 @@ def read_unknowns(node: Node | None, report: Report) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_ambiguous(named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report) -> None:
+def check_ambiguous(
+    named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report
+) -> None:
     """Refuse a parameter or function that is also an unknown, or reads as a derivative of one."""
     for name, span in named.items():
         base, _, letters = name.rpartition("_")

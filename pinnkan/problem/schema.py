@@ -5,6 +5,7 @@ One table serves the reader, the messages, the resolved file and the editors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,12 @@ from pinnkan.problem.statement import OutputSettings, SolverSettings
 
 COORDINATES = ("x", "y", "z", "t")
 PLACES = ("left", "right", "bottom", "top", "front", "back", "boundary", "initial")
+NAME = "^[a-z0-9][a-z0-9_-]*$"
 SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
 
 _EXPRESSION = {"type": ["number", "string"]}
 _NAMED = {"type": "object", "additionalProperties": _EXPRESSION}
+_TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 _RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
 _POINT = {
     "type": "object",
@@ -70,13 +73,13 @@ OUTPUT = (
     Key("times", {"type": "integer", "minimum": 1, "maximum": 100_000}, "frames"),
 )
 PROBLEM = (
-    Key("name", {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$", "maxLength": 60}, "names the results folder", True),
+    Key("name", {"type": "string", "pattern": NAME, "maxLength": 60}, "names the results folder", True),
     Key("about", {"type": "string"}, "one sentence for `pinnkan list`"),
     Key("domain", {"type": "object"}, "ranges of the coordinates", True),
     Key("parameters", _NAMED, "numbers or constant expressions"),
     Key("functions", _NAMED, "named expressions of coordinates and parameters"),
-    Key("unknowns", {"type": "array", "items": {"type": "string"}, "minItems": 1}, "what is solved for", True),
-    Key("equations", {"type": "array", "items": {"type": "string"}, "minItems": 1}, "left = right, one per unknown", True),
+    Key("unknowns", _TEXTS, "what is solved for", True),
+    Key("equations", _TEXTS, "left = right, one per unknown", True),
     Key("conditions", {"type": "array"}, "what holds at the sides and initially"),
     Key("exact", _NAMED, "the solution, if known; only to report the true error"),
     Key("data", {}, "measured values (not available yet)"),
@@ -176,15 +179,23 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         report.error_at(node.span, f"'{key.name}' must be a {'whole ' if whole else ''}number", key.about)
         return None
-    low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", schema.get("exclusiveMaximum"))
-    beyond = (low is not None and value < low) or (high is not None and value > high)
-    at_open_end = value == schema.get("exclusiveMinimum") or value == schema.get("exclusiveMaximum")
-    if beyond or at_open_end or value in (float("inf"), float("-inf")):
-        report.error_at(node.span, f"'{key.name}: {node.text}' is out of range" if isinstance(node, Scalar) else "", _range(key, low, high))
+    if not _within(value, schema):
+        shown = node.text[:40] if isinstance(node, Scalar) else ""
+        report.error_at(node.span, f"'{key.name}: {shown}' is out of range", _range(schema))
+        return None
     return value if whole else float(value)
 
 
-def _range(key: Key, low: float | None, high: float | None) -> str:
-    if key.name == "tolerance":
-        return f"a relative error from {low:g}, the least that float64 can reach, to below {high:g}"
-    return f"from {low:g} to {high:g}" if high is not None else f"above {low:g}"
+def _within(value: float, schema: dict[str, Any]) -> bool:
+    return (
+        schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
+        and schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf)
+    )
+
+
+def _range(schema: dict[str, Any]) -> str:
+    if schema.get("minimum") == SMALLEST_TOLERANCE:
+        return f"a relative error from {SMALLEST_TOLERANCE:g}, the least that float64 can reach, to below 1"
+    if "exclusiveMinimum" in schema:
+        return f"above {schema['exclusiveMinimum']:g}"
+    return f"from {schema['minimum']:g} to {schema['maximum']:g}"

@@ -97,22 +97,26 @@ def _align(text: str, raw: str, style: str | None) -> list[int]:
     places = []
     p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
     for c in text:
-        escaped = style == '"' and raw[p : p + 1] == "\\" and raw[p + 1 : p + 2] not in ("\n", "\r")
-        if c.isspace() and not escaped:
-            places.append(p)
-            p += 1 if raw[p : p + 1] == c else 0
-            continue
-        while not escaped and p < len(raw) and (raw[p].isspace() or (style == '"' and raw[p] == "\\" and p + 1 < len(raw))):
-            if raw[p] == "\\" and raw[p + 1] not in "\r\n":
-                escaped = True
-                break
-            p += 1
+        if not c.isspace():
+            p = _skip_folding(raw, p, style)
         places.append(min(p, max(len(raw) - 1, 0)))
-        if escaped:
-            p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1 : p + 2], 0)
-        else:
+        if _escapes(raw, p, style):
+            p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1], 0)
+        elif raw[p : p + 1] == c:
             p += 2 if style == "'" and c == "'" else 1
     return places
+
+
+def _escapes(raw: str, p: int, style: str | None) -> bool:
+    """Whether an escape of one character starts at ``p``, not one that joins two lines."""
+    return style == '"' and raw[p : p + 1] == "\\" and raw[p + 1 : p + 2] not in ("", "\n", "\r")
+
+
+def _skip_folding(raw: str, p: int, style: str | None) -> int:
+    """The index of the next character that is not blank; a backslash that joins two lines counts as blank."""
+    while p < len(raw) and (raw[p].isspace() or (style == '"' and raw[p] == "\\" and not _escapes(raw, p, style))):
+        p += 1
+    return p
 
 
 def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
@@ -143,7 +147,7 @@ def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
     if bad:
         report.error(bad.start(), 1, f"a control character (U+{ord(bad.group()):04X}) in the file", "delete it")
         raise report.failure()
-    long = re.search(r"[^\n]{%d}" % MAX_LINE, text)
+    long = re.search(f"[^\\n]{{{MAX_LINE}}}", text)
     if long:
         report.error(long.start(), 1, f"a line longer than {MAX_LINE:,} characters", "break it into several lines")
         raise report.failure()
