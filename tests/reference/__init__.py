@@ -7,4 +7,5 @@ closed_form.py      everything with a formula
 finite_elements.py  quartic finite elements (scikit-fem), error and time, for side-by-side ratios
 error.py            the relative L2 error, and grids that see a front
 etdrk4.py           the time stepping shared by the two marches
+saved.py            a solution known at saved times, evaluated at any place
 """

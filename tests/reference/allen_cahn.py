@@ -96,7 +96,8 @@ def allen_cahn(
     """Return the solution at the saved `times`.
 
     `front` and `kink` are element lengths there, `first` and `longest` the first and the longest time step. Accuracy
-    seen for t in [1e-4, 1], maximum norm: 1e-11 against a quarter of the step, 3e-13 against finer elements. About 1 s.
+    seen for t in [1e-4, 1], maximum norm: 1e-11 against a quarter of the step, 3e-13 against finer elements, 3e-11
+    against LSODA on the nodal values. About 1 s.
     """
     edges = edges_for(front, kink)
     nodes, _, _ = lobatto(degree)
@@ -115,7 +116,7 @@ def allen_cahn(
     stops = graded_stops(times, first, longest)
     states = march(-diffusion * singular**2, nonlinear, forward @ (x**2 * np.cos(np.pi * x)), stops, longest)
     saved = states[np.isin(stops, times)] @ back.T
-    return EvenSolution(edges, nodes, np.array(times), saved[:, element])
+    return EvenSolution(edges, nodes, np.unique(times), saved[:, element])
 
 
 def graded_stops(times: Sequence[float], first: float, longest: float, growth: float = 1.15) -> list[float]:

@@ -65,6 +65,8 @@ def march(
     rates: Modes, nonlinear: Callable[[Modes], Modes], start: Modes, stops: Sequence[float], longest: float
 ) -> Modes:
     """Return the states (stop, mode) at the times `stops`, from 0, in equal steps <= `longest` between them."""
+    if stops[0] < 0 or np.any(np.diff(stops) <= 0):
+        raise ValueError(f"times must increase from 0 or later: {stops}")
     states, v, now = [], start, 0.0
     for stop in stops:
         count = int(np.ceil((stop - now) / longest * (1 - 1e-12)))
