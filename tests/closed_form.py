@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.problem.tape import Tape
 from pinnkan.run.solution import Solution
+from pinnkan.run.solving import Progress
 from pinnkan.verdict import Iteration, Level, Verdict
 
 X, Y, Z, T = sympy.symbols("x y z t")
@@ -154,3 +155,50 @@ def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solu
         error=ClosedForm(wave(kind), COORDINATES[kind], ERROR), verdict=verdict, levels=records, history=history(kind),
         seconds=records[-1].seconds, network="product: one block on all coordinates, because there are at most three",
     )  # fmt: skip
+
+
+def solver(converged: bool = True) -> Callable[..., Solution]:
+    """What takes the place of ``solving.solve``."""
+
+    def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = None) -> Solution:
+        solution = solved(problem.name, converged, problem)
+        for record in (*solution.history, *solution.levels):
+            if progress is not None:
+                progress(record)
+        return solution
+
+    return solve
+
+
+#: Problem files of the same names.
+LINE = """\
+name: line
+domain:
+  x: [-1, 1]
+unknowns: [u]
+equations:
+  - u_xx = ((1 - 9*pi**2)*sin(3*pi*x) + 6*pi*cos(3*pi*x))*exp(x)
+conditions:
+  - where: boundary
+    equation: u = 0
+exact:
+  u: sin(3*pi*x)*exp(x)
+"""
+FRONT = """\
+name: front   # moves to the right
+domain:
+  x: [-1, 1]
+  t: [0, 1]
+functions:
+  s: tanh(50*(x - t/2))
+unknowns: [u]
+equations:
+  - u_t = u_xx + (1 - s**2)*(25 - 5000*s)
+conditions:
+  - where: initial
+    equation: u = -s
+  - where: boundary
+    equation: u = -s
+exact:
+  u: -s
+"""

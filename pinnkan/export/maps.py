@@ -112,7 +112,7 @@ def _panel(
 
 def _surface(axes: Axes, samples: tuple[Array, ...], values: Array, colours: dict[str, Any]) -> Any:
     # interpolated colours would put beads along the lines where an error vanishes
-    shading = "nearest" if colours["cmap"] == ERROR_MAP else "gouraud"
+    shading: Any = "nearest" if colours["cmap"] == ERROR_MAP else "gouraud"
     return axes.pcolormesh(samples[0], samples[1], values.T, shading=shading, rasterized=True, **colours)
 
 

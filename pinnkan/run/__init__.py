@@ -1,1 +1,1 @@
-"""A run on disk: the solution with its verdict, its folder and its progress."""
+"""A run on disk: its folder, checkpoint, records and manifest, and the commands that make and read them."""

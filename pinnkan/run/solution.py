@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict import Iteration, Level, Verdict
@@ -30,7 +31,50 @@ class Solution:
 
         Returns:
             unknown's name -> (point,)
+
+        Raises:
+            UsageError: a wrong number of columns, or a point that is not finite or outside the domain.
         """
-        array = np.atleast_2d(np.asarray(points, dtype=np.float64))
+        array = self.inside(points)
         values = self.field(array, [(0,) * self.problem.dimension])
         return {name: values[:, i, 0] for i, name in enumerate(self.problem.unknowns)}
+
+    def inside(self, points: Sequence[Sequence[float]] | Array) -> Array:
+        """The points as an array (point, coordinate), checked; rounding beyond an end is moved onto it."""
+        problem = self.problem
+        array = np.atleast_2d(np.array(points, dtype=np.float64))
+        names = ", ".join(c.name for c in problem.coordinates)
+        if array.ndim != 2 or array.shape[1] != problem.dimension:
+            raise UsageError(f"points have shape {array.shape}; wanted is (n, {problem.dimension}), columns {names}")
+        for axis, (low, high) in enumerate(problem.ranges):
+            column = array[:, axis]
+            slack = 1e-12 * (high - low)
+            wrong = ~np.isfinite(column)
+            if not problem.periodic[axis]:
+                wrong |= (column < low - slack) | (column > high + slack)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise OutsideError(row, f"{problem.coordinates[axis].name} = {column[row]:g}", f"[{low:g}, {high:g}]")
+            if not problem.periodic[axis]:
+                array[:, axis] = np.clip(column, low, high)
+        return array
+
+    @property
+    def parameters(self) -> int:
+        """Coefficients of the solution: those of the last level, or of all slabs together."""
+        if self.levels and self.levels[0].time is not None:
+            return sum(level.parameters for level in self.levels)
+        return self.levels[-1].parameters if self.levels else 0
+
+    @property
+    def true_error(self) -> float | None:
+        """Relative L2 error against ``exact``; None where the problem has none."""
+        return self.levels[-1].true_error if self.levels else None
+
+
+class OutsideError(UsageError):
+    """A point where the solution is not defined: its row, counted from 0, the coordinate, and the range allowed."""
+
+    def __init__(self, row: int, value: str, allowed: str) -> None:
+        self.row, self.value, self.allowed = row, value, allowed
+        super().__init__(f"point {row}: {value} is not in {allowed}")

@@ -1,0 +1,123 @@
+"""``report.md``: what was solved, whether to trust it, how it was reached, and how to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pinnkan import __version__
+from pinnkan.problem.statement import Condition, Problem
+from pinnkan.run.records import by_x
+from pinnkan.run.solution import Solution
+
+#: Rows of a table that are shown from its beginning and from its end; the whole is in levels.csv.
+_SHOWN = 12
+_ADVICE = "Raise `solver: max_levels` or `max_time`, or ask for a larger `tolerance`."
+_FILES = {
+    ".pvd": "the solution over time, for ParaView",
+    ".vtu": "the solution, for ParaView",
+    ".spacetime.vtu": "the solution as one surface over space and time, for ParaView",
+    ".frames": "the frames that the `.pvd` file lists",
+    "convergence.png": "error estimate and true error against size, time and seconds",
+    ".png": "the solution as a picture, with its knots and its error",
+    "levels.csv": "every level or time slab: intervals, parameters, loss, held-out residual, estimate, seconds",
+    "history.csv": "every step of the solver",
+    "problem.yaml": "the problem as it was given, byte for byte",
+    "resolved.yaml": "the problem with every default filled in",
+    "manifest.json": "versions, seed, command, machine, timings, exit code",
+    "report.md": "this report",
+    "checkpoint": "the network itself, for `pinnkan eval`, `pinnkan export` and `pinnkan.load_solution`",
+}
+
+
+def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] = ()) -> str:
+    """The report as Markdown; ``files`` are the names in the results folder."""
+    sections = [
+        f"# {solution.problem.name}",
+        solution.problem.about,
+        _verdict(solution),
+        _list("## Warnings", [*solution.problem.warnings, *warnings]),
+        _problem(solution.problem),
+        f"## Network\n\n{solution.network}.",
+        _levels(solution),
+        _files(files),
+        f"Written by pinnkan {__version__}.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def verdict_words(solution: Solution) -> str:
+    """The verdict with its numbers, as the terminal and the report say it."""
+    verdict = solution.verdict
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    state = "Converged" if verdict.converged else f"NOT CONVERGED{reason}"
+    true = "" if solution.true_error is None else f", true error {solution.true_error:.2g}"
+    return f"{state}: estimated relative L2 error {verdict.estimate:.2g}, tolerance {verdict.tolerance:.2g}{true}."
+
+
+def _verdict(solution: Solution) -> str:
+    verdict = solution.verdict
+    lines = ["## Verdict", f"**{verdict_words(solution)}** {verdict.sentence}".strip()]
+    if verdict.evidence:
+        lines.append(f"Evidence for the estimate: {verdict.evidence}.")
+    if not verdict.converged:
+        lines.append(f"### What to try\n\n{verdict.remedy or _ADVICE}")
+    return "\n\n".join(lines)
+
+
+def _problem(problem: Problem) -> str:
+    ranges = [
+        f"{c.name} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
+        for c, (low, high), wrapped in zip(problem.coordinates, problem.ranges, problem.periodic, strict=True)
+    ]
+    equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
+    conditions = "\n".join(f"    {_condition(c)}" for c in problem.conditions)
+    return f"## Problem\n\n{'; '.join(ranges)}.\n\n{equations}\n\nwith\n\n{conditions}"
+
+
+def _condition(condition: Condition) -> str:
+    text = "none" if condition.equation is None else condition.equation.text
+    return f"{condition.name}: {text}"
+
+
+def _levels(solution: Solution) -> str:
+    levels = solution.levels
+    if not levels:
+        return "## Levels\n\nNo level was completed."
+    slabs = levels[0].time is not None
+    names = ["slab" if slabs else "level", *(["time"] if slabs else []), "intervals", "parameters", "loss",
+             "held-out", "estimate", "true error", "seconds"]  # fmt: skip
+    rows = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for index, level in enumerate(levels):
+        if _SHOWN <= index < len(levels) - _SHOWN:
+            if index == _SHOWN:
+                rows.append("| … " + "| " * (len(names) - 1) + "|")
+            continue
+        time = [] if level.time is None else [f"{level.time[0]:.4g} to {level.time[1]:.4g}"]
+        true = "" if level.true_error is None else f"{level.true_error:.2e}"
+        cells = [
+            str(level.number), *time, by_x(level.intervals), str(level.parameters), f"{level.loss:.2e}",
+            f"{level.heldout:.2e}", f"{level.estimate:.2e}", true, f"{level.seconds:.2f}",
+        ]  # fmt: skip
+        rows.append("| " + " | ".join(cells) + " |")
+    title = "## Time slabs" if slabs else "## Levels"
+    return f"{title}\n\n" + "\n".join(rows) + f"\n\n{solution.seconds:.2f} s in all, {solution.parameters} parameters."
+
+
+def _files(files: Sequence[str]) -> str:
+    shown = [f"`{name}`: {_meaning(name)}" for name in files]
+    opening = next((name for name in files if name.endswith((".pvd", ".vtu"))), None)
+    how = ""
+    if opening is not None:
+        how = (
+            f"\n\nIn ParaView: File > Open > `{opening}`, press Apply, choose an array to colour by (the unknowns, "
+            "`error_estimate`, `residual_1`). `Warp By Scalar` shows a plane as a surface, `Plot Data` a line."
+        )
+    return _list("## Files", shown) + how
+
+
+def _meaning(name: str) -> str:
+    return next(text for end, text in sorted(_FILES.items(), key=lambda e: -len(e[0])) if name.endswith(end))
+
+
+def _list(title: str, items: Sequence[str]) -> str:
+    return "" if not items else f"{title}\n\n" + "\n".join(f"- {item}" for item in items)

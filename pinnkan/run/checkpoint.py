@@ -1,0 +1,155 @@
+"""The state of a solution on disk: arrays as safetensors, the rest as JSON, both with checksums.
+
+``state.json`` names its array file by content, so that replacing ``state.json`` (one rename) replaces both at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from pinnkan.errors import RunFolderError
+from pinnkan.kan.field import Array, Field
+from pinnkan.problem.statement import Problem, SolverSettings
+from pinnkan.run.folder import write_atomically
+from pinnkan.run.solution import Solution
+from pinnkan.verdict import Iteration, Level, Verdict
+
+FORMAT = 1
+_STATE = "state.json"
+_Record = TypeVar("_Record", Level, Iteration, Verdict, SolverSettings)
+
+
+def save_checkpoint(solution: Solution, folder: Path) -> None:
+    """Writes the solution into ``folder`` (made if missing), atomically."""
+    folder.mkdir(exist_ok=True)
+    arrays: dict[str, Array] = {}
+    fields = {}
+    for part, field in (("field", solution.field), ("error", solution.error)):
+        if field is not None:
+            tensors, meta = field.tensors()
+            arrays |= {f"{part}/{name}": _contiguous(value) for name, value in tensors.items()}
+            fields[part] = meta
+    data = safetensors.numpy.save(arrays)
+    name = f"state-{_digest(data)[:16]}.safetensors"
+    payload = {
+        "format": FORMAT,
+        "problem": {
+            "source_sha256": _digest(solution.problem.source.encode()),
+            "solver": asdict(solution.problem.solver),
+        },
+        "arrays": {"file": name, "sha256": _digest(data)},
+        "fields": fields,
+        "verdict": asdict(solution.verdict),
+        "levels": [asdict(level) for level in solution.levels],
+        "history": [asdict(step) for step in solution.history],
+        "seconds": solution.seconds,
+        "network": solution.network,
+    }  # fmt: skip
+    body = _canonical(payload)
+    write_atomically(folder / name, data)
+    write_atomically(folder / _STATE, f'{{"sha256": "{_digest(body.encode())}",\n"state": {body}}}\n'.encode())
+    for old in folder.glob("state-*.safetensors"):
+        if old.name != name:
+            old.unlink()
+
+
+def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON part and the arrays of a checkpoint.
+
+    Raises:
+        RunFolderError: missing, damaged, or of another version.
+    """
+    state = _read_json(folder / _STATE)
+    if state.get("format") != FORMAT:
+        raise RunFolderError(
+            f"{folder}: the checkpoint has format {state.get('format')}, this version reads {FORMAT}; solve again"
+        )
+    path = folder / Path(state["arrays"]["file"]).name
+    data = _read_bytes(path)
+    if _digest(data) != state["arrays"]["sha256"]:
+        raise RunFolderError(f"{path}: damaged (its checksum differs); solve again")
+    try:
+        return state, safetensors.numpy.load(data)
+    except safetensors.SafetensorError as error:
+        raise RunFolderError(f"{path}: not readable ({error}); solve again") from error
+
+
+def with_solver(problem: Problem, state: Mapping[str, Any], place: Path) -> Problem:
+    """The problem with the settings it was solved with.
+
+    Raises:
+        RunFolderError: the text of the problem is not the one that was solved.
+    """
+    if _digest(problem.source.encode()) != state["problem"]["source_sha256"]:
+        raise RunFolderError(f"{place}: changed since the run, and no longer belongs to its results; solve again")
+    return replace(problem, solver=_record(SolverSettings, state["problem"]["solver"]))
+
+
+def solution_of(problem: Problem, state: Mapping[str, Any], fields: Mapping[str, Field]) -> Solution:
+    """The solution that :func:`save_checkpoint` was given."""
+    return Solution(
+        problem=problem,
+        field=fields["field"],
+        error=fields.get("error"),
+        verdict=_record(Verdict, state["verdict"]),
+        levels=tuple(_record(Level, level) for level in state["levels"]),
+        history=tuple(_record(Iteration, step) for step in state["history"]),
+        seconds=state["seconds"],
+        network=state["network"],
+    )
+
+
+def part_of(arrays: Mapping[str, Array], part: str) -> dict[str, Array]:
+    """The arrays of one field under their own names."""
+    return {name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    text = _read_bytes(path)
+    try:
+        document = json.loads(text)
+        state, checksum = document["state"], document["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise RunFolderError(f"{path}: damaged (not the JSON that was written); solve again") from None
+    if _digest(_canonical(state).encode()) != checksum:
+        raise RunFolderError(f"{path}: damaged (its checksum differs); solve again")
+    return dict(state)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(f"{path}: {error.strerror or error}; is this the folder of a finished run?") from error
+
+
+def _record(kind: type[_Record], data: Mapping[str, Any]) -> _Record:
+    """A record from JSON, where tuples have become lists."""
+    values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in data.items()}
+    return kind(**values)
+
+
+def _canonical(payload: Mapping[str, Any]) -> str:
+    return json.dumps(payload, sort_keys=True, indent=1, default=_plain)
+
+
+def _plain(value: np.generic) -> Any:
+    """A numpy scalar as the Python number that JSON knows."""
+    return value.item()
+
+
+def _contiguous(value: Array) -> Array:
+    return np.array(value, order="C")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

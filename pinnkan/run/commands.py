@@ -1,0 +1,131 @@
+"""The commands that make and read runs: ``solve``, ``eval``, ``export``. Each returns its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from pinnkan.errors import Exit, UsageError
+from pinnkan.export.report import verdict_words
+from pinnkan.export.vtk import write_vtk
+from pinnkan.problem.registry import load_problem
+from pinnkan.problem.statement import Problem
+from pinnkan.run import solving
+from pinnkan.run.folder import disk_errors, locked, replacing
+from pinnkan.run.points import evaluate, write_values
+from pinnkan.run.progress import Progress
+from pinnkan.run.restoring import load_solution
+from pinnkan.run.results import circumstances_of, exit_code, summary, write_results
+from pinnkan.run.signals import Stopped, stoppable
+from pinnkan.run.solution import Solution
+
+
+def run_solve(arguments: argparse.Namespace) -> int:
+    """``pinnkan solve FILE``: solves, writes the results folder, says what to think of it.
+
+    Raises:
+        PinnkanError: anything expected; its ``exit_code`` is the command's.
+    """
+    problem = with_options(load_problem(arguments.file), arguments)
+    target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
+    console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
+    for warning in problem.warnings:
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    try:
+        with stoppable(), replacing(target) as folder:
+            solution, files = _solve_into(folder, problem, arguments, console)
+    except Stopped as stopped:
+        console.print(f"interrupted; earlier results in {target} are as they were", markup=False, soft_wrap=True)
+        return stopped.exit_code
+    for line in closing_lines(solution, target, files):
+        console.print(line, markup=False, soft_wrap=True)
+    if arguments.json:
+        print(json.dumps(summary(solution, target), allow_nan=False))
+    return exit_code(solution.verdict)
+
+
+def _solve_into(
+    folder: Path, problem: Problem, arguments: argparse.Namespace, console: Console
+) -> tuple[Solution, list[str]]:
+    device = arguments.device or "cpu"
+    circumstances = circumstances_of(device, _source_bytes(problem))
+    with Progress(problem, arguments.verbose, console) as progress:
+        solution = solving.solve(problem, device=device, progress=progress)
+    with disk_errors(folder):
+        files, warnings = write_results(solution, folder, circumstances)
+    for warning in warnings:
+        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    return solution, files
+
+
+def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
+    """The problem with what the command line overrides."""
+    given = {
+        "tolerance": _positive("--tolerance", arguments.tolerance),
+        "max_time": _positive("--max-time", arguments.max_time),
+        "seed": arguments.seed,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    return replace(problem, solver=replace(problem.solver, **changes)) if changes else problem
+
+
+def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[str]:
+    """The verdict in words, what to try, and where the files are."""
+    count = len(solution.levels)
+    kind = "slab" if count and solution.levels[0].time is not None else "level"
+    lines = [
+        verdict_words(solution),
+        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters, {solution.seconds:.2f} s.",
+    ]
+    if solution.verdict.remedy and not solution.verdict.converged:
+        lines.append(f"To try: {solution.verdict.remedy}")
+    return [*lines, f"{target / files[0]}   open it in ParaView", f"{target / 'report.md'}"]
+
+
+def run_eval(arguments: argparse.Namespace) -> int:
+    """``pinnkan eval RUN``: values of a solved run at the points of a CSV file."""
+    names, values = evaluate(load_solution(arguments.run), Path(arguments.points), arguments.fields)
+    write_values(Path(arguments.out), names, values)
+    print(f"{arguments.out}: {', '.join(names)} at {len(values)} points", file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    """``pinnkan export RUN``: the VTK files again, at another resolution, into the run or ``--out DIR``."""
+    solution = load_solution(arguments.run)
+    target = Path(arguments.out if arguments.out is not None else arguments.run).absolute()
+    with locked(target), disk_errors(target):
+        target.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as partial:
+            names = write_vtk(solution, Path(partial), arguments.resolution, arguments.times)
+            for name in names:
+                _move(Path(partial) / name, target / name)
+    print(f"{target / names[0]}", file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def _move(new: Path, place: Path) -> None:
+    """Puts a file or folder in place of the one of the same name."""
+    if place.is_dir():
+        shutil.rmtree(place)
+    new.rename(place)
+
+
+def _positive(option: str, value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{option} {value:g}: a positive number is wanted")
+    return value
+
+
+def _source_bytes(problem: Problem) -> bytes:
+    """The problem file byte for byte; the text that was read where it came from no file."""
+    path = Path(problem.path)
+    return path.read_bytes() if problem.path and path.is_file() else problem.source.encode()

@@ -1,0 +1,181 @@
+"""The results folder: written beside the old one, swapped in by rename when complete, locked while written.
+
+Beside ``results/burgers`` there may be, while a run lasts or after one that was killed::
+
+    .burgers.lock       held by the run that writes (flock: it dies with its process)
+    .burgers.partial    the new results, not complete yet
+    .burgers.previous   the old results, between the two renames of the swap
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pinnkan.errors import ResourceError, RunFolderError
+
+MANIFEST = "manifest.json"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns what the operating system refuses into a failure with its place, reason and remedy."""
+    try:
+        yield
+    except OSError as error:
+        place, reason = error.filename or path, error.strerror or str(error)
+        if error.errno in _FULL:
+            message = f"{place}: {reason}; {_free(path)} free. Earlier results are intact; make room and run again"
+            raise ResourceError(message) from error
+        raise RunFolderError(f"{place}: {reason}; choose another folder with --out") from error
+
+
+def _free(path: Path) -> str:
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    return f"{shutil.disk_usage(existing).free / 1e6:.0f} MB"
+
+
+@contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Holds the lock of a results folder; a second run into the same folder is refused.
+
+    Raises:
+        RunFolderError: another process holds it, or the place cannot be written.
+    """
+    path = target.parent / f".{target.name}.lock"
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock(path, target)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(path: Path, target: Path) -> int:
+    """The descriptor of the locked file; a file that its holder removed meanwhile does not count."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise RunFolderError(
+                f"{target}: another run is writing into this folder; wait for it or choose another with --out"
+            ) from None
+        os.close(descriptor)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A fresh folder to write into; it takes the place of ``target`` when the block ends without an exception.
+
+    What was at ``target`` stays until then; files of the user in it move along into the new folder.
+
+    Raises:
+        RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written.
+        ResourceError: the disk is full.
+    """
+    target = target.absolute()
+    partial = target.parent / f".{target.name}.partial"
+    with locked(target):
+        with disk_errors(target):
+            _recover(target)
+            _refuse_foreign(target)
+            if partial.exists():
+                shutil.rmtree(partial)
+            partial.mkdir()
+        try:
+            yield partial
+            with disk_errors(target):
+                _swap(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    return target.parent / f".{target.name}.previous"
+
+
+def _recover(target: Path) -> None:
+    """Undoes or completes the swap of a run that was killed in the middle of it."""
+    previous = _previous(target)
+    if previous.exists() and not target.exists():
+        previous.rename(target)
+    elif previous.exists():
+        _retire(previous, target)
+
+
+def _refuse_foreign(target: Path) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_symlink() or not target.is_dir():
+        raise RunFolderError(f"{target}: is not a folder; choose another place with --out")
+    if any(target.iterdir()) and not written_names(target):
+        raise RunFolderError(
+            f"{target}: holds files but no results of pinnkan, and is left alone; choose another folder with --out"
+        )
+
+
+def written_names(folder: Path) -> frozenset[str]:
+    """Names in a results folder that pinnkan wrote; none if it is not one."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return frozenset(manifest["files"]) if "pinnkan" in manifest else frozenset()
+    except (OSError, ValueError, TypeError, KeyError):
+        return frozenset()
+
+
+def _swap(partial: Path, target: Path) -> None:
+    previous = _previous(target)
+    sync_folder(partial)
+    if not target.exists():
+        partial.rename(target)
+    else:
+        target.rename(previous)
+        try:
+            partial.rename(target)
+        except BaseException:
+            previous.rename(target)
+            raise
+        _retire(previous, target)
+    sync_folder(target.parent)
+
+
+def _retire(previous: Path, target: Path) -> None:
+    """Removes old results, but not what the user put among them."""
+    ours = written_names(previous)
+    for entry in previous.iterdir():
+        if entry.name not in ours and not (target / entry.name).exists():
+            entry.rename(target / entry.name)
+    shutil.rmtree(previous)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the renames in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """The file holds either its old content or ``content``, whole, whatever happens."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    sync_folder(path.parent)

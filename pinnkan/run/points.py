@@ -1,0 +1,145 @@
+"""Tables of points: read, evaluate, write."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pinnkan.errors import UsageError
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Problem
+from pinnkan.run.solution import OutsideError, Solution
+
+#: The highest derivative that the residuals of pinnkan carry, and so the highest that networks evaluate.
+_HIGHEST = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the output: a derivative of an unknown."""
+
+    name: str
+    unknown: int
+    order: tuple[int, ...]
+
+
+def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
+    """``u,u_x`` as columns; None gives the unknowns.
+
+    Raises:
+        UsageError: a name that is no unknown of the problem or no derivative of one.
+    """
+    names = [n.strip() for n in text.split(",")] if text is not None else list(problem.unknowns)
+    return tuple(_column(name, problem) for name in names)
+
+
+def _column(name: str, problem: Problem) -> Column:
+    letters = {c.name: axis for axis, c in enumerate(problem.coordinates)}
+    for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):
+        unknown = problem.unknowns[index]
+        subscript = name.removeprefix(f"{unknown}_")
+        if name == unknown:
+            return Column(name, index, (0,) * problem.dimension)
+        if subscript != name and subscript and set(subscript) <= set(letters):
+            if len(subscript) > _HIGHEST:
+                raise UsageError(f"--fields: {name!r} is of order {len(subscript)}; the highest is {_HIGHEST}")
+            order = [0] * problem.dimension
+            for letter in subscript:
+                order[letters[letter]] += 1
+            return Column(name, index, tuple(order))
+    example = f"{problem.unknowns[0]}_{problem.coordinates[0].name}"
+    raise UsageError(
+        f"--fields: no field {name!r}; choose among {', '.join(problem.unknowns)} and derivatives: {example}"
+    )
+
+
+def read_points(path: Path, problem: Problem) -> tuple[Array, list[int]]:
+    """Points of a CSV file, (point, coordinate), and the line of each in the file.
+
+    A first row of names is optional: it puts the columns in order, and columns with other names are left out.
+
+    Raises:
+        UsageError: with the line, for anything that is not a table of finite numbers.
+    """
+    rows = _rows(path)
+    names = [c.name for c in problem.coordinates]
+    if not rows:
+        raise UsageError(f"{path}: holds no points; wanted are rows of {', '.join(names)}")
+    line, first = rows[0]
+    chosen = list(range(len(names)))
+    width = len(names)
+    if any(not _is_number(cell) for cell in first) and set(first) & set(names):
+        missing = [n for n in names if n not in first]
+        if missing:
+            raise UsageError(f"{path}:{line}: the header has no column {missing[0]!r}; wanted are {', '.join(names)}")
+        chosen, width, rows = [first.index(n) for n in names], len(first), rows[1:]
+    points = [_numbers(path, number, row, width, names) for number, row in rows]
+    return np.array(points, dtype=np.float64).reshape(-1, width)[:, chosen], [number for number, _ in rows]
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Non-empty rows with their line numbers; separated by comma, semicolon, tab or blanks; ``#`` before a header."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8") from error
+    rows: list[tuple[int, list[str]]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.lstrip("# \t") if not rows else line
+        if not bare.strip():
+            continue
+        separator = next((s for s in ",;" if s in bare), None)
+        cells = next(csv.reader([bare], delimiter=separator)) if separator else bare.split()
+        rows.append((number, [cell.strip() for cell in cells]))
+    return rows
+
+
+def _numbers(path: Path, line: int, row: Sequence[str], width: int, names: Sequence[str]) -> list[float]:
+    if len(row) != width:
+        raise UsageError(f"{path}:{line}: {len(row)} columns instead of {width} ({', '.join(names)})")
+    wrong = next((cell for cell in row if not _is_number(cell)), None)
+    if wrong is not None:
+        raise UsageError(f"{path}:{line}: {wrong!r} is not a number")
+    return [float(cell) for cell in row]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def evaluate(solution: Solution, path: Path, fields: str | None) -> tuple[list[str], Array]:
+    """Header and rows of the output: the coordinates as given, then the fields asked for."""
+    columns = parse_fields(fields, solution.problem)
+    points, lines = read_points(path, solution.problem)
+    try:
+        inside = solution.inside(points)
+    except OutsideError as outside:
+        message = f"{path}:{lines[outside.row]}: {outside.value} is not in {outside.allowed}"
+        raise UsageError(message) from outside
+    orders = sorted({column.order for column in columns})
+    values = solution.field(inside, orders)
+    picked = [values[:, c.unknown, orders.index(c.order)] for c in columns]
+    names = [c.name for c in solution.problem.coordinates] + [c.name for c in columns]
+    return names, np.column_stack([points, *picked])
+
+
+def write_values(path: Path, names: Sequence[str], values: Array) -> None:
+    """A CSV file whose numbers read back to the same bits; it replaces an old one only when complete."""
+    lines = [",".join(names), *(",".join(repr(float(v)) for v in row) for row in values)]
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error

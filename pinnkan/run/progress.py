@@ -1,0 +1,103 @@
+"""What a run says while it lasts: one live line on a terminal, plain lines elsewhere, always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from pinnkan.problem.statement import Problem
+from pinnkan.run.records import by_x
+from pinnkan.verdict import Iteration, Level
+
+_BAR = 24
+
+
+class Progress:
+    """Shows the records of one run as they come; use it as a context and hand it to the solver.
+
+    On a terminal the last line lives: steps, losses and the clock move; finished levels stay above it, slabs only when
+    ``verbose``. Elsewhere each level or slab is one line, and each step too when ``verbose``.
+    """
+
+    def __init__(self, problem: Problem, verbose: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(file=sys.stderr, highlight=False)
+        self._verbose = verbose
+        self._span = None if problem.time_axis is None else problem.ranges[problem.time_axis]
+        self._level: Level | None = None
+        self._step: Iteration | None = None
+        self._start = time.perf_counter()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(
+                console=self._console, get_renderable=self._line, refresh_per_second=5, transient=True,
+                redirect_stdout=False,
+            )  # fmt: skip
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, record: Level | Iteration) -> None:
+        """Takes a record from the solver."""
+        if isinstance(record, Level):
+            self._level, self._step = record, None
+            if self._live is None or record.time is None or self._verbose:
+                self.say(level_line(record))
+        else:
+            self._step = record
+            if self._verbose:
+                self.say("  " + step_line(record))
+
+    def say(self, text: str) -> None:
+        """One line that stays."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def _line(self) -> RenderableType:
+        row = Table.grid(padding=(0, 2))
+        cells: list[RenderableType] = []
+        if self._span is not None:
+            low, high = self._span
+            reached = self._level.time[1] if self._level is not None and self._level.time is not None else low
+            cells.append(ProgressBar(total=high - low, completed=reached - low, width=_BAR))
+            cells.append(f"t = {reached:.4g} of {high:.4g}")
+        if self._level is not None and self._span is not None:
+            cells.append(numbers_of(self._level))
+        elif self._step is not None:
+            cells.append(f"level {self._step.level}, {step_line(self._step)}")
+        else:
+            cells.append("solving")
+        cells.append(f"{time.perf_counter() - self._start:.1f} s")
+        row.add_row(*cells)
+        return row
+
+
+def level_line(level: Level) -> str:
+    """A level or slab in one line."""
+    name = f"level {level.number}" if level.time is None else f"slab {level.number}  t = {level.time[1]:.4g}"
+    note = f"  {level.note}" if level.note else ""
+    return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{note}"
+
+
+def numbers_of(level: Level) -> str:
+    """Intervals, parameters, loss and estimate."""
+    return (
+        f"{by_x(level.intervals)} intervals  {level.parameters} parameters  "
+        f"loss {level.loss:.1e}  estimate {level.estimate:.1e}"
+    )
+
+
+def step_line(step: Iteration) -> str:
+    """A Gauss-Newton or Levenberg-Marquardt step in one line."""
+    return f"step {step.iteration}  loss {step.loss:.2e}  change {step.step:.1e}  damping {step.damping:.1e}"

@@ -1,0 +1,33 @@
+"""A solution from the folder of its run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pinnkan.errors import ProblemError, RunFolderError
+from pinnkan.kan.restore import restore_field
+from pinnkan.problem.registry import load_problem
+from pinnkan.run.checkpoint import part_of, read_state, solution_of, with_solver
+from pinnkan.run.solution import Solution
+
+
+def load_solution(folder: str | os.PathLike[str]) -> Solution:
+    """The solution of a finished run; it evaluates to the same bits as the one that was saved.
+
+    Raises:
+        RunFolderError: the folder is missing, damaged, changed or of another version.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise RunFolderError(f"{root}: no such folder; 'pinnkan solve' makes one")
+    state, arrays = read_state(root / "checkpoint")
+    path = root / "problem.yaml"
+    if not path.is_file():
+        raise RunFolderError(f"{path}: missing; the checkpoint cannot be read without the problem it solves")
+    try:
+        problem = with_solver(load_problem(path), state, path)
+    except ProblemError as error:
+        raise RunFolderError(f"{path}: no longer a valid problem ({error}); solve again") from error
+    fields = {part: restore_field(part_of(arrays, part), meta) for part, meta in state["fields"].items()}
+    return solution_of(problem, state, fields)

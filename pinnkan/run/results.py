@@ -1,0 +1,139 @@
+"""Everything that a run leaves in its folder, in the order in which it is written; the manifest comes last."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pinnkan import __version__
+from pinnkan.errors import Exit
+from pinnkan.export.pictures import draw_pictures
+from pinnkan.export.report import report_of
+from pinnkan.export.vtk import write_vtk
+from pinnkan.problem.resolved import resolved_text
+from pinnkan.run.checkpoint import save_checkpoint
+from pinnkan.run.folder import MANIFEST, write_atomically
+from pinnkan.run.records import history_csv, levels_csv
+from pinnkan.run.solution import Solution
+from pinnkan.verdict import Verdict
+
+_PACKAGES = ("torch", "numpy", "scipy", "sympy", "pyyaml", "safetensors", "pyvista", "vtk", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a run was asked for: the command line, the device, the bytes of the problem file, when it began."""
+
+    command: tuple[str, ...]
+    device: str
+    source: bytes
+    started: datetime.datetime
+
+
+def write_results(solution: Solution, folder: Path, circumstances: Circumstances) -> tuple[list[str], list[str]]:
+    """Writes all files of a run into the empty ``folder``.
+
+    Returns:
+        The names written, the one to open first in front; and warnings about pictures that could not be drawn.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    begun = time.perf_counter()
+    files = write_vtk(solution, folder)
+    pictures, warnings = draw_pictures(solution, folder)
+    texts = {
+        "levels.csv": levels_csv(solution.levels).encode(),
+        "history.csv": history_csv(solution.history).encode(),
+        "problem.yaml": circumstances.source,
+        "resolved.yaml": resolved_text(solution.problem).encode(),
+    }
+    files += [*pictures, "report.md", *texts, "checkpoint", MANIFEST]
+    texts["report.md"] = report_of(solution, files, warnings).encode()
+    for name, content in texts.items():
+        write_atomically(folder / name, content)
+    save_checkpoint(solution, folder / "checkpoint")
+    facts = manifest(solution, circumstances, files, time.perf_counter() - begun)
+    write_atomically(folder / MANIFEST, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
+    return files, warnings
+
+
+def exit_code(verdict: Verdict) -> Exit:
+    """What the command returns for a verdict."""
+    if verdict.converged:
+        return Exit.CONVERGED
+    return Exit.DIVERGED if verdict.reason in ("diverged", "not_finite") else Exit.NOT_CONVERGED
+
+
+def summary(solution: Solution, run: Path) -> dict[str, Any]:
+    """The object that ``--json`` prints; numbers that JSON does not know become null."""
+    verdict = solution.verdict
+    return {
+        "name": solution.problem.name,
+        "verdict": "converged" if verdict.converged else "not_converged",
+        "reason": verdict.reason,
+        "tolerance": verdict.tolerance,
+        "error_estimate": finite(verdict.estimate),
+        "true_error": finite(solution.true_error),
+        "levels": len(solution.levels),
+        "parameters": solution.parameters,
+        "seconds": solution.seconds,
+        "run": str(run),
+    }
+
+
+def finite(number: float | None) -> float | None:
+    """The number, or None where it is none."""
+    return None if number is None or not abs(number) < float("inf") else float(number)
+
+
+def manifest(
+    solution: Solution, circumstances: Circumstances, files: list[str], writing_seconds: float
+) -> dict[str, Any]:
+    """What someone needs to repeat the run, and to know what wrote these files."""
+    code = exit_code(solution.verdict)
+    return {
+        "pinnkan": __version__,
+        "command": list(circumstances.command),
+        "result": {key: value for key, value in summary(solution, Path()).items() if key != "run"},
+        "exit_code": int(code),
+        "seed": solution.problem.solver.seed,
+        "device": circumstances.device,
+        "timings": {
+            "started": circumstances.started.isoformat(timespec="seconds"),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "solve_seconds": solution.seconds,
+            "writing_seconds": writing_seconds,
+        },
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        },
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "files": files,
+    }
+
+
+def _processor() -> str:
+    """The name of the processor where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
+
+
+def circumstances_of(device: str, source: bytes) -> Circumstances:
+    """The circumstances of the running command, beginning now."""
+    return Circumstances(tuple(sys.argv), device, source, datetime.datetime.now(datetime.UTC))

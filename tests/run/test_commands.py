@@ -1,0 +1,201 @@
+"""The commands solve, eval and export, with a solution in closed form in place of the solver."""
+
+import io
+import json
+import os
+import signal
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvista
+from closed_form import LINE, levels, problem, solver
+from rich.console import Console
+
+from pinnkan.errors import ResourceError, RunFolderError, UsageError
+from pinnkan.export import vtk
+from pinnkan.problem.statement import Problem
+from pinnkan.run import progress, solving
+from pinnkan.run.commands import run_eval, run_export, run_solve
+from pinnkan.run.restoring import load_solution
+from pinnkan.run.solving import Progress
+
+Command = Callable[..., Namespace]
+FILES = {
+    "solution.vtu", "solution.png", "convergence.png", "report.md", "levels.csv", "history.csv", "problem.yaml",
+    "resolved.yaml", "manifest.json", "checkpoint",
+}  # fmt: skip
+
+
+def names_in(folder: Path) -> set[str]:
+    return {p.name for p in folder.iterdir()}
+
+
+def test_solve_leaves_every_file_of_the_contract(files: Path, command: Command) -> None:
+    assert run_solve(command()) == 0
+    run = files / "results" / "line"
+    assert names_in(run) == FILES
+    assert (run / "problem.yaml").read_bytes() == LINE.encode()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert set(manifest["files"]) == FILES
+    assert (manifest["exit_code"], manifest["seed"], manifest["device"]) == (0, 0, "cpu")
+
+
+def test_a_time_dependent_result_has_its_series(files: Path, command: Command) -> None:
+    assert run_solve(command(file="front.yaml", out="elsewhere")) == 0
+    assert names_in(files / "elsewhere") == FILES - {"solution.vtu"} | {
+        "solution.pvd", "solution.frames", "solution.spacetime.vtu"
+    }  # fmt: skip
+
+
+def test_a_missed_tolerance_is_exit_4_and_in_the_names(
+    files: Path, command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(solving, "solve", solver(converged=False))
+    assert run_solve(command()) == 4
+    run = files / "results" / "line"
+    assert {"solution.NOT_CONVERGED.vtu", "solution.NOT_CONVERGED.png"} <= names_in(run)
+    assert not {"solution.vtu", "solution.png"} & names_in(run)
+    said = capsys.readouterr().err
+    assert "NOT CONVERGED (max_levels)" in said
+    assert "To try: Allow 2 more levels" in said
+
+
+def test_json_prints_one_object_on_stdout_and_nothing_else(
+    files: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_solve(command(json=True))
+    said = capsys.readouterr()
+    assert json.loads(said.out)["run"] == "results/line"
+    assert said.out.count("\n") == 1
+    run_solve(command(json=True, quiet=True))
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_terminal_progress_is_plain_lines(
+    files: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_solve(command(file="front.yaml"))
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "\x1b" not in said.err
+    assert "slab 6  t = 1  21x1 intervals  500 parameters  loss 1.0e-12  estimate 1.2e-06  1.20 s\n" in said.err
+    assert "step" not in said.err
+    run_solve(command(file="front.yaml", verbose=True))
+    assert "step 3" in capsys.readouterr().err
+
+
+def test_options_override_the_file_and_are_recorded(files: Path, command: Command) -> None:
+    run_solve(command(tolerance=1e-7, max_time=9.0, seed=3))
+    settings = load_solution("results/line").problem.solver
+    assert (settings.tolerance, settings.max_time, settings.seed) == (1e-7, 9.0, 3)
+    assert "1e-07" in (files / "results/line/resolved.yaml").read_text()
+
+
+def test_numbers_that_make_no_sense_are_refused(files: Path, command: Command) -> None:
+    for option in ("tolerance", "max_time"):
+        for value in (0.0, -1.0, float("nan"), float("inf")):
+            with pytest.raises(UsageError, match=option.replace("_", "-")):
+                run_solve(command(**{option: value}))
+
+
+def test_a_loaded_solution_evaluates_to_the_same_bits(files: Path, command: Command) -> None:
+    run_solve(command())
+    points = np.linspace(-1, 1, 77)[:, None]
+    before = solver()(load_solution("results/line").problem)
+    assert np.array_equal(load_solution("results/line")(points)["u"], before(points)["u"])
+
+
+def test_the_second_run_keeps_the_first_until_it_is_complete(
+    files: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_solve(command())
+    before = (files / "results/line/manifest.json").read_bytes()
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(vtk, "_write_text", full)
+    with pytest.raises(ResourceError, match=r"No space left on device.*intact"):
+        run_solve(command())
+    assert (files / "results/line/manifest.json").read_bytes() == before
+    assert names_in(files / "results") == {"line"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_its_code_and_leaves_old_results(
+    number: signal.Signals, code: int, files: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_solve(command())
+    before = (files / "results/line/manifest.json").read_bytes()
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def interrupted(problem: Problem, *, device: str, progress: Progress) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(solving, "solve", interrupted)
+    assert run_solve(command()) == code
+    assert (files / "results/line/manifest.json").read_bytes() == before
+    assert names_in(files / "results") == {"line"}
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+
+
+def test_eval_writes_values_and_derivatives_at_the_points(files: Path, command: Command) -> None:
+    run_solve(command())
+    Path("points.csv").write_text("0.5\n-0.25\n")
+    assert run_eval(command(out="values.csv", fields="u,u_x")) == 0
+    table = np.loadtxt("values.csv", delimiter=",", skiprows=1)
+    assert Path("values.csv").read_text().startswith("x,u,u_x\n")
+    exact = np.exp(0.5) * np.array([-1.0, 3 * np.pi * np.cos(1.5 * np.pi) - 1.0])
+    np.testing.assert_allclose(table[0, 1:], exact, rtol=2e-7)
+
+
+def test_export_writes_the_series_again_at_another_resolution(files: Path, command: Command) -> None:
+    run_solve(command(file="front.yaml"))
+    assert run_export(command(run="results/front", resolution=31, times=3)) == 0
+    assert len(list(Path("results/front/solution.frames").iterdir())) == 3
+    assert run_export(command(run="results/front", times=2, out="again")) == 0
+    assert names_in(files / "again") == {"solution.pvd", "solution.frames", "solution.spacetime.vtu"}
+    finer = Path("results/line")
+    run_solve(command())
+    run_export(command(resolution=900))
+    assert pyvista.read(finer / "solution.vtu").n_points >= 900
+
+
+def test_a_folder_that_is_no_run_cannot_be_loaded(files: Path, command: Command) -> None:
+    with pytest.raises(RunFolderError, match="no such folder"):
+        load_solution("results/none")
+    (files / "empty").mkdir()
+    with pytest.raises(RunFolderError, match="finished run"):
+        load_solution("empty")
+    run_solve(command())
+    problem = files / "results/line/problem.yaml"
+    problem.write_text(problem.read_text().replace("[-1, 1]", "[-2, 1]"))
+    with pytest.raises(RunFolderError):
+        load_solution("results/line")
+    problem.unlink()
+    with pytest.raises(RunFolderError, match="missing"):
+        load_solution("results/line")
+
+
+def test_a_terminal_shows_one_live_line(files: Path) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=140, no_color=True, _environ={"TERM": "xterm"})
+    with progress.Progress(problem("front"), console=console) as shown:
+        for record in levels("front")[:3]:
+            shown(record)
+        assert shown._live is not None
+        shown._live.refresh()
+    text = screen.getvalue()
+    assert "t = 0.3 of 1" in text
+    assert "slab" not in text
+    assert "\x1b[3" not in text  # no colour was asked for
+
+
+def test_the_level_passed_on_is_the_level_shown() -> None:
+    assert (
+        progress.level_line(levels("plane")[0])
+        == "level 1  2x2 intervals  81 parameters  loss 1.0e-04  estimate 1.0e-02  0.20 s"
+    )

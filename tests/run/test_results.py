@@ -1,0 +1,68 @@
+"""What a run leaves behind, and that it can be read again."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from closed_form import levels, solved
+
+from pinnkan.errors import Exit
+from pinnkan.export.report import report_of
+from pinnkan.run.records import history_csv, levels_csv
+from pinnkan.run.results import exit_code, summary
+from pinnkan.verdict import Verdict
+
+
+def test_the_levels_table_has_a_row_per_level_and_full_precision() -> None:
+    rows = list(csv.DictReader(levels_csv(levels("plane")).splitlines()))
+    assert [row["intervals"] for row in rows] == ["2x2", "4x4", "8x8"]
+    assert [float(row["estimate"]) for row in rows] == [level.estimate for level in levels("plane")]
+    assert rows[0]["time_start"] == ""
+    slabs = list(csv.DictReader(levels_csv(levels("front")).splitlines()))
+    assert (slabs[1]["time_start"], slabs[1]["time_end"]) == ("0.05", "0.15")
+
+
+def test_the_history_table_has_a_row_per_step() -> None:
+    assert len(history_csv(solved("plane").history).splitlines()) == 1 + 9
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Verdict(True, 1e-4, 1e-5), Exit.CONVERGED),
+        (Verdict(False, 1e-4, 1e-3, "max_levels"), Exit.NOT_CONVERGED),
+        (Verdict(False, 1e-4, 1e9, "diverged"), Exit.DIVERGED),
+        (Verdict(False, 1e-4, float("nan"), "not_finite"), Exit.DIVERGED),
+    ],
+)
+def test_the_exit_code_follows_the_verdict(verdict: Verdict, code: Exit) -> None:
+    assert exit_code(verdict) == code
+
+
+def test_the_summary_has_the_keys_of_the_contract_and_only_numbers_of_json() -> None:
+    solution = solved("plane", converged=False)
+    found = summary(replace(solution, verdict=replace(solution.verdict, estimate=float("inf"))), Path("results/plane"))
+    assert list(found) == [
+        "name", "verdict", "reason", "tolerance", "error_estimate", "true_error", "levels", "parameters", "seconds",
+        "run",
+    ]  # fmt: skip
+    assert found["verdict"] == "not_converged"
+    assert found["error_estimate"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_report_of_a_miss_says_what_to_try() -> None:
+    text = report_of(solved("plane", converged=False), ["solution.NOT_CONVERGED.vtu"])
+    assert "NOT CONVERGED" in text
+    assert "### What to try\n\nAllow 2 more levels" in text
+    assert "| 3 | 8x8 | 225 |" in text
+    assert "ParaView" in text
+
+
+def test_the_report_shortens_a_long_table_and_says_when_there_is_none() -> None:
+    solution = solved("front")
+    many = replace(solution, levels=solution.levels * 20)
+    assert report_of(many, []).count("\n| ") == 1 + 24 + 1
+    assert "No level was completed" in report_of(replace(solution, levels=()), [])
