@@ -12,7 +12,7 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Problem, Side
 
-_ORDINALS = ("no", "first", "second", "third", "fourth", "fifth", "sixth")
+_ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,8 @@ def _check_initial(
     wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
     for k in range(order):
         if k not in given:
-            kind = _ORDINALS[order] if order < len(_ORDINALS) else str(order)
             report.error_at(places.conditions, f"no initial condition for {wanted[k]}",
-                            f"an equation of {kind} order in time needs: {', '.join(wanted)}")  # fmt: skip
+                            f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}")  # fmt: skip
     if order == 0 and not any(p.side == initial for p in placed):
         report.warn_at(places.equations[0], "t is a coordinate, but no equation has a derivative by t")
 
@@ -128,7 +127,8 @@ def _warn_too_many(domain: Domain, orders: tuple[int, ...], placed: list[Placed]
     for axis, number in count.items():
         if axis != domain.time_axis and number > max(orders[axis], 1):
             last = [p for p in placed if p.side.axis == axis and p.condition.equation is not None][-1]
-            message = f"{number} conditions along {domain.coordinates[axis]}, where the equation has order {orders[axis]}"
+            coordinate = domain.coordinates[axis]
+            message = f"{number} conditions along {coordinate}, where the equation has order {orders[axis]}"
             report.warn_at(last.equation, message, "more than the equation can meet, unless they happen to agree")
 
 

@@ -14,7 +14,7 @@ import sympy
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
-MAX_ORDER = 6  # of a derivative; a choice: one above it is a slip of the pen, or needs a spline degree nobody wants
+MAX_ORDER = 4  # of a derivative; the highest that networks carry
 
 
 class OperatorError(Exception):

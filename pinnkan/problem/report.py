@@ -76,9 +76,13 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings as single lines: ``path:line:column: warning: message``."""
-        return tuple(_headline(f, self.text.path) + (f" ({f.hint})" if f.hint else "")
-                     for f in self.faults if f.severity == "warning")  # fmt: skip
+        """The warnings as single lines: ``path:line:column: message (hint)``."""
+        found = [f for f in self.faults if f.severity == "warning"]
+        hints = [f" ({f.hint})" if f.hint else "" for f in found]
+        path = self.text.path
+        return tuple(
+            visible(f"{path}:{f.line}:{f.column}: {f.message}{h}") for f, h in zip(found, hints, strict=True)
+        )
 
     def failure(self) -> ProblemError:
         """The exception that carries every fault, in the order of the file."""

@@ -7,7 +7,6 @@ resolves tags, follows aliases, lets a later key win over an earlier one and rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -211,8 +210,7 @@ class _Composer:
 
     def take(self, event: yaml.Event) -> None:
         """Add one event to the tree; refuse what a problem file never needs."""
-        start, end = event.start_mark.index, event.end_mark.index
-        span = Span(start, max(end, start))
+        span = _span(event)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -228,7 +226,7 @@ class _Composer:
         if self._nodes > MAX_NODES:
             self._stop(span, f"more than {MAX_NODES:,} values in the file", "")
         if isinstance(event, yaml.ScalarEvent):
-            raw = self.report.text.content[start:end]
+            raw = self.report.text.content[span.start : span.end]
             self._place(Scalar(span, event.value, raw, event.style if event.style in ("'", '"', "|", ">") else None))
         elif isinstance(event, yaml.AliasEvent):
             self._place(Scalar(span, "", "", None))
@@ -266,11 +264,12 @@ class _Composer:
             self._stop(node.span, "a key must be a word", "a text that starts with [ or { needs quotes")
 
     def _refuse_sharing(self, event: yaml.Event, span: Span) -> None:
+        anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent):
-            self.report.error_at(span, f"an alias (*{event.anchor})", "write the value out, or quote the text")
-        elif getattr(event, "anchor", None) is not None:
-            self.report.error_at(Span(span.start, span.start + 1 + len(event.anchor)), f"an anchor (&{event.anchor})",
-                                 "write the value out where it is needed")  # fmt: skip
+            self.report.error_at(span, f"an alias (*{anchor})", "write the value out, or quote the text")
+        elif anchor is not None:
+            where = Span(span.start, span.start + 1 + len(anchor))
+            self.report.error_at(where, f"an anchor (&{anchor})", "write the value out where it is needed")
         if getattr(event, "tag", None) is not None:
             self.report.error_at(Span(span.start, span.start + 1), "a tag (!)", "values need no tag; delete it")
 
@@ -279,9 +278,7 @@ class _Composer:
         raise _LimitError
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it."""
-    yield node
-    children = node.items if isinstance(node, Sequence) else node.values.values() if isinstance(node, Mapping) else ()
-    for child in children:
-        yield from walk(child)
+def _span(event: yaml.Event) -> Span:
+    start, end = event.start_mark, event.end_mark
+    first = start.index if start is not None else 0
+    return Span(first, max(first, end.index if end is not None else 0))

@@ -1,0 +1,214 @@
+"""The command line: commands to calls to exit codes. No numerics; torch is imported by the commands that need it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+
+from pinnkan import __version__
+from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
+
+_REPORT = "please report it as an issue of the project, with the problem file and this line"
+_PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        code = int(arguments.run_command(arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    except KeyboardInterrupt:
+        return _say("interrupted", Exit.INTERRUPTED)
+    except ProblemError as error:
+        from pinnkan.problem.report import render
+
+        print(render(error), file=sys.stderr)
+        return int(error.exit_code)
+    except PinnkanError as error:
+        return _say(str(error), error.exit_code)
+    except MemoryError:
+        return _say("out of memory; a looser tolerance or a smaller degree needs less", Exit.RESOURCES)
+    except Exception as error:
+        return _bug(error, arguments.verbose)
+
+
+def _say(message: str, code: Exit) -> int:
+    from pinnkan.problem.report import visible
+
+    for i, line in enumerate(message.splitlines() or [""]):
+        print(("pinnkan: " if i == 0 else "  ") + visible(line), file=sys.stderr)
+    return int(code)
+
+
+def _bug(error: Exception, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    hint = "" if verbose else "; -v shows the traceback"
+    kind = type(error).__name__
+    return _say(f"a bug in pinnkan {__version__}: {kind}: {error}\n{_REPORT}{hint}", Exit.BUG)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="pinnkan", description="Partial differential equations from a YAML file, solved to a requested accuracy."
+    )
+    parser.add_argument("--version", action="version", version=f"pinnkan {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        sub.add_argument("-v", "--verbose", action="store_true", help="say more, show tracebacks")
+        sub.set_defaults(run_command=run)
+        return sub
+
+    _add_solve(command("solve", _solve, "solve a problem and write its results folder"))
+    check = command("check", _check, "validate a problem file and show how it is understood")
+    check.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
+    check.add_argument("--resolved", action="store_true", help="print the file with every default written out")
+    command("list", _list, "name the shipped problems")
+    new = command("new", _new, "write a commented starter file NAME.yaml")
+    new.add_argument("name", metavar="NAME", help="small letters, digits, - and _")
+    _add_eval(command("eval", _eval, "evaluate a solved run at given points"))
+    _add_export(command("export", _export, "write the VTK files of a run again at another resolution"))
+    command("schema", _schema, "print the JSON schema that editors complete from")
+    return parser
+
+
+def _add_solve(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
+    sub.add_argument("--out", metavar="DIR", help="the results folder (default: results/NAME)")
+    sub.add_argument("--tolerance", type=_number(1e-13, 1.0), metavar="E", help="the relative L2 error to reach")
+    sub.add_argument("--max-time", type=_number(0.0, float("inf")), metavar="S", help="seconds before giving up")
+    sub.add_argument("--device", metavar="DEV", help="cpu (default), cuda, cuda:1, ...")
+    sub.add_argument("--seed", type=_whole(0, 2**32 - 1), metavar="N", help="seed of everything random")
+    sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
+
+
+def _add_eval(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run", metavar="RUN", help="a results folder")
+    sub.add_argument("--points", required=True, metavar="CSV", help="points, one column per coordinate")
+    sub.add_argument("--out", required=True, metavar="CSV", help="where the values go")
+    sub.add_argument("--fields", metavar="LIST", help="what to evaluate, e.g. u,u_x (default: the unknowns)")
+
+
+def _add_export(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run", metavar="RUN", help="a results folder")
+    sub.add_argument("--out", metavar="DIR", help="where the files go (default: into the run)")
+    sub.add_argument("--resolution", type=_whole(2, 10_000), metavar="N", help="samples per axis")
+    sub.add_argument("--times", type=_whole(1, 100_000), metavar="N", help="frames")
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def convert(text: str) -> float:
+        value = float(text)
+        if not (low < value or value == low > 0) or not value < high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low:g} and {high:g}")
+        return value
+
+    convert.__name__ = "number"
+    return convert
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
+        return value
+
+    convert.__name__ = "whole number"
+    return convert
+
+
+def _solve(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.commands import run_solve
+
+    return run_solve(arguments)
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.commands import run_eval
+
+    return run_eval(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.commands import run_export
+
+    return run_export(arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.registry import load_problem
+
+    problem = load_problem(arguments.file)
+    if arguments.resolved:
+        from pinnkan.problem.resolved import resolved_text
+
+        print(resolved_text(problem), end="")
+    else:
+        from pinnkan.problem.written import describe
+
+        print(describe(problem))
+    for warning in problem.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.registry import about, shipped
+
+    problems = shipped()
+    width = max(map(len, problems), default=0) + 2
+    for name, path in problems.items():
+        print(f"{name:<{width}}{about(path)}".rstrip())
+    return Exit.CONVERGED
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.starter import starter
+
+    name = arguments.name.removesuffix(".yaml")
+    if not re.match(r"[a-z0-9][a-z0-9_-]{0,59}\Z", name):
+        raise UsageError(f"'{arguments.name}' cannot name a problem: small letters, digits, - and _; at most 60")
+    path = Path(f"{name}.yaml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(starter(name))
+    except FileExistsError:
+        raise UsageError(f"'{path}' exists already; choose another name") from None
+    except OSError as error:
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
+    print(f"{path} written; next: pinnkan check {path}", file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return Exit.CONVERGED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The problem file again with every default written out: itself a problem file that means the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from pinnkan.problem import schema
+from pinnkan.problem.report import Report, Text
+from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, read
+from pinnkan.problem.statement import Problem
+from pinnkan.problem.written import shown
+
+_PLAIN = re.compile(r"-?[A-Za-z0-9(][A-Za-z0-9 _+*/().=-]*\Z", re.ASCII)
+
+
+def resolved_text(problem: Problem) -> str:
+    """YAML with the ranges as numbers, `enforce`, and all settings of `solver` and `output`; texts stay as written."""
+    root, _ = read(problem.source, problem.path)
+    found = root.values
+    lines = [f"name: {problem.name}"]
+    if problem.about:
+        lines.append(f"about: {quoted(problem.about)}")
+    lines += ["domain:", *_domain(problem)]
+    for section in ("parameters", "functions"):
+        lines += _named(section, found.get(section))
+    lines += [f"unknowns: [{', '.join(problem.unknowns)}]", "equations:"]
+    lines += [f"  - {quoted(equation.text)}" for equation in problem.equations]
+    lines += _conditions(found.get("conditions"))
+    lines += _named("exact", found.get("exact"))
+    lines += [*_section("solver", problem.solver), *_section("output", problem.output)]
+    return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A text as a YAML scalar: plain where that is safe, else in double quotes with every odd character escaped."""
+    text = " ".join(text.split())
+    if _PLAIN.match(text):
+        return text
+    escapes = {'"': '\\"', "\\": "\\\\"}
+    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in text) + '"'
+
+
+def _domain(problem: Problem) -> Iterator[str]:
+    for symbol, ends in zip(problem.coordinates, problem.ranges, strict=True):
+        low, high = (shown(float(end)) for end in ends)
+        yield f"  {symbol.name}: [{low}, {high}]"
+    wrapped = [s.name for s, wraps in zip(problem.coordinates, problem.periodic, strict=True) if wraps]
+    yield f"  periodic: [{', '.join(wrapped)}]"
+
+
+def _named(section: str, node: Node | None) -> Iterator[str]:
+    if isinstance(node, Mapping) and node.values:
+        yield f"{section}:"
+        for name, value in node.values.items():
+            yield f"  {name}: {quoted(value.text if isinstance(value, Scalar) else '')}"
+
+
+def _conditions(node: Node | None) -> Iterator[str]:
+    listed = node.items if isinstance(node, Sequence) else []
+    if listed:
+        yield "conditions:"
+    for item in listed:
+        found = schema.entries(item, schema.CONDITION, Report(Text("", "")), "a condition")
+        where = found["where"]
+        names = [quoted(n.text) for n in (where.items if isinstance(where, Sequence) else [where]) if isinstance(n, Scalar)]
+        equation, enforce = found["equation"], found.get("enforce")
+        yield f"  - where: [{', '.join(names)}]"
+        yield f"    equation: {quoted(equation.text if isinstance(equation, Scalar) else '')}"
+        yield f"    enforce: {enforce.text if isinstance(enforce, Scalar) else 'auto'}"
+
+
+def _section(name: str, settings: Any) -> Iterator[str]:
+    yield f"{name}:"
+    for field in fields(settings):
+        yield f"  {field.name}: {shown(getattr(settings, field.name))}"
