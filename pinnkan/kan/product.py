@@ -1,0 +1,319 @@
+"""Multiplying nodes: one node per product of one-dimensional splines, the whole tensor-product spline space.
+
+A block of multiplying nodes (KAN 2.0, arXiv:2408.10205; separable KANs, arXiv:2411.06286) on all coordinates is
+
+    u(x_1, .., x_d) = sum_k c_k b_k1(x_1) ... b_kd(x_d),
+
+linear in its outer coefficients c. An :class:`Axis` is the edge of one coordinate, a :class:`Space` their product; a
+coefficient array has one index per coordinate and the unknown last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.spline import Basis, prolongation
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped."""
+
+    breaks: Array
+    degree: int
+    periodic: bool = False
+
+    @cached_property
+    def basis(self) -> Basis:
+        """The functions before folding."""
+        make = Basis.wrapped if self.periodic else Basis.clamped
+        return make(self.breaks, self.degree)
+
+    @property
+    def intervals(self) -> int:
+        """Number of knot intervals."""
+        return len(self.breaks) - 1
+
+    @property
+    def count(self) -> int:
+        """Number of coefficients: intervals + degree, or intervals when wrapped."""
+        return self.intervals if self.periodic else self.intervals + self.degree
+
+    def fold(self, index: Array | np.ndarray) -> np.ndarray:
+        """Coefficient that stands for function ``index`` of the unfolded basis."""
+        return np.asarray(index) % self.intervals if self.periodic else np.asarray(index)
+
+    def matrix(self, x: Array, order: int = 0) -> Array:
+        """Derivative of every function at points x: (point, count)."""
+        import torch
+
+        if self.periodic:
+            a, b = self.breaks[0], self.breaks[-1]
+            x = a + np.mod(np.asarray(x) - a, b - a)
+        values, first = self.basis.local(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), order)
+        table = values[order].numpy()
+        columns = self.fold(first.numpy()[:, None] + np.arange(self.degree + 1))
+        out = np.zeros((len(table), self.count))
+        np.add.at(out, (np.arange(len(table))[:, None], columns), table)
+        return out
+
+    def end_derivatives(self, end: int, order: int) -> Array:
+        """d[k, j]: contribution of the j-th coefficient counted from that end to the k-th derivative there."""
+        x = self.breaks[[0 if end == 0 else -1]]
+        rows = [self.matrix(x, k)[0] for k in range(order + 1)]
+        return np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows])
+
+    def gauss(self, points: int) -> tuple[Array, Array]:
+        """Gauss nodes and weights in every interval, both (interval, point)."""
+        nodes, weights = np.polynomial.legendre.leggauss(points)
+        half = 0.5 * np.diff(self.breaks)[:, None]
+        middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[:, None]
+        return middle + half * nodes, half * weights
+
+    def halved(self) -> Axis:
+        """Every interval halved."""
+        return self.inserted(np.ones(self.intervals, dtype=bool))
+
+    def inserted(self, marked: np.ndarray) -> Axis:
+        """The marked intervals halved."""
+        middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[marked]
+        return replace(self, breaks=np.sort(np.concatenate([self.breaks, middle])))
+
+    def elevated(self, by: int = 1) -> Axis:
+        """Degree raised; contains the old space only where the axis has one interval."""
+        return replace(self, degree=self.degree + by)
+
+    def prolongation_to(self, fine: Axis) -> Array:
+        """Matrix (fine.count, count) that represents this space's functions in ``fine`` exactly."""
+        if self.degree != fine.degree and self.intervals == fine.intervals == 1:
+            return _bernstein_elevation(self.degree, fine.degree)
+        full = prolongation(self.basis, fine.basis).numpy()
+        if not self.periodic:
+            return full
+        folded = np.zeros((fine.count, self.count))
+        np.add.at(folded.T, self.fold(np.arange(full.shape[1])), full[: fine.count].T)
+        return folded
+
+    def samples(self) -> Array:
+        """Points whose values fix a spline: Gauss points of every interval, and the ends of a clamped axis."""
+        inner = self.gauss(self.degree + 1)[0].ravel()
+        return inner if self.periodic else np.concatenate([self.breaks[:1], inner, self.breaks[-1:]])
+
+    @cached_property
+    def projector(self) -> Array:
+        """Matrix (count, sample): least squares on :meth:`samples`, the ends of a clamped axis interpolated.
+
+        Interpolated ends make tensor products of these operators agree on shared edges and corners.
+        """
+        x, weight = self.samples(), np.sqrt(self.gauss(self.degree + 1)[1].ravel())
+        table = self.matrix(x)
+        if self.periodic:
+            return np.linalg.lstsq(weight[:, None] * table, np.diag(weight), rcond=None)[0]
+        inner = weight[:, None] * table[1:-1]
+        rhs = np.zeros((len(weight), len(x)))
+        rhs[:, 1:-1] = np.diag(weight)
+        rhs[:, 0], rhs[:, -1] = -inner[:, 0], -inner[:, -1]
+        out = np.zeros((self.count, len(x)))
+        out[0, 0] = out[-1, -1] = 1.0
+        out[1:-1] = np.linalg.lstsq(inner[:, 1:-1], rhs, rcond=None)[0]
+        return out
+
+
+def _bernstein_elevation(degree: int, higher: int) -> Array:
+    """One polynomial piece in Bernstein form of a higher degree (Farin 2002, 6.1), one degree at a time."""
+    matrix = np.eye(degree + 1)
+    for p in range(degree + 1, higher + 1):
+        share = np.arange(p + 1) / p
+        padded = np.vstack([matrix, np.zeros((1, degree + 1))])
+        matrix = share[:, None] * np.roll(padded, 1, axis=0) + (1.0 - share)[:, None] * padded
+    return matrix
+
+
+def along(matrix: Array, values: Array, axis: int) -> Array:
+    """Apply a matrix (new, old) to one index of an array."""
+    return np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The tensor product of the axes, for ``unknowns`` functions."""
+
+    axes: tuple[Axis, ...]
+    unknowns: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a coefficient array: one index per coordinate, then the unknown."""
+        return (*(axis.count for axis in self.axes), self.unknowns)
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return int(np.prod(self.shape))
+
+    def replaced(self, index: int, axis: Axis) -> Space:
+        """The same space with another axis."""
+        return replace(self, axes=(*self.axes[:index], axis, *self.axes[index + 1 :]))
+
+    def prolong(self, coefficients: Array, fine: Space) -> Array:
+        """The same function in a space that contains this one."""
+        for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
+            if coarse_axis is not fine_axis:
+                coefficients = along(coarse_axis.prolongation_to(fine_axis), coefficients, i)
+        return coefficients
+
+    def restrict(self, coefficients: Array, fine: Space, only: Sequence[int] | None = None) -> Array:
+        """The nearest function of this space (least squares on coefficients), along the axes ``only``."""
+        for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
+            if coarse_axis is not fine_axis and (only is None or i in only):
+                coefficients = along(_left_inverse(coarse_axis.prolongation_to(fine_axis)), coefficients, i)
+        return coefficients
+
+    def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Sequence[int]) -> Array:
+        """One derivative on a tensor grid, unknown last."""
+        for i, (axis, x) in enumerate(zip(self.axes, axes, strict=True)):
+            coefficients = along(axis.matrix(np.asarray(x), order[i]), coefficients, i)
+        return coefficients
+
+    def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives at scattered points: (point, unknown, order)."""
+        import torch
+
+        out = np.empty((len(points), self.unknowns, len(orders)))
+        highest = [max(o[i] for o in orders) for i in range(len(self.axes))]
+        tables, columns = [], []
+        for i, axis in enumerate(self.axes):
+            x = points[:, i]
+            if axis.periodic:
+                x = axis.breaks[0] + np.mod(x - axis.breaks[0], axis.breaks[-1] - axis.breaks[0])
+            values, first = axis.basis.local(torch.from_numpy(np.ascontiguousarray(x)), highest[i])
+            tables.append(values.numpy())
+            columns.append(axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1)))
+        width = int(np.prod([axis.degree + 1 for axis in self.axes]))
+        chunk = max(1, 4_000_000 // (width * self.unknowns))
+        letters = "abcd"[: len(self.axes)]
+        for start in range(0, len(points), chunk):
+            part = slice(start, start + chunk)
+            pick = tuple(
+                c[part].reshape(-1, *(1,) * i, c.shape[1], *(1,) * (len(columns) - 1 - i)) for i, c in enumerate(columns)
+            )
+            local = coefficients[pick]
+            formula = f"p{letters}u," + ",".join(f"p{s}" for s in letters) + "->pu"
+            for j, o in enumerate(orders):
+                factors = [tables[i][o[i]][part] for i in range(len(self.axes))]
+                out[part, :, j] = np.einsum(formula, local, *factors, optimize=True)
+        return out
+
+    def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
+        """Values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
+        rules = [axis.gauss(axis.degree + 1) for axis in self.axes]
+        values = self.evaluate_grid(coefficients, [r[0].ravel() for r in rules], (0,) * len(self.axes))
+        weights = np.ones(())
+        for _, w in rules:
+            weights = np.multiply.outer(weights, w.ravel())
+        return values, weights
+
+    def norm(self, coefficients: Array) -> Array:
+        """L2 norm of each unknown."""
+        values, weights = self.on_gauss(coefficients)
+        return np.sqrt((values**2 * weights[..., None]).reshape(-1, self.unknowns).sum(0))
+
+    def mass_per_interval(self, coefficients: Array, axis: int) -> Array:
+        """Squared L2 norm over each strip of one coordinate's intervals: (interval, unknown)."""
+        values, weights = self.on_gauss(coefficients)
+        mass = np.moveaxis(values**2 * weights[..., None], axis, 0)
+        mass = mass.reshape(self.axes[axis].intervals, -1, self.unknowns)
+        return mass.sum(1)
+
+
+def _left_inverse(matrix: Array) -> Array:
+    """(P^T P)^-1 P^T; spline bases are stable, so that least squares on coefficients is near least squares in L2."""
+    gram = scipy.linalg.cho_factor(matrix.T @ matrix)
+    return scipy.linalg.cho_solve(gram, matrix.T)
+
+
+@dataclass(frozen=True, eq=False)
+class ProductField:
+    """Product networks, one per slab (or a single one): a :class:`pinnkan.kan.field.Field`.
+
+    ``ends`` are the slab ends in time, one more than pieces; None when steady.
+    """
+
+    pieces: tuple[tuple[Space, Array], ...]
+    ends: Array | None = None
+
+    @property
+    def _time(self) -> int:
+        return len(self.pieces[0][0].axes) - 1
+
+    def _piece(self, t: Array) -> np.ndarray:
+        assert self.ends is not None
+        return np.clip(np.searchsorted(self.ends, t, side="left") - 1, 0, len(self.pieces) - 1)
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """See :class:`pinnkan.kan.field.Field`."""
+        points = np.asarray(points, dtype=np.float64)
+        if self.ends is None:
+            space, c = self.pieces[0]
+            return space.evaluate(c, points, orders)
+        out = np.empty((len(points), self.pieces[0][0].unknowns, len(orders)))
+        owner = self._piece(points[:, -1])
+        for k in np.unique(owner):
+            space, c = self.pieces[k]
+            out[owner == k] = space.evaluate(c, points[owner == k], orders)
+        return out
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """See :class:`pinnkan.kan.field.Field`."""
+        if self.ends is None:
+            space, c = self.pieces[0]
+            return space.evaluate_grid(c, axes, order)
+        t = np.asarray(axes[-1], dtype=np.float64)
+        owner = self._piece(t)
+        parts = []
+        for k in np.unique(owner):
+            space, c = self.pieces[k]
+            parts.append(space.evaluate_grid(c, [*axes[:-1], t[owner == k]], order))
+        return np.concatenate(parts, axis=-2)
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """See :class:`pinnkan.kan.field.Field`."""
+        if self.ends is None:
+            return self.pieces[0][0].axes[axis].breaks
+        if axis == self._time:
+            return self.ends
+        if time is None:
+            return np.unique(np.concatenate([s.axes[axis].breaks for s, _ in self.pieces]))
+        return self.pieces[int(self._piece(np.array([time]))[0])][0].axes[axis].breaks
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        arrays: dict[str, Array] = {}
+        if self.ends is not None:
+            arrays["ends"] = self.ends
+        for k, (space, c) in enumerate(self.pieces):
+            arrays[f"{k}.coefficients"] = np.ascontiguousarray(c)
+            for i, axis in enumerate(space.axes):
+                arrays[f"{k}.breaks.{i}"] = np.ascontiguousarray(axis.breaks)
+        degrees = [[axis.degree for axis in s.axes] for s, _ in self.pieces]
+        periodic = [axis.periodic for axis in self.pieces[0][0].axes]
+        return arrays, {"kind": "product", "degrees": degrees, "periodic": periodic}
+
+    @classmethod
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> ProductField:
+        """The inverse of :meth:`tensors`."""
+        degrees, periodic = meta["degrees"], meta["periodic"]
+        assert isinstance(degrees, list)
+        assert isinstance(periodic, list)
+        pieces = []
+        for k, row in enumerate(degrees):
+            axes = tuple(Axis(tensors[f"{k}.breaks.{i}"], int(p), bool(periodic[i])) for i, p in enumerate(row))
+            c = tensors[f"{k}.coefficients"]
+            pieces.append((Space(axes, c.shape[-1]), c))
+        return cls(tuple(pieces), tensors.get("ends"))

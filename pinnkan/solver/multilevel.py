@@ -1,0 +1,132 @@
+"""Levels of a steady problem: solve, correct in the refined space, judge, insert knots, prolong exactly, repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pinnkan.conditions import face_values, fix
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Axis, ProductField, Space
+from pinnkan.solver.gauss_newton import Model, System, gauss_newton
+from pinnkan.solver.refinement import mark, surplus
+from pinnkan.solver.watch import Watch
+from pinnkan.verdict import Iteration, Level
+
+TrueError = Callable[[ProductField], float | None]
+
+
+@dataclass(eq=False)
+class Outcome:
+    """Everything a solve leaves: function, estimated error as a function, records, and the reason of a failed end."""
+
+    field: ProductField
+    error: ProductField | None
+    levels: list[Level] = field(default_factory=list)
+    history: list[Iteration] = field(default_factory=list)
+    reason: str = ""
+    detail: str = ""
+
+
+def initial_space(model: Model, degree: int, intervals: int) -> Space:
+    """Uniform knots on every coordinate."""
+    axes = []
+    for (a, b), periodic in zip(model.problem.ranges, model.problem.periodic, strict=True):
+        n = max(intervals, degree + 1) if periodic else intervals
+        axes.append(Axis(np.linspace(a, b, n + 1), degree, periodic))
+    return Space(tuple(axes), len(model.problem.unknowns))
+
+
+def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np.ndarray]:
+    """``start`` with all exact conditions written in, and the mask of the coefficients they fix."""
+    layers = [(layer, face_values(layer, space)) for layer in model.conditions.layers]
+    return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
+
+
+def relative(space: Space, function: Array, reference: Array) -> float:
+    """Norm of a function over the norm of the solution, worst unknown."""
+    return float((space.norm(function) / nonzero(space.norm(reference))).max())
+
+
+def nonzero(scale: Array) -> Array:
+    """A scale to divide by: one where it vanishes."""
+    return np.where(scale > 0.0, scale, 1.0)
+
+
+def solve_steady(model: Model, degree: int, intervals: int, max_levels: int, watch: Watch, true_error: TrueError) -> Outcome:
+    """Refine until the estimated relative L2 error is below the tolerance.
+
+    The returned function is the one of the last level, its estimate the correction in the space with all intervals halved.
+    """
+    tolerance = model.problem.solver.tolerance
+    space = initial_space(model, degree, intervals)
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    out = Outcome(ProductField(((space, start),)), None)
+    solved = False
+    for number in range(max_levels):
+        system = System(model, space)
+        if not solved:
+            found = gauss_newton(system, start, fixed, 1e-2 * tolerance)
+            start = found.coefficients
+            for i, s in enumerate(found.steps):
+                out.history.append(watch.iteration(number, i, s.loss, s.size, s.damping))
+            if not found.stationary:
+                out.reason, out.detail = "stalled", "Gauss-Newton still moved after its last step"
+        fine = Space(tuple(a.halved() for a in space.axes), space.unknowns)
+        base = space.prolong(start, fine)
+        target, fine_fixed = with_conditions(model, fine, base)
+        fine_system = System(model, fine)
+        try:
+            correction = fine_system.steps(base, [target], fine_fixed)[0]
+        except np.linalg.LinAlgError as error:
+            raise SolverError(f"least squares failed: {error}") from error
+        estimate = relative(fine, correction, base)
+        out.field = ProductField(((space, start),))
+        out.error = ProductField(((fine, correction),))
+        out.levels.append(
+            watch.level(
+                Level(
+                    number=number,
+                    intervals=tuple(a.intervals for a in space.axes),
+                    degree=tuple(a.degree for a in space.axes),
+                    parameters=space.size,
+                    points=system.points,
+                    loss=system.mean_square(start),
+                    heldout=System(model, space, extra=1).mean_square(start),
+                    estimate=estimate,
+                    seconds=watch.elapsed(),
+                    iterations=sum(1 for h in out.history if h.level == number),
+                    true_error=true_error(out.field),
+                )
+            )
+        )
+        if estimate <= tolerance and out.reason == "":
+            return out
+        if watch.expired():
+            out.reason = "max_time"
+            return out
+        space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)
+        out.reason = ""
+    out.reason = "max_levels"
+    return out
+
+
+def _refine(
+    model: Model, space: Space, fine: Space, base: Array, correction: Array, target: Array, tolerance: float
+) -> tuple[Space, Array, np.ndarray, bool]:
+    """The next space, its starting coefficients and fixed mask, and whether they already solve it."""
+    share = surplus(space, fine, correction, nonzero(fine.norm(base + correction)))
+    largest = max(float(m.max()) for m in share.mass)
+    count = sum(a.intervals for a in space.axes)
+    marks = [mark(m, largest, (0.3 * tolerance) ** 2 / count) for m in share.mass]
+    if not any(m.any() for m in marks):
+        marks = [np.ones_like(m) for m in marks]
+    after = base + correction
+    if all(m.all() for m in marks):
+        return fine, after, with_conditions(model, fine, after)[1], model.is_linear
+    finer = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), space.unknowns)
+    start, fixed = with_conditions(model, finer, finer.restrict(after, fine))
+    return finer, start, fixed, False

@@ -1,0 +1,50 @@
+"""Judge by correction: what a richer space would change, how much, where, and along which coordinate.
+
+One Gauss-Newton step in the space with every interval halved gives a function e, an estimate of the error that includes
+the stability constant of the equation. What e holds beyond a space refined in the other coordinates only, (I - Q_c) e,
+is the share of coordinate c; its mass per interval says where knots are wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+
+#: Knots go into intervals with more than this share of the largest mass (method.md, section 4). Heuristic.
+MARKING = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Surplus:
+    """Share of each coordinate in a correction.
+
+    ``size``: L2 norm of (I - Q_c) e per coordinate, relative (worst unknown); ``mass``: its square over each
+    interval of that coordinate.
+    """
+
+    size: tuple[float, ...]
+    mass: tuple[Array, ...]
+
+
+def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surplus:
+    """Split a correction in ``fine`` by coordinates; ``scale`` is the norm of each unknown."""
+    sizes, masses = [], []
+    for i, axis in enumerate(coarse.axes):
+        kept = coarse.restrict(correction, fine, [i])
+        part_space = fine.replaced(i, axis)
+        rest = correction - part_space.prolong(kept, fine)
+        fine_mass = (fine.mass_per_interval(rest, i) / scale**2).max(-1)
+        ratio = fine.axes[i].intervals // axis.intervals
+        mass = fine_mass.reshape(axis.intervals, ratio).sum(1)
+        masses.append(mass)
+        sizes.append(float(np.sqrt(mass.sum())))
+    return Surplus(tuple(sizes), tuple(masses))
+
+
+def mark(mass: Array, largest: float, allowed: float) -> np.ndarray:
+    """Intervals whose mass is above ``MARKING`` of the largest and above ``allowed``."""
+    return mass > max(MARKING * largest, allowed)

@@ -1,0 +1,329 @@
+"""Adaptive time slabs: one space-time box after the other, each accepted by its correction.
+
+A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected in the
+space with every space interval halved and the degree in time raised. Two corrections share one factorisation:
+
+* the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
+* the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs, carried
+  on by the linearised equation, so that growth and decay are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pinnkan.conditions import Layer, end_trace, face_values, fix
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Axis, ProductField, Space
+from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
+from pinnkan.solver.multilevel import Outcome, TrueError, initial_space, nonzero
+from pinnkan.solver.refinement import Surplus, mark, surplus
+from pinnkan.solver.watch import Watch
+from pinnkan.verdict import Level
+
+#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE: an error
+#: per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest on it.
+LOCAL_SHARE = 0.5
+FLOOR_SHARE = 0.02
+#: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
+SHRINK, GROW, MARGIN = 0.25, 2.0, 0.85
+#: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
+MERGE_MARGIN = 1e-2
+#: Smallest slab, relative to the whole time.
+SMALLEST_SLAB = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes."""
+
+    time: float
+    axes: tuple[Axis, ...]
+    traces: tuple[Array, ...]
+    errors: tuple[Array, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """A solved slab with its local and global correction, both in ``fine``."""
+
+    space: Space
+    coefficients: Array
+    fine: Space
+    local: Array
+    error: Array
+    found: Converged
+    system: System
+    size: float
+    share: Surplus
+
+
+@dataclass(eq=False)
+class Run:
+    """What accumulates over the slabs of one pass."""
+
+    slabs: list[tuple[Space, Array]] = field(default_factory=list)
+    errors: list[tuple[Space, Array]] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    squares: Array = field(default_factory=lambda: np.zeros(1))
+    error_squares: Array = field(default_factory=lambda: np.zeros(1))
+
+    @property
+    def estimate(self) -> float:
+        """Relative L2 error over all slabs so far, worst unknown."""
+        return float(np.sqrt((self.error_squares / nonzero(self.squares)).max()))
+
+
+class March:
+    """One pass through time with a given local tolerance."""
+
+    def __init__(self, model: Model, degree: tuple[int, int], intervals: int, tolerance: float, watch: Watch) -> None:
+        self.model, self.watch, self.tolerance = model, watch, tolerance
+        self.degree, self.time_degree = degree
+        self.start, self.end = model.problem.ranges[-1]
+        self.order = model.orders[-1]
+        self.intervals = intervals
+        self.unknowns = len(model.problem.unknowns)
+        self.run = Run(ends=[self.start], squares=np.zeros(self.unknowns), error_squares=np.zeros(self.unknowns))
+
+    def first_front(self) -> Front:
+        """Space knots inserted until the initial data are represented to the tolerance, and their projection error."""
+        axes = initial_space(self.model, self.degree, self.intervals).axes[:-1]
+        for _ in range(60):
+            fine = tuple(a.halved() for a in axes)
+            traces, better = self._initial(axes), self._initial(fine)
+            space, fine_space = Space(axes, self.unknowns), Space(fine, self.unknowns)
+            errors = tuple(b - space.prolong(t, fine_space) for t, b in zip(traces, better, strict=True))
+            scale = nonzero(fine_space.norm(better[0]))
+            share = surplus(space, fine_space, errors[0], scale)
+            allowed = (0.1 * self.tolerance) ** 2
+            if sum(float(m.sum()) for m in share.mass) <= allowed:
+                return Front(self.start, axes, traces, errors)
+            largest = max(float(m.max()) for m in share.mass)
+            count = sum(a.intervals for a in axes)
+            axes = tuple(a.inserted(mark(m, largest, allowed / count)) for a, m in zip(axes, share.mass, strict=True))
+        raise SolverError("the initial data cannot be represented to the tolerance")
+
+    def _initial(self, axes: Sequence[Axis]) -> tuple[Array, ...]:
+        time = Axis(np.array([self.start, self.end]), 1)
+        space = Space((*axes, time), self.unknowns)
+        traces = [np.zeros((*(a.count for a in axes), self.unknowns)) for _ in range(self.order)]
+        for layer in self.model.conditions.initial:
+            traces[layer.order][..., layer.unknown] = face_values(layer, space)
+        return tuple(traces)
+
+    def attempt(self, front: Front, length: float, guess: Array | None) -> Slab:
+        """Solve one slab and correct it."""
+        time = Axis(np.array([front.time, front.time + length]), self.time_degree)
+        space = Space((*front.axes, time), self.unknowns)
+        start, fixed = self._fixed(space, front.traces, self._predict(front, time) if guess is None else guess)
+        system = System(self.model, space)
+        found = gauss_newton(system, start, fixed, 1e-2 * self.tolerance)
+        if not found.stationary:
+            raise SolverError("Gauss-Newton did not settle in a slab")
+        fine = Space((*(a.halved() for a in front.axes), time.elevated(2)), self.unknowns)
+        base = space.prolong(found.coefficients, fine)
+        traces = self._lift(front, fine)
+        local_target, fine_fixed = self._fixed(fine, traces, base)
+        moved = tuple(t + e for t, e in zip(traces, front.errors, strict=True))
+        target, _ = self._fixed(fine, moved, base)
+        local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
+        scale = self._scale(fine, base, length)
+        share = surplus(space, fine, local, scale)
+        size = float((fine.norm(local) / scale).max())
+        return Slab(space, found.coefficients, fine, local, error, found, system, size, share)
+
+    def _scale(self, fine: Space, base: Array, length: float) -> Array:
+        """Norm of u over a time as long as the slab, from all slabs so far."""
+        squares = fine.norm(base) ** 2
+        past = self.run.ends[-1] - self.start
+        return nonzero(np.sqrt((self.run.squares + squares) / (past + length) * length))
+
+    def _lift(self, front: Front, fine: Space) -> tuple[Array, ...]:
+        coarse, target = Space(front.axes, self.unknowns), Space(fine.axes[:-1], self.unknowns)
+        return tuple(coarse.prolong(t, target) for t in front.traces)
+
+    def _predict(self, front: Front, time: Axis) -> Array:
+        """Taylor polynomial of the known traces, as coefficients of the slab."""
+        ones = np.ones(time.count)
+        value = np.multiply.outer(front.traces[0], ones)
+        if self.order > 1:
+            slope = time.basis.greville().numpy() - front.time
+            value = value + np.multiply.outer(front.traces[1], slope)
+        return np.moveaxis(value, -1, -2)
+
+    def _fixed(self, space: Space, traces: Sequence[Array], start: Array) -> tuple[Array, np.ndarray]:
+        layers: list[tuple[Layer, Array]] = []
+        for layer in self.model.conditions.initial:
+            layers.append((layer, traces[layer.order][..., layer.unknown]))
+        layers += [(layer, face_values(layer, space)) for layer in self.model.conditions.layers]
+        return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
+
+    def allowed(self, length: float) -> float:
+        """Largest local correction accepted for a slab of this length."""
+        return LOCAL_SHARE * self.tolerance * max(length / (self.end - self.start), FLOOR_SHARE) ** 0.5
+
+    def refined(self, front: Front, slab: Slab, allowed: float) -> tuple[Front, Array]:
+        """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
+        masses = slab.share.mass[:-1]
+        largest = max(float(m.max()) for m in masses)
+        count = sum(len(m) for m in masses)
+        marks = [mark(m, largest, (0.2 * allowed) ** 2 / count) for m in masses]
+        axes = tuple(a.inserted(m) for a, m in zip(front.axes, marks, strict=True))
+        finer = self._moved(front, axes)
+        space = Space((*axes, slab.space.axes[-1]), self.unknowns)
+        base = slab.space.prolong(slab.coefficients, slab.fine)
+        return finer, space.restrict(base + slab.local, slab.fine)
+
+    def _moved(self, front: Front, axes: tuple[Axis, ...]) -> Front:
+        """The front on other axes, exactly where they contain the old ones."""
+        old, new = Space(front.axes, self.unknowns), Space(axes, self.unknowns)
+        old_fine = Space(tuple(a.halved() for a in front.axes), self.unknowns)
+        new_fine = Space(tuple(a.halved() for a in axes), self.unknowns)
+        return Front(
+            front.time,
+            axes,
+            tuple(old.prolong(t, new) for t in front.traces),
+            tuple(old_fine.prolong(e, new_fine) for e in front.errors),
+        )
+
+    def advance(self, slab: Slab) -> Front:
+        """Record an accepted slab; the front at its end."""
+        end = float(slab.space.axes[-1].breaks[-1])
+        self.run.slabs.append((slab.space, slab.coefficients))
+        self.run.errors.append((slab.fine, slab.error))
+        self.run.ends.append(end)
+        self.run.squares = self.run.squares + slab.space.norm(slab.coefficients) ** 2
+        self.run.error_squares = self.run.error_squares + slab.fine.norm(slab.error) ** 2
+        last = len(slab.space.axes) - 1
+        traces = [end_trace(slab.space.axes[-1], slab.coefficients, k, last) for k in range(self.order)]
+        errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
+        return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors))
+
+    def coarsened(self, front: Front, slab: Slab, allowed: float) -> Front:
+        """Sibling intervals merged where the correction predicts that they are not needed; the loss is counted as error."""
+        axes = list(front.axes)
+        for i, axis in enumerate(front.axes):
+            budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in slab.share.mass[:-1])
+            keep = _removable(axis, slab.share.mass[i], budget, self.model.problem.ranges[i])
+            axes[i] = replace(axis, breaks=axis.breaks[keep])
+        if all(a is b or a.intervals == b.intervals for a, b in zip(axes, front.axes, strict=True)):
+            return front
+        old, new = Space(front.axes, self.unknowns), Space(tuple(axes), self.unknowns)
+        old_fine = Space(tuple(a.halved() for a in front.axes), self.unknowns)
+        traces = tuple(new.restrict(t, old) for t in front.traces)
+        lost = [t - new.prolong(n, old) for t, n in zip(front.traces, traces, strict=True)]
+        size = float((old.norm(lost[0]) / nonzero(old.norm(front.traces[0]))).max())
+        if size > 0.1 * allowed:
+            return front
+        new_fine = Space(tuple(a.halved() for a in axes), self.unknowns)
+        errors = tuple(new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True))
+        return Front(front.time, tuple(axes), traces, errors)
+
+    def go(self, out: Outcome, true_error: TrueError) -> None:
+        """March to the end, or until the time limit or the smallest slab."""
+        front = self.first_front()
+        fixed_number = self.model.problem.solver.time_slabs
+        total = self.end - self.start
+        length = total / fixed_number if fixed_number else total / 50.0
+        guess: Array | None = None
+        while front.time < self.end - 1e-12 * total:
+            if self.watch.expired():
+                out.reason = "max_time"
+                return
+            remaining = self.end - front.time
+            h = min(length, remaining) if length < 0.6 * remaining or length >= remaining else 0.5 * remaining
+            if fixed_number:
+                h = total / fixed_number if remaining > 1.5 * total / fixed_number else remaining
+            allowed = self.allowed(h)
+            try:
+                slab = self.attempt(front, h, guess)
+            except (SolverError, np.linalg.LinAlgError) as error:
+                if fixed_number or h < SMALLEST_SLAB * total:
+                    raise SolverError(f"at t = {front.time:.6g}: {error}") from error
+                length, guess = 0.3 * h, None
+                continue
+            for i, s in enumerate(slab.found.steps):
+                out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
+            in_time, in_space = slab.share.size[-1], float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
+            factor = MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / (self.time_degree + 0.5))
+            guess = None
+            if slab.size > allowed:
+                shrink = in_time > 0.7 * allowed and not fixed_number
+                if in_space > 0.5 * allowed or not shrink:
+                    front, guess = self.refined(front, slab, allowed)
+                if shrink:
+                    length, guess = h * min(max(factor, SHRINK), 0.8), None
+                if length < SMALLEST_SLAB * total:
+                    raise SolverError(f"at t = {front.time:.6g} the slabs became too short")
+                continue
+            front = self.coarsened(self.advance(slab), slab, allowed)
+            length = h * min(max(factor, SHRINK), GROW)
+            out.levels.append(self.watch.level(self._record(slab, true_error)))
+
+    def _record(self, slab: Slab, true_error: TrueError) -> Level:
+        time = slab.space.axes[-1].breaks
+        return Level(
+            number=len(self.run.slabs) - 1,
+            intervals=tuple(a.intervals for a in slab.space.axes),
+            degree=tuple(a.degree for a in slab.space.axes),
+            parameters=slab.space.size,
+            points=slab.system.points,
+            loss=slab.system.mean_square(slab.coefficients),
+            heldout=System(self.model, slab.space, extra=1).mean_square(slab.coefficients),
+            estimate=self.run.estimate,
+            seconds=self.watch.elapsed(),
+            iterations=len(slab.found.steps),
+            time=(float(time[0]), float(time[-1])),
+            true_error=true_error(ProductField(((slab.space, slab.coefficients),), time)),
+        )
+
+    def fields(self) -> tuple[ProductField, ProductField]:
+        """The solution and its estimated error, up to the time reached."""
+        ends = np.array(self.run.ends)
+        return ProductField(tuple(self.run.slabs), ends), ProductField(tuple(self.run.errors), ends)
+
+
+def _removable(axis: Axis, mass: Array, budget: float, ends: tuple[float, float]) -> np.ndarray:
+    """Mask of knots to keep: midpoints of two dyadic siblings go when the merged interval's predicted mass is small."""
+    keep = np.ones(len(axis.breaks), dtype=bool)
+    width = np.diff(axis.breaks)
+    unit = (ends[1] - ends[0]) / 2.0**40
+    growth = 4.0 ** (axis.degree + 1)
+    i = 0
+    while i + 1 < axis.intervals:
+        place = round((axis.breaks[i] - ends[0]) / unit)
+        pair = round(2.0 * width[i] / unit)
+        siblings = abs(width[i] - width[i + 1]) < 1e-9 * width[i] and place % pair == 0
+        fewest = int(keep.sum()) - 2 >= axis.degree + 1
+        if siblings and fewest and (mass[i] + mass[i + 1]) * growth <= budget:
+            keep[i + 1] = False
+            i += 1
+        i += 1
+    return keep
+
+
+def solve_slabs(
+    model: Model, degree: tuple[int, int], intervals: int, max_levels: int, watch: Watch, true_error: TrueError
+) -> Outcome:
+    """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one."""
+    tolerance = model.problem.solver.tolerance
+    local = tolerance
+    out = Outcome(ProductField(()), None)
+    for _ in range(max_levels):
+        march = March(model, degree, intervals, local, watch)
+        out.levels, out.reason = [], ""
+        march.go(out, true_error)
+        out.field, out.error = march.fields()
+        if out.reason or march.run.estimate <= tolerance or model.problem.solver.time_slabs:
+            break
+        local *= max(0.3 * tolerance / march.run.estimate, 1e-3)
+    else:
+        out.reason = "max_levels"
+    if not out.reason and march.run.estimate > tolerance:
+        out.reason = "max_levels"
+    return out
