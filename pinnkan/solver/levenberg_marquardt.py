@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-Residual = Callable[[torch.Tensor], torch.Tensor]
-Linearise = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+#: From a point the residual (row) and a function that gives the Jacobian (row, unknown) there, called only if needed.
+Evaluate = Callable[[torch.Tensor], tuple[torch.Tensor, Callable[[], torch.Tensor]]]
 
 #: Damping of the first step, relative to the (unit) diagonal of the scaled normal matrix. Heuristic: larger values
 #: waste about one step per decade, smaller ones are rejected on the deep networks' random starts.
@@ -42,17 +42,17 @@ class State:
     stuck: bool = False
 
 
-def init(linearise: Linearise, x: torch.Tensor, damping: float = FIRST_DAMPING) -> State:
+def init(evaluate: Evaluate, x: torch.Tensor, damping: float = FIRST_DAMPING) -> State:
     """The state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
-    r, jacobian = linearise(x)
-    loss = float(r @ r)
+    r, tangent = evaluate(x)
+    loss, jacobian = float(r @ r), tangent()
     gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
     if not (_finite(loss) and bool(torch.isfinite(normal).all())):
         raise ValueError("the residual or the Jacobian is not finite at the starting point")
     return State(x, loss, gradient, normal, _column_norms(normal), damping)
 
 
-def step(residual: Residual, linearise: Linearise, state: State) -> State:
+def step(evaluate: Evaluate, state: State) -> State:
     """The next state: damping raised until the sum of squares falls, or ``stuck``."""
     unit = state.normal / torch.outer(state.scale, state.scale)
     right = state.gradient / state.scale
@@ -62,13 +62,13 @@ def step(residual: Residual, linearise: Linearise, state: State) -> State:
         if s is not None:
             move = s / state.scale
             trial = state.x + move
-            r = residual(trial)
+            r, tangent = evaluate(trial)
             loss = float(r @ r)
             predicted = float(damping * (s @ s) - s @ right)  # |r|^2 - |r + J move|^2, up to the mu-term
             if _finite(loss) and loss < state.loss:
                 ratio = (state.loss - loss) / max(predicted, 1e-300)
                 damping *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
-                return _accepted(linearise, state, trial, move, max(damping, LEAST_DAMPING))
+                return _accepted(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
         damping, growth = damping * growth, growth * 2.0
     return State(
         state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, 0.0, True
@@ -80,18 +80,17 @@ def done(state: State, least_gain: float) -> bool:
     return state.stuck or state.gain < least_gain
 
 
-def minimise(
-    residual: Residual, linearise: Linearise, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12
-) -> State:
+def minimise(evaluate: Evaluate, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12) -> State:
     """Steps from ``x`` until :func:`done`."""
-    state = init(linearise, x)
+    state = init(evaluate, x)
     while state.iteration < most_steps and not done(state, least_gain):
-        state = step(residual, linearise, state)
+        state = step(evaluate, state)
     return state
 
 
-def _accepted(linearise: Linearise, old: State, x: torch.Tensor, move: torch.Tensor, damping: float) -> State:
-    r, jacobian = linearise(x)
+def _accepted(
+    old: State, x: torch.Tensor, move: torch.Tensor, r: torch.Tensor, jacobian: torch.Tensor, damping: float
+) -> State:
     loss = float(r @ r)
     normal = jacobian.T @ jacobian
     scale = torch.maximum(_column_norms(normal), old.scale)
