@@ -1,0 +1,102 @@
+"""The real ParaView opens every kind of output: names, ranges and times are what was written."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from closed_form import RANGES, T, solved
+
+from pinnkan.export.vtk import write_vtk
+
+#: On a build machine a missing ParaView is a failure, not a reason to skip.
+pytestmark = [
+    pytest.mark.paraview,
+    pytest.mark.skipif(
+        shutil.which("pvpython") is None and "CI" not in os.environ, reason="pvpython is absent: apt install paraview"
+    ),
+]
+SCRIPT = Path(__file__).with_name("open_in_paraview.py")
+KINDS = {
+    "line": "solution.vtu", "plane": "solution.vtu", "box": "solution.vtu", "front": "solution.pvd",
+    "pool": "solution.pvd", "surface": "solution.spacetime.vtu", "missed": "solution.NOT_CONVERGED.vtu",
+}  # fmt: skip
+FRAMES = 5
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What ParaView says of each kind; one process for all, because its start takes seconds."""
+    root = tmp_path_factory.mktemp("paraview")
+    paths = {}
+    for kind, name in KINDS.items():
+        folder = root / kind
+        folder.mkdir()
+        solution = solved({"surface": "front", "missed": "plane"}.get(kind, kind), converged=kind != "missed")
+        frames = None if solution.problem.time_axis is None else FRAMES
+        write_vtk(solution, folder, frames=frames)
+        paths[kind] = str(folder / name)
+    command = ["xvfb-run", "-a", "pvpython", "--force-offscreen-rendering", str(SCRIPT), str(root), *paths.values()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=_system_environment())
+    answer = next((line for line in done.stdout.splitlines() if line.startswith("ANSWER ")), None)
+    assert answer is not None, done.stdout + done.stderr
+    answers = json.loads(answer.removeprefix("ANSWER "))
+    return {
+        kind: answers[path] | {"picture": root / f"{i}.png", "complaints": done.stderr}
+        for i, (kind, path) in enumerate(paths.items())
+    }
+
+
+def _system_environment() -> dict[str, str]:
+    """The environment without a virtual one: pvpython brings its own Python."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "PYTEST"))}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_array_is_there_in_every_frame(kind: str, opened: dict[str, dict[str, Any]]) -> None:
+    for frame in opened[kind]["frames"]:
+        assert set(frame) == {"u", "residual_1", "error_estimate", "error"}
+
+
+@pytest.mark.parametrize("kind", ["line", "plane", "box", "front", "pool"])
+def test_ranges_and_bounds_are_those_of_the_solution(kind: str, opened: dict[str, dict[str, Any]]) -> None:
+    solution = solved(kind)
+    found = opened[kind]
+    coordinates = [c for c in solution.problem.coordinates if c is not T]
+    expected = [end for c in coordinates for end in RANGES[c.name]]
+    assert found["bounds"][: len(expected)] == pytest.approx(expected)
+    dense = [np.linspace(*RANGES[c.name], 81) for c in coordinates]
+    for time, frame in zip(found["times"], found["frames"], strict=True):
+        axes = dense if solution.problem.time_axis is None else [*dense, np.array([time])]
+        values = solution.field.grid(axes, (0,) * len(axes))
+        assert frame["u"] == pytest.approx([values.min(), values.max()], abs=0.02 * np.abs(values).max())
+        assert 0 <= frame["error"][0] <= frame["error"][1] < 3e-7
+
+
+@pytest.mark.parametrize("kind", ["front", "pool"])
+def test_a_series_plays_with_its_times(kind: str, opened: dict[str, dict[str, Any]]) -> None:
+    assert opened[kind]["reader"] == "PVDReader"
+    assert opened[kind]["times"] == pytest.approx(np.linspace(0, 1, FRAMES))
+    assert len(opened[kind]["frames"]) == FRAMES
+
+
+def test_the_verdict_travels_in_the_field_data(opened: dict[str, dict[str, Any]]) -> None:
+    assert opened["plane"]["fields"]["converged"] == [1, 1]
+    assert opened["missed"]["fields"]["converged"] == [0, 0]
+    assert opened["plane"]["fields"]["tolerance"] == [1e-4, 1e-4]
+    assert {"TimeValue", "error_estimate", "version"} <= set(opened["plane"]["fields"])
+
+
+@pytest.mark.parametrize("kind", ["plane", "front", "pool", "surface"])
+def test_something_coloured_is_rendered(kind: str, opened: dict[str, dict[str, Any]]) -> None:
+    pixels = matplotlib.image.imread(opened[kind]["picture"])[..., :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
+
+
+def test_paraview_reports_no_error(opened: dict[str, dict[str, Any]]) -> None:
+    assert "ERR" not in opened["line"]["complaints"].upper().replace("X ERROR", "")
