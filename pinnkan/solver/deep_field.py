@@ -1,0 +1,125 @@
+"""A solved deep network, one per time slab, as the field that the rest of the program sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.jet import JetSet
+from pinnkan.kan.network import Network
+from pinnkan.kan.spline import Basis
+from pinnkan.solver.deep_rows import Inputs
+
+#: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A network on one slab (the whole box when steady) and, per coordinate, the cells of its training points."""
+
+    inputs: Inputs
+    network: Network
+    cells: tuple[Array, ...]
+
+    def jets(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """(point, unknown, order)."""
+        jets = JetSet(orders)
+        pick = [jets.position[tuple(order)] for order in orders]
+        device = self.network.weights[0].device
+        parts = []
+        for start in range(0, len(points), CHUNK):
+            x = torch.from_numpy(np.ascontiguousarray(points[start : start + CHUNK], dtype=np.float64)).to(device)
+            u, _ = self.network.forward(jets, self.inputs.jets(jets, x))
+            parts.append(u[pick].permute(1, 2, 0).cpu().numpy())
+        unknowns = self.network.weights[-1].shape[0]
+        return np.concatenate(parts) if parts else np.zeros((0, unknowns, len(orders)))
+
+
+@dataclass(frozen=True)
+class DeepField:
+    """Implements :class:`pinnkan.kan.field.Field`; ``time_axis`` is None when there is one piece and no time."""
+
+    pieces: tuple[Piece, ...]
+    time_axis: int | None
+
+    @property
+    def slab_ends(self) -> Array:
+        """Ends of the time slabs, both ends of the whole included."""
+        axis = cast(int, self.time_axis)
+        ends = [p.inputs.ranges[axis] for p in self.pieces]
+        return np.array([ends[0][0], *(b for _, b in ends)])
+
+    @property
+    def parameters(self) -> int:
+        """Coefficients of all pieces."""
+        return sum(p.network.parameters for p in self.pieces)
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives (point, unknown, order) at ``points`` (point, coordinate); at a slab's end, of the earlier slab."""
+        points = np.asarray(points, dtype=np.float64)
+        if self.time_axis is None:
+            return self.pieces[0].jets(points, orders)
+        which = self._slab(points[:, self.time_axis])
+        out = np.zeros((len(points), self.pieces[0].network.weights[-1].shape[0], len(orders)))
+        for n in np.unique(which):
+            out[which == n] = self.pieces[n].jets(points[which == n], orders)
+        return out
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """One derivative on the tensor grid of ``axes``, unknown last."""
+        grids = np.meshgrid(*axes, indexing="ij")
+        points = np.stack([g.ravel() for g in grids], -1)
+        return self(points, [order])[..., 0].reshape(*grids[0].shape, -1)
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """Cells of the training points, which follow the fronts as the uniform knots of a deep network do not."""
+        if self.time_axis is None:
+            return self.pieces[0].cells[axis]
+        if axis == self.time_axis:
+            return self.slab_ends
+        if time is not None:
+            return self.pieces[int(self._slab(np.array([time]))[0])].cells[axis]
+        return np.unique(np.concatenate([p.cells[axis] for p in self.pieces]))
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
+        arrays: dict[str, Array] = {}
+        for n, piece in enumerate(self.pieces):
+            for layer, (basis, weight) in enumerate(zip(piece.network.bases, piece.network.weights, strict=True)):
+                arrays[f"piece{n}.layer{layer}.knots"] = basis.knots.cpu().numpy()
+                arrays[f"piece{n}.layer{layer}.weight"] = weight.cpu().numpy()
+            for axis, cells in enumerate(piece.cells):
+                arrays[f"piece{n}.cells{axis}"] = cells
+        meta: dict[str, object] = {
+            "kind": "deep",
+            "time_axis": self.time_axis,
+            "degree": self.pieces[0].network.bases[0].degree,
+            "layers": len(self.pieces[0].network.bases),
+            "periodic": list(self.pieces[0].inputs.periodic),
+            "ranges": [[list(r) for r in p.inputs.ranges] for p in self.pieces],
+        }
+        return arrays, meta
+
+    @classmethod
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> DeepField:
+        """The inverse of :meth:`tensors`; KeyError if something is missing."""
+        data = cast(dict[str, Any], meta)
+        pieces = []
+        for n, ranges in enumerate(data["ranges"]):
+            inputs = Inputs(tuple((float(a), float(b)) for a, b in ranges), tuple(bool(p) for p in data["periodic"]))
+            layers = range(int(data["layers"]))
+            knots = [torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.knots"])) for i in layers]
+            weights = tuple(torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.weight"])) for i in layers)
+            bases = tuple(Basis(k, int(data["degree"])) for k in knots)
+            cells = tuple(np.array(tensors[f"piece{n}.cells{axis}"]) for axis in range(len(ranges)))
+            pieces.append(Piece(inputs, Network(bases, weights), cells))
+        return cls(tuple(pieces), data["time_axis"])
+
+    def _slab(self, t: Array) -> np.ndarray:
+        return np.clip(np.searchsorted(self.slab_ends[1:-1], t, side="left"), 0, len(self.pieces) - 1)

@@ -1,0 +1,53 @@
+"""Training points of a deep network: products of graded one-dimensional Gauss points, and their weights.
+
+Cells follow the solution: their breaks equidistribute the arc length of the unknowns along each coordinate (de Boor
+1974), so that a front known from the level before is seen by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+
+#: Gauss points per cell. Fewer, and the cells of the grading are too coarse a description of the points; more, and they
+#: cluster at the cell ends.
+PER_CELL = 3
+
+
+def gauss_cells(breaks: Array, per_cell: int = PER_CELL) -> tuple[Array, Array]:
+    """Gauss points and weights, ``per_cell`` in every interval of ``breaks``, as flat arrays."""
+    nodes, weights = np.polynomial.legendre.leggauss(per_cell)
+    half = 0.5 * np.diff(breaks)[:, None]
+    middle = 0.5 * (breaks[1:] + breaks[:-1])[:, None]
+    return (middle + half * nodes).ravel(), (half * weights).ravel()
+
+
+def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Points (point, coordinate) and product weights (point) of one-dimensional rules."""
+    grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
+    weights = np.ones(grids[0].shape)
+    for w in np.meshgrid(*(w for _, w in axes), indexing="ij"):
+        weights = weights * w
+    return np.stack([g.ravel() for g in grids], -1), weights.ravel()
+
+
+def equidistributed(x: Array, monitor: Array, cells: int) -> Array:
+    """Breaks between x[0] and x[-1] that give every cell the same integral of ``monitor`` (sampled at x)."""
+    integral = np.concatenate([[0.0], np.cumsum(0.5 * (monitor[1:] + monitor[:-1]) * np.diff(x))])
+    return np.interp(np.linspace(0.0, integral[-1], cells + 1), integral, x)
+
+
+def arc_length(x: Array, samples: Array) -> Array:
+    """Monitor at x: slope of ``samples`` (x, other), at its steepest over the others, smoothed, plus a constant.
+
+    Half of the cells are spread evenly and half follow the steepness.
+    """
+    slope = np.abs(np.gradient(samples, x, axis=0)).max(1)
+    kernel = np.array([0.25, 0.5, 0.25])
+    for _ in range(4):
+        slope = np.convolve(np.pad(slope, 1, mode="edge"), kernel, mode="valid")
+    mean = np.trapezoid(slope, x) / (x[-1] - x[0])
+    return np.asarray(slope + mean + 1e-12)

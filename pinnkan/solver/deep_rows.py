@@ -1,0 +1,138 @@
+"""Weighted residual rows of a deep network and their exact Jacobian.
+
+A :class:`Group` is one list of equations at one list of points: the equations of the problem inside, a condition on a
+side, or given values at the start of a slab. A :class:`System` stacks groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import cos, pi, sin
+
+import numpy as np
+import torch
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.jet import Index, JetSet
+from pinnkan.kan.network import Network
+from pinnkan.residual import CompiledEquation
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Coordinates as the network sees them: scaled to [-1, 1], a periodic one as cosine and sine of its angle."""
+
+    ranges: tuple[tuple[float, float], ...]
+    periodic: tuple[bool, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of inputs of the network."""
+        return len(self.ranges) + sum(self.periodic)
+
+    def jets(self, jets: JetSet, points: torch.Tensor) -> torch.Tensor:
+        """Exact jets (alpha, point, input) at ``points`` (point, coordinate)."""
+        columns = []
+        for axis, ((a, b), wrapped) in enumerate(zip(self.ranges, self.periodic, strict=True)):
+            x = points[:, axis]
+            along = [jets.position.get(tuple(n * (i == axis) for i in range(len(self.ranges)))) for n in range(9)]
+            shifts = (0.0, -0.5) if wrapped else (None,)
+            for shift in shifts:
+                column = points.new_zeros((len(jets), len(points)))
+                for n, position in enumerate(along):
+                    if position is not None:
+                        column[position] = _scaled(x, a, b, n) if shift is None else _wave(x, a, b, n, shift)
+                columns.append(column)
+        return torch.stack(columns, -1)
+
+
+def _scaled(x: torch.Tensor, a: float, b: float, n: int) -> torch.Tensor:
+    if n == 0:
+        return 2.0 * (x - a) / (b - a) - 1.0
+    return torch.full_like(x, 2.0 / (b - a) if n == 1 else 0.0)
+
+
+def _wave(x: torch.Tensor, a: float, b: float, n: int, shift: float) -> torch.Tensor:
+    """n-th derivative of cos(theta + shift pi): the phase grows by pi/2 with each."""
+    rate, phase = 2.0 * pi / (b - a), (n / 2.0 + shift) * pi
+    theta = rate * (x - a)
+    return rate**n * (torch.cos(theta) * cos(phase) - torch.sin(theta) * sin(phase))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Equations at ``points`` (point, coordinate): rows ``weights * (F - targets)``.
+
+    weights (point), targets (equation, point).
+    """
+
+    equations: tuple[CompiledEquation, ...]
+    points: torch.Tensor
+    weights: torch.Tensor
+    targets: torch.Tensor
+
+    @classmethod
+    def build(
+        cls,
+        equations: Sequence[CompiledEquation],
+        points: Array,
+        weights: Array,
+        device: str,
+        targets: Array | None = None,
+    ) -> Group:
+        """The group of numpy arrays, targets zero if not given."""
+        aim = np.zeros((len(equations), len(points))) if targets is None else targets
+        x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
+        return cls(tuple(equations), x, w, t)
+
+    def scaled(self, factor: float) -> Group:
+        """The same rows, all multiplied by ``factor``."""
+        return Group(self.equations, self.points, factor * self.weights, self.targets)
+
+    def linearise(self, equation: int, jets: JetSet, u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows (point) of one equation and their derivatives (alpha, point, unknown) by the jets ``u``."""
+        compiled = self.equations[equation]
+        columns = [u[jets.position[jet.order], :, jet.unknown] for jet in compiled.jets]
+        stacked = torch.stack(columns, -1) if columns else self.points.new_zeros((len(self.points), 0))
+        value, slopes = compiled.linearise(self.points, stacked)
+        adjoint = torch.zeros_like(u)
+        for column, jet in enumerate(compiled.jets):
+            adjoint[jets.position[jet.order], :, jet.unknown] += slopes[:, column] * self.weights
+        return self.weights * (value - self.targets[equation]), adjoint
+
+
+class System:
+    """All rows of one level: the points of all groups in one batch, one forward pass, one backward pass per equation."""
+
+    def __init__(self, groups: Sequence[Group], inputs: Inputs) -> None:
+        self.groups = tuple(groups)
+        dimension = len(inputs.ranges)
+        orders: set[Index] = {jet.order for g in groups for e in g.equations for jet in e.jets}
+        self.jets = JetSet(orders | {(0,) * dimension})
+        self.inputs = inputs.jets(self.jets, torch.cat([g.points for g in groups]))
+        ends = np.cumsum([0, *(len(g.points) for g in groups)]).tolist()
+        self.places = tuple(slice(a, b) for a, b in pairwise(ends))
+        self.rows = sum(len(g.equations) * len(g.points) for g in groups)
+
+    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+        """The rows, and a function that gives their Jacobian (row, coefficient)."""
+        u, traces = network.forward(self.jets, self.inputs)
+        rows: list[torch.Tensor] = []
+        adjoints: list[torch.Tensor] = []
+        picks: list[torch.Tensor] = []
+        for number in range(max(len(g.equations) for g in self.groups)):
+            adjoint, pick = torch.zeros_like(u), []
+            for group, place in zip(self.groups, self.places, strict=True):
+                if number < len(group.equations):
+                    row, adjoint[:, place] = group.linearise(number, self.jets, u[:, place])
+                    rows.append(row)
+                    pick.append(torch.arange(place.start, place.stop, device=u.device))
+            adjoints.append(adjoint)
+            picks.append(torch.cat(pick))
+
+        def tangent() -> torch.Tensor:
+            return torch.cat([network.jacobian(traces, a)[p] for a, p in zip(adjoints, picks, strict=True)])
+
+        return torch.cat(rows), tangent
