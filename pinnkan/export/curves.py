@@ -30,8 +30,8 @@ from pinnkan.run.solution import Solution
 
 _ERROR_COLOURS = {"error_estimate": ORANGE, "error": GREEN, "residual_1": BLUE}
 _PROFILES = 5
-#: Samples of the space-time map: more than the picture has pixels.
-_MAP = (1200, 900)
+#: Samples of the space-time map: about as fine as its pixels.
+_MAP = (700, 500)
 
 
 def draw_curve(canvas: Canvas, solution: Solution, unknown: int) -> None:

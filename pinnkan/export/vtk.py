@@ -33,7 +33,7 @@ _CORNERS = {
     ),
 }
 #: The space-time surface is a picture, not a measurement: as many times as a screen has rows.
-_SURFACE = (2000, 301)
+_SURFACE = (1000, 201)
 
 
 def stem_of(solution: Solution) -> str:
