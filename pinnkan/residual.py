@@ -84,7 +84,12 @@ def end_table(axis: Axis, end: int, order: int, device: torch.device) -> Table:
 
 
 def _table(
-    axis: Axis, nodes: torch.Tensor, weights: torch.Tensor, values: torch.Tensor, first: torch.Tensor, device: torch.device
+    axis: Axis,
+    nodes: torch.Tensor,
+    weights: torch.Tensor,
+    values: torch.Tensor,
+    first: torch.Tensor,
+    device: torch.device,
 ) -> Table:
     index = axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1))
     return Table(nodes.to(device), weights.to(device), values.to(device), torch.from_numpy(index).to(device))
@@ -115,7 +120,9 @@ class Patch:
         self.dimension = d
         self.cells = tuple(len(t.index) for t in tables)
         shape = [n for t in tables for n in t.nodes.shape]
-        nodes = [t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)]
+        nodes = [
+            t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
+        ]
         self.points = torch.stack([x.expand(shape) for x in nodes], -1)
         weight = torch.ones((), dtype=torch.float64, device=self.points.device)
         for i, t in enumerate(tables):
@@ -140,7 +147,10 @@ class Patch:
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
-        jets = self.jets(coefficients)
+        return self.rows_at(self.jets(coefficients), moves)
+
+    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
+        """The same, linearised at any function given by its jets at :attr:`points`."""
         f, weights = self.equation.linearise(self.points, jets)
         sides = [f]
         for move in moves:

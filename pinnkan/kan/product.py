@@ -85,14 +85,8 @@ class Axis:
         middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[marked]
         return replace(self, breaks=np.sort(np.concatenate([self.breaks, middle])))
 
-    def elevated(self, by: int = 1) -> Axis:
-        """Degree raised; contains the old space only where the axis has one interval."""
-        return replace(self, degree=self.degree + by)
-
     def prolongation_to(self, fine: Axis) -> Array:
         """Matrix (fine.count, count) that represents this space's functions in ``fine`` exactly."""
-        if self.degree != fine.degree and self.intervals == fine.intervals == 1:
-            return _bernstein_elevation(self.degree, fine.degree)
         full = prolongation(self.basis, fine.basis).numpy()
         if not self.periodic:
             return full
@@ -123,16 +117,6 @@ class Axis:
         out[0, 0] = out[-1, -1] = 1.0
         out[1:-1] = np.linalg.lstsq(inner[:, 1:-1], rhs, rcond=None)[0]
         return out
-
-
-def _bernstein_elevation(degree: int, higher: int) -> Array:
-    """One polynomial piece in Bernstein form of a higher degree (Farin 2002, 6.1), one degree at a time."""
-    matrix = np.eye(degree + 1)
-    for p in range(degree + 1, higher + 1):
-        share = np.arange(p + 1) / p
-        padded = np.vstack([matrix, np.zeros((1, degree + 1))])
-        matrix = share[:, None] * np.roll(padded, 1, axis=0) + (1.0 - share)[:, None] * padded
-    return matrix
 
 
 def along(matrix: Array, values: Array, axis: int) -> Array:
@@ -201,7 +185,8 @@ class Space:
         for start in range(0, len(points), chunk):
             part = slice(start, start + chunk)
             pick = tuple(
-                c[part].reshape(-1, *(1,) * i, c.shape[1], *(1,) * (len(columns) - 1 - i)) for i, c in enumerate(columns)
+                c[part].reshape(-1, *(1,) * i, c.shape[1], *(1,) * (len(columns) - 1 - i))
+                for i, c in enumerate(columns)
             )
             local = coefficients[pick]
             formula = f"p{letters}u," + ",".join(f"p{s}" for s in letters) + "->pu"

@@ -16,7 +16,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Problem, Side
-from pinnkan.residual import CompiledEquation, Patch, end_table, gauss_table
+from pinnkan.residual import CompiledEquation, Patch, Rows, end_table, gauss_table
 from pinnkan.solver.linear import NormalEquations, order_coefficients
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4 intervals: the
@@ -51,8 +51,8 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
 
 
 def points_per_interval(degree: int, intervals: int, order: int) -> int:
-    """Gauss points per interval and coordinate: degree - order, as many as collocation needs on few intervals."""
-    return max(2, degree - order + (1 if intervals < 4 else 0), -(-(intervals + degree - order) // intervals))
+    """Gauss points per interval and coordinate: degree - order; on few intervals one more than collocation needs."""
+    return max(2, degree - order, -(-(intervals + degree + 2 - order) // intervals))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +115,12 @@ class System:
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+        return self.solve_rows(rows, moves, fixed, damping)
+
+    def solve_rows(
+        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+    ) -> list[Array]:
+        """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
         ordering = order_coefficients(self.space, fixed, self.model.device)
         solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
@@ -179,7 +185,7 @@ def gauss_newton(system: System, start: Array, fixed: np.ndarray, tolerance: flo
         c, loss = c + step, after
         steps.append(Step(loss, size, damping))
         ratio = size / previous
-        if damping == 0.0 and (size <= tolerance or (ratio < 0.1 and size * ratio <= 0.1 * tolerance)):
+        if damping == 0.0 and (size <= tolerance or (0.0 < ratio < 0.1 and size * ratio <= tolerance)):
             return Converged(c, tuple(steps), True)
         previous = size
     return Converged(c, tuple(steps), False)

@@ -64,8 +64,11 @@ class NormalEquations:
 
     def __init__(self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0) -> None:
         self.ordering = ordering
-        self._blocks = [self._masked(r) for r in rows]
-        self._index = [self._targets(r) for r in rows]
+        self._blocks, self._index = [], []
+        for r in rows:
+            block, index = self._sorted(r)
+            self._blocks.append(block)
+            self._index.append(index)
         n = ordering.size
         self.bandwidth = max(int((i.amax(1) - i.amin(1)).max()) for i in self._index)
         lower = self._assemble(self.bandwidth)
@@ -77,17 +80,14 @@ class NormalEquations:
         self.shift = 0.0
         self._factorise(lower, damping)
 
-    def _positions(self, rows: Rows) -> torch.Tensor:
-        return self.ordering.position[rows.index]
-
-    def _targets(self, rows: Rows) -> torch.Tensor:
-        """Positions, with those of fixed columns (which are zero) moved to a free one of the same cell."""
-        position = self._positions(rows)
-        lowest = position.masked_fill(position < 0, self.ordering.size - 1).amin(1, keepdim=True)
-        return torch.where(position < 0, lowest, position)
-
-    def _masked(self, rows: Rows) -> torch.Tensor:
-        return rows.jacobian * (self._positions(rows) >= 0).unsqueeze(1)
+    def _sorted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Columns of every cell in the order of the matrix; fixed ones are zero and stand at the lowest free position."""
+        position = self.ordering.position[rows.index]
+        fixed = position < 0
+        lowest = position.masked_fill(fixed, self.ordering.size - 1).amin(1, keepdim=True)
+        index, order = torch.where(fixed, lowest, position).sort(dim=1)
+        block = rows.jacobian * ~fixed.unsqueeze(1)
+        return block.gather(2, order.unsqueeze(1).expand(block.shape)), index
 
     def _assemble(self, width: int) -> Array:
         n = self.ordering.size
@@ -96,15 +96,15 @@ class NormalEquations:
         for block, index in zip(self._blocks, self._index, strict=True):
             columns = block.shape[-1]
             i, j = torch.tril_indices(columns, columns, device=device)
+            folded = bool((index.diff(dim=1) == 0).any())
             chunk = max(1, 20_000_000 // columns**2)
             for start in range(0, len(block), chunk):
                 part, where = block[start : start + chunk], index[start : start + chunk]
                 gram = torch.bmm(part.transpose(1, 2), part)[:, i, j]
                 a, b = where[:, i], where[:, j]
-                flat = (a - b).abs() * n + torch.minimum(a, b)
-                # a pair of distinct columns folded onto one coefficient counts twice on the diagonal
-                gram = torch.where((a == b) & (i != j), 2.0 * gram, gram)
-                band.scatter_add_(0, flat.reshape(-1), gram.reshape(-1))
+                if folded:  # two columns on one coefficient count twice on the diagonal
+                    gram = torch.where((a == b) & (i != j), 2.0 * gram, gram)
+                band.scatter_add_(0, (a * n - b * (n - 1)).reshape(-1), gram.reshape(-1))
         return band.reshape(width + 1, n).cpu().numpy()
 
     def _factorise(self, lower: Array, damping: float) -> None:

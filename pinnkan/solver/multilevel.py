@@ -16,7 +16,12 @@ from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
 
-TrueError = Callable[[ProductField], float | None]
+#: Squared L2 norms of the true error and of the exact solution over a space's box, per unknown.
+TrueError = Callable[[Space, Array], tuple[Array, Array]]
+
+
+#: The correction is the error minus what the refined space still misses: effectivities of 0.78 to 1.1 were seen.
+SAFETY = 1.25
 
 
 @dataclass(eq=False)
@@ -51,15 +56,25 @@ def relative(space: Space, function: Array, reference: Array) -> float:
     return float((space.norm(function) / nonzero(space.norm(reference))).max())
 
 
+def relative_root(squares: Array, reference: Array) -> float:
+    """Root of the largest ratio of squares."""
+    return float(np.sqrt((squares / nonzero(reference)).max()))
+
+
 def nonzero(scale: Array) -> Array:
     """A scale to divide by: one where it vanishes."""
     return np.where(scale > 0.0, scale, 1.0)
 
 
-def solve_steady(model: Model, degree: int, intervals: int, max_levels: int, watch: Watch, true_error: TrueError) -> Outcome:
+def solve_steady(
+    model: Model, degree: int, intervals: int, max_levels: int, watch: Watch, true_error: TrueError | None
+) -> Outcome:
     """Refine until the estimated relative L2 error is below the tolerance.
 
-    The returned function is the one of the last level, its estimate the correction in the space with all intervals halved.
+    The returned function is the one of the last level; its estimate is SAFETY times the correction in the space with all
+    intervals halved, but never less than the previous estimate divided by 2^(degree + 1): an error cannot fall faster than
+    the order allows, and one that seems to is luck (Helmholtz (1,4) on 4x8 intervals: effectivity 0.5). Therefore the
+    first level is never the last.
     """
     tolerance = model.problem.solver.tolerance
     space = initial_space(model, degree, intervals)
@@ -83,7 +98,9 @@ def solve_steady(model: Model, degree: int, intervals: int, max_levels: int, wat
             correction = fine_system.steps(base, [target], fine_fixed)[0]
         except np.linalg.LinAlgError as error:
             raise SolverError(f"least squares failed: {error}") from error
-        estimate = relative(fine, correction, base)
+        estimate = SAFETY * relative(fine, correction, base)
+        if out.levels:
+            estimate = max(estimate, out.levels[-1].estimate * 0.5 ** (max(a.degree for a in space.axes) + 1))
         out.field = ProductField(((space, start),))
         out.error = ProductField(((fine, correction),))
         out.levels.append(
@@ -99,11 +116,11 @@ def solve_steady(model: Model, degree: int, intervals: int, max_levels: int, wat
                     estimate=estimate,
                     seconds=watch.elapsed(),
                     iterations=sum(1 for h in out.history if h.level == number),
-                    true_error=true_error(out.field),
+                    true_error=relative_root(*true_error(space, start)) if true_error else None,
                 )
             )
         )
-        if estimate <= tolerance and out.reason == "":
+        if number > 0 and estimate <= tolerance and out.reason == "":
             return out
         if watch.expired():
             out.reason = "max_time"

@@ -1,7 +1,7 @@
 """Adaptive time slabs: one space-time box after the other, each accepted by its correction.
 
 A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected in the
-space with every space interval halved and the degree in time raised. Two corrections share one factorisation:
+space with every interval halved, the one in time too. Two corrections share one factorisation:
 
 * the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
 * the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs, carried
@@ -20,7 +20,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, ProductField, Space
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
-from pinnkan.solver.multilevel import Outcome, TrueError, initial_space, nonzero
+from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
@@ -33,18 +33,24 @@ FLOOR_SHARE = 0.02
 SHRINK, GROW, MARGIN = 0.25, 2.0, 0.85
 #: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
 MERGE_MARGIN = 1e-2
+#: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
+SETTLED = 0.05
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes."""
+    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
+
+    ``slope`` is u_t, known or not a condition: it starts the next iteration.
+    """
 
     time: float
     axes: tuple[Axis, ...]
     traces: tuple[Array, ...]
     errors: tuple[Array, ...]
+    slope: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +77,12 @@ class Run:
     ends: list[float] = field(default_factory=list)
     squares: Array = field(default_factory=lambda: np.zeros(1))
     error_squares: Array = field(default_factory=lambda: np.zeros(1))
+    true: Array = field(default_factory=lambda: np.zeros((2, 1)))
 
     @property
     def estimate(self) -> float:
-        """Relative L2 error over all slabs so far, worst unknown."""
-        return float(np.sqrt((self.error_squares / nonzero(self.squares)).max()))
+        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
+        return SAFETY * float(np.sqrt((self.error_squares / nonzero(self.squares)).max()))
 
 
 class March:
@@ -122,10 +129,10 @@ class March:
         space = Space((*front.axes, time), self.unknowns)
         start, fixed = self._fixed(space, front.traces, self._predict(front, time) if guess is None else guess)
         system = System(self.model, space)
-        found = gauss_newton(system, start, fixed, 1e-2 * self.tolerance)
+        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length))
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
-        fine = Space((*(a.halved() for a in front.axes), time.elevated(2)), self.unknowns)
+        fine = Space((*(a.halved() for a in front.axes), time.halved()), self.unknowns)
         base = space.prolong(found.coefficients, fine)
         traces = self._lift(front, fine)
         local_target, fine_fixed = self._fixed(fine, traces, base)
@@ -151,9 +158,9 @@ class March:
         """Taylor polynomial of the known traces, as coefficients of the slab."""
         ones = np.ones(time.count)
         value = np.multiply.outer(front.traces[0], ones)
-        if self.order > 1:
-            slope = time.basis.greville().numpy() - front.time
-            value = value + np.multiply.outer(front.traces[1], slope)
+        slope = front.traces[1] if self.order > 1 else front.slope
+        if slope is not None:
+            value = value + np.multiply.outer(slope, time.basis.greville().numpy() - front.time)
         return np.moveaxis(value, -1, -2)
 
     def _fixed(self, space: Space, traces: Sequence[Array], start: Array) -> tuple[Array, np.ndarray]:
@@ -189,6 +196,7 @@ class March:
             axes,
             tuple(old.prolong(t, new) for t in front.traces),
             tuple(old_fine.prolong(e, new_fine) for e in front.errors),
+            None if front.slope is None else old.prolong(front.slope, new),
         )
 
     def advance(self, slab: Slab) -> Front:
@@ -202,7 +210,8 @@ class March:
         last = len(slab.space.axes) - 1
         traces = [end_trace(slab.space.axes[-1], slab.coefficients, k, last) for k in range(self.order)]
         errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
-        return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors))
+        slope = end_trace(slab.space.axes[-1], slab.coefficients, 1, last)
+        return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), slope)
 
     def coarsened(self, front: Front, slab: Slab, allowed: float) -> Front:
         """Sibling intervals merged where the correction predicts that they are not needed; the loss is counted as error."""
@@ -221,10 +230,13 @@ class March:
         if size > 0.1 * allowed:
             return front
         new_fine = Space(tuple(a.halved() for a in axes), self.unknowns)
-        errors = tuple(new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True))
-        return Front(front.time, tuple(axes), traces, errors)
+        errors = tuple(
+            new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True)
+        )
+        slope = None if front.slope is None else new.restrict(front.slope, old)
+        return Front(front.time, tuple(axes), traces, errors, slope)
 
-    def go(self, out: Outcome, true_error: TrueError) -> None:
+    def go(self, out: Outcome, true_error: TrueError | None) -> None:
         """March to the end, or until the time limit or the smallest slab."""
         front = self.first_front()
         fixed_number = self.model.problem.solver.time_slabs
@@ -265,7 +277,7 @@ class March:
             length = h * min(max(factor, SHRINK), GROW)
             out.levels.append(self.watch.level(self._record(slab, true_error)))
 
-    def _record(self, slab: Slab, true_error: TrueError) -> Level:
+    def _record(self, slab: Slab, true_error: TrueError | None) -> Level:
         time = slab.space.axes[-1].breaks
         return Level(
             number=len(self.run.slabs) - 1,
@@ -279,8 +291,15 @@ class March:
             seconds=self.watch.elapsed(),
             iterations=len(slab.found.steps),
             time=(float(time[0]), float(time[-1])),
-            true_error=true_error(ProductField(((slab.space, slab.coefficients),), time)),
+            true_error=self._true_error(slab, true_error),
         )
+
+    def _true_error(self, slab: Slab, true_error: TrueError | None) -> float | None:
+        if true_error is None:
+            return None
+        error, exact = true_error(slab.space, slab.coefficients)
+        self.run.true = self.run.true + np.stack([error, exact])
+        return relative_root(*self.run.true)
 
     def fields(self) -> tuple[ProductField, ProductField]:
         """The solution and its estimated error, up to the time reached."""
@@ -308,7 +327,7 @@ def _removable(axis: Axis, mass: Array, budget: float, ends: tuple[float, float]
 
 
 def solve_slabs(
-    model: Model, degree: tuple[int, int], intervals: int, max_levels: int, watch: Watch, true_error: TrueError
+    model: Model, degree: tuple[int, int], intervals: int, max_levels: int, watch: Watch, true_error: TrueError | None
 ) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one."""
     tolerance = model.problem.solver.tolerance

@@ -1,0 +1,137 @@
+"""From a problem to a result: choose the network, solve on levels or slabs, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from pinnkan.conditions import sort_conditions
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Problem
+from pinnkan.problem.tape import Tape
+from pinnkan.solver.correction import estimate_by_correction
+from pinnkan.solver.gauss_newton import Model, compile_model
+from pinnkan.solver.multilevel import Outcome, TrueError, solve_steady
+from pinnkan.solver.slabs import solve_slabs
+from pinnkan.solver.watch import Progress, Watch
+from pinnkan.verdict import Iteration, Level, Verdict, judge
+
+#: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients.
+DEGREES = {1: 8, 2: 8, 3: 6}
+#: Knot intervals per coordinate on the coarsest level.
+INTERVALS = {1: 2, 2: 2, 3: 2}
+SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
+#: Levels, and passes through time, when the file names none.
+LEVELS, PASSES = 14, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A solved problem: function, estimated error as a function, verdict, records; ``network`` says what was chosen."""
+
+    field: Field
+    error: Field | None
+    verdict: Verdict
+    levels: tuple[Level, ...]
+    history: tuple[Iteration, ...]
+    seconds: float
+    network: str
+
+
+def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = None) -> Result:
+    """Solve a problem to its tolerance, or say why not.
+
+    Raises:
+        SolverError: diverged, or values that are not finite, before any usable state.
+        ResourceError: memory or device lacking.
+    """
+    watch = Watch(problem.solver.max_time, progress)
+    model = compile_model(problem, sort_conditions(problem), torch.device(device))
+    # Many small factorisations: a second BLAS thread costs more than it brings, a hundredfold on a busy machine (measured).
+    with threadpool_limits(limits=1, user_api="blas"):
+        if problem.solver.network == "deep":
+            return _deep(model, watch, device, progress)
+        outcome = _product(model, watch)
+    tolerance = problem.solver.tolerance
+    verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail)
+    return Result(
+        outcome.field,
+        outcome.error,
+        verdict,
+        tuple(outcome.levels),
+        tuple(outcome.history),
+        watch.elapsed(),
+        _describe(problem),
+    )
+
+
+def _describe(problem: Problem) -> str:
+    d = problem.dimension
+    why = (
+        "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"
+    )
+    return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"
+
+
+def _product(model: Model, watch: Watch) -> Outcome:
+    problem = model.problem
+    settings, d = problem.solver, problem.dimension
+    degree = settings.degree or max(DEGREES[d], max(model.orders) + 3)
+    levels = settings.max_levels
+    true_error = exact_squares(problem)
+    if problem.time_axis is None:
+        intervals = settings.knots or INTERVALS[d]
+        return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
+    intervals = settings.knots or SLAB_INTERVALS[d]
+    return solve_slabs(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
+
+
+def exact_squares(problem: Problem) -> TrueError | None:
+    """Squared norms of the true error and of ``exact`` by Gauss quadrature in the halved intervals of a space."""
+    if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
+        return None
+    tape = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))
+
+    def squares(space: Space, coefficients: Array) -> tuple[Array, Array]:
+        rules = [axis.halved().gauss(6) for axis in space.axes]
+        nodes = [r[0].ravel() for r in rules]
+        weights = np.ones(())
+        for _, w in rules:
+            weights = np.multiply.outer(weights, w.ravel())
+        values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
+        exact = _columns(tape(np.meshgrid(*nodes, indexing="ij", sparse=True)), weights.shape)
+        total = weights[..., None]
+        axes = tuple(range(len(nodes)))
+        return ((values - exact) ** 2 * total).sum(axes), (exact**2 * total).sum(axes)
+
+    return squares
+
+
+def _columns(values: Sequence[Array | float], shape: tuple[int, ...]) -> Array:
+    return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in values], -1)
+
+
+def _deep(model: Model, watch: Watch, device: str, progress: Progress | None) -> Result:
+    from pinnkan.solver.deep import solve_deep
+
+    error: list[Field] = []
+
+    def estimate(field: Field) -> float:
+        try:
+            size, correction = estimate_by_correction(model, field)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
+        error[:] = [correction]
+        return size
+
+    found = solve_deep(model.problem, estimate, progress, device)
+    verdict = judge(found.levels, model.problem.solver.tolerance, found.reason, "")
+    why = f"deep: B-spline KAN {list(found.widths)}, adding nodes, all layers trained (asked for)"
+    history = tuple(found.history)
+    return Result(found.field, error[0] if error else None, verdict, tuple(found.levels), history, watch.elapsed(), why)
