@@ -42,10 +42,11 @@ def assemble(root: Mapping, report: Report) -> Problem:
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
     _warn_unused(parameters, scope.used, report)
+    about = _about(found.get("about"), report)
     if report.failed:
         raise report.failure()
     problem = Problem(
-        name, _about(found.get("about")), space.symbols, domain.ranges, domain.periodic, domain.time_axis, unknowns,
+        name, about, space.symbols, domain.ranges, domain.periodic, domain.time_axis, unknowns,
         tuple(equations), tuple(p.condition for p in placed), exact, solver, output,
         report.text.content, report.text.path,
     )  # fmt: skip
@@ -76,14 +77,17 @@ def _name(node: Node | None, report: Report) -> str:
     return node.text
 
 
-def _about(node: Node | None) -> str:
+def _about(node: Node | None, report: Report) -> str:
+    if node is not None and not isinstance(node, Scalar):
+        report.error_at(node.span, "'about' must be one sentence", "a text that contains ': ' or ', ' needs quotes")
     return " ".join(node.text.split()) if isinstance(node, Scalar) else ""
 
 
 def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation]:
     equations = []
     listed = schema.items(node, report, "'equations'") if node is not None else []
-    for item in listed:
+    count = len(scope.space.unknowns)
+    for item in listed[: count + 1]:
         before = report.failed
         equation = parse_equation(item, scope, report)
         if equation is None:
@@ -92,7 +96,6 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
             what = " and ".join(scope.space.unknowns)
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
-    count = len(scope.space.unknowns)
     if node is not None and scope.unknowns and len(listed) != count:
         report.error_at(listed[min(count, len(listed) - 1)].span if listed else node.span,
                         f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
@@ -137,7 +140,7 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
 
 def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:
     for name, span in parameters.items():
-        if name not in used:
+        if name not in used and not report.failed:
             report.warn_at(span, f"the parameter '{name}' is never used")
 
 

@@ -13,6 +13,8 @@ from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Condition, Equation, Side
 
+MAX_CONDITIONS = 100  # of one file; a choice
+
 _SIDES = {"left": ("x", 0), "right": ("x", 1), "bottom": ("y", 0), "top": ("y", 1), "front": ("z", 0), "back": ("z", 1)}
 
 
@@ -73,7 +75,10 @@ def read_conditions(node: Node | None, domain: Domain, scope: Scope, report: Rep
     placed: list[Placed] = []
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return placed
-    for item in schema.items(node, report, "'conditions'"):
+    listed = schema.items(node, report, "'conditions'")
+    if len(listed) > MAX_CONDITIONS:
+        report.error_at(listed[MAX_CONDITIONS].span, f"more than {MAX_CONDITIONS} conditions", "one per side is usual")
+    for item in listed[:MAX_CONDITIONS]:
         found = schema.entries(item, schema.CONDITION, report, "a condition")
         if "where" not in found or "equation" not in found:
             continue

@@ -35,7 +35,7 @@ def check(problem: Problem, domain: Domain, placed: list[Placed], places: Places
         _check_initial(problem, domain, orders[domain.time_axis], placed, places, report)
     _check_degree(problem, orders, places, report)
     if not report.failed:
-        _warn_too_many(domain, orders, placed, report)
+        _warn_count(domain, orders, placed, places, report)
         _warn_undetermined(problem, places, report)
 
 
@@ -122,8 +122,15 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], places: Places, rep
         report.error_at(places.solver["degree"], message, hint)
 
 
-def _warn_too_many(domain: Domain, orders: tuple[int, ...], placed: list[Placed], report: Report) -> None:
+def _warn_count(
+    domain: Domain, orders: tuple[int, ...], placed: list[Placed], places: Places, report: Report
+) -> None:
     count = Counter(p.side.axis for p in placed if p.condition.equation is not None)
+    for side in sides_of(domain)[::2]:
+        if orders[side.axis] > 1 and not count[side.axis]:
+            coordinate = domain.coordinates[side.axis]
+            message = f"no condition along {coordinate}, where the equation has order {orders[side.axis]}"
+            report.warn_at(places.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
         if axis != domain.time_axis and number > max(orders[axis], 1):
             last = [p for p in placed if p.side.axis == axis and p.condition.equation is not None][-1]

@@ -61,6 +61,7 @@ class Scope:
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
     """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, now in ``report``."""
     text = scalar.text[start:end]
+    report.spend(scalar.span, len(text))
 
     def fail(a: int, b: int, message: str, hint: str = "") -> None:
         report.error_at(scalar.part(start + a, start + b), message, hint)
@@ -94,14 +95,19 @@ def _tree(text: str) -> ast.expr:
 
 
 class _Reader:
-    """Walks one syntax tree. Unknown names are reported and stand for a dummy, so that all of them are found."""
+    """Walks one syntax tree. An unknown name is reported once and stands for a dummy, so that all of them are found."""
 
     def __init__(self, scope: Scope, fail: Callable[..., None]) -> None:
         self.scope = scope
-        self.failed = False
+        self._unknown: set[str] = set()
         self._fail = fail
         self._depth = 0
         self._borrowed = 0  # nodes that came in by named functions
+
+    @property
+    def failed(self) -> bool:
+        """Whether a name was unknown."""
+        return bool(self._unknown)
 
     def visit(self, node: ast.expr) -> Result:
         """The meaning of a node. A chain of operators of one level is a loop, not a recursion."""
@@ -179,8 +185,9 @@ class _Reader:
             message, hint = f"unknown name '{name}' in {scope.where}", f"write d{letters[0]}({base}) for a derivative"
         elif name in ("e", "E"):
             hint = "write exp(1)"
-        self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), message, hint)
-        self.failed = True
+        if name not in self._unknown:
+            self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), message, hint)
+        self._unknown.add(name)
         return sympy.Symbol("?")
 
     def _call(self, node: ast.Call, name: str) -> Result:
@@ -254,7 +261,8 @@ def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -
     except ZeroDivisionError:
         raise _fault(node, "a division by zero") from None
     except (OverflowError, ValueError, TypeError):
-        raise _fault(node, "this has no finite real value") from None
+        hint = "float64 ends at 1.8e308; roots and logarithms need positive numbers"
+        raise _fault(node, "this has no finite real value", hint) from None
 
 
 def _number(node: ast.Constant) -> sympy.Expr:
@@ -306,14 +314,14 @@ def _combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr
         return _tamed(a - b)
     if op is ast.Mult:
         return _tamed(a * b)
-    if b.is_zero:
+    if b == 0:
         raise ZeroDivisionError
     return _tamed(a / b)
 
 
 def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
     if base.is_number and exponent.is_number and not (base is sympy.pi and exponent.is_Integer and abs(exponent) < 10):
-        if base.is_zero and exponent.is_negative:
+        if base == 0 and float(exponent) < 0:
             raise ZeroDivisionError
         value = float(base) ** float(exponent)
         if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:

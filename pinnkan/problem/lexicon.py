@@ -122,7 +122,8 @@ def check(text: str) -> None:
         if token.text == "(":
             opened.append(token)
             if len(opened) > MAX_NESTING:
-                raise ExpressionError(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep")
+                raise ExpressionError(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep",
+                                      "name its parts under `functions`")  # fmt: skip
         elif token.text == ")":
             if not opened:
                 raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")

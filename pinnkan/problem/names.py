@@ -43,6 +43,8 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
         found = {**found, **_box(found["shape"], report)}
     scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
     coordinates = tuple(c for c in schema.COORDINATES if c in found)
+    if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
+        return Domain(schema.COORDINATES, ((0.0, 1.0),) * 4, (False,) * 4)
     if not set(coordinates) & set("xyz") and not report.failed:
         hint = "give a range to x; the only axis of an ordinary equation is named x too"
         report.error_at(node.span, "the domain has no space coordinate", hint)

@@ -14,6 +14,7 @@ import sympy
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
+MAX_WORK = 5 * MAX_NODES  # nodes of all derivatives of a file before anything cancels
 MAX_ORDER = 4  # of a derivative; the highest that networks carry
 
 
@@ -34,6 +35,7 @@ class JetSpace:
         self.unknowns = tuple(unknowns)
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
         self._jets: dict[sympy.Symbol, Jet] = {}
+        self._work = 0
 
     @property
     def space_axes(self) -> tuple[int, ...]:
@@ -69,8 +71,9 @@ class JetSpace:
         Raises:
             OperatorError: the result would be too large, or its order too high.
         """
-        if _derivative_size(expression, {})[1] > 5 * MAX_NODES:
-            raise OperatorError("the expression is too large to differentiate")
+        self._work += _derivative_size(expression, {})[1]
+        if self._work > MAX_WORK:
+            raise OperatorError("too much to differentiate: the expressions are too large")
         result = self._derive(expression, axis, {})
         if size(result) > MAX_NODES:
             raise OperatorError(f"the derivative has more than {MAX_NODES:,} terms and factors")

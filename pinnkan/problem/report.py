@@ -11,7 +11,8 @@ from typing import Protocol
 
 from pinnkan.errors import Fault, ProblemError
 
-MAX_SHOWN = 50  # faults of one file that are shown; a choice
+MAX_FAULTS = 50  # of one file, after which reading stops; a choice
+MAX_EXPRESSIONS = 10_000  # characters of all expressions, once per place they are read for; half a second at worst
 _WIDTH = 120  # characters of a source line that are shown
 # The characters at which PyYAML counts a new line, so that its places and ours agree.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -48,18 +49,35 @@ class Text:
 
 
 class Report:
-    """Faults and warnings of one file. Nothing is raised before :meth:`failure` is asked for."""
+    """Faults and warnings of one file. They are collected; only a file with very many is given up at once."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self.faults: list[Fault] = []
+        self._faults: dict[Fault, None] = {}  # in the order found, each once
+        self._read = 0
 
     def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
-        """Add a fault at ``index``; the same fault at the same place counts once."""
+        """Add a fault at ``index``; the same fault at the same place counts once.
+
+        Raises:
+            ProblemError: there are more than MAX_FAULTS.
+        """
         line, column = self.text.locate(index)
-        fault = Fault(message, line, column, max(length, 1), hint, severity)
-        if fault not in self.faults:
-            self.faults.append(fault)
+        self._faults[Fault(message, line, column, max(length, 1), hint, severity)] = None
+        if len(self._faults) > MAX_FAULTS:
+            raise self.failure()
+
+    def spend(self, span: HasEnds, characters: int) -> None:
+        """Count an expression of that many characters.
+
+        Raises:
+            ProblemError: all expressions together are too long.
+        """
+        self._read += characters
+        if self._read > MAX_EXPRESSIONS:
+            message = f"all expressions together are longer than {MAX_EXPRESSIONS:,} characters"
+            self.error_at(span, message, "name repeated parts under `functions`")
+            raise self.failure()
 
     def error_at(self, span: HasEnds, message: str, hint: str = "") -> None:
         """Add a fault that underlines ``span``."""
@@ -72,12 +90,12 @@ class Report:
     @property
     def failed(self) -> bool:
         """Whether a fault that is not a warning was found."""
-        return any(f.severity == "error" for f in self.faults)
+        return any(f.severity == "error" for f in self._faults)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings as single lines: ``path:line:column: message (hint)``."""
-        found = [f for f in self.faults if f.severity == "warning"]
+        found = [f for f in self._faults if f.severity == "warning"]
         hints = [f" ({f.hint})" if f.hint else "" for f in found]
         path = self.text.path
         return tuple(
@@ -86,7 +104,7 @@ class Report:
 
     def failure(self) -> ProblemError:
         """The exception that carries every fault, in the order of the file."""
-        faults = sorted(self.faults, key=lambda f: (f.line, f.column))
+        faults = sorted(self._faults, key=lambda f: (f.line, f.column))
         return ProblemError(tuple(faults), self.text.path, self.text.content)
 
 
@@ -108,13 +126,10 @@ def _headline(fault: Fault, path: str) -> str:
 def render(error: ProblemError) -> str:
     """The faults as a compiler prints them: place and reason, the source line, carets and a hint; then the count."""
     lines = _BREAK.split(error.source)
-    shown = error.faults[:MAX_SHOWN]
-    blocks = [_block(f, error.path, lines) for f in shown]
+    blocks = [_block(f, error.path, lines) for f in error.faults]
     count = sum(f.severity == "error" for f in error.faults)
-    more = len(error.faults) - len(shown)
-    if more:
-        blocks.append(f"... and {more} more")
-    blocks.append(f"{count} error{'' if count == 1 else 's'}; nothing was solved.")
+    beyond = "; reading stopped there" if len(error.faults) > MAX_FAULTS else ""
+    blocks.append(f"{count} error{'' if count == 1 else 's'}{beyond}; nothing was solved.")
     return "\n".join(blocks)
 
 

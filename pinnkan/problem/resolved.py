@@ -65,7 +65,8 @@ def _conditions(node: Node | None) -> Iterator[str]:
     for item in listed:
         found = schema.entries(item, schema.CONDITION, Report(Text("", "")), "a condition")
         where = found["where"]
-        names = [quoted(n.text) for n in (where.items if isinstance(where, Sequence) else [where]) if isinstance(n, Scalar)]
+        places = where.items if isinstance(where, Sequence) else [where]
+        names = [quoted(n.text) for n in places if isinstance(n, Scalar)]
         equation, enforce = found["equation"], found.get("enforce")
         yield f"  - where: [{', '.join(names)}]"
         yield f"    equation: {quoted(equation.text if isinstance(equation, Scalar) else '')}"

@@ -12,17 +12,21 @@ from functools import cached_property
 
 import yaml
 
+from pinnkan.errors import ProblemError
 from pinnkan.problem.report import Report, Text
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 MAX_DEPTH = 20
+MAX_LINES = 20_000
 MAX_LINE = 5_000  # a choice: PyYAML is slow on long lines, and nobody writes them
 
 Value = None | bool | int | float | str
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\Z", re.ASCII)
 _WORDS: dict[str, Value] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+_LONG_LINE = re.compile(f"[^\n]{{{MAX_LINE}}}")
 # What PyYAML raises on purpose, and what it lets slip through: chr() of an escape beyond Unicode, int() of a
 # version number of thousands of digits.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError, IndexError)
@@ -124,33 +128,30 @@ def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
     Raises:
         ProblemError: too large, not UTF-8, or holding characters that no text file holds.
     """
-    fault = ""
-    text = ""
     if len(data) > MAX_BYTES:
-        fault = f"the file is larger than {MAX_BYTES:,} bytes"
-        offset = 0
-    elif isinstance(data, bytes):
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            text = data[: error.start].decode("utf-8")
-            fault, offset = "the file is not UTF-8 text", len(text)
-    else:
-        text = data
-    text = text.removeprefix("\ufeff")
-    report = Report(Text(text, path))
-    if fault:
-        report.error(min(offset, len(text)), 1, fault, "save it as UTF-8" if text or offset else "")
-        raise report.failure()
-    bad = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff", text)
+        raise _refusal(Text("", path), 0, f"the file is larger than {MAX_BYTES:,} bytes", "is it a problem file?")
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+    except UnicodeDecodeError as error:
+        readable = error.object[: error.start].decode("utf-8").removeprefix("\ufeff")
+        raise _refusal(Text(readable, path), len(readable), "the file is not UTF-8 text", "save it as UTF-8") from None
+    whole = Text(text.removeprefix("\ufeff"), path)
+    bad = _CONTROL.search(whole.content)
     if bad:
-        report.error(bad.start(), 1, f"a control character (U+{ord(bad.group()):04X}) in the file", "delete it")
-        raise report.failure()
-    long = re.search(f"[^\\n]{{{MAX_LINE}}}", text)
+        raise _refusal(whole, bad.start(), f"a control character (U+{ord(bad.group()):04X}) in the file", "delete it")
+    long = _LONG_LINE.search(whole.content)
     if long:
-        report.error(long.start(), 1, f"a line longer than {MAX_LINE:,} characters", "break it into several lines")
-        raise report.failure()
-    return report.text, report
+        message = f"a line longer than {MAX_LINE:,} characters"
+        raise _refusal(whole, long.start(), message, "break it into several lines")
+    if whole.content.count("\n") > MAX_LINES:
+        raise _refusal(whole, 0, f"more than {MAX_LINES:,} lines in the file", "a problem file has some dozens")
+    return whole, Report(whole)
+
+
+def _refusal(text: Text, index: int, message: str, hint: str) -> ProblemError:
+    report = Report(text)
+    report.error(index, 1, message, hint)
+    return report.failure()
 
 
 def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
@@ -224,7 +225,7 @@ class _Composer:
             return
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop(span, f"more than {MAX_NODES:,} values in the file", "")
+            self._stop(span, f"more than {MAX_NODES:,} values in the file", "a problem file has some dozens")
         if isinstance(event, yaml.ScalarEvent):
             raw = self.report.text.content[span.start : span.end]
             self._place(Scalar(span, event.value, raw, event.style if event.style in ("'", '"', "|", ">") else None))
@@ -238,7 +239,7 @@ class _Composer:
         self._stack.append(node)
         self._keys.append(None)
         if len(self._stack) > MAX_DEPTH:
-            self._stop(node.span, f"nested more than {MAX_DEPTH} deep", "")
+            self._stop(node.span, f"nested more than {MAX_DEPTH} deep", "a problem file nests a few levels")
 
     def _place(self, node: Node) -> None:
         """Put a finished or opened node where it belongs: root, item, key or value."""

@@ -167,12 +167,23 @@ def check_exact(
                 report.error_at(places.exact[name], f"`exact` is not finite at {where}", hint)
                 return
     span = next(iter(places.exact.values()))
+    _check_wraps(problem, span, report)
     for equation in problem.equations:
         _check_satisfied(problem, space, equation, {}, span, f"the equation of line {equation.line}", report)
     for p in placed:
         if p.condition.equation is not None:
             what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
             _check_satisfied(problem, space, p.condition.equation, _on(problem, p.side), span, what, report)
+
+
+def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
+    for axis in [i for i, wraps in enumerate(problem.periodic) if wraps]:
+        for name, expression in (problem.exact or {}).items():
+            low, high = (_evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
+                         for end in problem.ranges[axis])  # fmt: skip
+            if not all(_agree(a, b) for a, b in zip(low, high, strict=True)):
+                report.error_at(span, f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
+                                "its values at both ends differ")  # fmt: skip
 
 
 def _check_satisfied(

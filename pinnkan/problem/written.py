@@ -17,7 +17,7 @@ _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 _LONGEST = 400  # characters of an expression that are shown
 
 
-class _Writer(StrPrinter):  # type: ignore[misc]
+class _Writer(StrPrinter):
     """sympy's text with the names of the problem file and ten digits."""
 
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
