@@ -38,6 +38,7 @@ class ClosedForm:
     expression: sympy.Expr
     coordinates: tuple[sympy.Symbol, ...]
     scale: float = 1.0
+    reached: float = 1.0
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         tapes = [Tape([self._derivative(o)], self.coordinates) for o in orders]
@@ -53,7 +54,8 @@ class ClosedForm:
         symbol = self.coordinates[axis]
         low, high = RANGES[symbol.name]
         if symbol is T:
-            return np.array([0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])
+            slabs = np.array([0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0])
+            return slabs[slabs <= self.reached]
         if time is None or Y in self.coordinates:
             return np.linspace(low, high, 9)
         near = np.round(16 * time / 2) / 16 + np.array([-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2]) / 8

@@ -41,10 +41,10 @@ def _ends(levels: Sequence[Level]) -> Array:
 def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Solution) -> None:
     marker = "o" if len(levels) < 40 else ""
     estimates = masked(np.array([level.estimate for level in levels], dtype=np.float64))
-    axes.plot(abscissae, estimates, color=ORANGE, marker=marker, ms=4, label="estimate")
+    axes.plot(abscissae, estimates, color=ORANGE, marker=marker, ms=6.5, label="estimate")
     true = np.array([np.nan if level.true_error is None else level.true_error for level in levels])
     if np.isfinite(true).any():
-        axes.plot(abscissae, masked(true), color=GREEN, marker=marker, ms=4, label="true error")
+        axes.plot(abscissae, masked(true), color=GREEN, marker=marker, ms=3.5, label="true error")
     axes.axhline(solution.verdict.tolerance, color=GREY, ls="--", lw=1, label="tolerance")
     axes.set_yscale("log")
     axes.margins(x=0.08, y=0.1)
@@ -55,6 +55,7 @@ def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Sol
 def _against_seconds(axes: Axes, solution: Solution) -> None:
     _errors(axes, np.array([level.seconds for level in solution.levels]), solution.levels, solution)
     axes.set(xlabel="seconds", ylabel="relative error")
+    axes.set_xlim(left=0)
 
 
 def _number(axes: Axes, levels: Sequence[Level]) -> None:

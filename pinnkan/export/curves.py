@@ -15,6 +15,7 @@ from pinnkan.export.samples import axis_samples, space_samples, thinned
 from pinnkan.export.style import (
     BLACK,
     BLUE,
+    DECADES,
     GREEN,
     KNOTS,
     ORANGE,
@@ -50,6 +51,7 @@ def draw_curve(canvas: Canvas, solution: Solution, unknown: int) -> None:
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     for key, label in error_panels(arrays):
         bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[key], lw=1.1, label=label)
+    _cut_below(bottom)
     bottom.set(xlabel=coordinate, ylabel="error", xlim=problem.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
@@ -75,7 +77,7 @@ def _map(axes: Axes, solution: Solution, unknown: int) -> None:
         for a, b in pairwise(slabs)
         for x in solution.field.breaks(0, (a + b) / 2)
     ]  # fmt: skip
-    faint = float(np.clip(20 / np.sqrt(len(knots)), 0.2, 0.8))
+    faint = float(np.clip(10 / np.sqrt(len(knots)), 0.2, 0.8))
     axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint), autolim=False)
     axes.vlines(slabs, *problem.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
     axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.ranges[0])
@@ -87,7 +89,7 @@ def _map(axes: Axes, solution: Solution, unknown: int) -> None:
 def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None:
     problem = solution.problem
     axes = space_samples(solution)
-    times = np.linspace(*problem.ranges[1], _PROFILES)
+    times = np.linspace(*solution.ranges[1], _PROFILES)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
     label = ""
     for time, colour in zip(times, colours, strict=True):
@@ -95,6 +97,7 @@ def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None
         left.plot(axes[0], arrays[problem.unknowns[unknown]], color=colour, label=f"t = {time:.3g}")
         key, label = error_panels(arrays)[-1]
         right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
+    _cut_below(right)
     left.set(xlabel=problem.coordinates[0].name, ylabel=problem.unknowns[unknown], xlim=problem.ranges[0])
     left.set_title("profiles", loc="left")
     right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.ranges[0])
@@ -102,6 +105,12 @@ def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None
     for panel in (left, right):
         few_ticks(panel, panel.xaxis)
     right.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def _cut_below(axes: Axes) -> None:
+    """Ends a logarithmic axis a few decades below its largest value, where only crossings of zero go."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, high * 10.0 ** -(DECADES + 2)), high)
 
 
 def _rug(axes: Axes, knots: Array) -> None:

@@ -49,7 +49,7 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
     """One unknown in the plane at several times, in common colours."""
     problem = solution.problem
     name = problem.unknowns[unknown]
-    times = np.linspace(*problem.ranges[2], _FRAMES)
+    times = np.linspace(*solution.ranges[2], _FRAMES)
     axes = limited(space_samples(solution, frames=_FRAMES), _MAP // 4)
     frames = [at_time(solution, axes, time)[name] for time in times]
     colours = value_colours(np.stack(frames))
@@ -76,7 +76,7 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
     key, label = error_panels(slices[0][1])[-1]
     values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
     errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
-    when = "" if problem.time_axis is None else f", t = {problem.ranges[problem.time_axis][1]:.3g}"
+    when = "" if problem.time_axis is None else f", t = {solution.ranges[-1][1]:.3g}"
     for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
         shown = tuple(a for a in range(3) if a != fixed)
         upper = _surface(grid[0, column], axes, arrays[name], values)
@@ -94,10 +94,7 @@ def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[
     problem = solution.problem
     low, high = problem.ranges[fixed]
     axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
-    if problem.time_axis is None:
-        arrays = sampled(solution, axes)
-    else:
-        arrays = at_time(solution, axes, problem.ranges[problem.time_axis][1])
+    arrays = sampled(solution, axes) if problem.time_axis is None else at_time(solution, axes, solution.ranges[-1][1])
     flat = {name: np.take(array, 0, axis=fixed) for name, array in arrays.items()}
     return tuple(a for i, a in enumerate(axes) if i != fixed), flat
 
@@ -121,7 +118,7 @@ def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
     (a, b), (c, d) = (problem.ranges[i] for i in shown)
     axes.set(xlim=(a, b), ylim=(c, d))
     axes.set_xlabel(problem.coordinates[shown[0]].name)
-    axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0)
+    axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0, labelpad=8)
     few_ticks(axes)
     if max((b - a) / (d - c), (d - c) / (b - a)) <= _LONGEST:
         axes.set_aspect("equal")

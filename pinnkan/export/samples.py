@@ -90,12 +90,10 @@ def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
     return tuple(thinned(a, max(2, int(len(a) * factor))) for a in axes)
 
 
-def frame_times(problem: Problem, frames: int | None = None) -> Array:
-    """Times of the frames, both ends of the time range included; None takes the file's number or the default."""
-    assert problem.time_axis is not None
-    count = frames if frames is not None else problem.output.times
+def frame_times(solution: Solution, frames: int | None = None) -> Array:
+    """Times of the frames, from the start to the time reached; None takes the file's number or the default."""
+    count = frames if frames is not None else solution.problem.output.times
     count = DEFAULT_FRAMES if count is None else count
     if count < 2:
         raise UsageError(f"{count} frames are too few: a series has at least its two ends")
-    low, high = problem.ranges[problem.time_axis]
-    return np.linspace(low, high, count)
+    return np.linspace(*solution.ranges[-1], count)

@@ -62,7 +62,7 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
 
 def _write_series(solution: Solution, folder: Path, resolution: int | None, frames: int | None) -> list[str]:
     stem = stem_of(solution)
-    times = frame_times(solution.problem, frames)
+    times = frame_times(solution, frames)
     axes = space_samples(solution, resolution, len(times))
     inner = folder / f"{stem}.frames"
     inner.mkdir()
@@ -77,7 +77,7 @@ def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> 
     """One space coordinate and time as one surface, time upwards: the picture of papers on such problems."""
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
-    t = frame_times(solution.problem, _SURFACE[1])
+    t = frame_times(solution, _SURFACE[1])
     write_grid(folder / name, (x, t), sampled(solution, (x, t)), field_data(solution, float(t[-1])))
     return name
 

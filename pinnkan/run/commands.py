@@ -43,7 +43,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
         with stoppable(), replacing(target) as folder:
             solution, files = _solve_into(folder, problem, arguments, console)
     except Stopped as stopped:
-        console.print(f"interrupted; earlier results in {target} are as they were", markup=False, soft_wrap=True)
+        console.print(f"interrupted; {target} is as it was before", markup=False, soft_wrap=True)
         return stopped.exit_code
     for line in closing_lines(solution, target, files):
         console.print(line, markup=False, soft_wrap=True)

@@ -46,7 +46,7 @@ class Solution:
         names = ", ".join(c.name for c in problem.coordinates)
         if array.ndim != 2 or array.shape[1] != problem.dimension:
             raise UsageError(f"points have shape {array.shape}; wanted is (n, {problem.dimension}), columns {names}")
-        for axis, (low, high) in enumerate(problem.ranges):
+        for axis, (low, high) in enumerate(self.ranges):
             column = array[:, axis]
             slack = 1e-12 * (high - low)
             wrong = ~np.isfinite(column)
@@ -58,6 +58,15 @@ class Solution:
             if not problem.periodic[axis]:
                 array[:, axis] = np.clip(column, low, high)
         return array
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Where the solution is defined: the domain, and of its time what was reached."""
+        time_axis = self.problem.time_axis
+        if time_axis is None:
+            return self.problem.ranges
+        ends = self.field.breaks(time_axis)
+        return (*self.problem.ranges[:time_axis], (float(ends[0]), float(ends[-1])))
 
     @property
     def parameters(self) -> int:

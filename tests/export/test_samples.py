@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from closed_form import problem, solved
+from closed_form import solved
 
 from pinnkan.errors import UsageError
 from pinnkan.export.samples import axis_samples, frame_times, space_breaks, space_samples, thinned
@@ -69,4 +69,4 @@ def test_impossible_requests_are_refused_with_the_limit() -> None:
     with pytest.raises(UsageError, match="two samples"):
         space_samples(solved("plane"), 1)
     with pytest.raises(UsageError, match="at least its two ends"):
-        frame_times(problem("front"), 1)
+        frame_times(solved("front"), 1)

@@ -61,6 +61,17 @@ def test_a_time_series_lists_its_frames_by_relative_path(kind: str, tmp_path: Pa
         assert set(grid.point_data.keys()) == NAMES
 
 
+def test_a_run_that_stopped_early_shows_no_frame_beyond_the_time_it_reached(tmp_path: Path) -> None:
+    solution = solved("front", converged=False)
+    stopped = replace(solution, field=replace(solution.field, reached=0.3))  # type: ignore[type-var]
+    write_vtk(stopped, tmp_path, frames=4)
+    sets = ElementTree.parse(tmp_path / "solution.NOT_CONVERGED.pvd").findall("./Collection/DataSet")
+    assert [float(s.attrib["timestep"]) for s in sets] == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert pyvista.read(tmp_path / "solution.NOT_CONVERGED.spacetime.vtu").bounds[3] == pytest.approx(0.3)
+    with pytest.raises(UsageError, match=r"t = 0.5 is not in \[0, 0.3\]"):
+        stopped([[0.0, 0.5]])
+
+
 def test_frames_show_the_solution_at_their_time(tmp_path: Path) -> None:
     solution = solved("front")
     write_vtk(solution, tmp_path, frames=3)

@@ -7,18 +7,29 @@ from pathlib import Path
 import pytest
 from closed_form import FRONT, LINE, restored, solver
 
-from pinnkan.run import restoring, solving
+from pinnkan.export.vtk import stem_of
+from pinnkan.run import restoring, results, solving
+from pinnkan.run.solution import Solution
 
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with ``line.yaml`` and ``front.yaml``."""
+    """A working folder with ``line.yaml`` and ``front.yaml``; solver and pictures are stood in for."""
     (tmp_path / "line.yaml").write_text(LINE)
     (tmp_path / "front.yaml").write_text(FRONT)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(solving, "solve", solver())
     monkeypatch.setattr(restoring, "restore_field", restored)
+    monkeypatch.setattr(results, "draw_pictures", blank_pictures)
     return tmp_path
+
+
+def blank_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str]]:
+    """Takes the place of the real ones, which take a second each and have their own tests."""
+    names = [f"{stem_of(solution)}.png", "convergence.png"]
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return names, []
 
 
 @pytest.fixture
