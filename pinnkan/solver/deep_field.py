@@ -61,7 +61,7 @@ class DeepField:
         return sum(p.network.parameters for p in self.pieces)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives (point, unknown, order) at ``points`` (point, coordinate); at a slab's end, of the earlier slab."""
+        """Derivatives (point, unknown, order); at a common end, those of the earlier slab."""
         points = np.asarray(points, dtype=np.float64)
         if self.time_axis is None:
             return self.pieces[0].jets(points, orders)

@@ -12,12 +12,8 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 
-#: Gauss points per cell. Fewer, and the cells of the grading are too coarse a description of the points; more, and they
-#: cluster at the cell ends.
-PER_CELL = 3
 
-
-def gauss_cells(breaks: Array, per_cell: int = PER_CELL) -> tuple[Array, Array]:
+def gauss_cells(breaks: Array, per_cell: int) -> tuple[Array, Array]:
     """Gauss points and weights, ``per_cell`` in every interval of ``breaks``, as flat arrays."""
     nodes, weights = np.polynomial.legendre.leggauss(per_cell)
     half = 0.5 * np.diff(breaks)[:, None]

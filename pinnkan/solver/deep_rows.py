@@ -104,7 +104,7 @@ class Group:
 
 
 class System:
-    """All rows of one level: the points of all groups in one batch, one forward pass, one backward pass per equation."""
+    """All rows of one level: all groups in one batch, one forward pass, one backward pass per equation."""
 
     def __init__(self, groups: Sequence[Group], inputs: Inputs) -> None:
         self.groups = tuple(groups)

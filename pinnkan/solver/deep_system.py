@@ -17,10 +17,11 @@ from pinnkan.solver.deep_rows import Group, System
 #: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
 ROWS_PER_COEFFICIENT = 4.0
 
-#: Cells of the time coordinate of a slab, three Gauss points each.
-TIME_CELLS = 3
+#: Cells of the time coordinate of a slab: at least one per knot interval, for edges of time bend freely between fewer.
+LEAST_TIME_CELLS = 4
+
+#: Gauss points per cell.
 PER_CELL = 3
-H_FACTOR = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def cells_for(slab: Slab, piece: Piece, density: float = 1.0) -> tuple[Array, ..
     dimension = len(slab.ranges)
     rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
     time = slab.time_axis
-    time_cells = round(TIME_CELLS * density ** (1.0 / dimension))
+    time_cells = round(max(LEAST_TIME_CELLS, piece.network.intervals) * density ** (1.0 / dimension))
     if time is not None:
         rows /= time_cells * PER_CELL
     space = dimension - (time is not None)
@@ -146,7 +147,7 @@ def _scale(
     best = 0.0
     for axis in axes:
         a, b = piece.inputs.ranges[axis]
-        h = (b - a) / piece.network.intervals * H_FACTOR
+        h = (b - a) / piece.network.intervals
         costs = [size * h ** (own + 0.5 - order[axis]) for order, size in sizes if order[axis] > own]
         best = max([best, *costs])
     return best if best > 0.0 else 1.0

@@ -1,0 +1,57 @@
+"""Where the training of a slab begins: random networks, or continuations of the slab before."""
+
+from __future__ import annotations
+
+from pinnkan.kan.network import Network, random_network
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.deep_field import Piece
+from pinnkan.solver.deep_rows import Inputs
+from pinnkan.solver.deep_system import Slab, cells_for, make_system, mean_square
+
+#: Random starts, each given a few steps before the best goes on.
+STARTS = 3
+
+#: Noise of the starting edges relative to their slope.
+SPREAD = 0.1
+
+
+def random_pieces(
+    problem: Problem, slab: Slab, hidden: tuple[int, ...], degree: int, knots: int, device: str
+) -> list[Piece]:
+    """STARTS untrained pieces on uniform cells, seeds counted from the problem's."""
+    inputs = Inputs(slab.ranges, problem.periodic)
+    widths = (inputs.width, *hidden, len(problem.unknowns))
+    pieces = []
+    for seed in range(problem.solver.seed, problem.solver.seed + STARTS):
+        piece = Piece(inputs, random_network(widths, degree, knots, SPREAD, seed, device), ())
+        pieces.append(Piece(inputs, piece.network, cells_for(slab, piece)))
+    return pieces
+
+
+def continued_piece(problem: Problem, slab: Slab, previous: Piece, device: str) -> Piece:
+    """The continuation of ``previous`` with the smallest loss on the new slab."""
+    inputs = Inputs(slab.ranges, problem.periodic)
+    found: list[tuple[float, Piece]] = []
+    for network in continuations(previous.network):
+        piece = Piece(inputs, network, previous.cells)
+        piece = Piece(inputs, network, cells_for(slab, piece))
+        found.append((mean_square(make_system(problem, slab, piece, previous, device), piece), piece))
+    return min(found, key=lambda pair: pair[0])[1]
+
+
+def continuations(network: Network) -> list[Network]:
+    """Starts for the next slab: the network as it is, and hidden coordinates that stay, or go on along their tangent.
+
+    For the last two the first layer's edges of time (the last input) become straight lines through the value at the
+    common time, so that the initial data are met and all structure in space is kept. None of the three is best
+    everywhere (measured: heat prefers the first, fronts the last).
+    """
+    basis, first = network.bases[0], network.weights[0]
+    end = basis.dense(first.new_ones(1), 1)[:, 0]  # (2, function)
+    value, slope = first[:, -1] @ end[0], first[:, -1] @ end[1]
+    out = [network]
+    for share in (0.0, 1.0):
+        line = first.clone()
+        line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.greville() + 1.0)
+        out.append(Network(network.bases, (line, *network.weights[1:])))
+    return out
