@@ -63,7 +63,7 @@ class NormalEquations:
     """
 
     def __init__(self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0) -> None:
-        self.ordering = ordering
+        self.ordering, self.damping = ordering, damping
         self._blocks, self._index = [], []
         for r in rows:
             block, index = self._sorted(r)
@@ -154,9 +154,10 @@ class NormalEquations:
         return [torch.bmm(b, d[i]) for b, i in zip(self._blocks, self._index, strict=True)]
 
     def solve(self, residuals: Sequence[torch.Tensor]) -> Array:
-        """The minimiser of |J d + r| for every side: (free coefficient, side)."""
+        """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side)."""
         step = -self._backsolve(self.gradient(residuals))
         for _ in range(REFINEMENTS):
             left = [r + a for r, a in zip(residuals, self.apply(step), strict=True)]
-            step = step - self._backsolve(self.gradient(left))
+            damped = self.damping * step / self._scale[:, None] ** 2
+            step = step - self._backsolve(self.gradient(left) + damped)
         return step
