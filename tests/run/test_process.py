@@ -27,7 +27,7 @@ def run(folder: Path, *arguments: str, **options: object) -> subprocess.Complete
 
 
 def limit_file_size() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
 
 
 def test_a_solved_problem_is_read_back_to_the_same_bits(tmp_path: Path) -> None:
