@@ -1,0 +1,244 @@
+"""Measures accuracy and time of every shipped problem and writes the tables of results/tables.
+
+    python tests/benchmark/accuracy.py                          accuracy.md, accuracy.csv: under six minutes
+    python tests/benchmark/accuracy.py --network deep           deep.md, deep.csv: two minutes per problem at most
+    python tests/benchmark/accuracy.py --against-finite-elements    finite_elements.md, finite_elements.csv
+
+Each problem is read anew and solved at 1e-4, 1e-6 and the tolerance of its target, after a solve of poisson1d that pays
+for imports and first calls. The error is true: relative L2 against tests/reference, on a grid that sees the features.
+A tolerance that was missed ends a problem: a tighter one would be missed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
+
+from cases import BY_NAME, CASES, Case, Target  # noqa: E402
+from reference import finite_elements  # noqa: E402
+from reference.error import relative_l2  # noqa: E402
+from tables import write  # noqa: E402
+
+import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
+from pinnkan.errors import PinnkanError  # noqa: E402
+
+TOLERANCES = (1e-4, 1e-6)
+#: Seconds after which a solve is stopped: twice the slowest target, and short enough for a run in a coffee break.
+LIMIT = 30.0
+DEEP_LIMIT = 120.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One solve: what was asked for and what was reached (NaN: not known); `target`: met, or by how much missed."""
+
+    problem: str
+    tolerance: float
+    verdict: str
+    error: float
+    estimate: float
+    effectivity: float
+    seconds: float
+    cpu_seconds: float
+    parameters: int
+    levels: str
+    target: str
+    reference: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for and write the tables; the exit code is 0 when there is something to write."""
+    options = _parser().parse_args(arguments)
+    pinnkan.solve(pinnkan.load_problem("poisson1d"))
+    command = " ".join(["python tests/benchmark/accuracy.py", *(sys.argv[1:] if arguments is None else arguments)])
+    if options.against_finite_elements:
+        write(options.out, "finite_elements", [asdict(row) for row in against_finite_elements()], command)
+        return 0
+    deep = options.network == "deep"
+    chosen = [BY_NAME[name] for name in options.only] if options.only else _default_cases(deep)
+    limit = options.max_time or (DEEP_LIMIT if deep else LIMIT)
+    rows = []
+    for case in chosen:
+        for row in measure(case, options.network, options.tolerance or tolerances(case, deep), limit):
+            print(
+                f"{row.problem:22} {row.tolerance:6.0e}  {row.verdict:15} error {row.error:8.1e}  "
+                f"estimate {row.estimate:8.1e}  {row.seconds:6.2f} s  {row.target}",
+                flush=True,
+            )
+            rows.append(asdict(row))
+    write(options.out, "deep" if deep else "accuracy", rows, command)
+    return 0 if rows else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=sorted(BY_NAME), help="these problems")
+    parser.add_argument("--network", default="auto", choices=["auto", "product", "deep"])
+    parser.add_argument("--tolerance", nargs="+", type=float, help="instead of 1e-4, 1e-6 and that of the target")
+    parser.add_argument("--max-time", type=float, help=f"seconds per solve ({LIMIT:g}; deep {DEEP_LIMIT:g})")
+    parser.add_argument("--against-finite-elements", action="store_true", help="side by side, in the same run")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "tables", help="folder of the tables")
+    return parser
+
+
+def _default_cases(deep: bool) -> list[Case]:
+    """Every case; with deep networks those in one and two coordinates of space."""
+    return [case for case in CASES if not (deep and case.name == "poisson3d")]
+
+
+def tolerances(case: Case, deep: bool = False) -> list[float]:
+    """The tolerances to ask for, falling: the usual ones and that of the target; for deep networks the default."""
+    if deep:
+        return [TOLERANCES[0]]
+    return sorted({*TOLERANCES, *([case.target.tolerance] if case.target else [])}, reverse=True)
+
+
+def measure(case: Case, network: str, wanted: Sequence[float], limit: float) -> Iterator[Row]:
+    """Solve `case` at each tolerance, up to the first that is missed."""
+    for tolerance in wanted:
+        row = solve(case, network, tolerance, limit)
+        yield row
+        if row.verdict != "converged":
+            return
+
+
+def solve(case: Case, network: str, tolerance: float, limit: float) -> Row:
+    """Read the problem anew, solve it, and compare it with the reference."""
+    problem = pinnkan.load_problem(case.name)
+    settings = replace(problem.solver, tolerance=tolerance, network=network, max_time=limit)
+    gc.collect()
+    began, cpu = time.perf_counter(), time.process_time()
+    try:
+        solution = pinnkan.solve(replace(problem, solver=settings))
+    except PinnkanError as failed:
+        print(f"{case.name}: {failed}", file=sys.stderr)
+        spent = time.perf_counter() - began, time.process_time() - cpu
+        nan, kind = math.nan, type(failed).__name__
+        return Row(
+            case.name,
+            tolerance,
+            kind,
+            nan,
+            nan,
+            nan,
+            *spent,
+            0,
+            "",
+            _judged(case, tolerance, nan, spent[0]),
+            case.source,
+        )
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    error = true_error(case, solution)
+    verdict, estimate = solution.verdict, solution.verdict.estimate
+    return Row(
+        problem=case.name,
+        tolerance=tolerance,
+        verdict="converged" if verdict.converged else verdict.reason,
+        error=error,
+        estimate=estimate,
+        effectivity=estimate / error if error > 0 else math.nan,
+        seconds=seconds,
+        cpu_seconds=cpu,
+        parameters=solution.parameters,
+        levels=_levels(solution),
+        target=_judged(case, tolerance if verdict.converged else 0.0, error, seconds),
+        reference=case.source,
+    )
+
+
+def true_error(case: Case, solution: pinnkan.Solution) -> float:
+    """Relative L2 error on the grid of the case; NaN where the time limit came before the end of time."""
+    grid = case.grid()
+    if solution.problem.time_axis is not None and grid.points[:, -1].max() > solution.ranges[-1][1] * (1 + 1e-12):
+        return math.nan
+    u = np.concatenate([solution(part)[solution.problem.unknowns[0]] for part in _parts(grid.points)])
+    return relative_l2(u, case.reference(*grid.points.T), grid.weights)
+
+
+def _parts(points: np.ndarray, size: int = 8192) -> list[np.ndarray]:
+    return np.array_split(points, 1 + len(points) // size)
+
+
+def _levels(solution: pinnkan.Solution) -> str:
+    """``5 levels``, or ``10 slabs``; where it ended early, the time reached."""
+    number = len(solution.levels)
+    if not solution.levels or solution.levels[-1].time is None:
+        return f"{number} levels"
+    end, reached = solution.problem.ranges[-1][1], solution.ranges[-1][1]
+    return f"{number} slabs" + ("" if reached >= end * (1 - 1e-12) else f" to t = {reached:.3g}")
+
+
+def _judged(case: Case, tolerance: float, error: float, seconds: float) -> str:
+    """``met``, or the factors by which error and time miss the target; "" where a tighter tolerance is to come."""
+    target: Target | None = case.target
+    if target is None:
+        return ""
+    asked = f"{target.error:.0e} in {target.seconds:g} s"
+    if math.isnan(error):
+        return f"missed: not solved ({asked})"
+    misses = [
+        f"{what} {reached / wanted:.1f} x"
+        for what, reached, wanted in (("error", error, target.error), ("time", seconds, target.seconds))
+        if reached > wanted
+    ]
+    if misses and tolerance > target.tolerance:
+        return ""
+    return f"missed: {', '.join(misses)} ({asked})" if misses else f"met ({asked})"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """pinnkan and quartic finite elements on the same problem; a ratio below one is in pinnkan's favour."""
+
+    problem: str
+    tolerance: float
+    error: float
+    seconds: float
+    parameters: int
+    elements_error: float
+    elements_seconds: float
+    elements_unknowns: int
+    error_ratio: float
+    time_ratio: float
+
+
+def against_finite_elements() -> Iterator[Pair]:
+    """Three problems solved by both, one after the other, so that the same machine in the same state does both.
+
+    convection_diffusion is one-dimensional; the finite elements take two of it across.
+    """
+    classical = {
+        "poisson2d": finite_elements.poisson,
+        "helmholtz2d": finite_elements.helmholtz,
+        "convection_diffusion": finite_elements.convection_layer,
+    }
+    for name, method in classical.items():
+        for tolerance in tolerances(BY_NAME[name]):
+            own, other = solve(BY_NAME[name], "auto", tolerance, LIMIT), method()
+            yield Pair(
+                name,
+                tolerance,
+                own.error,
+                own.seconds,
+                own.parameters,
+                other.error,
+                other.seconds,
+                other.unknowns,
+                own.error / other.error,
+                own.seconds / other.seconds,
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""What is measured: each problem with its target, a grid that sees its features, and an independent reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from reference import closed_form
+from reference.allen_cahn import allen_cahn
+from reference.burgers import burgers
+from reference.error import Grid, allen_cahn_grid, burgers_grid, gauss, graded_edges, instants, tensor
+from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
+
+Array = NDArray[np.float64]
+Reference = Callable[..., Array]  # one array (point,) per coordinate -> (point,)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A true relative L2 error within so many seconds; `tolerance` is the largest decade that reached it (measured)."""
+
+    error: float
+    seconds: float
+    tolerance: float
+    issue: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem by name; `grid` makes the points and weights of the error; `source` says what the reference is."""
+
+    name: str
+    reference: Reference
+    grid: Callable[[], Grid]
+    target: Target | None = None
+    source: str = "closed form"
+
+
+def box(*ranges: tuple[float, float, int], nodes: int = 6) -> Callable[[], Grid]:
+    """Return the maker of a tensor Gauss grid: (low, high, intervals) per coordinate, `nodes` points in each."""
+    return lambda: tensor(*(gauss(np.linspace(low, high, n + 1), nodes) for low, high, n in ranges))
+
+
+def layer(width: float) -> Callable[[], Grid]:
+    """Return the maker of a grid on [0, 1] graded towards x = 1 down to half the `width` of the layer."""
+    return lambda: gauss(graded_edges(0.0, 1.0, 1.0, width / 2, 0.02), nodes=8)
+
+
+def at_times(x: tuple[float, float, int], times: tuple[float, ...]) -> Callable[[], Grid]:
+    """Return the maker of a Gauss grid in x at the saved `times` of a reference."""
+    return lambda: tensor(gauss(np.linspace(x[0], x[1], x[2] + 1)), instants(times))
+
+
+UNIT = (0.0, 1.0, 16)
+TENTHS = tuple(round(0.1 * k, 1) for k in range(1, 11))
+KDV_TIMES = tuple(round(0.05 * k, 2) for k in range(1, 11))
+KS_TIMES = tuple(float(k) for k in range(1, 11))
+
+
+def _helmholtz_k20(x: Array, y: Array) -> Array:
+    return np.cos(20 * (np.cos(np.pi / 6) * x + np.sin(np.pi / 6) * y))
+
+
+def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
+    solution = kuramoto_sivashinsky(
+        lambda s: np.cos(s / 16) * (1 + np.sin(s / 16)), (0.0, 32 * np.pi), KS_TIMES, modes=256
+    )
+    return solution(x, t)
+
+
+#: The table of issue 2 first, then the other shipped problems, then those of issue 4 that nobody tuned.
+CASES = (
+    Case("poisson2d", closed_form.sines, box(UNIT, UNIT), Target(1e-9, 1, 1e-8, 2)),
+    Case(
+        "helmholtz2d",
+        lambda x, y: closed_form.sines(x, y, waves=(1, 4)),
+        box((-1, 1, 16), (-1, 1, 32)),
+        Target(1e-8, 2, 1e-7, 2),
+    ),
+    Case(
+        "burgers",
+        burgers,
+        lambda: burgers_grid(np.linspace(0, 1, 21)),
+        Target(1e-7, 10, 1e-6, 2),
+        "Cole-Hopf",
+    ),
+    Case(
+        "allen_cahn",
+        lambda x, t: allen_cahn((0.01, *TENTHS))(x, t),
+        lambda: allen_cahn_grid((0.01, *TENTHS)),
+        Target(1e-5, 15, 1e-4, 2),
+        "spectral elements, ETDRK4, at saved times",
+    ),
+    Case(
+        "kdv",
+        lambda x, t: korteweg_de_vries(KDV_TIMES)(x, t),
+        at_times((-1, 1, 100), KDV_TIMES),
+        Target(1e-7, 10, 1e-6, 2),
+        "Fourier, ETDRK4, at saved times",
+    ),
+    Case("poisson3d", closed_form.sines, box(*[(0.0, 1.0, 8)] * 3, nodes=5), Target(1e-6, 20, 1e-5, 2)),
+    Case("poisson1d", closed_form.sines, box((0, 1, 64))),
+    Case("convection_diffusion", lambda x: closed_form.boundary_layer(x, 0.01), layer(0.01)),
+    Case("poisson_mixed", lambda x, y: np.sin(2 * x) * np.cos(y) + x * y, box(UNIT, UNIT)),
+    Case("heat1d", lambda x, t: closed_form.heat_mode(x, t, diffusion=0.1), box(UNIT, UNIT)),
+    Case(
+        "heat2d",
+        lambda x, y, t: closed_form.heat_mode(x, y, t, diffusion=0.05),
+        box(*[(0.0, 1.0, 8)] * 3, nodes=5),
+    ),
+    Case("heat_dirichlet", lambda x, t: np.exp(x + t), box(UNIT, UNIT)),
+    Case("heat_robin", lambda x, t: np.exp(-t) * np.sin(x + 1), box(UNIT, UNIT)),
+    Case("klein_gordon", closed_form.klein_gordon, box(UNIT, (0, 1, 32))),
+    Case("poisson_multiscale", closed_form.multiscale, box((0, 1, 48), (0, 1, 48)), Target(1e-10, 5, 1e-9, 4)),
+    Case(
+        "helmholtz_10_10",
+        lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
+        box((-1, 1, 48), (-1, 1, 48)),
+        Target(1e-9, 10, 1e-8, 4),
+    ),
+    Case("helmholtz_k20", _helmholtz_k20, box((0, 1, 24), (0, 1, 24))),
+    Case("boundary_layer", lambda x: closed_form.boundary_layer(x, 1e-4), layer(1e-4)),
+    Case(
+        "burgers_front",
+        lambda x, t: closed_form.burgers_front(x, t, 0.005, start=-0.25),
+        box((-1, 1, 160), (0, 1, 8)),
+    ),
+    Case(
+        "reaction_front",
+        lambda x, t: closed_form.bistable_front(x, t, 0.01, 200, start=0.25),
+        box((0, 1, 120), (0, 1, 8)),
+    ),
+    Case("wave", closed_form.standing_wave, box((0, 1, 8), (0, 20, 60))),
+    Case(
+        "kuramoto_sivashinsky",
+        _kuramoto_sivashinsky,
+        at_times((0, 32 * np.pi, 100), KS_TIMES),
+        source="Fourier, ETDRK4, at saved times",
+    ),
+    Case(
+        "kdv_two_solitons",
+        closed_form.two_solitons,
+        box((-1, 2, 100), (0, 1, 10)),
+        Target(1e-9, 3, 1e-8, 4),
+    ),
+)
+BY_NAME = {case.name: case for case in CASES}

@@ -1,0 +1,75 @@
+"""A table as Markdown and as CSV, with the machine, the date and the command that made it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "scipy", "sympy", "scikit-fem")
+NOTES = {
+    "accuracy": "True relative L2 error against an independent reference; effectivity is estimate / error; time is "
+    "the solve after a first small one, CPU time that of all threads: where it is less than the time, the machine was "
+    "busy with something else.",
+    "deep": "All layers trained, adding nodes only, two minutes per problem at most; columns as in accuracy.md.",
+    "finite_elements": "Quartic elements (scikit-fem) with sparse direct solution, in the same run; ratios are "
+    "pinnkan's figure over theirs, so below one is in pinnkan's favour.",
+}
+
+
+def write(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], command: str) -> None:
+    """Write `rows` to folder/name.md and folder/name.csv; nothing when there are none."""
+    if not rows:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = circumstances(command)
+    columns = list(rows[0])
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        file.writelines(f"# {key}: {value}\n" for key, value in facts.items())
+        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    lines = [f"# {name.replace('_', ' ').capitalize()}", "", NOTES[name], ""]
+    lines += [f"* {key}: {value}" for key, value in facts.items()]
+    lines += ["", _line([c.replace("_", " ") for c in columns]), _line(["---"] * len(columns))]
+    lines += [_line([_text(column, row[column]) for column in columns]) for row in rows]
+    (folder / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def circumstances(command: str) -> dict[str, str]:
+    """Command, date, machine, load and versions."""
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    return {
+        "command": f"`{command}`",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{len(os.sched_getaffinity(0))} cores, {_processor()}; load {os.getloadavg()[1]:.1f} at the end",
+        "versions": f"pinnkan {version('pinnkan')}, Python {platform.python_version()}, {versions}",
+    }
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # not Linux
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value != value:
+        return "-"
+    if column in ("seconds", "cpu_seconds", "elements_seconds"):
+        return f"{value:.2f}"
+    return f"{value:.0e}" if column == "tolerance" else f"{value:.2g}"
