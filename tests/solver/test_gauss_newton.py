@@ -1,0 +1,180 @@
+"""Gauss-Newton on the coefficients of a product network: against scipy's minimum and against solutions in the space."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+
+from pinnkan.conditions import sort_conditions
+from pinnkan.kan.product import Axis, Space
+from pinnkan.problem.registry import parse_problem
+from pinnkan.residual import Rows
+from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton, points_per_interval
+from pinnkan.solver.multilevel import with_conditions
+
+CPU = torch.device("cpu")
+LINE = """
+name: line
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - {equation}
+conditions:
+  - where: left
+    equation: u = {left}
+  - where: right
+    equation: {right}
+"""
+PLANE = """
+name: plane
+domain:
+  x: [0, 1]
+  y: [0, 2]
+functions:
+  v: {v}
+unknowns: [u]
+equations:
+  - lap(u) + u**2 = lap(v) + v**2
+conditions:
+  - where: [left, bottom, top]
+    equation: u = v
+  - where: right
+    equation: {right}
+"""
+STEEP = "u_xx = 3*exp(u) + sin(5*x)"
+
+
+def model_of(text):
+    problem = parse_problem(text, "t.yaml")
+    return compile_model(problem, sort_conditions(problem), CPU)
+
+
+def line(equation=STEEP, left="0", right="u_x + u**3 = 1"):
+    return model_of(LINE.format(equation=equation, left=left, right=right))
+
+
+def prepared(model, space):
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    return System(model, space), start, fixed
+
+
+def jacobian(system, c):
+    blocks = []
+    for patch in system.patches:
+        rows: Rows = patch.rows(torch.from_numpy(c), [])
+        out = torch.zeros((*rows.jacobian.shape[:2], system.space.size), dtype=torch.float64)
+        blocks.append(out.scatter_add_(2, rows.index.unsqueeze(1).expand(rows.jacobian.shape), rows.jacobian))
+    return torch.cat([b.reshape(-1, system.space.size) for b in blocks]).numpy()
+
+
+def residual(system, c):
+    rows = [p.rows(torch.from_numpy(c), []).residual.reshape(-1) for p in system.patches]
+    return torch.cat(rows).numpy()
+
+
+def scipys_minimum(system, start, fixed):
+    def at(z):
+        c = start.copy()
+        c[~fixed] = z
+        return c
+
+    return at(
+        scipy.optimize.least_squares(
+            lambda z: residual(system, at(z)), start[~fixed],
+            lambda z: jacobian(system, at(z))[:, ~fixed.ravel()], xtol=1e-15, ftol=1e-15, gtol=1e-15,
+        ).x
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("right", ["u = 0", "u_x + u**3 = 1"])
+def test_the_minimum_is_that_of_scipy(right):
+    """A coarse space, so that the residual at the minimum is not zero."""
+    model = line(right=right)
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 4), 4),)))
+    found = gauss_newton(system, start, fixed, 1e-12)
+    theirs = scipys_minimum(system, start, fixed)
+    scale = np.abs(theirs).max()
+    assert found.stationary
+    assert system.loss(theirs) > 1e-9
+    assert np.abs(found.coefficients - theirs).max() < 1e-8 * scale  # scipy stops where the loss no longer changes
+    other = prepared(line("u_xx = 3.00001*exp(u) + sin(5*x)", right=right), system.space)[0]
+    assert np.abs(gauss_newton(other, start, fixed, 1e-12).coefficients - theirs).max() > 1e-8 * scale
+
+
+def test_a_step_is_numpys_least_squares_step_with_fixed_coefficients_moved():
+    model = line()
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 5), 5),)))
+    rng = np.random.default_rng(0)
+    c, target = start + 0.1 * rng.standard_normal(start.shape), start
+    step = system.steps(c, [target], fixed)[0]
+    move = np.where(fixed, target - c, 0.0)
+    j, r = jacobian(system, c), residual(system, c)
+    theirs = np.linalg.lstsq(j[:, ~fixed.ravel()], -(r + j @ move.ravel()), rcond=None)[0]
+    assert np.abs(step[~fixed] - theirs).max() < 1e-9 * np.abs(theirs).max()
+    assert np.array_equal(step[fixed], (target - c)[fixed])
+    unmoved = np.linalg.lstsq(j[:, ~fixed.ravel()], -r, rcond=None)[0]
+    assert np.abs(step[~fixed] - unmoved).max() > 1e-3 * np.abs(theirs).max()
+
+
+@pytest.mark.parametrize("right", ["u = v", "dn(u) + 2*u = dn(v) + 2*v"])
+def test_a_solution_inside_the_spline_space_is_found(right):
+    """A polynomial of the degree of the space; one degree less misses it."""
+    v = "1 + x**3*y - x*y**3/2 + y**2"
+    model = model_of(PLANE.format(v=v, right=right))
+    x, y = np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 2, 20), indexing="ij")
+    exact = 1 + x**3 * y - x * y**3 / 2 + y**2
+    errors = {}
+    for degree in (5, 3, 2):
+        space = Space((Axis(np.array([0, 0.3, 1.0]), degree), Axis(np.array([0, 1.2, 2.0]), degree)))
+        system, start, fixed = prepared(model, space)
+        found = gauss_newton(system, start, fixed, 1e-12)
+        values = space.evaluate_grid(found.coefficients, [x[:, 0], y[0]], (0, 0))[..., 0]
+        errors[degree] = np.abs(values - exact).max() / np.abs(exact).max()
+    assert errors[3] < 1e-10
+    assert errors[5] < 1e-10
+    assert errors[2] > 1e-4
+
+
+def test_a_linear_equation_takes_one_step_and_a_nonlinear_one_converges_quadratically():
+    space = Space((Axis(np.linspace(0, 1, 5), 7),))
+    linear = line("u_xx + u = x", right="u = 1")
+    assert len(gauss_newton(*prepared(linear, space), 1e-10).steps) == 1
+    found = gauss_newton(*prepared(line(), space), 1e-13)
+    sizes = [s.size for s in found.steps]
+    assert found.stationary
+    assert 3 <= len(sizes) <= 8
+    small = [(a, b) for a, b in pairwise(sizes) if a < 0.1]
+    assert small
+    assert all(b < 10 * a**2 + 1e-13 for a, b in small)
+
+
+def test_the_loss_never_rises_from_a_bad_start():
+    model = line("u_xx = 40*u**3 - 20*u")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 9), 5),)))
+    bad = np.where(fixed, start, 5.0 * np.random.default_rng(1).standard_normal(start.shape))
+    found = gauss_newton(system, bad, fixed, 1e-10)
+    losses = [system.loss(bad), *(s.loss for s in found.steps)]
+    assert all(b <= a * (1 + 1e-6) for a, b in pairwise(losses))
+    assert losses[-1] < 1e-3 * losses[0]
+
+
+def test_held_out_rows_are_other_points_of_the_same_integral():
+    model = line(right="u = 0")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 9), 7),)))
+    c = gauss_newton(system, start, fixed, 1e-10).coefficients
+    more = System(model, system.space, extra=1)
+    assert more.points > system.points
+    assert 0.3 < more.mean_square(c) / system.mean_square(c) < 9.0
+    rough = c + 0.1 * np.random.default_rng(0).standard_normal(c.shape)
+    assert more.mean_square(rough) == pytest.approx(system.mean_square(rough), rel=0.5)
+
+
+@pytest.mark.parametrize("degree", range(3, 9))
+@pytest.mark.parametrize("intervals", [1, 2, 3, 8])
+def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
+    """Two end values are fixed for an equation of order two; every further order needs no more."""
+    for order in (1, 2):
+        assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order

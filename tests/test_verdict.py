@@ -1,0 +1,93 @@
+"""The verdict on synthetic records: each reason, its sentence and its remedy."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from pinnkan.verdict import HELDOUT_RATIO, REASONS, Level, judge
+
+LEVEL = Level(
+    number=0, intervals=(4,), degree=(8,), parameters=12, points=30, loss=1e-12, heldout=2e-12, estimate=1e-5,
+    seconds=1.0, iterations=1,
+)  # fmt: skip
+
+
+def levels(*estimates, slabs=False, **changes):
+    out = []
+    for k, e in enumerate(estimates):
+        time = (0.1 * k, 0.1 * (k + 1)) if slabs else None
+        out.append(replace(LEVEL, number=k, estimate=e, seconds=2.0**k, time=time, **changes))
+    return out
+
+
+def test_an_estimate_below_the_tolerance_is_convergence():
+    verdict = judge(levels(1e-3, 1e-5), 1e-4, "")
+    assert verdict.converged
+    assert (verdict.reason, verdict.remedy, verdict.estimate) == ("", "", 1e-5)
+    assert verdict.sentence.startswith("Converged:")
+    assert "1.0e-05" in verdict.sentence
+    assert "1e-04" in verdict.sentence
+
+
+def test_an_estimate_above_the_tolerance_is_not():
+    verdict = judge(levels(1e-1, 1e-3), 1e-4, "")
+    assert (verdict.converged, verdict.reason) == (False, "max_levels")
+
+
+def test_the_loss_does_not_convince():
+    assert not judge(levels(1e-1, 1e-3, loss=1e-30, heldout=1e-30), 1e-4, "").converged
+    assert judge(levels(1e-1, 1e-5, loss=1e30, heldout=1e30), 1e-4, "").converged
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_reason_of_the_solver_is_never_overruled_and_has_a_sentence_and_a_remedy(reason):
+    verdict = judge(levels(1e-3, 1e-5), 1e-4, reason, "at t = 3")
+    assert not verdict.converged
+    assert verdict.reason == reason
+    assert "(at t = 3)" in verdict.sentence
+    assert verdict.remedy.endswith(".")
+
+
+@pytest.mark.parametrize("estimate", [math.nan, math.inf])
+def test_an_estimate_that_is_not_finite_is_not_finite(estimate):
+    verdict = judge(levels(1e-3, estimate), 1e-4, "")
+    assert (verdict.converged, verdict.reason) == (False, "not_finite")
+
+
+def test_a_run_without_levels_is_diverged_unless_it_says_otherwise():
+    assert judge([], 1e-4, "").reason == "diverged"
+    assert judge([], 1e-4, "max_time").reason == "max_time"
+    assert judge([], 1e-4, "").estimate == math.inf
+
+
+def test_a_held_out_residual_out_of_proportion_is_undersampled():
+    high = 1.01 * HELDOUT_RATIO**2 * 1e-12
+    assert judge(levels(1e-3, 1e-5, heldout=high), 1e-4, "").reason == "undersampled"
+    assert judge(levels(1e-3, 1e-5, heldout=0.98 * high), 1e-4, "").converged
+    assert judge(levels(1e-3, 0.99e-6, heldout=high), 1e-4, "").converged  # two decades of margin
+
+
+def test_slabs_are_judged_together_and_levels_by_the_last():
+    good, bad = levels(1e-5, 2e-5, slabs=True)
+    bad = replace(bad, heldout=1e-9, loss=1e-12)
+    assert judge([replace(good, heldout=1e-9), bad], 1e-4, "").reason == "undersampled"
+    assert judge([replace(good, loss=1e-9, heldout=1e-9), bad], 1e-4, "").converged
+    first, last = levels(1e-3, 1e-5)
+    assert judge([replace(first, heldout=1.0), last], 1e-4, "").converged
+
+
+def test_the_remedy_extrapolates_the_decay_of_the_levels():
+    """The estimate falls a hundred times per level and each takes twice as long: one level more, 2^2 s."""
+    verdict = judge(levels(1e-1, 1e-3, 1e-5), 1e-6, "max_levels")
+    assert "100.0 times per level" in verdict.remedy
+    assert "about 1 more levels" in verdict.remedy
+    assert "about 3 more levels" in judge(levels(1e-1, 1e-3, 1e-5), 1e-11, "max_levels").remedy
+    assert "per level" not in judge(levels(1e-5, 1e-3), 1e-4, "max_levels").remedy
+
+
+def test_the_remedy_of_a_time_limit_names_the_time_reached():
+    verdict = judge(levels(1e-5, 1e-5, slabs=True), 1e-4, "max_time")
+    assert "t = 0.2 was reached" in verdict.remedy
+    assert "slabs" in verdict.evidence
+    assert "slabs" not in judge(levels(1e-5), 1e-4, "").evidence
