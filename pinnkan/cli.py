@@ -141,6 +141,9 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def _solve(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.registry import load_problem
+
+    load_problem(arguments.file)  # a bad file is refused at once, before torch is imported
     from pinnkan.run.commands import run_solve
 
     return run_solve(arguments)

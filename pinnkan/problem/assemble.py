@@ -11,6 +11,7 @@ from pinnkan.problem import checks, names, schema
 from pinnkan.problem.conditions import parse_equation, read_conditions
 from pinnkan.problem.coverage import Places
 from pinnkan.problem.expression import Scope, parse
+from pinnkan.problem.names import Domain
 from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
@@ -26,34 +27,48 @@ def assemble(root: Mapping, report: Report) -> Problem:
         ProblemError: with every fault of the file.
     """
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
-    name = _name(found.get("name"), report)
-    values, used, named = names.read_parameters(found.get("parameters"), report)
-    domain = names.read_domain(found.get("domain"), values, used, report)
-    unknowns = names.read_unknowns(found.get("unknowns"), report)
-    space = JetSpace(domain.coordinates, unknowns)
-    scope = Scope(space, values, used=used, where="a function")
-    parameters = dict(named)
-    named |= names.read_functions(found.get("functions"), scope, report)
-    names.check_ambiguous(named, unknowns, domain.coordinates, report)
-    scope = replace(scope, unknowns=bool(unknowns), where="an equation")
+    name, about = _name(found.get("name"), report), _about(found.get("about"), report)
+    domain, scope, parameters = _scope(found, report)
+    space, unknowns = scope.space, scope.space.unknowns
     equations = _equations(found.get("equations"), scope, report)
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
     exact = _exact(found.get("exact"), scope, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
     _warn_unused(parameters, scope.used, report)
-    about = _about(found.get("about"), report)
     if report.failed:
         raise report.failure()
     problem = Problem(
-        name, about, space.symbols, domain.ranges, domain.periodic, domain.time_axis, unknowns,
-        tuple(equations), tuple(p.condition for p in placed), exact, solver, output,
-        report.text.content, report.text.path,
-    )  # fmt: skip
+        name,
+        about,
+        space.symbols,
+        domain.ranges,
+        domain.periodic,
+        domain.time_axis,
+        unknowns,
+        tuple(equations),
+        tuple(p.condition for p in placed),
+        exact,
+        solver,
+        output,
+        report.text.content,
+        report.text.path,
+    )
     checks.check(problem, domain, space, placed, _places(root, found), report)
     if report.failed:
         raise report.failure()
     return replace(problem, warnings=report.warnings)
+
+
+def _scope(found: dict[str, Node], report: Report) -> tuple[Domain, Scope, dict[str, Span]]:
+    """The domain, the names that equations may use, and where each parameter stands."""
+    values, used, parameters = names.read_parameters(found.get("parameters"), report)
+    domain = names.read_domain(found.get("domain"), values, used, report)
+    unknowns = names.read_unknowns(found.get("unknowns"), report)
+    scope = Scope(JetSpace(domain.coordinates, unknowns), values, used=used, where="a function")
+    functions = names.read_functions(found.get("functions"), scope, report)
+    names.check_ambiguous(parameters | functions, unknowns, domain.coordinates, report)
+    return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters
 
 
 def _places(root: Mapping, found: dict[str, Node]) -> Places:
@@ -97,9 +112,11 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
     if node is not None and scope.unknowns and len(listed) != count:
-        report.error_at(listed[min(count, len(listed) - 1)].span if listed else node.span,
-                        f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
-                        "one equation per unknown; boundary and initial data stand under `conditions`")  # fmt: skip
+        report.error_at(
+            listed[min(count, len(listed) - 1)].span if listed else node.span,
+            f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
+            "one equation per unknown; boundary and initial data stand under `conditions`",
+        )
     return equations
 
 
@@ -142,5 +159,3 @@ def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) ->
     for name, span in parameters.items():
         if name not in used and not report.failed:
             report.warn_at(span, f"the parameter '{name}' is never used")
-
-

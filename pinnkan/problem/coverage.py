@@ -56,8 +56,11 @@ def _check_sides(domain: Domain, placed: list[Placed], places: Places, report: R
         if side not in given:
             name = side_name(side, domain)
             place = f"{domain.coordinates[side.axis]} = {domain.ranges[side.axis][side.end]:g}"
-            report.error_at(places.conditions, f"the side '{name}' ({place}) has no condition",
-                            f"add one, or {{where: {name}, equation: none}} if it truly has none")  # fmt: skip
+            report.error_at(
+                places.conditions,
+                f"the side '{name}' ({place}) has no condition",
+                f"add one, or {{where: {name}, equation: none}} if it truly has none",
+            )
 
 
 def _check_orders(domain: Domain, orders: tuple[int, ...], placed: list[Placed], report: Report) -> None:
@@ -104,8 +107,11 @@ def _check_initial(
     wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
     for k in range(order):
         if k not in given:
-            report.error_at(places.conditions, f"no initial condition for {wanted[k]}",
-                            f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}")  # fmt: skip
+            report.error_at(
+                places.conditions,
+                f"no initial condition for {wanted[k]}",
+                f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}",
+            )
     if order == 0 and not any(p.side == initial for p in placed):
         report.warn_at(places.equations[0], "t is a coordinate, but no equation has a derivative by t")
 
@@ -122,9 +128,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], places: Places, rep
         report.error_at(places.solver["degree"], message, hint)
 
 
-def _warn_count(
-    domain: Domain, orders: tuple[int, ...], placed: list[Placed], places: Places, report: Report
-) -> None:
+def _warn_count(domain: Domain, orders: tuple[int, ...], placed: list[Placed], places: Places, report: Report) -> None:
     count = Counter(p.side.axis for p in placed if p.condition.equation is not None)
     for side in sides_of(domain)[::2]:
         if orders[side.axis] > 1 and not count[side.axis]:

@@ -1,21 +1,20 @@
 """Expression text to sympy, by an allow-list walk over Python's ``ast``: every node is built by a constructor.
 
-Nothing of the text is ever executed. Numbers are folded as they appear and stay small: an integer or fraction with up
-to four digits is exact, anything longer is a float64, so that no power of powers can fill the memory.
+Nothing of the text is ever executed; numbers are folded as they appear.
 """
 
 from __future__ import annotations
 
 import ast
-import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import sympy
 
 from pinnkan.problem import operators
+from pinnkan.problem.arithmetic import combine, fold, tamed
 from pinnkan.problem.functions import FUNCTIONS
 from pinnkan.problem.lexicon import ExpressionError, check
 from pinnkan.problem.operators import JetSpace, OperatorError, Vector
@@ -24,8 +23,6 @@ from pinnkan.problem.source import Scalar
 
 OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
 RESERVED = frozenset({"x", "y", "z", "t", "pi", *FUNCTIONS, *OPERATORS})
-MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
-MAX_EXPONENT = 1_000  # of a symbolic power
 _MAX_UNARY = 20  # signs and powers nested without parentheses
 
 Result: TypeAlias = sympy.Expr | Vector
@@ -137,8 +134,6 @@ class _Reader:
             return Vector(tuple(-c for c in inner.components)) if isinstance(inner, Vector) else -inner
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return self._call(node, node.func.id)
-        if isinstance(node, ast.Tuple):
-            raise _fault(node, "a ',' outside a function call", "decimals are written with a dot")
         raise _fault(node, f"{type(node).__name__} has no meaning in an expression")
 
     def _name(self, node: ast.Name) -> sympy.Expr:
@@ -208,10 +203,10 @@ class _Reader:
             raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}")
         if all(a.is_number for a in arguments):
             value = _guarded(node, lambda: at_number(*(float(a) for a in arguments)))
-            return _guarded(node, _fold, value)
+            return _guarded(node, fold, value)
         result = arguments[0]
         if count:
-            return _guarded(node, lambda: _tamed(build(result)))
+            return _guarded(node, lambda: tamed(build(result)))
         for other in arguments[1:]:
             result = build(result, other)
         return result
@@ -257,7 +252,7 @@ def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -
     try:
         return build(*arguments)
     except OperatorError as error:
-        raise _fault(node, str(error)) from None
+        raise _fault(node, str(error), error.hint) from None
     except ZeroDivisionError:
         raise _fault(node, "a division by zero") from None
     except (OverflowError, ValueError, TypeError):
@@ -267,24 +262,9 @@ def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -
 
 def _number(node: ast.Constant) -> sympy.Expr:
     try:
-        return _fold(node.value)
+        return fold(node.value)
     except (OverflowError, ValueError):
         raise _fault(node, "a number that float64 cannot hold", "the largest is about 1.8e308") from None
-
-
-def _fold(value: object) -> sympy.Expr:
-    """A number as sympy holds it: whole and small exactly, anything else as a float64.
-
-    Raises:
-        ValueError, OverflowError: not finite, or not real.
-    """
-    if isinstance(value, int) and abs(value) <= MAX_EXACT:
-        return sympy.Integer(value)
-    number = float(value)  # type: ignore[arg-type]
-    if not math.isfinite(number):
-        raise OverflowError
-    whole = number == int(number) and abs(number) <= MAX_EXACT
-    return sympy.Integer(int(number)) if whole else sympy.Float(number)
 
 
 def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
@@ -295,65 +275,11 @@ def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
     if isinstance(left, Vector) and isinstance(right, Vector):
         if op not in (ast.Add, ast.Sub):
             raise _fault(node, "two vectors can only be added", "div(k*grad(u)) is the product a diffusion needs")
-        return Vector(tuple(_combine(op, a, b) for a, b in zip(left.components, right.components, strict=True)))
+        return Vector(tuple(combine(op, a, b) for a, b in zip(left.components, right.components, strict=True)))
     if isinstance(left, Vector) and isinstance(right, sympy.Expr) and op in (ast.Mult, ast.Div):
-        return Vector(tuple(_combine(op, a, right) for a in left.components))
+        return Vector(tuple(combine(op, a, right) for a in left.components))
     if isinstance(right, Vector) and isinstance(left, sympy.Expr) and op is ast.Mult:
-        return Vector(tuple(_combine(op, left, b) for b in right.components))
+        return Vector(tuple(combine(op, left, b) for b in right.components))
     if isinstance(left, Vector) or isinstance(right, Vector):
         raise _fault(node, "a vector and a number cannot be combined this way", "apply div to a gradient")
-    return _combine(op, left, right)
-
-
-def _combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    if op is ast.Pow:
-        return _power(a, b)
-    if op is ast.Add:
-        return _tamed(a + b)
-    if op is ast.Sub:
-        return _tamed(a - b)
-    if op is ast.Mult:
-        return _tamed(a * b)
-    if b == 0:
-        raise ZeroDivisionError
-    return _tamed(a / b)
-
-
-def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    if base.is_number and exponent.is_number and not (base is sympy.pi and exponent.is_Integer and abs(exponent) < 10):
-        if base == 0 and float(exponent) < 0:
-            raise ZeroDivisionError
-        value = float(base) ** float(exponent)
-        if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:
-            return sympy.Integer(round(value))
-        return _fold(value)
-    if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
-        raise OperatorError(f"an exponent above {MAX_EXPONENT}")
-    return _tamed(sympy.Pow(base, exponent))
-
-
-def _tamed(e: sympy.Expr) -> sympy.Expr:
-    """The expression with a coefficient that grew long turned into a float64.
-
-    Raises:
-        ValueError: it became infinite, undefined or complex.
-        OperatorError: it grew an exponent beyond MAX_EXPONENT.
-    """
-    for part in _outer(e):
-        if part in (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
-            raise ValueError
-        if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
-            raise OperatorError(f"an exponent above {MAX_EXPONENT}")
-    if e.is_number:
-        return _fold(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
-    coefficient, rest = e.as_coeff_Mul()
-    if coefficient.is_Rational and max(abs(coefficient.p), coefficient.q) > MAX_EXACT:
-        return _fold(coefficient) * rest
-    if coefficient.is_Float:
-        _fold(coefficient)
-    return e
-
-
-def _outer(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    yield e
-    yield from e.args
+    return combine(op, left, right)

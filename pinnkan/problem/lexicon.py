@@ -72,10 +72,12 @@ def tokens(text: str) -> Iterator[Token]:
         name = NAME.match(text, at)
         number = _NUMBER.match(text, at)
         token = (
-            Token("name", name.group(), at) if name
-            else Token("number", number.group(), at) if number
+            Token("name", name.group(), at)
+            if name
+            else Token("number", number.group(), at)
+            if number
             else Token("sign", text[at : at + 2] if text[at : at + 2] in ("**", "//") else text[at], at)
-        )  # fmt: skip
+        )
         _check(token, text)
         yield token
         at = token.end
@@ -114,20 +116,30 @@ def _refuse_sign(token: Token, text: str) -> None:
 def check(text: str) -> None:
     """Raise ExpressionError unless ``text`` is a chain of known words with balanced parentheses."""
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(MAX_LENGTH, MAX_LENGTH + 1, f"an expression longer than {MAX_LENGTH:,} characters",
-                          "name its parts under `functions`")  # fmt: skip
+        raise ExpressionError(
+            MAX_LENGTH,
+            MAX_LENGTH + 1,
+            f"an expression longer than {MAX_LENGTH:,} characters",
+            "name its parts under `functions`",
+        )
     opened: list[Token] = []
     before: Token | None = None
     for token in tokens(text):
         if token.text == "(":
             opened.append(token)
             if len(opened) > MAX_NESTING:
-                raise ExpressionError(token.start, token.end, f"parentheses nested more than {MAX_NESTING} deep",
-                                      "name its parts under `functions`")  # fmt: skip
+                raise ExpressionError(
+                    token.start,
+                    token.end,
+                    f"parentheses nested more than {MAX_NESTING} deep",
+                    "name its parts under `functions`",
+                )
         elif token.text == ")":
             if not opened:
                 raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")
             opened.pop()
+        elif token.text == "," and not (opened and _is_call(opened[-1], text)):
+            raise ExpressionError(token.start, token.end, "a ',' outside a function call", "decimals have a dot")
         _check_pair(before, token)
         before = token
     if opened:
@@ -136,6 +148,11 @@ def check(text: str) -> None:
         raise ExpressionError(0, 1, "an expression is missing here")
     if before.kind == "sign" and before.text != ")":
         raise ExpressionError(before.start, before.end, f"nothing follows this '{before.text}'")
+
+
+def _is_call(parenthesis: Token, text: str) -> bool:
+    before = text[: parenthesis.start].rstrip()[-1:]
+    return before.isalnum() or before == "_"
 
 
 def _check_pair(before: Token | None, token: Token) -> None:

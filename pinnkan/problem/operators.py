@@ -19,7 +19,11 @@ MAX_ORDER = 4  # of a derivative; the highest that networks carry
 
 
 class OperatorError(Exception):
-    """An operator cannot be applied; the message says why, for the user."""
+    """An operator cannot be applied; the message says why, for the user, and ``hint`` what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.hint = hint
+        super().__init__(message)
 
 
 class JetSpace:
@@ -49,7 +53,9 @@ class JetSpace:
             OperatorError: the order is above MAX_ORDER.
         """
         if jet.total > MAX_ORDER:
-            raise OperatorError(f"a derivative of order {jet.total}; {MAX_ORDER} is the highest")
+            raise OperatorError(
+                f"a derivative of order {jet.total}; {MAX_ORDER} is the highest", "more need a system of equations"
+            )
         letters = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
         symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + letters if letters else ""))
         self._jets[symbol] = jet
@@ -73,10 +79,11 @@ class JetSpace:
         """
         self._work += _derivative_size(expression, {})[1]
         if self._work > MAX_WORK:
-            raise OperatorError("too much to differentiate: the expressions are too large")
+            raise OperatorError("too much to differentiate: the expressions are too large", "simplify them first")
         result = self._derive(expression, axis, {})
         if size(result) > MAX_NODES:
-            raise OperatorError(f"the derivative has more than {MAX_NODES:,} terms and factors")
+            message = f"the derivative has more than {MAX_NODES:,} terms and factors"
+            raise OperatorError(message, "simplify the expression first")
         return result
 
     def _derive(self, e: sympy.Expr, axis: int, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:

@@ -38,7 +38,7 @@ def find(path_or_name: str) -> Path:
     known = shipped()
     if path_or_name in known:
         return known[path_or_name]
-    if path.is_dir():
+    if path_or_name and path.is_dir():
         raise UsageError(f"'{path_or_name}' is a folder, not a problem file")
     hint = did_you_mean(path_or_name.removesuffix(".yaml"), known) or "`pinnkan list` names the shipped problems"
     raise UsageError(f"no file and no shipped problem is named '{path_or_name[:200]}'; {hint}")

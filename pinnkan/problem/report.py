@@ -98,9 +98,7 @@ class Report:
         found = [f for f in self._faults if f.severity == "warning"]
         hints = [f" ({f.hint})" if f.hint else "" for f in found]
         path = self.text.path
-        return tuple(
-            visible(f"{path}:{f.line}:{f.column}: {f.message}{h}") for f, h in zip(found, hints, strict=True)
-        )
+        return tuple(visible(f"{path}:{f.line}:{f.column}: {f.message}{h}") for f, h in zip(found, hints, strict=True))
 
     def failure(self) -> ProblemError:
         """The exception that carries every fault, in the order of the file."""

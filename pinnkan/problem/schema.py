@@ -153,8 +153,9 @@ def settings(name: str, node: Node | None, report: Report) -> Any:
     for key in keys:
         if key.name in found:
             default = getattr(defaults, key.name)
-            values[key.name] = _setting(key, found[key.name], default, report)
-    return type(defaults)(**values) if not report.failed else defaults
+            value = _setting(key, found[key.name], default, report)
+            values[key.name] = default if value is None else value
+    return type(defaults)(**values)
 
 
 def _setting(key: Key, node: Node, default: Any, report: Report) -> Any:
@@ -172,8 +173,11 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
     value = node.value if isinstance(node, Scalar) else node
     if "enum" in schema:
         if value not in schema["enum"]:
-            report.error_at(node.span, f"'{key.name}' must be one of: {', '.join(schema['enum'])}",
-                            did_you_mean(value, schema["enum"]) if isinstance(value, str) else "")  # fmt: skip
+            report.error_at(
+                node.span,
+                f"'{key.name}' must be one of: {', '.join(schema['enum'])}",
+                did_you_mean(value, schema["enum"]) if isinstance(value, str) else "",
+            )
         return value
     whole = schema["type"] == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
@@ -187,10 +191,8 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
 
 
 def _within(value: float, schema: dict[str, Any]) -> bool:
-    return (
-        schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
-        and schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf)
-    )
+    above = value >= schema.get("minimum", -math.inf) and value > schema.get("exclusiveMinimum", -math.inf)
+    return above and value <= schema.get("maximum", math.inf) and value < schema.get("exclusiveMaximum", math.inf)
 
 
 def _range(schema: dict[str, Any]) -> str:

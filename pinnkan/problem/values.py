@@ -92,8 +92,11 @@ def _check_finite(
         finite |= np.isfinite(values[0])
     if not finite.all():
         first = int(np.argmin(finite))
-        report.error_at(span, f"{what} is not finite at {place(problem, at, first)}",
-                        "multiply by what vanishes there, or move the domain away from it")  # fmt: skip
+        report.error_at(
+            span,
+            f"{what} is not finite at {place(problem, at, first)}",
+            "multiply by what vanishes there, or move the domain away from it",
+        )
 
 
 def disagreement(problem: Problem, side: Side, a: Equation, b: Equation) -> str:
@@ -147,13 +150,14 @@ def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> N
             worst = int(np.argmax(np.abs(a - b)))
             if not _agree(a[worst], b[worst]):
                 name = problem.coordinates[axis]
-                report.warn_at(p.equation, f"not periodic: {a[worst]:.6g} at {name} = {problem.ranges[axis][0]:g}, "
-                               f"{b[worst]:.6g} at {name} = {problem.ranges[axis][1]:g}")  # fmt: skip
+                report.warn_at(
+                    p.equation,
+                    f"not periodic: {a[worst]:.6g} at {name} = {problem.ranges[axis][0]:g}, "
+                    f"{b[worst]:.6g} at {name} = {problem.ranges[axis][1]:g}",
+                )
 
 
-def check_exact(
-    problem: Problem, space: JetSpace, placed: Sequence[Placed], places: Places, report: Report
-) -> None:
+def check_exact(problem: Problem, space: JetSpace, placed: Sequence[Placed], places: Places, report: Report) -> None:
     """``exact``, where given, is finite and satisfies the equations and the conditions."""
     if problem.exact is None:
         return
@@ -179,11 +183,16 @@ def check_exact(
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
     for axis in [i for i, wraps in enumerate(problem.periodic) if wraps]:
         for name, expression in (problem.exact or {}).items():
-            low, high = (_evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
-                         for end in problem.ranges[axis])  # fmt: skip
+            low, high = (
+                _evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
+                for end in problem.ranges[axis]
+            )
             if not all(_agree(a, b) for a, b in zip(low, high, strict=True)):
-                report.error_at(span, f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
-                                "its values at both ends differ")  # fmt: skip
+                report.error_at(
+                    span,
+                    f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
+                    "its values at both ends differ",
+                )
 
 
 def _check_satisfied(
@@ -216,9 +225,12 @@ def _check_satisfied(
     share = np.where(np.isfinite(share), share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:
-        report.error_at(span, f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
-                        f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}",
-                        "one of the two has a slip, or leave `exact` out")  # fmt: skip
+        report.error_at(
+            span,
+            f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
+            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}",
+            "one of the two has a slip, or leave `exact` out",
+        )
 
 
 def _differentiate(space: JetSpace, expression: sympy.Expr, jet: Jet) -> sympy.Expr:

@@ -1,0 +1,240 @@
+"""The checks of meaning: names, domain, coverage of the sides, orders, finite values, corners, exact."""
+
+from __future__ import annotations
+
+import pytest
+from edited import TEXT, edited, faults, only_fault, problem, without_exact
+
+from pinnkan.problem.registry import load_problem, shipped
+from pinnkan.problem.statement import Jet, Side
+
+PERIODIC = (
+    without_exact()
+    .replace("  t: [0, 1]\n", "  t: [0, 1]\n  periodic: [x]\n")
+    .replace("  - where: [left, right]\n    equation: u = 0\n", "")
+)
+
+
+def test_a_file_becomes_the_problem_it_states() -> None:
+    p = problem(TEXT)
+    assert (p.name, p.unknowns, p.time_axis, p.ranges, p.periodic) == (
+        "rod",
+        ("u",),
+        1,
+        ((0, 1), (0, 1)),
+        (False, False),
+    )
+    assert [str(c) for c in p.coordinates] == ["x", "t"]
+    assert str(p.equations[0].residual) == "u_t - 0.1*u_xx"
+    assert {str(s): j for s, j in p.equations[0].jets.items()} == {"u_t": Jet(0, (0, 1)), "u_xx": Jet(0, (2, 0))}
+    assert p.equations[0].orders == (2, 1)
+    assert (p.equations[0].text, p.equations[0].line, p.equations[0].column) == ("u_t = k*u_xx", 9, 5)
+    assert [(c.name, c.place) for c in p.conditions] == [
+        ("initial", Side(1, 0)),
+        ("left", Side(0, 0)),
+        ("right", Side(0, 1)),
+    ]
+    assert p.solver.tolerance == 1e-4
+    assert p.warnings == ()
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_every_shipped_problem_is_valid_and_raises_no_warning(name: str) -> None:
+    p = load_problem(name)
+    assert p.name == name
+    assert p.about
+    assert p.warnings == ()
+
+
+def test_small_numbers_are_numbers() -> None:
+    p = problem(edited("k: 0.1", "k: 1e-6", without_exact()))
+    assert str(p.equations[0].residual) == "u_t - 1.0e-6*u_xx"
+
+
+def test_ranges_may_use_pi_and_parameters() -> None:
+    p = problem(edited("x: [0, 1]", "x: [-2*pi, k]", without_exact()))
+    assert p.ranges[0] == (-6.283185307179586, 0.1)
+
+
+def test_boundary_leaves_periodic_sides_out() -> None:
+    text = (
+        PERIODIC.replace("periodic: [x]", "periodic: [x]\n  y: [0, 1]") + "  - where: boundary\n    equation: u = 0\n"
+    )
+    assert [c.name for c in problem(text).conditions] == ["initial", "bottom", "top"]
+
+
+def test_a_box_may_be_written_as_a_shape() -> None:
+    assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).ranges == ((0, 1), (0, 1))
+
+
+CASES = [
+    # what is changed, into what, the reason, line, column
+    ("k: 0.1", "k: 0.1\n  u_x: 3", "could also be a derivative", 7, 3),
+    ("k: 0.1", "k: 0.1\n  u: 3", "also an unknown", 7, 3),
+    ("k: 0.1", "k: 0.1\n  sin: 3", "already has a meaning", 7, 3),
+    ("k: 0.1", "k: m\n  m: 2", "only further down", 6, 6),
+    ("k: 0.1", "k: x", "'x' cannot stand in a parameter", 6, 6),
+    ("k: 0.1", "k: [1]", "a number is missing", 6, 6),
+    ("unknowns: [u]", "unknowns: [u, v]", "systems are not available yet", 7, 11),
+    ("unknowns: [u]", "unknowns: []", "there is no unknown", 7, 11),
+    ("x: [0, 1]", "x: [1, 0]", "is empty", 3, 6),
+    ("x: [0, 1]", "x: [0]", "must be two numbers", 3, 6),
+    ("x: [0, 1]", "shape: {disk: {center: [0, 0], radius: 1}}", "the shape 'disk' is not available yet", 3, 10),
+    ("t: [0, 1]", "t: [0, 1]\n  periodic: [t]", "time cannot be periodic", 5, 14),
+    ("t: [0, 1]", "t: [0, 1]\n  periodic: [y]", "'y' is not a coordinate", 5, 14),
+    ("u_t = k*u_xx", "u_t = k*u_yy", "needs the coordinate 'y'", 9, 13),
+    ("u_t = k*u_xx", "u_t - k*u_xx", "needs a '='", 9, 5),
+    ("u_t = k*u_xx", "u_t == k*u_xx", "'=='", 9, 9),
+    ("u_t = k*u_xx", "u_t = k*u_xx = 0", "a second '='", 9, 18),
+    ("u_t = k*u_xx", "u_t = k*u_xx + 1/x", "not finite at x = 0", 9, 5),
+    ("u_t = k*u_xx", "u_t = k*u_xx + log(x - 2)", "not finite", 9, 5),
+    ("u_t = k*u_xx", "k = x", "does not contain an unknown", 9, 5),
+    ("  - u_t = k*u_xx", "  - u_t = k*u_xx\n  - u = 0", "2 equations for 1 unknown", 10, 5),
+    ("  - u_t = k*u_xx", "  - - u_t = k*u_xx", "must be a text", 9, 5),
+    ("[left, right]", "left", "the side 'right' (x = 1) has no condition", 10, 1),
+    ("[left, right]", "[left, rihgt, right]", "unknown place 'rihgt'", 13, 19),
+    ("[left, right]", "[left, top, right]", "needs the coordinate y", 13, 19),
+    ("[left, right]", "[left, left, right]", "stands twice", 13, 19),
+    ("[left, right]", "[left, {point: [0]}, right]", "point are not available yet", 13, 19),
+    ("equation: u = 0", "equation: x = 0", "does not contain the unknown", 14, 15),
+    ("equation: u = 0", "equation: u_xx = 0", "a condition of order 2", 14, 15),
+    ("equation: u = 0", "equation: u = 0\n    enforce: hard", "'enforce' must be one of", 15, 14),
+    (
+        "equation: u = 0",
+        "equation: u = 0\n  - where: left\n    equation: u = 1",
+        "u = 0 against u = 1 at x = 0",
+        16,
+        15,
+    ),
+    ("equation: u = 0", "equation: u = 0\n  - where: left\n    equation: 2*u = 0", "both say the same", 16, 15),
+    ("equation: u = 0", "equation: u = 0\n  - where: left\n    equation: none", "and `none` as well", 16, 15),
+    ("equation: u = sin(pi*x)", "equation: none", "`none` is for sides only", 12, 15),
+    ("equation: u = sin(pi*x)", "equation: u = dn(u)", "dn has a meaning only on a side", 12, 19),
+    (
+        "u: exp(-k*pi**2*t)*sin(pi*x)",
+        "u: exp(-2*k*pi**2*t)*sin(pi*x)",
+        "does not satisfy the equation of line 9",
+        16,
+        6,
+    ),
+    ("u: exp(-k*pi**2*t)*sin(pi*x)", "u: exp(-k*pi**2*t)*cos(pi*x)", "does not satisfy the condition", 16, 6),
+    ("u: exp(-k*pi**2*t)*sin(pi*x)", "u: exp(1000/x)", "`exact` is not finite at", 16, 6),
+    ("u: exp(-k*pi**2*t)*sin(pi*x)", "u: u", "'u' cannot stand in an exact solution", 16, 6),
+    ("u: exp(-k*pi**2*t)*sin(pi*x)", "v: 1", "'v' is not an unknown", 16, 3),
+    ("exact:", "data: {file: a.csv}\nexact:", "'data' (inverse problems) is not available yet", 15, 7),
+    ("exact:", "estimate: {k: 1}\nexact:", "'estimate' (inverse problems) is not available yet", 15, 11),
+    ("exact:", "solver: {network: ridge}\nexact:", "'network: ridge' is not available yet", 15, 19),
+    ("exact:", "solver: {method: adam}\nexact:", "'method: adam' is not available yet", 15, 18),
+    ("exact:", "solver: {degree: 2}\nexact:", "degree 2 cannot represent a derivative of order 2", 15, 18),
+    ("exact:", "solver: {tolerance: 1e-14}\nexact:", "out of range", 15, 21),
+    ("exact:", "solver: {tolerance: 1}\nexact:", "out of range", 15, 21),
+    ("exact:", "solver: {tolerance: tight}\nexact:", "must be a number", 15, 21),
+    ("exact:", "solver: {knots: 2.5}\nexact:", "must be a whole number", 15, 17),
+    ("exact:", "solver: {hidden: [0]}\nexact:", "out of range", 15, 19),
+    ("exact:", "solver: {tolerence: 1e-3}\nexact:", "unknown key 'tolerence'", 15, 10),
+    ("exact:", "output: {resolution: 1}\nexact:", "out of range", 15, 22),
+    ("name: rod", "name: ../rod", "cannot name a results folder", 1, 7),
+    ("name: rod", "name: Rod", "cannot name a results folder", 1, 7),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "reason", "line", "column"), CASES, ids=[f"{c[1]}" for c in CASES])
+def test_a_slip_is_reported_at_its_place(old: str, new: str, reason: str, line: int, column: int) -> None:
+    found = [f for f in faults(edited(old, new)) if reason in f.message]
+    assert [(f.line, f.column) for f in found][:1] == [(line, column)]
+
+
+def test_two_contradicting_conditions_show_both_places() -> None:
+    fault = only_fault(edited("equation: u = 0", "equation: u = 0\n  - where: left\n    equation: u = 1"))
+    assert (fault.line, fault.column) == (16, 15)
+    assert "14:15" in fault.hint
+
+
+def test_a_side_may_say_that_it_has_no_condition() -> None:
+    text = edited("[left, right]", "left", without_exact()) + "  - {where: right, equation: none}\n"
+    assert [c.equation is None for c in problem(text).conditions] == [False, False, True]
+
+
+def test_an_equation_of_second_order_in_time_needs_two_initial_conditions() -> None:
+    fault = only_fault(edited("u_t = k*u_xx", "u_tt = k*u_xx", without_exact()))
+    assert "no initial condition for u_t" in fault.message
+    both = edited("u = sin(pi*x)", "u = sin(pi*x)\n  - where: initial\n    equation: u_t = 0", without_exact())
+    assert problem(edited("u_t = k*u_xx", "u_tt = k*u_xx", both)).equations[0].orders == (2, 2)
+
+
+def test_a_third_order_equation_takes_u_and_u_x_on_one_side() -> None:
+    text = edited("u_t = k*u_xx", "u_t = k*u_xxx", without_exact()) + "  - where: left\n    equation: u_x = 0\n"
+    assert len(problem(text).conditions) == 4
+    assert problem(text).warnings == ()
+
+
+def test_a_periodic_coordinate_needs_and_takes_no_conditions() -> None:
+    assert len(problem(PERIODIC).conditions) == 1
+    fault = only_fault(PERIODIC + "  - where: left\n    equation: u = 0\n")
+    assert "is no side: x is periodic" in fault.message
+
+
+def warnings(text: str) -> str:
+    return "\n".join(problem(text).warnings)
+
+
+def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() -> None:
+    said = warnings(edited("equation: u = 0", "equation: u = 2", without_exact()))
+    assert "rod.yaml:14:15: conditions disagree at x = 0, t = 0: u = 0 on 'initial', u = 2 on 'left'" in said
+
+
+def test_corners_that_agree_are_not_mentioned() -> None:
+    assert warnings(edited("equation: u = 0", "equation: u = t*x", without_exact())) == ""
+
+
+def test_data_that_jump_at_the_seam_of_a_period_are_a_warning() -> None:
+    assert "not periodic: 0 at x = 0, 1 at x = 1" in warnings(PERIODIC.replace("sin(pi*x)", "x"))
+
+
+def test_an_exact_solution_that_is_not_periodic_is_refused() -> None:
+    text = PERIODIC.replace("sin(pi*x)", "x") + "exact: {u: x}\n"
+    assert "not periodic in x" in faults(text)[0].message
+
+
+def test_an_unused_parameter_is_a_warning() -> None:
+    assert "rod.yaml:7:3: the parameter 'm' is never used" in warnings(edited("k: 0.1", "k: 0.1\n  m: 2"))
+
+
+def test_more_conditions_than_the_order_are_a_warning() -> None:
+    text = without_exact() + "  - where: left\n    equation: u_x = 0\n"
+    assert "3 conditions along x, where the equation has order 2" in warnings(text)
+
+
+def test_a_solution_known_up_to_a_constant_is_a_warning() -> None:
+    text = edited("  t: [0, 1]\n", "", without_exact()).replace("u_t = k*u_xx", "k*u_xx = 0")
+    text = edited("equation: u = 0", "equation: u_x = 0", text)
+    text = edited("  - where: initial\n    equation: u = sin(pi*x)\n", "", text)
+    assert "nothing fixes the level of u" in warnings(text)
+
+
+def test_an_equation_that_needs_a_positive_unknown_is_finite() -> None:
+    assert problem(edited("k*u_xx", "k*u_xx + sqrt(u)", without_exact())).equations
+
+
+def test_all_faults_of_a_file_are_reported_in_its_order() -> None:
+    text = edited("k: 0.1", "k: q").replace("u_xx", "u_zz").replace("[left, right]", "lefft")
+    text = text.replace("name: rod", "name: R")
+    assert [(f.line, f.column) for f in faults(text)] == [(1, 7), (6, 6), (9, 13), (13, 12)]
+
+
+def test_a_fault_on_several_sides_is_reported_once() -> None:
+    assert len(faults(edited("equation: u = 0", "equation: u = q"))) == 1
+
+
+def test_a_file_full_of_faults_is_given_up_soon() -> None:
+    assert len(faults("".join(f"k{i}: 1\n" for i in range(9000)))) <= 51
+
+
+def test_expressions_of_a_file_have_a_common_limit() -> None:
+    text = "functions:\n" + "".join(f"  f{i}: {'+'.join(['x'] * 900)}\n" for i in range(200)) + TEXT
+    assert "all expressions together" in faults(text)[0].message
+
+
+def test_functions_that_double_each_other_are_refused() -> None:
+    lines = "".join(f"  f{i}: f{i - 1}*sin(f{i - 1})\n" for i in range(1, 60))
+    assert "more than 20,000" in faults(edited("unknowns:", f"functions:\n  f0: x + t\n{lines}unknowns:"))[0].message
