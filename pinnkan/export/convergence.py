@@ -22,8 +22,11 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         drawing.subplots().text(0.5, 0.5, "no level was completed", ha="center", color=GREY)
     elif levels[0].time is None:
         left, right = drawing.subplots(1, 2, sharey=True)
-        _errors(left, np.array([level.parameters for level in levels]), levels, solution)
-        left.set(xscale="log", xlabel="parameters", ylabel="relative error")
+        parameters = np.array([level.parameters for level in levels])
+        _errors(left, parameters, levels, solution)
+        # labels of a logarithmic axis meet each other when it spans less than a decade or so
+        left.set(xscale="log" if parameters.max() > 5 * parameters.min() else "linear")
+        left.set(xlabel="parameters", ylabel="relative error")
         _number(left, levels)
         _against_seconds(right, solution)
     else:

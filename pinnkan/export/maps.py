@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import limited, space_axes_of, space_breaks, space_samples
+from pinnkan.export.samples import axis_samples, limited, space_axes_of, space_breaks, thinned
 from pinnkan.export.style import (
     ERROR_MAP,
     KNOTS,
@@ -22,8 +22,8 @@ from pinnkan.export.style import (
 from pinnkan.kan.field import Array
 from pinnkan.run.solution import Solution
 
-#: Points of one map; a panel has fewer pixels.
-_MAP = 250_000
+#: Pixels of a panel, about, along one of its sides.
+_PIXELS = 300
 _FRAMES = 6
 #: Domains longer than this in one direction fill their panel instead of keeping their shape.
 _LONGEST = 3.0
@@ -32,7 +32,7 @@ _LONGEST = 3.0
 def draw_plane(canvas: Canvas, solution: Solution, unknown: int) -> None:
     """One steady unknown in the plane with the knots, and its error beside it."""
     name = solution.problem.unknowns[unknown]
-    axes = limited(space_samples(solution), _MAP)
+    axes = _fine(solution)
     arrays = sampled(solution, axes)
     panels = error_panels(arrays)
     grid = canvas.subplots(1, 1 + len(panels), squeeze=False)[0]
@@ -50,7 +50,7 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
     problem = solution.problem
     name = problem.unknowns[unknown]
     times = np.linspace(*solution.ranges[2], _FRAMES)
-    axes = limited(space_samples(solution, frames=_FRAMES), _MAP // 4)
+    axes = limited(_fine(solution), _PIXELS**2)
     frames = [at_time(solution, axes, time)[name] for time in times]
     colours = value_colours(np.stack(frames))
     grid = canvas.subplots(2, _FRAMES // 2, sharex=True, sharey=True)
@@ -70,7 +70,7 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
     """One unknown of a box on its three mid-planes, and its error below; with time at the end of it."""
     problem = solution.problem
     name = problem.unknowns[unknown]
-    samples = space_samples(solution)
+    samples = _fine(solution)
     grid = canvas.subplots(2, 3)
     slices = [_slice(solution, samples, fixed) for fixed in (2, 1, 0)]
     key, label = error_panels(slices[0][1])[-1]
@@ -88,6 +88,14 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
         grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
     canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(name, rotation=0)
     canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
+
+
+def _fine(solution: Solution) -> tuple[Array, ...]:
+    """Samples as fine as the pixels of a panel, one array per space coordinate."""
+    return tuple(
+        thinned(axis_samples(space_breaks(solution, axis), _PIXELS), 2 * _PIXELS)
+        for axis in space_axes_of(solution.problem)
+    )
 
 
 def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[tuple[Array, ...], dict[str, Array]]:
