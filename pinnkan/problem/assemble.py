@@ -35,6 +35,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
     exact = _exact(found.get("exact"), scope, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
+    _warn_idle(solver, domain, found.get("solver"), report)
     _warn_unused(parameters, scope.used, report)
     if report.failed:
         raise report.failure()
@@ -153,6 +154,16 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
         value = getattr(solver, key)
         if value in refused and isinstance(section, Mapping):
             report.error_at(section.values[key].span, f"'{key}: {value}' is not available yet", "leave it out")
+
+
+def _warn_idle(solver: SolverSettings, domain: Domain, section: Node | None, report: Report) -> None:
+    """Settings that have no effect on this problem."""
+    if not isinstance(section, Mapping):
+        return
+    if solver.hidden is not None and solver.network not in ("deep", "ridge"):
+        report.warn_at(section.keys["hidden"], f"'hidden' has no effect with network: {solver.network}")
+    if solver.time_slabs is not None and domain.time_axis is None:
+        report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")
 
 
 def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:

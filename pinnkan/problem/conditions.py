@@ -33,6 +33,12 @@ class Placed:
             raise TypeError("a condition at a point has no side")
         return self.condition.place
 
+    @property
+    def unknown(self) -> int:
+        """The first unknown in it."""
+        equation = self.condition.equation
+        return min((jet.unknown for jet in equation.jets.values()), default=0) if equation is not None else 0
+
 
 def side_name(side: Side, domain: Domain) -> str:
     """The word of the file for a side: left, right, ..., initial."""

@@ -32,7 +32,7 @@ def check(problem: Problem, domain: Domain, placed: list[Placed], places: Places
     _check_orders(domain, orders, placed, report)
     _check_pairs(problem, domain, placed, report)
     if domain.time_axis is not None:
-        _check_initial(problem, domain, orders[domain.time_axis], placed, places, report)
+        _check_initial(problem, domain.time_axis, placed, places, report)
     _check_degree(problem, orders, places, report)
     if not report.failed:
         _warn_count(domain, orders, placed, places, report)
@@ -48,6 +48,10 @@ def equation_orders(problem: Problem) -> tuple[int, ...]:
 def normal_order(equation: Equation, axis: int) -> int:
     """The highest order of an equation in one coordinate: which quantity a condition on a side of it fixes."""
     return max(jet.order[axis] for jet in equation.jets.values())
+
+
+def _unknowns(equation: Equation | None) -> set[int]:
+    return {jet.unknown for jet in equation.jets.values()} if equation is not None else set()
 
 
 def _check_sides(domain: Domain, placed: list[Placed], places: Places, report: Report) -> None:
@@ -89,30 +93,23 @@ def _check_pairs(problem: Problem, domain: Domain, placed: list[Placed], report:
             a, b = first.condition.equation, second.condition.equation
             if a is None or b is None:
                 report.error_at(second.equation, f"the side '{name}' has a condition, and `none` as well", hint)
-            elif normal_order(a, first.side.axis) == normal_order(b, second.side.axis):
+            elif _unknowns(a) & _unknowns(b) and normal_order(a, first.side.axis) == normal_order(b, second.side.axis):
                 what = values.disagreement(problem, first.side, a, b)
                 report.error_at(second.equation, f"two conditions for the same quantity on '{name}': {what}", hint)
 
 
-def _check_initial(
-    problem: Problem, domain: Domain, order: int, placed: list[Placed], places: Places, report: Report
-) -> None:
-    initial = Side(problem.dimension - 1, 0)
-    given = {
-        normal_order(p.condition.equation, initial.axis)
-        for p in placed
-        if p.side == initial and p.condition.equation is not None
-    }
-    unknown = problem.unknowns[0]
-    wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
-    for k in range(order):
-        if k not in given:
-            report.error_at(
-                places.conditions,
-                f"no initial condition for {wanted[k]}",
-                f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}",
-            )
-    if order == 0 and not any(p.side == initial for p in placed):
+def _check_initial(problem: Problem, axis: int, placed: list[Placed], places: Places, report: Report) -> None:
+    """Each unknown needs as many initial conditions as its order in time: u, u_t, ..."""
+    initial = [p.condition.equation for p in placed if p.side == Side(axis, 0) and p.condition.equation is not None]
+    jets = [jet for equation in problem.equations for jet in equation.jets.values()]
+    for index, unknown in enumerate(problem.unknowns):
+        order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
+        given = {normal_order(equation, axis) for equation in initial if index in _unknowns(equation)}
+        wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
+        for k in set(range(order)) - given:
+            hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
+            report.error_at(places.conditions, f"no initial condition for {wanted[k]}", hint)
+    if not initial and not any(jet.order[axis] for jet in jets):
         report.warn_at(places.equations[0], "t is a coordinate, but no equation has a derivative by t")
 
 

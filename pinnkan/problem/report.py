@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
@@ -117,6 +118,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else ascii(c)[1:-1] for c in text)
 
 
+def _columns(text: str) -> int:
+    """How many columns of a terminal a visible text takes: wide characters two, combining ones none."""
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
 def _headline(fault: Fault, path: str) -> str:
     return visible(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
 
@@ -140,6 +146,6 @@ def _block(fault: Fault, path: str, lines: list[str]) -> str:
     rest = visible(text[fault.column - 1 + fault.length :])[: max(room - len(marked), 0)]
     number = f"{fault.line:>5} | "
     margin = " " * (len(number) - 2) + "| "
-    carets = "^" * max(len(marked), 1)
-    pointer = f"{margin}{' ' * len(before)}{carets} {visible(fault.hint)}".rstrip()
+    carets = "^" * max(_columns(marked), 1)
+    pointer = f"{margin}{' ' * _columns(before)}{carets} {visible(fault.hint)}".rstrip()
     return "\n".join([_headline(fault, path), (number + before + marked + rest).rstrip(), pointer])

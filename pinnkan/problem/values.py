@@ -127,14 +127,14 @@ def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], re
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed]
     pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
     for p, u, q, v in pairs:
-        if u is None or v is None:
+        if u is None or v is None or p.unknown != q.unknown:
             continue
         at = grid(problem, _on(problem, p.side, q.side))
         a, b = _evaluate([u, v], problem.coordinates, at)
         gap = np.abs(a - b) - _AGREE * (1 + np.maximum(np.abs(a), np.abs(b)))
         worst = int(np.argmax(gap))
         if gap[worst] > 0:
-            name, first, second = problem.unknowns[0], side_name(p.side, domain), side_name(q.side, domain)
+            name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
             message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")

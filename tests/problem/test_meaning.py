@@ -200,6 +200,11 @@ def test_an_unused_parameter_is_a_warning() -> None:
     assert "rod.yaml:7:3: the parameter 'm' is never used" in warnings(edited("k: 0.1", "k: 0.1\n  m: 2"))
 
 
+@pytest.mark.parametrize("setting", ["hidden: [4]", "network: product, hidden: [4]"])
+def test_a_setting_without_effect_is_a_warning(setting: str) -> None:
+    assert "'hidden' has no effect" in warnings(TEXT + f"solver: {{{setting}}}\n")
+
+
 def test_more_conditions_than_the_order_are_a_warning() -> None:
     text = without_exact() + "  - where: left\n    equation: u_x = 0\n"
     assert "3 conditions along x, where the equation has order 2" in warnings(text)
