@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.network import Network
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver.deep_field import DeepField, Piece
 from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_starts import continued_piece, random_pieces
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square

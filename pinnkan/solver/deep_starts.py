@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pinnkan.kan.deep_field import Piece
+from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.network import Network, random_network
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.deep_field import Piece
-from pinnkan.solver.deep_rows import Inputs
 from pinnkan.solver.deep_system import Slab, cells_for, make_system, mean_square
 
 #: Random starts, each given a few steps before the best goes on.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from pinnkan.kan.deep_field import Piece
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
 from pinnkan.residual import CompiledEquation
-from pinnkan.solver.deep_field import Piece
 from pinnkan.solver.deep_points import arc_length, equidistributed, gauss_cells, tensor
 from pinnkan.solver.deep_rows import Group, System
 

@@ -5,14 +5,15 @@ import pytest
 import sympy
 import torch
 
+from pinnkan.kan.deep_field import Piece
+from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import random_network
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.residual import CompiledEquation
 from pinnkan.solver.deep import DeepField, choose_settings, slabs_of, solve_deep
-from pinnkan.solver.deep_field import Piece
 from pinnkan.solver.deep_points import equidistributed, gauss_cells, tensor
-from pinnkan.solver.deep_rows import Group, Inputs, System
+from pinnkan.solver.deep_rows import Group, System
 from pinnkan.solver.deep_starts import continuations
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
 

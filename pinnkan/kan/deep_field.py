@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
+from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import Network
 from pinnkan.kan.spline import Basis
-from pinnkan.solver.deep_rows import Inputs
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
