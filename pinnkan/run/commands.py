@@ -59,8 +59,9 @@ def _solve_into(
     circumstances = circumstances_of(device, _source_bytes(problem))
     with Progress(problem, arguments.verbose, console) as progress:
         solution = solving.solve(problem, device=device, progress=progress)
-    with disk_errors(folder):
-        files, warnings = write_results(solution, folder, circumstances)
+        progress.writing()
+        with disk_errors(folder):
+            files, warnings = write_results(solution, folder, circumstances)
     for warning in warnings:
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     return solution, files

@@ -31,6 +31,7 @@ class Progress:
         self._span = None if problem.time_axis is None else problem.ranges[problem.time_axis]
         self._level: Level | None = None
         self._step: Iteration | None = None
+        self._writing = False
         self._start = time.perf_counter()
         self._live: Live | None = None
 
@@ -60,6 +61,10 @@ class Progress:
             if self._verbose:
                 self.say("  " + step_line(record))
 
+    def writing(self) -> None:
+        """From here on the results are being written."""
+        self._writing = True
+
     def say(self, text: str) -> None:
         """One line that stays."""
         self._console.print(text, markup=False, soft_wrap=True)
@@ -72,7 +77,9 @@ class Progress:
             reached = self._level.time[1] if self._level is not None and self._level.time is not None else low
             cells.append(ProgressBar(total=high - low, completed=reached - low, width=_BAR))
             cells.append(f"t = {reached:.4g} of {high:.4g}")
-        if self._level is not None and self._span is not None:
+        if self._writing:
+            cells.append("writing the results")
+        elif self._level is not None and self._span is not None:
             cells.append(numbers_of(self._level))
         elif self._step is not None:
             cells.append(f"level {self._step.level}, {step_line(self._step)}")

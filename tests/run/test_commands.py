@@ -188,8 +188,11 @@ def test_a_terminal_shows_one_live_line(files: Path) -> None:
             shown(record)
         assert shown._live is not None
         shown._live.refresh()
+        shown.writing()
+        shown._live.refresh()
     text = screen.getvalue()
     assert "t = 0.3 of 1" in text
+    assert "writing the results" in text
     assert "slab" not in text
     assert "\x1b[3" not in text  # no colour was asked for
 
