@@ -1,0 +1,48 @@
+"""The entry to all methods: what was chosen, what is returned, and failures with a name."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import load_problem
+from pinnkan.solver.solve import exact_squares, solve
+
+
+def stated(**settings):
+    problem = load_problem("poisson1d")
+    return replace(problem, solver=replace(problem.solver, **settings))
+
+
+def test_a_smooth_problem_converges_without_settings():
+    result = solve(stated())
+    assert result.verdict.converged
+    assert result.network.startswith("product")
+    x = np.linspace(0, 1, 50)[:, None]
+    u = result.field(x, [(0,), (2,)])[:, 0]
+    assert np.abs(u[:, 0] - np.sin(np.pi * x[:, 0])).max() < result.verdict.tolerance
+    assert np.abs(u[:, 1] - np.sin(np.pi * x[:, 0])).max() > 1.0
+    assert np.abs(result.error(x, [(0,)])).max() < result.verdict.tolerance
+
+
+def test_degree_and_knots_of_the_file_are_used():
+    first = solve(stated(degree=5, knots=7)).levels[0]
+    assert (first.degree, first.intervals) == ((5,), (7,))
+
+
+@pytest.mark.parametrize(("settings", "reason"), [({"max_levels": 1}, "max_levels"), ({"max_time": 1e-9}, "max_time")])
+def test_a_limit_that_ends_the_run_is_its_reason(settings, reason):
+    verdict = solve(stated(degree=3, tolerance=1e-9, **settings)).verdict
+    assert not verdict.converged
+    assert verdict.reason == reason
+
+
+def test_the_true_error_is_measured_against_exact():
+    problem = stated()
+    result = solve(problem)
+    (space, c), squares = result.field.pieces[0], exact_squares(problem)
+    error, exact = squares(space, 2.0 * c)
+    assert exact[0] == pytest.approx(0.5, rel=1e-12)  # the integral of sin^2(pi x)
+    assert error[0] == pytest.approx(0.5, rel=1e-3)  # u doubled is off by u
+    assert exact_squares(replace(problem, exact=None)) is None
+    assert solve(replace(problem, exact=None)).levels[-1].true_error is None
