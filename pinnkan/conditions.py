@@ -50,7 +50,9 @@ def sort_conditions(problem: Problem) -> Conditions:
             rows.append(condition)
         else:
             exact.append(layer)
-    is_initial = [layer.side == Side(problem.time_axis, 0) if problem.time_axis is not None else False for layer in exact]
+    is_initial = [
+        layer.side == Side(problem.time_axis, 0) if problem.time_axis is not None else False for layer in exact
+    ]
     return Conditions(
         tuple(x for x, first in zip(exact, is_initial, strict=True) if first),
         tuple(x for x, first in zip(exact, is_initial, strict=True) if not first),
@@ -83,7 +85,8 @@ def face_values(layer: Layer, space: Space) -> Array:
     samples = [a.samples() for a in space.axes]
     samples[axis] = space.axes[axis].breaks[[0 if layer.side.end == 0 else -1]]
     grid = np.meshgrid(*samples, indexing="ij")
-    values = np.broadcast_to(np.asarray(layer.value(grid)[0], dtype=np.float64), grid[0].shape).take(0, axis=axis)
+    values: Array = np.asarray(np.broadcast_to(layer.value(grid)[0], grid[0].shape), dtype=np.float64)
+    values = np.moveaxis(values, axis, 0)[0]
     others = [a for i, a in enumerate(space.axes) if i != axis]
     for i, other in enumerate(others):
         values = along(other.projector, values, i)
@@ -113,4 +116,5 @@ def fix(
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:
     """k-th derivative along coordinate ``index`` at its upper end, as coefficients of the other coordinates."""
-    return along(axis.matrix(axis.breaks[-1:], order), coefficients, index).take(0, axis=index)
+    trace = along(axis.matrix(axis.breaks[-1:], order), coefficients, index)
+    return np.moveaxis(trace, index, 0)[0]

@@ -23,8 +23,8 @@ from pinnkan.problem.tape import Tape
 class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
-    ``jets``: the derivatives of unknowns that occur, in the order of the columns below. ``is_linear``: whether F is affine
-    in all of them, so that one least-squares solve suffices.
+    ``jets``: the derivatives of unknowns that occur, in the order of the columns below. ``is_linear``: whether F is
+    affine in all of them, so that one least-squares solve suffices.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -132,7 +132,7 @@ class Patch:
         self.volume = float(weight.sum())
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The equation's derivatives at the points, (interval, point, interval, point, .., jet), by sum factorisation."""
+        """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
         return torch.stack([self._contract(coefficients[..., j.unknown], j.order) for j in self.equation.jets], -1)
 
     def _contract(self, values: torch.Tensor, order: Sequence[int]) -> torch.Tensor:

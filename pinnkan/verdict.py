@@ -48,8 +48,8 @@ class Iteration:
 class Verdict:
     """Whether the tolerance is reached, on what evidence, and what to try if not.
 
-    ``reason`` is one of the names below or "" when converged; ``evidence`` names the estimate used; ``sentence`` says all
-    of it in words; ``remedy`` is what to try, computed from the run.
+    ``reason`` is one of the names below or "" when converged; ``evidence`` names the estimate used; ``sentence``
+    says all of it in words; ``remedy`` is what to try, computed from the run.
     """
 
     converged: bool
@@ -100,10 +100,10 @@ _REMEDIES = {
 
 
 def judge(levels: Sequence[Level], tolerance: float, reason: str, detail: str = "") -> Verdict:
-    """The verdict on a run: converged only if the estimate, the held-out residual and the end of the iteration all agree.
+    """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 
-    Pure: it sees the records of the levels, the tolerance, and the reason with which the solver ended ("" when it thinks it
-    is done).
+    Pure: it sees the records of the levels, the tolerance, and the reason with which the solver ended ("" when it
+    thinks it is done).
     """
     if not levels:
         named = reason or "diverged"

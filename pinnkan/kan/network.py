@@ -78,9 +78,7 @@ class SquashTrace:
         return self.jets.multiply_adjoint(self.slopes, adjoint)
 
 
-def spline_layer(
-    jets: JetSet, basis: Basis, weight: torch.Tensor, z: torch.Tensor
-) -> tuple[torch.Tensor, SplineTrace]:
+def spline_layer(jets: JetSet, basis: Basis, weight: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, SplineTrace]:
     """Output jets (alpha, point, out) and trace; ``weight`` (out, in, function), ``z`` (alpha, point, in)."""
     tables, first = basis.local(z[0], jets.order + 1)
     index = first.unsqueeze(-1) + torch.arange(basis.degree + 1, device=z.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import ProductField
+from pinnkan.kan.product_field import ProductField
 
 
 def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
@@ -17,7 +17,7 @@ def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
         if meta.get("kind") == "product":
             return ProductField.restore(tensors, meta)
         if meta.get("kind") == "deep":
-            from pinnkan.solver.deep import DeepField
+            from pinnkan.kan.deep_field import DeepField
 
             return DeepField.restore(tensors, meta)
     except (KeyError, AssertionError) as missing:

@@ -48,7 +48,7 @@ class Tape:
         self.inputs = len(symbols)
         self._slots: dict[sympy.Basic, int] = {symbol: i for i, symbol in enumerate(symbols)}
         self._code: list[tuple[str, tuple[int, ...], float]] = []
-        self.outputs = tuple(self._emit(sympy.sympify(e, strict=True)) for e in expressions)
+        self.outputs = tuple(self._emit(e) for e in expressions)
 
     def _emit(self, e: sympy.Basic) -> int:
         slot = self._slots.get(e)

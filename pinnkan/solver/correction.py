@@ -1,8 +1,8 @@
 """Judge any network by a correction: the linearised equation solved for its error, in product spaces fine enough.
 
 For a field u with residual F(u), the error e satisfies F'(u) e = -F(u) to first order, with the mismatch of the
-conditions as its data. It is sought in tensor-product splines, halved until its norm settles; each slab starts from the error
-at the end of the previous one plus the jump of u between them.
+conditions as its data. It is sought in tensor-product splines, halved until its norm settles; each slab starts from
+the error at the end of the previous one plus the jump of u between them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import torch
 
 from pinnkan.conditions import Layer, face_values, fix
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Axis, ProductField, Space, along
+from pinnkan.kan.product import Axis, Space, along
+from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
 from pinnkan.solver.gauss_newton import Model, System
 from pinnkan.solver.multilevel import relative_root
@@ -99,15 +100,15 @@ def _mismatch(model: Model, field: Field, space: Space, layer: Layer, before: tu
     if axis == model.problem.time_axis:  # a slab owns its upper end: look just above its lower one
         width = np.ptp(space.axes[axis].breaks)
         inside[axis] = samples[axis] + 1e-12 * width
-    values = field.grid(inside, order)[..., layer.unknown].take(0, axis=axis)
+    values = np.moveaxis(field.grid(inside, order)[..., layer.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         values = along(other.projector, values, i)
     if before is None or layer.side != Side(axis, 0) or axis != model.problem.time_axis:
         return face_values(layer, space) - values
     old, error = before
     end = old.axes[-1].breaks[-1:]
-    previous = field.grid([*inside[:-1], end], order)[..., layer.unknown].take(0, axis=axis)
+    previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., layer.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         previous = along(other.projector, previous, i)
-    carried = along(old.axes[-1].matrix(end, layer.order), error, axis).take(0, axis=axis)[..., layer.unknown]
-    return previous + carried - values
+    carried = along(old.axes[-1].matrix(end, layer.order), error, axis)[..., layer.unknown]
+    return previous + np.moveaxis(carried, axis, 0)[0] - values

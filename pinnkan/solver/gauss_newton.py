@@ -1,6 +1,7 @@
 """Gauss-Newton for the outer coefficients of a product network.
 
-A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-Marquardt) only when the loss would rise.
+A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-Marquardt) only when the loss would
+rise.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.residual import CompiledEquation, Patch, Rows, end_table, gauss_table
 from pinnkan.solver.linear import NormalEquations, order_coefficients
 
-#: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4 intervals: the
+#: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
+#: intervals: the
 #: error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
 #: Steps after which an iteration that still moves is given up.
@@ -82,7 +84,7 @@ class System:
         object.__setattr__(self, "patches", tuple(patches))
 
     def _weight(self, side: Side, order: int) -> float:
-        """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of order m in the normal direction."""
+        """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of normal order m."""
         axis = self.space.axes[side.axis]
         h = float(np.diff(axis.breaks)[0 if side.end == 0 else -1]) / axis.degree
         return CONDITION_WEIGHT * h ** (order - self.model.orders[side.axis] + 0.5)

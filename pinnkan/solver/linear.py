@@ -81,7 +81,7 @@ class NormalEquations:
         self._factorise(lower, damping)
 
     def _sorted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
-        """Columns of every cell in the order of the matrix; fixed ones are zero and stand at the lowest free position."""
+        """Columns of every cell in the order of the matrix; fixed ones are zero, at the lowest free position."""
         position = self.ordering.position[rows.index]
         fixed = position < 0
         lowest = position.masked_fill(fixed, self.ordering.size - 1).amin(1, keepdim=True)

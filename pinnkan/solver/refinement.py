@@ -15,7 +15,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 
 #: Knots go into intervals with more than this share of the largest mass (method.md, section 4). Heuristic.
-MARKING = 0.02
+MARKING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)

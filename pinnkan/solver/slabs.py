@@ -1,56 +1,43 @@
 """Adaptive time slabs: one space-time box after the other, each accepted by its correction.
 
-A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected in the
-space with every interval halved, the one in time too. Two corrections share one factorisation:
+A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected
+in the space with every interval halved, the one in time too. Two corrections share one factorisation:
 
 * the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
-* the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs, carried
-  on by the linearised equation, so that growth and decay are counted.
+* the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs,
+carried   on by the linearised equation, so that growth and decay are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pinnkan.conditions import Layer, end_trace, face_values, fix
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, ProductField, Space
+from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.solver.front import Front, coarsened
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 
-#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE: an error
-#: per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest on it.
+#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
+#: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
+#: on it.
 LOCAL_SHARE = 0.5
 FLOOR_SHARE = 0.02
 #: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 2.0, 0.85
-#: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
-MERGE_MARGIN = 1e-2
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
-
-
-@dataclass(frozen=True, eq=False)
-class Front:
-    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
-
-    ``slope`` is u_t, known or not a condition: it starts the next iteration.
-    """
-
-    time: float
-    axes: tuple[Axis, ...]
-    traces: tuple[Array, ...]
-    errors: tuple[Array, ...]
-    slope: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,23 +168,10 @@ class March:
         count = sum(len(m) for m in masses)
         marks = [mark(m, largest, (0.2 * allowed) ** 2 / count) for m in masses]
         axes = tuple(a.inserted(m) for a, m in zip(front.axes, marks, strict=True))
-        finer = self._moved(front, axes)
+        finer = front.moved_to(axes)
         space = Space((*axes, slab.space.axes[-1]), self.unknowns)
         base = slab.space.prolong(slab.coefficients, slab.fine)
         return finer, space.restrict(base + slab.local, slab.fine)
-
-    def _moved(self, front: Front, axes: tuple[Axis, ...]) -> Front:
-        """The front on other axes, exactly where they contain the old ones."""
-        old, new = Space(front.axes, self.unknowns), Space(axes, self.unknowns)
-        old_fine = Space(tuple(a.halved() for a in front.axes), self.unknowns)
-        new_fine = Space(tuple(a.halved() for a in axes), self.unknowns)
-        return Front(
-            front.time,
-            axes,
-            tuple(old.prolong(t, new) for t in front.traces),
-            tuple(old_fine.prolong(e, new_fine) for e in front.errors),
-            None if front.slope is None else old.prolong(front.slope, new),
-        )
 
     def advance(self, slab: Slab) -> Front:
         """Record an accepted slab; the front at its end."""
@@ -212,29 +186,6 @@ class March:
         errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
         slope = end_trace(slab.space.axes[-1], slab.coefficients, 1, last)
         return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), slope)
-
-    def coarsened(self, front: Front, slab: Slab, allowed: float) -> Front:
-        """Sibling intervals merged where the correction predicts that they are not needed; the loss is counted as error."""
-        axes = list(front.axes)
-        for i, axis in enumerate(front.axes):
-            budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in slab.share.mass[:-1])
-            keep = _removable(axis, slab.share.mass[i], budget, self.model.problem.ranges[i])
-            axes[i] = replace(axis, breaks=axis.breaks[keep])
-        if all(a is b or a.intervals == b.intervals for a, b in zip(axes, front.axes, strict=True)):
-            return front
-        old, new = Space(front.axes, self.unknowns), Space(tuple(axes), self.unknowns)
-        old_fine = Space(tuple(a.halved() for a in front.axes), self.unknowns)
-        traces = tuple(new.restrict(t, old) for t in front.traces)
-        lost = [t - new.prolong(n, old) for t, n in zip(front.traces, traces, strict=True)]
-        size = float((old.norm(lost[0]) / nonzero(old.norm(front.traces[0]))).max())
-        if size > 0.1 * allowed:
-            return front
-        new_fine = Space(tuple(a.halved() for a in axes), self.unknowns)
-        errors = tuple(
-            new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True)
-        )
-        slope = None if front.slope is None else new.restrict(front.slope, old)
-        return Front(front.time, tuple(axes), traces, errors, slope)
 
     def go(self, out: Outcome, true_error: TrueError | None) -> None:
         """March to the end, or until the time limit or the smallest slab."""
@@ -273,7 +224,7 @@ class March:
                 if length < SMALLEST_SLAB * total:
                     raise SolverError(f"at t = {front.time:.6g} the slabs became too short")
                 continue
-            front = self.coarsened(self.advance(slab), slab, allowed)
+            front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
             length = h * min(max(factor, SHRINK), GROW)
             out.levels.append(self.watch.level(self._record(slab, true_error)))
 
@@ -305,25 +256,6 @@ class March:
         """The solution and its estimated error, up to the time reached."""
         ends = np.array(self.run.ends)
         return ProductField(tuple(self.run.slabs), ends), ProductField(tuple(self.run.errors), ends)
-
-
-def _removable(axis: Axis, mass: Array, budget: float, ends: tuple[float, float]) -> np.ndarray:
-    """Mask of knots to keep: midpoints of two dyadic siblings go when the merged interval's predicted mass is small."""
-    keep = np.ones(len(axis.breaks), dtype=bool)
-    width = np.diff(axis.breaks)
-    unit = (ends[1] - ends[0]) / 2.0**40
-    growth = 4.0 ** (axis.degree + 1)
-    i = 0
-    while i + 1 < axis.intervals:
-        place = round((axis.breaks[i] - ends[0]) / unit)
-        pair = round(2.0 * width[i] / unit)
-        siblings = abs(width[i] - width[i + 1]) < 1e-9 * width[i] and place % pair == 0
-        fewest = int(keep.sum()) - 2 >= axis.degree + 1
-        if siblings and fewest and (mass[i] + mass[i + 1]) * growth <= budget:
-            keep[i + 1] = False
-            i += 1
-        i += 1
-    return keep
 
 
 def solve_slabs(

@@ -23,9 +23,10 @@ from pinnkan.solver.watch import Progress, Watch
 from pinnkan.verdict import Iteration, Level, Verdict, judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients.
-DEGREES = {1: 8, 2: 8, 3: 6}
+DEGREES = {1: 9, 2: 9, 3: 7}
+SLAB_DEGREES = {2: 8, 3: 6, 4: 5}
 #: Knot intervals per coordinate on the coarsest level.
-INTERVALS = {1: 2, 2: 2, 3: 2}
+INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none.
 LEVELS, PASSES = 14, 3
@@ -53,7 +54,7 @@ def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = 
     """
     watch = Watch(problem.solver.max_time, progress)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
-    # Many small factorisations: a second BLAS thread costs more than it brings, a hundredfold on a busy machine (measured).
+    # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=1, user_api="blas"):
         if problem.solver.network == "deep":
             return _deep(model, watch, device, progress)
@@ -82,7 +83,8 @@ def _describe(problem: Problem) -> str:
 def _product(model: Model, watch: Watch) -> Outcome:
     problem = model.problem
     settings, d = problem.solver, problem.dimension
-    degree = settings.degree or max(DEGREES[d], max(model.orders) + 3)
+    degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
+    degree = settings.degree or max(degrees[d], max(model.orders) + 3)
     levels = settings.max_levels
     true_error = exact_squares(problem)
     if problem.time_axis is None:
@@ -120,6 +122,8 @@ def _columns(values: Sequence[Array | float], shape: tuple[int, ...]) -> Array:
 def _deep(model: Model, watch: Watch, device: str, progress: Progress | None) -> Result:
     from pinnkan.solver.deep import solve_deep
 
+    problem = model.problem
+
     error: list[Field] = []
 
     def estimate(field: Field) -> float:
@@ -132,6 +136,8 @@ def _deep(model: Model, watch: Watch, device: str, progress: Progress | None) ->
 
     found = solve_deep(model.problem, estimate, progress, device)
     verdict = judge(found.levels, model.problem.solver.tolerance, found.reason, "")
-    why = f"deep: B-spline KAN {list(found.widths)}, adding nodes, all layers trained (asked for)"
+    hidden = problem.solver.hidden
+    widths = f"hidden widths {list(hidden)}" if hidden else "default hidden widths"
+    why = f"deep: B-spline KAN, {widths}, adding nodes, all layers trained (asked for)"
     history = tuple(found.history)
     return Result(found.field, error[0] if error else None, verdict, tuple(found.levels), history, watch.elapsed(), why)

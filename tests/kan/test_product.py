@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import BSpline, NdBSpline
 
-from pinnkan.kan.product import Axis, ProductField, Space
+from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product_field import ProductField
 
 UNEVEN = np.array([0.0, 0.15, 0.5, 0.6, 1.0])
 

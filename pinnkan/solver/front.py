@@ -1,0 +1,90 @@
+"""The state between two slabs of time, on other knots: exactly on finer ones, with the loss counted on coarser ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Axis, Space
+from pinnkan.solver.multilevel import nonzero
+
+#: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
+MERGE_MARGIN = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
+
+    ``slope`` is u_t, known or not a condition: it starts the next iteration.
+    """
+
+    time: float
+    axes: tuple[Axis, ...]
+    traces: tuple[Array, ...]
+    errors: tuple[Array, ...]
+    slope: Array | None = None
+
+    @property
+    def unknowns(self) -> int:
+        """Number of unknowns."""
+        return int(self.traces[0].shape[-1])
+
+    def spaces(self, axes: Sequence[Axis]) -> tuple[Space, Space]:
+        """The space of traces on ``axes`` and that of errors, every interval halved."""
+        return Space(tuple(axes), self.unknowns), Space(tuple(a.halved() for a in axes), self.unknowns)
+
+    def moved_to(self, axes: tuple[Axis, ...]) -> Front:
+        """The same state on axes that contain the present ones."""
+        old, old_fine = self.spaces(self.axes)
+        new, new_fine = self.spaces(axes)
+        return Front(
+            self.time,
+            axes,
+            tuple(old.prolong(t, new) for t in self.traces),
+            tuple(old_fine.prolong(e, new_fine) for e in self.errors),
+            None if self.slope is None else old.prolong(self.slope, new),
+        )
+
+
+def coarsened(front: Front, mass: Sequence[Array], allowed: float) -> Front:
+    """Equal neighbours merged where the correction predicts no need of them; the loss is counted as error.
+
+    ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have.
+    """
+    axes = list(front.axes)
+    budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in mass)
+    for i, axis in enumerate(front.axes):
+        axes[i] = replace(axis, breaks=axis.breaks[_kept(axis, mass[i], budget)])
+    if all(a.intervals == b.intervals for a, b in zip(axes, front.axes, strict=True)):
+        return front
+    old, old_fine = front.spaces(front.axes)
+    new, new_fine = front.spaces(axes)
+    traces = tuple(new.restrict(t, old) for t in front.traces)
+    lost = [t - new.prolong(n, old) for t, n in zip(front.traces, traces, strict=True)]
+    if float((old.norm(lost[0]) / nonzero(old.norm(front.traces[0]))).max()) > 0.1 * allowed:
+        return front
+    errors = tuple(
+        new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True)
+    )
+    slope = None if front.slope is None else new.restrict(front.slope, old)
+    return Front(front.time, tuple(axes), traces, errors, slope)
+
+
+def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
+    """Mask of knots to keep: midpoints of two equal intervals go when the merged interval's predicted mass is small."""
+    keep = np.ones(len(axis.breaks), dtype=bool)
+    width = np.diff(axis.breaks)
+    growth = 4.0 ** (axis.degree + 1)
+    i = 0
+    while i + 1 < axis.intervals:
+        halves = abs(width[i] - width[i + 1]) < 1e-9 * width[i]
+        fewest = int(keep.sum()) - 2 >= axis.degree + 1
+        if halves and fewest and (mass[i] + mass[i + 1]) * growth <= budget:
+            keep[i + 1] = False
+            i += 1
+        i += 1
+    return keep
