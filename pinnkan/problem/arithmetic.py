@@ -15,7 +15,8 @@ import sympy
 from pinnkan.problem.operators import OperatorError
 
 MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
-MAX_EXPONENT = 1_000  # of a symbolic power
+MAX_EXPONENT = 100  # of a symbolic power
+_UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 
 
 def fold(value: object) -> sympy.Expr:
@@ -62,8 +63,10 @@ def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
         if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:
             return sympy.Integer(round(value))
         return fold(value)
+    if base.is_number and float(base) <= 0:
+        raise ValueError  # a power that is real for whole exponents only
     if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
-        raise OperatorError(f"an exponent above {MAX_EXPONENT}", "a smaller one overflows just as well")
+        raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
     return tamed(sympy.Pow(base, exponent))
 
 
@@ -75,10 +78,10 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
         OperatorError: it grew an exponent beyond MAX_EXPONENT.
     """
     for part in _outer(e):
-        if part in (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+        if part in _UNREAL:
             raise ValueError
         if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
-            raise OperatorError(f"an exponent above {MAX_EXPONENT}", "a smaller one overflows just as well")
+            raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
     if e.is_number:
         return fold(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
     coefficient, rest = e.as_coeff_Mul()
@@ -87,6 +90,11 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
     if coefficient.is_Float:
         fold(coefficient)
     return e
+
+
+def is_real(e: sympy.Expr) -> bool:
+    """Whether no part of an expression is infinite, undefined or complex, whatever the symbols are."""
+    return not e.has(*_UNREAL)
 
 
 def _outer(e: sympy.Expr) -> Iterator[sympy.Expr]:

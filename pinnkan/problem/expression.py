@@ -14,7 +14,7 @@ from typing import TypeAlias
 import sympy
 
 from pinnkan.problem import operators
-from pinnkan.problem.arithmetic import combine, fold, tamed
+from pinnkan.problem.arithmetic import combine, fold, is_real, tamed
 from pinnkan.problem.functions import FUNCTIONS
 from pinnkan.problem.lexicon import ExpressionError, check
 from pinnkan.problem.operators import JetSpace, OperatorError, Vector
@@ -67,6 +67,8 @@ def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int
     try:
         check(text)
         result = reader.visit(_tree(text))
+        if isinstance(result, sympy.Expr) and not is_real(result):
+            raise ExpressionError(0, len(text), "this has no finite real value", "look for a division by zero")
         if isinstance(result, Vector):
             raise ExpressionError(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
         if operators.size(result) > operators.MAX_NODES:

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 import sympy
 
-from pinnkan.problem.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.functions import (
+    HyperbolicCosine,
+    HyperbolicSine,
+    HyperbolicTangent,
+    Larger,
+    Magnitude,
+    Signum,
+    Smaller,
+    Step,
+)
 
 _UNARY: dict[Any, str] = {
     sympy.sin: "sin",
@@ -27,6 +36,9 @@ _UNARY: dict[Any, str] = {
     sympy.exp: "exp",
     sympy.log: "log",
     sympy.erf: "erf",
+    HyperbolicSine: "sinh",
+    HyperbolicCosine: "cosh",
+    HyperbolicTangent: "tanh",
     Magnitude: "abs",
     Signum: "sign",
     Step: "heaviside",

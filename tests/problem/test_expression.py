@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -141,10 +142,13 @@ def test_numbers_are_folded_to_float64_and_stay_short() -> None:
         ("sqrt(-1)", "no finite real", 1),
         ("log(0)", "no finite real", 1),
         ("0**(-1)", "division by zero", 1),
+        ("0**u", "no finite real", 1),
+        ("(-2)**x", "no finite real", 1),
+        ("dx((1 - 1)**2/(x - x + dx(t)))", "division by zero", 4),
         ("x**10**9", "an exponent", 1),
-        ("((2*x)**999)**999", "exponent", 1),
+        ("((2*x)**99)**99", "exponent", 1),
         ("exp(10**15*log(2*x))", "exponent", 1),
-        ("(3*x)**999*(3*x)**999", "no finite", 1),
+        ("(3*x)**99*(3*x)**99", "an exponent", 1),
         ("u_z", "coordinate 'z'", 1),
         ("dz(u)", "coordinate 'z'", 1),
         ("z", "no coordinate 'z'", 1),
@@ -194,6 +198,13 @@ def test_all_unknown_names_of_an_expression_are_reported() -> None:
 )
 def test_a_refusal_says_what_to_write_instead(text: str, hint: str) -> None:
     assert hint in refusal(text).hint
+
+
+def test_no_function_expands_its_argument_into_real_and_imaginary_part() -> None:
+    begun = time.process_time()
+    value, _ = understand("0*tanh(tan(u)**99) + x*cosh(sqrt(u)**99 + sinh(log(u)**99))")
+    assert sympy.diff(value, sympy.Symbol("u")) != 0  # with sympy's own hyperbolic functions this takes minutes
+    assert time.process_time() - begun < 1.0
 
 
 def test_long_sums_are_read_without_recursion() -> None:
