@@ -22,6 +22,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver import levenberg_marquardt as lm
 from pinnkan.solver.deep_rows import System
+from pinnkan.solver.deep_settings import DeepSettings, choose_settings
 from pinnkan.solver.deep_starts import continued_piece, random_pieces
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
 from pinnkan.verdict import Iteration, Level
@@ -52,18 +53,6 @@ REFINED_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
-class DeepSettings:
-    """The settings of a solve, the user's or those of :func:`choose_settings`."""
-
-    hidden: tuple[int, ...]
-    degree: int
-    knots: int
-    slabs: int
-    max_levels: int
-    max_time: float
-
-
-@dataclass(frozen=True)
 class DeepResult:
     """The field, one record per level (sweep) and per step, and why it ended: "" when the tolerance is reached."""
 
@@ -87,20 +76,6 @@ class Trained:
 
 Progress = Callable[[Level | Iteration], None]
 Estimate = Callable[[Field], float]
-
-
-def choose_settings(problem: Problem) -> DeepSettings:
-    """The user's settings, completed: two hidden layers of five, degree at least two above the order, eight slabs."""
-    s = problem.solver
-    order = max(jet.total for e in problem.equations for jet in e.jets.values())
-    return DeepSettings(
-        hidden=s.hidden if s.hidden is not None else (5, 5),
-        degree=s.degree if s.degree is not None else max(5, order + 2),
-        knots=s.knots if s.knots is not None else 4,
-        slabs=1 if problem.time_axis is None else (s.time_slabs or 8),
-        max_levels=s.max_levels if s.max_levels is not None else 4,
-        max_time=s.max_time if s.max_time is not None else 300.0,
-    )
 
 
 class _Solve:

@@ -11,9 +11,10 @@ from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import random_network
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.residual import CompiledEquation
-from pinnkan.solver.deep import DeepField, choose_settings, slabs_of, solve_deep
+from pinnkan.solver.deep import DeepField, slabs_of, solve_deep
 from pinnkan.solver.deep_points import equidistributed, gauss_cells, tensor
 from pinnkan.solver.deep_rows import Group, System
+from pinnkan.solver.deep_settings import choose_settings, choose_slabs
 from pinnkan.solver.deep_starts import continuations
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
 
@@ -238,3 +239,13 @@ def test_the_degree_covers_the_order_of_the_equation():
     high = Equation(UXX, {UXX: Jet(0, (4,))}, "")
     assert choose_settings(replace(poisson(), equations=(high,))).degree == 6
     assert choose_settings(poisson(degree=8)).degree == 8
+
+
+def test_slabs_follow_the_kind_of_equation():
+    assert choose_slabs(poisson()) == 1
+    assert choose_slabs(burgers()) == 8
+    heat = equation(UT - UXX, u_t=(0, 1), u_xx=(2, 0))
+    assert choose_slabs(replace(burgers(), equations=(heat,))) == 2
+    wave = equation(UT - UXX + U**3, u=(0, 0), u_t=(0, 2), u_xx=(2, 0))
+    assert choose_slabs(replace(burgers(), equations=(wave,))) == 4
+    assert choose_settings(burgers()).slabs == 2  # the user's word
