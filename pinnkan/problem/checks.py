@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pinnkan.problem import coverage, values
 from pinnkan.problem.conditions import Placed
 from pinnkan.problem.coverage import Places
@@ -15,6 +17,13 @@ def check(
     problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], places: Places, report: Report
 ) -> None:
     """Report every fault and warning of meaning: first of what is given where, then of the values."""
+    with np.errstate(all="ignore"):  # infinite values are looked for, and reported with their place
+        _check(problem, domain, space, placed, places, report)
+
+
+def _check(
+    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], places: Places, report: Report
+) -> None:
     coverage.check(problem, domain, placed, places, report)
     values.check_finite(problem, placed, places, report)
     if report.failed:

@@ -220,9 +220,14 @@ def _check_satisfied(
 
     at = _random(problem, fixed)
     error, scale = evaluate(at)
-    largest = float(np.nanmax(evaluate(_random(problem, {}))[1], initial=0.0))
-    share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * max(largest, float(np.nanmax(scale)))
-    share = np.where(np.isfinite(share), share, -np.inf)
+    everywhere = np.append(scale, evaluate(_random(problem, {}))[1])
+    largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
+    share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
+    finite = np.isfinite(share)
+    if not finite.all():
+        where = place(problem, at, int(np.argmin(finite)))
+        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {where}")
+    share = np.where(finite, share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:
         report.error_at(

@@ -217,6 +217,16 @@ def test_a_solution_known_up_to_a_constant_is_a_warning() -> None:
     assert "nothing fixes the level of u" in warnings(text)
 
 
+def test_an_exact_solution_whose_derivatives_overflow_cannot_be_checked_and_says_so() -> None:
+    text = edited("u: exp(-k*pi**2*t)*sin(pi*x)", "u: 1e-300*sin(1e308*x)")
+    assert "cannot be checked against the equation of line 9: not finite at" in warnings(without_conditions(text))
+
+
+def without_conditions(text: str) -> str:
+    """The text with initial and boundary data that are those of its exact solution."""
+    return text.replace("= sin(pi*x)", "= 1e-300*sin(1e308*x)").replace("equation: u = 0", "equation: none")
+
+
 def test_an_equation_that_needs_a_positive_unknown_is_finite() -> None:
     assert problem(edited("k*u_xx", "k*u_xx + sqrt(u)", without_exact())).equations
 
