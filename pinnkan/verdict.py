@@ -85,6 +85,8 @@ _SENTENCES = {
     "undersampled": "The residual off the training points is more than three times the one on them",
     "diverged": "The iteration diverged",
     "not_finite": "The solution is not finite",
+    "not_asymptotic": "The residual is still as large as the data: features finer than the knots are not resolved",
+    "interrupted": "The run was interrupted",
     "rank_deficient": "The equations do not determine the solution",
     "tolerance_below_rounding": "Rounding errors are larger than the tolerance",
 }

@@ -54,7 +54,7 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
 
 def points_per_interval(degree: int, intervals: int, order: int) -> int:
     """Gauss points per interval and coordinate: degree - order; on few intervals one more than collocation needs."""
-    return max(2, degree - order, -(-(intervals + degree + 2 - order) // intervals))
+    return max(3, degree - order, -(-(intervals + degree + 2 - order) // intervals))
 
 
 @dataclass(frozen=True, eq=False)

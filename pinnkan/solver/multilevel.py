@@ -29,7 +29,10 @@ SAFETY = 1.25
 #: sin(pi y).
 UNEVEN = 0.15
 GOLDEN = 0.6180339887498949
-FIRST_MARGIN = 0.1
+FIRST_MARGIN = 0.5
+#: A level is believed only when its mean squared residual is below this share of that of the lifted data alone. A layer
+#: between the points leaves the residual as it was: -1e-5 u'' + u' = 1 had an estimate of 0.08 at an error of 1.
+RESOLVED = 1e-2
 
 
 @dataclass(eq=False)
@@ -90,7 +93,9 @@ def solve_steady(
     space = initial_space(model, degree, intervals)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     out = Outcome(ProductField(((space, start),)), None)
-    solved = False
+    solved = resolved = False
+    stalled = ""
+    unsolved = System(model, space).mean_square(start)
     for number in range(max_levels):
         system = System(model, space)
         if not solved:
@@ -130,14 +135,15 @@ def solve_steady(
                 )
             )
         )
-        if estimate <= (tolerance if number > 0 else FIRST_MARGIN * tolerance) and out.reason == "":
+        resolved = out.levels[-1].loss <= RESOLVED * unsolved or unsolved == 0.0
+        if resolved and estimate <= (tolerance if number > 0 else FIRST_MARGIN * tolerance) and out.reason == "":
             return out
         if watch.expired():
             out.reason = "max_time"
             return out
+        stalled, out.reason = out.reason, ""
         space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)
-        out.reason = ""
-    out.reason = "max_levels"
+    out.reason = stalled or ("max_levels" if resolved else "not_asymptotic")
     return out
 
 

@@ -33,7 +33,11 @@ from pinnkan.verdict import Level
 LOCAL_SHARE = 0.5
 FLOOR_SHARE = 0.02
 #: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
-SHRINK, GROW, MARGIN = 0.25, 2.0, 0.85
+SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
+#: First slab, relative to the whole time; a rejected one costs little.
+FIRST_SLAB = 0.05
+#: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
+MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 #: Smallest slab, relative to the whole time.
@@ -192,7 +196,8 @@ class March:
         front = self.first_front()
         fixed_number = self.model.problem.solver.time_slabs
         total = self.end - self.start
-        length = total / fixed_number if fixed_number else total / 50.0
+        length = total / fixed_number if fixed_number else FIRST_SLAB * total
+        rejections = 0
         guess: Array | None = None
         while front.time < self.end - 1e-12 * total:
             if self.watch.expired():
@@ -215,15 +220,19 @@ class March:
             in_time, in_space = slab.share.size[-1], float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
             factor = MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / (self.time_degree + 0.5))
             guess = None
-            if slab.size > allowed:
-                shrink = in_time > 0.7 * allowed and not fixed_number
-                if in_space > 0.5 * allowed or not shrink:
+            if slab.size > allowed and rejections < MOST_REJECTIONS:
+                late = in_time > 0.7 * allowed
+                shrink, refine = late and not fixed_number, in_space > 0.5 * allowed or not late
+                if refine:
                     front, guess = self.refined(front, slab, allowed)
                 if shrink:
                     length, guess = h * min(max(factor, SHRINK), 0.8), None
                 if length < SMALLEST_SLAB * total:
                     raise SolverError(f"at t = {front.time:.6g} the slabs became too short")
-                continue
+                if refine or shrink:
+                    rejections += 1
+                    continue
+            rejections = 0
             front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
             length = h * min(max(factor, SHRINK), GROW)
             out.levels.append(self.watch.level(self._record(slab, true_error)))
