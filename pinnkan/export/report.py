@@ -56,7 +56,9 @@ def verdict_words(solution: Solution) -> str:
 
 def _verdict(solution: Solution) -> str:
     verdict = solution.verdict
-    lines = ["## Verdict", f"**{verdict_words(solution)}** {verdict.sentence}".strip()]
+    lines = ["## Verdict", f"**{verdict_words(solution)}**"]
+    if not verdict.converged:
+        lines.append(verdict.sentence)
     if verdict.evidence:
         lines.append(f"Evidence for the estimate: {verdict.evidence}.")
     if not verdict.converged:

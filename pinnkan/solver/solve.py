@@ -18,7 +18,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.gauss_newton import Model, compile_model
-from pinnkan.solver.multilevel import Outcome, TrueError, solve_steady
+from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import Progress, Watch
 from pinnkan.verdict import Iteration, Level, Verdict, judge
@@ -154,7 +154,7 @@ def _deep(model: Model, watch: Watch, device: str, progress: Progress | None) ->
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
         error[:] = [correction]
-        return size
+        return SAFETY * size
 
     found = solve_deep(model.problem, estimate, progress, device)
     verdict = judge(found.levels, model.problem.solver.tolerance, found.reason, "")

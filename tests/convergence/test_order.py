@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from pinnkan.conditions import sort_conditions
+from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
-from pinnkan.solver.multilevel import initial_space, with_conditions
+from pinnkan.solver.multilevel import with_conditions
 from pinnkan.solver.solve import exact_squares
 
 LINE = """
@@ -34,7 +35,7 @@ def observed_order(degree):
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     errors = []
     for n in INTERVALS[degree]:
-        space = initial_space(model, degree, n)
+        space = Space((Axis(np.linspace(0, 1, n + 1), degree),))
         start, fixed = with_conditions(model, space, np.zeros(space.shape))
         found = gauss_newton(System(model, space), start, fixed, 1e-12)
         error, exact = exact_squares(problem)(space, found.coefficients)
