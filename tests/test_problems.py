@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference.allen_cahn import allen_cahn
 from reference.burgers import burgers
-from reference.error import allen_cahn_grid, burgers_grid, gauss, instants, relative_l2, tensor
+from reference.error import allen_cahn_grid, burgers_space_time, gauss, instants, relative_l2, tensor
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
 
 import pinnkan
@@ -20,7 +20,7 @@ def references():
     """Problems without a formula: a function of (x, t) and a grid of points and weights."""
     times = np.linspace(0.1, 1.0, 10)
     return {
-        "burgers": (burgers, burgers_grid(times)),
+        "burgers": (burgers, burgers_space_time(np.linspace(0.0, 1.0, 21))),
         "allen_cahn": (allen_cahn(tuple(times)), allen_cahn_grid(times)),
         "kdv": (korteweg_de_vries(tuple(times / 2)), tensor(gauss(np.linspace(-1, 1, 101)), instants(times / 2))),
         "kuramoto_sivashinsky": (

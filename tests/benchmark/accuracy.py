@@ -203,9 +203,11 @@ def _levels(solution: pinnkan.Solution) -> str:
 
 
 def _judged(case: Case, tolerance: float, error: float, seconds: float) -> str:
-    """``met``, or the factors by which error and time miss the target; "" where a tighter tolerance is to come."""
+    """``met``, or the factors of the miss; "" where a tighter tolerance is to come, or more was asked than needed."""
     target: Target | None = case.target
     if target is None:
+        return ""
+    if 0.0 < tolerance < target.tolerance:
         return ""
     asked = f"{target.error:.0e} in {target.seconds:g} s"
     if math.isnan(error):

@@ -86,6 +86,11 @@ def burgers_grid(times: ArrayLike, nu: float = 0.01 / np.pi) -> Grid:
     return tensor(gauss(graded_edges(-1.0, 1.0, 0.0, 3 * nu, 0.05)), instants(times))
 
 
+def burgers_space_time(times: ArrayLike, nu: float = 0.01 / np.pi) -> Grid:
+    """Return the same grid in x with Gauss points between the ``times``: an L2 norm in space and time."""
+    return tensor(gauss(graded_edges(-1.0, 1.0, 0.0, 3 * nu, 0.05)), gauss(times))
+
+
 def allen_cahn_grid(times: ArrayLike) -> Grid:
     """Return a grid (x, t) on [-1, 1] dense at the fronts x = +-0.5 (width 6e-3) and at the kink x = +-1."""
     right = np.concatenate(
