@@ -77,7 +77,7 @@ CASES = (
         "helmholtz2d",
         lambda x, y: closed_form.sines(x, y, waves=(1, 4)),
         box((-1, 1, 16), (-1, 1, 32)),
-        Target(1e-8, 2, 1e-7, 2),
+        Target(1e-8, 2, 1e-8, 2),
     ),
     Case(
         "burgers",
