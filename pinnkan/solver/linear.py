@@ -65,6 +65,7 @@ class NormalEquations:
     def __init__(self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0) -> None:
         self.ordering, self.damping = ordering, damping
         self._blocks, self._index = [], []
+        self._folded = False
         for r in rows:
             block, index = self._sorted(r)
             self._blocks.append(block)
@@ -82,12 +83,12 @@ class NormalEquations:
 
     def _sorted(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor]:
         """Columns of every cell in the order of the matrix; fixed ones are zero, at the lowest free position."""
-        position = self.ordering.position[rows.index]
+        position, order = self.ordering.position[rows.index].sort(dim=1)
         fixed = position < 0
+        self._folded |= bool(((position.diff(dim=1) == 0) & ~fixed[:, 1:]).any())
         lowest = position.masked_fill(fixed, self.ordering.size - 1).amin(1, keepdim=True)
-        index, order = torch.where(fixed, lowest, position).sort(dim=1)
-        block = rows.jacobian * ~fixed.unsqueeze(1)
-        return block.gather(2, order.unsqueeze(1).expand(block.shape)), index
+        block = rows.jacobian.gather(2, order.unsqueeze(1).expand(rows.jacobian.shape))
+        return block.mul_(~fixed.unsqueeze(1)), torch.where(fixed, lowest, position)
 
     def _assemble(self, width: int) -> Array:
         n = self.ordering.size
@@ -96,15 +97,14 @@ class NormalEquations:
         for block, index in zip(self._blocks, self._index, strict=True):
             columns = block.shape[-1]
             i, j = torch.tril_indices(columns, columns, device=device)
-            folded = bool((index.diff(dim=1) == 0).any())
             chunk = max(1, 20_000_000 // columns**2)
             for start in range(0, len(block), chunk):
                 part, where = block[start : start + chunk], index[start : start + chunk]
-                gram = torch.bmm(part.transpose(1, 2), part)[:, i, j]
-                a, b = where[:, i], where[:, j]
-                if folded:  # two columns on one coefficient count twice on the diagonal
-                    gram = torch.where((a == b) & (i != j), 2.0 * gram, gram)
-                band.scatter_add_(0, (a * n - b * (n - 1)).reshape(-1), gram.reshape(-1))
+                gram = torch.bmm(part.transpose(1, 2), part).flatten(1).index_select(1, i * columns + j)
+                if self._folded:  # two columns on one coefficient count twice on the diagonal
+                    gram = torch.where((where[:, i] == where[:, j]) & (i != j), 2.0 * gram, gram)
+                flat = (where * n).index_select(1, i).sub_((where * (n - 1)).index_select(1, j))
+                band.scatter_add_(0, flat.reshape(-1), gram.reshape(-1))
         return band.reshape(width + 1, n).cpu().numpy()
 
     def _factorise(self, lower: Array, damping: float) -> None:
