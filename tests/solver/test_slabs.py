@@ -136,3 +136,9 @@ def test_initial_data_that_the_knots_miss_get_knots():
     breaks = run(sharp, 1e-4, degree=6).field.breaks(0, 0.0)
     assert len(breaks) > 5
     assert np.diff(breaks)[np.searchsorted(breaks, 0.3) - 1] < np.diff(breaks)[-1]
+
+
+def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
+    out = run(GROWTH, 1e-6, slabs=3, passes=1, limit=60.0)
+    assert len(out.levels) == 3
+    assert out.reason != "max_time"
