@@ -1,0 +1,145 @@
+"""First-order training: torch's Adam and L-BFGS on a value and its gradient, with schedules of the learning rate.
+
+An objective maps parameters x (..., parameter) to losses (...) and gradients (..., parameter). Leading axes are
+independent runs (seeds): Adam works on every number by itself, so that a batch of seeds is trained at once and each as
+if it were alone; L-BFGS takes one run at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+#: Losses (...) and their gradients (..., parameter) at x (..., parameter).
+Objective = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+#: The learning rate of step n, counted from 0.
+Rate = Callable[[int], float]
+#: Told after every step: steps done, the losses (...) before the last one, its rate; True ends the training.
+Watch = Callable[[int, torch.Tensor, float], bool]
+
+#: Pairs that L-BFGS remembers, and its iterations per step: torch's own defaults.
+MEMORY, INNER = 100, 20
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The last parameters with a finite loss, and the losses (step + 1, ...): before every step, and at the end."""
+
+    x: torch.Tensor
+    losses: torch.Tensor
+
+
+def by_autograd(loss: Callable[[torch.Tensor], torch.Tensor]) -> Objective:
+    """The objective of a differentiable function from x (..., parameter) to losses (...)."""
+
+    def objective(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            values = loss(leaf)
+            (gradient,) = torch.autograd.grad(values.sum(), leaf)
+        return values.detach(), gradient
+
+    return objective
+
+
+def ramp(low: float, high: float, steps: int) -> Rate:
+    """Linear from ``low`` to ``high`` over ``steps`` steps, then constant: what follows a change of level."""
+    return lambda n: high if n >= steps else low + (high - low) * n / steps
+
+
+def cycles(low: float, high: float, half: int, decay: float) -> Rate:
+    """Triangles between ``low`` and ``high``, ``half`` steps up and as many down, heights times ``decay`` per step.
+
+    Smith, Cyclical learning rates (2017), exponential range.
+    """
+    return lambda n: low + (high - low) * (1.0 - abs(n / half % 2.0 - 1.0)) * decay**n
+
+
+def fading(rate: Rate, last: float, steps: int) -> Rate:
+    """``rate`` times a factor that falls geometrically from 1 to ``last`` over ``steps`` steps."""
+    return lambda n: rate(n) * last ** (min(n, steps) / steps)
+
+
+def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, watch: Watch | None = None) -> Trained:
+    """``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
+    leaf = x.detach().clone()
+    optimiser = torch.optim.Adam([leaf], lr=1.0)
+
+    def step(gradient: torch.Tensor) -> None:
+        leaf.grad = gradient
+        optimiser.step()
+
+    return _march(objective, leaf, optimiser, step, steps, rate, watch)
+
+
+def lbfgs(
+    objective: Objective,
+    x: torch.Tensor,
+    steps: int,
+    rate: Rate,
+    watch: Watch | None = None,
+    inner: int = INNER,
+    searched: bool = False,
+) -> Trained:
+    """``steps`` steps of ``inner`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
+
+    ``searched``: with a line search for the strong Wolfe conditions; else every iteration moves by the rate.
+    """
+    if x.ndim != 1:
+        raise ValueError(f"L-BFGS takes one run at a time, x has shape {tuple(x.shape)}")
+    leaf = x.detach().clone()
+    optimiser = torch.optim.LBFGS(
+        [leaf],
+        lr=1.0,
+        max_iter=inner,
+        history_size=MEMORY,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe" if searched else None,
+    )
+
+    def step(gradient: torch.Tensor) -> None:
+        known: torch.Tensor | None = gradient  # torch asks for the value at the starting point again
+
+        def closure() -> torch.Tensor:
+            nonlocal known
+            value, slope = (losses[-1], known) if known is not None else objective(leaf.detach())
+            known, leaf.grad = None, slope.clone()
+            return value
+
+        optimiser.step(closure)
+
+    losses: list[torch.Tensor] = []
+    return _march(objective, leaf, optimiser, step, steps, rate, watch, losses)
+
+
+def _march(
+    objective: Objective,
+    leaf: torch.Tensor,
+    optimiser: torch.optim.Optimizer,
+    step: Callable[[torch.Tensor], None],
+    steps: int,
+    rate: Rate,
+    watch: Watch | None,
+    losses: list[torch.Tensor] | None = None,
+) -> Trained:
+    """Evaluate, step, repeat; runs that are no longer finite keep their last good parameters."""
+    losses = [] if losses is None else losses
+    good = leaf.clone()
+    for n in range(steps):
+        value, gradient = objective(leaf)
+        losses.append(value)
+        finite = torch.isfinite(value) & torch.isfinite(gradient).all(-1)
+        good = torch.where(finite.unsqueeze(-1), leaf, good)
+        if not bool(finite.any()):
+            break
+        optimiser.param_groups[0]["lr"] = rate(n)
+        step(torch.where(finite.unsqueeze(-1), gradient, 0.0))
+        if watch is not None and watch(n + 1, value, rate(n)):
+            break
+    value, _ = objective(leaf)
+    finite = torch.isfinite(value)
+    losses.append(value)
+    return Trained(torch.where(finite.unsqueeze(-1), leaf, good), torch.stack(losses))
