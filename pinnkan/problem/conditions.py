@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from pinnkan.problem import schema
+from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expression import Scope, parse
 from pinnkan.problem.names import Domain
 from pinnkan.problem.report import Report, did_you_mean
@@ -14,8 +15,6 @@ from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Condition, Equation, Side
 
 MAX_CONDITIONS = 100  # of one file; a choice
-
-_SIDES = {"left": ("x", 0), "right": ("x", 1), "bottom": ("y", 0), "top": ("y", 1), "front": ("z", 0), "back": ("z", 1)}
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class Placed:
 
 
 def side_name(side: Side, domain: Domain) -> str:
-    """The word of the file for a side: left, right, ..., initial."""
+    """The word of the file for a side: left, right, ..., x1_low, ..., initial."""
     if side.axis == domain.time_axis:
         return "initial"
-    return next(name for name, place in _SIDES.items() if place == (domain.coordinates[side.axis], side.end))
+    return next(name for name, place in SIDES.items() if place == (domain.coordinates[side.axis], side.end))
 
 
 def sides_of(domain: Domain) -> list[Side]:
@@ -133,7 +132,7 @@ def _sides(node: Node, domain: Domain, report: Report) -> list[tuple[Side, Span]
             else:
                 result.append((side, item.span))
     if isinstance(node, Sequence) and not node.items:
-        report.error_at(node.span, "a place is missing", f"one of: {', '.join(schema.PLACES)}")
+        report.error_at(node.span, "a place is missing", f"one of: {listed(places_of(domain.coordinates))}")
     return result
 
 
@@ -152,12 +151,14 @@ def _sides_named(node: Node, domain: Domain, report: Report) -> list[Side]:
         if domain.time_axis is None:
             return fail("`initial` needs the coordinate t", "add its range to `domain`")
         return [Side(domain.time_axis, 0)]
-    if name not in _SIDES:
-        hint = did_you_mean(name, schema.PLACES) or f"known places: {', '.join(schema.PLACES)}"
+    places = places_of(domain.coordinates)
+    if name not in SIDES:
+        hint = did_you_mean(name, places) or f"known places: {listed(places)}"
         return fail(f"unknown place '{name[:60]}'", hint)
-    coordinate, end = _SIDES[name]
+    coordinate, end = SIDES[name]
     if coordinate not in domain.coordinates:
-        return fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", "")
+        hint = f"known places: {listed(places)}"
+        return fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
     axis = domain.coordinates.index(coordinate)
     if domain.periodic[axis]:
         return fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")

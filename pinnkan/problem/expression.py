@@ -15,6 +15,7 @@ import sympy
 
 from pinnkan.problem import operators
 from pinnkan.problem.arithmetic import combine, fold, is_real, tamed
+from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of, split
 from pinnkan.problem.functions import FUNCTIONS
 from pinnkan.problem.lexicon import ExpressionError, check
 from pinnkan.problem.operators import JetSpace, OperatorError, Vector
@@ -22,7 +23,8 @@ from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 
 OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
-RESERVED = frozenset({"x", "y", "z", "t", "pi", *FUNCTIONS, *OPERATORS})
+NUMBERED_OPERATORS = tuple(f"d{c}" for c in NUMBERED)
+RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
 _MAX_UNARY = 20  # signs and powers nested without parentheses
 
 Result: TypeAlias = sympy.Expr | Vector
@@ -50,9 +52,18 @@ class Scope:
         names = [*self.values, "pi", *FUNCTIONS]
         names += self.space.coordinates if self.coordinates else ()
         if self.unknowns:
-            names += [*self.space.unknowns, *OPERATORS]
+            names += [*self.space.unknowns, *self.operators()]
             names += [f"{u}_{c}" for u in self.space.unknowns for c in self.space.coordinates]
+            names += [f"{u}_{c}{c}" for u in self.space.unknowns for c in self.space.coordinates if c in NUMBERED]
         return names
+
+    def operators(self) -> list[str]:
+        """The operators, with those of the numbered coordinates that the domain has."""
+        return [*OPERATORS, *(f"d{c}" for c in self.space.coordinates if c in NUMBERED)]
+
+    def calls(self, name: str) -> bool:
+        """Whether a name stands for an operator here; ``dx1`` does where x1 is a coordinate or nothing else."""
+        return name in OPERATORS or (name in NUMBERED_OPERATORS and name not in self.values)
 
 
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
@@ -150,36 +161,38 @@ class _Reader:
             return sympy.pi
         if name in scope.space.coordinates and scope.coordinates:
             return scope.space.symbols[scope.space.coordinates.index(name)]
-        base, _, letters = name.rpartition("_")
+        base, _, subscript = name.rpartition("_")
         if scope.unknowns and name in scope.space.unknowns:
             return scope.space.unknown(name)
-        if scope.unknowns and base in scope.space.unknowns and letters and set(letters) <= set(scope.space.coordinates):
-            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, letters)
+        if scope.unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
+            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, subscript)
             return symbol
-        return self._unknown_name(node, base, letters)
+        return self._unknown_name(node, base, split(subscript) or [])
 
-    def _unknown_name(self, node: ast.Name, base: str, letters: str) -> sympy.Expr:
+    def _unknown_name(self, node: ast.Name, base: str, by: list[str]) -> sympy.Expr:
         name, scope = node.id, self.scope
-        missing = sorted(set(letters) - set(scope.space.coordinates))
+        missing = sorted(set(by) - set(scope.space.coordinates))
         message, hint = f"unknown name '{name}' in {scope.where}", did_you_mean(name, scope.known())
-        if name in FUNCTIONS or name in OPERATORS:
+        if name in FUNCTIONS or scope.calls(name):
             message, hint = f"'{name}' is a function and needs an argument", f"write {name}(...)"
         elif name in scope.later:
             message, hint = f"'{name}' is defined only further down", "move its definition up"
-        elif name in ("x", "y", "z", "t"):
+        elif name in COORDINATES:
             present = name in scope.space.coordinates or not scope.coordinates
             message = f"the coordinate '{name}' cannot stand in {scope.where}"
             if not present:
-                message, hint = f"there is no coordinate '{name}' in this domain", "add its range to `domain`"
+                message, hint = f"there is no coordinate '{name}' in this domain", self._absent()
             else:
                 hint = "it must be a constant"
         elif name in scope.space.unknowns:
             message, hint = f"the unknown '{name}' cannot stand in {scope.where}", ""
-        elif scope.unknowns and base in scope.space.unknowns and set(missing) <= set("xyzt") and letters:
+        elif scope.unknowns and base in scope.space.unknowns and by:
             message = f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks"
-            hint = "add its range to `domain`"
-        elif base in scope.values and letters and not missing:
-            message, hint = f"unknown name '{name}' in {scope.where}", f"write d{letters[0]}({base}) for a derivative"
+            hint = self._absent()
+        elif base in scope.values and by and not missing:
+            message, hint = f"unknown name '{name}' in {scope.where}", f"write d{by[0]}({base}) for a derivative"
+        elif scope.unknowns and _joined(name, scope.space):
+            hint = f"write {_joined(name, scope.space)}"
         elif name in ("e", "E"):
             hint = "write exp(1)"
         if name not in self._unknown:
@@ -187,14 +200,21 @@ class _Reader:
         self._unknown.add(name)
         return sympy.Symbol("?")
 
+    def _absent(self) -> str:
+        """What to do about a coordinate that the domain lacks."""
+        present = self.scope.space.coordinates
+        if any(c in NUMBERED for c in present):
+            return f"its coordinates: {listed(present)}"
+        return "add its range to `domain`"
+
     def _call(self, node: ast.Call, name: str) -> Result:
         if name in FUNCTIONS:
             return self._function(node, name)
-        if name in OPERATORS:
+        if self.scope.calls(name):
             return self._operator(node, name)
         if name in self.scope.known():
             raise _fault(node.func, f"'{name}' is not a function", f"write {name}*(...) to multiply")
-        hint = did_you_mean(name, [*FUNCTIONS, *OPERATORS])
+        hint = did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
         raise _fault(node.func, f"unknown function '{name}'", hint)
 
     def _function(self, node: ast.Call, name: str) -> sympy.Expr:
@@ -233,16 +253,26 @@ class _Reader:
             if self.scope.normal is None:
                 raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
             return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
-        if name[1] not in space.coordinates:
-            message = f"{name} needs the coordinate '{name[1]}', which the domain lacks"
-            raise _fault(node, message, "add its range to `domain`")
-        return _guarded(node, space.derivative, inner, space.coordinates.index(name[1]))
+        coordinate = name[1:]
+        if coordinate not in space.coordinates:
+            message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
+            raise _fault(node, message, self._absent())
+        return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
 
     def _scalar(self, node: ast.expr) -> sympy.Expr:
         result = self.visit(node)
         if isinstance(result, Vector):
             raise _fault(node, "a vector where a number is needed", "apply div to a gradient")
         return result
+
+
+def _joined(name: str, space: JetSpace) -> str:
+    """``u_x1x2`` for ``u_x1_x2``: what was meant where a subscript is split by underscores, or ""."""
+    for unknown in space.unknowns:
+        subscript = name.removeprefix(f"{unknown}_").replace("_", "")
+        if name.startswith(f"{unknown}_") and order_of(subscript, space.coordinates):
+            return f"{unknown}_{subscript}"
+    return ""
 
 
 def _fault(node: ast.expr, message: str, hint: str = "") -> ExpressionError:

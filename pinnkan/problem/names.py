@@ -10,6 +10,7 @@ from keyword import iskeyword
 import sympy
 
 from pinnkan.problem import schema
+from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
 from pinnkan.problem.expression import RESERVED, Scope, parse
 from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report
@@ -22,7 +23,7 @@ _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "di
 
 @dataclass(frozen=True)
 class Domain:
-    """The coordinates present, in the order x, y, z, t, with their ends and whether they wrap around."""
+    """The coordinates present, in the order x, y, z (or x1, x2, ..), t, with their ends, and which wrap around."""
 
     coordinates: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
@@ -42,15 +43,28 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
     if "shape" in found:
         found = {**found, **_box(found["shape"], report)}
     scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
-    coordinates = tuple(c for c in schema.COORDINATES if c in found)
+    coordinates = tuple(c for c in COORDINATES if c in found)
     if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
-        return Domain(schema.COORDINATES, ((0.0, 1.0),) * 4, (False,) * 4)
-    if not set(coordinates) & set("xyz") and not report.failed:
-        hint = "give a range to x; the only axis of an ordinary equation is named x too"
-        report.error_at(node.span, "the domain has no space coordinate", hint)
+        return Domain((*PLAIN, "t"), ((0.0, 1.0),) * 4, (False,) * 4)
+    _check_coordinates(node, coordinates, report)
     ranges = tuple(_range(c, found[c], scope, report) for c in coordinates)
     wrapped = _periodic(found["periodic"], coordinates, report) if "periodic" in found else []
     return Domain(coordinates, ranges, tuple(c in wrapped for c in coordinates))
+
+
+def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:
+    """Some coordinate of space; the numbered ones without gaps, and not beside x, y, z."""
+    numbered, plain = ([c for c in coordinates if c in names] for names in (NUMBERED, PLAIN))
+    missing = gap(coordinates)
+    if not numbered and not plain and not report.failed:
+        hint = "give a range to x; the only axis of an ordinary equation is named x too"
+        report.error_at(node.span, "the domain has no space coordinate", hint)
+    elif numbered and plain:
+        span = node.keys[plain[0]] if isinstance(node, Mapping) and plain[0] in node.keys else node.span
+        report.error_at(span, f"'{plain[0]}' beside '{numbered[0]}'", "name all x, y, z, or all x1, x2, ...")
+    elif missing:
+        span = node.keys[numbered[-1]] if isinstance(node, Mapping) else node.span
+        report.error_at(span, f"'{missing}' is missing before '{numbered[-1]}'", "number them x1, x2, x3, ...")
 
 
 def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[str]:
@@ -60,7 +74,7 @@ def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[
         if name == "t":
             report.error_at(item.span, "time cannot be periodic")
         elif name not in coordinates:
-            hint = f"its coordinates: {', '.join(coordinates)}"
+            hint = f"its coordinates: {listed(coordinates)}"
             report.error_at(item.span, f"'{name[:60]}' is not a coordinate of this domain", hint)
         names.append(name)
     return names
@@ -161,7 +175,12 @@ def _check_name(name: str, span: Span, report: Report, what: str) -> None:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
 
 
-def read_unknowns(node: Node | None, report: Report) -> tuple[str, ...]:
+def meanings(coordinates: tuple[str, ...]) -> set[str]:
+    """Names that mean something in a domain with these coordinates only: numbered ones and their derivatives."""
+    return {*coordinates, *(f"d{c}" for c in coordinates)} - RESERVED
+
+
+def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Report) -> tuple[str, ...]:
     """The names of the unknowns. The one place that refuses systems."""
     names: list[str] = []
     for item in schema.items(node, report, "'unknowns'") if node is not None else []:
@@ -169,6 +188,8 @@ def read_unknowns(node: Node | None, report: Report) -> tuple[str, ...]:
             report.error_at(item.span, "an unknown must be a name")
             continue
         _check_name(item.text, item.span, report, "unknown")
+        if item.text in meanings(coordinates):
+            report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
         if item.text in names:
             report.error_at(item.span, f"the unknown '{item.text}' stands twice")
         else:
@@ -183,10 +204,13 @@ def read_unknowns(node: Node | None, report: Report) -> tuple[str, ...]:
 def check_ambiguous(
     named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report
 ) -> None:
-    """Refuse a parameter or function that is also an unknown, or reads as a derivative of one."""
+    """Refuse a parameter or function that is also a coordinate or an unknown, or reads as a derivative of one."""
+    taken = meanings(coordinates)
     for name, span in named.items():
         base, _, letters = name.rpartition("_")
         if name in unknowns:
             report.error_at(span, f"'{name}' is also an unknown", "rename one of them")
-        elif base in unknowns and letters and set(letters) <= set(coordinates):
+        elif name in taken:
+            report.error_at(span, f"'{name}' already has a meaning in this domain", "rename it")
+        elif base in unknowns and order_of(letters, coordinates):
             report.error_at(span, f"'{name}' could also be a derivative of the unknown '{base}'", "rename it")

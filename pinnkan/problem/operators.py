@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
@@ -30,7 +31,7 @@ class JetSpace:
     """The symbols of all derivatives of the unknowns in the given coordinates, made on demand.
 
     Args:
-        coordinates: names, in the order x, y, z, t.
+        coordinates: names, in the order x, y, z (or x1, x2, ..), t.
         unknowns: names.
     """
 
@@ -47,7 +48,7 @@ class JetSpace:
         return tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
     def symbol(self, jet: Jet) -> sympy.Symbol:
-        """The symbol of a derivative: ``u``, or ``u_`` and a letter per order, in the order of the coordinates.
+        """The symbol of a derivative: ``u``, or ``u_`` and a coordinate per order, in their order.
 
         Raises:
             OperatorError: the order is above MAX_ORDER.
@@ -56,14 +57,14 @@ class JetSpace:
             raise OperatorError(
                 f"a derivative of order {jet.total}; {MAX_ORDER} is the highest", "more need a system of equations"
             )
-        letters = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
-        symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + letters if letters else ""))
+        subscript = "".join(c * n for c, n in zip(self.coordinates, jet.order, strict=True))
+        symbol = sympy.Symbol(self.unknowns[jet.unknown] + ("_" + subscript if subscript else ""))
         self._jets[symbol] = jet
         return symbol
 
-    def unknown(self, name: str, letters: str = "") -> sympy.Symbol:
-        """The symbol of an unknown, differentiated once per letter, in any order of the letters."""
-        order = tuple(letters.count(c) for c in self.coordinates)
+    def unknown(self, name: str, subscript: str = "") -> sympy.Symbol:
+        """The symbol of an unknown, differentiated once per coordinate in the subscript, in any order of them."""
+        order = order_of(subscript, self.coordinates) or (0,) * len(self.coordinates)
         return self.symbol(Jet(self.unknowns.index(name), order))
 
     def jets_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:

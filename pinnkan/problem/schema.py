@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pinnkan.problem.coordinates import COORDINATES, PLACES, listed
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
 
-COORDINATES = ("x", "y", "z", "t")
-PLACES = ("left", "right", "bottom", "top", "front", "back", "boundary", "initial")
 NAME = "^[a-z0-9][a-z0-9_-]*$"
 SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
 
@@ -45,7 +44,7 @@ class Key:
 DOMAIN = (
     *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
     Key("shape", {"type": "object"}, "a shape, instead of the ranges of the space coordinates"),
-    Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:3])}}, "coordinates that wrap around"),
+    Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:-1])}}, "coordinates that wrap around"),
 )
 CONDITION = (
     Key("where", {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE}]}, "the place or places", True),
@@ -124,7 +123,7 @@ def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dic
     known = [k.name for k in keys]
     for name, span in node.keys.items():
         if name not in known:
-            hint = did_you_mean(name, known) or f"known keys: {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"known keys: {listed(known)}"
             if name.count(")") > name.count("("):
                 hint = "a text with a comma inside { } needs quotes"
             report.error_at(span, f"unknown key '{name[:60]}' in {what}", hint)

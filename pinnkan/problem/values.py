@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 _FRACTIONS = (0.0, 0.1372, 0.25, 0.3894, 0.5, 0.6183, 0.75, 0.8617, 1.0)
 _SEED = 20_260_304
 _RANDOM_POINTS = 200
+_MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up to 10,000
 # A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
 _EXACT_SHARE = 1e-6
 _EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
@@ -34,7 +35,10 @@ _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
 def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
-    """Sample points of the closed domain, one array (point,) per coordinate; ``fixed`` holds some coordinates."""
+    """Sample points of the closed domain, one array (point,) per coordinate; ``fixed`` holds some coordinates.
+
+    All combinations of the fractions while they are few; else lines along every coordinate and a random choice.
+    """
     axes = []
     for axis, (low, high) in enumerate(problem.ranges):
         nodes = [low + f * (high - low) for f in _FRACTIONS]
@@ -42,7 +46,23 @@ def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
         if low < 0 < high and 0.0 not in nodes:
             nodes.append(0.0)
         axes.append(np.array([fixed[axis]] if axis in fixed else nodes))
+    if np.prod([float(len(a)) for a in axes]) > _MOST_POINTS:
+        return _lines(axes)
     return [a.ravel() for a in np.meshgrid(*axes, indexing="ij")]
+
+
+def _lines(axes: Sequence[Array]) -> list[Array]:
+    """Lines through the lowest, middle and highest points along every coordinate, and a random choice of nodes."""
+    generator = np.random.default_rng(_SEED)
+    chosen = generator.random((len(axes), _RANDOM_POINTS))
+    parts = [np.stack([a[(u * len(a)).astype(int)] for a, u in zip(axes, chosen, strict=True)])]
+    for end in (0.0, 0.5, 1.0):
+        base = np.array([a[round(end * (len(_FRACTIONS) - 1)) if len(a) > 1 else 0] for a in axes])
+        for i, a in enumerate(axes):
+            line = np.repeat(base[:, None], len(a), axis=1)
+            line[i] = a
+            parts.append(line)
+    return list(np.concatenate(parts, axis=1))
 
 
 def _random(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:

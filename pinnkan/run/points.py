@@ -12,6 +12,7 @@ import numpy as np
 
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
+from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.statement import Problem
 from pinnkan.run.solution import OutsideError, Solution
 
@@ -39,19 +40,17 @@ def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
 
 
 def _column(name: str, problem: Problem) -> Column:
-    letters = {c.name: axis for axis, c in enumerate(problem.coordinates)}
+    coordinates = [c.name for c in problem.coordinates]
     for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):
         unknown = problem.unknowns[index]
         subscript = name.removeprefix(f"{unknown}_")
         if name == unknown:
             return Column(name, index, (0,) * problem.dimension)
-        if subscript != name and subscript and set(subscript) <= set(letters):
-            if len(subscript) > _HIGHEST:
-                raise UsageError(f"--fields: {name!r} is of order {len(subscript)}; the highest is {_HIGHEST}")
-            order = [0] * problem.dimension
-            for letter in subscript:
-                order[letters[letter]] += 1
-            return Column(name, index, tuple(order))
+        order = order_of(subscript, coordinates) if subscript != name else None
+        if order is not None:
+            if sum(order) > _HIGHEST:
+                raise UsageError(f"--fields: {name!r} is of order {sum(order)}; the highest is {_HIGHEST}")
+            return Column(name, index, order)
     example = f"{problem.unknowns[0]}_{problem.coordinates[0].name}"
     raise UsageError(
         f"--fields: no field {name!r}; choose among {', '.join(problem.unknowns)} and derivatives: {example}"

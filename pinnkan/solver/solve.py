@@ -11,7 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pinnkan.conditions import sort_conditions
-from pinnkan.errors import SolverError
+from pinnkan.errors import SolverError, UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
@@ -53,6 +53,8 @@ def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = 
         SolverError: diverged, or values that are not finite, before any usable state.
         ResourceError: memory or device lacking.
     """
+    if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
+        raise UsageError("more than three coordinates of space cannot be solved yet, only checked")
     watch = Watch(problem.solver.max_time, progress)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).

@@ -62,8 +62,7 @@ def test_a_column_of_zeros_and_equal_columns_do_no_harm():
     matrix = torch.randn((20, 4), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     matrix[:, 1] = matrix[:, 0]
     matrix[:, 2] = 0.0
-    state = minimise(lambda x: (matrix @ x - 1.0, lambda: matrix), torch.zeros(4, dtype=torch.float64)
-    )
+    state = minimise(lambda x: (matrix @ x - 1.0, lambda: matrix), torch.zeros(4, dtype=torch.float64))
     best = np.linalg.lstsq(matrix.numpy(), np.ones(20), rcond=None)[1]
     reference = float(((matrix.numpy() @ np.linalg.pinv(matrix.numpy()) @ np.ones(20) - 1) ** 2).sum())
     assert best.size == 0  # rank deficient
