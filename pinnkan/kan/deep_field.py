@@ -12,11 +12,17 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layer_basis import LayerBasis, Linear
 from pinnkan.kan.network import Network
+from pinnkan.kan.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
+
+
+#: Names of the kinds of layers in a stored field.
+_KINDS: dict[type, str] = {Basis: "spline", PowerRelu: "power_relu", Linear: "linear"}
 
 
 @dataclass(frozen=True)
@@ -92,15 +98,16 @@ class DeepField:
         arrays: dict[str, Array] = {}
         for n, piece in enumerate(self.pieces):
             for layer, (basis, weight) in enumerate(zip(piece.network.bases, piece.network.weights, strict=True)):
-                arrays[f"piece{n}.layer{layer}.knots"] = basis.knots.cpu().numpy()
+                if isinstance(basis, Basis | PowerRelu):
+                    arrays[f"piece{n}.layer{layer}.knots"] = basis.knots.cpu().numpy()
                 arrays[f"piece{n}.layer{layer}.weight"] = weight.cpu().numpy()
             for axis, cells in enumerate(piece.cells):
                 arrays[f"piece{n}.cells{axis}"] = cells
         meta: dict[str, object] = {
             "kind": "deep",
             "time_axis": self.time_axis,
-            "degree": self.pieces[0].network.bases[0].degree,
-            "layers": len(self.pieces[0].network.bases),
+            "layers": [[_KINDS[type(b)], b.degree] for b in self.pieces[0].network.bases],
+            "squashed": self.pieces[0].network.squashed,
             "periodic": list(self.pieces[0].inputs.periodic),
             "ranges": [[list(r) for r in p.inputs.ranges] for p in self.pieces],
         }
@@ -113,13 +120,25 @@ class DeepField:
         pieces = []
         for n, ranges in enumerate(data["ranges"]):
             inputs = Inputs(tuple((float(a), float(b)) for a, b in ranges), tuple(bool(p) for p in data["periodic"]))
-            layers = range(int(data["layers"]))
-            knots = [torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.knots"])) for i in layers]
-            weights = tuple(torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.weight"])) for i in layers)
-            bases = tuple(Basis(k, int(data["degree"])) for k in knots)
+            bases, weights = [], []
+            for i, (kind, degree) in enumerate(data["layers"]):
+                knots = tensors.get(f"piece{n}.layer{i}.knots")
+                bases.append(_basis(kind, int(degree), knots))
+                weights.append(torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.weight"])))
+            network = Network(tuple(bases), tuple(weights), bool(data["squashed"]))
             cells = tuple(np.array(tensors[f"piece{n}.cells{axis}"]) for axis in range(len(ranges)))
-            pieces.append(Piece(inputs, Network(bases, weights), cells))
+            pieces.append(Piece(inputs, network, cells))
         return cls(tuple(pieces), data["time_axis"])
 
     def _slab(self, t: Array) -> np.ndarray:
         return np.clip(np.searchsorted(self.slab_ends[1:-1], t, side="left"), 0, len(self.pieces) - 1)
+
+
+def _basis(kind: str, degree: int, knots: Array | None) -> LayerBasis:
+    """A stored layer's functions; KeyError if the kind is unknown or the knots are missing."""
+    if kind == "linear":
+        return Linear()
+    if knots is None:
+        raise KeyError("knots")
+    kinds: dict[str, type[Basis] | type[PowerRelu]] = {"spline": Basis, "power_relu": PowerRelu}
+    return kinds[kind](torch.from_numpy(np.array(knots)), degree)

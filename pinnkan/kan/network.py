@@ -1,26 +1,27 @@
 """The deep Kolmogorov-Arnold network: adding nodes, a spline on every edge, jets forward and adjoints backward.
 
-A layer maps z (unit) to ``y_o = sum_i sum_c W[o,i,c] b_c(z_i)`` (arXiv:2603.04827, no base function, no bias). With the
+A layer maps z (unit) to ``y_o = sum_i sum_c W[o,i,c] b_c(z_i)`` (arXiv:2603.04827, no base function, no bias), the b_c
+being any :class:`pinnkan.kan.layer_basis.LayerBasis`. With the
 Bell polynomials of z_i the jets of its features are ``G^alpha_ic = sum_k B_{alpha,k}(z_i) b_c^(k)(z_i)``; the Jacobian
 of a row with output adjoints lambda is ``J_oic = sum_alpha lambda_o^alpha G^alpha_ic``, and the adjoints of z follow
 from ``D^alpha(b(z) varied by dz) = sum_beta C(alpha, beta) D^{alpha-beta}[b'(z)] D^beta dz``. One pass each way
-serves all points at once.
+serves all points at once. Features do not depend on the units they feed, so that wide layers are matrix products.
 
 Axes: (derivative alpha, point, unit); coefficients (out, in, function).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
 import torch
 
 from pinnkan.kan.jet import JetSet
-from pinnkan.kan.spline import Basis, halve_coefficients
-
-Bell = list[list[torch.Tensor | None]]
+from pinnkan.kan.layer_basis import LayerBasis
+from pinnkan.kan.spline import Basis
 
 
 class Trace(Protocol):
@@ -32,39 +33,41 @@ class Trace(Protocol):
 
 
 @dataclass(frozen=True)
-class SplineTrace:
-    """Bell polynomials of z, spline tables (k, point, in, local), first functions, jets of the edges' derivatives."""
+class LayerTrace:
+    """Jets (alpha, point, in, local) of the features b_c(z_i) that live at z_i, and of b_c'(z_i)."""
 
     jets: JetSet
-    bell: Bell
-    tables: torch.Tensor
-    first: torch.Tensor
-    slopes: torch.Tensor  # (alpha, point, in, out): D^alpha [phi_oi'(z_i)]
+    weight: torch.Tensor
+    features: torch.Tensor
+    slopes: torch.Tensor
+    index: torch.Tensor  # (point, in, local): which c
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
+        _, width, count = self.weight.shape
+        edges = (adjoint @ self.weight.reshape(len(self.weight), -1)).reshape(*adjoint.shape[:2], width, count)
+        if self.index.shape[-1] < count:
+            edges = edges.gather(-1, self.index.expand(self.features.shape))
         parts: list[torch.Tensor | None] = [None] * len(self.jets)
         for alpha, beta, rest, weight in self.jets.leibniz:
-            term = weight * (self.slopes[rest] @ adjoint[alpha].unsqueeze(-1)).squeeze(-1)
+            term = weight * (self.slopes[rest] * edges[alpha]).sum(-1)
             known = parts[beta]
             parts[beta] = term if known is None else known + term
         return torch.stack([p for p in parts if p is not None])
 
-    def coefficient_rows(self, adjoint: torch.Tensor, count: int) -> torch.Tensor:
+    def coefficient_rows(self, adjoint: torch.Tensor) -> torch.Tensor:
         """Derivatives (point, out, in, function) of ``sum_alpha adjoint . output`` by the layer's coefficients."""
-        factors: list[torch.Tensor | None] = [None] * (self.jets.order + 1)
-        for alpha, row in enumerate(self.bell):
-            for k, polynomial in enumerate(row):
-                if polynomial is not None:
-                    term = adjoint[alpha].unsqueeze(-1) * polynomial.unsqueeze(-2)
-                    known = factors[k]
-                    factors[k] = term if known is None else known + term
-        local = torch.zeros((), dtype=adjoint.dtype, device=adjoint.device)
-        for k, factor in enumerate(factors):
-            if factor is not None:
-                local = local + factor.unsqueeze(-1) * self.tables[k].unsqueeze(-3)
-        index = self.first.unsqueeze(-1) + torch.arange(local.shape[-1], device=adjoint.device)
-        dense = local.new_zeros((*local.shape[:-1], count))
-        return dense.scatter_(-1, index.unsqueeze(-3).expand(local.shape), local)
+        _, points, width, local = self.features.shape
+        features = self.features.permute(1, 0, 2, 3).reshape(points, -1, width * local)
+        rows = torch.bmm(adjoint.permute(1, 2, 0), features).reshape(points, -1, width, local)
+        if local == self.weight.shape[-1]:
+            return rows
+        dense = rows.new_zeros((*rows.shape[:-1], self.weight.shape[-1]))
+        return dense.scatter_(-1, self.index.unsqueeze(1).expand(rows.shape), rows)
+
+    def coefficient_sum(self, adjoint: torch.Tensor) -> torch.Tensor:
+        """:meth:`coefficient_rows` summed over the points: (out, in, function)."""
+        features = spread(self.features, self.index, self.weight.shape[-1])
+        return (adjoint.reshape(-1, adjoint.shape[-1]).T @ features).reshape(self.weight.shape)
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,23 @@ class SquashTrace:
         return self.jets.multiply_adjoint(self.slopes, adjoint)
 
 
-def spline_layer(jets: JetSet, basis: Basis, weight: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, SplineTrace]:
+def spread(features: torch.Tensor, index: torch.Tensor, count: int) -> torch.Tensor:
+    """Local features (alpha, point, in, local) in a matrix (alpha * point, in * function)."""
+    if features.shape[-1] < count:
+        dense = features.new_zeros((*features.shape[:-1], count))
+        features = dense.scatter(-1, index.expand(features.shape), features)
+    return features.reshape(-1, features.shape[-2] * count)
+
+
+def layer(jets: JetSet, basis: LayerBasis, weight: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, LayerTrace]:
     """Output jets (alpha, point, out) and trace; ``weight`` (out, in, function), ``z`` (alpha, point, in)."""
     tables, first = basis.local(z[0], jets.order + 1)
-    index = first.unsqueeze(-1) + torch.arange(basis.degree + 1, device=z.device)
-    edges = torch.arange(z.shape[-1], device=z.device).reshape(-1, 1)
-    local = weight.permute(1, 2, 0)[edges, index]  # (point, in, local, out)
-    splines = (tables.unsqueeze(-2) @ local).squeeze(-2)  # (k, point, in, out)
+    index = first.unsqueeze(-1) + torch.arange(tables.shape[-1], device=z.device)
     bell = jets.bell_polynomials(z)
-    output = jets.compose(bell, splines).sum(-2)
-    return output, SplineTrace(jets, bell, tables, first, jets.compose(bell, splines[1:]))
+    features = jets.compose(bell, tables)
+    output = spread(features, index, basis.count) @ weight.reshape(len(weight), -1).T
+    trace = LayerTrace(jets, weight, features, jets.compose(bell, tables[1:]), index)
+    return output.reshape(*z.shape[:2], -1), trace
 
 
 def squash(jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, SquashTrace]:
@@ -114,10 +124,14 @@ def _tanh_derivatives(value: torch.Tensor, order: int) -> list[torch.Tensor]:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers of splines; tanh before every layer but the first. ``weights[l]`` has shape (out, in, function)."""
+    """Layers of edges; ``weights[l]`` has shape (out, in, function).
 
-    bases: tuple[Basis, ...]
+    ``squashed``: tanh before every layer but the first, which keeps units inside the knots.
+    """
+
+    bases: tuple[LayerBasis, ...]
     weights: tuple[torch.Tensor, ...]
+    squashed: bool = True
 
     @property
     def parameters(self) -> int:
@@ -126,8 +140,8 @@ class Network:
 
     @property
     def intervals(self) -> int:
-        """Knot intervals of an edge."""
-        return self.bases[0].intervals
+        """Knot intervals of an edge, of the finest layer."""
+        return max(b.intervals for b in self.bases)
 
     def flat(self) -> torch.Tensor:
         """All coefficients in one vector, layer by layer."""
@@ -136,37 +150,47 @@ class Network:
     def with_flat(self, vector: torch.Tensor) -> Network:
         """The same network with other coefficients."""
         parts = torch.split(vector, [w.numel() for w in self.weights])
-        return Network(self.bases, tuple(p.reshape(w.shape) for p, w in zip(parts, self.weights, strict=True)))
+        return replace(self, weights=tuple(p.reshape(w.shape) for p, w in zip(parts, self.weights, strict=True)))
+
+    def prolonged(self, bases: tuple[LayerBasis, ...]) -> Network:
+        """The same function, exactly, on ``bases`` of the same kinds that contain those of every layer."""
+        pairs = zip(self.bases, self.weights, bases, strict=True)
+        return replace(self, bases=bases, weights=tuple(b.prolong(w, fine) for b, w, fine in pairs))
 
     def halved(self) -> Network:
         """Every knot interval halved; the same function, exactly."""
-        weights = (halve_coefficients(w, b.degree) for b, w in zip(self.bases, self.weights, strict=True))
-        return Network(tuple(b.halved() for b in self.bases), tuple(weights))
+        return self.prolonged(tuple(b.halved() for b in self.bases))
 
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[Trace]]:
         """Jets (alpha, point, unknown) of the outputs from those of the inputs (alpha, point, in), and the traces."""
         z, traces = inputs, list[Trace]()
-        for layer, (basis, weight) in enumerate(zip(self.bases, self.weights, strict=True)):
-            if layer:
+        for position, (basis, weight) in enumerate(zip(self.bases, self.weights, strict=True)):
+            if position and self.squashed:
                 z, inside = squash(jets, z)
                 traces.append(inside)
-            z, trace = spline_layer(jets, basis, weight, z)
+            z, trace = layer(jets, basis, weight, z)
             traces.append(trace)
         return z, traces
 
     def jacobian(self, traces: list[Trace], adjoint: torch.Tensor) -> torch.Tensor:
         """Rows (point, coefficient): derivatives of ``sum_alpha,o adjoint[alpha,point,o] output[alpha,point,o]``."""
-        blocks: list[torch.Tensor] = []
-        layer = len(self.bases)
-        for position in range(len(traces) - 1, -1, -1):
-            trace = traces[position]
-            if isinstance(trace, SplineTrace):
-                layer -= 1
-                rows = trace.coefficient_rows(adjoint, self.bases[layer].count)
-                blocks.append(rows.reshape(rows.shape[0], -1))
-            if position:
-                adjoint = trace.pull(adjoint)
+        blocks = [t.coefficient_rows(a).flatten(1) for t, a in _backward(traces, adjoint)]
         return torch.cat(blocks[::-1], 1)
+
+    def gradient(self, traces: list[Trace], adjoint: torch.Tensor) -> torch.Tensor:
+        """:meth:`jacobian` summed over the points, (coefficient), at the price of a forward pass."""
+        blocks = [t.coefficient_sum(a).flatten() for t, a in _backward(traces, adjoint)]
+        return torch.cat(blocks[::-1])
+
+
+def _backward(traces: list[Trace], adjoint: torch.Tensor) -> Iterator[tuple[LayerTrace, torch.Tensor]]:
+    """The layers, last first, each with the adjoints of its output."""
+    for position in range(len(traces) - 1, -1, -1):
+        trace = traces[position]
+        if isinstance(trace, LayerTrace):
+            yield trace, adjoint
+        if position:
+            adjoint = trace.pull(adjoint)
 
 
 def random_network(
@@ -180,7 +204,7 @@ def random_network(
     generator = torch.Generator().manual_seed(seed)
     breaks = torch.linspace(-1.0, 1.0, intervals + 1, dtype=torch.float64)
     basis = Basis.extended(breaks, degree)
-    line = basis.greville()
+    line = basis.identity()
     weights = []
     for inputs, outputs in pairwise(widths):
         slope = torch.randn((outputs, inputs, 1), generator=generator, dtype=torch.float64)

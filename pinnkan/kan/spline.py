@@ -116,6 +116,14 @@ class Basis:
             return 0.5 * (self.knots[1:] + self.knots[:-1])
         return self.knots[1:-1].unfold(0, p, 1).mean(-1)
 
+    def identity(self) -> torch.Tensor:
+        """:meth:`greville`."""
+        return self.greville()
+
+    def prolong(self, coefficients: torch.Tensor, fine: Basis) -> torch.Tensor:
+        """The same splines, (..., count), in a basis that contains this one: (..., fine.count)."""
+        return coefficients @ prolongation(self, fine).T
+
     def halved(self) -> Basis:
         """Extended knots with every interval of [a, b] halved."""
         t = self.breaks

@@ -75,23 +75,34 @@ class System:
         self.places = tuple(slice(a, b) for a, b in pairwise(ends))
         self.rows = sum(len(g.equations) * len(g.points) for g in groups)
 
-    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-        """The rows, and a function that gives their Jacobian (row, coefficient)."""
-        u, traces = network.forward(self.jets, self.inputs)
-        rows: list[torch.Tensor] = []
-        adjoints: list[torch.Tensor] = []
-        picks: list[torch.Tensor] = []
+    def linearise(self, u: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """For the first, second, ... equation of every group: rows, the points they stand at, adjoints of ``u``."""
+        found = []
         for number in range(max(len(g.equations) for g in self.groups)):
-            adjoint, pick = torch.zeros_like(u), []
+            adjoint, rows, pick = torch.zeros_like(u), [], []
             for group, place in zip(self.groups, self.places, strict=True):
                 if number < len(group.equations):
                     row, adjoint[:, place] = group.linearise(number, self.jets, u[:, place])
                     rows.append(row)
                     pick.append(torch.arange(place.start, place.stop, device=u.device))
-            adjoints.append(adjoint)
-            picks.append(torch.cat(pick))
+            found.append((torch.cat(rows), torch.cat(pick), adjoint))
+        return found
+
+    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+        """The rows, and a function that gives their Jacobian (row, coefficient)."""
+        u, traces = network.forward(self.jets, self.inputs)
+        found = self.linearise(u)
 
         def tangent() -> torch.Tensor:
-            return torch.cat([network.jacobian(traces, a)[p] for a, p in zip(adjoints, picks, strict=True)])
+            return torch.cat([network.jacobian(traces, adjoint)[pick] for _, pick, adjoint in found])
 
-        return torch.cat(rows), tangent
+        return torch.cat([rows for rows, _, _ in found]), tangent
+
+    def descend(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sum of the squared rows and its gradient (coefficient), without a Jacobian: one pass each way."""
+        u, traces = network.forward(self.jets, self.inputs)
+        total, loss = torch.zeros_like(u), u.new_zeros(())
+        for rows, pick, adjoint in self.linearise(u):
+            loss = loss + rows @ rows
+            total[:, pick] += 2.0 * rows.unsqueeze(-1) * adjoint[:, pick]
+        return loss, network.gradient(traces, total)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pinnkan.kan.deep_field import Piece
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.network import Network, random_network
+from pinnkan.kan.spline import Basis
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.deep_system import Slab, cells_for, make_system, mean_square
 
@@ -44,14 +47,17 @@ def continuations(network: Network) -> list[Network]:
 
     For the last two the first layer's edges of time (the last input) become straight lines through the value at the
     common time, so that the initial data are met and all structure in space is kept. None of the three is best
-    everywhere (measured: heat prefers the first, fronts the last).
+    everywhere (measured: heat prefers the first, fronts the last). A first layer that is not made of splines has no
+    edge of time to bend and goes on as it is.
     """
     basis, first = network.bases[0], network.weights[0]
+    if not isinstance(basis, Basis):
+        return [network]
     end = basis.dense(first.new_ones(1), 1)[:, 0]  # (2, function)
     value, slope = first[:, -1] @ end[0], first[:, -1] @ end[1]
     out = [network]
     for share in (0.0, 1.0):
         line = first.clone()
         line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.greville() + 1.0)
-        out.append(Network(network.bases, (line, *network.weights[1:])))
+        out.append(replace(network, weights=(line, *network.weights[1:])))
     return out

@@ -146,6 +146,9 @@ def test_the_jacobian_of_all_rows_agrees_with_autograd():
     scale = float(theirs.abs().max())
     assert rows.shape == (system.rows,)
     torch.testing.assert_close(tangent(), theirs, rtol=0, atol=1e-10 * scale)
+    loss, gradient = system.descend(network)
+    torch.testing.assert_close(loss, rows @ rows, rtol=1e-13, atol=0)
+    torch.testing.assert_close(gradient, 2 * theirs.T @ rows, rtol=1e-10, atol=1e-10 * float(gradient.abs().max()))
     moved = system.evaluate(network.with_flat(network.flat() * (1 + 1e-6)))[1]()
     assert float((moved - theirs).abs().max()) > 1e-10 * scale
 
