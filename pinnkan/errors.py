@@ -65,9 +65,13 @@ class ProblemError(PinnkanError):
 
 
 class SolverError(PinnkanError):
-    """The iteration diverged or met values that are not finite, and no usable state was left."""
+    """The iteration failed, ``reason`` says how: ``diverged``, ``not_finite`` or ``rank_deficient``."""
 
     exit_code = Exit.DIVERGED
+
+    def __init__(self, message: str, reason: str = "diverged") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class ResourceError(PinnkanError):

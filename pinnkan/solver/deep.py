@@ -8,13 +8,13 @@ of the networks with the larger losses is halved, exactly, and the next sweep go
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from pinnkan.errors import SolverError
 from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.network import Network
@@ -25,6 +25,8 @@ from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_settings import DeepSettings, choose_settings
 from pinnkan.solver.deep_starts import continued_piece, random_pieces
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
+from pinnkan.solver.state import DeepState, Descent, Minimised
+from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
 
 __all__ = ["DeepField", "DeepResult", "solve_deep"]
@@ -54,9 +56,10 @@ REFINED_SHARE = 1e-3
 
 @dataclass(frozen=True)
 class DeepResult:
-    """The field, one record per level (sweep) and per step, and why it ended: "" when the tolerance is reached."""
+    """The field, its error, one record per level (sweep) and per step, and why it ended: "" if converged."""
 
     field: DeepField
+    error: Field | None
     levels: tuple[Level, ...]
     history: tuple[Iteration, ...]
     reason: str
@@ -75,22 +78,20 @@ class Trained:
 
 
 Progress = Callable[[Level | Iteration], None]
-Estimate = Callable[[Field], float]
+Estimate = Callable[[Field], tuple[float, Field | None]]
 
 
 class _Solve:
-    """One solve: what it solves, its clock and its history."""
+    """One solve: what it solves, its clock, and what it has done so far; a resumed one repeats that first, for free."""
 
-    def __init__(self, problem: Problem, settings: DeepSettings, progress: Progress | None, device: str) -> None:
-        self.problem, self.settings, self.progress, self.device = problem, settings, progress, device
-        self.start = clock.perf_counter()
-        self.history: list[Iteration] = []
-
-    def seconds(self) -> float:
-        return clock.perf_counter() - self.start
+    def __init__(self, problem: Problem, settings: DeepSettings, watch: Watch, device: str) -> None:
+        self.problem, self.settings, self.watch, self.device = problem, settings, watch, device
+        begun = watch.resumed(DeepState) or DeepState((), (), (), None, None)
+        self.known, self.descent = list(begun.done), begun.descent
+        self.state = replace(begun, done=(), descent=None)
 
     def is_late(self) -> bool:
-        return self.seconds() > self.settings.max_time
+        return not self.known and self.descent is None and self.watch.expired()
 
     def sweep(self, level: int, before: tuple[Trained, ...]) -> tuple[Trained, ...]:
         """All slabs at one level, or ``before`` if the time is up before the end of a later sweep."""
@@ -130,8 +131,8 @@ class _Solve:
         found = []
         for piece in starts:
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, state = self.minimise(system, piece.network, 0, RACE_STEPS)
-            found.append((state.loss, replace(piece, network=network)))
+            network, end = self.minimise(system, piece.network, 0, RACE_STEPS)
+            found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
     def train(self, level: int, slab: Slab, previous: Piece | None, piece: Piece) -> Trained:
@@ -140,35 +141,58 @@ class _Solve:
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=cells_for(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, state = self.minimise(system, piece.network, level, MOST_STEPS)
+            network, end = self.minimise(system, piece.network, level, MOST_STEPS)
             piece = replace(piece, network=network)
             loss = mean_square(system, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
-            steps += state.iteration
+            steps += end.steps
             if held <= MOST_GAP * loss or self.is_late():
                 break
             density *= DENSER
         return Trained(piece, loss, held, system.rows, steps)
 
-    def minimise(self, system: System, network: Network, level: int, most: int) -> tuple[Network, lm.State]:
+    def minimise(self, system: System, network: Network, level: int, most: int) -> tuple[Network, Minimised]:
         """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
+        if self.known:
+            end = self.known.pop(0)
+        else:
+            end, whole = self.descend(system, network, level, most)
+            if not whole:  # the time is up; a resumed solve goes on in the middle
+                return network.with_flat(end.x), end
+        self.state = replace(self.state, done=(*self.state.done, end), descent=None)
+        return network.with_flat(end.x), end
+
+    def descend(self, system: System, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
+        """The end of a minimisation, and whether it was one: not when the time is up."""
 
         def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             return system.evaluate(network.with_flat(x))
 
-        state = lm.init(evaluate, network.flat())
-        losses = [state.loss]
-        while state.iteration < most and not state.stuck and not self.is_late():
+        begun, self.descent = self.descent, None
+        if begun is None:
+            state = self.begin(evaluate, network.flat())
+            losses = [state.loss]
+        else:
+            losses = list(begun.losses)
+            state = lm.again(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
+        while state.iteration < most and not state.stuck and not _stalled(losses):
+            self.state = replace(self.state, descent=Descent(state.x, state.scale, state.damping, tuple(losses)))
+            self.watch.keep(self.state)
+            if self.is_late():
+                return Minimised(state.x, state.loss, state.iteration), False
             state = lm.step(evaluate, state)
             losses.append(state.loss)
-            number = len(self.history) + 1
-            record = Iteration(level, number, state.loss, state.step, state.damping, self.seconds())
-            self.history.append(record)
-            if self.progress is not None:
-                self.progress(record)
-            if len(losses) > WINDOW and losses[-1] > (1 - LEAST_GAIN) ** WINDOW * losses[-1 - WINDOW]:
-                break
-        return network.with_flat(state.x), state
+            number = len(self.state.history) + 1
+            record = self.watch.iteration(level, number, state.loss, state.step, state.damping)
+            self.state = replace(self.state, history=(*self.state.history, record))
+        return Minimised(state.x, state.loss, state.iteration), True
+
+    def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.State:
+        """The first state of a descent."""
+        try:
+            return lm.init(evaluate, x)
+        except ValueError as error:
+            raise SolverError(str(error), "not_finite") from error
 
     def record(self, level: int, slabs: tuple[Trained, ...], field: DeepField) -> Level:
         """The record of a sweep, its estimate still to come."""
@@ -183,9 +207,13 @@ class _Solve:
             loss=sum(t.loss for t in slabs) / len(slabs),
             heldout=sum(t.heldout for t in slabs) / len(slabs),
             estimate=float("inf"),
-            seconds=self.seconds(),
+            seconds=self.watch.elapsed(),
             iterations=sum(t.steps for t in slabs),
         )
+
+
+def _stalled(losses: Sequence[float]) -> bool:
+    return len(losses) > WINDOW and losses[-1] > (1 - LEAST_GAIN) ** WINDOW * losses[-1 - WINDOW]
 
 
 def slabs_of(problem: Problem, count: int) -> list[Slab]:
@@ -231,17 +259,26 @@ def true_error(field: DeepField, problem: Problem) -> float | None:
 
 
 def solve_deep(
-    problem: Problem, estimate: Estimate | None = None, progress: Progress | None = None, device: str = "cpu"
+    problem: Problem,
+    estimate: Estimate | None = None,
+    progress: Progress | None = None,
+    device: str = "cpu",
+    watch: Watch | None = None,
 ) -> DeepResult:
     """Solve ``problem`` with a deep network.
 
     Args:
-        estimate: relative L2 error of a field; None takes the difference between the last two levels.
+        estimate: relative L2 error of a field, and the error as a function; None takes the difference between the last
+            two levels.
         progress: called with the record of every level and of every step.
         device: torch device of coefficients and rows.
+        watch: takes the place of ``progress``; keeps states, and may hold one to go on from.
     """
     settings = choose_settings(problem)
-    solve = _Solve(problem, settings, progress, device)
+    watch = watch or Watch(None, progress)
+    watch.limit_to(settings.max_time)
+    solve = _Solve(problem, settings, watch, device)
+    known, error = solve.state.levels, solve.state.shown_error
     slabs: tuple[Trained, ...] = ()
     field: DeepField | None = None
     levels: list[Level] = []
@@ -252,18 +289,21 @@ def solve_deep(
             reason = "max_time"
             break
         new, slabs = DeepField(tuple(t.piece for t in swept), problem.time_axis), swept
-        if estimate is not None:
-            value = estimate(new)
+        if number < len(known):
+            levels.append(known[number])
         else:
-            value = float("inf") if field is None else difference(new, field, problem)
-        field = new
-        record = replace(solve.record(number, slabs, field), estimate=value, true_error=true_error(field, problem))
-        levels.append(record)
-        if progress is not None:
-            progress(record)
+            if estimate is not None:
+                value, error = estimate(new)
+            else:
+                value = float("inf") if field is None else difference(new, field, problem)
+            record = replace(solve.record(number, slabs, new), estimate=value, true_error=true_error(new, problem))
+            levels.append(watch.level(record))
+            solve.state = replace(solve.state, levels=tuple(levels), shown=new, shown_error=error)
+            watch.keep(solve.state)
+        field, value = new, levels[-1].estimate
         reason = "" if value <= problem.solver.tolerance else "max_time" if solve.is_late() else reason
         if reason != "max_levels":
             break
     assert field is not None
     widths = (*(w.shape[1] for w in slabs[0].piece.network.weights), len(problem.unknowns))
-    return DeepResult(field, tuple(levels), tuple(solve.history), reason, widths)
+    return DeepResult(field, error, tuple(levels), solve.state.history, reason, widths)

@@ -28,6 +28,13 @@ class Front:
     errors: tuple[Array, ...]
     slope: Array | None = None
 
+    def __post_init__(self) -> None:
+        """In C order, so that a front that was stored and read again gives the same bits."""
+        ordered = np.ascontiguousarray
+        object.__setattr__(self, "traces", tuple(ordered(t) for t in self.traces))
+        object.__setattr__(self, "errors", tuple(ordered(e) for e in self.errors))
+        object.__setattr__(self, "slope", None if self.slope is None else ordered(self.slope))
+
     @property
     def unknowns(self) -> int:
         """Number of unknowns."""

@@ -19,6 +19,8 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.residual import CompiledEquation, Patch, Rows, end_table, gauss_table
 from pinnkan.solver.linear import NormalEquations, order_coefficients
+from pinnkan.solver.state import Newton
+from pinnkan.solver.watch import Watch
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
@@ -157,19 +159,25 @@ def relative_size(step: Array, coefficients: Array) -> float:
     return float(np.sqrt(np.mean(step**2))) / (scale if scale > 0.0 else 1.0)
 
 
-def gauss_newton(system: System, start: Array, fixed: np.ndarray, tolerance: float) -> Converged:
+def gauss_newton(
+    system: System, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
+) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients.
+    coefficients. ``watch`` is told of every step and may know where an interrupted iteration stood.
 
     Raises:
         SolverError: no damping gives a step with a finite, smaller loss.
+        OutOfTimeError: the time limit is over.
     """
-    c, loss = start, system.loss(start)
-    steps: list[Step] = []
-    previous = np.inf
-    for _ in range(MAX_STEPS):
+    begun = (watch.newton() if watch else None) or Newton(start)
+    c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
+    loss = system.loss(c)
+    while len(steps) < MAX_STEPS:
+        c = np.ascontiguousarray(c)
+        if watch:
+            watch.stepping(Newton(c, tuple(steps), previous))
         step, damping = _step(system, c, fixed)
         if system.model.is_linear:
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))

@@ -56,6 +56,13 @@ def init(evaluate: Evaluate, x: torch.Tensor, damping: float = FIRST_DAMPING) ->
     return State(x, loss, gradient, normal, _column_norms(normal), damping)
 
 
+def again(evaluate: Evaluate, x: torch.Tensor, scale: torch.Tensor, damping: float, iteration: int) -> State:
+    """The state that had these values after ``iteration`` steps, bit by bit: the rest follows from ``x``."""
+    r, tangent = evaluate(x)
+    jacobian = tangent()
+    return State(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
+
+
 def step(evaluate: Evaluate, state: State) -> State:
     """The next state: damping raised until the sum of squares falls, or ``stuck``."""
     unit = state.normal / torch.outer(state.scale, state.scale)

@@ -15,6 +15,7 @@ from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.gauss_newton import Model, System, gauss_newton
 from pinnkan.solver.refinement import mark, surplus
+from pinnkan.solver.state import SteadyState
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
 
@@ -93,20 +94,32 @@ def solve_steady(
     space = initial_space(model, degree, intervals)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     out = Outcome(ProductField(((space, start),)), None)
-    solved = resolved = False
-    stalled = ""
+    first, solved, resolved, stalled = 0, False, False, ""
     unsolved = System(model, space).mean_square(start)
-    for number in range(max_levels):
+    state = watch.resumed(SteadyState)
+    if state is not None:
+        first, space, start, solved, resolved = state.number, state.space, state.start, state.solved, state.resolved
+        unsolved, stalled = state.unsolved, state.stalled
+        fixed = with_conditions(model, space, start)[1]
+        levels, history = list(state.levels), list(state.history)
+        out = Outcome(state.shown, state.shown_error, levels, history, state.reason, state.detail)
+    for number in range(first, max_levels):
+        start = np.ascontiguousarray(start)
+        watch.keep(_state(number, space, start, solved, resolved, unsolved, stalled, out))
         system = System(model, space)
         if not solved:
-            found = gauss_newton(system, start, fixed, 1e-2 * tolerance)
+            found = gauss_newton(system, start, fixed, 1e-2 * tolerance, watch)
             start = found.coefficients
             for i, s in enumerate(found.steps):
                 out.history.append(watch.iteration(number, i, s.loss, s.size, s.damping))
             if not found.stationary:
                 out.reason, out.detail = "stalled", "Gauss-Newton still moved after its last step"
+            start = np.ascontiguousarray(start)
+            watch.keep(_state(number, space, start, True, resolved, unsolved, stalled, out))
         fine = Space(tuple(a.halved() for a in space.axes), space.unknowns)
         base = space.prolong(start, fine)
+        if out.levels:
+            watch.check()
         target, fine_fixed = with_conditions(model, fine, base)
         fine_system = System(model, fine)
         try:
@@ -145,6 +158,16 @@ def solve_steady(
         space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)
     out.reason = stalled or ("max_levels" if resolved else "not_asymptotic")
     return out
+
+
+def _state(
+    number: int, space: Space, start: Array, solved: bool, resolved: bool, unsolved: float, stalled: str, out: Outcome
+) -> SteadyState:
+    levels, history = tuple(out.levels), tuple(out.history)
+    return SteadyState(
+        number, space, start, solved, resolved, unsolved, stalled, out.reason, out.detail,
+        levels, history, out.field, out.error,
+    )  # fmt: skip
 
 
 def _refine(

@@ -11,7 +11,7 @@ carried   on by the linearised equation, so that growth and decay are counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from pinnkan.solver.front import Front, coarsened
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
 from pinnkan.solver.refinement import Surplus, mark, surplus
-from pinnkan.solver.watch import Watch
+from pinnkan.solver.state import Run, SlabsState
+from pinnkan.solver.watch import OutOfTimeError, Watch
 from pinnkan.verdict import Level
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
@@ -59,23 +60,6 @@ class Slab:
     share: Surplus
 
 
-@dataclass(eq=False)
-class Run:
-    """What accumulates over the slabs of one pass."""
-
-    slabs: list[tuple[Space, Array]] = field(default_factory=list)
-    errors: list[tuple[Space, Array]] = field(default_factory=list)
-    ends: list[float] = field(default_factory=list)
-    squares: Array = field(default_factory=lambda: np.zeros(1))
-    error_squares: Array = field(default_factory=lambda: np.zeros(1))
-    true: Array = field(default_factory=lambda: np.zeros((2, 1)))
-
-    @property
-    def estimate(self) -> float:
-        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
-        return SAFETY * float(np.sqrt((self.error_squares / nonzero(self.squares)).max()))
-
-
 class March:
     """One pass through time with a given local tolerance."""
 
@@ -86,7 +70,13 @@ class March:
         self.order = model.orders[-1]
         self.intervals = intervals
         self.unknowns = len(model.problem.unknowns)
-        self.run = Run(ends=[self.start], squares=np.zeros(self.unknowns), error_squares=np.zeros(self.unknowns))
+        zero = np.zeros(self.unknowns)
+        self.run = Run((), (), (float(self.start),), zero, zero)
+
+    @property
+    def estimate(self) -> float:
+        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
+        return SAFETY * float(np.sqrt((self.run.error_squares / nonzero(self.run.squares)).max()))
 
     def first_front(self) -> Front:
         """Space knots inserted until the initial data are represented to the tolerance, and their projection error."""
@@ -120,13 +110,15 @@ class March:
         space = Space((*front.axes, time), self.unknowns)
         start, fixed = self._fixed(space, front.traces, self._predict(front, time) if guess is None else guess)
         system = System(self.model, space)
-        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length))
+        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         fine = Space((*(a.halved() for a in front.axes), time.halved()), self.unknowns)
         base = space.prolong(found.coefficients, fine)
         traces = self._lift(front, fine)
         local_target, fine_fixed = self._fixed(fine, traces, base)
+        if self.run.slabs:
+            self.watch.check()
         moved = tuple(t + e for t, e in zip(traces, front.errors, strict=True))
         target, _ = self._fixed(fine, moved, base)
         local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
@@ -175,34 +167,44 @@ class March:
         finer = front.moved_to(axes)
         space = Space((*axes, slab.space.axes[-1]), self.unknowns)
         base = slab.space.prolong(slab.coefficients, slab.fine)
-        return finer, space.restrict(base + slab.local, slab.fine)
+        return finer, np.ascontiguousarray(space.restrict(base + slab.local, slab.fine))
 
     def advance(self, slab: Slab) -> Front:
         """Record an accepted slab; the front at its end."""
         end = float(slab.space.axes[-1].breaks[-1])
-        self.run.slabs.append((slab.space, slab.coefficients))
-        self.run.errors.append((slab.fine, slab.error))
-        self.run.ends.append(end)
-        self.run.squares = self.run.squares + slab.space.norm(slab.coefficients) ** 2
-        self.run.error_squares = self.run.error_squares + slab.fine.norm(slab.error) ** 2
+        self.run = Run(
+            slabs=(*self.run.slabs, (slab.space, slab.coefficients)),
+            errors=(*self.run.errors, (slab.fine, slab.error)),
+            ends=(*self.run.ends, end),
+            squares=self.run.squares + slab.space.norm(slab.coefficients) ** 2,
+            error_squares=self.run.error_squares + slab.fine.norm(slab.error) ** 2,
+            true=self.run.true,
+        )
         last = len(slab.space.axes) - 1
         traces = [end_trace(slab.space.axes[-1], slab.coefficients, k, last) for k in range(self.order)]
         errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
         slope = end_trace(slab.space.axes[-1], slab.coefficients, 1, last)
         return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), slope)
 
-    def go(self, out: Outcome, true_error: TrueError | None) -> None:
-        """March to the end, or until the time limit or the smallest slab."""
-        front = self.first_front()
+    def go(self, out: Outcome, true_error: TrueError | None, number: int = 0, state: SlabsState | None = None) -> None:
+        """March to the end, or until the time limit or the smallest slab; from ``state`` on, in pass ``number``."""
         fixed_number = self.model.problem.solver.time_slabs
         total = self.end - self.start
         length = total / fixed_number if fixed_number else FIRST_SLAB * total
-        rejections = 0
+        rejections, tried = 0, False
         guess: Array | None = None
+        if state is None:
+            front = self.first_front()
+        else:
+            self.run, front, length, rejections, guess = (
+                state.run, state.front, state.length, state.rejections, state.guess,
+            )  # fmt: skip
         while front.time < self.end - 1e-12 * total:
-            if self.watch.expired():
-                out.reason = "max_time"
-                return
+            records = tuple(out.levels), tuple(out.history)
+            self.watch.keep(SlabsState(number, self.tolerance, front, length, rejections, guess, self.run, *records))
+            if self.watch.expired() and (tried or self.run.slabs):
+                raise OutOfTimeError
+            tried = True
             remaining = self.end - front.time
             h = min(length, remaining) if length < 0.6 * remaining or length >= remaining else 0.5 * remaining
             if fixed_number:
@@ -212,7 +214,8 @@ class March:
                 slab = self.attempt(front, h, guess)
             except (SolverError, np.linalg.LinAlgError) as error:
                 if fixed_number or h < SMALLEST_SLAB * total:
-                    raise SolverError(f"at t = {front.time:.6g}: {error}") from error
+                    reason = error.reason if isinstance(error, SolverError) else "diverged"
+                    raise SolverError(f"at t = {front.time:.6g}: {error}", reason) from error
                 length, guess = 0.3 * h, None
                 continue
             for i, s in enumerate(slab.found.steps):
@@ -247,7 +250,7 @@ class March:
             points=slab.system.points,
             loss=slab.system.mean_square(slab.coefficients),
             heldout=System(self.model, slab.space, extra=1).mean_square(slab.coefficients),
-            estimate=self.run.estimate,
+            estimate=self.estimate,
             seconds=self.watch.elapsed(),
             iterations=len(slab.found.steps),
             time=(float(time[0]), float(time[-1])),
@@ -258,13 +261,17 @@ class March:
         if true_error is None:
             return None
         error, exact = true_error(slab.space, slab.coefficients)
-        self.run.true = self.run.true + np.stack([error, exact])
+        self.run = replace(self.run, true=self.run.true + np.stack([error, exact]))
         return relative_root(*self.run.true)
 
-    def fields(self) -> tuple[ProductField, ProductField]:
+    def fields(self) -> tuple[ProductField, ProductField | None]:
         """The solution and its estimated error, up to the time reached."""
+        if not self.run.slabs:
+            state = self.watch.state
+            assert isinstance(state, SlabsState)
+            return state.field, state.error
         ends = np.array(self.run.ends)
-        return ProductField(tuple(self.run.slabs), ends), ProductField(tuple(self.run.errors), ends)
+        return ProductField(self.run.slabs, ends), ProductField(self.run.errors, ends)
 
 
 def solve_slabs(
@@ -272,18 +279,25 @@ def solve_slabs(
 ) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one."""
     tolerance = model.problem.solver.tolerance
-    local = tolerance
+    state = watch.resumed(SlabsState)
+    first, local = (state.number, state.local) if state is not None else (0, tolerance)
     out = Outcome(ProductField(()), None)
-    for _ in range(max_levels):
+    for number in range(first, max_levels):
         march = March(model, degree, intervals, local, watch)
         out.levels, out.reason = [], ""
-        march.go(out, true_error)
+        if state is not None:
+            out.levels, out.history = list(state.levels), list(state.history)
+        try:
+            march.go(out, true_error, number, state)
+        except OutOfTimeError:
+            out.reason = "max_time"
+        state = None
         out.field, out.error = march.fields()
-        if out.reason or march.run.estimate <= tolerance or model.problem.solver.time_slabs:
+        if out.reason or march.estimate <= tolerance or model.problem.solver.time_slabs:
             break
-        local *= max(0.3 * tolerance / march.run.estimate, 1e-3)
+        local *= max(0.3 * tolerance / march.estimate, 1e-3)
     else:
         out.reason = "max_levels"
-    if not out.reason and march.run.estimate > tolerance:
+    if not out.reason and march.estimate > tolerance:
         out.reason = "max_levels"
     return out

@@ -20,7 +20,7 @@ from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.gauss_newton import Model, compile_model
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
-from pinnkan.solver.watch import Progress, Watch
+from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
 from pinnkan.verdict import Iteration, Level, Verdict, judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients.
@@ -46,8 +46,10 @@ class Result:
     network: str
 
 
-def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = None) -> Result:
-    """Solve a problem to its tolerance, or say why not.
+def solve(
+    problem: Problem, *, device: str = "cpu", progress: Progress | None = None, watch: Watch | None = None
+) -> Result:
+    """Solve a problem to its tolerance, or say why not; ``watch`` may keep states and hold one to go on from.
 
     Raises:
         SolverError: diverged, or values that are not finite, before any usable state.
@@ -55,13 +57,20 @@ def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = 
     """
     if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
         raise UsageError("more than three coordinates of space cannot be solved yet, only checked")
-    watch = Watch(problem.solver.max_time, progress)
+    watch = watch or Watch(problem.solver.max_time, progress)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=1, user_api="blas"), _torch_threads(problem.dimension):
         if problem.solver.network == "deep":
-            return _deep(model, watch, device, progress)
-        outcome = _product(model, watch)
+            return _deep(model, watch, device)
+        try:
+            outcome = _product(model, watch)
+        except OutOfTimeError:
+            return result_so_far(problem, watch, "max_time")
+        except SolverError as error:
+            if watch.state is None:
+                raise
+            return result_so_far(problem, watch, error.reason, str(error))
     if problem.time_axis is None and not outcome.reason and not _level_fixed(problem):
         outcome.reason = "rank_deficient"
     tolerance = problem.solver.tolerance
@@ -73,8 +82,22 @@ def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = 
         tuple(outcome.levels),
         tuple(outcome.history),
         watch.elapsed(),
-        _describe(problem),
+        describe(problem),
     )
+
+
+def result_so_far(problem: Problem, watch: Watch, reason: str, detail: str = "") -> Result:
+    """What the last state of a solve that ended for ``reason`` has to show.
+
+    Raises:
+        SolverError: nothing.
+    """
+    state = watch.state
+    if state is None or state.field is None:
+        raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
+    verdict = judge(state.levels, problem.solver.tolerance, reason, detail)
+    network = describe(problem)
+    return Result(state.field, state.error, verdict, state.levels, state.history, watch.elapsed(), network)
 
 
 @contextmanager
@@ -89,7 +112,12 @@ def _torch_threads(dimension: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _describe(problem: Problem) -> str:
+def describe(problem: Problem) -> str:
+    """The network in words, and why it was chosen."""
+    if problem.solver.network == "deep":
+        hidden = problem.solver.hidden
+        widths = f"hidden widths {list(hidden)}" if hidden else "default hidden widths"
+        return f"deep: B-spline KAN, {widths}, adding nodes, all layers trained (asked for)"
     d = problem.dimension
     why = (
         "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"
@@ -143,25 +171,22 @@ def _columns(values: Sequence[Array | float], shape: tuple[int, ...]) -> Array:
     return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in values], -1)
 
 
-def _deep(model: Model, watch: Watch, device: str, progress: Progress | None) -> Result:
+def _deep(model: Model, watch: Watch, device: str) -> Result:
     from pinnkan.solver.deep import solve_deep
 
     problem = model.problem
 
-    error: list[Field] = []
-
-    def estimate(field: Field) -> float:
+    def estimate(field: Field) -> tuple[float, Field]:
         try:
             size, correction = estimate_by_correction(model, field)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
-        error[:] = [correction]
-        return SAFETY * size
+        return SAFETY * size, correction
 
-    found = solve_deep(model.problem, estimate, progress, device)
-    verdict = judge(found.levels, model.problem.solver.tolerance, found.reason, "")
-    hidden = problem.solver.hidden
-    widths = f"hidden widths {list(hidden)}" if hidden else "default hidden widths"
-    why = f"deep: B-spline KAN, {widths}, adding nodes, all layers trained (asked for)"
-    history = tuple(found.history)
-    return Result(found.field, error[0] if error else None, verdict, tuple(found.levels), history, watch.elapsed(), why)
+    try:
+        found = solve_deep(problem, estimate, watch.progress, device, watch)
+    except SolverError as failed:
+        return result_so_far(problem, watch, failed.reason, str(failed))
+    verdict = judge(found.levels, problem.solver.tolerance, found.reason, "")
+    levels, history = tuple(found.levels), tuple(found.history)
+    return Result(found.field, found.error, verdict, levels, history, watch.elapsed(), describe(problem))

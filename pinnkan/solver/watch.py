@@ -1,22 +1,50 @@
-"""The clock of a solve, and the one who is told of every level and iteration."""
+"""The clock of a solve, and those who are told of every level, iteration and state."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+from pinnkan.errors import RunFolderError
+from pinnkan.solver.state import Newton, SlabsState, State, SteadyState
 from pinnkan.verdict import Iteration, Level
 
 Progress = Callable[[Level | Iteration], None]
+#: Called with every state and the seconds of the solve so far.
+Keep = Callable[[State, float], None]
+_State = TypeVar("_State")
+
+
+class OutOfTimeError(Exception):
+    """The time limit is over in the middle of a level; what there is lies in the watch's last state."""
 
 
 class Watch:
-    """Elapsed seconds, the time limit, and the progress callback."""
+    """Elapsed seconds, the time limit, the progress callback, and the state that the solve has reached.
 
-    def __init__(self, limit: float | None, progress: Progress | None) -> None:
-        self._start = time.perf_counter()
+    ``resumed`` is the state from which to go on; ``spent`` the seconds that led to it, which count.
+    """
+
+    def __init__(
+        self,
+        limit: float | None,
+        progress: Progress | None,
+        keep: Keep | None = None,
+        resumed: State | None = None,
+        spent: float = 0.0,
+    ) -> None:
+        self._start = time.perf_counter() - spent
         self._limit = limit
-        self._progress = progress
+        self.progress = progress
+        self._keep = keep
+        self._resumed = resumed
+        self._newton = getattr(resumed, "newton", None)
+        self.state: State | None = resumed
+
+    def limit_to(self, seconds: float) -> None:
+        """Sets the time limit where the user gave none."""
+        self._limit = seconds if self._limit is None else self._limit
 
     def elapsed(self) -> float:
         """Seconds since the solve began."""
@@ -26,15 +54,48 @@ class Watch:
         """Whether the time limit is over."""
         return self._limit is not None and self.elapsed() > self._limit
 
+    def check(self) -> None:
+        """Raises OutOfTimeError when the time limit is over."""
+        if self.expired():
+            raise OutOfTimeError
+
+    def resumed(self, kind: type[_State]) -> _State | None:
+        """The state from which to go on, None to begin; raises RunFolderError if it is another solver's."""
+        state, self._resumed = self._resumed, None
+        if state is not None and not isinstance(state, kind):
+            raise RunFolderError("the state to resume from belongs to another solver; solve again without --resume")
+        return state
+
+    def keep(self, state: State) -> None:
+        """From here the solve could go on."""
+        self.state = state
+        if self._keep is not None:
+            self._keep(state, self.elapsed())
+
+    def newton(self) -> Newton | None:
+        """Where a resumed solve stands inside Gauss-Newton; told once."""
+        newton, self._newton = self._newton, None
+        return newton
+
+    def stepping(self, newton: Newton) -> None:
+        """Gauss-Newton stands here; raises OutOfTimeError when the time limit is over.
+
+        Not before the first step of all, so that there is something to show.
+        """
+        if isinstance(self.state, SteadyState | SlabsState):
+            self.keep(self.state.within(newton))
+            if newton.steps or self.state.levels:
+                self.check()
+
     def level(self, record: Level) -> Level:
         """Report a level."""
-        if self._progress is not None:
-            self._progress(record)
+        if self.progress is not None:
+            self.progress(record)
         return record
 
     def iteration(self, level: int, number: int, loss: float, step: float, damping: float) -> Iteration:
         """Report a step."""
         record = Iteration(level, number, loss, step, damping, self.elapsed())
-        if self._progress is not None:
-            self._progress(record)
+        if self.progress is not None:
+            self.progress(record)
         return record

@@ -93,7 +93,7 @@ def test_a_tolerance_out_of_reach_is_not_reported_as_reached():
 
 
 def test_the_estimate_that_is_handed_in_decides():
-    result = solve_deep(poisson(tolerance=1e-13), estimate=lambda field: 1e-14)
+    result = solve_deep(poisson(tolerance=1e-13), estimate=lambda field: (1e-14, None))
     assert result.reason == ""
     assert [level.estimate for level in result.levels] == [1e-14]
 

@@ -1,0 +1,180 @@
+"""Where a solve stands: all that its next steps depend on, and what there is to show of it so far.
+
+The solvers hand such a state to their :class:`pinnkan.solver.watch.Watch` before every level, slab and step, and begin
+from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing from a
+state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+import torch
+
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.verdict import Iteration, Level
+
+if TYPE_CHECKING:
+    from pinnkan.solver.front import Front
+    from pinnkan.solver.gauss_newton import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Newton:
+    """Between two Gauss-Newton steps: the coefficients, the steps so far, the size of the last one."""
+
+    coefficients: Array
+    steps: tuple[Step, ...] = ()
+    previous: float = float("inf")
+
+
+class State(Protocol):
+    """What every solver's state can show."""
+
+    @property
+    def levels(self) -> tuple[Level, ...]: ...
+    @property
+    def history(self) -> tuple[Iteration, ...]: ...
+    @property
+    def field(self) -> Field | None:
+        """The solution so far; None when there is none yet."""
+        ...
+
+    @property
+    def error(self) -> Field | None:
+        """Its estimated error."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyState:
+    """Before level ``number`` of a steady solve: its space and starting coefficients, ``solved`` if they are its end.
+
+    ``unsolved``: mean squared residual of the lifted data; ``shown``, ``shown_error``: the level before.
+    """
+
+    number: int
+    space: Space
+    start: Array
+    solved: bool
+    resolved: bool
+    unsolved: float
+    stalled: str
+    reason: str
+    detail: str
+    levels: tuple[Level, ...]
+    history: tuple[Iteration, ...]
+    shown: ProductField
+    shown_error: ProductField | None
+    newton: Newton | None = None
+
+    def within(self, newton: Newton) -> Self:
+        """The same level between two of its steps."""
+        return replace(self, newton=newton)
+
+    @property
+    def field(self) -> ProductField:
+        """The level before; of the first one its start, or what Gauss-Newton made of it."""
+        if self.levels:
+            return self.shown
+        return ProductField(((self.space, self.start if self.newton is None else self.newton.coefficients),))
+
+    @property
+    def error(self) -> ProductField | None:
+        """The correction of the level before."""
+        return self.shown_error
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown."""
+
+    slabs: tuple[tuple[Space, Array], ...]
+    errors: tuple[tuple[Space, Array], ...]
+    ends: tuple[float, ...]
+    squares: Array
+    error_squares: Array
+    true: Array = field(default_factory=lambda: np.zeros((2, 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class SlabsState:
+    """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``: where it begins, how long it is.
+
+    ``guess``: coefficients to begin with after a rejection.
+    """
+
+    number: int
+    local: float
+    front: Front
+    length: float
+    rejections: int
+    guess: Array | None
+    run: Run
+    levels: tuple[Level, ...]
+    history: tuple[Iteration, ...]
+    newton: Newton | None = None
+
+    def within(self, newton: Newton) -> Self:
+        """The same attempt between two of its steps."""
+        return replace(self, newton=newton)
+
+    @property
+    def field(self) -> ProductField:
+        """The slabs so far; before the first, the initial data carried on unchanged through its length."""
+        if self.run.slabs:
+            return ProductField(self.run.slabs, np.array(self.run.ends))
+        start, end = self.front.time, self.front.time + self.length
+        space = Space((*self.front.axes, Axis(np.array([start, end]), 1)), self.front.unknowns)
+        constant = np.stack([self.front.traces[0]] * 2, axis=-2)
+        return ProductField(((space, constant),), np.array([start, end]))
+
+    @property
+    def error(self) -> ProductField | None:
+        """The propagated correction of the slabs so far."""
+        return ProductField(self.run.errors, np.array(self.run.ends)) if self.run.slabs else None
+
+
+@dataclass(frozen=True, eq=False)
+class Minimised:
+    """A finished minimisation of a deep solve: coefficients (coefficient,), loss, steps."""
+
+    x: torch.Tensor
+    loss: float
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """Between two Levenberg-Marquardt steps: coefficients, column scales, damping, the losses so far."""
+
+    x: torch.Tensor
+    scale: torch.Tensor
+    damping: float
+    losses: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class DeepState:
+    """A deep solve: the minimisations done, in order, and the one under way. All else is repeated from them."""
+
+    done: tuple[Minimised, ...]
+    levels: tuple[Level, ...]
+    history: tuple[Iteration, ...]
+    shown: Field | None
+    shown_error: Field | None
+    descent: Descent | None = None
+
+    @property
+    def field(self) -> Field | None:
+        """The last finished level."""
+        return self.shown
+
+    @property
+    def error(self) -> Field | None:
+        """Its correction."""
+        return self.shown_error
