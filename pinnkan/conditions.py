@@ -89,7 +89,7 @@ def face_values(layer: Layer, space: Space) -> Array:
     values = np.moveaxis(values, axis, 0)[0]
     others = [a for i, a in enumerate(space.axes) if i != axis]
     for i, other in enumerate(others):
-        values = along(other.projector, values, i)
+        values = other.project(values, i)
     return values
 
 

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import scipy.linalg
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.spline import Basis, prolongation
+
+#: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
+REFINEMENTS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,11 @@ class Axis:
         table = values[order].numpy()
         columns = self.fold(first.numpy()[:, None] + np.arange(self.degree + 1))
         out = np.zeros((len(table), self.count))
-        np.add.at(out, (np.arange(len(table))[:, None], columns), table)
+        rows = np.arange(len(table))[:, None]
+        if self.periodic and self.intervals <= self.degree:  # a function meets itself across the seam
+            np.add.at(out, (rows, columns), table)
+        else:
+            out[rows, columns] = table
         return out
 
     def end_derivatives(self, end: int, order: int) -> Array:
@@ -71,14 +78,29 @@ class Axis:
 
     def gauss(self, points: int) -> tuple[Array, Array]:
         """Gauss nodes and weights in every interval, both (interval, point)."""
-        nodes, weights = np.polynomial.legendre.leggauss(points)
+        nodes, weights = _legendre(points)
         half = 0.5 * np.diff(self.breaks)[:, None]
         middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[:, None]
         return middle + half * nodes, half * weights
 
     def halved(self) -> Axis:
-        """Every interval halved."""
+        """Every interval halved; the same object each time, so that its tables are made once."""
+        return self._halved
+
+    @cached_property
+    def _halved(self) -> Axis:
         return self.inserted(np.ones(self.intervals, dtype=bool))
+
+    @cached_property
+    def squares(self) -> tuple[Array, np.ndarray]:
+        """Values of the functions of every interval on degree + 1 Gauss points, and their indices.
+
+        Shapes (interval, point, function) and (interval, function).
+        """
+        import torch
+
+        values, first = self.basis.local(torch.from_numpy(self.gauss(self.degree + 1)[0]))
+        return values[0].numpy(), self.fold(first[:, 0].numpy()[:, None] + np.arange(self.degree + 1))
 
     def inserted(self, marked: np.ndarray) -> Axis:
         """The marked intervals halved."""
@@ -87,36 +109,64 @@ class Axis:
 
     def prolongation_to(self, fine: Axis) -> Array:
         """Matrix (fine.count, count) that represents this space's functions in ``fine`` exactly."""
-        full = prolongation(self.basis, fine.basis).numpy()
-        if not self.periodic:
-            return full
-        folded = np.zeros((fine.count, self.count))
-        np.add.at(folded.T, self.fold(np.arange(full.shape[1])), full[: fine.count].T)
-        return folded
+        return _prolongation(self, fine)
 
     def samples(self) -> Array:
         """Points whose values fix a spline: Gauss points of every interval, and the ends of a clamped axis."""
         inner = self.gauss(self.degree + 1)[0].ravel()
         return inner if self.periodic else np.concatenate([self.breaks[:1], inner, self.breaks[-1:]])
 
-    @cached_property
-    def projector(self) -> Array:
-        """Matrix (count, sample): least squares on :meth:`samples`, the ends of a clamped axis interpolated.
+    def project(self, values: Array, index: int) -> Array:
+        """Coefficients, along one ``index`` of an array of values at :meth:`samples`: least squares, weighted by Gauss.
 
-        Interpolated ends make tensor products of these operators agree on shared edges and corners.
+        The ends of a clamped axis are interpolated, which makes tensor products of these operators agree on shared
+        edges and corners.
         """
-        x, weight = self.samples(), np.sqrt(self.gauss(self.degree + 1)[1].ravel())
-        table = self.matrix(x)
-        if self.periodic:
-            return np.linalg.lstsq(weight[:, None] * table, np.diag(weight), rcond=None)[0]
-        inner = weight[:, None] * table[1:-1]
-        rhs = np.zeros((len(weight), len(x)))
-        rhs[:, 1:-1] = np.diag(weight)
-        rhs[:, 0], rhs[:, -1] = -inner[:, 0], -inner[:, -1]
-        out = np.zeros((self.count, len(x)))
-        out[0, 0] = out[-1, -1] = 1.0
-        out[1:-1] = np.linalg.lstsq(inner[:, 1:-1], rhs, rcond=None)[0]
-        return out
+        values = np.moveaxis(values, index, 0)
+        flat = values.reshape(len(values), -1)
+        table, place = self.squares
+        weight = self.gauss(self.degree + 1)[1][..., None]
+        ends = np.zeros((self.count, flat.shape[1]))
+        if not self.periodic:
+            ends[0], ends[-1] = flat[0], flat[-1]
+            flat = flat[1:-1]
+        out, left = ends, flat.reshape(*table.shape[:2], -1)
+        for _ in range(1 + REFINEMENTS):
+            right = np.zeros_like(out)
+            np.add.at(right, place, np.matmul(table.swapaxes(1, 2), weight * (left - np.matmul(table, out[place]))))
+            if not self.periodic:
+                right[0] = right[-1] = 0.0
+            out = out + scipy.linalg.cho_solve(self._mass, right)
+        return np.moveaxis(out.reshape(-1, *values.shape[1:]), 0, index)
+
+    @cached_property
+    def _mass(self) -> tuple[Array, bool]:
+        """Cholesky factor of the mass matrix, ends of a clamped axis decoupled."""
+        table, place = self.squares
+        weight = self.gauss(self.degree + 1)[1][..., None]
+        mass = np.zeros((self.count, self.count))
+        np.add.at(mass, (place[:, :, None], place[:, None, :]), np.matmul(table.swapaxes(1, 2), weight * table))
+        if not self.periodic:
+            for end in (0, -1):
+                mass[end], mass[:, end] = 0.0, 0.0
+                mass[end, end] = 1.0
+        factor: tuple[Array, bool] = scipy.linalg.cho_factor(mass, lower=True)
+        return factor
+
+
+@lru_cache(maxsize=64)
+def _legendre(points: int) -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(points)
+
+
+@lru_cache(maxsize=64)
+def _prolongation(coarse: Axis, fine: Axis) -> Array:
+    full = prolongation(coarse.basis, fine.basis).numpy()
+    if not coarse.periodic:
+        return full
+    folded = np.zeros((fine.count, coarse.count))
+    np.add.at(folded.T, coarse.fold(np.arange(full.shape[1])), full[: fine.count].T)
+    return folded
 
 
 def along(matrix: Array, values: Array, axis: int) -> Array:
@@ -197,12 +247,15 @@ class Space:
 
     def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
         """Values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
-        rules = [axis.gauss(axis.degree + 1) for axis in self.axes]
-        values = self.evaluate_grid(coefficients, [r[0].ravel() for r in rules], (0,) * len(self.axes))
         weights = np.ones(())
-        for _, w in rules:
-            weights = np.multiply.outer(weights, w.ravel())
-        return values, weights
+        for axis in self.axes:  # the first index is taken, its points are put last
+            table, index = axis.squares
+            rest = coefficients.shape[1:]
+            local = coefficients[index].reshape(*index.shape, -1)
+            values = np.matmul(table, local).reshape(-1, *rest)
+            coefficients = np.moveaxis(values, 0, -1)
+            weights = np.multiply.outer(weights, axis.gauss(axis.degree + 1)[1].ravel())
+        return np.moveaxis(coefficients, 0, -1), weights
 
     def norm(self, coefficients: Array) -> Array:
         """L2 norm of each unknown."""

@@ -103,13 +103,13 @@ def _mismatch(model: Model, field: Field, space: Space, layer: Layer, before: tu
         inside[axis] = samples[axis] + 1e-12 * width
     values = np.moveaxis(field.grid(inside, order)[..., layer.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
-        values = along(other.projector, values, i)
+        values = other.project(values, i)
     if before is None or layer.side != Side(axis, 0) or axis != model.problem.time_axis:
         return face_values(layer, space) - values
     old, error = before
     end = old.axes[-1].breaks[-1:]
     previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., layer.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
-        previous = along(other.projector, previous, i)
+        previous = other.project(previous, i)
     carried = along(old.axes[-1].matrix(end, layer.order), error, axis)[..., layer.unknown]
     return previous + np.moveaxis(carried, axis, 0)[0] - values

@@ -16,9 +16,11 @@ from pinnkan.conditions import Conditions
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.problem.statement import Condition, Problem, Side
-from pinnkan.residual import CompiledEquation, Patch, Rows, end_table, gauss_table
-from pinnkan.solver.linear import NormalEquations, order_coefficients
+from pinnkan.residual import CompiledEquation, Patch
+from pinnkan.rows import Rows, order_coefficients
+from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.state import Newton
 from pinnkan.solver.watch import Watch
 
@@ -130,7 +132,7 @@ class System:
         out = []
         for i, move in enumerate(moves):
             step = move.copy()
-            step.reshape(-1)[ordering.free] = solved[:, i]
+            step.reshape(-1)[ordering.free.cpu().numpy()] = solved[:, i]
             out.append(step)
         return out
 

@@ -10,7 +10,7 @@ import torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.residual import Rows
+from pinnkan.rows import order_coefficients
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton, points_per_interval
 from pinnkan.solver.multilevel import with_conditions
 
@@ -62,12 +62,10 @@ def prepared(model, space):
 
 
 def jacobian(system, c):
-    blocks = []
-    for patch in system.patches:
-        rows: Rows = patch.rows(torch.from_numpy(c), [])
-        out = torch.zeros((*rows.jacobian.shape[:2], system.space.size), dtype=torch.float64)
-        blocks.append(out.scatter_add_(2, rows.index.unsqueeze(1).expand(rows.jacobian.shape), rows.jacobian))
-    return torch.cat([b.reshape(-1, system.space.size) for b in blocks]).numpy()
+    ordering = order_coefficients(system.space, np.zeros(system.space.shape, dtype=bool), system.model.device)
+    unit = torch.eye(ordering.size, dtype=torch.float64)
+    rows = [p.rows(torch.from_numpy(c), []).apply(ordering, unit).reshape(-1, ordering.size) for p in system.patches]
+    return torch.cat(rows)[:, ordering.position].numpy()
 
 
 def residual(system, c):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pinnkan.kan.product import Axis, Space
-from pinnkan.residual import Rows
-from pinnkan.solver.linear import NormalEquations, order_coefficients
+from pinnkan.rows import CellRows, order_coefficients
+from pinnkan.solver.linear import NormalEquations
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def cells(space, rows, seed=0, sides=2):
     rng = np.random.default_rng(seed)
     jacobian = rng.standard_normal((len(index), rows, index.shape[1]))
     residual = rng.standard_normal((len(index), rows, sides))
-    return Rows(torch.from_numpy(jacobian), torch.from_numpy(residual), torch.from_numpy(index))
+    return CellRows(torch.from_numpy(jacobian), torch.from_numpy(residual), torch.from_numpy(index))
 
 
 def full(rows, size):
@@ -65,7 +65,7 @@ def test_the_solution_is_numpys_least_squares_solution(name, some_fixed):
     theirs = np.linalg.lstsq(jacobian[:, free], -residual, rcond=None)[0]
     ours = np.empty((space.size, 2))
     ours[ordering.free] = equations.solve([r.residual for r in rows])
-    assert sorted(ordering.free) == list(free)
+    assert sorted(ordering.free.tolist()) == list(free)
     # Random rows have condition numbers below 100: the solution keeps 13 digits.
     assert difference(ours[free], theirs) < 1e-12
     wrong = np.linalg.lstsq(jacobian[:, free] * (1 + 1e-9), -residual, rcond=None)[0]
@@ -90,9 +90,9 @@ def test_refinement_restores_what_squaring_the_condition_costs():
     jacobian = np.concatenate([a, a + 1e-6 * rng.standard_normal((50, 1))], 1)
     wanted = np.array([[1.0], [2.0]])
     residual = -jacobian @ wanted
-    rows = Rows(torch.from_numpy(jacobian[None]), torch.from_numpy(residual[None]), torch.tensor([[0, 1]]))
+    rows = CellRows(torch.from_numpy(jacobian[None]), torch.from_numpy(residual[None]), torch.tensor([[0, 1]]))
     ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
-    ours = NormalEquations([rows], ordering).solve([rows.residual])[np.argsort(ordering.free)]
+    ours = NormalEquations([rows], ordering).solve([rows.residual])[np.argsort(ordering.free.numpy())]
     plain = np.linalg.solve(jacobian.T @ jacobian, -jacobian.T @ residual)
     assert difference(ours, wanted) < 1e-9
     assert difference(plain, wanted) > 1e-7

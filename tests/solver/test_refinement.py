@@ -14,7 +14,7 @@ def projected(space, function):
     x, y = (a.samples() for a in space.axes)
     values = function(x[:, None], y[None, :])
     for i, a in enumerate(space.axes):
-        values = np.moveaxis(np.tensordot(a.projector, values, (1, i)), 0, i)
+        values = a.project(values, i)
     return values[..., None]
 
 

@@ -1,0 +1,82 @@
+"""One-dimensional tables of a coordinate: points, weights, and the derivatives of the splines that live at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+
+from pinnkan.kan.product import Axis
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of functions of one coordinate that share an interval.
+
+    ``row`` and ``column`` (pair): the two coefficients; ``place`` (interval * local pair): which pair each local one
+    adds to; ``local`` (2, local pair): functions of an interval; ``itself`` (pair): a function with itself, not with
+    its own copy across a periodic seam.
+    """
+
+    row: torch.Tensor
+    column: torch.Tensor
+    place: torch.Tensor
+    local: torch.Tensor
+    itself: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One coordinate of a patch: nodes and weights (interval, point), and what lives there.
+
+    ``values``: (order, interval, point, function); ``index``: coefficient of each function, (interval, function);
+    ``count``: number of coefficients.
+    """
+
+    nodes: torch.Tensor
+    weights: torch.Tensor
+    values: torch.Tensor
+    index: torch.Tensor
+    count: int
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """All ordered pairs."""
+        k = torch.arange(self.index.shape[1], device=self.index.device)
+        return self._pairs(torch.cartesian_prod(k, k).T)
+
+    @cached_property
+    def half_pairs(self) -> Pairs:
+        """Pairs with the second function not before the first in an interval: half of a symmetric matrix."""
+        n = self.index.shape[1]
+        return self._pairs(torch.triu_indices(n, n, device=self.index.device))
+
+    def _pairs(self, local: torch.Tensor) -> Pairs:
+        key = (self.index[:, local[0]] * self.count + self.index[:, local[1]]) * 2 + (local[0] == local[1])
+        found, place = torch.unique(key.reshape(-1), return_inverse=True)
+        pair, itself = found >> 1, (found & 1).bool()
+        return Pairs(torch.div(pair, self.count, rounding_mode="floor"), pair % self.count, place, local, itself)
+
+
+@lru_cache(maxsize=64)
+def gauss_table(axis: Axis, points: int, order: int, device: torch.device) -> Table:
+    """Gauss points in every interval of an axis; derivatives up to ``order``."""
+    nodes, weights = (torch.from_numpy(a) for a in axis.gauss(points))
+    return _table(axis, nodes, weights, order, device)
+
+
+@lru_cache(maxsize=64)
+def end_table(axis: Axis, end: int, order: int, device: torch.device) -> Table:
+    """The single point at one end of an axis, weight one."""
+    nodes = torch.from_numpy(axis.breaks[[0 if end == 0 else -1]]).reshape(1, 1)
+    return _table(axis, nodes, torch.ones_like(nodes), order, device)
+
+
+def _table(axis: Axis, nodes: torch.Tensor, weights: torch.Tensor, order: int, device: torch.device) -> Table:
+    values, first = axis.basis.local(nodes, order)
+    index = axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1))
+    return Table(
+        nodes.to(device), weights.to(device), values.to(device), torch.from_numpy(index).to(device), axis.count
+    )

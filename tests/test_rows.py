@@ -1,0 +1,74 @@
+"""J^T J, J^T r and J d without the rows, against the Jacobian written out."""
+
+import numpy as np
+import pytest
+import torch
+from test_residual import CASES, CPU, coefficients, jacobian_of, patch
+
+from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.table import gauss_table
+from pinnkan.problem.statement import Jet
+from pinnkan.rows import CellRows, TensorRows, order_coefficients
+
+
+def some_fixed(space):
+    fixed = np.zeros(space.shape, dtype=bool)
+    fixed[0], fixed[..., -1, :] = True, True
+    return fixed
+
+
+def dense(rows, ordering):
+    """J^T J from its entries, both halves."""
+    out = torch.zeros((ordering.size, ordering.size), dtype=torch.float64)
+    for row, column, value in rows.gram(ordering):
+        assert bool((row >= column).all())
+        assert int((row - column).max()) <= rows.reach(ordering)
+        out.index_put_((row, column), value, accumulate=True)
+    return out + out.tril(-1).T
+
+
+def difference(a, b):
+    return float((a - b).abs().max() / b.abs().max())
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_the_gram_matrix_is_that_of_the_jacobian(case, fixed):
+    p = patch(case)
+    rows = p.rows(coefficients(p.space), [])
+    mask = some_fixed(p.space) if fixed else np.zeros(p.space.shape, dtype=bool)
+    ordering = order_coefficients(p.space, mask, CPU)
+    jacobian = jacobian_of(rows)[:, ordering.free]
+    # Sums of a few hundred products: 1e-14 of the largest entry leaves a margin of ten.
+    assert difference(dense(rows, ordering), jacobian.T @ jacobian) < 1e-14
+    assert difference(dense(rows, ordering), jacobian[1:].T @ jacobian[1:]) > 1e-14
+    r = rows.residual
+    assert difference(rows.transpose(ordering, r), jacobian.T @ r.reshape(-1, 1)) < 1e-13
+
+
+def test_three_coordinates_of_different_degree_and_a_periodic_one():
+    space = Space(
+        (Axis(np.array([0.0, 0.3, 1.0]), 3), Axis(np.linspace(0, 1, 5), 2, True), Axis(np.linspace(0, 1, 3), 1))
+    )
+    tables = tuple(gauss_table(a, 3, 2, CPU) for a in space.axes)
+    jets = (Jet(0, (0, 0, 0)), Jet(0, (2, 0, 0)), Jet(0, (1, 1, 0)), Jet(0, (0, 0, 1)))
+    generator = torch.Generator().manual_seed(0)
+    grid = [n for t in tables for n in t.nodes.shape]
+    weights = torch.randn(*grid, 4, generator=generator, dtype=torch.float64)
+    residual = torch.randn(*grid, 2, generator=generator, dtype=torch.float64)
+    rows = TensorRows(space, tables, jets, weights, residual)
+    ordering = order_coefficients(space, some_fixed(space), CPU)
+    jacobian = jacobian_of(rows)[:, ordering.free]
+    assert difference(dense(rows, ordering), jacobian.T @ jacobian) < 1e-14
+    assert difference(rows.transpose(ordering, residual), jacobian.T @ residual.reshape(-1, 2)) < 1e-13
+
+
+def test_rows_written_out_add_columns_that_stand_for_one_coefficient():
+    space = Space((Axis(np.linspace(0, 1, 3), 3),))
+    jacobian = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    rows = CellRows(jacobian, jacobian[..., :1], torch.tensor([[2, 4, 2]]))
+    ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
+    full = rows.apply(ordering, torch.eye(ordering.size, dtype=torch.float64))[0]
+    assert float((full[:, ordering.position[2]] - jacobian[0, :, 0] - jacobian[0, :, 2]).abs().max()) < 1e-15
+    assert difference(dense(rows, ordering), full.T @ full) < 1e-14
+    assert difference(rows.transpose(ordering, rows.residual), full.T @ rows.residual[0]) < 1e-14
