@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     new.add_argument("name", metavar="NAME", help="small letters, digits, - and _")
     _add_eval(command("eval", _eval, "evaluate a solved run at given points"))
     _add_export(command("export", _export, "write the VTK files of a run again at another resolution"))
+    _add_study(command("study", _study, "repeat an experiment of arXiv:2603.04827 and compare with what it prints"))
     command("schema", _schema, "print the JSON schema that editors complete from")
     return parser
 
@@ -116,6 +117,13 @@ def _add_export(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--out", metavar="DIR", help="where the files go (default: into the run)")
     sub.add_argument("--resolution", type=_whole(2, 10_000), metavar="N", help="samples per axis")
     sub.add_argument("--times", type=_whole(1, 100_000), metavar="N", help="frames")
+
+
+def _add_study(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("name", metavar="NAME", nargs="?", help="which one; without a name the error lists them")
+    sub.add_argument("--quick", action="store_true", help="the same tables and pictures, smaller, in two minutes")
+    sub.add_argument("--out", metavar="DIR", help="the folder (default: results/study/NAME, or study_quick/NAME)")
+    sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
@@ -159,6 +167,12 @@ def _export(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_export
 
     return run_export(arguments)
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from pinnkan.study.command import run_study
+
+    return run_study(arguments)
 
 
 def _check(arguments: argparse.Namespace) -> int:

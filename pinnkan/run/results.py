@@ -113,14 +113,19 @@ def manifest(
             "solve_seconds": solution.seconds,
             "writing_seconds": writing_seconds,
         },
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        },
+        "machine": machine(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
         "files": files,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """System, processor and number of cores that this process may use."""
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 
 

@@ -1,0 +1,203 @@
+"""Contenders of an experiment: a network, a schedule over levels, a method; trained from several seeds, recorded.
+
+Algorithm 1 of arXiv:2603.04827: coarsest level first, halve all knot intervals, continue. Coarse only and fine only are
+the same loop with zeros in the schedule. Work is counted in evaluations of the loss and its gradient, one on level l
+costing 2^l of those on level 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pinnkan.solver import levenberg_marquardt as lm
+from pinnkan.solver.first_order import Rate, Trained, adam, lbfgs
+from pinnkan.study.task import Attention, StudyNetwork, Task
+
+#: The paper's first seed; the others count up from it.
+FIRST_SEED = 1234
+#: Records per level: enough for a smooth curve, few enough not to slow the training by their error evaluations.
+RECORDS = 40
+
+#: Told of every level of every contender: its name, level, steps, loss and error.
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One line of a table.
+
+    ``start`` maps seeds to the runs' networks on level 0, stacked; ``schedule`` has the steps on each level, zero for
+    levels passed by; ``rate`` gives a level's learning rates; ``paper`` is the loss that the paper prints.
+    """
+
+    name: str
+    family: str
+    start: Callable[[Sequence[int]], StudyNetwork]
+    schedule: tuple[int, ...]
+    method: str = "adam"
+    rate: Callable[[int], Rate] = lambda level: lambda n: 1.0
+    paper: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """``multilevel``, ``coarse`` or ``fine``; ``single`` for a network without levels."""
+        trained = [level for level, steps in enumerate(self.schedule) if steps]
+        if len(self.schedule) == 1:
+            return "single"
+        return "multilevel" if len(trained) > 1 else "coarse" if trained[0] == 0 else "fine"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A moment of a training, for all runs: loss (run) and relative error (run) after ``work`` and ``seconds`` each."""
+
+    level: int
+    work: float
+    seconds: float
+    loss: torch.Tensor
+    error: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A contender's records, from the start to the end."""
+
+    contender: Contender
+    parameters: int
+    seeds: tuple[int, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def last(self) -> Record:
+        """The end of the training."""
+        return self.records[-1]
+
+
+class _Book:
+    """Keeps the records of one training, on a clock that stands still while errors are evaluated."""
+
+    def __init__(self, task: Task, runs: int) -> None:
+        self.task, self.runs = task, runs
+        self.records: list[Record] = []
+        self.level, self.work, self.seconds = 0, 0.0, 0.0
+        self._since = time.perf_counter()
+
+    def evaluated(self) -> None:
+        """One evaluation on the present level."""
+        self.work += 2.0**self.level
+
+    def write(self, network: StudyNetwork, loss: torch.Tensor) -> None:
+        self.seconds += (time.perf_counter() - self._since) / self.runs
+        error = self.task.error(network)
+        self.records.append(Record(self.level, self.work, self.seconds, loss.reshape(-1), error.reshape(-1)))
+        self._since = time.perf_counter()
+
+
+def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], say: Say) -> list[Outcome]:
+    """Trains every contender from every seed."""
+    outcomes = []
+    for contender in contenders:
+        outcome = train(task, contender, seeds)
+        last = outcome.last
+        say(
+            f"{contender.name:<28} {outcome.parameters:>5} parameters  loss {_median(last.loss):.2e}  "
+            f"error {_median(last.error):.2e}  {last.seconds * len(seeds):.1f} s"
+        )
+        outcomes.append(outcome)
+    return outcomes
+
+
+def train(task: Task, contender: Contender, seeds: Sequence[int]) -> Outcome:
+    """One contender from every seed: Adam trains all seeds at once, the others one after the other."""
+    batches = [tuple(seeds)] if contender.method == "adam" else [(seed,) for seed in seeds]
+    books, parameters = [], 0
+    for batch in batches:
+        network, book = contender.start(batch), _Book(task, len(batch))
+        for level, steps in enumerate(contender.schedule):
+            book.level = level
+            network = network.halved() if level else network
+            if steps:
+                network = METHODS[contender.method](task, network, steps, contender.rate(level), book)
+        parameters = network.parameters
+        books.append(book)
+    return Outcome(contender, parameters, tuple(seeds), merged([b.records for b in books]))
+
+
+def merged(runs: Sequence[Sequence[Record]]) -> tuple[Record, ...]:
+    """Records of trainings one after the other as those of one batch; a training that ended early keeps its last."""
+    out = []
+    for n in range(max(map(len, runs))):
+        at = [records[min(n, len(records) - 1)] for records in runs]
+        furthest = max(at, key=lambda r: r.work)
+        seconds = sum(r.seconds for r in at) / len(at)
+        loss, error = (torch.cat([getattr(r, name) for r in at]) for name in ("loss", "error"))
+        out.append(Record(furthest.level, furthest.work, seconds, loss, error))
+    return tuple(out)
+
+
+Method = Callable[[Task, StudyNetwork, int, Rate, _Book], StudyNetwork]
+
+
+def _by_adam(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
+    watched = _Watched(task, network, max(1, steps // RECORDS), book)
+    return watched.ended(adam(watched.objective, network.flat(), steps, rate, watched.watch))
+
+
+def _by_lbfgs(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
+    start = network.flat()
+    watched = _Watched(task, network.with_flat(start[0]), max(1, steps // RECORDS), book)
+    found = lbfgs(watched.objective, start[0], steps, rate, watched.watch)
+    return network.with_flat(watched.ended(found).flat().unsqueeze(0))
+
+
+def _by_gauss_newton(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
+    """Levenberg-Marquardt on the same rows; a step counts as one evaluation, though it costs more: see the seconds."""
+    alone = network.with_flat(network.flat()[0])
+
+    def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+        return task.evaluate(alone.with_flat(x))
+
+    state = lm.init(evaluate, alone.flat())
+    book.write(alone, torch.tensor(state.loss))
+    while state.iteration < steps and not state.stuck:
+        state = lm.step(evaluate, state)
+        book.evaluated()
+        book.write(alone.with_flat(state.x), torch.tensor(state.loss))
+    return network.with_flat(state.x.unsqueeze(0))
+
+
+METHODS: dict[str, Method] = {"adam": _by_adam, "lbfgs": _by_lbfgs, "gauss_newton": _by_gauss_newton}
+
+
+class _Watched:
+    """An objective that counts its evaluations and writes a record every few steps."""
+
+    def __init__(self, task: Task, network: StudyNetwork, every: int, book: _Book) -> None:
+        self.task, self.network, self.every, self.book = task, network, every, book
+        self.attention = Attention(task.terms)
+        self.start: torch.Tensor | None = None  # of the present step
+
+    def objective(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.start is None:
+            self.start = x.detach().clone()
+        self.book.evaluated()
+        return self.task.descend(self.network.with_flat(x.detach()), self.attention)
+
+    def watch(self, step: int, loss: torch.Tensor, rate: float) -> bool:
+        if (step - 1) % self.every == 0 and self.start is not None:
+            self.book.write(self.network.with_flat(self.start), loss)
+        self.start = None
+        return False
+
+    def ended(self, trained: Trained) -> StudyNetwork:
+        final = self.network.with_flat(trained.x)
+        self.book.write(final, trained.losses[-1])
+        return final
+
+
+def _median(values: torch.Tensor) -> float:
+    return float(values.median())

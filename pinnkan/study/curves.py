@@ -1,0 +1,58 @@
+"""The picture of an experiment: loss and true error along the training of every contender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
+from pinnkan.kan.field import Array
+from pinnkan.study.contest import Outcome, Record
+from pinnkan.study.report import Report
+
+#: One colour per family, one line style per kind of schedule.
+COLOURS = {"spline": BLUE, "power ReLU": ORANGE, "MLP": GREY, "Gauss-Newton": GREEN, "free knots": RED}
+STYLES = {"multilevel": "-", "fine": "--", "coarse": ":", "single": "-"}
+WIDTHS = {"multilevel": 2.0, "fine": 1.3, "coarse": 1.5, "single": 1.0}
+#: A loss that grew beyond this multiple of the smallest start only squeezes the rest of the picture.
+HIGHEST = 30.0
+
+
+def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:
+    """Loss against work, error against work, error against seconds: medians, bands from the smallest to the largest."""
+    caption = "Loss and true error: medians over the seeds, bands from the smallest to the largest; dots: a new level."
+    with report.figure("curves", caption, 13.0, 4.3) as drawing:
+        left, middle, right = drawing.subplots(1, 3)
+        first_order = [o for o in outcomes if o.contender.method != "gauss_newton"]
+        _panel(left, first_order, lambda r: r.work, lambda r: r.loss.numpy())
+        _panel(middle, first_order, lambda r: r.work, lambda r: r.error.numpy())
+        _panel(right, outcomes, lambda r: r.seconds, lambda r: r.error.numpy())
+        left.set(ylabel=loss, xlabel="work (evaluations on the coarsest level)")
+        middle.set(ylabel=error, xlabel="work (evaluations on the coarsest level)")
+        right.set(ylabel=error, xlabel="seconds per seed", xscale="log")
+        handles, labels = right.get_legend_handles_labels()
+        drawing.legend(handles, labels, loc="outside right upper")
+
+
+def _panel(
+    axes: Axes, outcomes: Sequence[Outcome], along: Callable[[Record], float], value: Callable[[Record], Array]
+) -> None:
+    starts = []
+    for o in outcomes:
+        x = np.array([along(r) for r in o.records])
+        y = np.stack([value(r) for r in o.records])
+        kind, colour = o.contender.kind, COLOURS[o.contender.family]
+        middle = np.median(y, 1)
+        shown = x > 0 if along(o.records[-1]) and axes is not None else x >= 0
+        axes.plot(x[shown], middle[shown], STYLES[kind], color=colour, lw=WIDTHS[kind], label=o.contender.name)
+        axes.fill_between(x[shown], y.min(1)[shown], y.max(1)[shown], color=colour, alpha=0.12, lw=0)
+        changes = [n for n in range(1, len(o.records)) if o.records[n].level != o.records[n - 1].level and n > 1]
+        if kind == "multilevel":
+            axes.plot(x[changes], middle[changes], "o", color=colour, ms=4)
+        starts.append(float(middle[0]))
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, min(high, HIGHEST * max(s for s in starts if np.isfinite(s))))
+    axes.grid(True, which="major", lw=0.3, alpha=0.5)

@@ -1,0 +1,83 @@
+"""Tables of an experiment: Markdown beside the paper's figures, CSV with every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pinnkan.study.contest import Outcome
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table, numbers to the right."""
+    lines = [f"| {' | '.join(head)} |", "|" + "|".join("---" if n == 0 else "---:" for n in range(len(head))) + "|"]
+    lines += [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Comma-separated text; no cell may hold a comma or a quote."""
+    lines = [",".join(head), *(",".join(str(cell) for cell in row) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
+    """One line per contender: medians over the seeds, their range, the paper's loss and the ratio."""
+    rows = []
+    for o in outcomes:
+        paper = o.contender.paper
+        ratio = "" if paper is None else f"{float(o.last.loss.median()) / paper:.2g}"
+        rows.append(
+            [
+                o.contender.name,
+                o.parameters,
+                " + ".join(map(str, o.contender.schedule)),
+                spread(o.last.loss),
+                "" if paper is None else f"{paper:.2e}",
+                ratio,
+                spread(o.last.error),
+                f"{o.last.seconds:.1f}",
+            ]
+        )
+    head = [
+        "network",
+        "parameters",
+        "steps per level",
+        "loss (range)",
+        "paper",
+        "ours / paper",
+        "true error (range)",
+        "s per seed",
+    ]
+    return markdown(head, rows)
+
+
+def outcomes_csv(outcomes: Sequence[Outcome]) -> str:
+    """One line per contender and seed."""
+    rows = []
+    for o in outcomes:
+        steps = " ".join(map(str, o.contender.schedule))
+        for n, seed in enumerate(o.seeds):
+            loss, error = float(o.last.loss[n]), float(o.last.error[n])
+            known = [o.contender.name, o.contender.family, o.contender.method, o.parameters, steps, seed]
+            rows.append([*known, f"{loss:.6e}", f"{error:.6e}", f"{o.last.work:g}", f"{o.last.seconds:.3f}"])
+    head = ["network", "family", "method", "parameters", "steps", "seed", "loss", "true_error", "work", "seconds"]
+    return csv(head, rows)
+
+
+def history_csv(outcomes: Sequence[Outcome]) -> str:
+    """Medians over the seeds along every training."""
+    rows = []
+    for o in outcomes:
+        for r in o.records:
+            middle = [f"{float(v.median()):.4e}" for v in (r.loss, r.error)]
+            rows.append([o.contender.name, r.level, f"{r.work:g}", f"{r.seconds:.3f}", *middle])
+    return csv(["network", "level", "work", "seconds", "loss", "true_error"], rows)
+
+
+def spread(values: torch.Tensor) -> str:
+    """Median (smallest to largest)."""
+    if len(values) == 1:
+        return f"{float(values):.2e}"
+    return f"{float(values.median()):.2e} ({float(values.min()):.1e} to {float(values.max()):.1e})"
