@@ -34,7 +34,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Iteration:
-    """One Gauss-Newton or Levenberg-Marquardt step: loss after it, relative size of the step, damping, seconds."""
+    """One step: loss after it, relative size of the step, damping, seconds.
+
+    Of Adam or L-BFGS: the loss before it and its learning rate, which is 0 for Gauss-Newton and Levenberg-Marquardt.
+    """
 
     level: int
     iteration: int
@@ -42,6 +45,7 @@ class Iteration:
     step: float
     damping: float
     seconds: float
+    rate: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.layer_basis import LayerBasis, Linear
-from pinnkan.kan.network import Network
+from pinnkan.kan.layered import LayeredNetwork
+from pinnkan.kan.network import JetNetwork, Network
 from pinnkan.kan.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
+from pinnkan.kan.stored import restored, stored
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
@@ -30,21 +32,20 @@ class Piece:
     """A network on one slab (the whole box when steady) and, per coordinate, the cells of its training points."""
 
     inputs: Inputs
-    network: Network
+    network: JetNetwork
     cells: tuple[Array, ...]
 
     def jets(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """(point, unknown, order)."""
         jets = JetSet(orders)
         pick = [jets.position[tuple(order)] for order in orders]
-        device = self.network.weights[0].device
+        device = self.network.device
         parts = []
         for start in range(0, len(points), CHUNK):
             x = torch.from_numpy(np.ascontiguousarray(points[start : start + CHUNK], dtype=np.float64)).to(device)
             u, _ = self.network.forward(jets, self.inputs.jets(jets, x))
             parts.append(u[pick].permute(1, 2, 0).cpu().numpy())
-        unknowns = self.network.weights[-1].shape[0]
-        return np.concatenate(parts) if parts else np.zeros((0, unknowns, len(orders)))
+        return np.concatenate(parts) if parts else np.zeros((0, self.network.outputs, len(orders)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class DeepField:
         if self.time_axis is None:
             return self.pieces[0].jets(points, orders)
         which = self._slab(points[:, self.time_axis])
-        out = np.zeros((len(points), self.pieces[0].network.weights[-1].shape[0], len(orders)))
+        out = np.zeros((len(points), self.pieces[0].network.outputs, len(orders)))
         for n in np.unique(which):
             out[which == n] = self.pieces[n].jets(points[which == n], orders)
         return out
@@ -97,17 +98,14 @@ class DeepField:
         """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
         arrays: dict[str, Array] = {}
         for n, piece in enumerate(self.pieces):
-            for layer, (basis, weight) in enumerate(zip(piece.network.bases, piece.network.weights, strict=True)):
-                if isinstance(basis, Basis | PowerRelu):
-                    arrays[f"piece{n}.layer{layer}.knots"] = basis.knots.cpu().numpy()
-                arrays[f"piece{n}.layer{layer}.weight"] = weight.cpu().numpy()
+            parts, kinds = _stored(piece.network)
+            arrays |= {f"piece{n}.{name}": value for name, value in parts.items()}
             for axis, cells in enumerate(piece.cells):
                 arrays[f"piece{n}.cells{axis}"] = cells
         meta: dict[str, object] = {
             "kind": "deep",
             "time_axis": self.time_axis,
-            "layers": [[_KINDS[type(b)], b.degree] for b in self.pieces[0].network.bases],
-            "squashed": self.pieces[0].network.squashed,
+            **kinds,
             "periodic": list(self.pieces[0].inputs.periodic),
             "ranges": [[list(r) for r in p.inputs.ranges] for p in self.pieces],
         }
@@ -120,18 +118,39 @@ class DeepField:
         pieces = []
         for n, ranges in enumerate(data["ranges"]):
             inputs = Inputs(tuple((float(a), float(b)) for a, b in ranges), tuple(bool(p) for p in data["periodic"]))
-            bases, weights = [], []
-            for i, (kind, degree) in enumerate(data["layers"]):
-                knots = tensors.get(f"piece{n}.layer{i}.knots")
-                bases.append(_basis(kind, int(degree), knots))
-                weights.append(torch.from_numpy(np.array(tensors[f"piece{n}.layer{i}.weight"])))
-            network = Network(tuple(bases), tuple(weights), bool(data["squashed"]))
+            prefix = f"piece{n}."
+            network = _restored({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, data)
             cells = tuple(np.array(tensors[f"piece{n}.cells{axis}"]) for axis in range(len(ranges)))
             pieces.append(Piece(inputs, network, cells))
         return cls(tuple(pieces), data["time_axis"])
 
     def _slab(self, t: Array) -> np.ndarray:
         return np.clip(np.searchsorted(self.slab_ends[1:-1], t, side="left"), 0, len(self.pieces) - 1)
+
+
+def _stored(network: JetNetwork) -> tuple[dict[str, Array], dict[str, Any]]:
+    """A network as arrays by name, and what its layers are."""
+    if isinstance(network, LayeredNetwork):
+        arrays, kinds = stored(network)
+        return arrays, {"layered": kinds}
+    assert isinstance(network, Network)
+    arrays = {}
+    for layer, (basis, weight) in enumerate(zip(network.bases, network.weights, strict=True)):
+        if isinstance(basis, Basis | PowerRelu):
+            arrays[f"layer{layer}.knots"] = basis.knots.cpu().numpy()
+        arrays[f"layer{layer}.weight"] = weight.cpu().numpy()
+    return arrays, {"layers": [[_KINDS[type(b)], b.degree] for b in network.bases], "squashed": network.squashed}
+
+
+def _restored(arrays: dict[str, Array], data: dict[str, Any]) -> JetNetwork:
+    """The inverse of :func:`_stored`; KeyError if something is missing."""
+    if "layered" in data:
+        return restored(arrays, data["layered"])
+    bases, weights = [], []
+    for i, (kind, degree) in enumerate(data["layers"]):
+        bases.append(_basis(kind, int(degree), arrays.get(f"layer{i}.knots")))
+        weights.append(torch.from_numpy(np.array(arrays[f"layer{i}.weight"])))
+    return Network(tuple(bases), tuple(weights), bool(data["squashed"]))
 
 
 def _basis(kind: str, degree: int, knots: Array | None) -> LayerBasis:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -29,6 +29,54 @@ class Trace(Protocol):
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
         """Adjoints (alpha, point, in) of the input jets from those (alpha, point, out) of the output."""
+        ...
+
+
+class JetNetwork(Protocol):
+    """What the solver and the field need of a network, whatever its layers."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained coefficients."""
+        ...
+
+    @property
+    def intervals(self) -> int:
+        """Knot intervals of an edge."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Number of unknowns."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the coefficients are."""
+        ...
+
+    def flat(self) -> torch.Tensor:
+        """All trained coefficients in one vector."""
+        ...
+
+    def with_flat(self, vector: torch.Tensor) -> Self:
+        """The same network with other coefficients."""
+        ...
+
+    def halved(self) -> Self:
+        """Every knot interval halved; the same function, exactly."""
+        ...
+
+    def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[Any]]:
+        """Jets (alpha, point, unknown) of the outputs from those of the inputs (alpha, point, in), and the traces."""
+        ...
+
+    def jacobian(self, traces: list[Any], adjoint: torch.Tensor) -> torch.Tensor:
+        """Rows (point, coefficient): derivatives of ``sum_alpha,o adjoint[alpha,point,o] output[alpha,point,o]``."""
+        ...
+
+    def gradient(self, traces: list[Any], adjoint: torch.Tensor) -> torch.Tensor:
+        """:meth:`jacobian` summed over the points, (coefficient)."""
         ...
 
 
@@ -103,13 +151,13 @@ def layer(jets: JetSet, basis: LayerBasis, weight: torch.Tensor, z: torch.Tensor
 def squash(jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, SquashTrace]:
     """tanh of every unit, which keeps it inside the knots of the next layer."""
     value = torch.tanh(z[0])
-    outer = torch.stack(_tanh_derivatives(value, jets.order + 1))
+    outer = torch.stack(tanh_derivatives(value, jets.order + 1))
     bell = jets.bell_polynomials(z)
     return jets.compose(bell, outer), SquashTrace(jets, jets.compose(bell, outer[1:]))
 
 
-def _tanh_derivatives(value: torch.Tensor, order: int) -> list[torch.Tensor]:
-    """tanh and its derivatives as polynomials P_k in tanh itself: ``P_{k+1} = P_k' (1 - y^2)``."""
+def tanh_derivatives(value: torch.Tensor, order: int) -> list[torch.Tensor]:
+    """tanh and its derivatives up to ``order`` as polynomials P_k in ``value``, tanh: ``P_{k+1} = P_k' (1 - y^2)``."""
     polynomial = [0.0, 1.0]
     out = [value]
     for _ in range(order):
@@ -142,6 +190,16 @@ class Network:
     def intervals(self) -> int:
         """Knot intervals of an edge, of the finest layer."""
         return max(b.intervals for b in self.bases)
+
+    @property
+    def outputs(self) -> int:
+        """Number of unknowns."""
+        return self.weights[-1].shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the coefficients are."""
+        return self.weights[0].device
 
     def flat(self) -> torch.Tensor:
         """All coefficients in one vector, layer by layer."""

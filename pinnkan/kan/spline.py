@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb
+from math import comb, factorial
 
 import numpy as np
 import torch
@@ -90,17 +90,8 @@ class Basis:
         """
         p, j = self.degree, self.span(x)
         t = [self.knots[j + 1 - p + m] for m in range(2 * p)]  # t[m] = t_{j+1-p+m}
-        rows: list[list[torch.Tensor]] = [[torch.ones_like(x)]]  # rows[q]: degree q, functions j-q..j
-        for q in range(1, p + 1):
-            rows.append(_raise_degree(rows[-1], x, t, p, q))
-        zero = torch.zeros_like(x)
-        tables = []
-        for k in range(order + 1):
-            values = rows[p - k] if k <= p else [zero] * (p + 1)
-            for q in range(max(p - k, 0) + 1, p + 1) if k <= p else ():
-                values = _differentiate(values, t, p, q)
-            tables.append(torch.stack(values, -1))
-        return torch.stack(tables), j - p
+        tables = local_tables(x, t, p, order)
+        return tables, j - p
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
@@ -129,6 +120,53 @@ class Basis:
         t = self.breaks
         middle = 0.5 * (t[1:] + t[:-1])
         return Basis.extended(torch.cat([t, middle]).sort().values, self.degree)
+
+
+def local_tables(x: torch.Tensor, t: list[torch.Tensor], p: int, order: int) -> torch.Tensor:
+    """Derivatives 0..order at x of the p + 1 functions of degree p with the 2 p knots t around it, t[p-1] <= x < t[p].
+
+    Returns:
+        (order + 1, *x.shape, p + 1)
+    """
+    rows: list[list[torch.Tensor]] = [[torch.ones_like(x)]]  # rows[q]: degree q, functions j-q..j
+    for q in range(1, p + 1):
+        rows.append(_raise_degree(rows[-1], x, t, p, q))
+    zero = torch.zeros_like(x)
+    tables = []
+    for k in range(order + 1):
+        values = rows[p - k] if k <= p else [zero] * (p + 1)
+        for q in range(max(p - k, 0) + 1, p + 1) if k <= p else ():
+            values = _differentiate(values, t, p, q)
+        tables.append(torch.stack(values, -1))
+    return torch.stack(tables)
+
+
+def uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> torch.Tensor:
+    """:meth:`Basis.dense` for uniform knots, where all pieces are the same polynomials in the place within the piece.
+
+    With s = (x - t_j)/h the local functions are ``sum_m s^m M[m]``, one matrix product for all derivatives; M comes
+    from the derivatives at a knot.
+
+    Returns:
+        (order + 1, *x.shape, count)
+    """
+    p = basis.degree
+    h = float(basis.knots[p + 1] - basis.knots[p])
+    at_knot, _ = basis.local(basis.knots[p : p + 1], p)  # (derivative, 1, local)
+    taylor = torch.stack([at_knot[m, 0] * (h**m / factorial(m)) for m in range(p + 1)])  # (m, local)
+    pieces = [taylor]
+    for _ in range(order):  # derivative by x of sum_m s^m c_m
+        rise = torch.arange(1, p + 1, dtype=taylor.dtype, device=taylor.device).unsqueeze(1) / h
+        pieces.append(torch.cat([pieces[-1][1:] * rise, torch.zeros_like(taylor[:1])]))
+    j = ((x - basis.knots[p]) / h).floor().clamp(0, basis.count - p - 1)
+    s = (x - basis.knots[p]) / h - j
+    powers = [torch.ones_like(s)]
+    for _ in range(p):
+        powers.append(powers[-1] * s)
+    local = torch.tensordot(torch.stack(pieces), torch.stack(powers), dims=([1], [0])).movedim(1, -1)
+    index = j.long().unsqueeze(-1) + torch.arange(p + 1, device=x.device)
+    out = local.new_zeros((*local.shape[:-1], basis.count))
+    return out.scatter_(-1, index.expand(local.shape), local)
 
 
 def uniform_breaks(a: float, b: float, intervals: int) -> torch.Tensor:

@@ -17,8 +17,6 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
 
-_NOT_YET = {"network": ("ridge",), "method": ("adam", "lbfgs")}
-
 
 def assemble(root: Mapping, report: Report) -> Problem:
     """The problem that a file states.
@@ -150,17 +148,17 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
         if key in found:
             report.error_at(found[key].span, f"'{key}' (inverse problems) is not available yet")
     section = found.get("solver")
-    for key, refused in _NOT_YET.items():
-        value = getattr(solver, key)
-        if value in refused and isinstance(section, Mapping):
-            report.error_at(section.values[key].span, f"'{key}: {value}' is not available yet", "leave it out")
+    if isinstance(section, Mapping) and solver.network == "product" and solver.method in ("adam", "lbfgs"):
+        hint = "write `network: deep` or `network: ridge`, or leave 'method' out"
+        message = f"'method: {solver.method}' is for deep and ridge networks; a product network is solved for directly"
+        report.error_at(section.values["method"].span, message, hint)
 
 
 def _warn_idle(solver: SolverSettings, domain: Domain, section: Node | None, report: Report) -> None:
     """Settings that have no effect on this problem."""
     if not isinstance(section, Mapping):
         return
-    if solver.hidden is not None and solver.network not in ("deep", "ridge"):
+    if solver.hidden is not None and solver.family not in ("deep", "ridge"):
         report.warn_at(section.keys["hidden"], f"'hidden' has no effect with network: {solver.network}")
     if solver.time_slabs is not None and domain.time_axis is None:
         report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")

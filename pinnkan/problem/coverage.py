@@ -118,7 +118,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], places: Places, rep
     if degree is None:
         return
     totals = [jet.total for e in problem.equations for jet in e.jets.values()]
-    order = max(totals if problem.solver.network == "deep" else orders)
+    order = max(totals if problem.solver.family in ("deep", "ridge") else orders)
     if degree <= order:
         message = f"splines of degree {degree} cannot represent a derivative of order {order}"
         hint = f"degree must be at least {order + 1}; without it pinnkan chooses"

@@ -90,6 +90,11 @@ class SolverSettings:
     time_slabs: int | None = None
     seed: int = 0
 
+    @property
+    def family(self) -> str:
+        """The network with ``auto`` resolved as far as the method decides: Adam and L-BFGS train a deep one."""
+        return "deep" if self.network == "auto" and self.method in ("adam", "lbfgs") else self.network
+
 
 @dataclass(frozen=True)
 class OutputSettings:

@@ -106,5 +106,7 @@ def numbers_of(level: Level) -> str:
 
 
 def step_line(step: Iteration) -> str:
-    """A Gauss-Newton or Levenberg-Marquardt step in one line."""
+    """A step in one line."""
+    if step.rate:
+        return f"step {step.iteration}  loss {step.loss:.2e}  rate {step.rate:.1e}"
     return f"step {step.iteration}  loss {step.loss:.2e}  change {step.step:.1e}  damping {step.damping:.1e}"

@@ -13,7 +13,7 @@ _LEVEL = (
     "level", "time_start", "time_end", "intervals", "degree", "parameters", "points", "loss", "heldout_residual",
     "estimate", "true_error", "iterations", "seconds", "note",
 )  # fmt: skip
-_HISTORY = ("level", "iteration", "loss", "step", "damping", "seconds")
+_HISTORY = ("level", "iteration", "loss", "step", "damping", "rate", "seconds")
 
 
 def levels_csv(levels: Sequence[Level]) -> str:
@@ -22,8 +22,8 @@ def levels_csv(levels: Sequence[Level]) -> str:
 
 
 def history_csv(history: Sequence[Iteration]) -> str:
-    """One row per Gauss-Newton or Levenberg-Marquardt step."""
-    return _table(_HISTORY, [(s.level, s.iteration, s.loss, s.step, s.damping, s.seconds) for s in history])
+    """One row per step; of Adam, per ten."""
+    return _table(_HISTORY, [(s.level, s.iteration, s.loss, s.step, s.damping, s.rate, s.seconds) for s in history])
 
 
 def by_x(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Solve with a deep network: all layers by Levenberg-Marquardt, coarse knots first, slab after slab.
+"""Solve with a deep or a ridge network by the method asked for, coarse knots first, slab after slab.
 
 A level is one sweep over the time slabs (a steady problem is one slab). In each slab the rows are the equations at
 Gauss points and the conditions, weighted; the initial data are those of the problem or the trace of the slab before.
@@ -17,7 +17,7 @@ import torch
 from pinnkan.errors import SolverError
 from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.network import Network
+from pinnkan.kan.network import JetNetwork
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver import levenberg_marquardt as lm
@@ -25,6 +25,7 @@ from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_settings import DeepSettings, choose_settings
 from pinnkan.solver.deep_starts import continued_piece, random_pieces
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
+from pinnkan.solver.minimisers import OTHERS
 from pinnkan.solver.state import DeepState, Descent, Minimised
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
@@ -36,10 +37,10 @@ __all__ = ["DeepField", "DeepResult", "solve_deep"]
 #: long on heat and Helmholtz for the same final error).
 LEAST_GAIN = 0.06
 WINDOW = 8
-MOST_STEPS = 150
 
-#: Steps of every start in a race.
-RACE_STEPS = 10
+#: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
+MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
+RACE_STEPS = {"gauss_newton": 10, "adam": 100, "lbfgs": 5}
 
 #: A held-out loss above MOST_GAP times the training loss calls for DENSER points, at most MOST_ROUNDS - 1 times.
 MOST_GAP = 3.0
@@ -112,8 +113,7 @@ class _Solve:
 
     def first(self, slab: Slab, previous: Piece | None) -> Trained:
         """A slab on the coarsest level: continued from the one before, or the best of several starts."""
-        s = self.settings
-        starts = random_pieces(self.problem, slab, s.hidden, s.degree, s.knots, self.device)
+        starts = random_pieces(self.problem, slab, self.settings, self.device)
         if previous is None:
             return self.train(0, slab, None, self.race(slab, None, starts))
         continued = continued_piece(self.problem, slab, previous, self.device)
@@ -127,21 +127,23 @@ class _Solve:
         return mean_square(make_system(self.problem, slab, piece, previous, self.device), piece)
 
     def race(self, slab: Slab, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
-        """The best of the starts after a few steps."""
+        """The best of the starts after a few steps; a single one as it is."""
+        if len(starts) == 1:
+            return starts[0]
         found = []
         for piece in starts:
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.minimise(system, piece.network, 0, RACE_STEPS)
+            network, end = self.minimise(system, piece.network, 0, RACE_STEPS[self.settings.method])
             found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
     def train(self, level: int, slab: Slab, previous: Piece | None, piece: Piece) -> Trained:
-        """Levenberg-Marquardt to a stall, on denser points while the held-out loss asks for them."""
+        """Steps to a stall, on denser points while the held-out loss asks for them."""
         density, steps = 1.0, 0
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=cells_for(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.minimise(system, piece.network, level, MOST_STEPS)
+            network, end = self.minimise(system, piece.network, level, MOST_STEPS[self.settings.method])
             piece = replace(piece, network=network)
             loss = mean_square(system, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
@@ -151,19 +153,20 @@ class _Solve:
             density *= DENSER
         return Trained(piece, loss, held, system.rows, steps)
 
-    def minimise(self, system: System, network: Network, level: int, most: int) -> tuple[Network, Minimised]:
+    def minimise(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[JetNetwork, Minimised]:
         """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
         if self.known:
             end = self.known.pop(0)
         else:
-            end, whole = self.descend(system, network, level, most)
+            descend = self.descend if self.settings.is_damped else self.other
+            end, whole = descend(system, network, level, most)
             if not whole:  # the time is up; a resumed solve goes on in the middle
                 return network.with_flat(end.x), end
         self.state = replace(self.state, done=(*self.state.done, end), descent=None)
         return network.with_flat(end.x), end
 
-    def descend(self, system: System, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
-        """The end of a minimisation, and whether it was one: not when the time is up."""
+    def descend(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+        """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
 
         def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             return system.evaluate(network.with_flat(x))
@@ -186,6 +189,22 @@ class _Solve:
             record = self.watch.iteration(level, number, state.loss, state.step, state.damping)
             self.state = replace(self.state, history=(*self.state.history, record))
         return Minimised(state.x, state.loss, state.iteration), True
+
+    def other(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+        """The same by another method, which a resumed solve begins again."""
+        late = False
+
+        def report(loss: float, size: float, rate: float) -> bool:
+            nonlocal late
+            number = len(self.state.history) + 1
+            record = self.watch.iteration(level, number, loss, size, 0.0, rate)
+            self.state, late = replace(self.state, history=(*self.state.history, record)), self.is_late()
+            return late
+
+        self.descent = None
+        self.watch.keep(self.state)
+        minimise = OTHERS["least_squares" if self.settings.is_frozen else self.settings.method]
+        return minimise(system, network, most, report), not late
 
     def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.State:
         """The first state of a descent."""
@@ -265,7 +284,7 @@ def solve_deep(
     device: str = "cpu",
     watch: Watch | None = None,
 ) -> DeepResult:
-    """Solve ``problem`` with a deep network.
+    """Solve ``problem`` with a deep or a ridge network.
 
     Args:
         estimate: relative L2 error of a field, and the error as a function; None takes the difference between the last
@@ -305,5 +324,5 @@ def solve_deep(
         if reason != "max_levels":
             break
     assert field is not None
-    widths = (*(w.shape[1] for w in slabs[0].piece.network.weights), len(problem.unknowns))
+    widths = (slabs[0].piece.inputs.width, *settings.hidden, len(problem.unknowns))
     return DeepResult(field, error, tuple(levels), solve.state.history, reason, widths)

@@ -16,7 +16,7 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import Index, JetSet
-from pinnkan.kan.network import Network
+from pinnkan.kan.network import JetNetwork
 from pinnkan.residual import CompiledEquation
 
 
@@ -88,7 +88,7 @@ class System:
             found.append((torch.cat(rows), torch.cat(pick), adjoint))
         return found
 
-    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+    def evaluate(self, network: JetNetwork) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         """The rows, and a function that gives their Jacobian (row, coefficient)."""
         u, traces = network.forward(self.jets, self.inputs)
         found = self.linearise(u)
@@ -98,7 +98,7 @@ class System:
 
         return torch.cat([rows for rows, _, _ in found]), tangent
 
-    def descend(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
+    def descend(self, network: JetNetwork) -> tuple[torch.Tensor, torch.Tensor]:
         """The sum of the squared rows and its gradient (coefficient), without a Jacobian: one pass each way."""
         u, traces = network.forward(self.jets, self.inputs)
         total, loss = torch.zeros_like(u), u.new_zeros(())

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pinnkan.kan.architectures import frozen_ridge, spread_directions
 from pinnkan.kan.deep_field import Piece
 from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.network import Network, random_network
+from pinnkan.kan.layer_basis import LayerBasis, Linear
+from pinnkan.kan.network import JetNetwork, Network, random_network
 from pinnkan.kan.spline import Basis
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.deep_settings import DeepSettings
 from pinnkan.solver.deep_system import Slab, cells_for, make_system, mean_square
 
 #: Random starts, each given a few steps before the best goes on.
@@ -18,17 +21,29 @@ STARTS = 3
 SPREAD = 0.1
 
 
-def random_pieces(
-    problem: Problem, slab: Slab, hidden: tuple[int, ...], degree: int, knots: int, device: str
-) -> list[Piece]:
-    """STARTS untrained pieces on uniform cells, seeds counted from the problem's."""
+def random_pieces(problem: Problem, slab: Slab, settings: DeepSettings, device: str) -> list[Piece]:
+    """STARTS untrained pieces on uniform cells, seeds counted from the problem's; one where nothing is random."""
     inputs = Inputs(slab.ranges, problem.periodic)
-    widths = (inputs.width, *hidden, len(problem.unknowns))
+    first = problem.solver.seed
     pieces = []
-    for seed in range(problem.solver.seed, problem.solver.seed + STARTS):
-        piece = Piece(inputs, random_network(widths, degree, knots, SPREAD, seed, device), ())
-        pieces.append(Piece(inputs, piece.network, cells_for(slab, piece)))
+    for seed in range(first, first + (1 if settings.is_frozen else STARTS)):
+        network = start(settings, inputs.width, len(problem.unknowns), seed, device)
+        piece = Piece(inputs, network, ())
+        pieces.append(Piece(inputs, network, cells_for(slab, piece)))
     return pieces
+
+
+def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> JetNetwork:
+    """An untrained network of the family asked for."""
+    s = settings
+    if s.network == "deep":
+        return random_network((inputs, *s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
+    directions = spread_directions(inputs, s.hidden[0])
+    if s.is_frozen:
+        return frozen_ridge(directions, outputs, s.degree, s.knots).to(device)
+    splines = random_network((*s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
+    first: LayerBasis = Linear(device)
+    return Network((first, *splines.bases), (directions.unsqueeze(-1).to(device), *splines.weights))
 
 
 def continued_piece(problem: Problem, slab: Slab, previous: Piece, device: str) -> Piece:
@@ -42,7 +57,7 @@ def continued_piece(problem: Problem, slab: Slab, previous: Piece, device: str) 
     return min(found, key=lambda pair: pair[0])[1]
 
 
-def continuations(network: Network) -> list[Network]:
+def continuations(network: JetNetwork) -> list[JetNetwork]:
     """Starts for the next slab: the network as it is, and hidden coordinates that stay, or go on along their tangent.
 
     For the last two the first layer's edges of time (the last input) become straight lines through the value at the
@@ -50,12 +65,12 @@ def continuations(network: Network) -> list[Network]:
     everywhere (measured: heat prefers the first, fronts the last). A first layer that is not made of splines has no
     edge of time to bend and goes on as it is.
     """
-    basis, first = network.bases[0], network.weights[0]
-    if not isinstance(basis, Basis):
+    if not isinstance(network, Network) or not isinstance(network.bases[0], Basis):
         return [network]
+    basis, first = network.bases[0], network.weights[0]
     end = basis.dense(first.new_ones(1), 1)[:, 0]  # (2, function)
     value, slope = first[:, -1] @ end[0], first[:, -1] @ end[1]
-    out = [network]
+    out: list[JetNetwork] = [network]
     for share in (0.0, 1.0):
         line = first.clone()
         line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.greville() + 1.0)

@@ -17,6 +17,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver.correction import estimate_by_correction
+from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.gauss_newton import Model, compile_model
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
@@ -61,7 +62,7 @@ def solve(
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=1, user_api="blas"), _torch_threads(problem.dimension):
-        if problem.solver.network == "deep":
+        if problem.solver.family in ("deep", "ridge"):
             return _deep(model, watch, device)
         try:
             outcome = _product(model, watch)
@@ -114,10 +115,8 @@ def _torch_threads(dimension: int) -> Iterator[None]:
 
 def describe(problem: Problem) -> str:
     """The network in words, and why it was chosen."""
-    if problem.solver.network == "deep":
-        hidden = problem.solver.hidden
-        widths = f"hidden widths {list(hidden)}" if hidden else "default hidden widths"
-        return f"deep: B-spline KAN, {widths}, adding nodes, all layers trained (asked for)"
+    if problem.solver.family in ("deep", "ridge"):
+        return choose_settings(problem).described()
     d = problem.dimension
     why = (
         "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"

@@ -93,9 +93,11 @@ class Watch:
             self.progress(record)
         return record
 
-    def iteration(self, level: int, number: int, loss: float, step: float, damping: float) -> Iteration:
+    def iteration(
+        self, level: int, number: int, loss: float, step: float, damping: float, rate: float = 0.0
+    ) -> Iteration:
         """Report a step."""
-        record = Iteration(level, number, loss, step, damping, self.elapsed())
+        record = Iteration(level, number, loss, step, damping, self.elapsed(), rate)
         if self.progress is not None:
             self.progress(record)
         return record
