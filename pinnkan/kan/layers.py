@@ -17,7 +17,7 @@ import torch
 
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import tanh_derivatives
-from pinnkan.kan.spline import Basis, uniform_tables
+from pinnkan.kan.spline import Basis
 
 Bell = list[list[torch.Tensor | None]]
 
@@ -190,10 +190,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor, int], list[torch.Tensor]]] = {"ta
 
 @dataclass(frozen=True, eq=False)
 class Spline:
-    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function).
-
-    The knots of ``basis`` are uniform.
-    """
+    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function)."""
 
     basis: Basis
     weight: torch.Tensor
@@ -217,7 +214,7 @@ class Spline:
         return Spline(self.basis.to(device), self.weight.to(device))
 
     def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, FeatureTrace]:
-        tables = uniform_tables(self.basis, z[0], jets.order + 1)
+        tables = self.basis.dense(z[0], jets.order + 1)
         return features_forward(jets, z, tables, self.weight)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from math import comb, factorial
 
@@ -22,6 +23,9 @@ import torch
 from numpy.typing import NDArray
 
 Breaks = Sequence[float] | NDArray[np.float64] | torch.Tensor
+
+#: Gaps that differ by less than this share are equal: some hundred units of rounding.
+SAME_GAP = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,12 @@ class Basis:
         """Number of polynomial pieces on [a, b]."""
         return len(self.breaks) - 1
 
+    @cached_property
+    def is_uniform(self) -> bool:
+        """Whether all knots, the outer ones included, have the same spacing, up to rounding."""
+        gaps = self.knots.diff()
+        return bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all()) and self.degree > 0
+
     def to(self, device: torch.device | str) -> Basis:
         """The same basis on another device."""
         return Basis(self.knots.to(device), self.degree)
@@ -88,6 +98,8 @@ class Basis:
         Returns:
             values (order + 1, *x.shape, degree + 1), and the index of the first function, shape of ``x``.
         """
+        if self.is_uniform:
+            return _uniform_tables(self, x, order)
         p, j = self.degree, self.span(x)
         t = [self.knots[j + 1 - p + m] for m in range(2 * p)]  # t[m] = t_{j+1-p+m}
         tables = local_tables(x, t, p, order)
@@ -141,32 +153,27 @@ def local_tables(x: torch.Tensor, t: list[torch.Tensor], p: int, order: int) -> 
     return torch.stack(tables)
 
 
-def uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> torch.Tensor:
-    """:meth:`Basis.dense` for uniform knots, where all pieces are the same polynomials in the place within the piece.
+def _uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """:meth:`Basis.local` for uniform knots: all pieces are the same polynomials of the place within the piece.
 
-    With s = (x - t_j)/h the local functions are ``sum_m s^m M[m]``, one matrix product for all derivatives; M comes
-    from the derivatives at a knot.
-
-    Returns:
-        (order + 1, *x.shape, count)
+    With s = (x - t_j)/h the local functions are ``sum_m s^m M[m]``; M is their Taylor series at a knot, and one matrix
+    product gives all derivatives.
     """
-    p = basis.degree
-    h = float(basis.knots[p + 1] - basis.knots[p])
-    at_knot, _ = basis.local(basis.knots[p : p + 1], p)  # (derivative, 1, local)
-    taylor = torch.stack([at_knot[m, 0] * (h**m / factorial(m)) for m in range(p + 1)])  # (m, local)
+    p, h = basis.degree, float(basis.knots[basis.degree + 1] - basis.knots[basis.degree])
+    t = [basis.knots[1 + m] for m in range(2 * p)]  # the first piece
+    at_knot = local_tables(basis.knots[p], t, p, p)  # (derivative, local)
+    taylor = torch.stack([at_knot[m] * (h**m / factorial(m)) for m in range(p + 1)])  # (m, local)
     pieces = [taylor]
     for _ in range(order):  # derivative by x of sum_m s^m c_m
         rise = torch.arange(1, p + 1, dtype=taylor.dtype, device=taylor.device).unsqueeze(1) / h
         pieces.append(torch.cat([pieces[-1][1:] * rise, torch.zeros_like(taylor[:1])]))
-    j = ((x - basis.knots[p]) / h).floor().clamp(0, basis.count - p - 1)
-    s = (x - basis.knots[p]) / h - j
+    j = basis.span(x)
+    s = (x - basis.knots[j]) / h
     powers = [torch.ones_like(s)]
     for _ in range(p):
         powers.append(powers[-1] * s)
-    local = torch.tensordot(torch.stack(pieces), torch.stack(powers), dims=([1], [0])).movedim(1, -1)
-    index = j.long().unsqueeze(-1) + torch.arange(p + 1, device=x.device)
-    out = local.new_zeros((*local.shape[:-1], basis.count))
-    return out.scatter_(-1, index.expand(local.shape), local)
+    tables = torch.stack(powers, -1) @ torch.stack(pieces).reshape(order + 1, *(1,) * (x.ndim - 1), p + 1, p + 1)
+    return tables, j - p
 
 
 def uniform_breaks(a: float, b: float, intervals: int) -> torch.Tensor:

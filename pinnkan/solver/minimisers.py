@@ -33,7 +33,10 @@ LEAST_GAIN, WINDOW = 0.3, 5
 def by_least_squares(system: System, network: JetNetwork, most: int, report: Report) -> Minimised:
     """Gauss-Newton in the outer layer, the only one trained."""
     found = outer.minimise(
-        lambda x: system.evaluate(network.with_flat(x)), network.flat(), most, lambda loss, size: report(loss, size, 0.0)
+        lambda x: system.evaluate(network.with_flat(x)),
+        network.flat(),
+        most,
+        lambda loss, size: report(loss, size, 0.0),
     )
     return Minimised(found.x, found.loss, found.steps)
 
