@@ -19,12 +19,11 @@ CANDIDATES = 50
 
 
 def layered(network: Network) -> LayeredNetwork:
-    """The same function as a network of splines, and perhaps a linear first layer, layer by layer."""
+    """The same function as a network of edges, and perhaps a linear first layer, layer by layer."""
     layers: list[Layer] = []
     for basis, weight in zip(network.bases, network.weights, strict=True):
         if layers and network.squashed:
             layers.append(Activation("tanh"))
-        assert isinstance(basis, Basis | Linear)
         layers.append(Affine(weight.squeeze(-1)) if isinstance(basis, Linear) else Spline(basis, weight))
     return LayeredNetwork(tuple(layers))
 

@@ -28,6 +28,7 @@ class FreeSpline:
     @classmethod
     def of(cls, layer: Spline) -> FreeSpline:
         """The same function as a layer of fixed extended knots."""
+        assert isinstance(layer.basis, Basis)
         breaks = layer.basis.breaks
         shares = breaks.diff().log().expand(*layer.weight.shape[:-3], layer.weight.shape[-2], -1)
         return cls(layer.basis.degree, (float(breaks[0]), float(breaks[-1])), shares, layer.weight)

@@ -16,8 +16,8 @@ from typing import Protocol
 import torch
 
 from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layer_basis import LayerBasis
 from pinnkan.kan.network import tanh_derivatives
-from pinnkan.kan.spline import Basis
 
 Bell = list[list[torch.Tensor | None]]
 
@@ -190,9 +190,12 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor, int], list[torch.Tensor]]] = {"ta
 
 @dataclass(frozen=True, eq=False)
 class Spline:
-    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function)."""
+    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function).
 
-    basis: Basis
+    The b_c are splines, or powers of ReLU.
+    """
+
+    basis: LayerBasis
     weight: torch.Tensor
 
     @property

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from pinnkan.kan.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
+from pinnkan.kan.change_of_basis import network_in_powers
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.layer_basis import Linear
@@ -46,6 +47,7 @@ NETWORKS = {
     "relu": perceptron((2, 5, 4, 2), "relu", 3),
     "ridge": ridge(),
     "free": shifted(with_free_knots(ridge())),
+    "powers": layered(network_in_powers(random_network((2, 3, 2), 3, 3, 0.3, 5))),
     "frozen": shifted(frozen_ridge(spread_directions(2, 5), 2, 4, 3)),
 }
 
