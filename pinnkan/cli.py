@@ -101,6 +101,7 @@ def _add_solve(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--max-time", type=_number(0.0, float("inf")), metavar="S", help="seconds before giving up")
     sub.add_argument("--device", metavar="DEV", help="cpu (default), cuda, cuda:1, ...")
     sub.add_argument("--seed", type=_whole(0, 2**32 - 1), metavar="N", help="seed of everything random")
+    sub.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
 

@@ -13,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.problem.tape import Tape
 from pinnkan.run.solution import Solution
-from pinnkan.run.solving import Progress
+from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level, Verdict
 
 X, Y, Z, T = sympy.symbols("x y z t")
@@ -160,13 +160,13 @@ def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solu
 
 
 def solver(converged: bool = True) -> Callable[..., Solution]:
-    """What takes the place of ``solving.solve``."""
+    """What takes the place of ``solving.solve_watched``."""
 
-    def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = None) -> Solution:
+    def solve(problem: Problem, watch: Watch, device: str = "cpu") -> Solution:
         solution = solved(problem.name, converged, problem)
         for record in (*solution.history, *solution.levels):
-            if progress is not None:
-                progress(record)
+            if watch.progress is not None:
+                watch.progress(record)
         return solution
 
     return solve

@@ -39,14 +39,14 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
             arrays |= {f"{part}/{name}": _contiguous(value) for name, value in tensors.items()}
             fields[part] = meta
     data = safetensors.numpy.save(arrays)
-    name = f"state-{_digest(data)[:16]}.safetensors"
+    name = f"state-{digest(data)[:16]}.safetensors"
     payload = {
         "format": FORMAT,
         "problem": {
-            "source_sha256": _digest(solution.problem.source.encode()),
+            "source_sha256": digest(solution.problem.source.encode()),
             "solver": asdict(solution.problem.solver),
         },
-        "arrays": {"file": name, "sha256": _digest(data)},
+        "arrays": {"file": name, "sha256": digest(data)},
         "fields": fields,
         "verdict": asdict(solution.verdict),
         "levels": [asdict(level) for level in solution.levels],
@@ -54,12 +54,17 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "seconds": solution.seconds,
         "network": solution.network,
     }  # fmt: skip
-    body = _canonical(payload)
     write_atomically(folder / name, data)
-    write_atomically(folder / _STATE, f'{{"sha256": "{_digest(body.encode())}",\n"state": {body}}}\n'.encode())
+    write_signed(folder / _STATE, payload)
     for old in folder.glob("state-*.safetensors"):
         if old.name != name:
             old.unlink()
+
+
+def write_signed(path: Path, payload: Mapping[str, Any]) -> None:
+    """JSON with its own checksum, atomically."""
+    body = _canonical(payload)
+    write_atomically(path, f'{{"sha256": "{digest(body.encode())}",\n"state": {body}}}\n'.encode())
 
 
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -68,14 +73,14 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     Raises:
         RunFolderError: missing, damaged, or of another version.
     """
-    state = _read_json(folder / _STATE)
+    state = read_signed(folder / _STATE)
     if state.get("format") != FORMAT:
         raise RunFolderError(
             f"{folder}: the checkpoint has format {state.get('format')}, this version reads {FORMAT}; solve again"
         )
     path = folder / Path(state["arrays"]["file"]).name
-    data = _read_bytes(path)
-    if _digest(data) != state["arrays"]["sha256"]:
+    data = read_bytes(path)
+    if digest(data) != state["arrays"]["sha256"]:
         raise RunFolderError(f"{path}: damaged (its checksum differs); solve again")
     try:
         return state, safetensors.numpy.load(data)
@@ -89,7 +94,7 @@ def with_solver(problem: Problem, state: Mapping[str, Any], place: Path) -> Prob
     Raises:
         RunFolderError: the text of the problem is not the one that was solved.
     """
-    if _digest(problem.source.encode()) != state["problem"]["source_sha256"]:
+    if digest(problem.source.encode()) != state["problem"]["source_sha256"]:
         raise RunFolderError(f"{place}: changed since the run, and no longer belongs to its results; solve again")
     return replace(problem, solver=_record(SolverSettings, state["problem"]["solver"]))
 
@@ -113,19 +118,21 @@ def part_of(arrays: Mapping[str, Array], part: str) -> dict[str, Array]:
     return {name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    text = _read_bytes(path)
+def read_signed(path: Path) -> dict[str, Any]:
+    """What :func:`write_signed` wrote; raises RunFolderError if it is damaged."""
+    text = read_bytes(path)
     try:
         document = json.loads(text)
         state, checksum = document["state"], document["sha256"]
     except (ValueError, KeyError, TypeError):
         raise RunFolderError(f"{path}: damaged (not the JSON that was written); solve again") from None
-    if _digest(_canonical(state).encode()) != checksum:
+    if digest(_canonical(state).encode()) != checksum:
         raise RunFolderError(f"{path}: damaged (its checksum differs); solve again")
     return dict(state)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of a run; raises RunFolderError if there is none."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -151,5 +158,6 @@ def _contiguous(value: Array) -> Array:
     return np.array(value, order="C")
 
 
-def _digest(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """SHA-256 as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

@@ -13,17 +13,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pinnkan.errors import Exit, UsageError
+from pinnkan.errors import Exit, ResourceError, UsageError
 from pinnkan.export.report import verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.statement import Problem
-from pinnkan.run import solving
-from pinnkan.run.folder import disk_errors, locked, replacing
+from pinnkan.run.attempt import Attempt
+from pinnkan.run.folder import disk_errors, interrupted_place, locked, replacing
 from pinnkan.run.points import evaluate, write_values
-from pinnkan.run.progress import Progress
 from pinnkan.run.restoring import load_solution
-from pinnkan.run.results import circumstances_of, exit_code, summary, write_results
+from pinnkan.run.results import exit_code, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.run.solution import Solution
 
@@ -39,32 +38,23 @@ def run_solve(arguments: argparse.Namespace) -> int:
     console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
     for warning in problem.warnings:
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    attempt = Attempt(problem, target, arguments, console)
     try:
         with stoppable(), replacing(target) as folder:
-            solution, files = _solve_into(folder, problem, arguments, console)
+            solution, files = attempt.solve_into(folder)
     except Stopped as stopped:
-        console.print(f"interrupted; {target} is as it was before", markup=False, soft_wrap=True)
+        for line in attempt.left_behind():
+            console.print(line, markup=False, soft_wrap=True)
+        if arguments.json and attempt.partial is not None:
+            print(json.dumps(summary(attempt.partial, interrupted_place(target)), allow_nan=False))
         return stopped.exit_code
+    except ResourceError as error:
+        raise ResourceError("\n".join([str(error), *attempt.left_behind()])) from error
     for line in closing_lines(solution, target, files):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps(summary(solution, target), allow_nan=False))
     return exit_code(solution.verdict)
-
-
-def _solve_into(
-    folder: Path, problem: Problem, arguments: argparse.Namespace, console: Console
-) -> tuple[Solution, list[str]]:
-    device = arguments.device or "cpu"
-    circumstances = circumstances_of(device, _source_bytes(problem))
-    with Progress(problem, arguments.verbose, console) as progress:
-        solution = solving.solve(problem, device=device, progress=progress)
-        progress.writing()
-        with disk_errors(folder):
-            files, warnings = write_results(solution, folder, circumstances)
-    for warning in warnings:
-        console.print(f"warning: {warning}", markup=False, soft_wrap=True)
-    return solution, files
 
 
 def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
@@ -124,9 +114,3 @@ def _positive(option: str, value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise UsageError(f"{option} {value:g}: a positive number is wanted")
     return value
-
-
-def _source_bytes(problem: Problem) -> bytes:
-    """The problem file byte for byte; the text that was read where it came from no file."""
-    path = Path(problem.path)
-    return path.read_bytes() if problem.path and path.is_file() else problem.source.encode()

@@ -5,6 +5,9 @@ Beside ``results/burgers`` there may be, while a run lasts or after one that was
     .burgers.lock       held by the run that writes (flock: it dies with its process)
     .burgers.partial    the new results, not complete yet
     .burgers.previous   the old results, between the two renames of the swap
+
+and, visible, ``burgers.interrupted``: what a run that was stopped or killed had reached. ``--resume`` goes on from it;
+it stays until a run into ``burgers`` has finished, and a run that is stopped again replaces it.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pinnkan.errors import ResourceError, RunFolderError
 
 MANIFEST = "manifest.json"
+CHECKPOINT = "checkpoint"
+RESUME = "resume.json"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -80,7 +85,9 @@ def _lock(path: Path, target: Path) -> int:
 def replacing(target: Path) -> Iterator[Path]:
     """A fresh folder to write into; it takes the place of ``target`` when the block ends without an exception.
 
-    What was at ``target`` stays until then; files of the user in it move along into the new folder.
+    What was at ``target`` stays until then; files of the user in it move along into the new folder. When the block
+    ends with an exception after a state was written, the folder becomes :func:`interrupted_place`, and so does the one
+    that a killed run left.
 
     Raises:
         RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written.
@@ -91,16 +98,40 @@ def replacing(target: Path) -> Iterator[Path]:
     with locked(target):
         with disk_errors(target):
             _recover(target)
-            _refuse_foreign(target)
-            if partial.exists():
-                shutil.rmtree(partial)
+            _recover(interrupted_place(target))
+            for place in (target, interrupted_place(target)):
+                _refuse_foreign(place)
+            _set_aside(partial, target)
             partial.mkdir()
         try:
             yield partial
             with disk_errors(target):
                 _swap(partial, target)
+                if interrupted_place(target).exists():
+                    _retire(interrupted_place(target), target)
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):
+                _set_aside(partial, target)
+
+
+def interrupted_place(target: Path) -> Path:
+    """Where the state and the partial result of a stopped run into ``target`` lie."""
+    return target.parent / f"{target.name}.interrupted"
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a results folder holds the state of a run under way."""
+    return (folder / CHECKPOINT / RESUME).is_file()
+
+
+def _set_aside(partial: Path, target: Path) -> None:
+    """Keeps an unfinished folder as the interrupted one if a run can go on from it."""
+    if has_state(partial):
+        for left in partial.glob(f"{CHECKPOINT}/.*.tmp"):
+            left.unlink()
+        _swap(partial, interrupted_place(target))
+    elif partial.exists():
+        shutil.rmtree(partial)
 
 
 def _previous(target: Path) -> Path:
@@ -129,6 +160,8 @@ def _refuse_foreign(target: Path) -> None:
 
 def written_names(folder: Path) -> frozenset[str]:
     """Names in a results folder that pinnkan wrote; none if it is not one."""
+    if has_state(folder) and not (folder / MANIFEST).exists():  # of a run that was killed
+        return frozenset({CHECKPOINT})
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return frozenset(manifest["files"]) if "pinnkan" in manifest else frozenset()
@@ -173,9 +206,13 @@ def sync_folder(folder: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """The file holds either its old content or ``content``, whole, whatever happens."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)

@@ -38,8 +38,10 @@ class Circumstances:
     started: datetime.datetime
 
 
-def write_results(solution: Solution, folder: Path, circumstances: Circumstances) -> tuple[list[str], list[str]]:
-    """Writes all files of a run into the empty ``folder``.
+def write_results(
+    solution: Solution, folder: Path, circumstances: Circumstances, code: Exit
+) -> tuple[list[str], list[str]]:
+    """Writes all files of a run that ends with exit ``code`` into ``folder``.
 
     Returns:
         The names written, the one to open first in front; and warnings about pictures that could not be drawn.
@@ -61,7 +63,7 @@ def write_results(solution: Solution, folder: Path, circumstances: Circumstances
     for name, content in texts.items():
         write_atomically(folder / name, content)
     save_checkpoint(solution, folder / "checkpoint")
-    facts = manifest(solution, circumstances, files, time.perf_counter() - begun)
+    facts = manifest(solution, circumstances, files, time.perf_counter() - begun, code)
     write_atomically(folder / MANIFEST, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
     return files, warnings
 
@@ -96,10 +98,9 @@ def finite(number: float | None) -> float | None:
 
 
 def manifest(
-    solution: Solution, circumstances: Circumstances, files: list[str], writing_seconds: float
+    solution: Solution, circumstances: Circumstances, files: list[str], writing_seconds: float, code: Exit
 ) -> dict[str, Any]:
     """What someone needs to repeat the run, and to know what wrote these files."""
-    code = exit_code(solution.verdict)
     return {
         "pinnkan": __version__,
         "command": list(circumstances.command),

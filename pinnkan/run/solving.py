@@ -2,35 +2,85 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pinnkan.errors import ResourceError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.run.solution import Solution
 from pinnkan.verdict import Iteration, Level
 
+if TYPE_CHECKING:
+    from pinnkan.solver.solve import Result
+    from pinnkan.solver.watch import Watch
+
 Progress = Callable[[Level | Iteration], None]
 
 
-def solve(problem: Problem, *, device: str = "cpu", progress: Progress | None = None) -> Solution:
+def solve(
+    problem: Problem,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+) -> Solution:
     """Solves ``problem`` to its tolerance on ``device`` (``cpu`` or ``cuda``), with the verdict of the command.
 
-    ``progress`` is called with each record as it is made.
+    ``progress`` is called with each record as it is made. In the folder ``checkpoint`` the state of the solve is kept
+    while it lasts; with ``resume`` it goes on from the state found there, to the same bits.
 
     Raises:
         SolverError: the iteration diverged and left no usable state.
         ResourceError: the device is absent, or memory ran out.
+        RunFolderError: the state cannot be written, or not gone on from.
     """
+    from pinnkan.run.keeper import Keeper
+    from pinnkan.run.resuming import header_of, read_checked
+    from pinnkan.solver.watch import Watch
+
+    if checkpoint is None:
+        if resume:
+            raise UsageError("resume=True needs the folder of the state: checkpoint=...")
+        return solve_watched(problem, Watch(problem.solver.max_time, progress), device)
+    folder = Path(checkpoint)
+    state, seconds = read_checked(folder, problem, device) if resume else (None, 0.0)
+    keeper = Keeper(folder, header_of(problem, device))
+    try:
+        solution = solve_watched(problem, Watch(problem.solver.max_time, progress, keeper.keep, state, seconds), device)
+    except BaseException:
+        keeper.write()
+        raise
+    keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()
+    return solution
+
+
+def solve_watched(problem: Problem, watch: Watch, device: str) -> Solution:
+    """:func:`solve` under a watch, which keeps its states and may hold one to go on from."""
     _require(device)
     from pinnkan.solver.solve import solve as solve_problem
 
     try:
-        result = solve_problem(problem, device=device, progress=progress)
+        return _solution(problem, solve_problem(problem, device=device, watch=watch))
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch has no class of its own for this
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"
             raise ResourceError(message) from error
         raise
+
+
+def so_far(problem: Problem, watch: Watch, reason: str, detail: str) -> Solution | None:
+    """What a solve that was stopped has to show, None if that is nothing."""
+    from pinnkan.solver.solve import result_so_far
+
+    if watch.state is None or not watch.state.levels:
+        return None
+    return _solution(problem, result_so_far(problem, watch, reason, detail))
+
+
+def _solution(problem: Problem, result: Result) -> Solution:
     return Solution(
         problem=problem,
         field=result.field,

@@ -18,7 +18,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "line.yaml").write_text(LINE)
     (tmp_path / "front.yaml").write_text(FRONT)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(solving, "solve", solver())
+    monkeypatch.setattr(solving, "solve_watched", solver())
     monkeypatch.setattr(restoring, "restore_field", restored)
     monkeypatch.setattr(results, "draw_pictures", blank_pictures)
     return tmp_path
@@ -39,8 +39,8 @@ def command() -> Callable[..., Namespace]:
     def build(**given: object) -> Namespace:
         defaults = {
             "file": "line.yaml", "out": None, "tolerance": None, "max_time": None, "device": None, "seed": None,
-            "json": False, "quiet": False, "verbose": False, "run": "results/line", "points": "points.csv",
-            "fields": None, "resolution": None, "times": None,
+            "json": False, "resume": False, "quiet": False, "verbose": False, "run": "results/line",
+            "points": "points.csv", "fields": None, "resolution": None, "times": None,
         }  # fmt: skip
         return Namespace(**(defaults | given))
 

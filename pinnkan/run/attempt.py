@@ -1,0 +1,93 @@
+"""One run of ``pinnkan solve``: it keeps its state while it lasts; stopped, it leaves that and a partial result."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from pinnkan.errors import Exit, PinnkanError, ResourceError, SolverError
+from pinnkan.problem.statement import Problem
+from pinnkan.run import solving
+from pinnkan.run.folder import CHECKPOINT, disk_errors, has_state, interrupted_place
+from pinnkan.run.keeper import Keeper
+from pinnkan.run.progress import Progress
+from pinnkan.run.results import circumstances_of, exit_code, write_results
+from pinnkan.run.resuming import header_of, resumable
+from pinnkan.run.signals import Stopped
+from pinnkan.run.solution import Solution
+from pinnkan.solver.watch import Watch
+
+#: Options that a resumed run needs again, for the result depends on them.
+_REPEATED = ("out", "tolerance", "device", "seed")
+
+
+class Attempt:
+    """Solves ``problem`` as the command line asks for; ``partial`` is what a stopped run had to show."""
+
+    def __init__(self, problem: Problem, target: Path, arguments: argparse.Namespace, console: Console) -> None:
+        self.problem, self.target, self.arguments, self.console = problem, target, arguments, console
+        self.device = arguments.device or "cpu"
+        self.circumstances = circumstances_of(self.device, _source_bytes(problem))
+        self.partial: Solution | None = None
+        self._kept = False
+
+    def solve_into(self, folder: Path) -> tuple[Solution, list[str]]:
+        """The solution, and the names of its files in ``folder``, the one to open first in front."""
+        keeper = Keeper(folder / CHECKPOINT, header_of(self.problem, self.device))
+        resumed = resumable(self.target, self.problem, self.device) if self.arguments.resume else (None, 0.0)
+        with Progress(self.problem, self.arguments.verbose, self.console) as progress:
+            watch = Watch(self.problem.solver.max_time, progress, keeper.keep, *resumed)
+            try:
+                solution = solving.solve_watched(self.problem, watch, self.device)
+                progress.writing()
+                files = self._write(solution, folder, exit_code(solution.verdict))
+                keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()
+            except (Stopped, ResourceError) as stop:
+                with suppress(OSError, PinnkanError, MemoryError):  # the failure itself is what counts
+                    self._leave(folder, keeper, watch, stop)
+                self._kept = has_state(folder)
+                raise
+            except SolverError:
+                keeper.clear()
+                raise
+        return solution, files
+
+    def _write(self, solution: Solution, folder: Path, code: Exit) -> list[str]:
+        with disk_errors(folder):
+            files, warnings = write_results(solution, folder, self.circumstances, code)
+        for warning in warnings:
+            self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+        return files
+
+    def _leave(self, folder: Path, keeper: Keeper, watch: Watch, stop: Stopped | ResourceError) -> None:
+        """Writes the last state, then the result it has to show."""
+        keeper.write()
+        for entry in folder.iterdir():
+            if entry.name != CHECKPOINT:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        detail = "" if isinstance(stop, Stopped) else str(stop)
+        partial = solving.so_far(self.problem, watch, "interrupted", detail)
+        if partial is not None:
+            self._write(partial, folder, stop.exit_code)
+            self.partial = partial
+
+    def left_behind(self) -> list[str]:
+        """What a stopped run says: where its state is, and how to go on."""
+        if not self._kept:
+            return [f"interrupted; {self.target} is as it was before"]
+        what = "the state and what is solved so far are" if self.partial is not None else "the state is"
+        options = vars(self.arguments)
+        given = [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
+        command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
+        return [f"interrupted; {what} in {interrupted_place(self.target)}", f"To go on: {command}"]
+
+
+def _source_bytes(problem: Problem) -> bytes:
+    """The problem file byte for byte; the text that was read where it came from no file."""
+    path = Path(problem.path)
+    return path.read_bytes() if problem.path and path.is_file() else problem.source.encode()

@@ -1,0 +1,69 @@
+"""A solver's state as plain JSON and named arrays, and back: a walk over the dataclasses that may occur in it.
+
+Only the classes listed here are ever built, by their constructors: a stored state cannot run code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnkan.kan.deep_field import DeepField, Piece
+from pinnkan.kan.field import Array
+from pinnkan.kan.inputs import Inputs
+from pinnkan.kan.network import Network
+from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.spline import Basis
+from pinnkan.solver.front import Front
+from pinnkan.solver.gauss_newton import Step
+from pinnkan.solver.state import DeepState, Descent, Minimised, Newton, Run, SlabsState, SteadyState
+from pinnkan.verdict import Iteration, Level
+
+_CLASSES: dict[str, Callable[..., Any]] = {
+    kind.__name__: kind
+    for kind in (
+        Axis, Basis, DeepField, DeepState, Descent, Front, Inputs, Iteration, Level, Minimised, Network, Newton, Piece,
+        ProductField, Run, SlabsState, Space, SteadyState, Step,
+    )
+}  # fmt: skip
+
+
+def encode(value: Any, store: Callable[[Array], str]) -> Any:
+    """``value`` as JSON; each array goes to ``store``, which names it.
+
+    Numbers, texts and None stand for themselves, everything else is a list that begins with its kind.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, torch.Tensor):
+        return ["tensor", store(value.detach().cpu().numpy())]
+    if isinstance(value, np.ndarray):
+        return ["array", store(value)]
+    if isinstance(value, tuple):
+        return ["tuple", *(encode(item, store) for item in value)]
+    if is_dataclass(value) and type(value).__name__ in _CLASSES:
+        parts = {f.name: encode(getattr(value, f.name), store) for f in fields(value) if f.init}
+        return [type(value).__name__, parts]
+    raise TypeError(f"{type(value).__name__} cannot be part of a stored state")
+
+
+def decode(data: Any, load: Callable[[str], Array], device: str = "cpu") -> Any:
+    """The inverse of :func:`encode`; raises KeyError, TypeError or ValueError for what it never wrote."""
+    if not isinstance(data, list):
+        return data
+    kind, *rest = data
+    if kind == "tuple":
+        return tuple(decode(item, load, device) for item in rest)
+    (content,) = rest
+    if kind == "array":
+        return load(content)
+    if kind == "tensor":
+        return torch.from_numpy(load(content)).to(device)
+    return _CLASSES[kind](**{name: decode(part, load, device) for name, part in content.items()})

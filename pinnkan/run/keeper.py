@@ -1,0 +1,130 @@
+"""The state of a run under way, on disk: written again and again while it lasts, each time whole or not at all.
+
+``resume.json`` (one rename replaces it) names its array files by content. An array that was written before is not
+written again: the slabs of a long run lie in many files, each written once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from pinnkan.errors import RunFolderError
+from pinnkan.kan.field import Array
+from pinnkan.run.checkpoint import digest, read_bytes, read_signed, write_signed
+from pinnkan.run.codec import decode, encode
+from pinnkan.run.folder import RESUME, disk_errors, write_atomically
+from pinnkan.solver.state import State
+
+#: A state is written when that takes at most this share of the time since the last one was: a slab of Burgers takes
+#: 20 ms, three files on a slow disk 30 ms. At the latest after LONGEST seconds.
+SHARE = 0.05
+LONGEST = 60.0
+#: Array files after which all are written anew as one.
+MOST_FILES = 50
+
+
+class Keeper:
+    """Takes every state that a solver offers and writes the last one when it is due.
+
+    ``header`` says what the state belongs to; ``written`` whether the last one offered is on disk.
+    """
+
+    def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
+        self.folder, self.header = folder, header
+        self.written = True
+        self._offered: tuple[State, float] | None = None
+        self._known: dict[int, tuple[Array, str, str]] = {}  # by identity: the array, its name, its file
+        self._files: dict[str, str] = {}  # checksum of each file
+        self._count = 0
+        self._due = time.perf_counter()
+
+    def keep(self, state: State, seconds: float) -> None:
+        """Takes a state; writes it if it is time to."""
+        self._offered, self.written = (state, seconds), False
+        if time.perf_counter() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        """Writes the last state offered, if there is one that is not on disk yet.
+
+        Raises:
+            ResourceError, RunFolderError: the disk is full, or the folder cannot be written.
+        """
+        if self._offered is None or self.written:
+            return
+        begun = time.perf_counter()
+        with disk_errors(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            self._write(*self._offered)
+        self.written = True
+        now = time.perf_counter()
+        self._due = now + min((now - begun) / SHARE, LONGEST)
+
+    def _write(self, state: State, seconds: float) -> None:
+        known = self._known if len(self._files) < MOST_FILES else {}
+        used: dict[int, tuple[Array, str, str]] = {}
+        fresh: dict[str, Array] = {}
+
+        def store(array: Array) -> str:
+            entry = used.get(id(array)) or known.get(id(array))
+            if entry is None:
+                self._count += 1
+                entry = (array, f"a{self._count}", "")
+                fresh[entry[1]] = np.array(array, order="C")
+            used[id(array)] = entry
+            return entry[1]
+
+        body = encode(state, store)
+        files = {file: self._files[file] for _, _, file in used.values() if file}
+        if fresh:
+            data = safetensors.numpy.save(fresh)
+            name = f"arrays-{digest(data)[:16]}.safetensors"
+            files[name] = digest(data)
+            write_atomically(self.folder / name, data)
+            used = {i: (a, n, file or name) for i, (a, n, file) in used.items()}
+        write_signed(self.folder / RESUME, {**self.header, "seconds": seconds, "arrays": files, "state": body})
+        self._known, self._files = used, files
+        for old in self.folder.glob("arrays-*.safetensors"):
+            if old.name not in files:
+                old.unlink()
+
+    def clear(self) -> None:
+        """Removes what was written: the run is over."""
+        self._offered, self.written = None, True
+        (self.folder / RESUME).unlink(missing_ok=True)
+        for old in self.folder.glob("arrays-*.safetensors"):
+            old.unlink()
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """What :class:`Keeper` wrote beside the arrays; raises RunFolderError if it is damaged."""
+    return read_signed(folder / RESUME)
+
+
+def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
+    """The state and the seconds that led to it.
+
+    Raises:
+        RunFolderError: a file is missing or damaged.
+    """
+    arrays: dict[str, Array] = {}
+    for name, checksum in header["arrays"].items():
+        path = folder / Path(name).name
+        data = read_bytes(path)
+        if digest(data) != checksum:
+            raise RunFolderError(f"{path}: damaged (its checksum differs); solve again without --resume")
+        try:
+            arrays |= safetensors.numpy.load(data)
+        except safetensors.SafetensorError as error:
+            raise RunFolderError(f"{path}: not readable ({error}); solve again without --resume") from error
+    try:
+        return decode(header["state"], arrays.__getitem__, device), float(header["seconds"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(f"{folder / RESUME}: not a state of this version; solve again without --resume") from error
