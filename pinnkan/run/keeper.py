@@ -23,8 +23,10 @@ from pinnkan.run.folder import RESUME, disk_errors, write_atomically
 from pinnkan.solver.state import State
 
 #: A state is written when that takes at most this share of the time since the last one was: a slab of Burgers takes
-#: 20 ms, three files on a slow disk 30 ms. At the latest after LONGEST seconds.
+#: 20 ms, three files on a slow disk 30 ms. At the latest after LONGEST seconds; nothing in the FIRST, which are
+#: cheap to repeat.
 SHARE = 0.05
+FIRST = 0.5
 LONGEST = 60.0
 #: Array files after which all are written anew as one.
 MOST_FILES = 50
@@ -43,7 +45,7 @@ class Keeper:
         self._known: dict[int, tuple[Array, str, str]] = {}  # by identity: the array, its name, its file
         self._files: dict[str, str] = {}  # checksum of each file
         self._count = 0
-        self._due = time.perf_counter()
+        self._due = time.perf_counter() + FIRST
 
     def keep(self, state: State, seconds: float) -> None:
         """Takes a state; writes it if it is time to."""

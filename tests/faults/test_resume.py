@@ -1,0 +1,164 @@
+"""A run loses nothing: killed or stopped at any moment it goes on to the bytes it would have had."""
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from faults.command import COMMAND, ENVIRONMENT, final_state, run, start, told, wait_for
+
+import pinnkan
+from pinnkan import cli
+from pinnkan.run import results
+
+FRONT = """\
+name: front
+domain:
+  x: [-1, 1]
+  t: [0, 0.4]
+unknowns: [u]
+equations:
+  - u_t + u*u_x = u_xx/60
+conditions:
+  - where: initial
+    equation: u = -sin(pi*x)
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-6
+"""
+LAYERS = """\
+name: layers
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - -lap(u)/40 + u*u_x + u = 1 + u**3/9
+conditions:
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-7
+"""
+DEEP = """\
+name: deep
+domain:
+  x: [0, 1]
+  t: [0, 1]
+unknowns: [u]
+equations:
+  - u_t = u_xx/10 + u*(1 - u)
+conditions:
+  - where: initial
+    equation: u = sin(pi*x)
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-6
+  network: deep
+  hidden: [4]
+  max_levels: 3
+  time_slabs: 2
+"""
+PROBLEMS = {"front": FRONT, "layers": LAYERS, "deep": DEEP}
+STATE = Path("results/.front.partial/checkpoint/resume.json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the problems; in this process pictures are left out."""
+    for name, text in PROBLEMS.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(results, "draw_pictures", lambda *_: ([], []))
+    return tmp_path
+
+
+def stopped(folder: Path, number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
+    """``front`` in a process that gets a signal when its state is on disk: exit code, output, messages."""
+    process = start(folder, "solve", "front.yaml", "--json", *arguments)
+    wait_for(folder / STATE, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["solve", "front.yaml", "--out", "whole"]) == 0
+    assert stopped(folder, signal.SIGKILL)[0] == -9
+    assert not (folder / "results/front").exists()
+    assert cli.main(["solve", "front.yaml", "--resume"]) == 0
+    assert final_state(folder / "results/front") == final_state(folder / "whole")
+    assert [p.name for p in (folder / "results").iterdir()] == ["front"]
+    assert cli.main(["solve", "front.yaml", "--resume"]) == 7
+    assert "nothing to resume, the run there is finished" in capsys.readouterr().err
+
+
+def test_a_stopped_run_shows_what_it_has_and_refuses_to_go_on_with_anything_else(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = stopped(folder, signal.SIGINT, "--tolerance", "1e-7")
+    assert code == 130, err
+    assert "To go on: pinnkan solve front.yaml --tolerance 1e-07 --resume" in err
+    assert (json.loads(out)["verdict"], json.loads(out)["reason"]) == ("not_converged", "interrupted")
+    left = folder / "results/front.interrupted"
+    assert (left / "solution.NOT_CONVERGED.pvd").exists()
+    assert json.loads((left / "manifest.json").read_text())["exit_code"] == 130
+    partial = pinnkan.load_solution(left)
+    assert partial.verdict.reason == "interrupted"
+    assert 0.0 < partial.ranges[1][1] < 0.4
+
+    def refusal(*options: str) -> str:
+        assert cli.main(["solve", "front.yaml", "--resume", *options]) == 7
+        return capsys.readouterr().err
+
+    assert "tolerance 1e-07 then, 1e-06 now" in refusal()
+    (folder / "front.yaml").write_text(FRONT.replace("/60", "/61"))
+    changed = "line 7 of the problem file ('- u_t + u*u_x = u_xx/60' then, '- u_t + u*u_x = u_xx/61' now)"
+    assert changed in refusal("--tolerance", "1e-7")
+    (folder / "front.yaml").write_text(FRONT)
+    arrays = next((left / "checkpoint").glob("arrays-*"))
+    arrays.write_bytes(arrays.read_bytes()[:-1])
+    assert f"{arrays.name}: damaged" in refusal("--tolerance", "1e-7")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kills"), [("front", 8), ("layers", 6), ("deep", 6)])
+def test_twenty_kills_at_random_moments_change_nothing(name: str, kills: int, folder: Path) -> None:
+    begun = time.monotonic()
+    whole = run(folder, "solve", f"{name}.yaml", "-q", "--out", "whole")
+    assert whole.returncode in (0, 4), whole.stderr
+    longest = time.monotonic() - begun
+    moments, resume, count = random.Random(7), False, 0
+    command = [*COMMAND, "solve", f"{name}.yaml", "-q", "--out", "killed"]
+    while count < kills:
+        process = subprocess.Popen([*command, *["--resume"] * resume], cwd=folder, env=ENVIRONMENT)
+        try:
+            process.wait(moments.uniform(0.3, 1.0) * longest)
+            assert process.returncode == whole.returncode
+            resume = False  # it has finished: begin again
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            count += 1
+            places = (folder / ".killed.partial", folder / "killed.interrupted")
+            resume = any((place / "checkpoint/resume.json").exists() for place in places)
+    done = run(folder, *command[3:], *["--resume"] * resume)
+    assert done.returncode == whole.returncode, done.stderr
+    assert final_state(folder / "killed") == final_state(folder / "whole")
+
+
+@pytest.mark.slow
+def test_a_run_out_of_time_goes_on_when_it_gets_more(folder: Path) -> None:
+    assert run(folder, "solve", "front.yaml", "-q", "--out", "whole").returncode == 0
+    late = run(folder, "solve", "front.yaml", "--json", "--max-time", "1")
+    assert late.returncode == 4, late.stderr
+    assert told(late)["reason"] == "max_time"
+    done = run(folder, "solve", "front.yaml", "--json", "--resume", "--max-time", "600")
+    assert done.returncode == 0, done.stderr
+    assert told(done)["seconds"] > told(late)["seconds"]
+    assert final_state(folder / "results/front") == final_state(folder / "whole")
