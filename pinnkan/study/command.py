@@ -14,6 +14,7 @@ from rich.console import Console
 from pinnkan.errors import Exit, UsageError
 from pinnkan.run.folder import disk_errors, replacing
 from pinnkan.run.signals import Stopped, stoppable
+from pinnkan.study.burgers import study_burgers
 from pinnkan.study.contest import Say
 from pinnkan.study.geometry import study_geometry
 from pinnkan.study.report import Report
@@ -28,6 +29,7 @@ class Study:
 
 
 STUDIES: dict[str, Study] = {
+    "burgers": Study("Burgers' equation, nu = 0.01", study_burgers),
     "geometry": Study("The geometry of gradient descent in the two bases", study_geometry),
 }
 

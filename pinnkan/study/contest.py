@@ -64,12 +64,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A contender's records, from the start to the end."""
+    """A contender's records, from the start to the end; ``ends``: the first batch's networks after every level."""
 
     contender: Contender
     parameters: int
     seeds: tuple[int, ...]
     records: tuple[Record, ...]
+    ends: tuple[StudyNetwork, ...] = ()
 
     @property
     def last(self) -> Record:
@@ -114,17 +115,21 @@ def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], s
 def train(task: Task, contender: Contender, seeds: Sequence[int]) -> Outcome:
     """One contender from every seed: Adam trains all seeds at once, the others one after the other."""
     batches = [tuple(seeds)] if contender.method == "adam" else [(seed,) for seed in seeds]
-    books, parameters = [], 0
+    books, parameters, ends = [], 0, list[StudyNetwork]()
     for batch in batches:
         network, book = contender.start(batch), _Book(task, len(batch))
         for level, steps in enumerate(contender.schedule):
+            if not any(contender.schedule[level:]):
+                break
             book.level = level
             network = network.halved() if level else network
             if steps:
                 network = METHODS[contender.method](task, network, steps, contender.rate(level), book)
+            if batch is batches[0]:
+                ends.append(network)
         parameters = network.parameters
         books.append(book)
-    return Outcome(contender, parameters, tuple(seeds), merged([b.records for b in books]))
+    return Outcome(contender, parameters, tuple(seeds), merged([b.records for b in books]), tuple(ends))
 
 
 def merged(runs: Sequence[Sequence[Record]]) -> tuple[Record, ...]:

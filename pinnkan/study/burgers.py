@@ -1,0 +1,185 @@
+"""``pinnkan study burgers``: the Burgers experiment of arXiv:2603.04827, with the true error beside the loss.
+
+``u_t + u u_x = nu u_xx`` with nu = 0.01 on [-1, 1] x [0, 1], u = -sin(pi x) at first and 0 at the sides.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.inputs import Inputs
+from pinnkan.kan.jet import JetSet
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.first_order import Rate, cycles, ramp
+from pinnkan.solver.solve import solve
+from pinnkan.study import references
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
+from pinnkan.study.curves import draw_curves
+from pinnkan.study.report import Report
+from pinnkan.study.space_time import Equation, grid, perceptrons, ridges
+from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.task import Task
+
+NU = 0.01
+#: The paper's network and its coarsest knots: 3400 parameters, 9700 after two refinements.
+WIDTHS, INTERVALS = (2, 20, 20, 1), 5
+#: The paper's schedules, grid and number of seeds, and what we divide the steps by, to stay below half an hour of one
+#: core. The grid is coarser for the same reason.
+COARSE, FINE, LEVELS = (3200, 0, 0), (0, 0, 800), (800, 400, 200)
+FULL = {"share": 2, "points": 48, "seeds": 2}
+QUICK = {"share": 20, "points": 24, "seeds": 1}
+#: Adam's rates: triangles of 100 steps up and 100 down between the paper's 1e-3 and ten times as much, whose height
+#: falls by 0.9995 a step; a ramp over ten steps at every change of level.
+LOW, HIGH, HALF, DECAY, CLIMB = 1e-3, 1e-2, 100, 0.9995, 10
+PAPER = {"coarse": 6.6e-3, "fine": 4.1e-3, "multilevel": 2.4e-5}
+
+PROBLEM = """
+name: burgers
+domain: {x: [-1, 1], t: [0, 1]}
+unknowns: [u]
+equations: [u_t + u*u_x = 0.01*u_xx]
+conditions: [{where: initial, equation: u = -sin(pi*x)}, {where: [left, right], equation: u = 0}]
+"""
+
+
+def study_burgers(report: Report, quick: bool, say: Say) -> None:
+    """The contest, its table, curves and fields, and our own solver on the same problem."""
+    size = QUICK if quick else FULL
+    equation = burgers_equation()
+    task, seeds = burgers_task(equation, size["points"]), range(FIRST_SEED, FIRST_SEED + size["seeds"])
+    outcomes = []
+    for contender in contenders(size["share"], quick):
+        alone = contender.family == "power ReLU"
+        outcomes += compete(task, [contender], seeds[:1] if alone else seeds, say)
+    report.say(
+        f"[2,20,20,1] is a linear layer, then cubic splines (or powers of ReLU) with tanh before them. Loss: mean "
+        f"squares of the equation on a {size['points']} x {size['points']} grid, of the initial and of the boundary "
+        f"condition, weights one. The paper: 64 x 64 points, {size['share']} times as many steps, five seeds instead "
+        f"of {size['seeds']} (powers of ReLU: one); it does not say how the boundary enters. Adam's rate goes up and down between "
+        f"{LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: relative L2 against Cole-Hopf."
+    )
+    report.say(outcomes_markdown(outcomes))
+    report.say(sentence(outcomes))
+    report.attach("outcomes.csv", outcomes_csv(outcomes))
+    report.attach("history.csv", history_csv(outcomes))
+    draw_curves(report, outcomes, "loss", "relative L2 error")
+    _draw_fields(report, equation, outcomes)
+    say("the product network by Gauss-Newton")
+    report.say("## The same equation by `pinnkan solve`: product network, multilevel Gauss-Newton")
+    report.say(solved(equation, (1e-3, 1e-5) if quick else (1e-3, 1e-5, 1e-7)))
+
+
+def burgers_equation() -> Equation:
+    """The true solution on a grid that resolves its front."""
+    x, t = np.linspace(-1.0, 1.0, 129), np.linspace(0.0, 1.0, 33)
+    inputs = Inputs(((-1.0, 1.0), (0.0, 1.0)), (False, False))
+    return Equation(inputs, JetSet([(2, 0), (0, 1)]), x, t, references.burgers(x, t[:, None], NU))
+
+
+def burgers_task(equation: Equation, count: int) -> Task:
+    """Equation on ``count`` x ``count`` points, initial and boundary conditions on ``count`` points a side."""
+    x, t = np.linspace(-1.0, 1.0, count), np.linspace(0.0, 1.0, count)
+    at = equation.jets.position
+    start = torch.from_numpy(-np.sin(np.pi * x))
+
+    def inside(u: torch.Tensor) -> torch.Tensor:
+        value, slope, bend, rate = (u[at[order], ..., 0] for order in ((0, 0), (1, 0), (2, 0), (0, 1)))
+        return rate + value * slope - NU * bend
+
+    sides = np.concatenate([grid(x[:1], t), grid(x[-1:], t)])
+    terms = [
+        equation.term("equation", grid(x, t), inside),
+        equation.term("initial", grid(x, t[:1]), lambda u: u[0, ..., 0] - start),
+        equation.term("boundary", sides, lambda u: u[0, ..., 0]),
+    ]
+    return Task(equation.jets, terms, equation.error)
+
+
+def contenders(share: int, quick: bool) -> list[Contender]:
+    """Everyone who takes part, with 1/share of the paper's steps."""
+
+    def steps(schedule: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(max(1, n // share) if n else 0 for n in schedule)
+
+    found = []
+    for family, powers in (("spline", False), ("power ReLU", True)):
+        start = ridges(WIDTHS, INTERVALS, powers)
+        for kind, schedule in (("coarse", COARSE), ("fine", FINE), ("multilevel", LEVELS)):
+            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
+            paper = PAPER[kind] if family == "spline" else None
+            found.append(Contender(name, family, start, steps(schedule), rate=rate, paper=paper))
+    for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
+        name = f"MLP [{','.join(map(str, widths))}]"
+        found.append(Contender(name, "MLP", perceptrons(widths), steps(COARSE[:1]), rate=rate, paper=paper))
+    small = ((4, 2, 1), (8,)) if quick else ((30, 20, 10), (100,))
+    name = "spline [2,8,8,1], multilevel LM"
+    found.append(Contender(name, "Gauss-Newton", ridges((2, 8, 8, 1), INTERVALS), small[0], "gauss_newton"))
+    mlp = found[-3]
+    return [*found, replace(mlp, name=f"{mlp.name}, LM", family="Gauss-Newton", schedule=small[1],
+                            method="gauss_newton", paper=None)]  # fmt: skip
+
+
+def rate(level: int) -> Rate:
+    """The cycles, begun anew on every level."""
+    climb, wave = ramp(0.1, 1.0, CLIMB), cycles(LOW, HIGH, HALF, DECAY)
+    return lambda n: climb(n) * wave(n)
+
+
+def sentence(outcomes: list[Outcome]) -> str:
+    """Who won by how much, in loss and in true error."""
+    by = {o.contender.name: o for o in outcomes}
+    parts = []
+    for family in ("spline", "power ReLU"):
+        best = by[f"{family}, multilevel"].last
+        for kind in ("coarse", "fine"):
+            other = by[f"{family}, {kind} only"].last
+            loss, error = (float(getattr(other, n).median() / getattr(best, n).median()) for n in ("loss", "error"))
+            parts.append(f"{kind} only has {loss:.2g} times the loss and {error:.2g} times the error")
+        parts[-2] = f"Against {family}, multilevel, {parts[-2]}"
+        parts[-1] += "."
+    wanted = {kind: PAPER[kind] / PAPER["multilevel"] for kind in ("coarse", "fine")}
+    paper = f"The paper's losses for splines: {wanted['coarse']:.0f} and {wanted['fine']:.0f} times multilevel's."
+    return " ".join([", ".join(parts[:2]), ", ".join(parts[2:]), paper])
+
+
+def solved(equation: Equation, tolerances: tuple[float, ...]) -> str:
+    """Error against seconds of ``pinnkan solve``, as a table."""
+    problem = parse_problem(PROBLEM, "burgers.yaml")
+    points = grid(equation.x, equation.t)
+    rows = []
+    for tolerance in tolerances:
+        began = time.perf_counter()
+        result = solve(replace(problem, solver=replace(problem.solver, tolerance=tolerance)))
+        seconds = time.perf_counter() - began
+        u = result.field(points, [(0, 0)])[:, 0, 0].reshape(equation.exact.shape)
+        error = np.linalg.norm(u - equation.exact) / np.linalg.norm(equation.exact)
+        count = sum(level.parameters for level in result.levels)
+        rows.append([f"{tolerance:g}", count, f"{result.verdict.estimate:.1e}", f"{error:.1e}", f"{seconds:.2f}"])
+    return markdown(["tolerance", "coefficients, all slabs", "estimate", "true error", "s"], rows)
+
+
+def _draw_fields(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
+    """The true solution and the errors of the spline networks, first seed."""
+    shown = [o for o in outcomes if o.contender.family == "spline"]
+    caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
+    with report.figure("fields", caption, 13.0, 3.2) as drawing:
+        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
+        _map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
+        for axes, outcome in zip(panels[1:], shown, strict=True):
+            u = equation.on_grid(outcome.ends[-1]).numpy()[0]
+            name = outcome.contender.name.removeprefix("spline, ")
+            _map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")
+
+
+def _map(drawing: Figure, axes: Axes, equation: Equation, values: Array, label: str, colours: str) -> None:
+    high = float(np.abs(values).max())
+    shown = axes.pcolormesh(equation.t, equation.x, values.T, cmap=colours, vmin=-high, vmax=high, shading="gouraud")
+    axes.set(title=label, xlabel="t", ylabel="x")
+    drawing.colorbar(shown, ax=axes)
