@@ -5,35 +5,31 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from pinnkan.kan.field import Array
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.first_order import Rate, cycles, ramp
-from pinnkan.solver.solve import solve
 from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
 from pinnkan.study.curves import draw_curves
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import Equation, grid, perceptrons, ridges
-from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.space_time_report import comparison, draw_map, solved
+from pinnkan.study.tables import history_csv, outcomes_csv, outcomes_markdown
 from pinnkan.study.task import Task
 
 NU = 0.01
 #: The paper's network and its coarsest knots: 3400 parameters, 9700 after two refinements.
 WIDTHS, INTERVALS = (2, 20, 20, 1), 5
-#: The paper's schedules, grid and number of seeds, and what we divide the steps by, to stay below half an hour of one
+#: The paper's schedules, grid and number of seeds, and what we divide the steps by, for a quarter of an hour of one
 #: core. The grid is coarser for the same reason.
 COARSE, FINE, LEVELS = (3200, 0, 0), (0, 0, 800), (800, 400, 200)
-FULL = {"share": 2, "points": 48, "seeds": 2}
+FULL = {"share": 4, "points": 40, "seeds": 2}
 QUICK = {"share": 20, "points": 24, "seeds": 1}
 #: Adam's rates: triangles of 100 steps up and 100 down between the paper's 1e-3 and ten times as much, whose height
 #: falls by 0.9995 a step; a ramp over ten steps at every change of level.
@@ -62,18 +58,19 @@ def study_burgers(report: Report, quick: bool, say: Say) -> None:
         f"[2,20,20,1] is a linear layer, then cubic splines (or powers of ReLU) with tanh before them. Loss: mean "
         f"squares of the equation on a {size['points']} x {size['points']} grid, of the initial and of the boundary "
         f"condition, weights one. The paper: 64 x 64 points, {size['share']} times as many steps, five seeds instead "
-        f"of {size['seeds']} (powers of ReLU: one); it does not say how the boundary enters. Adam's rate goes up and down between "
-        f"{LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: relative L2 against Cole-Hopf."
+        f"of {size['seeds']} (powers of ReLU: one); it does not say how the boundary enters. Adam's rate goes up and "
+        f"down between {LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: relative L2 against Cole-Hopf."
     )
     report.say(outcomes_markdown(outcomes))
-    report.say(sentence(outcomes))
+    report.say(comparison(outcomes, PAPER))
     report.attach("outcomes.csv", outcomes_csv(outcomes))
     report.attach("history.csv", history_csv(outcomes))
     draw_curves(report, outcomes, "loss", "relative L2 error")
     _draw_fields(report, equation, outcomes)
     say("the product network by Gauss-Newton")
     report.say("## The same equation by `pinnkan solve`: product network, multilevel Gauss-Newton")
-    report.say(solved(equation, (1e-3, 1e-5) if quick else (1e-3, 1e-5, 1e-7)))
+    problem = parse_problem(PROBLEM, "burgers.yaml")
+    report.say(solved(equation, problem, (1e-3, 1e-5) if quick else (1e-3, 1e-5, 1e-7)))
 
 
 def burgers_equation() -> Equation:
@@ -132,54 +129,14 @@ def rate(level: int) -> Rate:
     return lambda n: climb(n) * wave(n)
 
 
-def sentence(outcomes: list[Outcome]) -> str:
-    """Who won by how much, in loss and in true error."""
-    by = {o.contender.name: o for o in outcomes}
-    parts = []
-    for family in ("spline", "power ReLU"):
-        best = by[f"{family}, multilevel"].last
-        for kind in ("coarse", "fine"):
-            other = by[f"{family}, {kind} only"].last
-            loss, error = (float(getattr(other, n).median() / getattr(best, n).median()) for n in ("loss", "error"))
-            parts.append(f"{kind} only has {loss:.2g} times the loss and {error:.2g} times the error")
-        parts[-2] = f"Against {family}, multilevel, {parts[-2]}"
-        parts[-1] += "."
-    wanted = {kind: PAPER[kind] / PAPER["multilevel"] for kind in ("coarse", "fine")}
-    paper = f"The paper's losses for splines: {wanted['coarse']:.0f} and {wanted['fine']:.0f} times multilevel's."
-    return " ".join([", ".join(parts[:2]), ", ".join(parts[2:]), paper])
-
-
-def solved(equation: Equation, tolerances: tuple[float, ...]) -> str:
-    """Error against seconds of ``pinnkan solve``, as a table."""
-    problem = parse_problem(PROBLEM, "burgers.yaml")
-    points = grid(equation.x, equation.t)
-    rows = []
-    for tolerance in tolerances:
-        began = time.perf_counter()
-        result = solve(replace(problem, solver=replace(problem.solver, tolerance=tolerance)))
-        seconds = time.perf_counter() - began
-        u = result.field(points, [(0, 0)])[:, 0, 0].reshape(equation.exact.shape)
-        error = np.linalg.norm(u - equation.exact) / np.linalg.norm(equation.exact)
-        count = sum(level.parameters for level in result.levels)
-        rows.append([f"{tolerance:g}", count, f"{result.verdict.estimate:.1e}", f"{error:.1e}", f"{seconds:.2f}"])
-    return markdown(["tolerance", "coefficients, all slabs", "estimate", "true error", "s"], rows)
-
-
 def _draw_fields(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
     """The true solution and the errors of the spline networks, first seed."""
     shown = [o for o in outcomes if o.contender.family == "spline"]
     caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
     with report.figure("fields", caption, 13.0, 3.2) as drawing:
         panels = drawing.subplots(1, 1 + len(shown), sharey=True)
-        _map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
+        draw_map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
         for axes, outcome in zip(panels[1:], shown, strict=True):
             u = equation.on_grid(outcome.ends[-1]).numpy()[0]
             name = outcome.contender.name.removeprefix("spline, ")
-            _map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")
-
-
-def _map(drawing: Figure, axes: Axes, equation: Equation, values: Array, label: str, colours: str) -> None:
-    high = float(np.abs(values).max())
-    shown = axes.pcolormesh(equation.t, equation.x, values.T, cmap=colours, vmin=-high, vmax=high, shading="gouraud")
-    axes.set(title=label, xlabel="t", ylabel="x")
-    drawing.colorbar(shown, ax=axes)
+            draw_map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")

@@ -14,6 +14,7 @@ from rich.console import Console
 from pinnkan.errors import Exit, UsageError
 from pinnkan.run.folder import disk_errors, replacing
 from pinnkan.run.signals import Stopped, stoppable
+from pinnkan.study.allen_cahn import study_allen_cahn
 from pinnkan.study.burgers import study_burgers
 from pinnkan.study.contest import Say
 from pinnkan.study.geometry import study_geometry
@@ -29,6 +30,7 @@ class Study:
 
 
 STUDIES: dict[str, Study] = {
+    "allen_cahn": Study("The Allen-Cahn equation, D = 1e-4, periodic", study_allen_cahn),
     "burgers": Study("Burgers' equation, nu = 0.01", study_burgers),
     "geometry": Study("The geometry of gradient descent in the two bases", study_geometry),
 }

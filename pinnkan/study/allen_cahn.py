@@ -1,0 +1,181 @@
+"""``pinnkan study allen_cahn``: the Allen-Cahn experiment of arXiv:2603.04827, its residual's spectrum level by level.
+
+``u_t = 1e-4 u_xx + 5 (u - u^3)`` on [-1, 1] x [0, 1], periodic in x, u = x^2 cos(pi x) at first. (The sign and the
+coefficient of the printed equation are doubtful; this is the usual problem of Raissi et al. 2019.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.inputs import Inputs
+from pinnkan.kan.jet import JetSet
+from pinnkan.problem.registry import load_problem
+from pinnkan.solver.first_order import Rate, ramp
+from pinnkan.study import references
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
+from pinnkan.study.curves import draw_curves
+from pinnkan.study.report import Report
+from pinnkan.study.space_time import Equation, grid, perceptrons, splines
+from pinnkan.study.space_time_report import comparison, draw_map, solved
+from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.task import StudyNetwork, Task
+
+DIFFUSION, REACTION = 1e-4, 5.0
+#: The paper's [2,5,5,1]; here the first layer sees cos(pi x), sin(pi x) and t, which makes u periodic.
+WIDTHS, INTERVALS = (3, 5, 5, 1), 4
+#: The paper's steps per level, and coarse only and fine only with as much work.
+LEVELS = (2500, 2500, 2500, 2500)
+COARSE, FINE = (15 * 2500, 0, 0, 0), (0, 0, 0, 15 * 2500 // 8)
+#: What we divide the steps by, training points, seeds: the paper has 20,000 points and five seeds.
+FULL = {"share": 16, "points": 1500, "seeds": 2}
+QUICK = {"share": 100, "points": 800, "seeds": 1}
+#: Weights of the equation and of the initial condition (the paper's), and the rate of attention (our choice: the paper
+#: gives none here; with its 1e-4 of the Poisson experiment nothing happens in so few steps).
+WEIGHTS, ATTENTION = (0.1, 1.0), 1e-3
+#: Adam climbs over ten steps at every change of level.
+LOW, HIGH, CLIMB = 1e-4, 1e-2, 10
+#: Samples per axis of the residual's spectrum.
+SAMPLES = 128
+
+
+def study_allen_cahn(report: Report, quick: bool, say: Say) -> None:
+    """The contest, its table, curves, fields and spectra, and our own solver on the same problem."""
+    size = QUICK if quick else FULL
+    equation = allen_cahn_equation()
+    task, seeds = allen_cahn_task(equation, size["points"]), range(FIRST_SEED, FIRST_SEED + size["seeds"])
+    outcomes = []
+    for contender in contenders(size["share"], quick):
+        alone = contender.family == "power ReLU"
+        outcomes += compete(task, [contender], seeds[:1] if alone else seeds, say)
+    report.say(
+        f"[2,5,5,1] with cubic edges, tanh before the second and the third layer; the first sees cos(pi x), sin(pi x) "
+        f"and t. Loss: {WEIGHTS[0]:g} times the mean square of the equation at {size['points']} random points, with "
+        f"residual-based attention (rate {ATTENTION:g}), plus the mean square of the initial condition. The paper: "
+        f"20,000 points, {size['share']} times as many steps, five seeds instead of {size['seeds']} (powers of ReLU: "
+        f"one); figures only, no numbers. Error: relative L2 against a cosine series with ETDRK4."
+    )
+    report.say(outcomes_markdown(outcomes))
+    report.say(comparison(outcomes, {}))
+    report.attach("outcomes.csv", outcomes_csv(outcomes))
+    report.attach("history.csv", history_csv(outcomes))
+    draw_curves(report, outcomes, "loss", "relative L2 error")
+    _draw_fields(report, equation, outcomes)
+    _spectra(report, equation, outcomes)
+    say("the product network by Gauss-Newton")
+    report.say("## The same equation by `pinnkan solve`: product network, multilevel Gauss-Newton")
+    report.say(solved(equation, load_problem("allen_cahn"), (1e-3,) if quick else (1e-3, 1e-4, 1e-5)))
+
+
+def allen_cahn_equation() -> Equation:
+    """The true solution on a grid."""
+    x, t = np.linspace(-1.0, 1.0, 129), np.linspace(0.0, 1.0, 33)
+    inputs = Inputs(((-1.0, 1.0), (0.0, 1.0)), (True, False))
+    exact = references.allen_cahn(x, t.tolist(), DIFFUSION, REACTION)
+    return Equation(inputs, JetSet([(2, 0), (0, 1)]), x, t, exact)
+
+
+def allen_cahn_task(equation: Equation, count: int) -> Task:
+    """The equation at ``count`` random points, the initial condition at 257."""
+    random = np.random.default_rng(FIRST_SEED)
+    points = np.stack([random.uniform(-1.0, 1.0, count), random.uniform(0.0, 1.0, count)], 1)
+    x = np.linspace(-1.0, 1.0, 257)
+    start = torch.from_numpy(x**2 * np.cos(np.pi * x))
+    terms = [
+        equation.term("equation", points, lambda u: residual(equation.jets, u), WEIGHTS[0], ATTENTION),
+        equation.term("initial", grid(x, np.zeros(1)), lambda u: u[0, ..., 0] - start, WEIGHTS[1]),
+    ]
+    return Task(equation.jets, terms, equation.error)
+
+
+def residual(jets: JetSet, u: torch.Tensor) -> torch.Tensor:
+    """``u_t - D u_xx - r (u - u^3)`` (..., point) from the jets of u."""
+    value, bend, rate = (u[jets.position[order], ..., 0] for order in ((0, 0), (2, 0), (0, 1)))
+    return rate - DIFFUSION * bend - REACTION * (value - value**3)
+
+
+def contenders(share: int, quick: bool) -> list[Contender]:
+    """Everyone who takes part, with 1/share of the paper's steps."""
+
+    def steps(schedule: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(max(1, n // share) if n else 0 for n in schedule)
+
+    found = []
+    for family, powers in (("spline", False), ("power ReLU", True)):
+        start = splines(WIDTHS, INTERVALS, powers)
+        for kind, schedule in (("coarse", COARSE), ("fine", FINE), ("multilevel", LEVELS)):
+            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
+            found.append(Contender(name, family, start, steps(schedule), rate=rate))
+    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), steps(COARSE[:1]), rate=rate)
+    damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (40, 20, 10, 5),
+                       "gauss_newton")  # fmt: skip
+    if quick:
+        damped = replace(damped, schedule=(6, 3, 2, 1))
+    name = f"{mlp.name}, LM"
+    second = replace(mlp, name=name, family="Gauss-Newton", schedule=(10 if quick else 150,), method="gauss_newton")
+    return [*found, mlp, damped, second]
+
+
+def rate(level: int) -> Rate:
+    """The ramp, begun anew on every level."""
+    return ramp(LOW, HIGH, CLIMB)
+
+
+def residual_map(equation: Equation, network: StudyNetwork) -> Array:
+    """The residual (t, x) of the first run on SAMPLES x SAMPLES points."""
+    x, t = -1.0 + 2.0 * np.arange(SAMPLES) / SAMPLES, np.linspace(0.0, 1.0, SAMPLES)
+    u, _ = network.forward(equation.jets, equation.inputs.jets(equation.jets, torch.from_numpy(grid(x, t))))
+    found: Array = residual(equation.jets, u).reshape(-1, SAMPLES, SAMPLES)[0].numpy()
+    return found
+
+
+def spectrum(values: Array) -> Array:
+    """Moduli of the two-dimensional Fourier coefficients, frequency zero in the middle."""
+    found: Array = np.abs(np.fft.fftshift(np.fft.fft2(values, norm="forward")))
+    return found
+
+
+def width(values: Array) -> float:
+    """Root mean square frequency of a map (t, x), weighted by its energy."""
+    frequency = np.fft.fftshift(np.fft.fftfreq(SAMPLES, 1.0 / SAMPLES))
+    energy = spectrum(values) ** 2
+    return float(np.sqrt((energy * (frequency**2 + frequency[:, None] ** 2)).sum() / energy.sum()))
+
+
+def _draw_fields(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
+    """The true solution and the errors of the spline networks, first seed."""
+    shown = [o for o in outcomes if o.contender.family == "spline"]
+    caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
+    with report.figure("fields", caption, 13.0, 3.2) as drawing:
+        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
+        draw_map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
+        for axes, outcome in zip(panels[1:], shown, strict=True):
+            u = equation.on_grid(outcome.ends[-1]).numpy()[0]
+            name = outcome.contender.name.removeprefix("spline, ")
+            draw_map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")
+
+
+def _spectra(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
+    """Residual energy and spectrum after every level of the two multilevel trainings."""
+    shown = [o for o in outcomes if o.contender.name in ("spline, multilevel", "power ReLU, multilevel")]
+    rows = []
+    caption = "Spectrum of the residual (log10 of the moduli) after every level, first seed: splines, powers of ReLU."
+    with report.figure("spectra", caption, 13.0, 6.2) as drawing:
+        panels = drawing.subplots(len(shown), len(LEVELS), sharex=True, sharey=True)
+        half = SAMPLES // 2
+        for line, outcome in zip(panels, shown, strict=True):
+            for level, (axes, network) in enumerate(zip(line, outcome.ends, strict=True)):
+                values = residual_map(equation, network)
+                moduli = np.log10(spectrum(values) + 1e-12)
+                extent = (-half, half, -half, half)
+                image = axes.imshow(moduli, origin="lower", extent=extent, vmin=-6.0, vmax=0.0, cmap="viridis")
+                axes.set(title=f"{outcome.contender.family}, level {level}", xlabel="frequency in x")
+                rows.append([outcome.contender.name, level, f"{(values**2).mean():.2e}", f"{width(values):.1f}"])
+            line[0].set(ylabel="frequency in t")
+        drawing.colorbar(image, ax=panels)
+    report.say("## The residual level by level")
+    report.say(markdown(["network", "level", "mean square of the residual", "rms frequency"], rows))

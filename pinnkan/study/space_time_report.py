@@ -1,0 +1,58 @@
+"""What the experiments in x and t say at their end: who won, what our own solver does, maps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.solve import solve
+from pinnkan.study.contest import Outcome
+from pinnkan.study.space_time import Equation, grid
+from pinnkan.study.tables import markdown
+
+
+def comparison(outcomes: Sequence[Outcome], paper: Mapping[str, float]) -> str:
+    """Coarse only and fine only as multiples of multilevel, in loss and in true error; ``paper``: its losses."""
+    by = {o.contender.name: o for o in outcomes}
+    parts = []
+    for family in ("spline", "power ReLU"):
+        best = by[f"{family}, multilevel"].last
+        told = []
+        for kind in ("coarse", "fine"):
+            other = by[f"{family}, {kind} only"].last
+            loss, error = (float(getattr(other, n).median() / getattr(best, n).median()) for n in ("loss", "error"))
+            told.append(f"{kind} only ends with {loss:.2g} times the loss and {error:.2g} times the error")
+        parts.append(f"Measured against {family}, multilevel: {'; '.join(told)}.")
+    if paper:
+        ratios = [f"{kind} only {paper[kind] / paper['multilevel']:.0f}" for kind in ("coarse", "fine")]
+        parts.append(f"Multiples of the loss that the paper prints for splines: {', '.join(ratios)}.")
+    return " ".join(parts)
+
+
+def solved(equation: Equation, problem: Problem, tolerances: Sequence[float]) -> str:
+    """Error against seconds of ``pinnkan solve``, as a table."""
+    points, rows = grid(equation.x, equation.t), []
+    for tolerance in tolerances:
+        began = time.perf_counter()
+        result = solve(replace(problem, solver=replace(problem.solver, tolerance=tolerance)))
+        seconds = time.perf_counter() - began
+        u = result.field(points, [(0, 0)])[:, 0, 0].reshape(equation.exact.shape)
+        error = np.linalg.norm(u - equation.exact) / np.linalg.norm(equation.exact)
+        count = sum(level.parameters for level in result.levels)
+        rows.append([f"{tolerance:g}", count, f"{result.verdict.estimate:.1e}", f"{error:.1e}", f"{seconds:.2f}"])
+    return markdown(["tolerance", "coefficients, all slabs", "estimate", "true error", "s"], rows)
+
+
+def draw_map(drawing: Figure, axes: Axes, equation: Equation, values: Array, label: str, colours: str) -> None:
+    """``values`` (t, x) over time and place, zero in the middle of the colours."""
+    high = float(np.abs(values).max())
+    shown = axes.pcolormesh(equation.t, equation.x, values.T, cmap=colours, vmin=-high, vmax=high, shading="gouraud")
+    axes.set(title=label, xlabel="t", ylabel="x")
+    drawing.colorbar(shown, ax=axes)

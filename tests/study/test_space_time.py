@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.study import allen_cahn, burgers, references, space_time_report
+from pinnkan.study.chunked import PIECE, Chunked
+from pinnkan.study.contest import Outcome, Record
+from pinnkan.study.report import Report
+from pinnkan.study.space_time import grid, perceptrons, ridges, splines
+
+
+def jets_of(function, equation, points):
+    """Jets (alpha, point, 1) of a smooth function by central differences of fourth order."""
+    h, x, t = 1e-3, points[:, 0], points[:, 1]
+
+    def u(i, j):
+        return function(x + i * h, t + j * h)
+
+    def first(f):
+        return (8 * (f(1) - f(-1)) - (f(2) - f(-2))) / (12 * h)
+
+    values = {
+        (0, 0): u(0, 0),
+        (1, 0): first(lambda i: u(i, 0)),
+        (0, 1): first(lambda j: u(0, j)),
+        (2, 0): (-u(2, 0) + 16 * u(1, 0) - 30 * u(0, 0) + 16 * u(-1, 0) - u(-2, 0)) / (12 * h**2),
+    }
+    return torch.from_numpy(np.stack([values[order] for order in equation.jets.indices])[..., None])
+
+
+@pytest.fixture(scope="module")
+def points():
+    return np.random.default_rng(0).uniform([-0.9, 0.1], [0.9, 0.9], (50, 2))
+
+
+def test_the_true_solution_of_burgers_has_no_residual_and_another_has(points):
+    equation = burgers.burgers_equation()
+    inside = burgers.burgers_task(equation, 6).terms[0].residual
+    true = jets_of(lambda x, t: references.burgers(x, t, burgers.NU), equation, points)
+    other = jets_of(lambda x, t: references.burgers(x, t, 1.1 * burgers.NU), equation, points)
+    assert float(inside(true).abs().max()) < 1e-3 < 1e-2 * float(inside(other).abs().max())
+
+
+def test_the_residual_of_allen_cahn_is_that_of_its_travelling_wave(points):
+    equation = allen_cahn.allen_cahn_equation()
+    root = np.sqrt(allen_cahn.REACTION / (2 * allen_cahn.DIFFUSION))
+
+    def still(x, t):  # tanh(x / width) is a steady front
+        return np.tanh(root * (0.02 * x)) + 0 * t
+
+    jets = jets_of(still, equation, points)
+    value = allen_cahn.residual(equation.jets, jets)
+    expected = 0.02**2 * root**2 * allen_cahn.DIFFUSION * 2 - allen_cahn.REACTION
+    u = jets[0, :, 0]
+    torch.testing.assert_close(value, expected * (u - u**3), rtol=1e-6, atol=1e-8)
+    assert float(value.abs().max()) > 0.1
+
+
+def test_pieces_change_nothing():
+    equation = burgers.burgers_equation()
+    whole = ridges((2, 4, 3, 1), 3)((1, 2)).network
+    assert isinstance(whole, type(Chunked(whole).network))
+    inputs = equation.inputs.jets(
+        equation.jets, torch.rand((2 * PIECE + 7, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    )
+    u, traces = whole.forward(equation.jets, inputs)
+    v, pieces = Chunked(whole).forward(equation.jets, inputs)
+    assert len(pieces) == 3
+    torch.testing.assert_close(v, u, rtol=0, atol=1e-13 * float(u.abs().max()))
+    adjoint = torch.cos(u)
+    for name in ("gradient", "jacobian"):
+        ours, theirs = getattr(Chunked(whole), name)(pieces, adjoint), getattr(whole, name)(traces, adjoint)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12 * float(theirs.abs().max()))
+    assert float((Chunked(whole).gradient(pieces, 1.1 * adjoint) - theirs.sum(-2)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("powers", [False, True])
+def test_both_bases_start_from_the_same_function_with_the_counts_of_the_paper(powers):
+    equation = burgers.burgers_equation()
+    network = ridges(burgers.WIDTHS, burgers.INTERVALS, powers)((1234,))
+    assert [network.parameters, network.halved().halved().parameters] == [3400, 9700]
+    plain = ridges(burgers.WIDTHS, burgers.INTERVALS)((1234,))
+    torch.testing.assert_close(equation.on_grid(network), equation.on_grid(plain), rtol=0, atol=1e-9)
+    other = ridges(burgers.WIDTHS, burgers.INTERVALS)((1235,))
+    assert float((equation.on_grid(other) - equation.on_grid(plain)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("study", [burgers, allen_cahn])
+def test_coarse_fine_and_multilevel_do_the_same_work(study):
+    for share in (1, study.FULL["share"]):
+        by = {c.name: c for c in study.contenders(share, False)}
+        for family in ("spline", "power ReLU"):
+            names = [f"{family}, coarse only", f"{family}, fine only", f"{family}, multilevel"]
+            work = [sum(n * 2**level for level, n in enumerate(by[name].schedule)) for name in names]
+            assert work[1] == pytest.approx(work[0], rel=0.02)
+            assert work[2] == pytest.approx(work[0], rel=0.26)  # the paper's {800, 400, 200} is 3/4 of {3200}
+
+
+def test_allen_cahn_networks_are_periodic():
+    equation = allen_cahn.allen_cahn_equation()
+    for start in (splines(allen_cahn.WIDTHS, 4), perceptrons((3, 16, 16, 1))):
+        u = equation.on_grid(start((1,)))
+        torch.testing.assert_close(u[..., 0], u[..., -1], rtol=0, atol=1e-12)
+        assert float(u.std()) > 1e-3
+
+
+def test_a_wave_has_one_frequency():
+    n = allen_cahn.SAMPLES
+    t, x = np.meshgrid(np.arange(n) / n, np.arange(n) / n, indexing="ij")
+    wave = np.cos(2 * np.pi * (3 * x - 4 * t))
+    assert allen_cahn.width(wave) == pytest.approx(5.0, rel=1e-12)
+    moduli = allen_cahn.spectrum(wave)
+    assert np.argwhere(moduli > 0.4).tolist() == [[n // 2 - 4, n // 2 + 3], [n // 2 + 4, n // 2 - 3]]
+
+
+def test_the_comparison_says_how_many_times():
+    def outcome(name, loss, error):
+        contender = next(c for c in burgers.contenders(100, True) if c.name == name)
+        record = Record(0, 1.0, 1.0, torch.tensor([loss]), torch.tensor([error]))
+        return Outcome(contender, 1, (1,), (record,))
+
+    names = [f"{f}, {k}" for f in ("spline", "power ReLU") for k in ("coarse only", "fine only", "multilevel")]
+    text = space_time_report.comparison([outcome(n, 2.0 + i, 4.0) for i, n in enumerate(names)], burgers.PAPER)
+    assert "spline, multilevel: coarse only ends with 0.5 times the loss and 1 times the error" in text
+    assert "coarse only 275, fine only 171" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", [burgers, allen_cahn])
+def test_a_study_writes_its_tables_and_pictures(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(study.QUICK, "share", 800)
+    monkeypatch.setitem(study.QUICK, "points", 40 if study is allen_cahn else 6)
+    run = burgers.study_burgers if study is burgers else allen_cahn.study_allen_cahn
+    report, said = Report("title", tmp_path), []
+    run(report, True, said.append)
+    report.close(1.0)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "spline, multilevel" in text
+    assert "pinnkan solve" in text
+    for name in report.files:
+        assert (tmp_path / name).stat().st_size > 100
+    assert len(said) >= 8
+    assert grid(np.zeros(2), np.zeros(3)).shape == (6, 2)
