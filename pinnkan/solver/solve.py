@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,10 @@ INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none.
 LEVELS, PASSES = 14, 3
+
+#: What else to try where a first-order method did not reach the tolerance. Measured in 20 s on poisson2d, deep: error
+#: 9e-2 with Adam, 3e-3 with L-BFGS, and 1e-5 in 3 s with Levenberg-Marquardt.
+SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,5 +191,7 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
     verdict = judge(found.levels, problem.solver.tolerance, found.reason, "")
+    if not verdict.converged and problem.solver.method != "gauss_newton":
+        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     levels, history = tuple(found.levels), tuple(found.history)
     return Result(found.field, found.error, verdict, levels, history, watch.elapsed(), describe(problem))
