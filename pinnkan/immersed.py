@@ -184,8 +184,8 @@ class _AtTime:
 class Batch:
     """Points of some cells, as many for each (weight zero fills up), with all that does not change in a level."""
 
-    def __init__(self, space: Space, points: Points, first: np.ndarray, order: Sequence[int]) -> None:
-        """``first``: lowest coefficient of each point's cell, (point, coordinate)."""
+    def __init__(self, space: Space, points: Points, first: np.ndarray, tables: Sequence[torch.Tensor]) -> None:
+        """``first``: lowest coefficient of each point's cell, (point, coordinate); ``tables``: (order, point, function)."""
         flat = np.ravel_multi_index(tuple(first.T), [a.count for a in space.axes])
         cells, owner, count = np.unique(flat, return_inverse=True, return_counts=True)
         by_cell = np.argsort(owner, kind="stable")
@@ -199,10 +199,7 @@ class Batch:
         self.shape = pick.shape
         lowest = np.stack(np.unravel_index(cells, [a.count for a in space.axes]), -1)
         self.cells = lowest  # (cell, coordinate): interval of each coordinate
-        self.tables = [
-            a.basis.local(torch.from_numpy(np.ascontiguousarray(self.inner[..., i])), order[i])[0]
-            for i, a in enumerate(space.axes)
-        ]  # (order, cell, point, function)
+        self.tables = [t[:, pick] for t in tables]  # (order, cell, point, function)
         index = np.zeros((len(cells), 1), dtype=np.int64)
         for i, axis in enumerate(space.axes):
             local = lowest[:, i : i + 1] + np.arange(axis.degree + 1)
@@ -238,13 +235,11 @@ class Batch:
 
 def batches(space: Space, points: Points, order: Sequence[int]) -> list[Batch]:
     """Points sorted into cells, those with about as many points together."""
-    first = np.stack(
-        [
-            a.basis.local(torch.from_numpy(np.ascontiguousarray(points.inner[:, i])), 0)[1].numpy()
-            for i, a in enumerate(space.axes)
-        ],
-        -1,
-    )
+    local = [
+        a.basis.local(torch.from_numpy(np.ascontiguousarray(points.inner[:, i])), order[i])
+        for i, a in enumerate(space.axes)
+    ]
+    first = np.stack([f.numpy() for _, f in local], -1)
     flat = np.ravel_multi_index(tuple(first.T), [a.count for a in space.axes])
     _, owner, count = np.unique(flat, return_inverse=True, return_counts=True)
     size = np.ceil(np.log2(count[owner])).astype(int)

@@ -111,7 +111,7 @@ def straightened(coordinates: Coordinates, found: Ridge, ranges: Ranges) -> Coor
     total = found.place + coordinates.shift(found.along, [order])[:, 0]
     choice, least = None, np.inf
     for form, table in _forms(coordinates, found.along):
-        solved: Array = np.linalg.lstsq(table * weight[:, None], total * weight, rcond=1e-8)[0]
+        solved = np.asarray(np.linalg.lstsq(table * weight[:, None], total * weight, rcond=1e-8)[0], dtype=np.float64)
         miss = float(np.sqrt((((table @ solved - total) ** 2) * weight).sum() / weight.sum()))
         if miss < BETTER * least:
             choice, least = _of(coordinates, form, solved, ranges), miss
