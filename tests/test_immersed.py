@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.immersed import batches, inside, interior_points, side_points, start_points
+from pinnkan.immersed import batches
 from pinnkan.kan.coordinates import Coordinates, rotated
+from pinnkan.kan.immersion import inside, interior_points, side_points, start_points
 from pinnkan.kan.product import Axis, Space
 
 UNIT = ((0.0, 1.0), (0.0, 1.0))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.errors import SolverError
-from pinnkan.immersed import Ranges
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
+from pinnkan.kan.immersion import Ranges
 from pinnkan.kan.inner_field import InnerField, InnerPiece
 from pinnkan.kan.product import Axis, Space
 from pinnkan.solver.gauss_newton import gauss_newton

@@ -8,18 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.immersed import (
-    Batch,
-    ImmersedPatch,
-    Points,
-    Ranges,
-    batches,
-    interior_points,
-    side_points,
-    start_points,
-)
+from pinnkan.immersed import Batch, ImmersedPatch, batches
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array, Field
+from pinnkan.kan.immersion import Points, Ranges, interior_points, side_points, start_points
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Side
 from pinnkan.residual import CompiledEquation

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.immersed import Ranges, inside
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.field import Array, Field
+from pinnkan.kan.immersion import Ranges, inside
 from pinnkan.kan.product import Axis, Space
 
 #: Power of |u_s| by which a ridge is weighed: smooth parts, less steep by a factor, drop out.
