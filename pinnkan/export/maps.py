@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 
 from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import axis_samples, limited, space_axes_of, space_breaks, thinned
+from pinnkan.export.samples import (
+    axis_samples,
+    hidden_in_words,
+    limited,
+    shown_axes_of,
+    sliced,
+    space_breaks,
+    thinned,
+)
 from pinnkan.export.style import (
     ERROR_MAP,
     KNOTS,
@@ -21,7 +28,6 @@ from pinnkan.export.style import (
     value_colours,
 )
 from pinnkan.kan.field import Array
-from pinnkan.kan.inner_field import InnerField
 from pinnkan.run.solution import Solution
 
 #: Pixels of a panel, about, along one of its sides.
@@ -69,7 +75,10 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
 
 
 def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
-    """One unknown of a box on its three mid-planes, and its error below; with time at the end of it."""
+    """One unknown of a box on its three mid-planes, and its error below; with time at the end of it.
+
+    Of more than three coordinates the first three are shown, the others in the middle of their ranges.
+    """
     problem = solution.problem
     name = problem.unknowns[unknown]
     samples = _fine(solution)
@@ -79,6 +88,8 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
     values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
     errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
     when = "" if problem.time_axis is None else f", t = {solution.ranges[-1][1]:.3g}"
+    if hidden_in_words(problem):
+        canvas.supxlabel(f"the other coordinates: {hidden_in_words(problem)}", fontsize="small")
     for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
         shown = tuple(a for a in range(3) if a != fixed)
         upper = _surface(grid[0, column], axes, arrays[name], values)
@@ -96,7 +107,7 @@ def _fine(solution: Solution) -> tuple[Array, ...]:
     """Samples as fine as the pixels of a panel, one array per space coordinate."""
     return tuple(
         thinned(axis_samples(space_breaks(solution, axis), _PIXELS), 2 * _PIXELS)
-        for axis in space_axes_of(solution.problem)
+        for axis in shown_axes_of(solution.problem)
     )
 
 
@@ -104,8 +115,9 @@ def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[
     problem = solution.problem
     low, high = problem.ranges[fixed]
     axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
-    arrays = sampled(solution, axes) if problem.time_axis is None else at_time(solution, axes, solution.ranges[-1][1])
-    flat = {name: np.take(array, 0, axis=fixed) for name, array in arrays.items()}
+    full = sliced(problem, axes)
+    arrays = sampled(solution, full) if problem.time_axis is None else at_time(solution, full, solution.ranges[-1][1])
+    flat = {name: np.take(array.reshape(array.shape[:3]), 0, axis=fixed) for name, array in arrays.items()}
     return tuple(a for i, a in enumerate(axes) if i != fixed), flat
 
 
@@ -136,12 +148,6 @@ def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
     """Knot lines, fainter the more there are."""
-    if isinstance(solution.field, InnerField):
-        lines = solution.field.knot_lines(time)
-        axes.add_collection(
-            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
-        )
-        return
     knots = [_breaks(solution, axis, time) for axis in shown]
     ranges = [solution.problem.ranges[axis] for axis in shown]
     faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
@@ -154,7 +160,5 @@ def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:
-    if isinstance(solution.field, InnerField):
-        return " × ".join(map(str, solution.field.intervals()))
-    space = space_axes_of(solution.problem)
+    space = shown_axes_of(solution.problem)
     return " × ".join(str(len(space_breaks(solution, axis)) - 1) for axis in space if axis in shown)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
-from pinnkan.export.samples import space_axes_of
+from pinnkan.export.samples import shown_axes_of
 from pinnkan.export.style import Canvas, figure, stacked, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.run.solution import Solution
@@ -47,7 +47,7 @@ def draw_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str
 
 def _solution_picture(solution: Solution, path: Path) -> None:
     problem = solution.problem
-    draw, width, height = _DRAWINGS[len(space_axes_of(problem)), problem.time_axis is not None]
+    draw, width, height = _DRAWINGS[len(shown_axes_of(problem)), problem.time_axis is not None]
     count = len(problem.unknowns)
     with figure(path, width, height * count) as drawing:
         title(drawing, solution)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinnkan import __version__
+from pinnkan.export.samples import hidden_in_words
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.run.records import by_x
 from pinnkan.run.solution import Solution
@@ -39,7 +40,7 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
         _problem(solution.problem),
         f"## Network\n\n{solution.network}.",
         _levels(solution),
-        _files(files),
+        _files(files, solution.problem),
         f"Written by pinnkan {__version__}.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -105,8 +106,10 @@ def _levels(solution: Solution) -> str:
     return f"{title}\n\n" + "\n".join(rows) + f"\n\n{solution.seconds:.2f} s in all, {solution.parameters} parameters."
 
 
-def _files(files: Sequence[str]) -> str:
+def _files(files: Sequence[str], problem: Problem) -> str:
     shown = [f"`{name}`: {_meaning(name)}" for name in files]
+    hidden = hidden_in_words(problem)
+    slices = f"\n\nFiles and pictures show the first three coordinates where {hidden}." if hidden else ""
     opening = next((name for name in files if name.endswith((".pvd", ".vtu"))), None)
     how = ""
     if opening is not None:
@@ -114,7 +117,7 @@ def _files(files: Sequence[str]) -> str:
             f"\n\nIn ParaView: File > Open > `{opening}`, press Apply, choose an array to colour by (the unknowns, "
             "`error_estimate`, `residual_1`). `Warp By Scalar` shows a plane as a surface, `Plot Data` a line."
         )
-    return _list("## Files", shown) + how
+    return _list("## Files", shown) + how + slices
 
 
 def _meaning(name: str) -> str:

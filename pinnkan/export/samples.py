@@ -49,6 +49,23 @@ def space_axes_of(problem: Problem) -> tuple[int, ...]:
     return tuple(axis for axis in range(problem.dimension) if axis != problem.time_axis)
 
 
+def shown_axes_of(problem: Problem) -> tuple[int, ...]:
+    """Indices of the space coordinates that files and pictures show: the first three."""
+    return space_axes_of(problem)[:3]
+
+
+def sliced(problem: Problem, axes: Sequence[Array]) -> list[Array]:
+    """The axes shown, with the middle of its range for every other space coordinate."""
+    hidden = space_axes_of(problem)[len(axes) :]
+    return [*axes, *(np.array([sum(problem.ranges[axis]) / 2]) for axis in hidden)]
+
+
+def hidden_in_words(problem: Problem) -> str:
+    """``x4 = 0.5, x5 = 0.5``: where the coordinates that are not shown are held; "" where all are shown."""
+    hidden = space_axes_of(problem)[3:]
+    return ", ".join(f"{problem.coordinates[a].name} = {sum(problem.ranges[a]) / 2:.3g}" for a in hidden)
+
+
 def space_breaks(solution: Solution, axis: int) -> Array:
     """Knots of a space coordinate; with time the union over all slabs, so that every frame has the same mesh."""
     time_axis = solution.problem.time_axis
@@ -62,12 +79,12 @@ def space_breaks(solution: Solution, axis: int) -> Array:
 
 
 def space_samples(solution: Solution, resolution: int | None = None, frames: int = 1) -> tuple[Array, ...]:
-    """The axes of the mesh that is written, one sorted array per space coordinate.
+    """The axes of the mesh that is written, one sorted array per space coordinate shown.
 
     ``resolution`` None takes the file's, or else the default; the number of points is limited (see above), but never
     below what the user asked for.
     """
-    space = space_axes_of(solution.problem)
+    space = shown_axes_of(solution.problem)
     asked = resolution if resolution is not None else solution.problem.output.resolution
     per_axis = asked if asked is not None else DEFAULT_RESOLUTION[len(space)]
     if per_axis < 2:

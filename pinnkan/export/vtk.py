@@ -19,7 +19,7 @@ from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 from pinnkan import __version__
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import frame_times, space_axes_of, space_samples, thinned
+from pinnkan.export.samples import frame_times, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.run.solution import Solution
 
@@ -52,7 +52,9 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
         if frames is not None:
             raise UsageError(f"{solution.problem.name} is steady: it has no frames to choose")
         axes = space_samples(solution, resolution)
-        write_grid(folder / f"{stem}.vtu", axes, sampled(solution, axes), field_data(solution, 0.0))
+        write_grid(
+            folder / f"{stem}.vtu", axes, sampled(solution, sliced(solution.problem, axes)), field_data(solution, 0.0)
+        )
         return [f"{stem}.vtu"]
     written = _write_series(solution, folder, resolution, frames)
     if len(space_axes_of(solution.problem)) == 1:
@@ -68,7 +70,9 @@ def _write_series(solution: Solution, folder: Path, resolution: int | None, fram
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
     for name, time in zip(names, times, strict=True):
-        write_grid(folder / name, axes, at_time(solution, axes, time), field_data(solution, time))
+        write_grid(
+            folder / name, axes, at_time(solution, sliced(solution.problem, axes), time), field_data(solution, time)
+        )
     _write_pvd(folder / f"{stem}.pvd", times, names)
     return [f"{stem}.pvd", inner.name]
 

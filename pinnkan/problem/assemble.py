@@ -160,6 +160,8 @@ def _warn_idle(solver: SolverSettings, domain: Domain, section: Node | None, rep
         return
     if solver.hidden is not None and solver.family not in ("deep", "ridge"):
         report.warn_at(section.keys["hidden"], f"'hidden' has no effect with network: {solver.network}")
+    if solver.knots is not None and solver.family in ("auto", "product") and len(domain.coordinates) > 4:
+        report.warn_at(section.keys["knots"], "'knots' has no effect with so many coordinates: they start with none")
     if solver.time_slabs is not None and domain.time_axis is None:
         report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")
 

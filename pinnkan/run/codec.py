@@ -14,13 +14,8 @@ import torch
 
 from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.field import Array
-from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.layer_basis import Linear
-from pinnkan.kan.layered import LayeredNetwork
-from pinnkan.kan.layers import Activation, Affine, Spline
 from pinnkan.kan.network import Network
-from pinnkan.kan.power_relu import PowerRelu
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.kan.spline import Basis
@@ -32,9 +27,8 @@ from pinnkan.verdict import Iteration, Level
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Activation, Affine, Axis, Basis, DeepField, DeepState, Descent, FreeSpline, Front, Inputs, Iteration,
-        LayeredNetwork, Level, Linear, Minimised, Network, Newton, Piece, PowerRelu, ProductField, Run, SlabsState,
-        Space, Spline, SteadyState, Step,
+        Axis, Basis, DeepField, DeepState, Descent, Front, Inputs, Iteration, Level, Minimised, Network, Newton, Piece,
+        ProductField, Run, SlabsState, Space, SteadyState, Step,
     )
 }  # fmt: skip
 

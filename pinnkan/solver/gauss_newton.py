@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -138,34 +137,6 @@ class System:
         return out
 
 
-class Linearity(Protocol):
-    """Something that knows whether one step solves it."""
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether the rows are affine in the coefficients."""
-        ...
-
-
-class LeastSquares(Protocol):
-    """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
-
-    @property
-    def model(self) -> Linearity:
-        """The equations."""
-        ...
-
-    def loss(self, coefficients: Array) -> float:
-        """Sum of the weighted squares of all rows."""
-        ...
-
-    def steps(
-        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
-    ) -> list[Array]:
-        """Gauss-Newton steps, one per target."""
-        ...
-
-
 @dataclass(frozen=True)
 class Step:
     """What one accepted step did: loss after it, size of the step relative to the coefficients, damping."""
@@ -191,7 +162,7 @@ def relative_size(step: Array, coefficients: Array) -> float:
 
 
 def gauss_newton(
-    system: LeastSquares, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
+    system: System, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
@@ -232,7 +203,7 @@ def gauss_newton(
     return Converged(c, tuple(steps), False)
 
 
-def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
+def _step(system: System, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
     damping = 0.0
     while True:
         try:

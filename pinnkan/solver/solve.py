@@ -11,7 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pinnkan.conditions import sort_conditions
-from pinnkan.errors import SolverError, UsageError
+from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
@@ -19,7 +19,6 @@ from pinnkan.problem.tape import Tape
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.gauss_newton import Model, compile_model
-from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
@@ -33,10 +32,6 @@ INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none.
 LEVELS, PASSES = 14, 3
-
-#: What else to try where a first-order method did not reach the tolerance. Measured in 20 s on poisson2d, deep: error
-#: 9e-2 with Adam, 3e-3 with L-BFGS, and 1e-5 in 3 s with Levenberg-Marquardt.
-SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +56,9 @@ def solve(
         SolverError: diverged, or values that are not finite, before any usable state.
         ResourceError: memory or device lacking.
     """
-    if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
-        raise UsageError("more than three coordinates of space cannot be solved yet, only checked")
     watch = watch or Watch(problem.solver.max_time, progress)
+    if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
+        return _many(problem, watch)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=1, user_api="blas"), _torch_threads(problem.dimension):
@@ -88,7 +83,7 @@ def solve(
         tuple(outcome.levels),
         tuple(outcome.history),
         watch.elapsed(),
-        outcome.network or describe(problem),
+        describe(problem),
     )
 
 
@@ -129,6 +124,15 @@ def describe(problem: Problem) -> str:
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"
 
 
+def _many(problem: Problem, watch: Watch) -> Result:
+    from pinnkan.solver.many import EVIDENCE, solve_many
+
+    found = solve_many(problem, watch)
+    reason = found.reason or ("" if _level_fixed(problem) else "rank_deficient")
+    verdict = replace(judge(found.levels, problem.solver.tolerance, reason), evidence=EVIDENCE)
+    return Result(found.field, found.error, verdict, found.levels, found.history, watch.elapsed(), found.network)
+
+
 def _product(model: Model, watch: Watch) -> Outcome:
     problem = model.problem
     settings, d = problem.solver, problem.dimension
@@ -138,8 +142,6 @@ def _product(model: Model, watch: Watch) -> Outcome:
     true_error = exact_squares(problem)
     if problem.time_axis is None:
         intervals = settings.knots or INTERVALS[d]
-        if settings.network == "auto" and can_turn(problem):
-            return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
         return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
     intervals = settings.knots or SLAB_INTERVALS[d]
     return solve_slabs(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
@@ -194,7 +196,5 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
     verdict = judge(found.levels, problem.solver.tolerance, found.reason, "")
-    if not verdict.converged and problem.solver.method != "gauss_newton":
-        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     levels, history = tuple(found.levels), tuple(found.history)
     return Result(found.field, found.error, verdict, levels, history, watch.elapsed(), describe(problem))

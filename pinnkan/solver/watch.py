@@ -54,6 +54,10 @@ class Watch:
         """Whether the time limit is over."""
         return self._limit is not None and self.elapsed() > self._limit
 
+    def exceeds(self, seconds: float) -> bool:
+        """Whether that many more seconds would go beyond the time limit."""
+        return self._limit is not None and self.elapsed() + seconds > self._limit
+
     def check(self) -> None:
         """Raises OutOfTimeError when the time limit is over."""
         if self.expired():

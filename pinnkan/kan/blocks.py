@@ -1,0 +1,232 @@
+"""Blocks of multiplying nodes on few of the coordinates: an ANOVA sum of tensor products of splines.
+
+    u(x) = c + sum_S u_S(x_S),    u_S = sum_k c_k phi_k1(x_s1) ... phi_km(x_sm)
+
+over sets S of coordinates. The functions of an edge are splines without mean, orthonormal in mean(f g) over the range
+and ordered by levels: polynomials two by two, then what four intervals add, what eight, .. A :class:`BlockSum` is a
+set of products of such levels, one level per coordinate, 0 for none: (0, 2, 0) are the functions of level 2 of the
+second coordinate alone, (0, 0, 0) is the constant. All products are orthonormal, so no block repeats what another
+holds, and the norm of a function is that of its coefficients (Hoeffding 1948; Sobol 1993). Blocks on one coordinate are
+the KAN layer [d, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, pairwise, product
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Axis
+
+#: A multi-index of a derivative, one order per coordinate.
+Order = tuple[int, ...]
+#: One level per coordinate, 0 where a product does not depend on it.
+Levels = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """Splines without mean on one coordinate, orthonormal, by levels.
+
+    ``transform`` (axis.count, function): their coefficients in the B-splines of ``axis``; ``ends``: how many functions
+    the levels up to each hold, starting with 0.
+    """
+
+    axis: Axis
+    transform: Array
+    ends: tuple[int, ...]
+
+    @classmethod
+    def first(cls, low: float, high: float, degree: int, periodic: bool) -> Edge:
+        """Polynomials up to ``degree``, two to a level; waves, cosine and sine to a level, on a periodic coordinate."""
+        axis = Axis(np.linspace(low, high, (2 * degree if periodic else 1) + 1), degree, periodic)
+        x, w = _rule(axis)
+        scaled = 2.0 * (x - low) / (high - low) - 1.0
+        if periodic:
+            waves = [f(np.pi * j * (scaled + 1.0)) for j in range(1, degree) for f in (np.cos, np.sin)]
+            values = np.stack([np.ones_like(x), *waves], 1)
+        else:
+            values = np.polynomial.legendre.legvander(scaled, degree)
+        root = np.sqrt(w)[:, None]
+        coefficients = np.linalg.lstsq(root * axis.matrix(x), root * values, rcond=None)[0]
+        transform = coefficients @ np.linalg.inv(np.linalg.qr(root * (axis.matrix(x) @ coefficients), mode="r"))
+        count = values.shape[1] - 1
+        return cls(axis, transform[:, 1:], (*range(0, count, 2), count))
+
+    def refined(self) -> Edge:
+        """With every knot interval halved: the same functions, and one more level of those that were missing.
+
+        A single interval is halved twice: one function more is no level.
+        """
+        fine = self.axis.halved() if self.axis.intervals > 1 else self.axis.halved().halved()
+        old = self.axis.prolongation_to(fine) @ self.transform
+        x, w = _rule(fine)
+        root, table = np.sqrt(w)[:, None], fine.matrix(x)
+        known = root * np.column_stack([np.ones_like(x), table @ old])
+        rest = root * table
+        for _ in range(2):  # twice is enough (Kahan, in Parlett 1980)
+            rest = rest - known @ (known.T @ rest)
+        left, _, _ = np.linalg.svd(rest, full_matrices=False)
+        new = left[:, : fine.count - known.shape[1]]
+        added = np.linalg.lstsq(root * table, new, rcond=None)[0]
+        return Edge(fine, np.column_stack([old, added]), (*self.ends, self.ends[-1] + new.shape[1]))
+
+    def reaching(self, level: int) -> Edge:
+        """With at least that many levels."""
+        edge = self
+        while len(edge.ends) <= level:
+            edge = edge.refined()
+        return edge
+
+    def functions(self, level: int) -> range:
+        """The functions of a level."""
+        return range(self.ends[level - 1], self.ends[level])
+
+    def table(self, x: Array, order: int = 0) -> Array:
+        """A derivative of every function at points x: (point, function)."""
+        return np.asarray(self.axis.matrix(x, order) @ self.transform)
+
+
+def _rule(axis: Axis) -> tuple[Array, Array]:
+    """Gauss points of all intervals; weights of a mean over the range."""
+    nodes, weights = axis.gauss(axis.degree + 1)
+    return nodes.ravel(), weights.ravel() / (axis.breaks[-1] - axis.breaks[0])
+
+
+def _matrix(rows: list[tuple[int, ...]], width: int) -> np.ndarray:
+    return np.array(rows, dtype=np.int64).reshape(len(rows), width)
+
+
+def support(levels: Levels) -> tuple[int, ...]:
+    """The coordinates that a product depends on."""
+    return tuple(i for i, level in enumerate(levels) if level)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockSum:
+    """The span of products of levels, for ``unknowns`` functions; coefficients are (product, unknown)."""
+
+    edges: tuple[Edge, ...]
+    groups: tuple[Levels, ...]
+    unknowns: int = 1
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return self.products * self.unknowns
+
+    @property
+    def products(self) -> int:
+        """Number of products."""
+        return self.places[-1].stop
+
+    @cached_property
+    def places(self) -> tuple[slice, ...]:
+        """Where the products of each group stand."""
+        ends = [0]
+        for group in self.groups:
+            ends.append(ends[-1] + self.count(group))
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    def count(self, group: Levels) -> int:
+        """Number of products of a group."""
+        return int(np.prod([len(self.edges[i].functions(group[i])) for i in support(group)]))
+
+    @cached_property
+    def _runs(self) -> tuple[tuple[tuple[int, ...], np.ndarray], ...]:
+        """Consecutive groups on the same coordinates: these, and the function of each product per coordinate."""
+        return tuple(
+            (on, _matrix([row for g in groups for row in self._rows(g, on)], len(on)))
+            for on, groups in groupby(self.groups, support)
+        )
+
+    def _rows(self, group: Levels, on: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        return product(*(self.edges[i].functions(group[i]) for i in on))
+
+    def features(
+        self, points: Array, terms: Mapping[Order, Array | float], tables: dict[tuple[int, int], Array] | None = None
+    ) -> Array:
+        """``sum_alpha terms[alpha] D^alpha`` of every product at points (point, coordinate): (point, product).
+
+        ``tables`` keeps the edges' values (coordinate, order) for other calls at the same points.
+        """
+        tables = {} if tables is None else tables
+        parts = [self._run(on, index, points, terms, tables) for on, index in self._runs]
+        return np.concatenate(parts, axis=1)
+
+    def _run(
+        self,
+        on: tuple[int, ...],
+        index: np.ndarray,
+        points: Array,
+        terms: Mapping[Order, Array | float],
+        tables: dict[tuple[int, int], Array],
+    ) -> Array:
+        """One coordinate after the other: terms that agree in the orders still to come are added first."""
+        grouped: dict[Order, Array] = {}
+        for order, term in terms.items():
+            if all(n == 0 or i in on for i, n in enumerate(order)):
+                grouped[tuple(order[i] for i in on)] = np.asarray(term, dtype=np.float64).reshape(-1, 1)
+        for column, coordinate in enumerate(on):
+            after: dict[Order, Array] = {}
+            for order, value in grouped.items():
+                key = coordinate, order[0]
+                if key not in tables:
+                    tables[key] = self.edges[coordinate].table(points[:, coordinate], order[0])
+                term = value * tables[key][:, index[:, column]]
+                if order[1:] in after:
+                    after[order[1:]] += term
+                else:
+                    after[order[1:]] = term
+            grouped = after
+        if not grouped:
+            return np.zeros((len(points), len(index)))
+        return np.broadcast_to(grouped[()], (len(points), len(index)))
+
+    def evaluate(self, coefficients: Array, points: Array, orders: Sequence[Order], chunk: int = 4096) -> Array:
+        """Derivatives at scattered points: (point, unknown, order)."""
+        out = np.empty((len(points), self.unknowns, len(orders)))
+        for start in range(0, len(points), chunk):
+            part = slice(start, start + chunk)
+            tables: dict[tuple[int, int], Array] = {}
+            for k, order in enumerate(orders):
+                out[part, :, k] = self.features(points[part], {order: 1.0}, tables) @ coefficients
+        return out
+
+    def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Order) -> Array:
+        """One derivative on a tensor grid, unknown last: each block on the grid of its own coordinates only."""
+        out = np.zeros((*(len(a) for a in axes), self.unknowns))
+        tables: dict[int, Array] = {}
+        for group, place in zip(self.groups, self.places, strict=True):
+            on = support(group)
+            if any(n and i not in on for i, n in enumerate(order)):
+                continue
+            values = coefficients[place].reshape(*(len(self.edges[i].functions(group[i])) for i in on), -1)
+            for position, i in enumerate(on):
+                if i not in tables:
+                    tables[i] = self.edges[i].table(np.asarray(axes[i], dtype=np.float64), order[i])
+                part = tables[i][:, self.edges[i].functions(group[i])]
+                values = np.moveaxis(np.tensordot(part, values, axes=(1, position)), 0, position)
+            out += values.reshape(*(len(a) if i in on else 1 for i, a in enumerate(axes)), self.unknowns)
+        return out
+
+    def norm(self, coefficients: Array) -> Array:
+        """Root of the mean square over the box, per unknown: exact, for the products are orthonormal."""
+        return np.asarray(np.sqrt((coefficients**2).sum(0)))
+
+    def shares(self, coefficients: Array) -> Array:
+        """Mean square of each group's part: (group, unknown)."""
+        return np.stack([(coefficients[p] ** 2).sum(0) for p in self.places])
+
+    def carry(self, coefficients: Array, other: BlockSum) -> Array:
+        """The coefficients on the groups of another sum whose edges are the same or refined: what it lacks is lost."""
+        known = dict(zip(self.groups, self.places, strict=True))
+        out = np.zeros((other.products, self.unknowns))
+        for group, place in zip(other.groups, other.places, strict=True):
+            if group in known:
+                out[place] = coefficients[known[group]]
+        return out
