@@ -21,7 +21,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
-from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
+from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.state import Run, SlabsState
@@ -81,7 +81,9 @@ class March:
     def first_front(self) -> Front:
         """Space knots inserted until the initial data are represented to the tolerance, and their projection error."""
         axes = initial_space(self.model, self.degree, self.intervals).axes[:-1]
+        slab = Axis(np.array([self.start, self.end]), self.time_degree)
         for _ in range(60):
+            require_memory(self.model, Space((*axes, slab), self.unknowns))
             fine = tuple(a.halved() for a in axes)
             traces, better = self._initial(axes), self._initial(fine)
             space, fine_space = Space(axes, self.unknowns), Space(fine, self.unknowns)
