@@ -1,7 +1,7 @@
 """Adaptive time slabs: one space-time box after the other, each accepted by its correction.
 
 A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected
-in the space with every interval halved, the one in time too. Two corrections share one factorisation:
+in the space with every interval halved and a higher degree in time. Two corrections share one factorisation:
 
 * the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
 * the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs,
@@ -41,6 +41,9 @@ FIRST_SLAB = 0.05
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
+#: Degrees in time that the correction has more. One, two, or the interval halved: effectivity 1.1 to 1.5, Burgers at
+#: 1e-8 in 3.3, 4.2 and 5.9 s.
+TIME_DEGREES = 1
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
 
@@ -115,7 +118,7 @@ class March:
         found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
-        fine = Space((*(a.halved() for a in front.axes), time.halved()), self.unknowns)
+        fine = Space((*(a.halved() for a in front.axes), time.elevated(TIME_DEGREES)), self.unknowns)
         base = space.prolong(found.coefficients, fine)
         traces = self._lift(front, fine)
         local_target, fine_fixed = self._fixed(fine, traces, base)
@@ -125,8 +128,8 @@ class March:
         target, _ = self._fixed(fine, moved, base)
         local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
         scale = self._scale(fine, base, length)
-        share = surplus(space, fine, local, scale)
         size = float((fine.norm(local) / scale).max())
+        share = surplus(space, fine, local, scale).raised_to(size)
         return Slab(space, found.coefficients, fine, local, error, found, system, size, share)
 
     def _scale(self, fine: Space, base: Array, length: float) -> Array:
