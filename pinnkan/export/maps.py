@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 
 from pinnkan.export.arrays import at_time, sampled
 from pinnkan.export.samples import (
@@ -28,6 +29,7 @@ from pinnkan.export.style import (
     value_colours,
 )
 from pinnkan.kan.field import Array
+from pinnkan.kan.inner_field import InnerField
 from pinnkan.run.solution import Solution
 
 #: Pixels of a panel, about, along one of its sides.
@@ -148,6 +150,12 @@ def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
     """Knot lines, fainter the more there are."""
+    if isinstance(solution.field, InnerField):
+        lines = solution.field.knot_lines(time)
+        axes.add_collection(
+            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
+        )
+        return
     knots = [_breaks(solution, axis, time) for axis in shown]
     ranges = [solution.problem.ranges[axis] for axis in shown]
     faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
@@ -160,5 +168,7 @@ def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:
+    if isinstance(solution.field, InnerField):
+        return " × ".join(map(str, solution.field.intervals()))
     space = shown_axes_of(solution.problem)
     return " × ".join(str(len(space_breaks(solution, axis)) - 1) for axis in space if axis in shown)

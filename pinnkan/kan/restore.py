@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array, Field
+from pinnkan.kan.inner_field import InnerField
 from pinnkan.kan.product_field import ProductField
 
 
@@ -16,6 +17,8 @@ def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
     try:
         if meta.get("kind") == "product":
             return ProductField.restore(tensors, meta)
+        if meta.get("kind") == "inner":
+            return InnerField.restore(tensors, meta)
         if meta.get("kind") == "blocks":
             from pinnkan.kan.block_field import BlockField
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,7 +21,6 @@ from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.residual import CompiledEquation, Patch
 from pinnkan.rows import Rows, order_coefficients
-from pinnkan.solver import memory
 from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.state import Newton
 from pinnkan.solver.watch import Watch
@@ -62,15 +62,6 @@ def points_per_interval(degree: int, intervals: int, order: int) -> int:
     return max(3, degree - order, -(-(intervals + degree + 2 - order) // intervals))
 
 
-def require_memory(model: Model, space: Space, extra: int = 0) -> None:
-    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes = list(zip(space.axes, model.orders, strict=True))
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k) + extra) for a, k in axes]
-    jets = sum(len(e.jets) for e in model.equations)
-    what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
-    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
-
-
 @dataclass(frozen=True, eq=False)
 class System:
     """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows."""
@@ -82,12 +73,10 @@ class System:
 
     def __post_init__(self) -> None:
         model, space = self.model, self.space
-        require_memory(model, space, self.extra)
-        counts = [
-            points_per_interval(a.degree, a.intervals, k) + self.extra
+        tables = [
+            gauss_table(a, points_per_interval(a.degree, a.intervals, k) + self.extra, k, model.device)
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
-        tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
         for condition, equation in model.rows:
             side = condition.place
@@ -122,19 +111,6 @@ class System:
         """Loss divided by the measure of the box: a mean squared residual."""
         return self.loss(coefficients) / self.patches[0].volume
 
-    def where_not_finite(self, coefficients: Array) -> str:
-        """The first point at which an equation or its derivatives are not finite, in words."""
-        c = self._tensor(coefficients)
-        names = [s.name for s in self.model.problem.coordinates]
-        for patch in self.patches:
-            value, slopes = patch.equation.linearise(patch.points, patch.jets(c))
-            bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
-            if bool(bad.any()):
-                place = patch.points[bad][0].tolist()
-                at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
-                return f"at {at} in '{patch.equation.text}'"
-        return "in a sum of squares"
-
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
     ) -> list[Array]:
@@ -162,6 +138,34 @@ class System:
         return out
 
 
+class Linearity(Protocol):
+    """Something that knows whether one step solves it."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the rows are affine in the coefficients."""
+        ...
+
+
+class LeastSquares(Protocol):
+    """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
+
+    @property
+    def model(self) -> Linearity:
+        """The equations."""
+        ...
+
+    def loss(self, coefficients: Array) -> float:
+        """Sum of the weighted squares of all rows."""
+        ...
+
+    def steps(
+        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+    ) -> list[Array]:
+        """Gauss-Newton steps, one per target."""
+        ...
+
+
 @dataclass(frozen=True)
 class Step:
     """What one accepted step did: loss after it, size of the step relative to the coefficients, damping."""
@@ -187,23 +191,20 @@ def relative_size(step: Array, coefficients: Array) -> float:
 
 
 def gauss_newton(
-    system: System, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
+    system: LeastSquares, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
-    A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
     coefficients. ``watch`` is told of every step and may know where an interrupted iteration stood.
 
     Raises:
-        SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
+        SolverError: no damping gives a step with a finite, smaller loss.
         OutOfTimeError: the time limit is over.
     """
     begun = (watch.newton() if watch else None) or Newton(start)
     c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
     loss = system.loss(c)
-    if not np.isfinite(loss):
-        raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if watch:
@@ -214,14 +215,14 @@ def gauss_newton(
             return Converged(c + step, tuple(steps), True)
         size = relative_size(step, c + step)
         after = system.loss(c + step)
-        while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
+        while not after <= loss * (1.0 + 1e-6) + 1e-28 and size > tolerance:
             damping = max(1e-6, 8.0 * damping)
             if damping > 1e8:
-                raise _no_step(system, c + step, after)
-            if watch:
-                watch.check_step(steps)
+                raise SolverError("no Gauss-Newton step lowers the residual")
             step = system.steps(c, [c], fixed, damping)[0]
             size, after = relative_size(step, c + step), system.loss(c + step)
+        if not np.isfinite(after):
+            raise SolverError("the residual is not finite")
         c, loss = c + step, after
         steps.append(Step(loss, size, damping))
         ratio = size / previous
@@ -231,20 +232,12 @@ def gauss_newton(
     return Converged(c, tuple(steps), False)
 
 
-def _step(system: System, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
+def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
     damping = 0.0
     while True:
         try:
             return system.steps(c, [c], fixed, damping)[0], damping
         except np.linalg.LinAlgError as error:
             damping = max(1e-8, 100.0 * damping)
-            if damping > 1.0:  # with so much on the diagonal only numbers that are not finite are left
-                reason = f"the derivatives of the equations are not finite {system.where_not_finite(c)}"
-                raise SolverError(reason, "not_finite") from error
-
-
-def _no_step(system: System, tried: Array, loss: float) -> SolverError:
-    if np.isfinite(loss):
-        return SolverError("no Gauss-Newton step lowers the residual")
-    where = system.where_not_finite(tried)
-    return SolverError(f"every Gauss-Newton step makes the residual not finite, the last one {where}", "not_finite")
+            if damping > 1.0:
+                raise SolverError(f"least squares failed: {error}") from error

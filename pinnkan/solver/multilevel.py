@@ -10,10 +10,10 @@ import numpy as np
 
 from pinnkan.conditions import face_values, fix
 from pinnkan.errors import SolverError
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.gauss_newton import Model, System, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import Model, System, gauss_newton
 from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.state import SteadyState
 from pinnkan.solver.watch import Watch
@@ -40,12 +40,13 @@ RESOLVED = 1e-2
 class Outcome:
     """Everything a solve leaves: function, estimated error as a function, records, and the reason of a failed end."""
 
-    field: ProductField
-    error: ProductField | None
+    field: Field
+    error: Field | None
     levels: list[Level] = made(default_factory=list)
     history: list[Iteration] = made(default_factory=list)
     reason: str = ""
     detail: str = ""
+    network: str = ""
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
@@ -81,18 +82,24 @@ def nonzero(scale: Array) -> Array:
 
 
 def solve_steady(
-    model: Model, degree: int, intervals: int, max_levels: int, watch: Watch, true_error: TrueError | None
+    model: Model,
+    degree: int,
+    intervals: int,
+    max_levels: int,
+    watch: Watch,
+    true_error: TrueError | None,
+    leave: Callable[[Outcome], bool] = lambda _: False,
 ) -> Outcome:
     """Refine until the estimated relative L2 error is below the tolerance.
 
     The returned function is the one of the last level; its estimate is SAFETY times the correction in the space with
     all intervals halved, but never less than the previous estimate divided by 2^(degree + 1): an error cannot fall
     faster than the order allows, and one that seems to is luck (Helmholtz (1,4) on 4x8 intervals: effectivity 0.5).
-    The first level, which has no predecessor, must be below FIRST_MARGIN of the tolerance.
+    The first level, which has no predecessor, must be below FIRST_MARGIN of the tolerance. ``leave`` is asked after
+    each level; when it says yes, the outcome ends there with the reason "left".
     """
     tolerance = model.problem.solver.tolerance
     space = initial_space(model, degree, intervals)
-    require_memory(model, space)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     out = Outcome(ProductField(((space, start),)), None)
     first, solved, resolved, stalled = 0, False, False, ""
@@ -154,6 +161,9 @@ def solve_steady(
             return out
         if watch.expired():
             out.reason = "max_time"
+            return out
+        if leave(out):
+            out.reason = "left"
             return out
         stalled, out.reason = out.reason, ""
         space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)

@@ -19,6 +19,7 @@ from pinnkan.problem.tape import Tape
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.gauss_newton import Model, compile_model
+from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
@@ -83,7 +84,7 @@ def solve(
         tuple(outcome.levels),
         tuple(outcome.history),
         watch.elapsed(),
-        describe(problem),
+        outcome.network or describe(problem),
     )
 
 
@@ -142,6 +143,8 @@ def _product(model: Model, watch: Watch) -> Outcome:
     true_error = exact_squares(problem)
     if problem.time_axis is None:
         intervals = settings.knots or INTERVALS[d]
+        if settings.network == "auto" and can_turn(problem):
+            return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
         return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
     intervals = settings.knots or SLAB_INTERVALS[d]
     return solve_slabs(model, (degree, degree), intervals, levels or PASSES, watch, true_error)

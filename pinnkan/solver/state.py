@@ -68,8 +68,8 @@ class SteadyState:
     detail: str
     levels: tuple[Level, ...]
     history: tuple[Iteration, ...]
-    shown: ProductField
-    shown_error: ProductField | None
+    shown: Field
+    shown_error: Field | None
     newton: Newton | None = None
 
     def within(self, newton: Newton) -> Self:
@@ -77,14 +77,14 @@ class SteadyState:
         return replace(self, newton=newton)
 
     @property
-    def field(self) -> ProductField:
+    def field(self) -> Field:
         """The level before; of the first one its start, or what Gauss-Newton made of it."""
         if self.levels:
             return self.shown
         return ProductField(((self.space, self.start if self.newton is None else self.newton.coefficients),))
 
     @property
-    def error(self) -> ProductField | None:
+    def error(self) -> Field | None:
         """The correction of the level before."""
         return self.shown_error
 

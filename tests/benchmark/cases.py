@@ -53,6 +53,22 @@ def at_times(x: tuple[float, float, int], times: tuple[float, ...]) -> Callable[
     return lambda: tensor(gauss(np.linspace(x[0], x[1], x[2] + 1)), instants(times))
 
 
+def along_front(front: Callable[[Array], Array], width: float) -> Callable[[], Grid]:
+    """Return the maker of a grid on the unit square, in y graded down to half the `width` of a front y = front(x)."""
+
+    def make() -> Grid:
+        x = gauss(np.linspace(0, 1, 41))
+        columns = [gauss(graded_edges(0.0, 1.0, float(front(a)), width / 2, 0.05)) for a in x.points[:, 0]]
+        points = [
+            np.column_stack([np.full(len(c.weights), a), c.points])
+            for a, c in zip(x.points[:, 0], columns, strict=True)
+        ]
+        weights = [w * c.weights for w, c in zip(x.weights, columns, strict=True)]
+        return Grid(np.concatenate(points), np.concatenate(weights))
+
+    return make
+
+
 def cloud(dimension: int, count: int = 20_000) -> Callable[[], Grid]:
     """Return the maker of random points in the unit cube: the error to a per cent, in any number of coordinates."""
     return lambda: Grid(np.random.default_rng(2026).random((count, dimension)), np.full(count, 1.0 / count))
@@ -149,6 +165,18 @@ CASES = (
         closed_form.two_solitons,
         box((-1, 2, 100), (0, 1, 10)),
         Target(1e-9, 3, 1e-8, 4),
+    ),
+    Case(
+        "oblique_layer",
+        closed_form.oblique_layer,
+        along_front(lambda x: 0.5 + np.tan(np.pi / 6) * (x - 0.5), 1e-3),
+        Target(1e-5, 30, 1e-5, 4),
+    ),
+    Case("mixing_layer", closed_form.mixing_layer, along_front(lambda x: 0.15 + np.tan(np.pi / 6) * (x + 0.25), 1e-3)),
+    Case(
+        "curved_layer",
+        lambda x, y: np.tanh((y - 0.2 - 0.3 * x - 0.2 * x**2) / 2e-3) + x * y,
+        along_front(lambda x: 0.2 + 0.3 * x + 0.2 * x**2, 2e-3),
     ),
     Case("poisson5d", lambda *x: np.cos(np.pi * np.stack(x)).sum(0), cloud(5), Target(1e-10, 2, 1e-8, 4)),
     Case(

@@ -69,6 +69,24 @@ def oblique_layer(x: ArrayLike, y: ArrayLike, angle: float = np.pi / 6, width: f
     return np.asarray(np.tanh((-(x - 0.5) * np.sin(angle) + (y - 0.5) * np.cos(angle)) / width))
 
 
+def mixing_layer(
+    x: ArrayLike,
+    y: ArrayLike,
+    eps: float = 1e-6,
+    angle: float = np.pi / 6,
+    source: tuple[float, float] = (-0.25, 0.15),
+) -> Array:
+    """Return erf(s / sqrt(2 eps (r + |x|))), r along b = (cos, sin)(angle) and s across it, from the `source`.
+
+    -eps lap u + b . grad u = 0: in parabolic coordinates about the source, eta = s / sqrt(r + |x|), it reads
+    u'' = -(eta / eps) u' for a function of eta alone.
+    """
+    x, y = _arrays(x, y)
+    along = (x - source[0]) * np.cos(angle) + (y - source[1]) * np.sin(angle)
+    across = (y - source[1]) * np.cos(angle) - (x - source[0]) * np.sin(angle)
+    return np.asarray(erf(across / np.sqrt(2 * eps * (along + np.hypot(along, across)))))
+
+
 def burgers_front(
     x: ArrayLike, t: ArrayLike, nu: float, speed: float = 0.5, height: float = 0.5, start: float = 0.0
 ) -> Array:

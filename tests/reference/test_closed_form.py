@@ -117,6 +117,16 @@ def test_the_oblique_layer_solves_convection_diffusion() -> None:
     assert relative(-eps * laplacian(u, at, (0, 1), 2e-3) + along - source, source) < 1e-6
 
 
+def test_the_mixing_layer_solves_convection_diffusion_without_a_source() -> None:
+    eps, angle = 1e-2, np.pi / 6
+    u = lambda x, y: exact.mixing_layer(x, y, eps, angle)  # noqa: E731
+    at = sampled((0.2, 0.8), (0.2, 0.8))
+    along = np.cos(angle) * derivative(u, at, 0, 1, 2e-3) + np.sin(angle) * derivative(u, at, 1, 1, 2e-3)
+    diffusion = eps * laplacian(u, at, (0, 1), 2e-3)
+    assert relative(diffusion - along, along) < 1e-6
+    assert relative(2 * diffusion - along, along) > 0.1
+
+
 def test_the_rotating_and_the_oblique_front_solve_their_equations() -> None:
     at = sampled((-0.5, 0.5), (-0.5, 0.5), (0.0, 0.5))
     x, y, _ = at

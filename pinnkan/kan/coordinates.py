@@ -1,0 +1,179 @@
+"""Inner layers as coordinates: a rotation and a warp in which an oblique, curved or moving front is straight.
+
+With n = (cos a, sin a), m = (-sin a, cos a) and a spline c of r (and of time),
+
+    r = m . x,    s = n . x - c(r, t),    t = t,
+
+so that a front along n . x = c(m . x, t) is the line s = 0, whatever its direction and speed. The inverse is explicit,
+n . x = s + c(r, t). Derivatives follow from D_xi = D_s at fixed r and t, and the commuting operators
+
+    D_r|xi = D_r - c_r D_s,    D_t|xi = D_t - c_t D_s,
+
+whose powers are worked out once per order, as polynomials in the derivatives of c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import comb
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Axis, Space
+
+Index = tuple[int, ...]
+#: Powers of derivatives of c, one index (r[, t]) each, sorted.
+Monomial = tuple[Index, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """The map from (x, y[, t]) to (s, r[, t]).
+
+    ``angle`` is that of n with the x-axis; ``warp`` the spline space of c on (r) or (r, t), ``bend`` its coefficients
+    (r, [t,] 1).
+    """
+
+    angle: float
+    warp: Space
+    bend: Array
+
+    @property
+    def normal(self) -> Array:
+        """n, the direction across the front."""
+        return np.array([np.cos(self.angle), np.sin(self.angle)])
+
+    @property
+    def tangent(self) -> Array:
+        """m, the direction along it."""
+        return np.array([-np.sin(self.angle), np.cos(self.angle)])
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers: the angle and the coefficients of c."""
+        return 1 + self.bend.size
+
+    def __str__(self) -> str:
+        """The rotation in words, and what bends it."""
+        degrees = np.degrees(self.angle) - 90.0
+        text = f"front at {degrees:.3f} degrees"
+        return text if self.is_straight else f"{text}, bent by a spline of {self.bend.size} coefficients"
+
+    def shift(self, along: Array, orders: Sequence[Index]) -> Array:
+        """Derivatives of c at points (point, (r[, t])): (point, order)."""
+        return self.warp.evaluate(self.bend, along, orders)[:, 0]
+
+    def forward(self, points: Array) -> Array:
+        """(x, y[, t]) to (s, r[, t]); both (point, coordinate)."""
+        out = np.array(points, dtype=np.float64)
+        out[:, 1] = points[:, :2] @ self.tangent
+        out[:, 0] = points[:, :2] @ self.normal - self.shift(out[:, 1:], [(0,) * (out.shape[1] - 1)])[:, 0]
+        return out
+
+    def inverse(self, points: Array) -> Array:
+        """(s, r[, t]) to (x, y[, t]); both (point, coordinate)."""
+        out = np.array(points, dtype=np.float64)
+        across = points[:, 0] + self.shift(points[:, 1:], [(0,) * (points.shape[1] - 1)])[:, 0]
+        out[:, :2] = across[:, None] * self.normal + points[:, 1:2] * self.tangent
+        return out
+
+    def transfer(self, points: Array, orders: Sequence[Index]) -> tuple[list[Index], Array]:
+        """The chain rule at points (point, (s, r[, t])): D^alpha_x f = sum_beta T[alpha, beta] D^beta f.
+
+        Returns:
+            the multi-indices beta in (s, r[, t]), and T (point, alpha, beta).
+        """
+        terms = [self._expanded(tuple(order)) for order in orders]
+        betas = sorted({beta for term in terms for beta, _ in term})
+        needed = sorted({i for term in terms for _, monomials in term for m in monomials for i in m})
+        table = dict(zip(needed, self.shift(points[:, 1:], needed).T, strict=True)) if needed else {}
+        out = np.zeros((len(points), len(orders), len(betas)))
+        for a, term in enumerate(terms):
+            for beta, monomials in term:
+                for monomial, weight in monomials.items():
+                    value = np.full(len(points), weight)
+                    for index in monomial:
+                        value = value * table[index]
+                    out[:, a, betas.index(beta)] += value
+        return betas, out
+
+    def _expanded(self, alpha: Index) -> list[tuple[Index, dict[Monomial, float]]]:
+        """D^alpha_x as derivatives in the new coordinates: D_x = n_x D_xi - n_y D_r, D_y = n_y D_xi + n_x D_r."""
+        (nx, ny), (mx, my) = self.normal, self.tangent
+        i, j, rest = alpha[0], alpha[1], alpha[2:]
+        total: dict[Index, dict[Monomial, float]] = {}
+        for k in range(i + 1):
+            for n in range(j + 1):
+                weight = comb(i, k) * comb(j, n) * nx**k * mx ** (i - k) * ny**n * my ** (j - n)
+                for beta, monomials in moving((i + j - k - n, *rest)).items():
+                    there = total.setdefault((beta[0] + k + n, *beta[1:]), {})
+                    for monomial, factor in monomials.items():
+                        there[monomial] = there.get(monomial, 0.0) + weight * factor
+        return list(total.items())
+
+    def box(self, ranges: Sequence[tuple[float, float]], samples: int = 65) -> tuple[tuple[float, float], ...]:
+        """Ranges of (s, r[, t]) that cover the box ``ranges`` of (x, y[, t]), found on its sides."""
+        along = [np.linspace(0.0, 1.0, samples if i < 2 else 9) for i in range(len(ranges))]
+        grids = np.stack([g.ravel() for g in np.meshgrid(*along, indexing="ij")], -1)
+        sides = grids[((grids[:, :2] == 0.0) | (grids[:, :2] == 1.0)).any(1)]
+        low, high = np.array(ranges).T
+        mapped = self.forward(low + (high - low) * sides)
+        out = [(float(column.min()), float(column.max())) for column in mapped.T]
+        margin = 1e-9 if self.is_straight else 1e-2
+        slack = margin * (out[0][1] - out[0][0])
+        out[0] = (out[0][0] - slack, out[0][1] + slack)
+        return tuple(out)
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether c is linear in each argument, so that extremes are at corners."""
+        return all(a.degree == 1 and a.intervals == 1 for a in self.warp.axes)
+
+    def moved(self, warp: Space, bend: Array) -> Coordinates:
+        """The same rotation with another warp."""
+        return replace(self, warp=warp, bend=bend)
+
+
+@lru_cache(maxsize=256)
+def moving(orders: Index) -> dict[Index, dict[Monomial, float]]:
+    """Powers of D_r|xi (and D_t|xi) applied to f: beta in (s, r[, t]) -> polynomial in the derivatives of c."""
+    size = len(orders)
+    total: dict[Index, dict[Monomial, float]] = {(0,) * (size + 1): {(): 1.0}}
+    for axis, count in enumerate(orders):
+        for _ in range(count):
+            total = _differentiated(total, axis, size)
+    return total
+
+
+def _differentiated(
+    operator: dict[Index, dict[Monomial, float]], axis: int, size: int
+) -> dict[Index, dict[Monomial, float]]:
+    unit = tuple(int(i == axis) for i in range(size))
+    out: dict[Index, dict[Monomial, float]] = {}
+
+    def add(beta: Index, monomial: Monomial, weight: float) -> None:
+        there = out.setdefault(beta, {})
+        key = tuple(sorted(monomial))
+        there[key] = there.get(key, 0.0) + weight
+
+    for beta, monomials in operator.items():
+        for monomial, weight in monomials.items():
+            for i, index in enumerate(monomial):  # the product rule on the factors
+                raised = tuple(a + b for a, b in zip(index, unit, strict=True))
+                add(beta, (*monomial[:i], raised, *monomial[i + 1 :]), weight)
+            add(tuple(b + (k == axis + 1) for k, b in enumerate(beta)), monomial, weight)
+            add((beta[0] + 1, *beta[1:]), (*monomial, unit), -weight)
+    return out
+
+
+def rotated(angle: float, ranges: Sequence[tuple[float, float]], offset: float = 0.0) -> Coordinates:
+    """A rotation about ``angle`` of the box ``ranges``: c constant, the front at n . x = ``offset``."""
+    plain = Coordinates(angle, Space((Axis(np.array([-1.0, 1.0]), 1),)), np.zeros((2, 1)))
+    corners = np.array([[x, y] for x in ranges[0] for y in ranges[1]])
+    r = corners @ plain.tangent
+    axes = (Axis(np.array([r.min(), r.max()]), 1), *(Axis(np.array(ends), 1) for ends in ranges[2:]))
+    space = Space(axes)
+    return Coordinates(angle, space, np.full(space.shape, offset))
