@@ -91,6 +91,12 @@ class Axis:
     def _halved(self) -> Axis:
         return self.inserted(np.ones(self.intervals, dtype=bool))
 
+    def elevated(self, more: int) -> Axis:
+        """The same single interval with a higher degree: polynomials, so that it holds all of this axis."""
+        if self.intervals > 1 or self.periodic:
+            raise ValueError("only the polynomials of a single interval are nested in those of a higher degree")
+        return replace(self, degree=self.degree + more)
+
     @cached_property
     def squares(self) -> tuple[Array, np.ndarray]:
         """Values of the functions of every interval on degree + 1 Gauss points, and their indices.

@@ -79,12 +79,12 @@ class Attempt:
     def left_behind(self) -> list[str]:
         """What a stopped run says: where its state is, and how to go on."""
         if not self._kept:
-            return [f"interrupted; {self.target} is as it was before"]
+            return [f"stopped; {self.target} is as it was before"]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
         options = vars(self.arguments)
         given = [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
-        return [f"interrupted; {what} in {interrupted_place(self.target)}", f"To go on: {command}"]
+        return [f"stopped; {what} in {interrupted_place(self.target)}", f"To go on: {command}"]
 
 
 def _source_bytes(problem: Problem) -> bytes:

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnkan.kan.deep_field import DeepField, Piece
+from pinnkan.kan.deep_field import DeepField
 from pinnkan.kan.field import Array
-from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.network import Network
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.kan.spline import Basis
+from pinnkan.kan.restore import restore_field
 from pinnkan.solver.front import Front
 from pinnkan.solver.gauss_newton import Step
 from pinnkan.solver.state import DeepState, Descent, Minimised, Newton, Run, SlabsState, SteadyState
@@ -27,8 +25,8 @@ from pinnkan.verdict import Iteration, Level
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Axis, Basis, DeepField, DeepState, Descent, Front, Inputs, Iteration, Level, Minimised, Network, Newton, Piece,
-        ProductField, Run, SlabsState, Space, SteadyState, Step,
+        Axis, DeepState, Descent, Front, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space,
+        SteadyState, Step,
     )
 }  # fmt: skip
 
@@ -46,6 +44,9 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
         return ["tensor", store(value.detach().cpu().numpy())]
     if isinstance(value, np.ndarray):
         return ["array", store(value)]
+    if isinstance(value, DeepField):
+        arrays, meta = value.tensors()
+        return ["field", meta, {name: store(array) for name, array in arrays.items()}]
     if isinstance(value, tuple):
         return ["tuple", *(encode(item, store) for item in value)]
     if is_dataclass(value) and type(value).__name__ in _CLASSES:
@@ -61,6 +62,8 @@ def decode(data: Any, load: Callable[[str], Array], device: str = "cpu") -> Any:
     kind, *rest = data
     if kind == "tuple":
         return tuple(decode(item, load, device) for item in rest)
+    if kind == "field":
+        return restore_field({name: load(key) for name, key in rest[1].items()}, rest[0])
     (content,) = rest
     if kind == "array":
         return load(content)

@@ -20,6 +20,7 @@ from pinnkan.kan.field import Field
 from pinnkan.kan.network import JetNetwork
 from pinnkan.problem.statement import Problem
 from pinnkan.solver import levenberg_marquardt as lm
+from pinnkan.solver import memory
 from pinnkan.solver.deep_error import difference, true_error
 from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_settings import DeepSettings, choose_settings
@@ -171,6 +172,8 @@ class _Solve:
         def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             return system.evaluate(network.with_flat(x))
 
+        what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
+        memory.require(memory.bytes_of_descent(network.parameters, system.rows), what, self.device)
         begun, self.descent = self.descent, None
         if begun is None:
             state = self.begin(evaluate, network.flat())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import sympy
@@ -11,6 +12,7 @@ from pinnkan.kan.deep_field import Piece
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
 from pinnkan.residual import CompiledEquation
+from pinnkan.solver import memory
 from pinnkan.solver.deep_points import arc_length, equidistributed, gauss_cells, tensor
 from pinnkan.solver.deep_rows import Group, System
 
@@ -72,6 +74,10 @@ def make_system(
     Another ``per_cell`` gives points never trained on, with weights of the same integrals.
     """
     rules = [gauss_cells(c, per_cell) for c in piece.cells]
+    count = prod(len(x) for x, _ in rules)
+    coefficients = piece.network.parameters
+    what = f"a network of {coefficients} coefficients at {count} points"
+    memory.require(memory.bytes_of_network(coefficients, count), what, device)
     points, weights = tensor(rules)
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
     inside = Group.build(equations, points, np.sqrt(weights), device)

@@ -21,6 +21,7 @@ from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.residual import CompiledEquation, Patch
 from pinnkan.rows import Rows, order_coefficients
+from pinnkan.solver import memory
 from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.state import Newton
 from pinnkan.solver.watch import Watch
@@ -62,6 +63,15 @@ def points_per_interval(degree: int, intervals: int, order: int) -> int:
     return max(3, degree - order, -(-(intervals + degree + 2 - order) // intervals))
 
 
+def require_memory(model: Model, space: Space, extra: int = 0) -> None:
+    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
+    axes = list(zip(space.axes, model.orders, strict=True))
+    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k) + extra) for a, k in axes]
+    jets = sum(len(e.jets) for e in model.equations)
+    what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
+    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
+
+
 @dataclass(frozen=True, eq=False)
 class System:
     """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows."""
@@ -73,10 +83,12 @@ class System:
 
     def __post_init__(self) -> None:
         model, space = self.model, self.space
-        tables = [
-            gauss_table(a, points_per_interval(a.degree, a.intervals, k) + self.extra, k, model.device)
+        require_memory(model, space, self.extra)
+        counts = [
+            points_per_interval(a.degree, a.intervals, k) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
+        tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
         for condition, equation in model.rows:
             side = condition.place
@@ -110,6 +122,19 @@ class System:
     def mean_square(self, coefficients: Array) -> float:
         """Loss divided by the measure of the box: a mean squared residual."""
         return self.loss(coefficients) / self.patches[0].volume
+
+    def where_not_finite(self, coefficients: Array) -> str:
+        """The first point at which an equation or its derivatives are not finite, in words."""
+        c = self._tensor(coefficients)
+        names = [s.name for s in self.model.problem.coordinates]
+        for patch in self.patches:
+            value, slopes = patch.equation.linearise(patch.points, patch.jets(c))
+            bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
+            if bool(bad.any()):
+                place = patch.points[bad][0].tolist()
+                at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
+                return f"at {at} in '{patch.equation.text}'"
+        return "in a sum of squares"
 
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
@@ -195,16 +220,19 @@ def gauss_newton(
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
+    A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
     coefficients. ``watch`` is told of every step and may know where an interrupted iteration stood.
 
     Raises:
-        SolverError: no damping gives a step with a finite, smaller loss.
+        SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
         OutOfTimeError: the time limit is over.
     """
     begun = (watch.newton() if watch else None) or Newton(start)
     c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
     loss = system.loss(c)
+    if not np.isfinite(loss):
+        raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if watch:
@@ -215,14 +243,14 @@ def gauss_newton(
             return Converged(c + step, tuple(steps), True)
         size = relative_size(step, c + step)
         after = system.loss(c + step)
-        while not after <= loss * (1.0 + 1e-6) + 1e-28 and size > tolerance:
+        while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
             damping = max(1e-6, 8.0 * damping)
             if damping > 1e8:
-                raise SolverError("no Gauss-Newton step lowers the residual")
+                raise _no_step(system, c + step, after)
+            if watch:
+                watch.check_step(steps)
             step = system.steps(c, [c], fixed, damping)[0]
             size, after = relative_size(step, c + step), system.loss(c + step)
-        if not np.isfinite(after):
-            raise SolverError("the residual is not finite")
         c, loss = c + step, after
         steps.append(Step(loss, size, damping))
         ratio = size / previous
@@ -239,5 +267,13 @@ def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, flo
             return system.steps(c, [c], fixed, damping)[0], damping
         except np.linalg.LinAlgError as error:
             damping = max(1e-8, 100.0 * damping)
-            if damping > 1.0:
-                raise SolverError(f"least squares failed: {error}") from error
+            if damping > 1.0:  # with so much on the diagonal only numbers that are not finite are left
+                reason = f"the derivatives of the equations are not finite {system.where_not_finite(c)}"
+                raise SolverError(reason, "not_finite") from error
+
+
+def _no_step(system: System, tried: Array, loss: float) -> SolverError:
+    if np.isfinite(loss):
+        return SolverError("no Gauss-Newton step lowers the residual")
+    where = system.where_not_finite(tried)
+    return SolverError(f"every Gauss-Newton step makes the residual not finite, the last one {where}", "not_finite")

@@ -13,7 +13,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.gauss_newton import Model, System, gauss_newton
+from pinnkan.solver.gauss_newton import Model, System, gauss_newton, require_memory
 from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.state import SteadyState
 from pinnkan.solver.watch import Watch
@@ -100,6 +100,7 @@ def solve_steady(
     """
     tolerance = model.problem.solver.tolerance
     space = initial_space(model, degree, intervals)
+    require_memory(model, space)
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     out = Outcome(ProductField(((space, start),)), None)
     first, solved, resolved, stalled = 0, False, False, ""

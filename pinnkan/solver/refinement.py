@@ -29,6 +29,15 @@ class Surplus:
     size: tuple[float, ...]
     mass: tuple[Array, ...]
 
+    def raised_to(self, correction: float) -> Surplus:
+        """Shares that make up the whole ``correction`` (its norm, relative) where they are too small for that.
+
+        What a drift changes lies in the coarse space too, but comes from what is missing there.
+        """
+        total = float(np.linalg.norm(self.size))
+        factor = max(1.0, correction / total) if total > 0.0 else 1.0
+        return Surplus(tuple(factor * s for s in self.size), tuple(factor**2 * m for m in self.mass))
+
 
 def surplus(coarse: Space, fine: Space, correction: Array, scale: Array) -> Surplus:
     """Split a correction in ``fine`` by coordinates; ``scale`` is the norm of each unknown."""

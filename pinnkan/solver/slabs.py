@@ -1,7 +1,7 @@
 """Adaptive time slabs: one space-time box after the other, each accepted by its correction.
 
 A slab has one interval in time. It is solved by Gauss-Newton from the exact trace of the one before, then corrected
-in the space with every interval halved, the one in time too. Two corrections share one factorisation:
+in the space with every interval halved and a higher degree in time. Two corrections share one factorisation:
 
 * the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
 * the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs,
@@ -21,7 +21,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
-from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton
+from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.state import Run, SlabsState
@@ -41,6 +41,9 @@ FIRST_SLAB = 0.05
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
+#: Degrees in time that the correction has more. One, two, or the interval halved: effectivity 1.1 to 1.5, Burgers at
+#: 1e-8 in 3.3, 4.2 and 5.9 s.
+TIME_DEGREES = 1
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
 
@@ -81,7 +84,9 @@ class March:
     def first_front(self) -> Front:
         """Space knots inserted until the initial data are represented to the tolerance, and their projection error."""
         axes = initial_space(self.model, self.degree, self.intervals).axes[:-1]
+        slab = Axis(np.array([self.start, self.end]), self.time_degree)
         for _ in range(60):
+            require_memory(self.model, Space((*axes, slab), self.unknowns))
             fine = tuple(a.halved() for a in axes)
             traces, better = self._initial(axes), self._initial(fine)
             space, fine_space = Space(axes, self.unknowns), Space(fine, self.unknowns)
@@ -113,7 +118,7 @@ class March:
         found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
-        fine = Space((*(a.halved() for a in front.axes), time.halved()), self.unknowns)
+        fine = Space((*(a.halved() for a in front.axes), time.elevated(TIME_DEGREES)), self.unknowns)
         base = space.prolong(found.coefficients, fine)
         traces = self._lift(front, fine)
         local_target, fine_fixed = self._fixed(fine, traces, base)
@@ -123,8 +128,8 @@ class March:
         target, _ = self._fixed(fine, moved, base)
         local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
         scale = self._scale(fine, base, length)
-        share = surplus(space, fine, local, scale)
         size = float((fine.norm(local) / scale).max())
+        share = surplus(space, fine, local, scale).raised_to(size)
         return Slab(space, found.coefficients, fine, local, error, found, system, size, share)
 
     def _scale(self, fine: Space, base: Array, length: float) -> Array:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from pinnkan.errors import RunFolderError
 from pinnkan.solver.state import Newton, SlabsState, State, SteadyState
 from pinnkan.verdict import Iteration, Level
+
+if TYPE_CHECKING:
+    from pinnkan.solver.gauss_newton import Step
 
 Progress = Callable[[Level | Iteration], None]
 #: Called with every state and the seconds of the solve so far.
@@ -88,8 +91,12 @@ class Watch:
         """
         if isinstance(self.state, SteadyState | SlabsState):
             self.keep(self.state.within(newton))
-            if newton.steps or self.state.levels:
-                self.check()
+        self.check_step(newton.steps)
+
+    def check_step(self, steps: Sequence[Step]) -> None:
+        """Raises OutOfTimeError when the time limit is over, if there are ``steps`` or levels to show."""
+        if steps or (self.state is not None and self.state.levels):
+            self.check()
 
     def level(self, record: Level) -> Level:
         """Report a level."""

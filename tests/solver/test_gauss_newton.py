@@ -8,11 +8,12 @@ import scipy.optimize
 import torch
 
 from pinnkan.conditions import sort_conditions
+from pinnkan.errors import SolverError
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.rows import order_coefficients
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton, points_per_interval
-from pinnkan.solver.multilevel import with_conditions
+from pinnkan.solver.multilevel import initial_space, with_conditions
 
 CPU = torch.device("cpu")
 LINE = """
@@ -176,3 +177,39 @@ def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
     """Two end values are fixed for an equation of order two; every further order needs no more."""
     for order in (1, 2):
         assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order
+
+
+LOGARITHM = """
+name: logarithm
+domain: {x: [0, 1]}
+functions: {v: "-0.9*sin(pi*x)"}
+unknowns: [u]
+equations: ["u_xx - 20*log(1 + u) = dx(dx(v)) - 20*log(1 + v)"]
+conditions: [{where: boundary, equation: u = 0}]
+"""
+
+
+def logarithm(text: str = LOGARITHM) -> tuple[System, np.ndarray, np.ndarray]:
+    stated = parse_problem(text, "t.yaml")
+    model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
+    space = initial_space(model, 7, 6)
+    return System(model, space), *with_conditions(model, space, np.zeros(space.shape))
+
+
+def test_a_step_out_of_the_domain_of_a_logarithm_is_rejected_and_damped():
+    system, start, fixed = logarithm()
+    whole = system.steps(start, [start], fixed)[0]
+    assert not np.isfinite(system.loss(start + whole))
+    found = gauss_newton(system, start, fixed, 1e-10)
+    assert found.stationary
+    assert found.steps[0].damping > 0.0
+    x = np.linspace(0, 1, 101)
+    u = system.space.evaluate_grid(found.coefficients, [x], (0,))[:, 0]
+    np.testing.assert_allclose(u, -0.9 * np.sin(np.pi * x), atol=1e-5)
+
+
+def test_values_that_are_not_finite_at_the_start_are_named_with_their_place():
+    system, start, fixed = logarithm(LOGARITHM.replace("log(1 + u)", "log(u)"))
+    with pytest.raises(SolverError, match=r"not finite at x = 0\.\d+ in 'u_xx") as failure:
+        gauss_newton(system, start, fixed, 1e-10)
+    assert failure.value.reason == "not_finite"

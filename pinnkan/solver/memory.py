@@ -1,0 +1,130 @@
+"""Memory, estimated before it is taken: what a step will need at its peak against what the machine can give.
+
+A process that takes more than there is gets killed, not refused, on most systems; so pinnkan asks first.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pinnkan.errors import ResourceError
+from pinnkan.kan.product import Space
+
+NUMBER = 8  # bytes of a float64
+#: Arrays of one number per point and derivative that are alive at once while rows are made.
+PER_JET = 8
+#: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
+BANDS, FULL = 4, 2
+#: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
+PROLONGATIONS = 2
+#: Bytes that even a small step takes (measured: a plane of 40 x 40 intervals took 73 MB, by the above 40 MB).
+LEAST = 50e6
+#: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
+FORWARD, JACOBIAN = 1.5, 3.0
+
+
+def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:
+    """Raises ResourceError with both numbers if fewer than ``needed`` bytes are available."""
+    left = available(torch.device(device))
+    if needed > left:
+        raise ResourceError(
+            f"out of memory: {what} needs about {_in_words(needed)}, {_in_words(left)} are available; "
+            "ask for fewer knots or levels, a smaller degree, or a larger tolerance"
+        )
+
+
+def bytes_of_space(space: Space, points: Sequence[int], jets: int) -> float:
+    """Peak of a Gauss-Newton step in ``space`` with so many points per coordinate and derivatives in the equations."""
+    n = float(space.size)
+    width = min(bandwidth(space), n)
+    matrix = n * (width + 1.0) * (1.0 if 3.0 * width > n else BANDS)
+    full = FULL * n * n if 3.0 * width > n else 0.0
+    rows = float(np.prod([float(p) for p in points])) * (len(points) + PER_JET * (jets + 1.0))
+    moves = PROLONGATIONS * sum(float(axis.count) ** 2 for axis in space.axes)
+    return LEAST + NUMBER * (matrix + full + rows + moves)
+
+
+def bandwidth(space: Space) -> float:
+    """Largest distance in the matrix of two coefficients that share a cell, the longest coordinate outermost."""
+    stride, width = float(space.unknowns), space.unknowns - 1.0
+    for axis in sorted(space.axes, key=lambda a: a.count):
+        reach = min(2 * axis.degree + 1 if axis.periodic else axis.degree, axis.count - 1)
+        width += reach * stride
+        stride *= axis.count
+    return width
+
+
+def bytes_of_network(coefficients: int, rows: int) -> float:
+    """Peak of a forward pass of a deep network at so many points."""
+    return LEAST + NUMBER * FORWARD * float(rows) * coefficients
+
+
+def bytes_of_descent(coefficients: int, rows: int) -> float:
+    """Peak of a Levenberg-Marquardt step: the Jacobian (row, coefficient), the normal matrix and its factor."""
+    return LEAST + NUMBER * (JACOBIAN * float(rows) * coefficients + 3.0 * float(coefficients) ** 2)
+
+
+def available(device: torch.device) -> float:
+    """Bytes that this process may still take: of the machine, its control groups and its own limit; or of a GPU."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return min([_of_machine(), *_of_groups(), _of_process()])
+
+
+def _of_machine() -> float:
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        return 1024.0 * float(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return float("inf")
+
+
+def _of_groups() -> Iterator[float]:
+    """What the control groups of this process, and those around them, leave (versions 1 and 2)."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        entries = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return
+    for _, controllers, name in entries:
+        if controllers == "":
+            base, limit, used = root, "memory.max", "memory.current"
+        elif controllers == "memory":
+            base, limit, used = root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        inner = base / name.lstrip("/")
+        for folder in (inner, *inner.parents):
+            if folder.is_relative_to(base):
+                yield _left(folder, limit, used)
+
+
+def _left(folder: Path, limit: str, used: str) -> float:
+    """Limit less use of one group; pages of files that it can drop count as free."""
+    try:
+        most, now = float((folder / limit).read_text()), float((folder / used).read_text())
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such group here, or "max"
+        return float("inf")
+    return max(most - now + float(facts.get("inactive_file", 0.0)), 0.0)
+
+
+def _of_process() -> float:
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        return float("inf")
+    try:
+        pages = float(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        pages = 0.0
+    return max(float(most) - pages * resource.getpagesize(), 0.0)
+
+
+def _in_words(size: float) -> str:
+    power = min(max(int(np.log10(max(size, 1.0))) // 3, 2), 5)
+    return f"{size / 10.0 ** (3 * power):.3g} {('MB', 'GB', 'TB', 'PB')[power - 2]}"

@@ -1,0 +1,87 @@
+"""Memory is asked for before it is taken: the limits that count, and what a step needs against what it took."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.errors import ResourceError
+from pinnkan.kan.product import Axis, Space
+from pinnkan.rows import order_coefficients
+from pinnkan.solver import memory
+
+#: One step for Poisson's equation on 60 x 60 intervals of degree 9: its peak in MB over what stood before.
+STEP = """
+import resource, sys
+import numpy as np, torch
+from pinnkan.conditions import sort_conditions
+from pinnkan.problem.registry import load_problem
+from pinnkan.solver.gauss_newton import System, compile_model
+from pinnkan.solver.multilevel import initial_space, with_conditions
+torch.set_num_threads(1)
+problem = load_problem("poisson2d")
+model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+peak = []
+for degree, intervals in ((3, 4), (9, 60)):
+    space = initial_space(model, degree, intervals)
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    System(model, space).steps(start, [start], fixed)
+    peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+print(peak[1] - peak[0])
+"""
+
+
+def square(intervals: int, degree: int, periodic: bool = False, unknowns: int = 1) -> Space:
+    axis = Axis(np.linspace(0.0, 1.0, intervals + 1), degree, periodic)
+    other = Axis(np.linspace(0.0, 1.0, intervals // 2 + 1), degree)
+    return Space((axis, other), unknowns)
+
+
+@pytest.mark.parametrize(("periodic", "unknowns"), [(False, 1), (True, 1), (False, 2)])
+def test_the_bandwidth_is_that_of_the_matrix(periodic: bool, unknowns: int) -> None:
+    space = square(16, 3, periodic, unknowns)
+    place = order_coefficients(space, np.zeros(space.shape, dtype=bool), torch.device("cpu")).position
+    at = place.numpy().reshape(space.shape)
+    widest = 0
+    for i in range(16):
+        for j in range(8):
+            cell = at[np.arange(i, i + 4) % space.shape[0]][:, j : j + 4]
+            widest = max(widest, int(np.ptp(cell)))
+    assert widest <= memory.bandwidth(space) <= 1.4 * widest
+
+
+@pytest.mark.slow
+def test_what_a_step_needs_is_what_it_takes() -> None:
+    done = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, timeout=300, check=True)
+    taken = float(done.stdout)
+    space = Space((Axis(np.linspace(0, 1, 61), 9), Axis(np.linspace(0, 1, 61), 9)))
+    guessed = memory.bytes_of_space(space, (60 * 7, 60 * 7), 2) / 1e6
+    assert 0.5 < guessed / taken < 2.0
+    assert memory.bytes_of_space(square(60, 3), (60 * 3, 30 * 3), 2) / 1e6 < 0.5 * taken
+
+
+def test_too_much_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available", lambda _: 2.5e9)
+    memory.require(2.4e9, "a step")
+    with pytest.raises(ResourceError, match=r"a step needs about 3.2 TB, 2.5 GB are available"):
+        memory.require(3.2e12, "a step")
+
+
+def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    (tmp_path / "memory.current").write_text("700000000\n")
+    (tmp_path / "memory.stat").write_text("anon 500000000\ninactive_file 100000000\n")
+    assert memory._left(tmp_path, "memory.max", "memory.current") == 4e8
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory._left(tmp_path, "memory.max", "memory.current") == float("inf")
+    assert memory._left(tmp_path / "gone", "memory.max", "memory.current") == float("inf")
+
+
+def test_the_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4e9, 4e9))
+    assert 0.0 <= memory._of_process() < 4e9
+    assert memory.available(torch.device("cpu")) <= memory._of_process()
