@@ -79,6 +79,9 @@ REASONS = (
     "interrupted",
 )
 
+#: More levels than this are not promised: each costs several times the one before.
+FORESEEN = 10
+
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
 HELDOUT_RATIO = 3.0
 
@@ -153,6 +156,8 @@ def _remedy(reason: str, levels: Sequence[Level], tolerance: float) -> str:
     if len(steady) >= 2 and 0.0 < steady[-1].estimate < steady[-2].estimate:
         factor = steady[-2].estimate / steady[-1].estimate
         more = max(1, math.ceil(math.log(steady[-1].estimate / tolerance) / math.log(factor)))
+        if more > FORESEEN:
+            return f"The error falls only {factor:.2g} times per level: another degree, network or method may do better."
         growth = max(1.0, (steady[-1].seconds - steady[-2].seconds) / max(steady[-2].seconds, 1e-3))
         seconds = sum((steady[-1].seconds - steady[-2].seconds) * growth**k for k in range(1, more + 1))
         return f"The error falls {factor:.1f} times per level: about {more} more levels, some {seconds:.0f} s."

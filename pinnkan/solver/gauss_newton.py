@@ -190,6 +190,10 @@ class LeastSquares(Protocol):
         """Gauss-Newton steps, one per target."""
         ...
 
+    def where_not_finite(self, coefficients: Array) -> str:
+        """The first place where a row is not finite, in words."""
+        ...
+
 
 @dataclass(frozen=True)
 class Step:
@@ -272,7 +276,7 @@ def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, flo
                 raise SolverError(reason, "not_finite") from error
 
 
-def _no_step(system: System, tried: Array, loss: float) -> SolverError:
+def _no_step(system: LeastSquares, tried: Array, loss: float) -> SolverError:
     if np.isfinite(loss):
         return SolverError("no Gauss-Newton step lowers the residual")
     where = system.where_not_finite(tried)

@@ -16,6 +16,8 @@ from pinnkan.solver import levenberg_marquardt as lm
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.deep_starts import start
 from pinnkan.solver.deep_system import Slab, cells_for, make_system
+from pinnkan.solver.solve import solve
+from pinnkan.solver.watch import Watch
 
 TEXT = """
 name: square
@@ -79,26 +81,40 @@ def test_all_layers_of_a_ridge_network_are_trained_by_levenberg_marquardt():
 
 @pytest.mark.parametrize("method", ["adam", "lbfgs"])
 def test_first_order_training_goes_down_and_is_judged_as_any_other(method, monkeypatch):
-    monkeypatch.setitem(deep.MOST_STEPS, method, {"adam": 300, "lbfgs": 8}[method])
+    monkeypatch.setitem(deep.MOST_STEPS, method, {"adam": 150, "lbfgs": 3}[method])
+    monkeypatch.setitem(deep.RACE_STEPS, method, {"adam": 10, "lbfgs": 1}[method])
     settings = f"method: {method}, hidden: [3], tolerance: 1e-9, max_levels: 2, knots: 2, seed: 3"
     solution = pinnkan.solve(stated(LINE, settings))
     assert not solution.verdict.converged
     assert solution.verdict.reason == "max_levels"
+    assert "leave `method` out" in solution.verdict.remedy
     estimate = solution.verdict.estimate
     assert 0.8 < estimate / solution.true_error < 20
     assert [level.intervals for level in solution.levels] == [(2,), (4,)]
     assert all(step.rate > 0 for step in solution.history)
     first = [s.loss for s in solution.history if s.level == 0]
     second = [s.loss for s in solution.history if s.level == 1]
-    assert first[-1] < 0.1 * first[0]
+    assert first[-1] < {"adam": 0.7, "lbfgs": 0.1}[method] * first[0]
     assert second[-1] < first[-1]
-    points = np.linspace(0, 2, 7)[:, None]
-    assert solution.true_error < 0.1
-    np.testing.assert_allclose(solution(points)["u"], np.sin(2 * points[:, 0]) + points[:, 0] ** 2, atol=0.5)
+    assert solution.true_error < 0.5
+
+
+@pytest.mark.parametrize("method", ["adam", pytest.param("lbfgs", marks=pytest.mark.slow)])
+def test_going_on_from_a_state_gives_the_bits_of_the_whole_training(method, monkeypatch):
+    monkeypatch.setitem(deep.MOST_STEPS, method, 3)
+    monkeypatch.setitem(deep.RACE_STEPS, method, 2)
+    problem, states = stated(LINE, f"method: {method}, network: ridge, hidden: [2, 2], max_levels: 2"), []
+    whole = solve(problem, watch=Watch(None, None, lambda state, _: states.append(state)))
+    assert len(states) >= 5
+    for state in (states[0], states[3], states[-1]):
+        again = solve(problem, watch=Watch(None, None, None, state))
+        for ours, theirs in zip(again.field.tensors()[0].values(), whole.field.tensors()[0].values(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert [s.loss for s in again.history] == [s.loss for s in whole.history]
 
 
 def test_a_time_limit_ends_first_order_training_with_its_name():
-    solution = pinnkan.solve(stated(LINE, "method: adam, network: ridge, max_time: 0.2"))
+    solution = pinnkan.solve(stated(LINE, "method: adam, network: ridge, hidden: [2, 2], knots: 2, max_time: 0.2"))
     assert solution.verdict.reason == "max_time"
     assert np.isfinite(solution.verdict.estimate)
 
