@@ -157,7 +157,7 @@ def _remedy(reason: str, levels: Sequence[Level], tolerance: float) -> str:
         factor = steady[-2].estimate / steady[-1].estimate
         more = max(1, math.ceil(math.log(steady[-1].estimate / tolerance) / math.log(factor)))
         if more > FORESEEN:
-            return f"The error falls only {factor:.2g} times per level: another degree, network or method may do better."
+            return f"The error falls only {factor:.2g} times per level: try another network or method."
         growth = max(1.0, (steady[-1].seconds - steady[-2].seconds) / max(steady[-2].seconds, 1e-3))
         seconds = sum((steady[-1].seconds - steady[-2].seconds) * growth**k for k in range(1, more + 1))
         return f"The error falls {factor:.1f} times per level: about {more} more levels, some {seconds:.0f} s."

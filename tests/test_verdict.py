@@ -84,7 +84,7 @@ def test_the_remedy_extrapolates_the_decay_of_the_levels():
     assert "about 1 more levels" in verdict.remedy
     assert "about 3 more levels" in judge(levels(1e-1, 1e-3, 1e-5), 1e-11, "max_levels").remedy
     assert "per level" not in judge(levels(1e-5, 1e-3), 1e-4, "max_levels").remedy
-    assert "may do better" in judge(levels(1e-1, 0.999e-1), 1e-9, "max_levels").remedy  # 2^18000 s overflows
+    assert "another network or method" in judge(levels(1e-1, 0.999e-1), 1e-9, "max_levels").remedy  # 2^18000 s
 
 
 def test_the_remedy_of_a_time_limit_names_the_time_reached():
