@@ -193,8 +193,20 @@ class InnerSystem:
         """Mean squared residual."""
         return self.loss(coefficients) / self.area
 
+    def where_not_finite(self, coefficients: Array) -> str:
+        """The first point at which an equation or its derivatives are not finite, in words."""
+        names = [s.name for s in self.model.model.problem.coordinates]
+        for patch, _ in self.patches:
+            value, slopes = patch.equation.linearise(patch.points, patch.jets(coefficients))
+            bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
+            if bool(bad.any()):
+                place = patch.points[bad][0].tolist()
+                at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
+                return f"at {at} in '{patch.equation.text}'"
+        return "in a sum of squares"
+
     def rows(self, coefficients: Array, sides: int = 1) -> list[CellRows]:
-        """CellRows at ``coefficients``, one right-hand side for each field before."""
+        """Rows at ``coefficients``, one right-hand side for each field before."""
         out = []
         for patch, offset in self.patches:
             rows = patch.rows(coefficients)
