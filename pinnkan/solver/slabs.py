@@ -198,15 +198,18 @@ class March:
         length = total / fixed_number if fixed_number else FIRST_SLAB * total
         rejections, tried = 0, False
         guess: Array | None = None
+        late: tuple[float, float] | None = None
         if state is None:
             front = self.first_front()
         else:
-            self.run, front, length, rejections, guess = (
-                state.run, state.front, state.length, state.rejections, state.guess,
+            self.run, front, length, rejections, guess, late = (
+                state.run, state.front, state.length, state.rejections, state.guess, state.late,
             )  # fmt: skip
         while front.time < self.end - 1e-12 * total:
             records = tuple(out.levels), tuple(out.history)
-            self.watch.keep(SlabsState(number, self.tolerance, front, length, rejections, guess, self.run, *records))
+            self.watch.keep(
+                SlabsState(number, self.tolerance, front, length, rejections, guess, late, self.run, *records)
+            )
             if self.watch.expired() and (tried or self.run.slabs):
                 raise OutOfTimeError
             tried = True
@@ -226,24 +229,35 @@ class March:
             for i, s in enumerate(slab.found.steps):
                 out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
             in_time, in_space = slab.share.size[-1], float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
-            factor = MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / (self.time_degree + 0.5))
-            guess = None
+            factor = self._change(h, in_time, allowed, late)
+            guess, late = None, (h, in_time)
             if slab.size > allowed and rejections < MOST_REJECTIONS:
-                late = in_time > 0.7 * allowed
-                shrink, refine = late and not fixed_number, in_space > 0.5 * allowed or not late
+                too_long = in_time > 0.7 * allowed
+                shrink, refine = too_long and not fixed_number, in_space > 0.5 * allowed or not too_long
                 if refine:
                     front, guess = self.refined(front, slab, allowed)
                 if shrink:
-                    length, guess = h * min(max(factor, SHRINK), 0.8), None
+                    length, guess = h * min(factor, 0.8), None
                 if length < SMALLEST_SLAB * total:
                     raise SolverError(f"at t = {front.time:.6g} the slabs became too short")
                 if refine or shrink:
                     rejections += 1
                     continue
-            rejections = 0
+            rejections, late = 0, None
             front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
-            length = h * min(max(factor, SHRINK), GROW)
+            length = h * min(factor, GROW)
             out.levels.append(self.watch.level(self._record(slab, true_error)))
+
+    def _change(self, h: float, in_time: float, allowed: float, late: tuple[float, float] | None) -> float:
+        """Factor on the length of a slab: of order degree + 1/2, or as two attempts at the same slab have shown.
+
+        Where the solution is not smooth in time, as at a kink of the initial data, the order is below one.
+        """
+        order, least = self.time_degree + 0.5, SHRINK
+        if late is not None and late[0] > 1.05 * h and in_time > 0.0:
+            shown = float(np.log(late[1] / in_time) / np.log(late[0] / h))
+            order, least = min(max(shown, 0.5), order), SHRINK**2
+        return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
 
     def _record(self, slab: Slab, true_error: TrueError | None) -> Level:
         time = slab.space.axes[-1].breaks

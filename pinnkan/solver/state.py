@@ -105,7 +105,7 @@ class Run:
 class SlabsState:
     """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``: where it begins, how long it is.
 
-    ``guess``: coefficients to begin with after a rejection.
+    ``guess``: coefficients to begin with after a rejection; ``late``: length and share in time of a longer attempt.
     """
 
     number: int
@@ -114,6 +114,7 @@ class SlabsState:
     length: float
     rejections: int
     guess: Array | None
+    late: tuple[float, float] | None
     run: Run
     levels: tuple[Level, ...]
     history: tuple[Iteration, ...]
