@@ -13,12 +13,8 @@ coefficients of size n^p, so that about ``n^p 2^r / p!`` units of rounding is wh
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
-from pinnkan.kan.network import Network
-from pinnkan.kan.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
 
 
@@ -75,21 +71,3 @@ def to_splines(splines: Basis, w: torch.Tensor) -> torch.Tensor:
             total = total - diagonals[j - s, s] * columns[j - s]
         columns.append(total / diagonals[j, 0])
     return torch.stack(columns, -1)
-
-
-def network_in_powers(network: Network) -> Network:
-    """The same function, its spline layers written in powers of ReLU."""
-    bases, weights = list(network.bases), list(network.weights)
-    for place, basis in enumerate(network.bases):
-        if isinstance(basis, Basis):
-            bases[place], weights[place] = PowerRelu.of(basis), to_powers(basis, weights[place])
-    return replace(network, bases=tuple(bases), weights=tuple(weights))
-
-
-def network_in_splines(network: Network) -> Network:
-    """The same function, its layers of powers of ReLU written in splines."""
-    bases, weights = list(network.bases), list(network.weights)
-    for place, basis in enumerate(network.bases):
-        if isinstance(basis, PowerRelu):
-            bases[place], weights[place] = basis.splines, to_splines(basis.splines, weights[place])
-    return replace(network, bases=tuple(bases), weights=tuple(weights))

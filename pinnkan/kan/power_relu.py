@@ -11,6 +11,7 @@ from math import perm
 
 import torch
 
+from pinnkan.kan.change_of_basis import to_powers, to_splines
 from pinnkan.kan.spline import Basis, Breaks
 
 #: Two knots closer than this, relative to [a, b], are one: midpoints computed in two ways differ by rounding.
@@ -105,38 +106,31 @@ class PowerRelu:
         return PowerRelu.of(self.splines.halved())
 
     def prolong(self, coefficients: torch.Tensor, fine: PowerRelu) -> torch.Tensor:
-        """The same functions (..., count) on nested knots: (..., fine.count)."""
-        return coefficients @ relu_prolongation(self, fine).T
+        """The same functions (..., count) on nested knots: (..., fine.count).
+
+        A function that starts inside (a, b) is a function of ``fine`` too and keeps its coefficient. The others, which
+        are polynomials on [a, b], go by way of the splines, ``P = A_fine^T P_spline A^-T``: done at once, in
+        matrices, the terms would cancel (measured: five to twenty times the error for cubics to quintics).
+
+        Raises:
+            ValueError: a knot is missing in ``fine``, or the degrees differ.
+        """
+        if self.degree != fine.degree:
+            raise ValueError(f"degree {self.degree} is not nested in degree {fine.degree}")
+        inner = self.knots[self.degree + 1 : self.count]
+        places = _places(inner, fine.knots[: fine.count], SAME_KNOT * float(self.breaks[-1] - self.breaks[0]))
+        splines = self.splines.prolong(to_splines(self.splines, coefficients), fine.splines)
+        out = to_powers(fine.splines, splines)
+        out[..., fine.degree + 1 :] = 0.0
+        out[..., places] = coefficients[..., self.degree + 1 :]
+        return out
 
 
-def relu_prolongation(coarse: PowerRelu, fine: PowerRelu) -> torch.Tensor:
-    """The matrix (fine.count, coarse.count) that leaves a function unchanged when knots are inserted.
-
-    A function that starts inside (a, b) is a function of ``fine`` too. Those that start at or below a are polynomials
-    on [a, b]; ``(x - t)^p = sum_j L_j(t) (x - tau_j)^p`` with the Lagrange polynomials L_j of the first p + 1 knots tau
-    of ``fine``, since both sides are polynomials of degree p in t that agree at tau.
-
-    Raises:
-        ValueError: a knot of ``coarse`` is missing in ``fine``, or the degrees differ.
-    """
-    if coarse.degree != fine.degree:
-        raise ValueError(f"degree {coarse.degree} is not nested in degree {fine.degree}")
-    outer = coarse.degree + 1
-    out = fine.knots.new_zeros((fine.count, coarse.count))
-    out[:outer, :outer] = _lagrange(fine.knots[:outer], coarse.knots[:outer])
-    inner = coarse.knots[outer : coarse.count]
-    gaps = (fine.knots[: fine.count, None] - inner).abs()
-    if len(inner):
-        distance, place = gaps.min(0)
-        if float(distance.max()) > SAME_KNOT * float(coarse.breaks[-1] - coarse.breaks[0]):
-            raise ValueError("the fine knots do not contain the coarse ones")
-        out[place, torch.arange(outer, coarse.count, device=place.device)] = 1.0
-    return out
-
-
-def _lagrange(nodes: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """L_j(t_i), shape (node j, point i)."""
-    same = torch.eye(len(nodes), dtype=torch.bool, device=nodes.device)
-    below = (nodes.unsqueeze(1) - nodes.unsqueeze(0)).masked_fill(same, 1.0)  # (j, m)
-    above = (t[:, None, None] - nodes).expand(-1, len(nodes), -1).masked_fill(same, 1.0)  # (i, j, m)
-    return (above / below).prod(-1).T
+def _places(knots: torch.Tensor, among: torch.Tensor, tolerance: float) -> torch.Tensor:
+    """Where each of ``knots`` stands ``among`` others."""
+    if not len(knots):
+        return torch.zeros(0, dtype=torch.int64, device=knots.device)
+    distance, place = (among.unsqueeze(1) - knots).abs().min(0)
+    if float(distance.max()) > tolerance:
+        raise ValueError("the fine knots do not contain the coarse ones")
+    return place

@@ -18,6 +18,9 @@ from pinnkan.study.allen_cahn import study_allen_cahn
 from pinnkan.study.burgers import study_burgers
 from pinnkan.study.contest import Say
 from pinnkan.study.geometry import study_geometry
+from pinnkan.study.nesting import study_nesting
+from pinnkan.study.poisson import study_poisson
+from pinnkan.study.regression import study_regression
 from pinnkan.study.report import Report
 
 
@@ -33,6 +36,9 @@ STUDIES: dict[str, Study] = {
     "allen_cahn": Study("The Allen-Cahn equation, D = 1e-4, periodic", study_allen_cahn),
     "burgers": Study("Burgers' equation, nu = 0.01", study_burgers),
     "geometry": Study("The geometry of gradient descent in the two bases", study_geometry),
+    "nesting": Study("Properly nested levels", study_nesting),
+    "poisson": Study("Poisson's equation with an interface", study_poisson),
+    "regression": Study("Regression at equal work", study_regression),
 }
 
 

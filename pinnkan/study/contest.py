@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver.first_order import Rate, Trained, adam, lbfgs
+from pinnkan.solver.first_order import INNER, Rate, Trained, adam, lbfgs
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.
@@ -30,8 +30,9 @@ Say = Callable[[str], None]
 class Contender:
     """One line of a table.
 
-    ``start`` maps seeds to the runs' networks on level 0, stacked; ``schedule`` has the steps on each level, zero for
-    levels passed by; ``rate`` gives a level's learning rates; ``paper`` is the loss that the paper prints.
+    ``start`` maps seeds to the runs' networks, stacked, on level ``first``, their knots halved that often; ``schedule``
+    has the steps on each level, zero for levels passed by; ``rate`` gives a level's learning rates; ``paper`` is the
+    loss that the paper prints; ``inner`` bounds the iterations of an L-BFGS step.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Contender:
     method: str = "adam"
     rate: Callable[[int], Rate] = lambda level: lambda n: 1.0
     paper: float | None = None
+    first: int = 0
+    inner: int = INNER
 
     @property
     def kind(self) -> str:
@@ -122,9 +125,9 @@ def train(task: Task, contender: Contender, seeds: Sequence[int]) -> Outcome:
             if not any(contender.schedule[level:]):
                 break
             book.level = level
-            network = network.halved() if level else network
+            network = network.halved() if level > contender.first else network
             if steps:
-                network = METHODS[contender.method](task, network, steps, contender.rate(level), book)
+                network = METHODS[contender.method](task, network, contender, level, book)
             if batch is batches[0]:
                 ends.append(network)
         parameters = network.parameters
@@ -144,22 +147,23 @@ def merged(runs: Sequence[Sequence[Record]]) -> tuple[Record, ...]:
     return tuple(out)
 
 
-Method = Callable[[Task, StudyNetwork, int, Rate, _Book], StudyNetwork]
+Method = Callable[[Task, StudyNetwork, Contender, int, _Book], StudyNetwork]
 
 
-def _by_adam(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
+def _by_adam(task: Task, network: StudyNetwork, contender: Contender, level: int, book: _Book) -> StudyNetwork:
+    steps, rate = contender.schedule[level], contender.rate(level)
     watched = _Watched(task, network, max(1, steps // RECORDS), book)
     return watched.ended(adam(watched.objective, network.flat(), steps, rate, watched.watch))
 
 
-def _by_lbfgs(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
-    start = network.flat()
+def _by_lbfgs(task: Task, network: StudyNetwork, contender: Contender, level: int, book: _Book) -> StudyNetwork:
+    start, steps = network.flat(), contender.schedule[level]
     watched = _Watched(task, network.with_flat(start[0]), max(1, steps // RECORDS), book)
-    found = lbfgs(watched.objective, start[0], steps, rate, watched.watch)
+    found = lbfgs(watched.objective, start[0], steps, contender.rate(level), watched.watch, contender.inner)
     return network.with_flat(watched.ended(found).flat().unsqueeze(0))
 
 
-def _by_gauss_newton(task: Task, network: StudyNetwork, steps: int, rate: Rate, book: _Book) -> StudyNetwork:
+def _by_gauss_newton(task: Task, network: StudyNetwork, contender: Contender, level: int, book: _Book) -> StudyNetwork:
     """Levenberg-Marquardt on the same rows; a step counts as one evaluation, though it costs more: see the seconds."""
     alone = network.with_flat(network.flat()[0])
 
@@ -168,7 +172,7 @@ def _by_gauss_newton(task: Task, network: StudyNetwork, steps: int, rate: Rate, 
 
     state = lm.init(evaluate, alone.flat())
     book.write(alone, torch.tensor(state.loss))
-    while state.iteration < steps and not state.stuck:
+    while state.iteration < contender.schedule[level] and not state.stuck:
         state = lm.step(evaluate, state)
         book.evaluated()
         book.write(alone.with_flat(state.x), torch.tensor(state.loss))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.kan.change_of_basis import network_in_powers
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import Network
 from pinnkan.kan.power_relu import PowerRelu
+from pinnkan.kan.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis
 
 

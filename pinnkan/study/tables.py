@@ -23,34 +23,19 @@ def csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
-    """One line per contender: medians over the seeds, their range, the paper's loss and the ratio."""
+    """One line per contender: medians over the seeds, their range; the paper's loss and the ratio where it has any."""
+    printed = any(o.contender.paper is not None for o in outcomes)
     rows = []
     for o in outcomes:
-        paper = o.contender.paper
-        ratio = "" if paper is None else f"{float(o.last.loss.median()) / paper:.2g}"
-        rows.append(
-            [
-                o.contender.name,
-                o.parameters,
-                " + ".join(map(str, o.contender.schedule)),
-                spread(o.last.loss),
-                "" if paper is None else f"{paper:.2e}",
-                ratio,
-                spread(o.last.error),
-                f"{o.last.seconds:.1f}",
-            ]
-        )
-    head = [
-        "network",
-        "parameters",
-        "steps per level",
-        "loss (range)",
-        "paper",
-        "ours / paper",
-        "true error (range)",
-        "s per seed",
-    ]
-    return markdown(head, rows)
+        steps = " + ".join(map(str, o.contender.schedule))
+        row = [o.contender.name, str(o.parameters), steps, spread(o.last.loss)]
+        if printed:
+            paper = o.contender.paper
+            row += ["", ""] if paper is None else [f"{paper:.2e}", f"{float(o.last.loss.median()) / paper:.2g}"]
+        rows.append([*row, spread(o.last.error), f"{o.last.seconds:.1f}"])
+    head = ["network", "parameters", "steps per level", "loss (range)"]
+    head += ["paper", "ours / paper"] if printed else []
+    return markdown([*head, "true error (range)", "s per seed"], rows)
 
 
 def outcomes_csv(outcomes: Sequence[Outcome]) -> str:

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from pinnkan.kan.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
-from pinnkan.kan.change_of_basis import network_in_powers
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.layer_basis import Linear
 from pinnkan.kan.layered import stacked
 from pinnkan.kan.network import Network, random_network
+from pinnkan.kan.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, local_tables
 from pinnkan.kan.stored import restored, stored
 

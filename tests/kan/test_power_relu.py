@@ -8,8 +8,6 @@ from pinnkan.kan.change_of_basis import (
     bands,
     change_matrix,
     inverse_matrix,
-    network_in_powers,
-    network_in_splines,
     to_powers,
     to_splines,
 )
@@ -18,7 +16,8 @@ from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.layer_basis import Linear
 from pinnkan.kan.network import Network, random_network
-from pinnkan.kan.power_relu import PowerRelu, relu_prolongation
+from pinnkan.kan.power_relu import PowerRelu
+from pinnkan.kan.rewritten import network_in_powers, network_in_splines
 from pinnkan.kan.spline import Basis, uniform_breaks
 
 BREAKS = {
@@ -119,10 +118,11 @@ def test_inserting_knots_leaves_powers_of_relu_unchanged_everywhere(knots, degre
 
 def test_knots_that_are_not_nested_are_refused():
     coarse = PowerRelu.extended(BREAKS["uneven"], 3)
+    w = draw(coarse.count)
     with pytest.raises(ValueError, match="do not contain"):
-        relu_prolongation(coarse, PowerRelu.extended([-1.0, -0.4, -0.1, 0.06, 0.5, 0.8, 1.0], 3))
+        coarse.prolong(w, PowerRelu.extended([-1.0, -0.4, -0.1, 0.06, 0.5, 0.8, 1.0], 3))
     with pytest.raises(ValueError, match="degree"):
-        relu_prolongation(coarse, PowerRelu.extended(BREAKS["uneven"], 4))
+        coarse.prolong(w, PowerRelu.extended(BREAKS["uneven"], 4))
 
 
 @pytest.mark.parametrize("basis", [Basis, PowerRelu])

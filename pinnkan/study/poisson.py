@@ -1,0 +1,200 @@
+"""``pinnkan study poisson``: a material interface, seen by the network through the level-set function |x|.
+
+``div(eps grad u) = f`` on [-1, 1]^2, eps = 1 for x < 0 and 1/2 for x >= 0, ``u = sin(pi x) sin(3 pi y)`` left and
+``sin(2 pi x) sin(3 pi y)`` right: u and the flux eps u_x are continuous, u_x is not. With |x| as a third input u has
+its kink by construction (Tseng et al. 2023, cusp-capturing networks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import pi
+
+import numpy as np
+import torch
+
+from pinnkan.kan.architectures import layered, perceptron
+from pinnkan.kan.field import Array
+from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layered import LayeredNetwork, stacked
+from pinnkan.kan.network import random_network
+from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.solver.first_order import Rate, ramp
+from pinnkan.study.chunked import Chunked
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
+from pinnkan.study.curves import draw_curves
+from pinnkan.study.report import Report
+from pinnkan.study.tables import history_csv, outcomes_csv, outcomes_markdown
+from pinnkan.study.task import StudyNetwork, Task, Term
+
+JETS = JetSet([(2, 0), (0, 2)])
+#: The paper's weights of volume, interface and boundary, its rate of attention and its learning rates.
+VOLUME, INTERFACE, BOUNDARY = 1e-2, 1e-1, 1.0
+ATTENTION, LOW, HIGH, CLIMB = 1e-4, 1e-4, 1e-2, 10
+#: The paper's network with the level-set input: 140, 220, 380 and 700 parameters on the four levels.
+WIDTHS, DEGREE, INTERVALS, SPREAD = (3, 5, 1), 3, 4, 0.1
+#: The paper's steps, and what we divide them by; seeds for splines, and for the others, which show no surprise.
+STEPS = 5000
+FULL = {"share": 6, "seeds": 3, "others": 1}
+QUICK = {"share": 50, "seeds": 1, "others": 1}
+
+
+def permittivity(points: Array) -> Array:
+    """eps at ``points`` (point, coordinate)."""
+    return np.where(points[:, 0] < 0.0, 1.0, 0.5)
+
+
+def solution(points: Array) -> Array:
+    """u at ``points``."""
+    k = np.where(points[:, 0] < 0.0, pi, 2.0 * pi)
+    return np.asarray(np.sin(k * points[:, 0]) * np.sin(3.0 * pi * points[:, 1]))
+
+
+def source(points: Array) -> Array:
+    """f at ``points``."""
+    k = np.where(points[:, 0] < 0.0, pi, 2.0 * pi)
+    return np.asarray(-permittivity(points) * (k**2 + 9.0 * pi**2) * solution(points))
+
+
+def inputs(points: Array, side: Array | None = None) -> torch.Tensor:
+    """Jets (alpha, point, 3) of x, y and 2 |x| - 1; ``side``: the sign of x to take, where x may be zero."""
+    sign = np.where(points[:, 0] < 0.0, -1.0, 1.0) if side is None else side
+    jets = np.zeros((len(JETS), len(points), 3))
+    jets[0] = np.stack([*points.T, 2.0 * np.abs(points[:, 0]) - 1.0], 1)
+    jets[JETS.position[(1, 0)], :, 0] = 1.0
+    jets[JETS.position[(1, 0)], :, 2] = 2.0 * sign
+    jets[JETS.position[(0, 1)], :, 1] = 1.0
+    return torch.from_numpy(jets)
+
+
+def grid(count: int) -> Array:
+    """``count`` x ``count`` equally spaced points inside."""
+    axis = np.linspace(-1.0, 1.0, count + 2)[1:-1]
+    return np.stack([m.ravel() for m in np.meshgrid(axis, axis)], 1)
+
+
+def boundary(count: int) -> Array:
+    """``count`` equally spaced points on each side."""
+    s, one = np.linspace(-1.0, 1.0, count), np.ones(count)
+    return np.concatenate([np.stack(p, 1) for p in ((s, -one), (s, one), (-one, s), (one, s))])
+
+
+def poisson_task(count: int) -> Task:
+    """Equation inside, jump of the flux at x = 0, boundary values: count^2 + count + 4 (count + 1) points."""
+    points, sides = grid(count), boundary(count + 1)
+    eps, f = (torch.from_numpy(g(points)) for g in (permittivity, source))
+    given = torch.from_numpy(solution(sides))
+    xx, yy, x = (JETS.position[order] for order in ((2, 0), (0, 2), (1, 0)))
+    line = np.stack([np.zeros(count), np.linspace(-1.0, 1.0, count + 2)[1:-1]], 1)
+    both = torch.cat([inputs(line, -np.ones(count)), inputs(line, np.ones(count))], 1)
+
+    def jump(u: torch.Tensor) -> torch.Tensor:
+        left, right = u[x, ..., :count, 0], u[x, ..., count:, 0]
+        return 0.5 * right - left
+
+    terms = [
+        Term("volume", inputs(points), lambda u: eps * (u[xx, ..., 0] + u[yy, ..., 0]) - f, VOLUME, 1, ATTENTION),
+        Term("interface", both, jump, INTERFACE, copies=2),
+        Term("boundary", inputs(sides), lambda u: u[0, ..., 0] - given, BOUNDARY),
+    ]
+    return Task(JETS, terms, error)
+
+
+_UNSEEN = grid(80)
+VALUE = JetSet([(0, 0)])
+
+
+def on_grid(network: StudyNetwork) -> torch.Tensor:
+    """u (..., point) of every run on a finer grid, never trained on."""
+    u, _ = network.forward(VALUE, inputs(_UNSEEN)[:1])
+    return u[0, ..., 0]
+
+
+def error(network: StudyNetwork) -> torch.Tensor:
+    """Relative L2 error (...) on that grid."""
+    exact = torch.from_numpy(solution(_UNSEEN))
+    return (on_grid(network) - exact).norm(dim=-1) / exact.norm()
+
+
+def _networks(level: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
+    def network(seed: int) -> LayeredNetwork:
+        found = random_network(WIDTHS, DEGREE, INTERVALS * 2**level, SPREAD, seed)
+        return layered(network_in_powers(found) if powers else found)
+
+    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
+
+
+def _perceptrons(seeds: Sequence[int]) -> StudyNetwork:
+    return Chunked(stacked([perceptron((3, 16, 16, 1), "tanh", seed) for seed in seeds]))
+
+
+def rate(level: int) -> Rate:
+    """The paper's ramp, after every change of level."""
+    return ramp(LOW, HIGH, CLIMB)
+
+
+def contenders(share: int) -> list[Contender]:
+    """Everyone who takes part, with 1/share of the paper's steps: as many for each, whatever its level."""
+    steps, found = STEPS // share, []
+    schedules = {"coarse": (steps, 0, 0, 0), "fine": (0, 0, 0, steps), "multilevel": (steps // 4,) * 4}
+    for family, powers in (("spline", False), ("power ReLU", True)):
+        for kind, schedule in schedules.items():
+            level = 3 if kind == "fine" else 0
+            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
+            found.append(Contender(name, family, _networks(level, powers), schedule, rate=rate, first=level))
+    found.append(Contender("MLP [3,16,16,1]", "MLP", _perceptrons, (steps,), rate=rate))
+    lm = tuple(max(2, n // max(1, share // 4)) for n in (30, 15, 10, 10))
+    found.append(Contender("spline, multilevel LM", "Gauss-Newton", _networks(0, False), lm, "gauss_newton"))
+    return [*found, Contender("MLP [3,16,16,1], LM", "Gauss-Newton", _perceptrons, (2 * sum(lm),), "gauss_newton")]
+
+
+def study_poisson(report: Report, quick: bool, say: Say) -> None:
+    """The contest, its table, curves and fields."""
+    size = QUICK if quick else FULL
+    task = poisson_task(24 if quick else 49)
+    outcomes: list[Outcome] = []
+    for contender in contenders(size["share"]):
+        count = size["seeds"] if contender.family == "spline" else size["others"]
+        outcomes += compete(task, [contender], range(FIRST_SEED, FIRST_SEED + count), say)
+    report.say(
+        "[3,5,1] with the inputs x, y and 2|x| - 1, cubic edges, four intervals at first, tanh before the second. "
+        f"1/{size['share']} of the paper's 5000 steps, the same number for every contender; seeds: {size['seeds']} for "
+        f"splines, {size['others']} for the others. The paper gives curves only, no figures. Loss: its weights, "
+        "without the attention. LM is Levenberg-Marquardt, ours."
+    )
+    report.say(outcomes_markdown(outcomes))
+    report.say(verdict(outcomes))
+    report.attach("outcomes.csv", outcomes_csv(outcomes))
+    report.attach("history.csv", history_csv(outcomes))
+    draw_curves(report, outcomes, "loss", "relative L2 error")
+    _draw_fields(report, outcomes)
+
+
+def verdict(outcomes: Sequence[Outcome]) -> str:
+    """What the paper's curves claim, in our figures."""
+    by = {o.contender.name: float(o.last.error.median()) for o in outcomes}
+    best = by["spline, multilevel"]
+    return (
+        "The paper's curves: spline multilevel below the MLP, powers of ReLU stagnate slightly below an error of 1. "
+        f"Ours: spline multilevel {best:.1e}, MLP {by['MLP [3,16,16,1]']:.1e}, powers of ReLU, multilevel, "
+        f"{by['power ReLU, multilevel']:.1e}. Coarse only {by['spline, coarse only']:.1e}, fine only "
+        f"{by['spline, fine only']:.1e}. Levenberg-Marquardt on the same levels: {by['spline, multilevel LM']:.1e}."
+    )
+
+
+def _draw_fields(report: Report, outcomes: Sequence[Outcome]) -> None:
+    """The solution and the errors of the first seed."""
+    exact = solution(_UNSEEN)
+    names = {"spline, multilevel": "spline", "power ReLU, multilevel": "power ReLU", "MLP [3,16,16,1]": "MLP",
+             "spline, multilevel LM": "spline, LM"}  # fmt: skip
+    caption = "The solution, and the error of the first seed: multilevel in both bases, MLP, Levenberg-Marquardt."
+    with report.figure("fields", caption, 13.0, 2.9) as drawing:
+        panels = drawing.subplots(1, 1 + len(names), sharey=True)
+        ends = {names[o.contender.name]: o.ends[-1] for o in outcomes if o.contender.name in names}
+        maps = [("u", exact), *((f"error, {label}", on_grid(n).numpy()[0] - exact) for label, n in ends.items())]
+        for axes, (label, values) in zip(panels, maps, strict=True):
+            high, colours = float(np.abs(values).max()), "RdBu_r" if label == "u" else "PuOr_r"
+            image = values.reshape(80, 80)
+            shown = axes.imshow(image, origin="lower", extent=(-1, 1, -1, 1), cmap=colours, vmin=-high, vmax=high)
+            axes.set(title=label, xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+            drawing.colorbar(shown, ax=axes, shrink=0.8)

@@ -1,0 +1,200 @@
+"""``pinnkan study regression``: fit a sum of ridges with kinks from 20,000 values by L-BFGS, at equal work.
+
+``cos 4 pi x + sin pi y + sin 2 pi y + |sin 3 pi y^2|``, turned counterclockwise by 0.175, scaled to [0, 1], on the unit
+square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import cos, pi, sin
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pinnkan.kan.architectures import layered, perceptron
+from pinnkan.kan.field import Array
+from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layer_basis import Linear
+from pinnkan.kan.layered import LayeredNetwork, stacked
+from pinnkan.kan.layers import Affine
+from pinnkan.kan.network import Network
+from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.study.chunked import Chunked
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
+from pinnkan.study.curves import draw_curves
+from pinnkan.study.report import Report
+from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.task import StudyNetwork, Task, Term
+
+#: The paper's angle, schedules (equal work, 128 units) and numbers of points.
+ANGLE, TRAINING = 0.175, 20_000
+SCHEDULES = {"coarse": (128, 0, 0, 0), "fine": (0, 0, 0, 16), "multilevel": (32, 16, 8, 4)}
+#: The only choice that fits the paper's 55 and 230 parameters together with cubic splines: five units, five intervals
+#: at first, a linear layer with a bias.
+UNITS, DEGREE, INTERVALS = 5, 3, 5
+#: Start (the paper gives none): directions with absolute values that sum to REACH, so that the units stay inside the
+#: knots on [-1, 1]; coefficients normal with deviation SPREAD. The constant input is the size of its bias's steps.
+REACH, SPREAD, CONSTANT = 0.8, 0.3, 0.25
+#: Iterations of L-BFGS per step; the paper does not say. See the last section of the report.
+INNER = 1
+PAPER = {
+    "spline": {"coarse": 1.65e-3, "fine": 2.54e-3, "multilevel": 3.67e-5},
+    "power ReLU": {"coarse": 1.10e-2, "fine": 1.35, "multilevel": 1.06e-2},
+}
+PERCEPTRONS = {(2, 5, 1): 2.94e-2, (2, 30, 1): 1.02e-3, (2, 20, 20, 1): 3.33e-4}
+VALUE = JetSet([(0, 0, 0)])
+
+
+def target(points: Array) -> Array:
+    """The function at ``points`` (point, coordinate), before scaling."""
+    c, s = cos(ANGLE), sin(ANGLE)
+    x, y = c * points[:, 0] + s * points[:, 1], c * points[:, 1] - s * points[:, 0]
+    return np.asarray(np.cos(4 * pi * x) + np.sin(pi * y) + np.sin(2 * pi * y) + np.abs(np.sin(3 * pi * y**2)))
+
+
+def inputs(points: Array) -> torch.Tensor:
+    """Input jets (1, point, 3): the centred point and the constant that carries the bias."""
+    rows = np.concatenate([points - 0.5, np.full((len(points), 1), CONSTANT)], 1)
+    return torch.from_numpy(rows).unsqueeze(0)
+
+
+def regression_task(count: int, unseen_count: int = 4000) -> Task:
+    """Mean square at ``count`` random points; relative L2 error at others."""
+    rng = np.random.default_rng(FIRST_SEED)
+    points, others = (rng.uniform(0.0001, 0.9999, (n, 2)) for n in (count, unseen_count))
+    raw = target(points)
+    low, scale = raw.min(), raw.max() - raw.min()
+    values, exact = (torch.from_numpy((target(p) - low) / scale) for p in (points, others))
+    unseen = inputs(others)
+
+    def error(network: StudyNetwork) -> torch.Tensor:
+        u, _ = network.forward(VALUE, unseen)
+        return (u[0, ..., 0] - exact).norm(dim=-1) / exact.norm()
+
+    return Task(VALUE, [Term("fit", inputs(points), lambda u: u[0, ..., 0] - values)], error)
+
+
+def ridge(seed: int, intervals: int, powers: bool) -> LayeredNetwork:
+    """A linear layer with random directions and no bias at first, then random cubic edges."""
+    generator = torch.Generator().manual_seed(seed)
+    directions = torch.randn((UNITS, 2), generator=generator, dtype=torch.float64)
+    directions = 2.0 * REACH * directions / directions.abs().sum(1, keepdim=True)
+    first = torch.cat([directions, directions.new_zeros((UNITS, 1))], 1).unsqueeze(-1)
+    basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), DEGREE)
+    edges = SPREAD * torch.randn((1, UNITS, basis.count), generator=generator, dtype=torch.float64)
+    network = Network((Linear(), basis), (first, edges), squashed=False)
+    return layered(network_in_powers(network) if powers else network)
+
+
+def _ridges(intervals: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
+    return lambda seeds: Chunked(stacked([ridge(seed, intervals, powers) for seed in seeds]))
+
+
+def _perceptrons(widths: tuple[int, ...]) -> Callable[[Sequence[int]], StudyNetwork]:
+    """Plain networks of x and y; their biases are their own, the constant input is left out."""
+    both = Affine(torch.eye(2, 3, dtype=torch.float64), trained=False)
+
+    def network(seed: int) -> LayeredNetwork:
+        return LayeredNetwork((both, *perceptron(widths, "relu", seed).layers))
+
+    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
+
+
+def contenders(shrink: int = 1, inner: int = INNER) -> list[Contender]:
+    """Everyone who takes part; ``shrink`` divides all steps."""
+    found = []
+    for family, powers in (("spline", False), ("power ReLU", True)):
+        for kind, schedule in SCHEDULES.items():
+            level = 3 if kind == "fine" else 0  # fine only starts at random on the finest knots, as the paper's does
+            steps = tuple(max(1, n // shrink) if n else 0 for n in schedule)
+            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
+            start = _ridges(INTERVALS * 2**level, powers)
+            found.append(
+                Contender(name, family, start, steps, "lbfgs", paper=PAPER[family][kind], first=level, inner=inner)
+            )
+    for widths, paper in PERCEPTRONS.items():
+        name = f"MLP [{','.join(map(str, widths))}]"
+        found.append(Contender(name, "MLP", _perceptrons(widths), (128 // shrink,), "lbfgs", paper=paper, inner=inner))
+    lm = tuple(max(1, n // shrink) for n in (12, 6, 4, 4))
+    found.append(Contender("spline, multilevel LM", "Gauss-Newton", _ridges(INTERVALS, False), lm, "gauss_newton"))
+    mlp = _perceptrons((2, 30, 1))
+    return [*found, Contender("MLP [2,30,1], LM", "Gauss-Newton", mlp, (40 // shrink,), "gauss_newton")]
+
+
+def study_regression(report: Report, quick: bool, say: Say) -> None:
+    """The contest, its table and curves, the fit, and what more iterations a step do."""
+    count, seeds = (4000, range(FIRST_SEED, FIRST_SEED + 2)) if quick else (TRAINING, range(FIRST_SEED, FIRST_SEED + 5))
+    task = regression_task(count)
+    outcomes = compete(task, contenders(), seeds, say)
+    report.say(
+        f"[2,5,1]: a linear layer with bias, then cubic edges with 5 intervals on [-1, 1], {count} values. Start: "
+        f"random directions inside the knots, coefficients of deviation {SPREAD}; both bases start from the same "
+        f"functions. L-BFGS of torch, rate 1, no line search, {INNER} iteration(s) a step; MLPs take 128 steps. "
+        "The paper gives neither start nor iterations per step. LM is Levenberg-Marquardt, ours."
+    )
+    report.say(outcomes_markdown(outcomes))
+    report.say(verdict(outcomes))
+    report.attach("outcomes.csv", outcomes_csv(outcomes))
+    report.attach("history.csv", history_csv(outcomes))
+    draw_curves(report, outcomes, "mean squared error", "relative L2 error, unseen points")
+    _draw_fit(report, outcomes)
+    _more_iterations(report, quick, say)
+
+
+def verdict(outcomes: Sequence[Outcome]) -> str:
+    """The ordering that the paper claims, in our figures."""
+    loss = {o.contender.name: float(o.last.loss.median()) for o in outcomes}
+    best = loss["spline, multilevel"]
+    others = [f"{loss[f'spline, {kind} only'] / best:.0f} times below {kind} only" for kind in ("coarse", "fine")]
+    printed = [PAPER["spline"][kind] / PAPER["spline"]["multilevel"] for kind in ("coarse", "fine")]
+    return (
+        f"Spline multilevel ends at {best:.2e}, {' and '.join(others)} (the paper: 3.67e-5, {printed[0]:.0f} and "
+        f"{printed[1]:.0f} times) and {loss['power ReLU, multilevel'] / best:.0f} times below the same network in "
+        f"powers of ReLU (the paper: {PAPER['power ReLU']['multilevel'] / PAPER['spline']['multilevel']:.0f}). "
+        f"Levenberg-Marquardt on the same levels ends at {loss['spline, multilevel LM']:.2e}."
+    )
+
+
+def _more_iterations(report: Report, quick: bool, say: Say) -> None:
+    """The three schedules with more iterations a step: the advantage of levels is one of little work."""
+    task, seeds = regression_task(1000), range(FIRST_SEED, FIRST_SEED + (1 if quick else 3))
+    rows = []
+    for inner in (1, 4) if quick else (1, 4, 20):
+        say(f"{inner} iterations a step")
+        three = [c for c in contenders(inner=inner) if c.family == "spline"]
+        medians = [float(o.last.loss.nan_to_num(float("inf")).median()) for o in compete(task, three, seeds, say)]
+        rows.append([inner, *(f"{m:.1e}" for m in medians)])
+    report.say("## More iterations a step")
+    report.say(markdown(["at most", "coarse only", "fine only", "multilevel"], rows))
+    report.say(
+        "Medians of the loss at 1000 points. With more work fine only catches up, since nothing but time separates it "
+        "from the same minimum, and L-BFGS at rate 1 without a line search leaves a level that has converged for worse."
+    )
+
+
+def _draw_fit(report: Report, outcomes: Sequence[Outcome]) -> None:
+    axis = (np.arange(150) + 0.5) / 150
+    points = np.stack([m.ravel() for m in np.meshgrid(axis, axis)], 1)
+    exact = target(points)
+    low, scale = exact.min(), exact.max() - exact.min()
+    caption = "The target, and the error of the first seed: coarse only, fine only, multilevel, Levenberg-Marquardt."
+    shown = [o for o in outcomes if o.contender.family == "spline" or o.contender.name == "spline, multilevel LM"]
+    with report.figure("fit", caption, 13.0, 2.9) as drawing:
+        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
+        _map(drawing, panels[0], (exact - low) / scale, "target", "viridis", 0.0, 1.0)
+        for axes, outcome in zip(panels[1:], shown, strict=True):
+            u = outcome.ends[-1].forward(VALUE, inputs(points))[0][0, 0, :, 0].numpy()
+            error = u - (exact - low) / scale
+            high = float(np.quantile(np.abs(error), 0.999))
+            _map(drawing, axes, error, outcome.contender.name.removeprefix("spline, "), "PuOr_r", -high, high)
+
+
+def _map(drawing: Figure, axes: Axes, values: Array, label: str, colours: str, low: float, high: float) -> None:
+    image = values.reshape(150, 150)
+    shown = axes.imshow(image, origin="lower", extent=(0, 1, 0, 1), cmap=colours, vmin=low, vmax=high)
+    axes.set(title=label, xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+    drawing.colorbar(shown, ax=axes, shrink=0.8)
