@@ -32,7 +32,7 @@ WIDTHS, INTERVALS = (3, 5, 5, 1), 4
 LEVELS = (2500, 2500, 2500, 2500)
 COARSE, FINE = (15 * 2500, 0, 0, 0), (0, 0, 0, 15 * 2500 // 8)
 #: What we divide the steps by, training points, seeds: the paper has 20,000 points and five seeds.
-FULL = {"share": 20, "points": 600, "seeds": 1}
+FULL = {"share": 10, "points": 600, "seeds": 1}
 QUICK = {"share": 100, "points": 400, "seeds": 1}
 #: Weights of the equation and of the initial condition (the paper's), and the rate of attention (our choice: the paper
 #: gives none here; with its 1e-4 of the Poisson experiment nothing happens in so few steps).
