@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pinnkan.remedy import remedy
+
 
 @dataclass(frozen=True)
 class Level:
@@ -53,7 +55,8 @@ class Verdict:
     """Whether the tolerance is reached, on what evidence, and what to try if not.
 
     ``reason`` is one of the names below or "" when converged; ``evidence`` names the estimate used; ``sentence``
-    says all of it in words; ``remedy`` is what to try, computed from the run.
+    says all of it in words; ``remedy`` is what to try, computed from the run. ``bound`` is a proven bound of the
+    relative error, with its norm and its reason in ``bound_sentence``, for the equations that have one.
     """
 
     converged: bool
@@ -63,6 +66,8 @@ class Verdict:
     evidence: str = ""
     sentence: str = ""
     remedy: str = ""
+    bound: float | None = None
+    bound_sentence: str = ""
 
 
 #: Reasons for a verdict that is not ``converged``.
@@ -77,18 +82,23 @@ REASONS = (
     "rank_deficient",
     "tolerance_below_rounding",
     "interrupted",
+    "contradicted",
 )
-
-#: More levels than this are not promised: each costs several times the one before.
-FORESEEN = 10
 
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
 HELDOUT_RATIO = 3.0
 
+#: How the note of a level begins that a feature between its points was left in.
+UNSEEN = "not seen by the points"
+#: The note of a level whose residual is still as large as the data: its estimate is worth nothing.
+UNRESOLVED = "not resolved yet"
+#: `converged` with a true error above this many tolerances is contradicted by the `exact` of the file.
+CONTRADICTION = 2.0
+
 _SENTENCES = {
     "max_levels": "The levels allowed were used up",
     "max_time": "The time limit was reached",
-    "stalled": "Gauss-Newton did not settle at a stationary point",
+    "stalled": "The iteration did not settle at a solution",
     "undersampled": "The residual off the training points is more than three times the one on them",
     "diverged": "The iteration diverged",
     "not_finite": "The solution is not finite",
@@ -96,44 +106,59 @@ _SENTENCES = {
     "interrupted": "The run was interrupted",
     "rank_deficient": "The equations do not determine the solution",
     "tolerance_below_rounding": "Rounding errors are larger than the tolerance",
-}
-
-_REMEDIES = {
-    "stalled": "Start from a milder parameter, or check that the problem has a solution.",
-    "undersampled": "Give more `knots`; the data have features finer than the points.",
-    "diverged": "Start from a milder parameter, or check signs and conditions.",
-    "not_finite": "Check the expressions for poles and overflow.",
-    "rank_deficient": "Add the missing condition (a pure Neumann problem needs a value at one side).",
-    "tolerance_below_rounding": "Ask for a larger tolerance.",
+    "contradicted": "The `exact` of the file is not this solution",
 }
 
 
-def judge(levels: Sequence[Level], tolerance: float, reason: str, detail: str = "") -> Verdict:
+def judge(
+    levels: Sequence[Level], tolerance: float, reason: str, detail: str = "", end: float | None = None
+) -> Verdict:
     """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 
-    Pure: it sees the records of the levels, the tolerance, and the reason with which the solver ended ("" when it
-    thinks it is done).
+    Pure: it sees the records of the levels, the tolerance, the reason with which the solver ended ("" when it thinks
+    it is done) with its ``detail``, and the ``end`` of time, if any. What is not determined, or not resolved, has
+    no known error: its estimate is infinite.
     """
     if not levels:
-        named = reason or "diverged"
-        sentence, remedy = _sentence(named, math.inf, tolerance, detail), _remedy(named, levels, tolerance)
-        return Verdict(False, tolerance, math.inf, named, "", sentence, remedy)
+        return _refusal(levels, tolerance, reason or "diverged", detail, math.inf, "", end)
     last = levels[-1]
     estimate = last.estimate
-    if not math.isfinite(estimate):
+    if not math.isfinite(estimate) and not reason:
         reason = "not_finite"
-    elif not reason and estimate > tolerance:
-        reason = "max_levels"
-    elif not reason and _undersampled(levels, tolerance):
-        reason = "undersampled"
+    elif not reason:
+        reason, detail = _found(levels, tolerance)
+    if reason == "rank_deficient" or last.note == UNRESOLVED:
+        estimate = math.inf
     evidence = "correction in the refined space"
     if last.time is not None:
         evidence += ", carried through the slabs by the linearised equation"
-    if not reason:
-        sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}."
-        return Verdict(True, tolerance, estimate, "", evidence, sentence, "")
-    sentence, remedy = _sentence(reason, estimate, tolerance, detail), _remedy(reason, levels, tolerance)
-    return Verdict(False, tolerance, estimate, reason, evidence, sentence, remedy)
+    if reason:
+        return _refusal(levels, tolerance, reason, detail, estimate, evidence, end)
+    sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}."
+    return Verdict(True, tolerance, estimate, "", evidence, sentence, "")
+
+
+def _found(levels: Sequence[Level], tolerance: float) -> tuple[str, str]:
+    """The reason that the records give, where the solver gave none; and its detail."""
+    last = levels[-1]
+    if last.estimate > tolerance:
+        return ("stalled", "the residual no longer falls") if _stands(levels) else ("max_levels", "")
+    if _undersampled(levels, tolerance):
+        return "undersampled", ""
+    unseen = [x.note for x in levels if x.note.startswith(UNSEEN)]
+    if unseen:
+        return "undersampled", unseen[0]
+    if last.true_error is not None and last.true_error > CONTRADICTION * tolerance:
+        return "contradicted", f"they differ by {last.true_error:.1e}"
+    return "", ""
+
+
+def _stands(levels: Sequence[Level]) -> bool:
+    """Whether neither loss nor estimate has moved by a tenth over three levels of a steady solve."""
+    seen = [x for x in levels if x.time is None][-3:]
+    if len(seen) < 3:
+        return False
+    return all(min(v) >= 0.9 * max(v) for v in ([x.loss for x in seen], [x.estimate for x in seen]))
 
 
 def _undersampled(levels: Sequence[Level], tolerance: float) -> bool:
@@ -144,23 +169,16 @@ def _undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > 1e-2 * tolerance
 
 
-def _sentence(reason: str, estimate: float, tolerance: float, detail: str) -> str:
+def _refusal(
+    levels: Sequence[Level],
+    tolerance: float,
+    reason: str,
+    detail: str,
+    estimate: float,
+    evidence: str,
+    end: float | None,
+) -> Verdict:
     why = _SENTENCES.get(reason, reason) + (f" ({detail})" if detail else "")
-    return f"Not converged: {why}; the estimated relative L2 error is {estimate:.1e}, the tolerance {tolerance:.0e}."
-
-
-def _remedy(reason: str, levels: Sequence[Level], tolerance: float) -> str:
-    if reason in _REMEDIES:
-        return _REMEDIES[reason]
-    steady = [x for x in levels if x.time is None]
-    if len(steady) >= 2 and 0.0 < steady[-1].estimate < steady[-2].estimate:
-        factor = steady[-2].estimate / steady[-1].estimate
-        more = max(1, math.ceil(math.log(steady[-1].estimate / tolerance) / math.log(factor)))
-        if more > FORESEEN:
-            return f"The error falls only {factor:.2g} times per level: try another network or method."
-        growth = max(1.0, (steady[-1].seconds - steady[-2].seconds) / max(steady[-2].seconds, 1e-3))
-        seconds = sum((steady[-1].seconds - steady[-2].seconds) * growth**k for k in range(1, more + 1))
-        return f"The error falls {factor:.1f} times per level: about {more} more levels, some {seconds:.0f} s."
-    if reason == "max_time" and levels and levels[-1].time is not None:
-        return f"Time t = {levels[-1].time[1]:.4g} was reached: raise `max_time`, or the tolerance."
-    return "Allow more levels or time, start with more `knots`, or ask for a larger tolerance."
+    size = f"the estimated relative L2 error is {estimate:.1e}" if math.isfinite(estimate) else "the error is not known"
+    sentence = f"Not converged: {why}; {size}, the tolerance {tolerance:.0e}."
+    return Verdict(False, tolerance, estimate, reason, evidence, sentence, remedy(reason, levels, tolerance, end))

@@ -77,18 +77,38 @@ def test_slabs_are_judged_together_and_levels_by_the_last():
     assert judge([replace(first, heldout=1.0), last], 1e-4, "").converged
 
 
-def test_the_remedy_extrapolates_the_decay_of_the_levels():
-    """The estimate falls a hundred times per level and each takes twice as long: one level more, 2^2 s."""
-    verdict = judge(levels(1e-1, 1e-3, 1e-5), 1e-6, "max_levels")
-    assert "100.0 times per level" in verdict.remedy
-    assert "about 1 more levels" in verdict.remedy
-    assert "about 3 more levels" in judge(levels(1e-1, 1e-3, 1e-5), 1e-11, "max_levels").remedy
-    assert "per level" not in judge(levels(1e-5, 1e-3), 1e-4, "max_levels").remedy
-    assert "another network or method" in judge(levels(1e-1, 0.999e-1), 1e-9, "max_levels").remedy  # 2^18000 s
+def test_a_residual_that_no_longer_falls_is_stalled():
+    standing = levels(1e-2, 1e-2, 1e-2, loss=0.5, heldout=0.5)
+    assert judge(standing, 1e-4, "").reason == "stalled"
+    assert judge(standing[1:], 1e-4, "").reason == "max_levels"  # two levels are too few to say so
+    falling = [replace(x, loss=0.5**x.number) for x in standing]
+    assert judge(falling, 1e-4, "").reason == "max_levels"
 
 
-def test_the_remedy_of_a_time_limit_names_the_time_reached():
-    verdict = judge(levels(1e-5, 1e-5, slabs=True), 1e-4, "max_time")
-    assert "t = 0.2 was reached" in verdict.remedy
-    assert "slabs" in verdict.evidence
+def test_a_slab_with_a_feature_left_unseen_is_undersampled():
+    first, last = levels(1e-5, 1e-5, slabs=True)
+    verdict = judge([replace(first, note="not seen by the points near x = 0.4"), last], 1e-4, "")
+    assert verdict.reason == "undersampled"
+    assert "x = 0.4" in verdict.sentence
+    assert judge([replace(first, note="a note"), last], 1e-4, "").converged
+
+
+def test_a_solution_that_exact_contradicts_is_not_converged():
+    verdict = judge(levels(1e-3, 1e-5, true_error=0.3), 1e-4, "")
+    assert (verdict.converged, verdict.reason) == (False, "contradicted")
+    assert "3.0e-01" in verdict.sentence
+    assert judge(levels(1e-3, 1e-5, true_error=1.9e-4), 1e-4, "").converged
+    assert judge(levels(1e-3, 1e-5, true_error=None), 1e-4, "").converged
+
+
+def test_what_is_not_determined_has_no_finite_error():
+    verdict = judge(levels(1e-3, 1e-9), 1e-4, "rank_deficient")
+    assert verdict.estimate == math.inf
+    assert "not known" in verdict.sentence
+    assert judge(levels(1e-3, 1e-9), 1e-4, "max_time").estimate == 1e-9
+    assert judge(levels(1e-3, 1e-9, note="not resolved yet"), 1e-4, "max_time").estimate == math.inf
+
+
+def test_the_evidence_of_slabs_names_the_slabs():
+    assert "slabs" in judge(levels(1e-5, 1e-5, slabs=True), 1e-4, "max_time").evidence
     assert "slabs" not in judge(levels(1e-5), 1e-4, "").evidence

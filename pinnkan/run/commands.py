@@ -76,6 +76,8 @@ def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[st
         verdict_words(solution),
         f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters, {solution.seconds:.2f} s.",
     ]
+    if solution.verdict.bound_sentence:
+        lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
     return [*lines, f"{target / files[0]}   open it in ParaView", f"{target / 'report.md'}"]

@@ -15,8 +15,9 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space, along
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
+from pinnkan.residual import Patch
 from pinnkan.solver.gauss_newton import Model, System
-from pinnkan.solver.multilevel import relative_root
+from pinnkan.solver.relative import relative_root
 
 #: The norm of the correction has settled when halving changes it by less than this share. With 0.2 from 8 intervals the
 #: front of Burgers was missed: 1.3e-4 at an error of 2.1e-4.
@@ -39,6 +40,18 @@ def estimate_by_correction(model: Model, field: Field) -> tuple[float, ProductFi
         width = intervals + max(model.orders) + EXTRA_DEGREE
         if settled or width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST:
             return best
+
+
+def jets_of(field: Field, patch: Patch) -> torch.Tensor:
+    """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
+    nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
+    jets = np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in patch.equation.jets], -1)
+    return torch.from_numpy(jets).to(patch.points.device).reshape(*patch.points.shape[:-1], -1)
+
+
+def correct_in(model: Model, field: Field, space: Space) -> float:
+    """Relative L2 size of the correction of a steady field in ``space``."""
+    return relative_root(*_piece(model, field, space, None)[1])
 
 
 def _correct(model: Model, field: Field, intervals: int) -> tuple[float, ProductField]:
@@ -72,13 +85,7 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
     moves, fixed = fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
-        orders = [j.order for j in patch.equation.jets]
-        points = patch.points.reshape(-1, model.problem.dimension).cpu().numpy()
-        values = field(points, orders)
-        jets = np.stack([values[:, j.unknown, k] for k, j in enumerate(patch.equation.jets)], -1)
-        shape = (*patch.points.shape[:-1], len(orders))
-        tensor = torch.from_numpy(jets).to(model.device).reshape(shape)
-        rows.append(patch.rows_at(tensor, [torch.from_numpy(moves).to(model.device)]))
+        rows.append(patch.rows_at(jets_of(field, patch), [torch.from_numpy(moves).to(model.device)]))
     error = system.solve_rows(rows, [moves], fixed)[0]
     nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
     weights = space.on_gauss(error)[1]

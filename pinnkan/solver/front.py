@@ -9,7 +9,7 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
-from pinnkan.solver.multilevel import nonzero
+from pinnkan.solver.relative import nonzero
 
 #: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
 MERGE_MARGIN = 1e-2

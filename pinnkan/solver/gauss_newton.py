@@ -74,12 +74,16 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows."""
+    """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
+
+    ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
+    """
 
     model: Model
     space: Space
     extra: int = 0
     patches: tuple[Patch, ...] = field(init=False)
+    rounding: list[float] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         model, space = self.model, self.space
@@ -147,14 +151,19 @@ class System:
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        return self.solve_rows(rows, moves, fixed, damping)
+        found = self.solve_rows(rows, moves, fixed, damping)
+        largest = float(np.abs(coefficients + found[0]).max())
+        self.rounding[-1] /= largest if largest > 0.0 else 1.0
+        return found
 
     def solve_rows(
         self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
     ) -> list[Array]:
         """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
+        equations = NormalEquations(rows, ordering, damping)
+        solved = equations.solve([r.residual for r in rows])
+        self.rounding.append(equations.rounding)
         out = []
         for i, move in enumerate(moves):
             step = move.copy()

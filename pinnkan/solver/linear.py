@@ -26,7 +26,8 @@ SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 class NormalEquations:
     """J^T J of the rows, factorised; solves for any right-hand side of the same rows.
 
-    ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary.
+    ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary,
+    ``rounding`` what it leaves in the solution.
     Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the coefficients.
     """
 
@@ -35,12 +36,14 @@ class NormalEquations:
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
         lower = self._assemble(self.bandwidth)
+        if not np.isfinite(lower).all():
+            raise np.linalg.LinAlgError("the rows are not finite")
         diagonal = lower[0].copy()
         diagonal[diagonal <= 0.0] = 1.0
         self._scale = 1.0 / np.sqrt(diagonal)
         for k in range(self.bandwidth + 1):
             lower[k, : n - k] *= self._scale[: n - k] * self._scale[k:]
-        self.shift = 0.0
+        self.shift = self.rounding = 0.0
         self._factorise(lower, damping)
 
     def _assemble(self, width: int) -> Array:
@@ -75,7 +78,8 @@ class NormalEquations:
             return
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
-    def _backsolve(self, gradient: Array) -> Array:
+    def backsolve(self, gradient: Array) -> Array:
+        """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
         scaled = gradient * self._scale[:, None]
         if self._dense:
             solved = scipy.linalg.cho_solve((self._factor, True), scaled)
@@ -94,10 +98,19 @@ class NormalEquations:
         return [b.apply(self.ordering, d) for b in self.rows]
 
     def solve(self, residuals: Sequence[torch.Tensor]) -> Array:
-        """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side)."""
-        step = -self._backsolve(self.gradient(residuals))
+        """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side).
+
+        ``rounding`` is set to the largest error that the refinements leave in a coefficient: the last change times
+        q / (1 - q) if they go on to shrink by the factor q of the last two, and ten times it if they no longer shrink.
+        """
+        step = -self.backsolve(self.gradient(residuals))
+        changes = []
         for _ in range(REFINEMENTS):
             left = [r + a for r, a in zip(residuals, self.apply(step), strict=True)]
             damped = self.damping * step / self._scale[:, None] ** 2
-            step = step - self._backsolve(self.gradient(left) + damped)
+            change = self.backsolve(self.gradient(left) + damped)
+            changes.append(float(np.abs(change).max(initial=0.0)))
+            step = step - change
+        q = min(changes[-1] / changes[-2], 0.9) if changes[-2] > 0.0 else 0.0
+        self.rounding = changes[-1] * q / (1.0 - q)
         return step

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as made
 
 import numpy as np
@@ -13,11 +13,14 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.gauss_newton import Model, System, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import MAX_STEPS, Model, System, gauss_newton, require_memory
+from pinnkan.solver.objection import objection
 from pinnkan.solver.refinement import mark, surplus
+from pinnkan.solver.relative import nonzero, relative, relative_root
 from pinnkan.solver.state import SteadyState
 from pinnkan.solver.watch import Watch
-from pinnkan.verdict import Iteration, Level
+from pinnkan.solver.witness import Missed, Witness, with_knots
+from pinnkan.verdict import UNRESOLVED, Iteration, Level
 
 #: Squared L2 norms of the true error and of the exact solution over a space's box, per unknown.
 TrueError = Callable[[Space, Array], tuple[Array, Array]]
@@ -31,9 +34,16 @@ SAFETY = 1.25
 UNEVEN = 0.15
 GOLDEN = 0.6180339887498949
 FIRST_MARGIN = 0.5
+#: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
+#: below the error, while an error does fall a thousand times in one level once the knots see a layer.
+LUCK = 4.0
 #: A level is believed only when its mean squared residual is below this share of that of the lifted data alone. A layer
 #: between the points leaves the residual as it was: -1e-5 u'' + u' = 1 had an estimate of 0.08 at an error of 1.
 RESOLVED = 1e-2
+#: Levels in a row on which Gauss-Newton may use up its steps; where it has not come to rest then, it will not.
+STALLS = 3
+#: Rounding errors of this share of the coefficients leave nothing to be said about the error.
+GARBAGE = 1e-2
 
 
 @dataclass(eq=False)
@@ -66,21 +76,6 @@ def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np
     return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
 
 
-def relative(space: Space, function: Array, reference: Array) -> float:
-    """Norm of a function over the norm of the solution, worst unknown."""
-    return float((space.norm(function) / nonzero(space.norm(reference))).max())
-
-
-def relative_root(squares: Array, reference: Array) -> float:
-    """Root of the largest ratio of squares."""
-    return float(np.sqrt((squares / nonzero(reference)).max()))
-
-
-def nonzero(scale: Array) -> Array:
-    """A scale to divide by: one where it vanishes."""
-    return np.where(scale > 0.0, scale, 1.0)
-
-
 def solve_steady(
     model: Model,
     degree: int,
@@ -93,10 +88,9 @@ def solve_steady(
     """Refine until the estimated relative L2 error is below the tolerance.
 
     The returned function is the one of the last level; its estimate is SAFETY times the correction in the space with
-    all intervals halved, but never less than the previous estimate divided by 2^(degree + 1): an error cannot fall
-    faster than the order allows, and one that seems to is luck (Helmholtz (1,4) on 4x8 intervals: effectivity 0.5).
-    The first level, which has no predecessor, must be below FIRST_MARGIN of the tolerance. ``leave`` is asked after
-    each level; when it says yes, the outcome ends there with the reason "left".
+    all intervals halved, but never less than :func:`believable`. The first level, which has no predecessor, must be
+    below FIRST_MARGIN of the tolerance. Before a level is the last, the witness looks between its points.
+    ``leave`` is asked after each level; when it says yes, the outcome ends there with the reason "left".
     """
     tolerance = model.problem.solver.tolerance
     space = initial_space(model, degree, intervals)
@@ -104,6 +98,7 @@ def solve_steady(
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     out = Outcome(ProductField(((space, start),)), None)
     first, solved, resolved, stalled = 0, False, False, ""
+    missed, witness = None, Witness(model)
     unsolved = System(model, space).mean_square(start)
     state = watch.resumed(SteadyState)
     if state is not None:
@@ -135,9 +130,13 @@ def solve_steady(
             correction = fine_system.steps(base, [target], fine_fixed)[0]
         except np.linalg.LinAlgError as error:
             raise SolverError(f"least squares failed: {error}") from error
-        estimate = SAFETY * relative(fine, correction, base)
+        heldout = System(model, space, extra=1).mean_square(start)
+        estimate, loss = SAFETY * relative(fine, correction, base), system.mean_square(start)
+        resolved = loss <= RESOLVED * unsolved or unsolved == 0.0
+        rounding = fine_system.rounding[-1]
         if out.levels:
-            estimate = max(estimate, out.levels[-1].estimate * 0.5 ** (max(a.degree for a in space.axes) + 1))
+            estimate = max(estimate, min(believable(out.levels[-1], heldout, model.orders), LUCK * estimate))
+        estimate += rounding
         out.field = ProductField(((space, start),))
         out.error = ProductField(((fine, correction),))
         out.levels.append(
@@ -148,17 +147,31 @@ def solve_steady(
                     degree=tuple(a.degree for a in space.axes),
                     parameters=space.size,
                     points=system.points,
-                    loss=system.mean_square(start),
-                    heldout=System(model, space, extra=1).mean_square(start),
+                    loss=loss,
+                    heldout=heldout,
                     estimate=estimate,
                     seconds=watch.elapsed(),
                     iterations=sum(1 for h in out.history if h.level == number),
                     true_error=relative_root(*true_error(space, start)) if true_error else None,
+                    note="" if resolved else UNRESOLVED,
                 )
             )
         )
-        resolved = out.levels[-1].loss <= RESOLVED * unsolved or unsolved == 0.0
+        missed = None
         if resolved and estimate <= (tolerance if number > 0 else FIRST_MARGIN * tolerance) and out.reason == "":
+            losses = loss, fine_system.mean_square(base + correction)
+            against = objection(model, witness, out.field, losses, tolerance / SAFETY)
+            if against is None:
+                return out
+            missed = against.missed
+            out.levels[-1] = replace(out.levels[-1], estimate=max(estimate, SAFETY * against.size))
+            if against.reason:
+                out.reason, out.detail = against.reason, against.detail
+                return out
+        if resolved and rounding > tolerance and out.reason == "":
+            known = max(estimate, rounding) if rounding < GARBAGE else float("inf")
+            out.levels[-1] = replace(out.levels[-1], estimate=known)
+            out.reason, out.detail = "tolerance_below_rounding", f"about {rounding:.0e} in the coefficients"
             return out
         if watch.expired():
             out.reason = "max_time"
@@ -166,9 +179,15 @@ def solve_steady(
         if leave(out):
             out.reason = "left"
             return out
+        if len(out.levels) >= STALLS and all(x.iterations >= MAX_STEPS for x in out.levels[-STALLS:]):
+            return out
         stalled, out.reason = out.reason, ""
-        space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)
-    out.reason = stalled or ("max_levels" if resolved else "not_asymptotic")
+        if missed is not None:
+            space, start, fixed, solved = _gather(model, space, start, missed)
+            unsolved = max(unsolved, System(model, space).mean_square(start))
+        else:
+            space, start, fixed, solved = _refine(model, space, fine, base, correction, target, tolerance)
+    out.reason = stalled or ("undersampled" if missed else "max_levels" if resolved else "not_asymptotic")
     return out
 
 
@@ -180,6 +199,24 @@ def _state(
         number, space, start, solved, resolved, unsolved, stalled, out.reason, out.detail,
         levels, history, out.field, out.error,
     )  # fmt: skip
+
+
+def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:
+    """The least estimate to believe after a level: an error cannot fall faster than the order of the splines allows.
+
+    That is 2^(degree + 1) when every interval is halved (Helmholtz (1,4) on 4x8 intervals had an effectivity of 0.5
+    without it), or as much as the residual has fallen off the training points, times 2^m for the order m of the
+    equation by which the error converges faster: knots put into a layer gain more than an even halving.
+    """
+    fall = np.sqrt(heldout / before.heldout) if before.heldout > 0.0 else 1.0
+    return before.estimate * min(0.5 ** (max(before.degree) + 1), float(fall) * 0.5 ** max(orders))
+
+
+def _gather(model: Model, space: Space, start: Array, missed: Missed) -> tuple[Space, Array, np.ndarray, bool]:
+    """The space with knots at a feature that lay between the points, and how to start there."""
+    finer = Space(with_knots(space.axes, missed), space.unknowns)
+    start, fixed = with_conditions(model, finer, space.prolong(start, finer))
+    return finer, start, fixed, False
 
 
 def _refine(

@@ -22,10 +22,12 @@ from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
-from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space, nonzero, relative_root
+from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space
 from pinnkan.solver.refinement import Surplus, mark, surplus
+from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.state import Run, SlabsState
 from pinnkan.solver.watch import OutOfTimeError, Watch
+from pinnkan.solver.witness import Missed, Witness, with_knots
 from pinnkan.verdict import Level
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
@@ -62,12 +64,18 @@ class Slab:
     size: float
     share: Surplus
 
+    def seen(self) -> tuple[ProductField, list[tuple[float, float]], float]:
+        """What a witness looks at: the function, its box and the mean squared residual it was trained to."""
+        box = [(float(a.breaks[0]), float(a.breaks[-1])) for a in self.space.axes]
+        return ProductField(((self.space, self.coefficients),)), box, self.system.mean_square(self.coefficients)
+
 
 class March:
     """One pass through time with a given local tolerance."""
 
     def __init__(self, model: Model, degree: tuple[int, int], intervals: int, tolerance: float, watch: Watch) -> None:
         self.model, self.watch, self.tolerance = model, watch, tolerance
+        self.witness = Witness(model)
         self.degree, self.time_degree = degree
         self.start, self.end = model.problem.ranges[-1]
         self.order = model.orders[-1]
@@ -174,6 +182,10 @@ class March:
         base = slab.space.prolong(slab.coefficients, slab.fine)
         return finer, np.ascontiguousarray(space.restrict(base + slab.local, slab.fine))
 
+    def gathered(self, front: Front, missed: Missed) -> Front:
+        """The same state with knots at a feature that lay between the points."""
+        return front.moved_to(with_knots(front.axes, missed))
+
     def advance(self, slab: Slab) -> Front:
         """Record an accepted slab; the front at its end."""
         end = float(slab.space.axes[-1].breaks[-1])
@@ -230,7 +242,13 @@ class March:
                 out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
             in_time, in_space = slab.share.size[-1], float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
             factor = self._change(h, in_time, allowed, late)
-            guess, late = None, (h, in_time)
+            guess, late, note = None, (h, in_time), ""
+            if slab.size <= allowed and (missed := self.witness.examine(*slab.seen())) is not None:
+                if rejections < MOST_REJECTIONS:
+                    front, length = self.gathered(front, missed), h if fixed_number else SHRINK * h
+                    rejections += 1
+                    continue
+                note = missed.words(self.model.problem)
             if slab.size > allowed and rejections < MOST_REJECTIONS:
                 too_long = in_time > 0.7 * allowed
                 shrink, refine = too_long and not fixed_number, in_space > 0.5 * allowed or not too_long
@@ -246,7 +264,7 @@ class March:
             rejections, late = 0, None
             front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
             length = h * min(factor, GROW)
-            out.levels.append(self.watch.level(self._record(slab, true_error)))
+            out.levels.append(self.watch.level(self._record(slab, true_error, note)))
 
     def _change(self, h: float, in_time: float, allowed: float, late: tuple[float, float] | None) -> float:
         """Factor on the length of a slab: of order degree + 1/2, or as two attempts at the same slab have shown.
@@ -259,7 +277,7 @@ class March:
             order, least = min(max(shown, 0.5), order), SHRINK**2
         return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
 
-    def _record(self, slab: Slab, true_error: TrueError | None) -> Level:
+    def _record(self, slab: Slab, true_error: TrueError | None, note: str) -> Level:
         time = slab.space.axes[-1].breaks
         return Level(
             number=len(self.run.slabs) - 1,
@@ -274,6 +292,7 @@ class March:
             iterations=len(slab.found.steps),
             time=(float(time[0]), float(time[-1])),
             true_error=self._true_error(slab, true_error),
+            note=note,
         )
 
     def _true_error(self, slab: Slab, true_error: TrueError | None) -> float | None:

@@ -16,6 +16,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
+from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.gauss_newton import Model, compile_model
@@ -23,6 +24,7 @@ from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
+from pinnkan.solver.witness import Witness
 from pinnkan.verdict import Iteration, Level, Verdict, judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients.
@@ -77,19 +79,25 @@ def solve(
             if watch.state is None:
                 raise
             return result_so_far(problem, watch, error.reason, str(error))
-    if problem.time_axis is None and not outcome.reason and not _level_fixed(problem):
-        outcome.reason = "rank_deficient"
+    if problem.time_axis is None and not _level_fixed(problem):
+        outcome.reason, outcome.detail = "rank_deficient", "nothing fixes the level of u: any constant may be added"
     tolerance = problem.solver.tolerance
-    verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail)
+    verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail, end_of_time(problem))
     return Result(
         outcome.field,
         outcome.error,
-        verdict,
+        bounded(verdict, model, outcome.field),
         tuple(outcome.levels),
         tuple(outcome.history),
         watch.elapsed(),
         outcome.network or describe(problem),
     )
+
+
+def bounded(verdict: Verdict, model: Model, field: Field) -> Verdict:
+    """The verdict with the proven bound of the error, where the equation has one."""
+    bound = bound_of(model, field)
+    return verdict if bound is None else replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
 
 
 def result_so_far(problem: Problem, watch: Watch, reason: str, detail: str = "") -> Result:
@@ -101,7 +109,7 @@ def result_so_far(problem: Problem, watch: Watch, reason: str, detail: str = "")
     state = watch.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    verdict = judge(state.levels, problem.solver.tolerance, reason, detail)
+    verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = describe(problem)
     return Result(state.field, state.error, verdict, state.levels, state.history, watch.elapsed(), network)
 
@@ -147,6 +155,8 @@ def _product(model: Model, watch: Watch) -> Outcome:
     true_error = exact_squares(problem)
     if problem.time_axis is None:
         intervals = settings.knots or INTERVALS[d]
+        if not _level_fixed(problem):  # more levels would not help
+            levels = 1
         if settings.network == "auto" and can_turn(problem):
             return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
         return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
@@ -159,6 +169,11 @@ def _level_fixed(problem: Problem) -> bool:
     equations = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
     present = {jet.unknown for e in equations for jet in e.jets.values() if jet.total == 0}
     return len(present) == len(problem.unknowns)
+
+
+def end_of_time(problem: Problem) -> float | None:
+    """The upper end of t, if there is one."""
+    return None if problem.time_axis is None else problem.ranges[problem.time_axis][1]
 
 
 def exact_squares(problem: Problem) -> TrueError | None:
@@ -202,8 +217,13 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
         found = solve_deep(problem, estimate, watch.progress, device, watch)
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
-    verdict = judge(found.levels, problem.solver.tolerance, found.reason, "")
+    reason, detail = found.reason, ""
+    if not reason:
+        missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].loss)
+        reason, detail = ("undersampled", missed.words(problem)) if missed is not None else ("", "")
+    verdict = judge(found.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     levels, history = tuple(found.levels), tuple(found.history)
+    verdict = bounded(verdict, model, found.field)
     return Result(found.field, found.error, verdict, levels, history, watch.elapsed(), describe(problem))
