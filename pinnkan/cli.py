@@ -195,11 +195,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     from pinnkan.problem.registry import about, shipped
+    from pinnkan.problem.report import visible
 
     problems = shipped()
     width = max(map(len, problems), default=0) + 2
     for name, path in problems.items():
-        print(f"{name:<{width}}{about(path)}".rstrip())
+        print(visible(f"{name:<{width}}{about(path)}".rstrip()))
     return Exit.CONVERGED
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pinnkan import __version__
 from pinnkan.export.samples import hidden_in_words
+from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.run.records import by_x
 from pinnkan.run.solution import Solution
@@ -34,7 +35,7 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
     """The report as Markdown; ``files`` are the names in the results folder."""
     sections = [
         f"# {solution.problem.name}",
-        solution.problem.about,
+        visible(solution.problem.about),
         _verdict(solution),
         _list("## Warnings", [*solution.problem.warnings, *warnings]),
         _problem(solution.problem),

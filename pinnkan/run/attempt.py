@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinnkan.errors import Exit, PinnkanError, ResourceError, SolverError
+from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run import solving
 from pinnkan.run.folder import CHECKPOINT, disk_errors, has_state, interrupted_place
@@ -79,12 +80,13 @@ class Attempt:
     def left_behind(self) -> list[str]:
         """What a stopped run says: where its state is, and how to go on."""
         if not self._kept:
-            return [f"stopped; {self.target} is as it was before"]
+            return [visible(f"stopped; {self.target} is as it was before")]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
         options = vars(self.arguments)
         given = [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
-        return [f"stopped; {what} in {interrupted_place(self.target)}", f"To go on: {command}"]
+        place = interrupted_place(self.target)
+        return [visible(f"stopped; {what} in {place}"), visible(f"To go on: {command}")]
 
 
 def _source_bytes(problem: Problem) -> bytes:

@@ -24,6 +24,8 @@ from pinnkan.run.solution import Solution
 from pinnkan.verdict import Iteration, Level, Verdict
 
 FORMAT = 1
+#: What reading data of a wrong shape raises: signed, but not by this program.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"
 _Record = TypeVar("_Record", Level, Iteration, Verdict, SolverSettings)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnkan.kan.deep_field import DeepField
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
@@ -44,7 +43,7 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
         return ["tensor", store(value.detach().cpu().numpy())]
     if isinstance(value, np.ndarray):
         return ["array", store(value)]
-    if isinstance(value, DeepField):
+    if hasattr(value, "tensors") and not isinstance(value, ProductField):  # a field of any other kind
         arrays, meta = value.tensors()
         return ["field", meta, {name: store(array) for name, array in arrays.items()}]
     if isinstance(value, tuple):

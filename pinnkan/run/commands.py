@@ -17,6 +17,7 @@ from pinnkan.errors import Exit, ResourceError, UsageError
 from pinnkan.export.report import verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
+from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
 from pinnkan.run.folder import disk_errors, interrupted_place, locked, replacing
@@ -80,14 +81,14 @@ def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[st
         lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
-    return [*lines, f"{target / files[0]}   open it in ParaView", f"{target / 'report.md'}"]
+    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.md'}")]
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
     """``pinnkan eval RUN``: values of a solved run at the points of a CSV file."""
     names, values = evaluate(load_solution(arguments.run), Path(arguments.points), arguments.fields)
     write_values(Path(arguments.out), names, values)
-    print(f"{arguments.out}: {', '.join(names)} at {len(values)} points", file=sys.stderr)
+    print(visible(f"{arguments.out}: {', '.join(names)} at {len(values)} points"), file=sys.stderr)
     return Exit.CONVERGED
 
 
@@ -101,7 +102,7 @@ def run_export(arguments: argparse.Namespace) -> int:
             names = write_vtk(solution, Path(partial), arguments.resolution, arguments.times)
             for name in names:
                 _move(Path(partial) / name, target / name)
-    print(f"{target / names[0]}", file=sys.stderr)
+    print(visible(f"{target / names[0]}"), file=sys.stderr)
     return Exit.CONVERGED
 
 

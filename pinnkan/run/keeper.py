@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array
-from pinnkan.run.checkpoint import digest, read_bytes, read_signed, write_signed
+from pinnkan.run.checkpoint import UNREADABLE, digest, read_bytes, read_signed, write_signed
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import RESUME, disk_errors, write_atomically
 from pinnkan.solver.state import State
@@ -116,6 +116,13 @@ def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[St
     Raises:
         RunFolderError: a file is missing or damaged.
     """
+    try:
+        return _read(folder, header, device)
+    except UNREADABLE as error:
+        raise RunFolderError(f"{folder / RESUME}: not a state of this version; solve again without --resume") from error
+
+
+def _read(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
     arrays: dict[str, Array] = {}
     for name, checksum in header["arrays"].items():
         path = folder / Path(name).name
@@ -126,7 +133,4 @@ def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[St
             arrays |= safetensors.numpy.load(data)
         except safetensors.SafetensorError as error:
             raise RunFolderError(f"{path}: not readable ({error}); solve again without --resume") from error
-    try:
-        return decode(header["state"], arrays.__getitem__, device), float(header["seconds"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{folder / RESUME}: not a state of this version; solve again without --resume") from error
+    return decode(header["state"], arrays.__getitem__, device), float(header["seconds"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from pinnkan.errors import ProblemError, RunFolderError
 from pinnkan.kan.restore import restore_field
 from pinnkan.problem.registry import load_problem
-from pinnkan.run.checkpoint import part_of, read_state, solution_of, with_solver
+from pinnkan.run.checkpoint import UNREADABLE, part_of, read_state, solution_of, with_solver
 from pinnkan.run.solution import Solution
 
 
@@ -21,6 +21,14 @@ def load_solution(folder: str | os.PathLike[str]) -> Solution:
     root = Path(folder)
     if not root.is_dir():
         raise RunFolderError(f"{root}: no such folder; 'pinnkan solve' makes one")
+    try:
+        return _load(root)
+    except UNREADABLE as error:
+        place = root / "checkpoint"
+        raise RunFolderError(f"{place}: not a checkpoint that pinnkan wrote ({error!r}); solve again") from error
+
+
+def _load(root: Path) -> Solution:
     state, arrays = read_state(root / "checkpoint")
     path = root / "problem.yaml"
     if not path.is_file():

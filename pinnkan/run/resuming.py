@@ -12,6 +12,7 @@ from typing import Any
 from pinnkan import __version__
 from pinnkan.errors import RunFolderError
 from pinnkan.problem.statement import Problem
+from pinnkan.run.checkpoint import UNREADABLE
 from pinnkan.run.folder import CHECKPOINT, RESUME, has_state, interrupted_place
 from pinnkan.run.keeper import read_header, read_state
 from pinnkan.solver.state import State
@@ -50,7 +51,11 @@ def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float
 def read_checked(folder: Path, problem: Problem, device: str) -> tuple[State, float]:
     """The state in a folder, if it belongs to this problem; see :func:`resumable`."""
     header = read_header(folder)
-    changes = differences(header, header_of(problem, device))
+    try:
+        changes = differences(header, header_of(problem, device))
+    except UNREADABLE as error:
+        place = folder / RESUME
+        raise RunFolderError(f"{place}: not a state that pinnkan wrote; solve again without --resume") from error
     if changes:
         raise RunFolderError(
             f"{folder / RESUME}: cannot go on with what has changed: {'; '.join(changes)}. "
