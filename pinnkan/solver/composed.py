@@ -7,6 +7,7 @@ knot intervals halved.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -68,6 +69,11 @@ class _Training:
         self.inputs = Inputs(self.problem.ranges, self.problem.periodic)
         self.seed = self.problem.solver.seed * 1_000_000 + 500_000
         self.steps: list[Iteration] = []
+        self.until = math.inf  # seconds of the watch at which a trial is cut
+
+    def is_late(self) -> bool:
+        """Whether the time limit is over, or that of a trial."""
+        return self.watch.expired() or self.watch.elapsed() > self.until
 
     def field(self, network: Network) -> DeepField:
         """The network on the whole box; as knots, its intervals on every coordinate."""
@@ -99,7 +105,7 @@ class _Training:
             return rows, jacobian
 
         state = lm.init(evaluate, inner(network))
-        while state.iteration < steps and not state.stuck and not self.watch.expired():
+        while state.iteration < steps and not state.stuck and not self.is_late():
             state = lm.step(evaluate, state)
             record = (number, len(self.steps), state.loss, state.step, state.damping)
             self.steps.append(self.watch.iteration(*record))
@@ -113,13 +119,15 @@ class _Training:
 
 
 def composed_rounds(
-    statement: Statement, space: BlockSum, hidden: tuple[int, ...] | None, watch: Watch
+    statement: Statement, space: BlockSum, hidden: tuple[int, ...] | None, watch: Watch, trial: float = math.inf
 ) -> Iterator[Round]:
     """One round after the other until converged, late or grown MOST times; the consumer may stop earlier.
 
-    ``hidden`` None: one hidden layer of one unit that grows; else the widths, which stay.
+    ``hidden`` None: one hidden layer of one unit that grows; else the widths, which stay. ``trial``: seconds until the
+    first round, the race of the starts included, is cut short; the following ones may take their time.
     """
     run = _Training(statement, space, watch)
+    run.until = watch.elapsed() + trial
     settings = statement.problem.solver
     widths = (run.inputs.width, *(hidden or (1,)), len(statement.problem.unknowns))
     degree, knots = settings.degree or DEGREE, settings.knots or INTERVALS
@@ -141,7 +149,7 @@ def composed_rounds(
         yield round_
         if round_.reason is not None:
             return
-        loss, number = after, number + 1
+        loss, number, run.until = after, number + 1, math.inf
         if stalled:
             larger = _grown(network, hidden is None, settings.seed + STARTS + grown)
             network, grown = run.race(larger, number), grown + 1

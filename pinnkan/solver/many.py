@@ -1,8 +1,9 @@
 """More than three coordinates of space: blocks on few of them, or a composition, whichever is predicted to be cheaper.
 
 ``auto`` starts with blocks. After each level the decades gained per coefficient say how many coefficients, and seconds,
-they still need. Where that is more than PATIENCE, a deep network of one hidden unit is trained until it stalls; the one
-with the smaller estimated error goes on, the other one only if that fails.
+they still need. Where that is more than PATIENCE, a deep network of one hidden unit is trained until it stalls, for no
+longer than the blocks would need; where its estimated error is clearly below theirs it goes on, and they only if that
+fails.
 """
 
 from __future__ import annotations
@@ -84,8 +85,10 @@ def _choose(statement: Statement, levels: Iterator[State], watch: Watch) -> Many
     blocks = f"blocks of {states[-1].level.parameters} coefficients had {states[-1].level.estimate:.0e}"
     more = f"would need about {_round(needed)} of them" if math.isfinite(needed) else "did not converge"
     rounds: list[Round] = []
-    training = composed_rounds(statement, states[-1].error.space, problem.solver.hidden, watch)
-    trained = _until(training, rounds, lambda r: r.stalled)
+    trial = max(2.0 * PATIENCE, seconds)
+    end = watch.elapsed() + trial
+    training = composed_rounds(statement, states[-1].error.space, problem.solver.hidden, watch, trial)
+    trained = _until(training, rounds, lambda r: r.stalled or watch.elapsed() > end)
     if trained and rounds[-1].level.estimate < CLEARLY * states[-1].level.estimate:
         _until(training, rounds, lambda r: False)
         if rounds[-1].reason == "" or watch.expired():
@@ -109,16 +112,21 @@ def _until(rounds: Iterator[Round], done: list[Round], stop: Callable[[Round], b
 
 
 def forecast(states: list[State], tolerance: float) -> tuple[float, float]:
-    """Coefficients and seconds until the blocks reach a tolerance, from the order that the last two levels show."""
+    """Coefficients and seconds until the blocks reach a tolerance, from the order that all levels together show.
+
+    Two levels alone may gain much or nothing: a coupling found, a margin that had to be crossed first.
+    """
     if len(states) < 2:
         return 0.0, 0.0
-    (a, b), (n, m) = ((s.level.estimate for s in states[-2:]), (s.error.space.size for s in states[-2:]))
-    if not (b < a and m > n):
+    ends = (states[0], states[-1])
+    (a, b), (n, m) = ((s.level.estimate for s in ends), (s.level.parameters for s in ends))
+    if not b < a:
         return math.inf, math.inf
     order = math.log(a / b) / math.log(m / n)
     needed = m * max(b / tolerance, 1.0) ** (1.0 / order)
     seconds = states[-1].level.seconds - states[-2].level.seconds
-    return needed, math.inf if needed > LARGEST else seconds * (needed / m) ** COST_POWER
+    too_large = states[-1].error.space.size * needed / m > LARGEST
+    return needed, math.inf if too_large else seconds * (needed / m) ** COST_POWER
 
 
 def _round(number: float) -> str:

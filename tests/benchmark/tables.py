@@ -17,6 +17,8 @@ NOTES = {
     "the solve after a first small one, CPU time that of all threads: where it is less than the time, the machine was "
     "busy with something else.",
     "deep": "All layers trained, adding nodes only, two minutes per problem at most; columns as in accuracy.md.",
+    "cost": "One level (intervals, degree) or a whole solve to 1e-6 (dimension) of Poisson's equation on the unit "
+    "cube; the figure is results/figures/cost.png.",
     "finite_elements": "Quartic elements (scikit-fem) with sparse direct solution, in the same run; ratios are "
     "pinnkan's figure over theirs, so below one is in pinnkan's favour.",
 }

@@ -145,12 +145,14 @@ def test_conditions_weigh_the_same_in_any_unit_of_length():
     assert weights[0] / weights[1] == pytest.approx(1e4)
 
 
-def test_the_forecast_follows_the_order_of_the_last_two_levels():
+def test_the_forecast_follows_the_order_of_the_levels():
     states = levels(bell(), 2)
     needed, seconds = forecast(states, 1e-6)
-    assert needed > 5 * states[-1].error.space.size
+    assert needed > 5 * states[-1].level.parameters
     assert seconds > 0
-    assert forecast(states, 1.0)[0] == states[-1].error.space.size
+    assert forecast(states, 1.0)[0] == states[-1].level.parameters
+    assert forecast(states[:1], 1e-6) == (0.0, 0.0)
+    assert forecast([states[1], states[0]], 1e-6)[0] == float("inf")
 
 
 def small_system():
