@@ -108,8 +108,8 @@ def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], s
         outcome = train(task, contender, seeds)
         last = outcome.last
         say(
-            f"{contender.name:<28} {outcome.parameters:>5} parameters  loss {_median(last.loss):.2e}  "
-            f"error {_median(last.error):.2e}  {last.seconds * len(seeds):.1f} s"
+            f"{contender.name:<28} {outcome.parameters:>5} parameters  loss {median(last.loss):.2e}  "
+            f"error {median(last.error):.2e}  {last.seconds * len(seeds):.1f} s"
         )
         outcomes.append(outcome)
     return outcomes
@@ -208,5 +208,7 @@ class _Watched:
         return final
 
 
-def _median(values: torch.Tensor) -> float:
-    return float(values.median())
+def median(values: torch.Tensor) -> float:
+    """The middle value, or the mean of the two middle ones; what is not finite counts as larger than everything."""
+    middle = values.nan_to_num(float("inf")).sort().values[[(len(values) - 1) // 2, len(values) // 2]]
+    return float(middle.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,10 +15,12 @@ from pinnkan.study.report import Report
 
 #: One colour per family, one line style per kind of schedule.
 COLOURS = {"spline": BLUE, "power ReLU": ORANGE, "MLP": GREY, "Gauss-Newton": GREEN, "free knots": RED}
-STYLES = {"multilevel": "-", "fine": "--", "coarse": ":", "single": "-"}
+STYLES = {"multilevel": "-", "fine": "--", "coarse": ":"}
 WIDTHS = {"multilevel": 2.0, "fine": 1.3, "coarse": 1.5, "single": 1.0}
 #: A loss that grew beyond this multiple of the smallest start only squeezes the rest of the picture.
 HIGHEST = 30.0
+#: Networks without levels of one family, in the order of the table.
+SINGLES = ("-", (0, (6, 2)), (0, (1, 1)))
 
 
 def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:
@@ -40,13 +43,16 @@ def _panel(
     axes: Axes, outcomes: Sequence[Outcome], along: Callable[[Record], float], value: Callable[[Record], Array]
 ) -> None:
     starts = []
+    singles: Counter[str] = Counter()
     for o in outcomes:
         x = np.array([along(r) for r in o.records])
         y = np.stack([value(r) for r in o.records])
         kind, colour = o.contender.kind, COLOURS[o.contender.family]
         middle = np.median(y, 1)
         shown = x > 0 if along(o.records[-1]) and axes is not None else x >= 0
-        axes.plot(x[shown], middle[shown], STYLES[kind], color=colour, lw=WIDTHS[kind], label=o.contender.name)
+        style = SINGLES[singles[o.contender.family] % len(SINGLES)] if kind == "single" else STYLES[kind]
+        singles[o.contender.family] += kind == "single"
+        axes.plot(x[shown], middle[shown], ls=style, color=colour, lw=WIDTHS[kind], label=o.contender.name)
         axes.fill_between(x[shown], y.min(1)[shown], y.max(1)[shown], color=colour, alpha=0.12, lw=0)
         changes = [n for n in range(1, len(o.records)) if o.records[n].level != o.records[n - 1].level and n > 1]
         if kind == "multilevel":

@@ -239,10 +239,10 @@ def _costs(report: Report, quick: bool) -> None:
     ]
     report.say(markdown(head, rows))
     report.say(
-        "[2,64,64,64,1] at 256 points, loss and gradient, CPU time. The paper counts Cox-de Boor on all functions, O(nr + r²) an "
-        "edge input against O(n + r) for powers of ReLU, and finds splines the dearer basis. Here only the r splines "
-        "that live at a point are computed, while a power of ReLU lives on everything to the right of its knot: "
-        "beyond a few intervals splines are the cheaper basis."
+        "[2,64,64,64,1] at 256 points, loss and gradient, CPU time. The paper counts Cox-de Boor on all "
+        "functions, O(nr + r²) an edge input against O(n + r) for powers of ReLU, and finds splines the "
+        "dearer basis. Here only the r splines that live at a point are computed, while a power of ReLU lives "
+        "on everything to the right of its knot: beyond a few intervals splines are the cheaper basis."
     )
     caption = "Time of an evaluation in splines over that in powers of ReLU."
     with report.figure("cost", caption, 9.0, 3.4) as drawing:

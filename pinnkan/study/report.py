@@ -21,7 +21,7 @@ from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.run.results import machine
 
 #: Colours of a saved picture: line drawings and colour maps look the same, in a third of the bytes.
-COLOURS = 96
+COLOURS = 256
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from pinnkan.study.contest import Outcome
+from pinnkan.study.contest import Outcome, median
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -31,7 +31,7 @@ def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
         row = [o.contender.name, str(o.parameters), steps, spread(o.last.loss)]
         if printed:
             paper = o.contender.paper
-            row += ["", ""] if paper is None else [f"{paper:.2e}", f"{float(o.last.loss.median()) / paper:.2g}"]
+            row += ["", ""] if paper is None else [f"{paper:.2e}", f"{median(o.last.loss) / paper:.2g}"]
         rows.append([*row, spread(o.last.error), f"{o.last.seconds:.1f}"])
     head = ["network", "parameters", "steps per level", "loss (range)"]
     head += ["paper", "ours / paper"] if printed else []
@@ -56,7 +56,7 @@ def history_csv(outcomes: Sequence[Outcome]) -> str:
     rows = []
     for o in outcomes:
         for r in o.records:
-            middle = [f"{float(v.median()):.4e}" for v in (r.loss, r.error)]
+            middle = [f"{median(v):.4e}" for v in (r.loss, r.error)]
             rows.append([o.contender.name, r.level, f"{r.work:g}", f"{r.seconds:.3f}", *middle])
     return csv(["network", "level", "work", "seconds", "loss", "true_error"], rows)
 
@@ -65,4 +65,4 @@ def spread(values: torch.Tensor) -> str:
     """Median (smallest to largest)."""
     if len(values) == 1:
         return f"{float(values):.2e}"
-    return f"{float(values.median()):.2e} ({float(values.min()):.1e} to {float(values.max()):.1e})"
+    return f"{median(values):.2e} ({float(values.min()):.1e} to {float(values.max()):.1e})"

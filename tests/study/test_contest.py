@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pinnkan.study import nesting, poisson, regression
-from pinnkan.study.contest import Contender, Record, merged, train
+from pinnkan.study.contest import Contender, Record, median, merged, train
 from pinnkan.study.tables import csv, outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
 
@@ -149,6 +149,8 @@ def test_tables_have_one_line_per_contender_and_one_per_seed(multilevel):
     assert "3.67e-05" in text
     assert len(outcomes_csv([multilevel]).splitlines()) == 1 + len(SEEDS)
     assert {line.count(",") for line in csv(["a", "b"], [[1, 2]]).splitlines()} == {1}
+    assert median(torch.tensor([4.0, float("nan"), 1.0])) == 4.0
+    assert median(torch.tensor([1.0, 2.0])) == 1.5
     assert spread(torch.tensor([1.0, 3.0, 2.0])) == "2.00e+00 (1.0e+00 to 3.0e+00)"
 
 
