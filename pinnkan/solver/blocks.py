@@ -1,14 +1,9 @@
-"""Levels of a sum of blocks: solve, correct in the margin, judge, add the blocks that the correction asks for, repeat.
-
-The correction sees what the margin can hold. What neither holds is seen by the residual on points never trained on: it
-is divided by the smallest singular value of the rows, the least residual that a function of size one can have. So a
-block that is missing altogether is part of the estimate.
-"""
+"""Levels of a sum of blocks: solve, correct in the margin, judge, add the blocks that the correction asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,39 +12,28 @@ from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge, Levels
 from pinnkan.kan.field import Array
 from pinnkan.solver.block_growth import BLIND, first_groups, margin, ordered, worthwhile
+from pinnkan.solver.block_judging import STRIDE, Judged, held_out, row_count, weigh
 from pinnkan.solver.block_system import Factor, jacobian
 from pinnkan.solver.gauss_newton import MAX_STEPS, relative_size
-from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED, SAFETY, nonzero
-from pinnkan.solver.scattered import Jets, Rows, Statement, exact_error, mean_square, scattered, sobol
+from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED
+from pinnkan.solver.scattered import Jets, Rows, Statement, exact_error, mean_square, scattered
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
 
 #: Polynomials of a coordinate before its knots are halved: five levels of two.
 DEGREE = 10
-#: Rows inside per coefficient of the richer sum (method.md, section 3: 3 to 4).
-ROWS = 3.0
-#: Points inside of the held-out residual, fewer where the sum is small: a mean to a few per cent.
-HELD_OUT = 2048
 #: Most coefficients of the richer sum: 18,000 rows, 0.6 GB, ten seconds on two cores.
 LARGEST = 4000
-#: Seeds of training points are even, those of held-out points odd, a thousand apart: a place has one seed each.
-STRIDE = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A level: the function, its correction in the richer sum, why it ended ("" when converged, None: go on).
-
-    ``explained`` and ``unexplained``: the two parts of the estimate; ``smallest``: the singular value it divides by.
-    """
+    """A level: the function, its judgement, record and steps; why it ended: "" when converged, None to go on."""
 
     field: BlockField
-    error: BlockField
+    judged: Judged
     level: Level
     steps: tuple[Iteration, ...]
-    explained: float
-    unexplained: float
-    smallest: float
     reason: str | None
 
 
@@ -93,7 +77,7 @@ def block_levels(statement: Statement, degree: int | None, most: int, watch: Wat
             elif watch.expired() or watch.exceeds(forecast):
                 state = _ended(state, "max_time")
             elif after.size > LARGEST:
-                state = _ended(state, "max_levels" if state.explained > state.unexplained else "not_asymptotic")
+                state = _ended(state, "max_levels" if _sees(state) else "not_asymptotic")
         yield state
         if state.reason is not None or grown is None:
             return
@@ -102,17 +86,21 @@ def block_levels(statement: Statement, degree: int | None, most: int, watch: Wat
 
 
 def _ended(state: State, reason: str) -> State:
-    return State(state.field, state.error, state.level, state.steps, state.explained, state.unexplained,
-                 state.smallest, reason)  # fmt: skip
+    return replace(state, reason=reason)
+
+
+def _sees(state: State) -> bool:
+    """Whether the correction explains most of what is missing."""
+    return state.judged.explained > state.judged.unexplained
 
 
 def _grown(space: BlockSum, rich: BlockSum, state: State) -> BlockSum:
     """The sum with the groups of the margin that carry the correction, or with all of it where that sees nothing."""
     known = len(space.groups)
-    if state.explained < BLIND * state.unexplained:
+    if state.judged.explained < BLIND * state.judged.unexplained:
         added = rich.groups[known:]
     else:
-        added = worthwhile(rich, state.error.coefficients, known)
+        added = worthwhile(rich, state.judged.error.coefficients, known)
     return with_groups(rich.edges, ordered([*space.groups, *added]), space.unknowns)
 
 
@@ -120,31 +108,20 @@ def _level(statement: Statement, space: BlockSum, rich: BlockSum, start: Array, 
     """Solve in ``space``, correct in ``rich``, judge."""
     problem = statement.problem
     space = BlockSum(rich.edges, space.groups, space.unknowns)
-    count = int(ROWS * rich.size) + 50
-    base = problem.solver.seed * 1_000_000 + 2 * STRIDE * number
+    seed = problem.solver.seed * 1_000_000 + 2 * STRIDE * number
     before: Jets | None = None if statement.is_linear else BlockField(space, start)
-    rows = scattered(statement, count, base, before)
-    held = scattered(statement, min(count, HELD_OUT), base + STRIDE, before)
+    rows = scattered(statement, row_count(rich), seed, before)
+    held = held_out(statement, rich, seed, before)
     try:
         c, loss, steps, factor = _solve(statement, rows, space, rich, start, number, watch)
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"least squares failed: {failed}") from failed
-    field = BlockField(space, c)
-    here = space.carry(c, rich)
+    field, here = BlockField(space, c), space.carry(c, rich)
     after = factor.step(rich.size).reshape(rich.products, rich.unknowns)
-    correction = after - here if statement.is_linear else after
-    function = None if statement.is_linear else field
-    matrix, residual = jacobian(held, rich, function)
-    own = residual + matrix @ here.ravel() if statement.is_linear else residual
-    rest = own + matrix @ correction.ravel()
-    smallest = factor.smallest()
-    scale = nonzero(rich.norm(here + correction))
-    explained = float((rich.norm(correction) / scale).max())
-    unexplained = float(np.linalg.norm(rest)) / smallest / float(scale.min())
-    estimate = SAFETY * (explained + unexplained)
-    unsolved = mean_square(held, None)
-    heldout = float(own @ own)
-    resolved = heldout <= RESOLVED * unsolved or unsolved == 0.0
+    if statement.is_linear:  # the factor stands at zero
+        judged = weigh(held, BlockField(rich, after - here), None, here, factor, rich.norm(after))
+    else:
+        judged = weigh(held, BlockField(rich, after), field, None, factor, rich.norm(here + after))
     level = Level(
         number=number,
         intervals=tuple(e.axis.intervals for e in space.edges),
@@ -152,16 +129,16 @@ def _level(statement: Statement, space: BlockSum, rich: BlockSum, start: Array, 
         parameters=space.size,
         points=sum(len(r.points) for r in rows),
         loss=loss,
-        heldout=heldout,
-        estimate=estimate,
+        heldout=judged.heldout,
+        estimate=judged.estimate,
         seconds=watch.elapsed(),
         iterations=len(steps),
         true_error=exact_error(problem, field),
     )
+    resolved = judged.heldout <= RESOLVED * mean_square(held, None) or judged.heldout == 0.0
     limit = problem.solver.tolerance * (1.0 if number else FIRST_MARGIN)
-    reason = "" if resolved and estimate <= limit else None
-    error = BlockField(rich, correction)
-    return State(field, error, watch.level(level), steps, explained, unexplained, smallest, reason)
+    converged = resolved and judged.estimate <= limit
+    return State(field, judged, watch.level(level), steps, "" if converged else None)
 
 
 def _solve(
@@ -215,40 +192,3 @@ def _gauss_newton(
         if size <= tolerance:
             break
     return c, loss, tuple(steps)
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A correction of any field in a sum of blocks, and the relative sizes of it and of what it leaves unexplained."""
-
-    error: BlockField
-    explained: float
-    unexplained: float
-
-    @property
-    def estimate(self) -> float:
-        """Relative L2 error, with the safety factor."""
-        return SAFETY * (self.explained + self.unexplained)
-
-
-def judge_by_blocks(statement: Statement, field: Jets, space: BlockSum, seed: int) -> Judged:
-    """Solve the linearised equation for the error of a field in a sum of blocks; see the head of this file.
-
-    Raises:
-        SolverError: the rows do not determine it.
-    """
-    problem = statement.problem
-    count = int(ROWS * space.size) + 50
-    rows = scattered(statement, count, seed, field)
-    try:
-        factor = Factor.of(*jacobian(rows, space, field))
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
-    correction = factor.step(space.size)
-    matrix, residual = jacobian(scattered(statement, min(count, HELD_OUT), seed + STRIDE, field), space, field)
-    rest = residual + matrix @ correction
-    values = field(sobol(problem.ranges, HELD_OUT, seed + STRIDE), [(0,) * problem.dimension])[..., 0]
-    scale = nonzero(np.sqrt((values**2).mean(0)))
-    error = BlockField(space, correction.reshape(space.products, space.unknowns))
-    explained = float((space.norm(error.coefficients) / scale).max())
-    return Judged(error, explained, float(np.linalg.norm(rest)) / factor.smallest() / float(scale.min()))

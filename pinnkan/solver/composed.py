@@ -19,7 +19,7 @@ from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.network import Network, random_network
 from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver.blocks import STRIDE, Judged, judge_by_blocks
+from pinnkan.solver.block_judging import STRIDE, Judged, judge_by_blocks
 from pinnkan.solver.deep_rows import Group, System
 from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED
 from pinnkan.solver.projection import inner, projected, with_inner

@@ -87,7 +87,7 @@ def _choose(statement: Statement, levels: Iterator[State], watch: Watch) -> Many
     rounds: list[Round] = []
     trial = max(2.0 * PATIENCE, seconds)
     end = watch.elapsed() + trial
-    training = composed_rounds(statement, states[-1].error.space, problem.solver.hidden, watch, trial)
+    training = composed_rounds(statement, states[-1].judged.error.space, problem.solver.hidden, watch, trial)
     trained = _until(training, rounds, lambda r: r.stalled or watch.elapsed() > end)
     if trained and rounds[-1].level.estimate < CLEARLY * states[-1].level.estimate:
         _until(training, rounds, lambda r: False)
@@ -125,7 +125,7 @@ def forecast(states: list[State], tolerance: float) -> tuple[float, float]:
     order = math.log(a / b) / math.log(m / n)
     needed = m * max(b / tolerance, 1.0) ** (1.0 / order)
     seconds = states[-1].level.seconds - states[-2].level.seconds
-    too_large = states[-1].error.space.size * needed / m > LARGEST
+    too_large = states[-1].judged.error.space.size * needed / m > LARGEST
     return needed, math.inf if too_large else seconds * (needed / m) ** COST_POWER
 
 
@@ -151,4 +151,4 @@ def _blocks(states: list[State], problem: Problem, why: str) -> ManyResult:
     network = f"product: blocks of multiplying nodes on few of the coordinates, {which} ({why})"
     history = tuple(step for s in states for step in s.steps)
     levels = tuple(s.level for s in states)
-    return ManyResult(last.field, last.error, levels, history, last.reason or "", network)
+    return ManyResult(last.field, last.judged.error, levels, history, last.reason or "", network)

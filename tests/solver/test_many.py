@@ -12,8 +12,9 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.blocks import support
 from pinnkan.kan.network import random_network
 from pinnkan.solver.block_growth import first_groups, in_words, margin, worthwhile
+from pinnkan.solver.block_judging import judge_by_blocks
 from pinnkan.solver.block_system import Factor, jacobian
-from pinnkan.solver.blocks import block_levels, first_space, judge_by_blocks, richer
+from pinnkan.solver.blocks import block_levels, first_space, richer
 from pinnkan.solver.composed import _Training
 from pinnkan.solver.many import forecast
 from pinnkan.solver.projection import inner, linearised, projected, with_inner
