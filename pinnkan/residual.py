@@ -86,8 +86,11 @@ class Patch:
 
     def loss(self, coefficients: torch.Tensor) -> float:
         """Weighted sum of squares of the residual; nan or inf where it is not finite."""
-        f, _ = self.equation.linearise(self.points, self.jets(coefficients))
-        return float(((f * self.root_weight) ** 2).sum())
+        return float((self.residual(coefficients) ** 2).sum())
+
+    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
+        return self.equation.linearise(self.points, self.jets(coefficients))[0] * self.root_weight
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""

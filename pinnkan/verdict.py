@@ -92,6 +92,8 @@ HELDOUT_RATIO = 3.0
 UNSEEN = "not seen by the points"
 #: The note of a level whose residual is still as large as the data: its estimate is worth nothing.
 UNRESOLVED = "not resolved yet"
+#: The note of a level whose error is the last correction times the fall of the residual it has brought.
+BY_FALL = "judged by the fall of the residual"
 #: `converged` with a true error above this many tolerances is contradicted by the `exact` of the file.
 CONTRADICTION = 2.0
 
@@ -130,6 +132,8 @@ def judge(
     if reason == "rank_deficient" or last.note == UNRESOLVED:
         estimate = math.inf
     evidence = "correction in the refined space"
+    if last.note == BY_FALL:
+        evidence = "last correction, times the fall of the residual off the training points that it has brought"
     if last.time is not None:
         evidence += ", carried through the slabs by the linearised equation"
     if reason:

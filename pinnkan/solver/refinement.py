@@ -29,6 +29,12 @@ class Surplus:
     size: tuple[float, ...]
     mass: tuple[Array, ...]
 
+    def fallen(self, decay: Array) -> float:
+        """What is left of all shares together when each falls by its coordinate's ``decay``."""
+        before = np.array(self.size)
+        total = float(np.linalg.norm(before))
+        return float(np.linalg.norm(before * decay)) / total if total > 0.0 else float(decay.max())
+
     def raised_to(self, correction: float) -> Surplus:
         """Shares that make up the whole ``correction`` (its norm, relative) where they are too small for that.
 

@@ -54,7 +54,7 @@ class State(Protocol):
 class SteadyState:
     """Before level ``number`` of a steady solve: its space and starting coefficients, ``solved`` if they are its end.
 
-    ``unsolved``: mean squared residual of the lifted data; ``shown``, ``shown_error``: the level before.
+    ``unsolved``: mean squared residual of the lifted data; ``shown``, ``shown_error``, ``rounding``: the level before.
     """
 
     number: int

@@ -1,0 +1,70 @@
+"""The fall of the residual per coordinate against the true fall of the error, and what is judged by it."""
+
+import numpy as np
+import pytest
+import torch
+
+from pinnkan import parse_problem
+from pinnkan.conditions import sort_conditions
+from pinnkan.kan.product import Axis, Space
+from pinnkan.solver import multilevel
+from pinnkan.solver.decay import decay
+from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
+from pinnkan.solver.multilevel import solve_steady, with_conditions
+from pinnkan.solver.solve import exact_squares
+from pinnkan.solver.watch import Watch
+from pinnkan.verdict import BY_FALL
+
+WAVES = """
+name: waves
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - lap(u) = -20*pi**2*sin(2*pi*x)*sin(4*pi*y)
+conditions:
+  - where: boundary
+    equation: u = 0
+exact:
+  u: sin(2*pi*x)*sin(4*pi*y)
+solver:
+  tolerance: 1e-8
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    problem = parse_problem(WAVES)
+    return compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+
+def solved(model, x, y):
+    space = Space((Axis(np.linspace(0, 1, x + 1), 7), Axis(np.linspace(0, 1, y + 1), 7)))
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    c = gauss_newton(System(model, space), start, fixed, 1e-8).coefficients
+    error, norm = exact_squares(model.problem)(space, c)
+    return System(model, space, extra=1), c, float(np.sqrt((error / norm).max()))
+
+
+@pytest.mark.parametrize(("before", "after", "coordinate"), [((3, 20), (6, 20), 0), ((12, 5), (12, 10), 1)])
+def test_only_the_refined_coordinate_falls_and_by_no_more_than_the_error(model, before, after, coordinate):
+    coarse, c, error = solved(model, *before)
+    fine, f, less = solved(model, *after)
+    fall = decay(coarse, c, fine, f)
+    true = less / error
+    assert true <= fall[coordinate] <= 20 * true  # 2^m = 4 too large in theory
+    assert fall[1 - coordinate] > 0.3
+
+
+def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
+    monkeypatch.setattr(multilevel, "LARGE_WORK", 0.0)
+    out = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem))
+    last = out.levels[-1]
+    assert out.reason == ""
+    assert last.note == BY_FALL
+    assert 0.8 * last.true_error <= last.estimate <= 10 * last.true_error
+    assert last.estimate <= 1e-8
+    monkeypatch.undo()
+    by_correction = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem)).levels[-1]
+    assert by_correction.note == ""
