@@ -43,9 +43,9 @@ LUCK = 4.0
 RESOLVED = 1e-2
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
 LARGE_WORK = 3e10
-#: Where the marked knots make a space of this share of the one with all intervals halved, that one is taken: it is
-#: already solved.
-WHOLE = 0.6
+#: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
+#: one is taken: it is already solved.
+WHOLE = 0.85
 #: Levels in a row on which Gauss-Newton may use up its steps; where it has not come to rest then, it will not.
 STALLS = 3
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
@@ -291,7 +291,8 @@ def _refine(
     count = sum(a.intervals for a in space.axes)
     marks = [mark(m, largest, (0.3 * tolerance) ** 2 / count) for m in share.mass]
     finer = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), space.unknowns)
-    if not any(m.any() for m in marks) or finer.size > WHOLE * fine.size:
+    nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
+    if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
         return fine, after, with_conditions(model, fine, after)[1], model.is_linear
     start, fixed = with_conditions(model, finer, finer.restrict(after, fine))
     return finer, start, fixed, False
