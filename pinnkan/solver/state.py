@@ -70,6 +70,7 @@ class SteadyState:
     history: tuple[Iteration, ...]
     shown: Field
     shown_error: Field | None
+    rounding: float
     newton: Newton | None = None
 
     def within(self, newton: Newton) -> Self:
@@ -168,6 +169,7 @@ class DeepState:
     history: tuple[Iteration, ...]
     shown: Field | None
     shown_error: Field | None
+    rounding: float
     descent: Descent | None = None
 
     @property
