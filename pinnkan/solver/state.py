@@ -169,7 +169,6 @@ class DeepState:
     history: tuple[Iteration, ...]
     shown: Field | None
     shown_error: Field | None
-    rounding: float
     descent: Descent | None = None
 
     @property
