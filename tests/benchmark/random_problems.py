@@ -261,12 +261,12 @@ class _Draw:
         lines = [f"  tolerance: 1e{self.rng.choice(powers)}"]
         if self.network == "deep":
             width = int(self.rng.integers(2, 5))
-            return [*lines, "  network: deep", f"  hidden: [{width}]", "  max_time: 20"]
+            return [*lines, "  network: deep", f"  hidden: [{width}]", "  max_time: 15"]
         if self.chance(0.3) and not three:
             lines.append(f"  degree: {self.rng.integers(5, 9)}")
         if self.chance(0.3):
             lines.append(f"  knots: {self.rng.integers(2, 5 if three else 8)}")
-        return [*lines, "  max_time: 40"]
+        return [*lines, "  max_time: 12"]
 
 
 def _round(value: float) -> float:
