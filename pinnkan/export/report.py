@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pinnkan import __version__
@@ -53,7 +54,9 @@ def verdict_words(solution: Solution) -> str:
     reason = f" ({verdict.reason})" if verdict.reason else ""
     state = "Converged" if verdict.converged else f"NOT CONVERGED{reason}"
     true = "" if solution.true_error is None else f", true error {solution.true_error:.2g}"
-    return f"{state}: estimated relative L2 error {verdict.estimate:.2g}, tolerance {verdict.tolerance:.2g}{true}."
+    known = math.isfinite(verdict.estimate)
+    size = f"estimated relative L2 error {verdict.estimate:.2g}" if known else "error not known"
+    return f"{state}: {size}, tolerance {verdict.tolerance:.2g}{true}."
 
 
 def _verdict(solution: Solution) -> str:

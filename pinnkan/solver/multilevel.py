@@ -46,8 +46,8 @@ LARGE_WORK = 3e10
 #: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
 #: one is taken: it is already solved.
 WHOLE = 0.85
-#: Levels in a row on which Gauss-Newton may use up its steps; where it has not come to rest then, it will not.
-STALLS = 3
+#: Levels in a row after which what has not moved will not.
+STALLS = 4
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
 GARBAGE = 1e-2
 
@@ -241,7 +241,8 @@ def solve_steady(
         if leave(out):
             out.reason = "left"
             return out
-        if len(out.levels) >= STALLS and all(x.iterations >= MAX_STEPS for x in out.levels[-STALLS:]):
+        if stands(out.levels, tolerance):
+            out.reason, out.detail = "stalled", out.detail or "no correction lowers the residual"
             return out
         stalled, out.reason = out.reason, ""
         if missed is not None:
@@ -261,6 +262,15 @@ def _state(
         number, space, start, solved, resolved, unsolved, stalled, out.reason, out.detail,
         levels, history, out.field, out.error, out.rounding,
     )  # fmt: skip
+
+
+def stands(levels: Sequence[Level], tolerance: float) -> bool:
+    """Whether more levels are in vain: Gauss-Newton uses up its steps, or a residual like the data's is at rest."""
+    last = levels[-STALLS:]
+    if len(last) < STALLS:
+        return False
+    restless = all(x.iterations >= MAX_STEPS for x in last)
+    return restless or all(x.note == UNRESOLVED and x.estimate <= tolerance for x in last)
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:

@@ -1,0 +1,74 @@
+"""Problems built to fool the estimate: none is reported `converged` while wrong, each says what its header promises."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pinnkan
+from pinnkan.errors import ProblemError
+from pinnkan.problem.registry import shipped, shipped_folder
+
+FOLDER = shipped_folder() / "traps"
+TRAPS = sorted(FOLDER.glob("*.yaml"))
+#: Reasons promised; "" for those that are solved after all.
+SAID = {
+    "spike": "",
+    "silent_source": "",
+    "alias": "not_asymptotic",
+    "two_solutions": "contradicted",
+    "no_solution": "not_finite",
+    "near_resonance": "tolerance_below_rounding",
+    "resonance": "rank_deficient",
+    "neumann": "rank_deficient",
+    "neumann_incompatible": "rank_deficient",
+    "almost_free": "rank_deficient",
+    "contradiction": "stalled",
+    "eikonal": "stalled",
+    "backward_heat": "",
+    "thin_layer": "not_asymptotic",
+}
+SLOW = {"spike_in_time": "", "blow_up": "diverged"}
+
+
+def solved(name):
+    return pinnkan.solve(pinnkan.load_problem(FOLDER / f"{name}.yaml"))
+
+
+@pytest.mark.parametrize("name", [*SAID, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)])
+def test_a_trap_is_solved_or_refused_for_the_reason_its_header_gives(name):
+    solution = solved(name)
+    verdict = solution.verdict
+    assert verdict.reason == (SAID | SLOW)[name]
+    assert verdict.converged == (verdict.reason == "")
+    if verdict.converged:
+        assert solution.true_error is None or solution.true_error <= verdict.tolerance
+    else:
+        assert verdict.remedy
+
+
+def test_the_silent_source_is_heard():
+    u = solved("silent_source")([[0.1], [0.4], [0.8]])["u"]
+    np.testing.assert_allclose(u, [0.024, 0.096, 0.032], rtol=0.01)
+
+
+def test_where_nothing_is_determined_no_error_is_claimed():
+    for name in ("resonance", "neumann", "thin_layer"):
+        assert solved(name).verdict.estimate == np.inf
+
+
+def test_a_wrong_exact_is_refused_before_anything_is_solved():
+    with pytest.raises(ProblemError, match="does not satisfy the equation"):
+        solved("wrong_exact")
+
+
+def test_every_trap_is_tested_and_documented_and_no_example():
+    assert {path.stem for path in TRAPS} == {*SAID, *SLOW, "wrong_exact"}
+    assert not {path.stem for path in TRAPS} & set(shipped())
+    for path in TRAPS:
+        header = re.split(r"^name:", Path(path).read_text(), flags=re.M)[0]
+        assert "# Source: " in header
+        assert "# Says: " in header
+        said = (SAID | SLOW).get(path.stem, "refused")
+        assert (said or "converged, truly") in header
