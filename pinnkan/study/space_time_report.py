@@ -19,20 +19,28 @@ from pinnkan.study.tables import markdown
 
 
 def comparison(outcomes: Sequence[Outcome], paper: Mapping[str, float]) -> str:
-    """Coarse only and fine only as multiples of multilevel, in loss and in true error; ``paper``: its losses."""
+    """Coarse only and fine only as multiples of multilevel, in loss and in true error; ``paper``: its losses.
+
+    And whether the order of the paper, multilevel first, is seen; and what the smallest loss of all is worth.
+    """
     by = {o.contender.name: o for o in outcomes}
     parts = []
     for family in ("spline", "power ReLU"):
         best = by[f"{family}, multilevel"].last
-        told = []
+        told, first = [], True
         for kind in ("coarse", "fine"):
             other = by[f"{family}, {kind} only"].last
             loss, error = (float(getattr(other, n).median() / getattr(best, n).median()) for n in ("loss", "error"))
             told.append(f"{kind} only ends with {loss:.2g} times the loss and {error:.2g} times the error")
-        parts.append(f"Measured against {family}, multilevel: {'; '.join(told)}.")
+            first = first and loss > 1.0
+        order = "multilevel has the smallest loss, as in the paper" if first else "the paper's order is not seen here"
+        parts.append(f"Measured against {family}, multilevel: {'; '.join(told)}; {order}.")
     if paper:
         ratios = [f"{kind} only {paper[kind] / paper['multilevel']:.0f}" for kind in ("coarse", "fine")]
         parts.append(f"Multiples of the loss that the paper prints for splines: {', '.join(ratios)}.")
+    least = min(outcomes, key=lambda o: float(o.last.loss.median()))
+    loss, error = float(least.last.loss.median()), float(least.last.error.median())
+    parts.append(f"The smallest loss of all, {loss:.1e} ({least.contender.name}), comes with an error of {error:.2g}.")
     return " ".join(parts)
 
 

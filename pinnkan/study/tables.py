@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from csv import writer
 
 import torch
 
@@ -17,9 +19,10 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Comma-separated text; no cell may hold a comma or a quote."""
-    lines = [",".join(head), *(",".join(str(cell) for cell in row) for row in rows)]
-    return "\n".join(lines) + "\n"
+    """Comma-separated text; a cell that holds a comma stands in quotes."""
+    text = io.StringIO()
+    writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
 
 
 def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:

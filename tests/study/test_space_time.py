@@ -1,8 +1,11 @@
+import csv
+import io
+
 import numpy as np
 import pytest
 import torch
 
-from pinnkan.study import allen_cahn, burgers, references, space_time_report
+from pinnkan.study import allen_cahn, burgers, references, space_time_report, tables
 from pinnkan.study.chunked import PIECE, Chunked
 from pinnkan.study.contest import Outcome, Record
 from pinnkan.study.report import Report
@@ -123,6 +126,16 @@ def test_the_comparison_says_how_many_times():
     text = space_time_report.comparison([outcome(n, 2.0 + i, 4.0) for i, n in enumerate(names)], burgers.PAPER)
     assert "spline, multilevel: coarse only ends with 0.5 times the loss and 1 times the error" in text
     assert "coarse only 275, fine only 171" in text
+    assert "power ReLU, multilevel: coarse only ends with 0.71 times the loss and 1 times the error; fine" in text
+    assert text.count("the paper's order is not seen here") == 2
+    assert "The smallest loss of all, 2.0e+00 (spline, coarse only), comes with an error of 4." in text
+    better = [outcome(n, 1.0 if "multilevel" in n else 2.0, 4.0) for n in names]
+    assert space_time_report.comparison(better, {}).count("as in the paper") == 2
+
+
+def test_names_with_commas_stay_one_cell_of_a_table():
+    rows = list(csv.reader(io.StringIO(tables.csv(["network", "loss"], [["spline, fine only", 0.5]]))))
+    assert rows == [["network", "loss"], ["spline, fine only", "0.5"]]
 
 
 @pytest.mark.slow
