@@ -6,7 +6,8 @@ dF/d(D^alpha u), so that features stay products of one-dimensional tables, as in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Points
 from pinnkan.kan.product import Space
 from pinnkan.residual import CompiledEquation
-from pinnkan.rows import CellRows
+from pinnkan.rows import CellRows, Entries, Ordering
 
 
 class Batch:
@@ -122,7 +123,7 @@ class ImmersedPatch:
         f, _ = self.equation.linearise(self.points, self.jets(coefficients))
         return float(((f * self.root_weight) ** 2).sum())
 
-    def rows(self, coefficients: Array, data: Array | None = None) -> CellRows:
+    def rows(self, coefficients: Array) -> CellRows:
         """Jacobian and residual at ``coefficients``."""
         f, weights = self.linearised(coefficients)
         blocks, index = [], []
@@ -141,3 +142,68 @@ class ImmersedPatch:
             [torch.from_numpy(np.prod(widths ** -np.array(beta, dtype=float), -1)) for beta in self.betas], -1
         )  # (cell, beta)
         return torch.stack([(w.abs() * scale.unsqueeze(1)).sum(-1) for w in weights]).sum(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Rows of many batches over the same cells, as :class:`pinnkan.rows.Rows`: J^T J is summed per cell first.
+
+    Inside, on sides and at the start a cell has rows of different patches; summed before they are spread over the
+    matrix, they take half the time of as many :class:`pinnkan.rows.CellRows` (three coordinates, measured).
+    ``blocks``: jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is;
+    ``residual`` (row, side) of all blocks one after the other.
+    """
+
+    blocks: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    index: torch.Tensor
+    residual: torch.Tensor
+
+    def reach(self, ordering: Ordering) -> int:
+        """See :class:`pinnkan.rows.Rows`."""
+        return self._alone().reach(ordering)
+
+    def gram(self, ordering: Ordering) -> Iterator[Entries]:
+        """See :class:`pinnkan.rows.Rows`."""
+        columns = self.index.shape[1]
+        total = self.residual.new_zeros((len(self.index), columns, columns))
+        for block, owner in self.blocks:
+            total.index_add_(0, owner, torch.bmm(block.transpose(1, 2), block))
+        i, j = torch.tril_indices(columns, columns)
+        value = total.flatten(1).index_select(1, i * columns + j)
+        position = ordering.position[self.index]
+        first, second = position.index_select(1, i), position.index_select(1, j)
+        keep = ((first >= 0) & (second >= 0)).reshape(-1).nonzero().squeeze(1)
+        first, second, value = first.reshape(-1)[keep], second.reshape(-1)[keep], value.reshape(-1)[keep]
+        yield torch.maximum(first, second), torch.minimum(first, second), value
+
+    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.rows.Rows`."""
+        local = residual.new_zeros((*self.index.shape, residual.shape[1]))
+        for (block, owner), part in zip(self.blocks, self._split(residual), strict=True):
+            local.index_add_(0, owner, torch.bmm(block.transpose(1, 2), part))
+        out = local.new_zeros((len(ordering.position), residual.shape[1]))
+        return out.index_add_(0, self.index.reshape(-1), local.flatten(0, 1))[ordering.free]
+
+    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.rows.Rows`."""
+        local = ordering.spread(step)[self.index]
+        return torch.cat([torch.bmm(block, local[owner]).flatten(0, 1) for block, owner in self.blocks])
+
+    def _split(self, residual: torch.Tensor) -> list[torch.Tensor]:
+        sizes = [block.shape[0] * block.shape[1] for block, _ in self.blocks]
+        parts = residual.split(sizes)
+        return [p.reshape(*b.shape[:2], -1) for p, (b, _) in zip(parts, self.blocks, strict=True)]
+
+    def _alone(self) -> CellRows:
+        return CellRows(self.blocks[0][0], self.residual, self.index)
+
+
+def gathered(rows: Sequence[CellRows]) -> Gathered:
+    """The rows of several batches, cell by cell."""
+    lowest, owner = torch.unique(torch.cat([r.index[:, 0] for r in rows]), return_inverse=True)
+    owners = owner.split([len(r.index) for r in rows])
+    index = rows[0].index.new_zeros((len(lowest), rows[0].index.shape[1]))
+    for r, o in zip(rows, owners, strict=True):
+        index[o] = r.index
+    blocks = tuple((r.jacobian, o) for r, o in zip(rows, owners, strict=True))
+    return Gathered(blocks, index, torch.cat([r.residual.flatten(0, 1) for r in rows]))

@@ -50,7 +50,8 @@ def interior_points(space: Space, coordinates: Mapping, ranges: Ranges, counts: 
     per_cell = within.all(1)
     touched = _touched(space, coordinates, ranges) | within.any(1)
     cut = touched & ~per_cell
-    fine, fine_weights, _ = _cell_points(space, [n // PARTS + 2 for n in counts], PARTS, np.flatnonzero(cut))
+    plane = [n // PARTS + 2 for n in counts[:2]]
+    fine, fine_weights, _ = _cell_points(space, [*plane, *counts[2:]], PARTS, np.flatnonzero(cut))
     kept = inside(coordinates.inverse(fine), ranges)
     whole = np.repeat(per_cell, sizes[1])
     inner = np.concatenate([nodes[whole], fine[kept]])
@@ -80,11 +81,12 @@ def _cell_points(
     """Gauss points of cells, each cut into ``parts`` per coordinate: (cell * point, coordinate), weights, shape."""
     shape = [a.intervals for a in space.axes]
     chosen = np.unravel_index(np.arange(int(np.prod(shape))) if cells is None else cells, shape)
-    rules = []
+    rules: list[tuple[Array, Array]] = []
     for axis, count, index in zip(space.axes, counts, chosen, strict=True):
         x, w = np.polynomial.legendre.leggauss(count)
-        offsets = (np.arange(parts)[:, None] + 0.5 * (x + 1.0)).ravel() / parts
-        share = np.tile(0.5 * w, parts) / parts
+        pieces = parts if len(rules) < 2 else 1  # sides do not cut time
+        offsets = (np.arange(pieces)[:, None] + 0.5 * (x + 1.0)).ravel() / pieces
+        share = np.tile(0.5 * w, pieces) / pieces
         low, width = axis.breaks[index], np.diff(axis.breaks)[index]
         rules.append((low[:, None] + width[:, None] * offsets, width[:, None] * share))
     d = len(rules)

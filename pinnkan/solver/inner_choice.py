@@ -1,8 +1,9 @@
-"""Whether a steady problem is solved on the axes or in inner coordinates: a race of predicted gains.
+"""Whether a problem is solved on the axes or in inner coordinates: a race of predicted gains.
 
-The axes go first. When after some levels the gradient has one direction, askew to the axes, and the estimate is still
-large, rotated coordinates get as many coefficients as the next level on the axes would have. They are kept if their
-estimate is then below the one predicted for that level; else the axes go on.
+On a steady problem the axes go first. When after some levels the gradient has one direction, askew to the axes, and
+the estimate is still large, rotated coordinates get as many coefficients as the next level on the axes would have.
+They are kept if their estimate is then below the one predicted for that level; else the axes go on. In time the front
+of the initial data decides.
 """
 
 from __future__ import annotations
@@ -16,21 +17,26 @@ from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.tape import Tape
 from pinnkan.solver.gauss_newton import Model
 from pinnkan.solver.inner_levels import Reference, solve_inner
+from pinnkan.solver.inner_slabs import DEGREES, solve_inner_slabs
+from pinnkan.solver.inner_start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
 from pinnkan.solver.inner_system import inner_model
 from pinnkan.solver.multilevel import Outcome, TrueError, solve_steady
 from pinnkan.solver.ridge import Direction, structure
+from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 
 #: Levels on the axes before the gradient is trusted to show a direction. On 12x12 intervals a front 1e-3 wide is seen
 #: at 31.5 degrees instead of 30, on 6x6 at 56 (measured).
 LEVELS = 3
-#: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.
-ONE_WAY, OBLIQUE = 0.15, 0.02
 #: Estimates below this are of resolved functions, on which the axes do well.
 UNRESOLVED = 0.02
 #: Growth of coefficients from one level on the axes to the next: both coordinates halved.
 GROWTH = 4.0
+#: Moving coordinates are taken when the axes would need this many times as many coefficients in space.
+PAYS = 3.0
+#: Share of the tolerance to which the initial data are represented; slabs insert what they need beyond.
+START_SHARE = 0.5
 #: Samples per axis for the structure tensor, levels allowed in inner coordinates.
 SAMPLES, MOST_LEVELS = 200, 40
 
@@ -99,6 +105,36 @@ def solve_axes_or_inner(
         "multiplying nodes on them, the domain immersed in their box (chosen because a front crosses the axes: with "
         f"{first.parameters} coefficients the estimate was {first.estimate:.1e}, where the axes promised "
         f"{predicted:.1e} with {budget:.0f})"
+    )
+    return out
+
+
+def solve_slabs_or_inner(
+    model: Model, degree: tuple[int, int], intervals: int, passes: int, watch: Watch, true_error: TrueError | None
+) -> Outcome:
+    """Solve in time on the axes, or in coordinates that move with the front of the initial data if these need less.
+
+    On the axes a front askew to them needs knots as close as those across it along both; what that makes is predicted.
+    """
+    problem = model.problem
+    values = initial_values(model)
+    coordinates = None if values is None else front_of(problem, values)
+    if values is None or coordinates is None:
+        return solve_slabs(model, degree, intervals, passes, watch, true_error)
+    knots = knots_for(values, coordinates, problem, DEGREES[:2], START_SHARE * problem.solver.tolerance)
+    if knots is None:
+        return solve_slabs(model, degree, intervals, passes, watch, true_error)
+    finest = float(np.diff(knots[0].breaks).min())
+    spans = [(b - a) * abs(n) / finest for (a, b), n in zip(problem.ranges, coordinates.normal, strict=False)]
+    axes = float(np.prod([span + degree[0] for span in spans]))
+    inner = float(np.prod([axis.count for axis in knots]))
+    if inner * PAYS > axes:
+        return solve_slabs(model, degree, intervals, passes, watch, true_error)
+    out = solve_inner_slabs(inner_model(model), coordinates, knots, passes, watch, reference_of(problem))
+    out.network = (
+        "product in inner coordinates that move with the front, across and along it: one block of multiplying nodes "
+        "on them and time in each slab, the domain immersed in their box (chosen because the front of the initial "
+        f"data, {coordinates}, needs {inner:.0f} coefficients in space there, and about {axes:.0f} on the axes)"
     )
     return out
 

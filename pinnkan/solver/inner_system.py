@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.immersed import Batch, ImmersedPatch, batches
+from pinnkan.immersed import Batch, ImmersedPatch, batches, gathered
 from pinnkan.kan.coordinates import Coordinates
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Points, Ranges, interior_points, side_points, start_points
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Side
 from pinnkan.residual import CompiledEquation
-from pinnkan.rows import CellRows, order_coefficients
+from pinnkan.rows import CellRows, Rows, order_coefficients
 from pinnkan.solver.gauss_newton import CONDITION_WEIGHT, Model, points_per_interval
 from pinnkan.solver.linear import NormalEquations
 
@@ -47,6 +47,29 @@ def inner_model(model: Model) -> InnerModel:
     return InnerModel(model, found)
 
 
+def fit(space: Space, cells: Sequence[Batch], function: Callable[[Array], Array]) -> Array:
+    """The least-squares fit of a function, points (point, coordinate) to (point, unknown), at the points of cells."""
+    zero = (0,) * len(space.axes)
+    rows = []
+    touched = np.zeros(space.size, dtype=bool)
+    for batch in cells:
+        root = torch.from_numpy(np.sqrt(batch.weights))
+        block = batch.features({zero: root})
+        values = torch.from_numpy(function(batch.outer.reshape(-1, batch.outer.shape[-1])))
+        values = values.reshape(*batch.shape, -1) * root.unsqueeze(-1)
+        for unknown in range(space.unknowns):
+            index = batch.index * space.unknowns + unknown
+            touched[index.numpy().ravel()] = True
+            rows.append(CellRows(block, -values[..., unknown : unknown + 1], index))
+    size = float(np.sqrt(sum(batch.weights.sum() for batch in cells) / max(1, int(touched.sum()))))
+    ridge = torch.full((int(touched.sum()), 1, 1), RIDGE * size, dtype=torch.float64)
+    rows.append(CellRows(ridge, torch.zeros_like(ridge), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
+    ordering = order_coefficients(space, ~touched.reshape(space.shape), torch.device("cpu"))
+    out = np.zeros(space.shape)
+    out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
+    return out
+
+
 class InnerSystem:
     """Rows of a model in ``space`` over ``coordinates``, on the box ``ranges`` of (x, y[, t]).
 
@@ -61,7 +84,7 @@ class InnerSystem:
         coordinates: Coordinates,
         ranges: Ranges,
         extra: int = 0,
-        before: Sequence[Field] = (),
+        before: Sequence[Callable[..., Array]] = (),
     ) -> None:
         self.model, self.space, self.coordinates, self.ranges = inner, space, coordinates, ranges
         problem = inner.model.problem
@@ -154,25 +177,10 @@ class InnerSystem:
         pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
-    def fitted(self, field: Field) -> Array:
+    def fitted(self, field: Callable[..., Array]) -> Array:
         """The least-squares fit of a field of (x, y[, t]) in this space."""
         zero = (0,) * len(self.space.axes)
-        rows = []
-        for batch in self.cells:
-            root = torch.from_numpy(np.sqrt(batch.weights))
-            block = batch.features({zero: root})
-            values = torch.from_numpy(field(batch.outer.reshape(-1, len(zero)), [zero])[..., 0])
-            values = values.reshape(*batch.shape, -1) * root.unsqueeze(-1)
-            for unknown in range(self.space.unknowns):
-                index = batch.index * self.space.unknowns + unknown
-                rows.append(CellRows(block, -values[..., unknown : unknown + 1], index))
-        ridge = torch.full((int((~self.fixed).sum()), 1, 1), RIDGE, dtype=torch.float64)
-        free = torch.from_numpy(np.flatnonzero(~self.fixed)).reshape(-1, 1)
-        rows.append(CellRows(ridge, torch.zeros_like(ridge), free))
-        ordering = order_coefficients(self.space, self.fixed, self.model.model.device)
-        out = np.zeros(self.space.shape)
-        out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
-        return out
+        return fit(self.space, self.cells, lambda points: field(points, [zero])[..., 0])
 
     @property
     def points(self) -> int:
@@ -205,7 +213,7 @@ class InnerSystem:
                 return f"at {at} in '{patch.equation.text}'"
         return "in a sum of squares"
 
-    def rows(self, coefficients: Array, sides: int = 1) -> list[CellRows]:
+    def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
         """Rows at ``coefficients``, one right-hand side for each field before."""
         out = []
         for patch, offset in self.patches:
@@ -214,8 +222,7 @@ class InnerSystem:
             if offset is not None:
                 residual = residual - (offset * patch.root_weight.unsqueeze(-1))[..., :sides]
             out.append(CellRows(rows.jacobian, residual.contiguous(), rows.index))
-        out.append(self._ridge_rows(coefficients, sides))
-        return out
+        return [gathered(out), self._ridge_rows(coefficients, sides)]
 
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0

@@ -7,7 +7,7 @@ spline through these places is the new rotation or warp, in which the front is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ BENT, FITS, BETTER = 1.0, 0.2, 0.4
 #: Degree and intervals of the splines tried for a bent front.
 BENDS = ((2, 1), (3, 1), (3, 2), (3, 4), (3, 8))
 #: Degree in time of the course of a moving front within a slab.
-COURSE = 3
+COURSE = 2
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,36 @@ class Ridge:
 
 
 def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: Ranges, unknown: int = 0) -> Ridge:
-    """The ridge of |u_s| on lines of constant r (and t)."""
-    s, w = space.axes[0].gauss(PER_INTERVAL)
+    """The ridge of |u_s| of a spline on lines of constant r (and t)."""
+
+    def slope(axes: Sequence[Array]) -> Array:
+        return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., unknown]
+
+    times = [np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:]]
     low, high = space.axes[1].breaks[[0, -1]]
-    r = low + (high - low) * (np.arange(LINES) + 0.5) / LINES
-    axes = [s.ravel(), r, *(np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:])]
-    slope = space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., unknown]
+    return ridge_of(slope, space.axes[0].gauss(PER_INTERVAL), (low, high), times, coordinates, ranges)
+
+
+def ridge_of(
+    slope: Callable[[Sequence[Array]], Array],
+    rule: tuple[Array, Array],
+    ends: tuple[float, float],
+    times: Sequence[Array],
+    coordinates: Coordinates,
+    ranges: Ranges,
+) -> Ridge:
+    """The ridge of a function with the derivative ``slope`` (axes of a grid to its values) along s.
+
+    ``rule``: nodes and weights across, ``ends`` of r, ``times`` (none or one array).
+    """
+    s, w = rule
+    low, high = ends
+    axes = [s.ravel(), low + (high - low) * (np.arange(LINES) + 0.5) / LINES, *times]
+    steep = slope(axes)
     grid = np.meshgrid(*axes, indexing="ij")
-    within = inside(coordinates.inverse(np.stack([g.ravel() for g in grid], -1)), ranges).reshape(slope.shape)
-    peak = np.abs(slope[within]).max(initial=0.0)
-    energy = np.where(within, (slope / (peak or 1.0)) ** RIDGE_POWER, 0.0) * w.reshape(-1, *(1,) * (len(axes) - 1))
+    within = inside(coordinates.inverse(np.stack([g.ravel() for g in grid], -1)), ranges).reshape(steep.shape)
+    peak = np.abs(steep[within]).max(initial=0.0)
+    energy = np.where(within, (steep / (peak or 1.0)) ** RIDGE_POWER, 0.0) * w.reshape(-1, *(1,) * (len(axes) - 1))
     mass = energy.sum(0)
     safe = np.where(mass > 0.0, mass, 1.0)
     place = (energy * grid[0]).sum(0) / safe
@@ -95,7 +115,8 @@ def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: R
     weight = np.sqrt(mass / (mass.max() or 1.0))
     weight = np.where(weight > FAINT, weight, 1e-6)
     along = np.stack([g[0].ravel() for g in grid[1:]], -1)
-    return Ridge(along, place.ravel(), weight.ravel(), float((width * weight).sum() / weight.sum()))
+    mean = float((width * weight).sum() / weight.sum())
+    return Ridge(along, place.ravel(), weight.ravel(), mean)
 
 
 def straightened(coordinates: Coordinates, found: Ridge, ranges: Ranges) -> Coordinates | None:

@@ -20,7 +20,7 @@ from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.gauss_newton import Model, compile_model
-from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner
+from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
 from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, solve_steady
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
@@ -161,7 +161,8 @@ def _product(model: Model, watch: Watch) -> Outcome:
             return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
         return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
     intervals = settings.knots or SLAB_INTERVALS[d]
-    return solve_slabs(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
+    march = solve_slabs_or_inner if settings.network == "auto" and can_turn(problem) else solve_slabs
+    return march(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
 
 
 def _level_fixed(problem: Problem) -> bool:

@@ -1,0 +1,303 @@
+"""Slabs of time in coordinates that move with a front: s = n . x - c(r, t), solved, corrected and accepted one by one.
+
+The course c of a slab is that of the one before, carried on; when the solution shows that the front leaves it, the
+course is fitted to its ridge and the slab is solved again. Every slab has coordinates, box and knots of its own: it
+takes over the values at its start by rows, not by coefficients. The estimate is the sum of the corrections along s, r
+and t; the one along s also carries the error of all earlier slabs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pinnkan.errors import SolverError
+from pinnkan.kan.coordinates import Coordinates
+from pinnkan.kan.field import Array
+from pinnkan.kan.inner_field import InnerField, InnerPiece
+from pinnkan.kan.product import Axis, Space
+from pinnkan.solver.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.inner_levels import Corrections, Reference, marked
+from pinnkan.solver.inner_system import InnerModel, InnerSystem
+from pinnkan.solver.multilevel import SAFETY, Outcome, nonzero, relative_root
+from pinnkan.solver.ridge import COURSE, Ridge, carried, ridge, straightened
+from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, MOST_REJECTIONS, SHRINK, SMALLEST_SLAB
+from pinnkan.solver.watch import Watch
+from pinnkan.verdict import Level
+
+#: Degrees across the front, along it, and in time: a cell has their product, plus one each, of coefficients, and its
+#: cost grows with the square of that. Degree 6 in all three took six times longer for a slab (measured).
+DEGREES = (5, 4, 4)
+#: First slab, relative to the whole time: short, since the speed of the front is not known yet.
+FIRST_SLAB = 0.02
+#: A slab is solved again in better coordinates when the front leaves its course by this share of its width; at most so
+#: many times.
+LEFT, AGAIN = 0.5, 3
+#: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
+SETTLED = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """A solved slab: its coordinates and spline, corrections, the global error, norms."""
+
+    coordinates: Coordinates
+    system: InnerSystem
+    found: Converged
+    local: Corrections
+    error: InnerPiece
+    squares: Array
+    error_squares: Array
+    course: Ridge
+
+    @property
+    def piece(self) -> InnerPiece:
+        """The solution."""
+        return InnerPiece(self.coordinates, ((self.system.space, self.found.coefficients),))
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """The sum of two functions of points."""
+
+    one: Callable[..., Array]
+    other: Callable[..., Array]
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives (point, unknown, order)."""
+        return self.one(points, orders) + self.other(points, orders)
+
+
+@dataclass(eq=False)
+class March:
+    """One pass through time; ``local`` is the tolerance that the slabs share."""
+
+    inner: InnerModel
+    local: float
+    degree: int  # in time
+    watch: Watch
+    reference: Reference | None
+    slabs: list[InnerPiece] = field(default_factory=list)
+    errors: list[InnerPiece] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    squares: Array | float = 0.0
+    error_squares: Array | float = 0.0
+    true: Array | float = 0.0
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float], ...]:
+        """Of (x, y, t)."""
+        return self.inner.model.problem.ranges
+
+    @property
+    def estimate(self) -> float:
+        """SAFETY times the relative size of the global error over all slabs so far."""
+        return SAFETY * relative_root(np.asarray(self.error_squares), np.asarray(self.squares))
+
+    def allowed(self, length: float) -> float:
+        """Largest local correction accepted for a slab of this length."""
+        start, end = self.ranges[-1]
+        return LOCAL_SHARE * self.local * max(length / (end - start), FLOOR_SHARE) ** 0.5
+
+    def go(self, first: Coordinates, axes: tuple[Axis, ...], out: Outcome) -> None:
+        """March to the end, or until the time limit."""
+        start, end = self.ranges[-1]
+        total, time, length, rejections = end - start, start, FIRST_SLAB * (end - start), 0
+        coordinates = first
+        self.ends = [start]
+        while time < end - 1e-12 * total:
+            if self.watch.expired():
+                out.reason = "max_time"
+                return
+            remaining = end - time
+            h = min(length, remaining) if length < 0.6 * remaining or length >= remaining else 0.5 * remaining
+            slab, axes = self.attempt(coordinates, axes, time, h)
+            allowed = self.allowed(h)
+            across, late = max(slab.local.sizes[:2]), slab.local.sizes[2]
+            factor = MARGIN * (0.3 * allowed / max(late, 1e-300)) ** (1.0 / (self.degree + 0.5))
+            if sum(slab.local.sizes) > allowed and rejections < MOST_REJECTIONS:
+                rejections += 1
+                if across > 0.3 * allowed:
+                    plane = Corrections(slab.local.pieces[:2], slab.local.sizes[:2], slab.local.masses[:2])
+                    marks = marked(plane, allowed, along=1.0)
+                    axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))
+                if late > 0.3 * allowed:
+                    length = h * min(max(factor, SHRINK), 0.8)
+                if length < SMALLEST_SLAB * total:
+                    raise SolverError(f"at t = {time:.6g} the slabs became too short")
+                coordinates = slab.coordinates
+                continue
+            rejections = 0
+            time += h
+            self.advance(slab, time, out)
+            length = h * min(max(factor, SHRINK), GROW)
+            coordinates = slab.coordinates
+
+    def attempt(
+        self, guess: Coordinates, axes: tuple[Axis, ...], time: float, length: float
+    ) -> tuple[Slab, tuple[Axis, ...]]:
+        """Solve one slab on the course of ``guess``, again while the front leaves it, and correct it."""
+        ranges = (*self.ranges[:2], (time, time + length))
+        coordinates = continued(guess, ranges)
+        for turn in range(AGAIN):
+            box = coordinates.box(ranges)
+            axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
+            space = Space((*axes, Axis(np.array(ranges[2]), self.degree)), len(self.inner.model.problem.unknowns))
+            system = InnerSystem(self.inner, space, coordinates, ranges, before=self.before())
+            found = self.solved(system)
+            course = ridge(space, found.coefficients, coordinates, ranges)
+            away = np.abs(course.place[course.weight > 0.1]).max(initial=0.0)
+            if away <= LEFT * course.width or turn == AGAIN - 1:
+                break
+            moved = straightened(coordinates, course, ranges)
+            if moved is None:  # as straight as it gets, beside the middle
+                moved = coordinates.moved(coordinates.warp, coordinates.bend + course.middle)
+            coordinates = moved
+        return self.corrected(system, found, coordinates, course), axes
+
+    def before(self) -> tuple[Callable[..., Array], ...]:
+        """The solution so far, and the same with its estimated error."""
+        if not self.slabs:
+            return ()
+        return self.slabs[-1], Sum(self.slabs[-1], self.errors[-1])
+
+    def solved(self, system: InnerSystem) -> Converged:
+        """Gauss-Newton, from the state at the end of the last slab or from the initial data."""
+        start = np.zeros(system.space.shape)
+        if self.slabs and not self.inner.is_linear:
+            start = system.fitted(_Frozen(self.slabs[-1], self.ends[-1]))
+        found = gauss_newton(system, start, system.fixed, SETTLED * self.allowed(system.ranges[2][1] - self.ends[-1]))
+        if not found.stationary:
+            raise SolverError("Gauss-Newton did not settle in a slab")
+        return found
+
+    def corrected(self, system: InnerSystem, found: Converged, coordinates: Coordinates, course: Ridge) -> Slab:
+        """Corrections along s, r and t; the one along s is solved a second time with the error so far at its start."""
+        space, c = system.space, found.coefficients
+        squares = system.squares(c)[0]
+        past = self.ends[-1] - self.ranges[-1][0]
+        length = system.ranges[2][1] - system.ranges[2][0]
+        scale = nonzero((self.squares + squares) / (past + length) * length)
+        pieces, terms, sizes, masses = [], [], [], []
+        for i, axis in enumerate(space.axes):
+            richer = axis.halved() if i < 2 else Axis(axis.breaks, axis.degree + 1)
+            fine = system.on(space.replaced(i, richer))
+            base = space.prolong(c, fine.space)
+            steps = fine.steps(base, [base, base] if i == 0 and self.slabs else [base], fine.fixed)
+            total, strips = fine.squares(steps[0])
+            pieces.append((fine.space, steps[0]))
+            terms.append((fine.space, steps[-1]))
+            sizes.append(float(np.sqrt((total / scale).max())))
+            masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
+        error = InnerPiece(coordinates, tuple(terms))
+        zero = np.zeros((1, space.unknowns))
+        error_squares = zero[0]
+        for batch in system.cells:
+            points = batch.outer.reshape(-1, 3)
+            values = error(points, [(0, 0, 0)])[..., 0].reshape(*batch.shape, -1)
+            error_squares = error_squares + (values**2 * batch.weights[..., None]).sum((0, 1))
+        local = Corrections(tuple(pieces), tuple(sizes), tuple(masses))
+        return Slab(coordinates, system, found, local, error, squares, error_squares, course)
+
+    def advance(self, slab: Slab, time: float, out: Outcome) -> None:
+        """Record an accepted slab."""
+        self.slabs.append(slab.piece)
+        self.errors.append(slab.error)
+        self.squares = self.squares + slab.squares
+        self.error_squares = self.error_squares + slab.error_squares
+        system, c = slab.system, slab.found.coefficients
+        checked = system.on(system.space, extra=1)
+        true = None
+        if self.reference is not None:
+            self.true = self.true + np.stack(checked.distance(c, self.reference))
+            true = relative_root(self.true[0], self.true[1])
+        for i, s in enumerate(slab.found.steps):
+            out.history.append(self.watch.iteration(len(out.levels), i, s.loss, s.size, s.damping))
+        level = Level(
+            number=len(out.levels),
+            intervals=tuple(a.intervals for a in system.space.axes),
+            degree=tuple(a.degree for a in system.space.axes),
+            parameters=int((~system.fixed).sum()) + slab.coordinates.parameters,
+            points=system.points,
+            loss=system.mean_square(c),
+            heldout=checked.mean_square(c),
+            estimate=self.estimate,
+            seconds=self.watch.elapsed(),
+            iterations=len(slab.found.steps),
+            time=(self.ends[-1], time),
+            true_error=true,
+            note=str(slab.coordinates),
+        )
+        self.ends.append(time)
+        out.levels.append(self.watch.level(level))
+
+    def fields(self) -> tuple[InnerField, InnerField]:
+        """The solution and its estimated error, up to the time reached."""
+        ends, ranges = np.array(self.ends), (*self.ranges[:2], (self.ends[0], self.ends[-1]))
+        return InnerField(tuple(self.slabs), ranges, ends), InnerField(tuple(self.errors), ranges, ends)
+
+
+@dataclass(frozen=True, eq=False)
+class _Frozen:
+    """The values of a piece at one time, at all times."""
+
+    piece: InnerPiece
+    time: float
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        frozen = points.copy()
+        frozen[:, 2] = self.time
+        return self.piece(frozen, orders)
+
+
+def continued(guess: Coordinates, ranges: Sequence[tuple[float, float]]) -> Coordinates:
+    """The course of ``guess`` carried on to the times of ``ranges``, in axes turned along the front at their start."""
+    times = np.linspace(*ranges[2], 2 * COURSE + 1)
+    low, high = guess.warp.axes[0].breaks[[0, -1]]
+    r = low + (high - low) * np.linspace(0.1, 0.9, 17)
+    grid = np.stack([g.ravel() for g in np.meshgrid(r, times, indexing="ij")], -1)
+    along = grid if len(guess.warp.axes) == 2 else grid[:, :1]
+    place = guess.shift(along, [(0,) * along.shape[1]])[:, 0]
+    outer = place[:, None] * guess.normal + grid[:, :1] * guess.tangent
+    first = grid[:, 1] == times[0]
+    slope = np.polyfit(grid[first, 0], place[first], 1)[0]
+    angle = guess.angle - float(np.arctan(slope))
+    n, m = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    corners = np.array([[x, y] for x in ranges[0] for y in ranges[1]]) @ m
+    old = guess.warp.axes[0]
+    axes = (
+        Axis(np.linspace(corners.min(), corners.max(), old.intervals + 1), old.degree),
+        Axis(np.array(ranges[2]), COURSE),
+    )
+    table = axes[0].matrix(outer @ m)[:, :, None] * axes[1].matrix(grid[:, 1])[:, None, :]
+    solved = np.linalg.lstsq(table.reshape(len(grid), -1), outer @ n, rcond=1e-10)[0]
+    space = Space(axes)
+    return Coordinates(angle, space, solved.reshape(space.shape))
+
+
+def solve_inner_slabs(
+    inner: InnerModel,
+    first: Coordinates,
+    axes: tuple[Axis, ...],
+    passes: int,
+    watch: Watch,
+    reference: Reference | None,
+) -> Outcome:
+    """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one."""
+    problem = inner.model.problem
+    tolerance = problem.solver.tolerance
+    local = tolerance
+    out = Outcome(InnerField((), problem.ranges), None)
+    for _ in range(passes):
+        march = March(inner, local, DEGREES[2], watch, reference)
+        out.levels, out.reason = [], ""
+        march.go(first, axes, out)
+        if march.slabs:
+            out.field, out.error = march.fields()
+        if out.reason or march.estimate <= tolerance:
+            return out
+        local *= max(0.3 * tolerance / march.estimate, 1e-3)
+    out.reason = "max_levels"
+    return out

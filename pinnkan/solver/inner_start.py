@@ -1,0 +1,119 @@
+"""The front in the initial data: its direction, coordinates in which it is straight, and knots that represent it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pinnkan.immersed import batches
+from pinnkan.kan.coordinates import Coordinates, rotated
+from pinnkan.kan.field import Array
+from pinnkan.kan.immersion import interior_points
+from pinnkan.kan.product import Axis, Space
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.gauss_newton import Model, points_per_interval
+from pinnkan.solver.inner_levels import Corrections, first_space, marked
+from pinnkan.solver.inner_system import fit
+from pinnkan.solver.ridge import direction_of, ridge_of, straightened
+
+Values = Callable[[Array], Array]
+#: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.
+ONE_WAY, OBLIQUE = 0.15, 0.02
+#: Samples per axis for the structure tensor; Gauss intervals across for the first ridge.
+SAMPLES, ACROSS = 300, 600
+#: Step of the differences that give the slope of the data, relative to the domain.
+DIFFERENCE = 1e-5
+#: First intervals across and along the front; most rounds of insertion.
+FIRST, ROUNDS = (8, 2), 60
+
+
+def initial_values(model: Model) -> Values | None:
+    """The initial data as a function of points (point, (x, y)) to (point, unknown); None where they are not given."""
+    layers = {x.unknown: x for x in model.conditions.initial if x.order == 0}
+    if len(layers) != len(model.problem.unknowns):
+        return None
+    start = model.problem.ranges[-1][0]
+
+    def values(points: Array) -> Array:
+        columns = [*points.T, np.full(len(points), start)]
+        found = [layers[u].value(columns)[0] for u in range(len(layers))]
+        return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), len(points)) for v in found], -1)
+
+    return values
+
+
+def front_of(problem: Problem, values: Values) -> Coordinates | None:
+    """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
+    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.ranges[:2]]
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], -1)
+    step = DIFFERENCE * (problem.ranges[0][1] - problem.ranges[0][0])
+    found = direction_of(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
+    if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
+        return None
+    ranges = problem.ranges[:2]
+    coordinates = rotated(found.angle, ranges)
+    for _ in range(4):
+        here = coordinates
+        box = here.box(ranges)
+
+        def slope(grid: Sequence[Array], here: Coordinates = here) -> Array:
+            inner = np.stack([g.ravel() for g in np.meshgrid(*grid, indexing="ij")], -1)
+            return _slope(values, here.inverse(inner), here.normal, step).reshape(len(grid[0]), -1)
+
+        rule = Axis(np.linspace(*box[0], ACROSS + 1), 1).gauss(2)
+        course = ridge_of(slope, rule, box[1], [], here, ranges)
+        moved = straightened(here, course, ranges)
+        if moved is None:
+            return here.moved(here.warp, here.bend + course.middle)
+        coordinates = moved
+    return coordinates
+
+
+def _slope(values: Values, points: Array, direction: Array, step: float) -> Array:
+    return ((values(points + step * direction) - values(points - step * direction)) / (2.0 * step))[:, 0]
+
+
+def knots_for(
+    values: Values, coordinates: Coordinates, problem: Problem, degrees: Sequence[int], tolerance: float
+) -> tuple[Axis, ...] | None:
+    """Axes of (s, r) on which the data are represented to ``tolerance``; None if they cannot be."""
+    ranges, unknowns = problem.ranges[:2], len(problem.unknowns)
+    space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
+    for _ in range(ROUNDS):
+        cells = _cells(space, coordinates, problem)
+        base = fit(space, cells, values)
+        found = _surplus(space, base, values, coordinates, problem)
+        if sum(found.sizes) <= tolerance:
+            return space.axes
+        if space.size > 200_000:
+            return None
+        marks = marked(found, tolerance)
+        space = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), unknowns)
+    return None
+
+
+def _cells(space: Space, coordinates: Coordinates, problem: Problem) -> list:
+    counts = [points_per_interval(a.degree, a.intervals, 0) for a in space.axes]
+    return batches(space, interior_points(space, coordinates, problem.ranges[:2], counts), (0, 0))
+
+
+def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:
+    """What halving each coordinate would change."""
+    pieces, sizes, masses = [], [], []
+    for i, axis in enumerate(space.axes):
+        fine = space.replaced(i, axis.halved())
+        cells = _cells(fine, coordinates, problem)
+        change = fit(fine, cells, values) - space.prolong(base, fine)
+        strip = np.zeros((fine.axes[i].intervals, space.unknowns))
+        total = np.zeros(space.unknowns)
+        for batch in cells:
+            changed = batch.derivatives(change, [(0, 0)])[..., 0].numpy()
+            np.add.at(strip, batch.cells[:, i], (changed**2 * batch.weights[..., None]).sum(1))
+            exact = values(batch.outer.reshape(-1, 2)).reshape(changed.shape)
+            total += (exact**2 * batch.weights[..., None]).sum((0, 1))
+        mass = (strip / np.where(total > 0.0, total, 1.0)).max(-1).reshape(axis.intervals, 2).sum(1)
+        pieces.append((fine, change))
+        masses.append(mass)
+        sizes.append(float(np.sqrt(mass.sum())))
+    return Corrections(tuple(pieces), tuple(sizes), tuple(masses))
