@@ -18,11 +18,12 @@ from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.inner_field import InnerField, InnerPiece
 from pinnkan.kan.product import Axis, Space
+from pinnkan.solver.course import continued
 from pinnkan.solver.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.inner_levels import Corrections, Reference, marked
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
 from pinnkan.solver.multilevel import SAFETY, Outcome, nonzero, relative_root
-from pinnkan.solver.ridge import COURSE, Ridge, carried, ridge, straightened
+from pinnkan.solver.ridge import Ridge, carried, ridge, straightened
 from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, MOST_REJECTIONS, SHRINK, SMALLEST_SLAB
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
@@ -252,31 +253,6 @@ class _Frozen:
         return self.piece(frozen, orders)
 
 
-def continued(guess: Coordinates, ranges: Sequence[tuple[float, float]]) -> Coordinates:
-    """The course of ``guess`` carried on to the times of ``ranges``, in axes turned along the front at their start."""
-    times = np.linspace(*ranges[2], 2 * COURSE + 1)
-    low, high = guess.warp.axes[0].breaks[[0, -1]]
-    r = low + (high - low) * np.linspace(0.1, 0.9, 17)
-    grid = np.stack([g.ravel() for g in np.meshgrid(r, times, indexing="ij")], -1)
-    along = grid if len(guess.warp.axes) == 2 else grid[:, :1]
-    place = guess.shift(along, [(0,) * along.shape[1]])[:, 0]
-    outer = place[:, None] * guess.normal + grid[:, :1] * guess.tangent
-    first = grid[:, 1] == times[0]
-    slope = np.polyfit(grid[first, 0], place[first], 1)[0]
-    angle = guess.angle - float(np.arctan(slope))
-    n, m = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-    corners = np.array([[x, y] for x in ranges[0] for y in ranges[1]]) @ m
-    old = guess.warp.axes[0]
-    axes = (
-        Axis(np.linspace(corners.min(), corners.max(), old.intervals + 1), old.degree),
-        Axis(np.array(ranges[2]), COURSE),
-    )
-    table = axes[0].matrix(outer @ m)[:, :, None] * axes[1].matrix(grid[:, 1])[:, None, :]
-    solved = np.linalg.lstsq(table.reshape(len(grid), -1), outer @ n, rcond=1e-10)[0]
-    space = Space(axes)
-    return Coordinates(angle, space, solved.reshape(space.shape))
-
-
 def solve_inner_slabs(
     inner: InnerModel,
     first: Coordinates,
@@ -293,7 +269,12 @@ def solve_inner_slabs(
     for _ in range(passes):
         march = March(inner, local, DEGREES[2], watch, reference)
         out.levels, out.reason = [], ""
-        march.go(first, axes, out)
+        try:
+            march.go(first, axes, out)
+        except (SolverError, np.linalg.LinAlgError) as error:
+            if not march.slabs:
+                raise SolverError(f"least squares failed: {error}") from error
+            out.reason, out.detail = getattr(error, "reason", "diverged"), str(error)
         if march.slabs:
             out.field, out.error = march.fields()
         if out.reason or march.estimate <= tolerance:

@@ -84,6 +84,12 @@ def _helmholtz_k20(x: Array, y: Array) -> Array:
     return np.cos(20 * (np.cos(np.pi / 6) * x + np.sin(np.pi / 6) * y))
 
 
+def _turning_front(x: Array, y: Array, t: Array) -> Array:
+    a = np.pi / 6
+    turned = np.cos(a) * x + np.sin(a) * y, np.cos(a) * y - np.sin(a) * x
+    return closed_form.rotating_front(*turned, t, eps=2e-4, spin=np.pi / 2, age=0.25)
+
+
 def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
     solution = kuramoto_sivashinsky(
         lambda s: np.cos(s / 16) * (1 + np.sin(s / 16)), (0.0, 32 * np.pi), KS_TIMES, modes=256
@@ -183,6 +189,12 @@ CASES = (
         "curved_layer",
         lambda x, y: np.tanh((y - 0.2 - 0.3 * x - 0.2 * x**2) / 2e-3) + x * y,
         along_front(lambda x: 0.2 + 0.3 * x + 0.2 * x**2, 2e-3),
+    ),
+    Case(
+        "turning_front",
+        _turning_front,
+        box((-0.5, 0.5, 32), (-0.5, 0.5, 32), (0, 1, 4), nodes=4),
+        Target(1e-4, 300, 1e-4, 4),
     ),
     Case("poisson5d", lambda *x: np.cos(np.pi * np.stack(x)).sum(0), cloud(5), Target(1e-10, 2, 1e-8, 4)),
     Case(
