@@ -20,7 +20,7 @@ from pinnkan.study.task import Attention, StudyNetwork, Task
 #: The paper's first seed; the others count up from it.
 FIRST_SEED = 1234
 #: Records per level: enough for a smooth curve, few enough not to slow the training by their error evaluations.
-RECORDS = 40
+RECORDS = 20
 
 #: Told of every level of every contender: its name, level, steps, loss and error.
 Say = Callable[[str], None]

@@ -100,7 +100,9 @@ def poisson_task(count: int) -> Task:
     return Task(JETS, terms, error)
 
 
-_UNSEEN = grid(80)
+#: Where errors are measured: points between those of the training.
+SIDE = 60
+_UNSEEN = grid(SIDE)
 VALUE = JetSet([(0, 0)])
 
 
@@ -194,7 +196,7 @@ def _draw_fields(report: Report, outcomes: Sequence[Outcome]) -> None:
         maps = [("u", exact), *((f"error, {label}", on_grid(n).numpy()[0] - exact) for label, n in ends.items())]
         for axes, (label, values) in zip(panels, maps, strict=True):
             high, colours = float(np.abs(values).max()), "RdBu_r" if label == "u" else "PuOr_r"
-            image = values.reshape(80, 80)
+            image = values.reshape(SIDE, SIDE)
             shown = axes.imshow(image, origin="lower", extent=(-1, 1, -1, 1), cmap=colours, vmin=-high, vmax=high)
             axes.set(title=label, xticks=[-1, 0, 1], yticks=[-1, 0, 1])
             drawing.colorbar(shown, ax=axes, shrink=0.8)
