@@ -13,7 +13,6 @@ from pinnkan.problem.registry import shipped_folder
 CASES = {
     "poisson1d": ("converged", ""),
     "neumann": ("not_converged", "rank_deficient"),
-    "contradiction": ("not_converged", "stalled"),
 }
 
 

@@ -134,6 +134,10 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
     ends = field.breaks(time)
     error = squares = sizes = largest = 0.0
     edge = _largest_mismatch(problem, model.conditions, field, (float(ends[0]), float(ends[-1])))
+    axes = [field.breaks(i) for i in range(problem.dimension)]
+    rounding = ROUNDING * float(np.abs(field.grid(axes, (0,) * problem.dimension)).max())
+    if edge > rounding and (limits[0] < 0.0 or power == 1.0):
+        return None
     for low, high in pairwise(ends):
         nodes, weights = _quadrature(field, problem, range(time), 0.5 * (low + high))
         total = _outer(weights)
@@ -148,8 +152,6 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         exponent = min(power, 2.0)
         squares, sizes = squares + float((w * inside**exponent).sum()), sizes + float((w * size**exponent).sum())
         error = float(np.exp(-rate * (high - low)) * error + (np.exp(-rate * (high - t)) * norms * w).sum())
-    if edge > ROUNDING * largest and (limits[0] < 0.0 or power == 1.0):
-        return None
     if power == np.inf:
         words = f"Gronwall in the sup norm, growth of errors at most exp({-rate:.3g} t)"
         return Bound(_over(error, largest), "max", words)
