@@ -35,12 +35,15 @@ import numpy as np
 
 from pinnkan.conditions import Conditions
 from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.gauss_newton import Model
 
-#: Gauss points in each half of a knot interval and coordinate.
-NODES = {1: 12, 2: 8, 3: 5}
+#: Gauss points in each half of a knot interval and coordinate; fewer where all would be more than MOST_NODES, on which
+#: fields without a tensor product need many times longer; no bound where FEWEST are still too many.
+NODES, FEWEST = {1: 12, 2: 8, 3: 5}, 4
+MOST_NODES = {True: 3_000_000, False: 100_000}
 #: A mismatch on the sides below this share of the solution is rounding.
 ROUNDING = 1e-11
 #: Steps of time in each slab, for the integrals over time.
@@ -68,7 +71,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
     """The bound for a solved problem; None where the equation or its conditions are of no known form."""
     problem = model.problem
     form = form_of(problem)
-    if form is None or not _all_values_given(problem, model.conditions):
+    if form is None or _points(field, problem) < FEWEST or not _all_values_given(problem, model.conditions):
         return None
     bound = _steady(problem, form, model, field) if problem.time_axis is None else _in_time(problem, form, model, field)
     return bound if bound is not None and np.isfinite(bound.value) else None
@@ -218,6 +221,14 @@ def _largest_mismatch(
     return worst
 
 
+def _points(field: Field, problem: Problem) -> int:
+    """Gauss points per half interval and coordinate of space that the work allows."""
+    space = [i for i in range(problem.dimension) if i != problem.time_axis]
+    halves = float(np.prod([2.0 * (len(field.breaks(i)) - 1) for i in space]))
+    most = MOST_NODES[isinstance(field, ProductField)] / (halves * (1 if problem.time_axis is None else 2 * STEPS))
+    return min(NODES[len(space)], int(most ** (1.0 / len(space))))
+
+
 def _quadrature(
     field: Field, problem: Problem, axes: Sequence[int], time: float | None
 ) -> tuple[list[Array], list[Array]]:
@@ -226,7 +237,7 @@ def _quadrature(
     for i in axes:
         breaks = field.breaks(i, time)
         halves = np.sort(np.concatenate([breaks, 0.5 * (breaks[1:] + breaks[:-1])]))
-        x, w = _gauss(halves, NODES[len(axes)])
+        x, w = _gauss(halves, _points(field, problem))
         nodes.append(x)
         weights.append(w)
     return nodes, weights

@@ -8,6 +8,7 @@ from edited import edited, problem, without_exact
 
 from pinnkan.problem.form import form_of, range_of_slope
 from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.solver import bounds
 from pinnkan.solver.solve import solve
 
 STEADY = """
@@ -144,6 +145,13 @@ def test_without_given_values_on_all_sides_there_is_no_bound():
     mixed = mixed.replace("equation: u = 0\n", "equation: u = 0\n  - where: right\n    equation: dn(u) = -pi\n")
     assert solve(parse_problem(mixed, "t.yaml")).verdict.bound is None
     assert solve(load_problem("poisson1d")).verdict.bound is not None
+
+
+def test_more_nodes_than_the_work_allows_give_no_bound(monkeypatch):
+    monkeypatch.setitem(bounds.MOST_NODES, True, 30)  # six half intervals, five points each
+    assert solve(load_problem("poisson1d")).verdict.bound is not None
+    monkeypatch.setitem(bounds.MOST_NODES, True, 20)
+    assert solve(load_problem("poisson1d")).verdict.bound is None
 
 
 def test_the_bound_is_not_the_verdict():
