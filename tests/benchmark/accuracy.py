@@ -4,10 +4,10 @@
     python tests/benchmark/accuracy.py --network deep           deep.md, deep.csv: two minutes per problem at most
     python tests/benchmark/accuracy.py --against-finite-elements    finite_elements.md, finite_elements.csv
 
-Each problem is read anew and solved at 1e-4, 1e-6 and the tolerances of its targets, after a solve of poisson1d that pays
-for imports and first calls. The error is true: relative L2 against tests/reference, on a grid that sees the features.
-A tolerance that was missed ends a problem: a tighter one would be missed too. The sum of all times is limited, except
-with --only.
+Each problem is read anew and solved at 1e-4, 1e-6 and the tolerances of its targets, after a solve of poisson1d that
+pays for imports and first calls. The error is true: relative L2 against tests/reference, on a grid that sees the
+features. A tolerance that was missed ends a problem: a tighter one would be missed too. The sum of all times is
+limited, except with --only.
 """
 
 from __future__ import annotations
