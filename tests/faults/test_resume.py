@@ -79,9 +79,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stopped(folder: Path, number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
-    """``front`` in a process that gets a signal when its state is on disk: exit code, output, messages."""
+    """``front`` in a process that gets a signal when its state, with a slab, is on disk: code, output, messages."""
     process = start(folder, "solve", "front.yaml", "--json", *arguments)
     wait_for(folder / STATE, process)
+    while '"Level"' not in (folder / STATE).read_text():
+        time.sleep(0.01)
     process.send_signal(number)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
