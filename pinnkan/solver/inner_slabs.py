@@ -24,7 +24,7 @@ from pinnkan.solver.inner_levels import Corrections, Reference, marked
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
 from pinnkan.solver.multilevel import SAFETY, Outcome, nonzero, relative_root
 from pinnkan.solver.ridge import Ridge, carried, ridge, straightened
-from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, MOST_REJECTIONS, SHRINK, SMALLEST_SLAB
+from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, SHRINK, SMALLEST_SLAB
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 
@@ -36,6 +36,8 @@ FIRST_SLAB = 0.02
 #: A slab is solved again in better coordinates when the front leaves its course by this share of its width; at most so
 #: many times.
 LEFT, AGAIN = 0.5, 3
+#: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
+MOST_REJECTIONS = 8
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 
@@ -149,8 +151,7 @@ class March:
             system = InnerSystem(self.inner, space, coordinates, ranges, before=self.before())
             found = self.solved(system)
             course = ridge(space, found.coefficients, coordinates, ranges)
-            away = np.abs(course.place[course.weight > 0.1]).max(initial=0.0)
-            if away <= LEFT * course.width or turn == AGAIN - 1:
+            if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
             moved = straightened(coordinates, course, ranges)
             if moved is None:  # as straight as it gets, beside the middle

@@ -76,6 +76,11 @@ class Ridge:
         """Mean place."""
         return float((self.place * self.weight).sum() / self.weight.sum())
 
+    @property
+    def distance(self) -> float:
+        """Root mean square of the place: how far the front is from s = 0."""
+        return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
+
 
 def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: Ranges, unknown: int = 0) -> Ridge:
     """The ridge of |u_s| of a spline on lines of constant r (and t)."""
