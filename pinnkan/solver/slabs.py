@@ -33,7 +33,7 @@ from pinnkan.verdict import Level
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
 #: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
 #: on it.
-LOCAL_SHARE = 0.5
+LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
 #: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
