@@ -32,7 +32,7 @@ WIDTHS, INTERVALS = (3, 5, 5, 1), 4
 LEVELS = (2500, 2500, 2500, 2500)
 COARSE, FINE = (15 * 2500, 0, 0, 0), (0, 0, 0, 15 * 2500 // 8)
 #: What we divide the steps by, training points, seeds: the paper has 20,000 points and five seeds.
-FULL = {"share": 10, "points": 600, "seeds": 1}
+FULL = {"share": 30, "points": 600, "seeds": 1}
 QUICK = {"share": 100, "points": 400, "seeds": 1}
 #: Weights of the equation and of the initial condition (the paper's), and the rate of attention (our choice: the paper
 #: gives none here; with its 1e-4 of the Poisson experiment nothing happens in so few steps).
@@ -111,7 +111,7 @@ def contenders(share: int, quick: bool) -> list[Contender]:
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
             found.append(Contender(name, family, start, steps(schedule), rate=rate))
     mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), steps(COARSE[:1]), rate=rate)
-    damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (30, 15, 8, 4),
+    damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),
                        "gauss_newton")  # fmt: skip
     if quick:
         damped = replace(damped, schedule=(6, 3, 2, 1))
