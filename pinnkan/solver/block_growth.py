@@ -12,6 +12,9 @@ from pinnkan.kan.field import Array
 #: Groups are added, best gain per coefficient first, until this share of the correction's norm is left. Heuristic:
 #: smaller shares add groups that the next correction would find too small, larger ones need more rounds.
 LEFT = 0.1
+#: A group's share must exceed that of noise by this factor. Heuristic: with two or three products in most groups, noise
+#: does so once in twenty.
+CLEAR = 3.0
 #: A correction below this share of what the residual leaves unexplained sees nothing: then all of the margin is added.
 BLIND = 0.1
 
@@ -39,14 +42,18 @@ def _moved(group: Levels, axis: int, by: int) -> Levels:
     return tuple(level + by * (i == axis) for i, level in enumerate(group))
 
 
-def worthwhile(space: BlockSum, correction: Array, known: int, left: float = LEFT) -> tuple[Levels, ...]:
-    """The groups after the first ``known`` that carry the correction (product, unknown), best gain per cost first."""
-    shares = space.shares(correction).max(1)[known:]
+def worthwhile(space: BlockSum, correction: Array, chance: Array, known: int) -> tuple[Levels, ...]:
+    """The groups after the first ``known`` that carry the correction (product, unknown), best gain per cost first.
+
+    ``chance`` (product, unknown): squares that mere noise would give; what does not exceed it clearly is left out.
+    """
+    noise = np.stack([chance[p].sum(0) for p in space.places])
+    shares = np.maximum(space.shares(correction) - CLEAR * noise, 0.0).max(1)[known:]
     sizes = np.array([space.count(g) for g in space.groups[known:]])
     order = np.argsort(-shares / sizes, kind="stable")
     rest = shares.sum() - np.cumsum(shares[order])
-    needed = 1 + int(np.searchsorted(-rest, -(left**2) * shares.sum()))
-    return tuple(space.groups[known + k] for k in order[:needed])
+    needed = 1 + int(np.searchsorted(-rest, -(LEFT**2) * shares.sum()))
+    return tuple(space.groups[known + k] for k in order[:needed] if shares[k] > 0.0)
 
 
 def in_words(groups: Sequence[Levels], names: Sequence[str]) -> str:

@@ -58,6 +58,7 @@ class Factor:
     triangle: Array
     right: Array
     scale: Array
+    variance: float  # of a row that the columns leave over
 
     @classmethod
     def of(cls, matrix: Array, residual: Array) -> Factor:
@@ -80,11 +81,17 @@ class Factor:
             least = SEEN**0.5
         if np.abs(np.diag(triangle)).min() < least:
             raise np.linalg.LinAlgError("the rows do not determine the coefficients")
-        return cls(triangle, right, scale)
+        rest = max(float(residual @ residual - right @ right), 0.0)
+        return cls(triangle, right, scale, rest / max(len(matrix) - n, 1))
 
     def step(self, count: int) -> Array:
         """The minimiser over the first ``count`` coefficients."""
         return -self.scale[:count] * scipy.linalg.solve_triangular(self.triangle[:count, :count], self.right[:count])
+
+    def chance(self) -> Array:
+        """Expected square of every coefficient if what the columns leave over were noise."""
+        inverse = scipy.linalg.solve_triangular(self.triangle, np.eye(len(self.scale)))
+        return np.asarray(self.variance * self.scale**2 * (inverse**2).sum(1))
 
     def smallest(self) -> float:
         """The smallest singular value of J: how little the rows can see of a function of size one."""

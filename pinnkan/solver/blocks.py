@@ -28,12 +28,16 @@ LARGEST = 4000
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A level: the function, its judgement, record and steps; why it ended: "" when converged, None to go on."""
+    """A level: the function, its judgement, record and steps; why it ended: "" when converged, None to go on.
+
+    ``chance``: see :meth:`pinnkan.solver.block_system.Factor.chance`.
+    """
 
     field: BlockField
     judged: Judged
     level: Level
     steps: tuple[Iteration, ...]
+    chance: Array
     reason: str | None
 
 
@@ -97,10 +101,10 @@ def _sees(state: State) -> bool:
 def _grown(space: BlockSum, rich: BlockSum, state: State) -> BlockSum:
     """The sum with the groups of the margin that carry the correction, or with all of it where that sees nothing."""
     known = len(space.groups)
-    if state.judged.explained < BLIND * state.judged.unexplained:
-        added = rich.groups[known:]
-    else:
-        added = worthwhile(rich, state.judged.error.coefficients, known)
+    seen = state.judged.explained >= BLIND * state.judged.unexplained
+    correction = state.judged.error.coefficients
+    added = worthwhile(rich, correction, state.chance.reshape(correction.shape), known) if seen else ()
+    added = added or rich.groups[known:]
     return with_groups(rich.edges, ordered([*space.groups, *added]), space.unknowns)
 
 
@@ -138,7 +142,7 @@ def _level(statement: Statement, space: BlockSum, rich: BlockSum, start: Array, 
     resolved = judged.heldout <= RESOLVED * mean_square(held, None) or judged.heldout == 0.0
     limit = problem.solver.tolerance * (1.0 if number else FIRST_MARGIN)
     converged = resolved and judged.estimate <= limit
-    return State(field, judged, watch.level(level), steps, "" if converged else None)
+    return State(field, judged, watch.level(level), steps, factor.chance(), "" if converged else None)
 
 
 def _solve(

@@ -105,8 +105,10 @@ def test_the_groups_that_carry_the_correction_are_added_first():
     known = len(first_space(statement, None).groups)
     correction = np.full((space.products, 1), 1e-6)
     correction[space.places[space.groups.index((0, 0, 1, 1))]] = 0.1
-    assert worthwhile(space, correction, known) == ((0, 0, 1, 1),)
-    assert len(worthwhile(space, 0.0 * correction + 1.0, known)) > 5
+    noise = np.full((space.products, 1), 1e-14)
+    assert worthwhile(space, correction, noise, known) == ((0, 0, 1, 1),)
+    assert len(worthwhile(space, 0.0 * correction + 1.0, noise, known)) > 5
+    assert worthwhile(space, correction, noise + 0.1, known) == ()  # all of it could be noise
 
 
 def test_blocks_are_told_in_words():
@@ -123,6 +125,10 @@ def test_one_factor_solves_the_first_columns_and_all(monkeypatch, columns):
     for count in (5, space.size):
         expected = np.linalg.lstsq(matrix[:, :count], -residual, rcond=None)[0]
         np.testing.assert_allclose(factor.step(count), expected, rtol=1e-7, atol=1e-9)
+    left = residual + matrix @ factor.step(space.size)
+    variance = left @ left / (len(matrix) - space.size)
+    expected = variance * np.diag(np.linalg.inv(matrix.T @ matrix))
+    np.testing.assert_allclose(factor.chance(), expected, rtol=1e-3)
     smallest = np.linalg.svd(matrix, compute_uv=False)[-1]
     assert factor.smallest() == pytest.approx(smallest, rel=0.1)
     with pytest.raises(np.linalg.LinAlgError):
