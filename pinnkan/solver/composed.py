@@ -19,7 +19,7 @@ from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.network import Network, random_network
 from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver.block_judging import STRIDE, Judged, judge_by_blocks
+from pinnkan.solver.block_judging import HELD_OUT, STRIDE, Judged, judge_by_blocks
 from pinnkan.solver.deep_rows import Group, System
 from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED
 from pinnkan.solver.projection import inner, projected, with_inner
@@ -40,6 +40,10 @@ SPREAD = 0.1
 LEAST_GAIN = 2.0
 #: Points inside per coefficient.
 ROWS = 4.0
+#: A held-out loss above MOST_GAP times the training loss calls for DENSER points before anything grows.
+MOST_GAP = 3.0
+DENSER = 2.0
+DENSEST = 8.0
 #: Growths before giving up.
 MOST = 6
 
@@ -70,6 +74,7 @@ class _Training:
         self.seed = self.problem.solver.seed * 1_000_000 + 500_000
         self.steps: list[Iteration] = []
         self.until = math.inf  # seconds of the watch at which a trial is cut
+        self.density = 1.0
 
     def is_late(self) -> bool:
         """Whether the time limit is over, or that of a trial."""
@@ -87,15 +92,19 @@ class _Training:
         groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu") for r in rows]
         return System(groups, self.inputs)
 
+    def count(self, network: Network) -> int:
+        """Points inside for the training of a network."""
+        return round(self.density * ROWS * network.parameters)
+
     def loss(self, network: Network, seed: int) -> float:
         """Mean square of the residual at points of that seed."""
-        system = self.system(round(ROWS * network.parameters), seed, network)
+        system = self.system(HELD_OUT, seed, network)
         u, _ = network.forward(system.jets, system.inputs)
         return sum(float(rows @ rows) for rows, _, _ in system.linearise(u))
 
     def minimise(self, network: Network, steps: int, number: int) -> tuple[Network, float]:
         """So many steps on points of their own, fewer when stuck or late; and the loss after them."""
-        system = self.system(round(ROWS * network.parameters), self.seed, network)
+        system = self.system(self.count(network), self.seed, network)
         linear = self.statement.is_linear
         best = network
 
@@ -150,6 +159,9 @@ def composed_rounds(
         if round_.reason is not None:
             return
         loss, number, run.until = after, number + 1, math.inf
+        if round_.level.heldout > MOST_GAP * after and run.density < DENSEST:
+            run.density, loss = DENSER * run.density, math.inf
+            continue
         if stalled:
             larger = _grown(network, hidden is None, settings.seed + STARTS + grown)
             network, grown = run.race(larger, number), grown + 1
@@ -178,7 +190,7 @@ def _judged(run: _Training, network: Network, loss: float, number: int, stalled:
         intervals=(network.intervals,) * width,
         degree=(network.bases[0].degree,) * width,
         parameters=network.parameters,
-        points=run.system(round(ROWS * network.parameters), run.seed, None).rows,
+        points=run.system(run.count(network), run.seed, None).rows,
         loss=loss,
         heldout=run.loss(network, run.seed + 3 * STRIDE),
         estimate=judged.estimate,
