@@ -64,7 +64,7 @@ class Round:
     reason: str | None
 
 
-class _Training:
+class Training:
     """Rows, judging space and clock of one solve."""
 
     def __init__(self, statement: Statement, space: BlockSum, watch: Watch) -> None:
@@ -135,7 +135,7 @@ def composed_rounds(
     ``hidden`` None: one hidden layer of one unit that grows; else the widths, which stay. ``trial``: seconds until the
     first round, the race of the starts included, is cut short; the following ones may take their time.
     """
-    run = _Training(statement, space, watch)
+    run = Training(statement, space, watch)
     run.until = watch.elapsed() + trial
     settings = statement.problem.solver
     widths = (run.inputs.width, *(hidden or (1,)), len(statement.problem.unknowns))
@@ -180,7 +180,7 @@ def _grown(network: Network, may_widen: bool, seed: int) -> list[Network]:
     return out
 
 
-def _judged(run: _Training, network: Network, loss: float, number: int, stalled: bool) -> Round:
+def _judged(run: Training, network: Network, loss: float, number: int, stalled: bool) -> Round:
     field = run.field(network)
     judged = judge_by_blocks(run.statement, field, run.space, run.seed + 2 * STRIDE * (number + 1))
     width = run.problem.dimension

@@ -15,7 +15,7 @@ from pinnkan.solver.block_growth import first_groups, in_words, margin, worthwhi
 from pinnkan.solver.block_judging import judge_by_blocks
 from pinnkan.solver.block_system import Factor, jacobian
 from pinnkan.solver.blocks import block_levels, first_space, richer
-from pinnkan.solver.composed import _Training
+from pinnkan.solver.composed import Training
 from pinnkan.solver.many import forecast
 from pinnkan.solver.projection import inner, linearised, projected, with_inner
 from pinnkan.solver.scattered import scattered, sobol, state
@@ -164,7 +164,7 @@ def test_the_forecast_follows_the_order_of_the_levels():
 
 def small_system():
     statement = state(bell())
-    run = _Training(statement, richer(first_space(statement, None)), Watch(None, None))
+    run = Training(statement, richer(first_space(statement, None)), Watch(None, None))
     network = random_network((5, 1, 1), 5, 2, 0.1, 0)
     return run.system(150, 0, network), network
 

@@ -1,0 +1,99 @@
+"""A fair trial of variable projection: the same networks, points and number of steps, with it and without.
+
+    python tests/benchmark/projection.py        results/tables/projection.md, .csv: one minute
+
+The problem is poisson5d_gaussian, the network a KAN [5, 1, 1]; three seeds, for two sizes of its edges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
+
+from tables import write  # noqa: E402
+
+import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
+from pinnkan.kan.network import Network, random_network  # noqa: E402
+from pinnkan.solver import levenberg_marquardt as lm  # noqa: E402
+from pinnkan.solver.blocks import first_space, richer  # noqa: E402
+from pinnkan.solver.composed import SPREAD, Training  # noqa: E402
+from pinnkan.solver.scattered import exact_error, state  # noqa: E402
+from pinnkan.solver.watch import Watch  # noqa: E402
+
+STEPS = 60
+EDGES = ((7, 2), (9, 4))  # degree and intervals
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: what it took and the true relative error it reached."""
+
+    degree: int
+    intervals: int
+    coefficients: int
+    seed: int
+    steps: str
+    error: float
+    cpu_seconds: float
+
+
+def joint(run: Training, network: Network) -> Network:
+    """STEPS steps of Levenberg-Marquardt on all coefficients together."""
+    system = run.system(run.count(network), run.seed, network)
+
+    def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+        return system.evaluate(network.with_flat(vector))
+
+    reached = lm.init(evaluate, network.flat())
+    while reached.iteration < STEPS and not reached.stuck:
+        reached = lm.step(evaluate, reached)
+    return network.with_flat(reached.x)
+
+
+def projected(run: Training, network: Network) -> Network:
+    """The same with the outer layer solved for in every step."""
+    return run.minimise(network, STEPS, 0)[0]
+
+
+def trials() -> Iterator[Trial]:
+    """All of them, in pairs."""
+    problem = pinnkan.load_problem("poisson5d_gaussian")
+    statement = state(problem)
+    run = Training(statement, richer(first_space(statement, None)), Watch(None, None))
+    for degree, intervals in EDGES:
+        for seed in SEEDS:
+            start = random_network((5, 1, 1), degree, intervals, SPREAD, seed)
+            for name, train in (("all coefficients", joint), ("outer layer projected", projected)):
+                cpu = time.process_time()
+                network = train(run, start)
+                cpu = time.process_time() - cpu
+                error = exact_error(problem, run.field(network)) or 0.0
+                print(f"degree {degree}, {intervals} intervals, seed {seed}: {name:22} {error:8.1e} in {cpu:.2f} s")
+                yield Trial(degree, intervals, start.parameters, seed, name, error, cpu)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write the table after each trial."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "tables", help="folder of the table")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    rows: list[dict[str, object]] = []
+    for trial in trials():
+        rows.append(asdict(trial))
+        write(options.out, "projection", rows, "python tests/benchmark/projection.py")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
