@@ -179,6 +179,4 @@ def _spectra(report: Report, equation: Equation, outcomes: list[Outcome]) -> Non
         drawing.colorbar(image, ax=panels)
     report.say("## The residual level by level")
     report.say(markdown(["network", "level", "mean square of the residual", "rms frequency"], rows))
-    report.say(
-        f"On {SAMPLES} x {SAMPLES} points never trained on; the paper does not say where it draws its residual."
-    )
+    report.say(f"On {SAMPLES} x {SAMPLES} points never trained on; the paper does not say where it draws its residual.")
