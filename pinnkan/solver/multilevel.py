@@ -48,6 +48,8 @@ LARGE_WORK = 3e10
 WHOLE = 0.85
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
+#: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
+LEAST = 1e-14
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
 GARBAGE = 1e-2
 
@@ -116,7 +118,7 @@ def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, 
     estimate = SAFETY * relative(fine, correction, base)
     if out.levels:
         estimate = max(estimate, min(believable(out.levels[-1], heldout, model.orders), LUCK * estimate))
-    rounding = system.rounding[-1]
+    rounding = max(system.rounding[-1], LEAST)
     losses = System(model, space).mean_square(start), system.mean_square(base + correction)
     return Judged(fine, correction, estimate + rounding, rounding, losses)
 
@@ -265,11 +267,12 @@ def _state(
 
 
 def stands(levels: Sequence[Level], tolerance: float) -> bool:
-    """Whether more levels are in vain: Gauss-Newton uses up its steps, or a residual like the data's is at rest."""
+    """Whether more levels are in vain: Gauss-Newton uses up its steps on knots that resolve the data, or a residual as
+    large as the data is at rest."""
     last = levels[-STALLS:]
     if len(last) < STALLS:
         return False
-    restless = all(x.iterations >= MAX_STEPS for x in last)
+    restless = all(x.iterations >= MAX_STEPS and x.note != UNRESOLVED for x in last)
     return restless or all(x.note == UNRESOLVED and x.estimate <= tolerance for x in last)
 
 
