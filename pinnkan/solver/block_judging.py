@@ -17,7 +17,8 @@ from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Array
 from pinnkan.solver.block_system import Factor, jacobian
-from pinnkan.solver.multilevel import SAFETY, nonzero
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.relative import nonzero
 from pinnkan.solver.scattered import Jets, Rows, Statement, scattered, sobol
 
 #: Rows inside per coefficient (method.md, section 3: 3 to 4).

@@ -15,7 +15,7 @@ from pinnkan.solver.block_growth import BLIND, first_groups, margin, ordered, wo
 from pinnkan.solver.block_judging import STRIDE, Judged, held_out, row_count, weigh
 from pinnkan.solver.block_system import Factor, jacobian
 from pinnkan.solver.gauss_newton import MAX_STEPS, relative_size
-from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED
+from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED
 from pinnkan.solver.scattered import Jets, Rows, Statement, exact_error, mean_square, scattered
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level

@@ -21,7 +21,7 @@ from pinnkan.kan.network import Network, random_network
 from pinnkan.solver import levenberg_marquardt as lm
 from pinnkan.solver.block_judging import HELD_OUT, STRIDE, Judged, judge_by_blocks
 from pinnkan.solver.deep_rows import Group, System
-from pinnkan.solver.multilevel import FIRST_MARGIN, RESOLVED
+from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED
 from pinnkan.solver.projection import inner, projected, with_inner
 from pinnkan.solver.scattered import Jets, Statement, exact_error, mean_square, scattered
 from pinnkan.solver.watch import Watch

@@ -20,7 +20,8 @@ from pinnkan.solver.inner_levels import Reference, solve_inner
 from pinnkan.solver.inner_slabs import DEGREES, solve_inner_slabs
 from pinnkan.solver.inner_start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
 from pinnkan.solver.inner_system import inner_model
-from pinnkan.solver.multilevel import Outcome, TrueError, solve_steady
+from pinnkan.solver.multilevel import solve_steady
+from pinnkan.solver.outcome import Outcome, TrueError
 from pinnkan.solver.ridge import Direction, structure
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.watch import Watch

@@ -20,8 +20,10 @@ from pinnkan.kan.inner_field import InnerField, InnerPiece
 from pinnkan.kan.product import Axis, Space
 from pinnkan.solver.gauss_newton import gauss_newton
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
-from pinnkan.solver.multilevel import GOLDEN, RESOLVED, SAFETY, UNEVEN, Outcome, nonzero, relative_root
+from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
+from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.ridge import carried, ridge, straightened
+from pinnkan.solver.start import GOLDEN, UNEVEN
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 

@@ -22,7 +22,8 @@ from pinnkan.solver.course import continued
 from pinnkan.solver.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.inner_levels import Corrections, Reference, marked
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
-from pinnkan.solver.multilevel import SAFETY, Outcome, nonzero, relative_root
+from pinnkan.solver.outcome import SAFETY, Outcome
+from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.ridge import Ridge, carried, ridge, straightened
 from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, SHRINK, SMALLEST_SLAB
 from pinnkan.solver.watch import Watch

@@ -22,9 +22,10 @@ from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
-from pinnkan.solver.multilevel import SAFETY, Outcome, TrueError, initial_space
+from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.relative import nonzero, relative_root
+from pinnkan.solver.start import initial_space
 from pinnkan.solver.state import Run, SlabsState
 from pinnkan.solver.watch import OutOfTimeError, Watch
 from pinnkan.solver.witness import Missed, Witness, with_knots

@@ -8,8 +8,8 @@ from pinnkan.conditions import sort_conditions
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
-from pinnkan.solver.multilevel import with_conditions
 from pinnkan.solver.solve import exact_squares
+from pinnkan.solver.start import with_conditions
 
 LINE = """
 name: line

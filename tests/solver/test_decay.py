@@ -7,11 +7,12 @@ import torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver import multilevel
+from pinnkan.solver import judging
 from pinnkan.solver.decay import decay
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
-from pinnkan.solver.multilevel import solve_steady, with_conditions
+from pinnkan.solver.multilevel import solve_steady
 from pinnkan.solver.solve import exact_squares
+from pinnkan.solver.start import with_conditions
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import BY_FALL
 
@@ -59,7 +60,7 @@ def test_the_refined_coordinate_falls_by_no_more_than_the_error(model, before, a
 
 
 def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
-    monkeypatch.setattr(multilevel, "LARGE_WORK", 0.0)
+    monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
     out = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem))
     last = out.levels[-1]
     assert out.reason == ""

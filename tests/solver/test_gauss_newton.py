@@ -13,7 +13,7 @@ from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.rows import order_coefficients
 from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton, points_per_interval
-from pinnkan.solver.multilevel import initial_space, with_conditions
+from pinnkan.solver.start import initial_space, with_conditions
 
 CPU = torch.device("cpu")
 LINE = """

@@ -13,7 +13,7 @@ from pinnkan.solver.inner_choice import reference_of
 from pinnkan.solver.inner_slabs import DEGREES, March
 from pinnkan.solver.inner_start import front_of, initial_values, knots_for
 from pinnkan.solver.inner_system import inner_model
-from pinnkan.solver.multilevel import Outcome
+from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.solve import solve
 from pinnkan.solver.watch import Watch
 

@@ -21,7 +21,7 @@ import numpy as np, torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.gauss_newton import System, compile_model
-from pinnkan.solver.multilevel import initial_space, with_conditions
+from pinnkan.solver.start import initial_space, with_conditions
 torch.set_num_threads(1)
 problem = load_problem("poisson2d")
 model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
