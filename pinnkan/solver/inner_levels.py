@@ -130,7 +130,7 @@ def solve_inner(
         estimate = SAFETY * float(sum(found.sizes))
         if out.levels:
             estimate = max(estimate, out.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        checked = system.on(space, extra=1)
+        checked = system.checked()
         true = None if reference is None else relative_root(*checked.distance(solved.coefficients, reference))
         level = Level(
             number=number,

@@ -211,7 +211,7 @@ class March:
         self.squares = self.squares + slab.squares
         self.error_squares = self.error_squares + slab.error_squares
         system, c = slab.system, slab.found.coefficients
-        checked = system.on(system.space, extra=1)
+        checked = system.checked()
         true = None
         if self.reference is not None:
             self.true = self.true + np.stack(checked.distance(c, self.reference))

@@ -92,7 +92,7 @@ def _helmholtz_k20(x: Array, y: Array) -> Array:
 def _turning_front(x: Array, y: Array, t: Array) -> Array:
     a = np.pi / 6
     turned = np.cos(a) * x + np.sin(a) * y, np.cos(a) * y - np.sin(a) * x
-    return closed_form.rotating_front(*turned, t, eps=2e-4, spin=np.pi / 2, age=0.25)
+    return closed_form.rotating_front(*turned, t, eps=1e-4, spin=np.pi / 4, age=0.5)
 
 
 def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
