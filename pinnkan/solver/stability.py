@@ -18,6 +18,7 @@ import torch
 from pinnkan.conditions import fix
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space, along
+from pinnkan.problem.statement import Side
 from pinnkan.rows import order_coefficients
 from pinnkan.solver.correction import correct_in, jets_of
 from pinnkan.solver.gauss_newton import Model, System
@@ -50,7 +51,7 @@ class Opinion:
 def second_opinion(model: Model, field: Field) -> Opinion | None:
     """The opinion of an even space on a steady solution; None where the equation has no waves, or too many."""
     waves = half_waves(model, field)
-    if np.linalg.norm(waves) < FEWEST and not _is_adrift(model):
+    if np.linalg.norm(waves) < FEWEST and not _is_adrift(model) and not _is_open(model):
         return None
     look = _even(model, waves, *LOOK)
     if look.size > LARGEST or least_determined(model, field, look) > DETERMINED:
@@ -94,6 +95,17 @@ def _is_adrift(model: Model) -> bool:
     """Whether no condition holds a value, so that a constant may be almost free."""
     held = bool(model.conditions.layers) and any(layer.order == 0 for layer in model.conditions.layers)
     return not held and not any(j.total == 0 for _, row in model.rows for j in row.jets)
+
+
+def _is_open(model: Model) -> bool:
+    """Whether a coordinate has fewer conditions than derivatives, so that something may be added freely."""
+    problem = model.problem
+    given = [0] * problem.dimension
+    for condition in problem.conditions:
+        if condition.equation is not None and isinstance(condition.place, Side):
+            given[condition.place.axis] += 1
+    counted = zip(given, model.orders, problem.periodic, strict=True)
+    return any(n < order and not periodic for n, order, periodic in counted)
 
 
 def least_determined(model: Model, field: Field, space: Space) -> float:

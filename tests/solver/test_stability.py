@@ -70,3 +70,26 @@ def test_a_level_that_hangs_on_rounding_is_not_determined():
     assert solve(parse_problem(text, "t.yaml")).verdict.reason == "rank_deficient"
     firm = text.replace("-1e-14", "-1")
     assert solve(parse_problem(firm, "t.yaml")).verdict.converged
+
+
+OPEN = """
+name: open
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - {equation}
+conditions:
+  - where: left
+    equation: u = 0
+  - where: right
+    equation: none
+"""
+
+
+def test_a_side_left_open_leaves_the_solution_open_where_the_order_asks_for_more():
+    outcomes = {
+        equation: solve(parse_problem(OPEN.format(equation=equation), "t.yaml")).verdict.reason
+        for equation in ("u_xx + u = x", "-0.01*u_xx + u_x = 1", "u_x + u = 1")
+    }
+    assert outcomes == {"u_xx + u = x": "rank_deficient", "-0.01*u_xx + u_x = 1": "rank_deficient", "u_x + u = 1": ""}
