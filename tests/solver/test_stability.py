@@ -90,6 +90,6 @@ conditions:
 def test_a_side_left_open_leaves_the_solution_open_where_the_order_asks_for_more():
     outcomes = {
         equation: solve(parse_problem(OPEN.format(equation=equation), "t.yaml")).verdict.reason
-        for equation in ("u_xx + u = x", "-0.01*u_xx + u_x = 1", "u_x + u = 1")
+        for equation in ("u_xx + u = x", "-u_xx + u_x = 1", "u_x + u = 1")
     }
-    assert outcomes == {"u_xx + u = x": "rank_deficient", "-0.01*u_xx + u_x = 1": "rank_deficient", "u_x + u = 1": ""}
+    assert outcomes == {"u_xx + u = x": "rank_deficient", "-u_xx + u_x = 1": "rank_deficient", "u_x + u = 1": ""}
