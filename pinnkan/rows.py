@@ -48,7 +48,16 @@ class Ordering:
 
 
 def order_coefficients(space: Space, fixed: np.ndarray, device: torch.device) -> Ordering:
-    """Number the free coefficients with the longest coordinate outermost (a periodic one folded)."""
+    """Number the free coefficients with the longest coordinate outermost (a periodic one folded).
+
+    The same object for the same arguments, so that what follows from it is worked out once for all steps of a solve.
+    """
+    return _ordered(space, np.ascontiguousarray(fixed).tobytes(), device)
+
+
+@lru_cache(maxsize=6)
+def _ordered(space: Space, fixed: bytes, device: torch.device) -> Ordering:
+    free_of = ~np.frombuffer(fixed, dtype=bool)
     keys = []
     for i in outermost_first(space):
         axis = space.axes[i]
@@ -58,7 +67,7 @@ def order_coefficients(space: Space, fixed: np.ndarray, device: torch.device) ->
         keys.append(np.broadcast_to(rank.reshape([-1 if j == i else 1 for j in range(len(space.shape))]), space.shape))
     keys.append(np.broadcast_to(np.arange(space.unknowns), space.shape))
     order = np.lexsort([k.ravel() for k in reversed(keys)])
-    free = order[~fixed.ravel()[order]]
+    free = order[free_of[order]]
     position = np.full(space.size, -1)
     position[free] = np.arange(len(free))
     return Ordering(torch.from_numpy(position).to(device), torch.from_numpy(free).to(device))

@@ -114,7 +114,7 @@ class FreeTrace:
     def evaluate(self, near: torch.Tensor) -> tuple[torch.Tensor, FeatureTrace]:
         """The layer at the same points with the knots ``near`` them elsewhere."""
         p = self.layer.degree
-        local = local_tables(self.z[0].expand(near.shape[:-1]), list(near.unbind(-1)), p, self.jets.order + 1)
+        local = local_tables(self.z[0].expand(near.shape[:-1]), near.movedim(-1, 0), p, self.jets.order + 1)
         index = self.around[..., :1] - 1 + torch.arange(p + 1, device=near.device)  # around starts at span - p + 1
         dense = local.new_zeros((*local.shape[:-1], self.layer.weight.shape[-1]))
         tables = dense.scatter(-1, index.expand(local.shape), local)

@@ -101,7 +101,8 @@ class Basis:
         if self.is_uniform:
             return _uniform_tables(self, x, order)
         p, j = self.degree, self.span(x)
-        t = [self.knots[j + 1 - p + m] for m in range(2 * p)]  # t[m] = t_{j+1-p+m}
+        offsets = torch.arange(1 - p, p + 1, device=x.device).reshape(-1, *[1] * x.ndim)
+        t = self.knots[j + offsets]  # t[m] = t_{j+1-p+m}
         tables = local_tables(x, t, p, order)
         return tables, j - p
 
@@ -134,22 +135,23 @@ class Basis:
         return Basis.extended(torch.cat([t, middle]).sort().values, self.degree)
 
 
-def local_tables(x: torch.Tensor, t: list[torch.Tensor], p: int, order: int) -> torch.Tensor:
+def local_tables(x: torch.Tensor, t: torch.Tensor, p: int, order: int) -> torch.Tensor:
     """Derivatives 0..order at x of the p + 1 functions of degree p with the 2 p knots t around it, t[p-1] <= x < t[p].
+
+    ``t`` is (2 p, *x.shape). All functions of a degree are one array: a quarter of the time of one after the other.
 
     Returns:
         (order + 1, *x.shape, p + 1)
     """
-    rows: list[list[torch.Tensor]] = [[torch.ones_like(x)]]  # rows[q]: degree q, functions j-q..j
+    rows = [torch.ones_like(x).unsqueeze(0)]  # rows[q]: degree q, functions j-q..j, (q + 1, *x.shape)
     for q in range(1, p + 1):
         rows.append(_raise_degree(rows[-1], x, t, p, q))
-    zero = torch.zeros_like(x)
     tables = []
     for k in range(order + 1):
-        values = rows[p - k] if k <= p else [zero] * (p + 1)
+        values = rows[p - k] if k <= p else torch.zeros_like(rows[p])
         for q in range(max(p - k, 0) + 1, p + 1) if k <= p else ():
             values = _differentiate(values, t, p, q)
-        tables.append(torch.stack(values, -1))
+        tables.append(values.movedim(0, -1))
     return torch.stack(tables)
 
 
@@ -160,7 +162,7 @@ def _uniform_tables(basis: Basis, x: torch.Tensor, order: int) -> tuple[torch.Te
     product gives all derivatives.
     """
     p, h = basis.degree, float(basis.knots[basis.degree + 1] - basis.knots[basis.degree])
-    t = [basis.knots[1 + m] for m in range(2 * p)]  # the first piece
+    t = basis.knots[1 : 1 + 2 * p]  # the first piece
     at_knot = local_tables(basis.knots[p], t, p, p)  # (derivative, local)
     taylor = torch.stack([at_knot[m] * (h**m / factorial(m)) for m in range(p + 1)])  # (m, local)
     pieces = [taylor]
@@ -235,33 +237,28 @@ def _as_breaks(breaks: Breaks, device: torch.device | str) -> torch.Tensor:
     return t.to(device) if torch.device(device).type != "cpu" else t
 
 
-def _raise_degree(
-    lower: list[torch.Tensor], x: torch.Tensor, t: list[torch.Tensor], p: int, q: int
-) -> list[torch.Tensor]:
+def _raise_degree(lower: torch.Tensor, x: torch.Tensor, t: torch.Tensor, p: int, q: int) -> torch.Tensor:
     """Values of degree q, functions j-q..j, from those of degree q-1, functions j-q+1..j."""
-    out: list[torch.Tensor] = []
-    carry = torch.zeros_like(x)
-    for m in range(q):  # function i = j-q+1+m of degree q-1 lives on [t_i, t_{i+q}]
-        left, right = t[p - q + m], t[p + m]
-        share = lower[m] / (right - left)
-        out.append(carry + (right - x) * share)
-        carry = (x - left) * share
-    return [*out, carry]
+    left, right = t[p - q : p], t[p : p + q]  # function i = j-q+1+m of degree q-1 lives on [t_i, t_{i+q}]
+    share = lower / (right - left)
+    none = torch.zeros_like(share[:1])
+    return torch.cat([(right - x) * share, none]) + torch.cat([none, (x - left) * share])
 
 
-def _differentiate(lower: list[torch.Tensor], t: list[torch.Tensor], p: int, q: int) -> list[torch.Tensor]:
+def _differentiate(lower: torch.Tensor, t: torch.Tensor, p: int, q: int) -> torch.Tensor:
     """Derivative k+1 in degree q from derivative k in degree q-1, same numbering as above."""
-    shares = [q * lower[m] / (t[p + m] - t[p - q + m]) for m in range(q)]
-    return [-shares[0], *(shares[m - 1] - shares[m] for m in range(1, q)), shares[-1]]
+    share = q * lower / (t[p : p + q] - t[p - q : p])
+    none = torch.zeros_like(share[:1])
+    return torch.cat([none, share]) - torch.cat([share, none])
 
 
 def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> torch.Tensor:
     """Weights (len(j), p + 1) of coefficients j-p..j in the blossom of piece j, by de Boor's triangle."""
     p = basis.degree
-    rows = list(torch.eye(p + 1, dtype=basis.knots.dtype, device=j.device).expand(len(j), -1, -1).unbind(1))
+    rows = torch.eye(p + 1, dtype=basis.knots.dtype, device=j.device).unsqueeze(1).expand(-1, len(j), -1)
     for r, u in enumerate(arguments, start=1):
-        for m in range(p, r - 1, -1):  # coefficient i = j - p + m
-            left, right = basis.knots[j - p + m], basis.knots[j + m + 1 - r]
-            share = ((u - left) / (right - left)).unsqueeze(-1)
-            rows[m] = (1 - share) * rows[m - 1] + share * rows[m]
-    return rows[p]
+        m = torch.arange(r, p + 1, device=j.device).unsqueeze(1)  # coefficient i = j - p + m
+        left, right = basis.knots[j - p + m], basis.knots[j + m + 1 - r]
+        share = ((u - left) / (right - left)).unsqueeze(-1)
+        rows = (1 - share) * rows[:-1] + share * rows[1:]
+    return rows[-1]

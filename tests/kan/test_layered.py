@@ -144,7 +144,7 @@ def test_tables_of_uniform_knots_are_those_of_any_knots():
         basis = Basis.extended(np.linspace(-1, 1, 8), degree)
         ours, first = basis.local(x, 3)
         j = basis.span(x)
-        theirs = local_tables(x, [basis.knots[j + 1 - degree + m] for m in range(2 * degree)], degree, 3)
+        theirs = local_tables(x, torch.stack([basis.knots[j + 1 - degree + m] for m in range(2 * degree)]), degree, 3)
         assert basis.is_uniform
         torch.testing.assert_close(first, j - degree)
         scale = theirs.abs().amax(dim=(1, 2), keepdim=True).clamp_min(1e-300)
