@@ -23,9 +23,10 @@ from pinnkan.solver.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.inner_levels import Corrections, Reference, marked
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
 from pinnkan.solver.outcome import SAFETY, Outcome
+from pinnkan.solver.pace import GROW, MARGIN, SHRINK
 from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.ridge import Ridge, carried, ridge, straightened
-from pinnkan.solver.slabs import FLOOR_SHARE, GROW, LOCAL_SHARE, MARGIN, SHRINK, SMALLEST_SLAB
+from pinnkan.solver.slabs import FLOOR_SHARE, LOCAL_SHARE, SMALLEST_SLAB
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 

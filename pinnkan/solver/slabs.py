@@ -23,6 +23,7 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
 from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
+from pinnkan.solver.pace import GROW, SHRINK, Aim, change, slab_length
 from pinnkan.solver.refinement import Surplus, mark, surplus
 from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.start import initial_space
@@ -36,8 +37,6 @@ from pinnkan.verdict import Level
 #: on it.
 LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
-#: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
-SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
 #: First slab, relative to the whole time; a rejected one costs little.
 FIRST_SLAB = 0.05
 #: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
@@ -79,6 +78,7 @@ class March:
         self.witness = Witness(model)
         self.degree, self.time_degree = degree
         self.start, self.end = model.problem.ranges[-1]
+        self.number = model.problem.solver.time_slabs
         self.order = model.orders[-1]
         self.intervals = intervals
         self.unknowns = len(model.problem.unknowns)
@@ -206,77 +206,61 @@ class March:
 
     def go(self, out: Outcome, true_error: TrueError | None, number: int = 0, state: SlabsState | None = None) -> None:
         """March to the end, or until the time limit or the smallest slab; from ``state`` on, in pass ``number``."""
-        fixed_number = self.model.problem.solver.time_slabs
-        total = self.end - self.start
-        length = total / fixed_number if fixed_number else FIRST_SLAB * total
-        rejections, tried = 0, False
-        guess: Array | None = None
-        late: tuple[float, float] | None = None
+        total, tried = self.end - self.start, False
         if state is None:
-            front = self.first_front()
+            aim = Aim(self.first_front(), FIRST_SLAB * total)
         else:
-            self.run, front, length, rejections, guess, late = (
-                state.run, state.front, state.length, state.rejections, state.guess, state.late,
-            )  # fmt: skip
-        while front.time < self.end - 1e-12 * total:
-            records = tuple(out.levels), tuple(out.history)
-            self.watch.keep(
-                SlabsState(number, self.tolerance, front, length, rejections, guess, late, self.run, *records)
-            )
+            self.run = state.run
+            aim = Aim(state.front, state.length, state.rejections, state.guess, state.late)
+        while aim.front.time < self.end - 1e-12 * total:
+            at = number, self.tolerance, aim.front, aim.length, aim.rejections, aim.guess, aim.late
+            self.watch.keep(SlabsState(*at, self.run, tuple(out.levels), tuple(out.history)))
             if self.watch.expired() and (tried or self.run.slabs):
                 raise OutOfTimeError
             tried = True
-            remaining = self.end - front.time
-            h = min(length, remaining) if length < 0.6 * remaining or length >= remaining else 0.5 * remaining
-            if fixed_number:
-                h = total / fixed_number if remaining > 1.5 * total / fixed_number else remaining
-            allowed = self.allowed(h)
-            try:
-                slab = self.attempt(front, h, guess)
-            except (SolverError, np.linalg.LinAlgError) as error:
-                if fixed_number or h < SMALLEST_SLAB * total:
-                    reason = error.reason if isinstance(error, SolverError) else "diverged"
-                    raise SolverError(f"at t = {front.time:.6g}: {error}", reason) from error
-                length, guess = 0.3 * h, None
-                continue
-            for i, s in enumerate(slab.found.steps):
-                out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
-            in_time, in_space = slab.share.size[-1], float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
-            factor = self._change(h, in_time, allowed, late)
-            guess, late, note = None, (h, in_time), ""
-            if slab.size <= allowed and (missed := self.witness.examine(*slab.seen())) is not None:
-                if rejections < MOST_REJECTIONS:
-                    front, length = self.gathered(front, missed), h if fixed_number else SHRINK * h
-                    rejections += 1
-                    continue
-                note = missed.words(self.model.problem)
-            if slab.size > allowed and rejections < MOST_REJECTIONS:
-                too_long = in_time > 0.7 * allowed
-                shrink, refine = too_long and not fixed_number, in_space > 0.5 * allowed or not too_long
-                if refine:
-                    front, guess = self.refined(front, slab, allowed)
-                if shrink:
-                    length, guess = h * min(factor, 0.8), None
-                if length < SMALLEST_SLAB * total:
-                    raise SolverError(f"at t = {front.time:.6g} the slabs became too short")
-                if refine or shrink:
-                    rejections += 1
-                    continue
-            rejections, late = 0, None
-            front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
-            length = h * min(factor, GROW)
-            out.levels.append(self.watch.level(self._record(slab, true_error, note)))
+            aim = self._step(aim, out, true_error)
 
-    def _change(self, h: float, in_time: float, allowed: float, late: tuple[float, float] | None) -> float:
-        """Factor on the length of a slab: of order degree + 1/2, or as two attempts at the same slab have shown.
+    def _step(self, aim: Aim, out: Outcome, true_error: TrueError | None) -> Aim:
+        """One attempt, and what is aimed at next: the next slab, or the same one again."""
+        h = slab_length(aim, self.start, self.end, self.number)
+        try:
+            slab = self.attempt(aim.front, h, aim.guess)
+        except (SolverError, np.linalg.LinAlgError) as error:
+            if self.number or h < SMALLEST_SLAB * (self.end - self.start):
+                reason = error.reason if isinstance(error, SolverError) else "diverged"
+                raise SolverError(f"at t = {aim.front.time:.6g}: {error}", reason) from error
+            return replace(aim, length=0.3 * h, guess=None)
+        for i, s in enumerate(slab.found.steps):
+            out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
+        allowed, in_time = self.allowed(h), slab.share.size[-1]
+        factor = change(h, in_time, allowed, aim.late, self.time_degree)
+        rejected = replace(aim, rejections=aim.rejections + 1, guess=None, late=(h, in_time))
+        missed = self.witness.examine(*slab.seen()) if slab.size <= allowed else None
+        if aim.rejections < MOST_REJECTIONS:
+            if missed is not None:
+                length = h if self.number else SHRINK * h
+                return replace(rejected, front=self.gathered(aim.front, missed), length=length)
+            if slab.size > allowed and (again := self._again(rejected, slab, h, factor)) is not None:
+                return again
+        front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
+        note = "" if missed is None else missed.words(self.model.problem)
+        out.levels.append(self.watch.level(self._record(slab, true_error, note)))
+        return Aim(front, h * min(factor, GROW))
 
-        Where the solution is not smooth in time, as at a kink of the initial data, the order is below one.
-        """
-        order, least = self.time_degree + 0.5, SHRINK
-        if late is not None and late[0] > 1.05 * h and in_time > 0.0:
-            shown = float(np.log(late[1] / in_time) / np.log(late[0] / h))
-            order, least = min(max(shown, 0.5), order), SHRINK**2
-        return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
+    def _again(self, aim: Aim, slab: Slab, h: float, factor: float) -> Aim | None:
+        """The same slab shorter, or with more knots, or both, as the shares of its correction say."""
+        allowed, in_time = self.allowed(h), slab.share.size[-1]
+        in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
+        too_long = in_time > 0.7 * allowed
+        shrink, refine = too_long and not self.number, in_space > 0.5 * allowed or not too_long
+        if refine:
+            front, guess = self.refined(aim.front, slab, allowed)
+            aim = replace(aim, front=front, guess=guess)
+        if shrink:
+            aim = replace(aim, length=h * min(factor, 0.8), guess=None)
+        if aim.length < SMALLEST_SLAB * (self.end - self.start):
+            raise SolverError(f"at t = {aim.front.time:.6g} the slabs became too short")
+        return aim if refine or shrink else None
 
     def _record(self, slab: Slab, true_error: TrueError | None, note: str) -> Level:
         time = slab.space.axes[-1].breaks
@@ -332,7 +316,7 @@ def solve_slabs(
             out.reason = "max_time"
         state = None
         out.field, out.error = march.fields()
-        if out.reason or march.estimate <= tolerance or model.problem.solver.time_slabs:
+        if out.reason or march.estimate <= tolerance or march.number:
             break
         local *= max(0.3 * tolerance / march.estimate, 1e-3)
     else:

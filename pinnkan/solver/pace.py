@@ -1,0 +1,50 @@
+"""The length of time slabs: aimed at from the last ones, shortened by what their attempts have shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.solver.front import Front
+
+#: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
+SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """The next attempt: where it begins and how long it is meant to be.
+
+    ``rejections``: attempts at this slab so far; ``guess``: coefficients to begin with; ``late``: length and share in
+    time of the last attempt.
+    """
+
+    front: Front
+    length: float
+    rejections: int = 0
+    guess: Array | None = None
+    late: tuple[float, float] | None = None
+
+
+def slab_length(aim: Aim, start: float, end: float, number: int | None) -> float:
+    """What is aimed at, fitted to the time that remains; or the whole time over a given ``number`` of slabs."""
+    remaining = end - aim.front.time
+    if number:
+        even = (end - start) / number
+        return even if remaining > 1.5 * even else remaining
+    fits = aim.length < 0.6 * remaining or aim.length >= remaining
+    return min(aim.length, remaining) if fits else 0.5 * remaining
+
+
+def change(h: float, in_time: float, allowed: float, late: tuple[float, float] | None, degree: int) -> float:
+    """Factor on the length of a slab: of order degree + 1/2, or as two attempts at the same slab have shown.
+
+    Where the solution is not smooth in time, as at a kink of the initial data, the order is below one.
+    """
+    order, least = degree + 0.5, SHRINK
+    if late is not None and late[0] > 1.05 * h and in_time > 0.0:
+        shown = float(np.log(late[1] / in_time) / np.log(late[0] / h))
+        order, least = min(max(shown, 0.5), order), SHRINK**2
+    return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
