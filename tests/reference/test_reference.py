@@ -155,6 +155,7 @@ def places() -> tuple[np.ndarray, np.ndarray]:
     return np.meshgrid(allen_cahn_grid([1.0]).points[:, 0], TIMES)
 
 
+@pytest.mark.slow
 def test_allen_cahn_does_not_change_with_elements_or_steps() -> None:
     x, t = places()
     u = allen_cahn(TIMES)(x, t)
