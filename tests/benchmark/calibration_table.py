@@ -33,7 +33,7 @@ def write_table(folder: Path, random: Sequence[Row], shipped: Sequence[Row], com
         "",
         *[f"* {key}: {value}" for key, value in circumstances(command).items()],
         "",
-        "Rows are kept as they were measured, some by the versions of the two hours before; the command continues with"
+        "Rows are kept as they were measured; the command continues with"
         " those that are missing, and measures all of them anew when the CSV files are deleted.",
         "",
         "![Histogram of effectivities](histogram.png)",
