@@ -57,8 +57,8 @@ def study_burgers(report: Report, quick: bool, say: Say) -> None:
     report.say(
         f"[2,20,20,1] is a linear layer, then cubic splines (or powers of ReLU) with tanh before them. Loss: mean "
         f"squares of the equation on a {size['points']} x {size['points']} grid, of the initial and of the boundary "
-        f"condition, weights one. Steps: those of the paper divided by {size['share']}. The paper: 64 x 64 points, five "
-        f"seeds instead of {size['seeds']}; it does not say how the boundary enters. Adam's rate goes up and "
+        f"condition, weights one. Steps: those of the paper divided by {size['share']}. The paper: 64 x 64 points, "
+        f"five seeds instead of {size['seeds']}; it does not say how the boundary enters. Adam's rate goes up and "
         f"down between {LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: relative L2 against Cole-Hopf."
     )
     report.say(outcomes_markdown(outcomes))
