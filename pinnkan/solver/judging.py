@@ -44,8 +44,8 @@ class Judged:
     note: str = ""
 
 
-def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, heldout: float) -> Judged:
-    """One Gauss-Newton step in the space with every interval halved.
+def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, loss: float, heldout: float) -> Judged:
+    """One Gauss-Newton step in the space with every interval halved; ``loss``, ``heldout``: of ``start``.
 
     Raises:
         SolverError: the least squares have no solution there.
@@ -62,11 +62,11 @@ def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, 
     if out.levels:
         estimate = max(estimate, min(believable(out.levels[-1], heldout, model.orders), LUCK * estimate))
     rounding = max(system.rounding[-1], LEAST)
-    losses = System(model, space).mean_square(start), system.mean_square(base + correction)
+    losses = loss, system.mean_square(base + correction)
     return Judged(fine, correction, estimate + rounding, rounding, losses)
 
 
-def judge_by_fall(model: Model, out: Outcome, space: Space, start: Array) -> Judged | None:
+def judge_by_fall(model: Model, out: Outcome, space: Space, start: Array, loss: float) -> Judged | None:
     """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
 
     ``start`` in ``space`` is the level before with its correction added. Its error is taken as the correction times the
@@ -81,7 +81,7 @@ def judge_by_fall(model: Model, out: Outcome, space: Space, start: Array) -> Jud
     left = decay(System(model, coarse, extra=1), before, System(model, space, extra=1), start)
     share = surplus(coarse, space, correction, nonzero(space.norm(start)))
     shrunk = share.fallen(left) * correction
-    losses = System(model, coarse).mean_square(before), System(model, space).mean_square(start)
+    losses = out.levels[-1].loss, loss
     return Judged(space, shrunk, SAFETY * relative(space, shrunk, start), out.rounding, losses, BY_FALL)
 
 

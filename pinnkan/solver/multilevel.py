@@ -93,9 +93,9 @@ class Climb:
         loss = system.mean_square(self.start)
         heldout = System(self.model, self.space, extra=1).mean_square(self.start)
         self.resolved = loss <= RESOLVED * self.unsolved or self.unsolved == 0.0
-        judged = judge_by_fall(self.model, self.out, self.space, self.start) if self.solved else None
+        judged = judge_by_fall(self.model, self.out, self.space, self.start, loss) if self.solved else None
         if judged is None or judged.estimate > self.tolerance:
-            judged = judge_by_correction(self.model, self.out, self.space, self.start, heldout)
+            judged = judge_by_correction(self.model, self.out, self.space, self.start, loss, heldout)
         self.out.rounding = judged.rounding
         self.out.field = ProductField(((self.space, self.start),))
         self.out.error = ProductField(((judged.space, judged.error),))
