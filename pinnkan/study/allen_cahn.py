@@ -18,11 +18,11 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.first_order import Rate, ramp
 from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
-from pinnkan.study.curves import draw_curves
+from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import Equation, grid, perceptrons, splines
 from pinnkan.study.space_time_report import comparison, draw_map, solved
-from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
 
 DIFFUSION, REACTION = 1e-4, 5.0
@@ -61,9 +61,7 @@ def study_allen_cahn(report: Report, quick: bool, say: Say) -> None:
     )
     report.say(outcomes_markdown(outcomes))
     report.say(comparison(outcomes, {}))
-    report.attach("outcomes.csv", outcomes_csv(outcomes))
-    report.attach("history.csv", history_csv(outcomes))
-    draw_curves(report, outcomes, "loss", "relative L2 error")
+    attach_outcomes(report, outcomes, "loss", "relative L2 error")
     _draw_fields(report, equation, outcomes)
     _spectra(report, equation, outcomes)
     say("the product network by Gauss-Newton")

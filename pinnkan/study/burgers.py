@@ -16,11 +16,11 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.first_order import Rate, cycles, ramp
 from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete
-from pinnkan.study.curves import draw_curves
+from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import Equation, grid, perceptrons, ridges
 from pinnkan.study.space_time_report import comparison, draw_map, solved
-from pinnkan.study.tables import history_csv, outcomes_csv, outcomes_markdown
+from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import Task
 
 NU = 0.01
@@ -69,9 +69,7 @@ def study_burgers(report: Report, quick: bool, say: Say) -> None:
         "The loss of a global solve in space and time is not the error; `pinnkan solve` goes by slabs and refines "
         "knots and points together."
     )
-    report.attach("outcomes.csv", outcomes_csv(outcomes))
-    report.attach("history.csv", history_csv(outcomes))
-    draw_curves(report, outcomes, "loss", "relative L2 error")
+    attach_outcomes(report, outcomes, "loss", "relative L2 error")
     _draw_fields(report, equation, outcomes)
     say("the product network by Gauss-Newton")
     report.say("## The same equation by `pinnkan solve`: product network, multilevel Gauss-Newton")

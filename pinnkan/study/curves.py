@@ -12,6 +12,7 @@ from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
 from pinnkan.study.contest import Outcome, Record
 from pinnkan.study.report import Report
+from pinnkan.study.tables import history_csv, outcomes_csv
 
 #: One colour per family, one line style per kind of schedule.
 COLOURS = {"spline": BLUE, "power ReLU": ORANGE, "MLP": GREY, "Gauss-Newton": GREEN, "free knots": RED}
@@ -21,6 +22,13 @@ WIDTHS = {"multilevel": 2.0, "fine": 1.3, "coarse": 1.5, "single": 1.0}
 HIGHEST = 30.0
 #: Networks without levels of one family, in the order of the table.
 SINGLES = ("-", (0, (6, 2)), (0, (1, 1)))
+
+
+def attach_outcomes(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:
+    """What every contest leaves beside its table: both CSV files and the curves, labelled ``loss`` and ``error``."""
+    report.attach("outcomes.csv", outcomes_csv(outcomes))
+    report.attach("history.csv", history_csv(outcomes))
+    draw_curves(report, outcomes, loss, error)
 
 
 def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:

@@ -22,9 +22,9 @@ from pinnkan.kan.rewritten import network_in_powers
 from pinnkan.solver.first_order import Rate, ramp
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
-from pinnkan.study.curves import draw_curves
+from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
-from pinnkan.study.tables import history_csv, outcomes_csv, outcomes_markdown
+from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 JETS = JetSet([(2, 0), (0, 2)])
@@ -166,9 +166,7 @@ def study_poisson(report: Report, quick: bool, say: Say) -> None:
     )
     report.say(outcomes_markdown(outcomes))
     report.say(verdict(outcomes))
-    report.attach("outcomes.csv", outcomes_csv(outcomes))
-    report.attach("history.csv", history_csv(outcomes))
-    draw_curves(report, outcomes, "loss", "relative L2 error")
+    attach_outcomes(report, outcomes, "loss", "relative L2 error")
     _draw_fields(report, outcomes)
 
 

@@ -25,9 +25,9 @@ from pinnkan.kan.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
-from pinnkan.study.curves import draw_curves
+from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
-from pinnkan.study.tables import history_csv, markdown, outcomes_csv, outcomes_markdown
+from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 #: The paper's angle, schedules (equal work, 128 units) and numbers of points.
@@ -141,9 +141,7 @@ def study_regression(report: Report, quick: bool, say: Say) -> None:
     )
     report.say(outcomes_markdown(outcomes))
     report.say(verdict(outcomes))
-    report.attach("outcomes.csv", outcomes_csv(outcomes))
-    report.attach("history.csv", history_csv(outcomes))
-    draw_curves(report, outcomes, "mean squared error", "relative L2 error, unseen points")
+    attach_outcomes(report, outcomes, "mean squared error", "relative L2 error, unseen points")
     _draw_fit(report, outcomes)
     _more_iterations(report, quick, say)
 
