@@ -120,8 +120,8 @@ def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) ->
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     return (
-        "Add what is missing: a value on one side where only slopes are given, another parameter where it is an "
-        "eigenvalue of the problem."
+        "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
+        "another parameter where it is an eigenvalue of the problem."
     )
 
 

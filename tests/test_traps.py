@@ -24,6 +24,7 @@ SAID = {
     "neumann": "rank_deficient",
     "neumann_incompatible": "rank_deficient",
     "almost_free": "rank_deficient",
+    "outflow_layer": "rank_deficient",
     "contradiction": "stalled",
     "eikonal": "stalled",
     "backward_heat": "",

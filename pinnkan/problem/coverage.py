@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pinnkan.problem import values
 from pinnkan.problem.conditions import Placed, side_name, sides_of
+from pinnkan.problem.counting import missing_condition
 from pinnkan.problem.names import Domain
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
@@ -35,7 +36,7 @@ def check(problem: Problem, domain: Domain, placed: list[Placed], places: Places
         _check_initial(problem, domain.time_axis, placed, places, report)
     _check_degree(problem, orders, places, report)
     if not report.failed:
-        _warn_count(domain, orders, placed, places, report)
+        _warn_count(problem, domain, orders, placed, places, report)
         _warn_undetermined(problem, places, report)
 
 
@@ -125,10 +126,20 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], places: Places, rep
         report.error_at(places.solver["degree"], message, hint)
 
 
-def _warn_count(domain: Domain, orders: tuple[int, ...], placed: list[Placed], places: Places, report: Report) -> None:
+def _warn_count(
+    problem: Problem,
+    domain: Domain,
+    orders: tuple[int, ...],
+    placed: list[Placed],
+    places: Places,
+    report: Report,
+) -> None:
+    missing = missing_condition(problem)
+    if missing is not None:
+        report.warn_at(places.conditions, missing.words(problem), "the solution is not determined")
     count = Counter(p.side.axis for p in placed if p.condition.equation is not None)
     for side in sides_of(domain)[::2]:
-        if orders[side.axis] > 1 and not count[side.axis]:
+        if missing is None and orders[side.axis] > 1 and not count[side.axis]:
             coordinate = domain.coordinates[side.axis]
             message = f"no condition along {coordinate}, where the equation has order {orders[side.axis]}"
             report.warn_at(places.conditions, message, "the solution is then hardly determined")

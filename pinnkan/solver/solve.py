@@ -19,6 +19,7 @@ from pinnkan.problem.tape import Tape
 from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
+from pinnkan.solver.determined import undetermined
 from pinnkan.solver.gauss_newton import Model, compile_model
 from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
 from pinnkan.solver.multilevel import solve_steady
@@ -80,8 +81,9 @@ def solve(
             if watch.state is None:
                 raise
             return result_so_far(problem, watch, error.reason, str(error))
-    if problem.time_axis is None and not _level_fixed(problem):
-        outcome.reason, outcome.detail = "rank_deficient", "nothing fixes the level of u: any constant may be added"
+    open_ended = undetermined(problem, None if model.is_linear else outcome.field)
+    if open_ended:
+        outcome.reason, outcome.detail = "rank_deficient", open_ended
     tolerance = problem.solver.tolerance
     verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail, end_of_time(problem))
     return Result(
@@ -142,8 +144,9 @@ def _many(problem: Problem, watch: Watch) -> Result:
     from pinnkan.solver.many import EVIDENCE, solve_many
 
     found = solve_many(problem, watch)
-    reason = found.reason or ("" if _level_fixed(problem) else "rank_deficient")
-    verdict = replace(judge(found.levels, problem.solver.tolerance, reason), evidence=EVIDENCE)
+    open_ended = undetermined(problem)
+    reason, detail = ("rank_deficient", open_ended) if open_ended else (found.reason, "")
+    verdict = replace(judge(found.levels, problem.solver.tolerance, reason, detail), evidence=EVIDENCE)
     return Result(found.field, found.error, verdict, found.levels, found.history, watch.elapsed(), found.network)
 
 
@@ -152,25 +155,16 @@ def _product(model: Model, watch: Watch) -> Outcome:
     settings, d = problem.solver, problem.dimension
     degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
     degree = settings.degree or max(degrees[d], max(model.orders) + 3)
-    levels = settings.max_levels
+    levels = 1 if undetermined(problem) else settings.max_levels  # more would not help
     true_error = exact_squares(problem)
     if problem.time_axis is None:
         intervals = settings.knots or INTERVALS[d]
-        if not _level_fixed(problem):  # more levels would not help
-            levels = 1
         if settings.network == "auto" and can_turn(problem):
             return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
         return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
     intervals = settings.knots or SLAB_INTERVALS[d]
     march = solve_slabs_or_inner if settings.network == "auto" and can_turn(problem) else solve_slabs
     return march(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
-
-
-def _level_fixed(problem: Problem) -> bool:
-    """Whether every unknown itself, not only its derivatives, occurs somewhere: else constants can be added freely."""
-    equations = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
-    present = {jet.unknown for e in equations for jet in e.jets.values() if jet.total == 0}
-    return len(present) == len(problem.unknowns)
 
 
 def end_of_time(problem: Problem) -> float | None:
@@ -220,7 +214,10 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
     reason, detail = found.reason, ""
-    if not reason:
+    open_ended = undetermined(problem, None if model.is_linear else found.field)
+    if open_ended:
+        reason, detail = "rank_deficient", open_ended
+    elif not reason:
         missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].loss)
         reason, detail = ("undersampled", missed.words(problem)) if missed is not None else ("", "")
     verdict = judge(found.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))

@@ -1,0 +1,161 @@
+"""Whether an equation has as many conditions along a coordinate as its order asks for, where counting proves it.
+
+A linear differential equation of order m on a line has m free functions as long as its leading coefficient does not
+vanish (Coddington, Levinson 1955, Theory of Ordinary Differential Equations, chapter 3): fewer than m conditions leave
+some of them free, however fast those grow. An evolution equation with an order m in a coordinate of space needs m
+conditions along it, those that belong to its decaying modes at either side (Gustafsson, Kreiss, Oliger 1995, Time
+Dependent Problems and Difference Methods, part II), and an elliptic equation of second order one on every side.
+Everything else (a coefficient that vanishes or is singular at an end, two conditions on one side of an elliptic
+equation, mixed derivatives of the highest order) is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.statement import Jet, Point, Problem, Side
+from pinnkan.problem.tape import Tape
+
+Array = NDArray[np.float64]
+#: One derivative of an unknown on the tensor grid of nodes, one array per coordinate.
+Derivative = Callable[[Sequence[Array], Jet], Array]
+
+#: dF/djet at all samples by the order of the jet; None where it is not known.
+Coefficients = Mapping[tuple[int, ...], Array | None]
+Place = Side | Point
+
+#: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
+SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}
+#: A coefficient below this share of its largest value may vanish between the samples.
+LEAST = 1e-3
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A coordinate along which ``given`` conditions are fewer than the ``order`` of the equation; a side for one."""
+
+    axis: int
+    order: int
+    given: int
+    side: Side
+
+    def words(self, problem: Problem) -> str:
+        """``order 2 in x asks for 2 conditions along x, here is 1: one more is needed, at x = 1 for instance``."""
+        coordinate = problem.coordinates[self.axis]
+        given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
+        more = "one more is needed" if self.order == self.given + 1 else f"{self.order - self.given} more are needed"
+        place = f"{coordinate} = {problem.ranges[self.axis][self.side.end]:g}"
+        asked = f"order {self.order} in {coordinate} asks for {self.order} condition{'s' * (self.order > 1)} along it"
+        return f"{asked}, {given}: {more}, at {place} for instance"
+
+
+def missing_condition(problem: Problem, derivative: Derivative | None = None) -> Missing | None:
+    """The first coordinate that provably lacks a condition; None where none does, or nothing is proven.
+
+    Without ``derivative`` of a solution only coefficients free of the unknown are known.
+    """
+    if len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
+        return None
+    on = Counter(c.place for c in problem.conditions if c.equation is not None)
+    orders = problem.equations[0].orders
+    for axis, order in enumerate(orders):
+        if axis == problem.time_axis or problem.periodic[axis]:
+            continue
+        ends = Side(axis, 1), Side(axis, 0)
+        given = sum(on[end] for end in ends)
+        if given < order and _is_counted(problem, axis, on, _coefficients(problem, derivative)):
+            return Missing(axis, order, given, min(ends, key=lambda end: on[end]))
+    return None
+
+
+def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficients:
+    """dF/djet by order, at all samples; None where it depends on the unknown, which is not known.
+
+    Empty where one of them is not finite somewhere, the unknown being anything.
+    """
+    equation = problem.equations[0]
+    symbols = list(equation.jets)
+    slopes = [sympy.diff(equation.residual, s) for s in symbols]
+    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.ranges]
+    grid = np.meshgrid(*nodes, indexing="ij")
+    anything = np.random.default_rng(0).standard_normal((len(symbols), *grid[0].shape))
+    jets = [
+        anything[k] if derivative is None else derivative(nodes, jet) for k, jet in enumerate(equation.jets.values())
+    ]
+    values = Tape(slopes, [*problem.coordinates, *symbols])([*grid, *jets])
+    filled = [np.broadcast_to(np.asarray(v, dtype=np.float64), grid[0].shape) for v in values]
+    if not all(np.isfinite(v).all() for v in filled):
+        return {}
+    known = [derivative is not None or not slope.free_symbols & set(symbols) for slope in slopes]
+    each = zip(equation.jets.values(), filled, known, strict=True)
+    return {jet.order: value if is_known else None for jet, value, is_known in each}
+
+
+def _is_counted(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficients) -> bool:
+    """Whether the equation is one of those for which the number of conditions along ``axis`` is known."""
+    if _leading(of, axis) is None:
+        return False
+    if problem.dimension == 1:
+        return True
+    if problem.time_axis is not None:
+        return _evolves(axis, problem.time_axis, 1, of)
+    onward = [
+        (other, 1 - 2 * end)
+        for other, order in enumerate(problem.equations[0].orders)
+        for end in (0, 1)
+        if other != axis and on[Side(other, end)] == order and on[Side(other, 1 - end)] == 0
+    ]
+    if any(_evolves(axis, other, direction, of) for other, direction in onward):
+        return True
+    return max(on.values(), default=0) <= 1 and _is_elliptic(problem.dimension, of)
+
+
+def _evolves(axis: int, time: int, direction: int, of: Coefficients) -> bool:
+    """Whether waves along ``axis`` decay or oscillate as the coordinate ``time`` goes on in this ``direction``."""
+    top, rate = _leading(of, axis), _leading(of, time)
+    if top is None or rate is None or any(sum(order) > order[time] > 0 for order in of):
+        return False
+    order, rates = (max(o[i] for o in of) for i in (axis, time))
+    if order % 2:
+        return rates == 1
+    decay = rate.flat[0] * direction**rates * top.flat[0] * (-1) ** (order // 2)  # of exp(i k x)
+    return rates <= 2 and bool(decay > 0)
+
+
+def _leading(of: Coefficients, axis: int) -> Array | None:
+    """The coefficient of the highest derivative by ``axis``: a single, pure one, that keeps its sign."""
+    highest = max((order[axis] for order in of), default=0)
+    top = [order for order in of if order[axis] == highest]
+    value = of[top[0]] if len(top) == 1 and sum(top[0]) == highest else None
+    if value is None or not (np.all(value > 0) or np.all(value < 0)):
+        return None
+    size = np.abs(value)
+    return value if size.min() > LEAST * size.max() else None
+
+
+def _is_elliptic(dimension: int, of: Coefficients) -> bool:
+    """Whether the terms of second order are the highest and form a definite matrix everywhere."""
+    if max((sum(order) for order in of), default=0) != 2:
+        return False
+    orders = [
+        [tuple((k == i) + (k == j) for k in range(dimension)) for j in range(dimension)] for i in range(dimension)
+    ]
+    if any(orders[i][i] not in of or _leading(of, i) is None for i in range(dimension)):
+        return False
+    shape = next(value.shape for value in of.values() if value is not None)
+    matrix = np.zeros((*shape, dimension, dimension))
+    for i, row in enumerate(orders):
+        for j, order in enumerate(row):
+            value = of.get(order, np.zeros(()))
+            if value is None:
+                return False
+            matrix[..., i, j] = value if i == j else value / 2
+    scale = np.sqrt(np.abs(np.einsum("...ii->...i", matrix)))
+    values = np.linalg.eigvalsh(matrix / (scale[..., None] * scale[..., None, :]))
+    return bool(np.all(values > LEAST) or np.all(values < -LEAST))
