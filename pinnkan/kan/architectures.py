@@ -10,9 +10,10 @@ import torch
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.layer_basis import Linear
 from pinnkan.kan.layered import LayeredNetwork
-from pinnkan.kan.layers import Activation, Affine, Layer, Spline
+from pinnkan.kan.layers import Activation, Affine, Layer
 from pinnkan.kan.network import Network
 from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.kan.spline_layer import Spline
 
 #: Candidates per direction among which the one farthest from the others is taken.
 CANDIDATES = 50

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pinnkan.kan.features import FeatureTrace, features_forward
 from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layers import FeatureTrace, Spline, features_forward
 from pinnkan.kan.spline import Basis, local_tables, prolongation
+from pinnkan.kan.spline_layer import Spline
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class FreeSpline:
         return replace(fine, weight=(matrices @ self.weight.unsqueeze(-1)).squeeze(-1))
 
     def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, FreeTrace]:
-        knots = self.knots()
+        knots, z = self.knots(), z.mT
         runs = torch.broadcast_shapes(knots.shape[:-2], z.shape[1:-2])
         x = z[0].mT.expand(*runs, *z[0].mT.shape[-2:]).contiguous()  # (..., in, point)
         knots = knots.expand(*runs, *knots.shape[-2:]).contiguous()
@@ -94,12 +95,12 @@ class FreeSpline:
         near = torch.gather(knots.unsqueeze(-2).expand(*x.shape, -1), -1, around)
         trace = FreeTrace(self, jets, z, around.transpose(-2, -3), near.transpose(-2, -3), None)
         y, features = trace.evaluate(trace.near)
-        return y, replace(trace, features=features)
+        return y.mT, replace(trace, features=features)
 
 
 @dataclass(frozen=True)
 class FreeTrace:
-    """Input jets, and of the 2 p knots around every unit of every point the index and the place.
+    """Input jets (alpha, ..., point, in); index and place of the 2 p knots around every unit of every point.
 
     around, near: (..., point, in, 2 p).
     """
@@ -121,12 +122,14 @@ class FreeTrace:
         return features_forward(self.jets, self.z, tables, self.layer.weight)
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return self._known().pull(adjoint)
+        return self._known().pull(adjoint.mT).mT
 
     def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
+        adjoint = adjoint.mT
         return torch.cat([self._by_shares(adjoint).flatten(-2), self._known().rows(adjoint)], -1)
 
     def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
+        adjoint = adjoint.mT
         return torch.cat([self._by_shares(adjoint).sum(-3).flatten(-2), self._known().gradient(adjoint)], -1)
 
     def _by_shares(self, adjoint: torch.Tensor) -> torch.Tensor:

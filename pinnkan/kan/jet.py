@@ -11,7 +11,7 @@ worked out once per set from two recurrences:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import product
 from math import comb, prod
@@ -19,6 +19,8 @@ from math import comb, prod
 import torch
 
 Index = tuple[int, ...]
+#: Partial Bell polynomials B_{alpha,k} as ``[alpha][k]``, None where zero.
+Bell = list[list[torch.Tensor | None]]
 
 
 class JetSet:
@@ -63,33 +65,35 @@ class JetSet:
             table.append(tuple(terms))
         return tuple(table)
 
-    def bell_polynomials(self, z: torch.Tensor) -> list[list[torch.Tensor | None]]:
+    def bell_polynomials(self, z: torch.Tensor) -> Bell:
         """B_{alpha,k} of the jet ``z`` (alpha, ...), as ``[alpha][k]`` for k = 0..|alpha|; None where it is zero."""
-        rows: list[list[torch.Tensor | None]] = [[torch.ones_like(z[0])]]
+        rows: Bell = [[torch.ones_like(z[0])]]
         for alpha, terms in enumerate(self.bell[1:], start=1):
             row: list[torch.Tensor | None] = [None] * (sum(self.indices[alpha]) + 1)
             for gamma, rest, weight in terms:
                 for k, lower in enumerate(rows[gamma], start=1):
                     if lower is not None:
-                        term = weight * lower * z[rest] if weight != 1.0 else lower * z[rest]
+                        term = lower * z[rest] if gamma else z[rest]
+                        term = weight * term if weight != 1.0 else term
                         known = row[k]
                         row[k] = term if known is None else known + term
             rows.append(row)
         return rows
 
-    def compose(self, bell: list[list[torch.Tensor | None]], outer: torch.Tensor) -> torch.Tensor:
+    def compose(self, bell: Bell, outer: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
         """The jet (alpha, ...) of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
 
-        ``outer`` may have trailing axes that z lacks (one per function b).
+        ``outer`` may have trailing axes that z lacks (one per function b), and end before zeros.
         """
-        extra = outer.ndim - 1 - bell[0][0].ndim if bell[0][0] is not None else 0
-        out = []
-        for row in bell:
-            total = torch.zeros_like(outer[0])
-            for k, factor in enumerate(row):
+        extra = outer[0].ndim - bell[0][0].ndim if bell[0][0] is not None else 0
+        out = [outer[0]]
+        for row in bell[1:]:
+            total = None
+            for factor, value in zip(row, outer, strict=False):
                 if factor is not None:
-                    total = total + factor.reshape(factor.shape + (1,) * extra) * outer[k]
-            out.append(total)
+                    factor = factor.reshape(factor.shape + (1,) * extra) if extra else factor
+                    total = factor * value if total is None else torch.addcmul(total, factor, value)
+            out.append(torch.zeros_like(outer[0]) if total is None else total)
         return torch.stack(out)
 
     def multiply(self, f: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
@@ -105,7 +109,9 @@ class JetSet:
         """The transpose of ``f -> multiply(f, g)`` applied to ``adjoint`` (alpha, ...), g broadcast against it."""
         parts: list[torch.Tensor | None] = [None] * len(self)
         for alpha, beta, rest, weight in self.leibniz:
-            term = weight * adjoint[alpha] * g[rest]
             known = parts[beta]
-            parts[beta] = term if known is None else known + term
+            if known is None:
+                parts[beta] = weight * adjoint[alpha] * g[rest] if weight != 1.0 else adjoint[alpha] * g[rest]
+            else:
+                parts[beta] = torch.addcmul(known, adjoint[alpha], g[rest], value=weight)
         return torch.stack([p for p in parts if p is not None])

@@ -15,6 +15,8 @@ import torch
 class LayerBasis(Protocol):
     """``count`` functions of one variable, with ``intervals`` polynomial pieces of one ``degree``."""
 
+    def __hash__(self) -> int: ...
+
     @property
     def degree(self) -> int: ...
 
@@ -23,6 +25,11 @@ class LayerBasis(Protocol):
 
     @property
     def intervals(self) -> int: ...
+
+    @property
+    def breaks(self) -> torch.Tensor:
+        """The left end of every polynomial piece, and the right end of the last (interval + 1)."""
+        ...
 
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of the functions that live at each x.
@@ -61,6 +68,11 @@ class Linear:
     degree: int = 1
     count: int = 1
     intervals: int = 1
+
+    @property
+    def breaks(self) -> torch.Tensor:
+        """-1 and 1; the one piece is continued outside."""
+        return torch.tensor([-1.0, 1.0], dtype=torch.float64, device=self.device)
 
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """x, 1, 0, 0, ...: see :class:`LayerBasis`."""

@@ -13,7 +13,8 @@ import torch
 
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layers import Affine, Layer, LayerTrace, Spline
+from pinnkan.kan.layers import Affine, Layer, LayerTrace
+from pinnkan.kan.spline_layer import Spline
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class LayeredNetwork:
         assert isinstance(last, Affine | Spline | FreeSpline)
         return last.weight.shape[-2 if isinstance(last, Affine) else -3]
 
+    def breadth(self, jets: JetSet) -> int:
+        """Numbers per point and run in the largest array of a forward pass: edges of a layer, or jets of its units."""
+        edges = (s.weight.shape[-3] * s.weight.shape[-2] for s in self.layers if isinstance(s, Spline | FreeSpline))
+        units = (len(jets) * s.weight.shape[-2] for s in self.layers if isinstance(s, Affine))
+        return max([*edges, *units])
+
     @property
     def device(self) -> torch.device:
         """Where the coefficients are."""
@@ -65,15 +72,16 @@ class LayeredNetwork:
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[LayerTrace]]:
         """Jets (alpha, ..., point, unknown) of the outputs from those of the inputs (alpha, point, in), and traces."""
         runs = self.layers[-1].flat().ndim - 1
-        z, traces = inputs.reshape(inputs.shape[0], *(1,) * runs, *inputs.shape[1:]), list[LayerTrace]()
+        z, traces = inputs.mT.contiguous(), list[LayerTrace]()
+        z = z.reshape(z.shape[0], *(1,) * runs, *z.shape[1:])
         for layer in self.layers:
             z, trace = layer.forward(jets, z)
             traces.append(trace)
-        return z, traces
+        return z.mT, traces
 
     def jacobian(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
         """Rows (..., point, coefficient): derivatives of ``adjoint`` (alpha, ..., point, out) times output, summed."""
-        blocks = []
+        blocks, adjoint = [], adjoint.mT.contiguous()
         for trace, below in self._backward(traces):
             blocks.append(trace.rows(adjoint))
             adjoint = trace.pull(adjoint) if below else adjoint
@@ -81,7 +89,7 @@ class LayeredNetwork:
 
     def gradient(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
         """The sum (..., coefficient) of the rows over the points, without the rows."""
-        blocks = []
+        blocks, adjoint = [], adjoint.mT.contiguous()
         for trace, below in self._backward(traces):
             blocks.append(trace.gradient(adjoint))
             adjoint = trace.pull(adjoint) if below else adjoint

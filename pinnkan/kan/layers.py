@@ -1,6 +1,7 @@
-"""Layers of a network, each with its jets forward and its adjoints backward: linear maps, activations, splines.
+"""Layers of a network, each with its jets forward and its adjoints backward: here linear maps and activations.
 
-A layer maps jets z (alpha, ..., point, in) to jets (alpha, ..., point, out). From adjoints lambda of its output it
+A layer maps jets z (alpha, ..., in, point) to jets (alpha, ..., out, point), points last: they are the long axis, and
+every operation runs along it. From adjoints lambda of its output it
 gives those of its input, and the derivatives by its own coefficients of ``sum_alpha,o lambda_o^alpha D^alpha y_o``: at
 each point (rows of a Jacobian), or summed over the points (a gradient). Nothing is differentiated by a tape.
 
@@ -10,23 +11,20 @@ Axes between alpha and point are independent runs (seeds), which the coefficient
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layer_basis import LayerBasis
+from pinnkan.kan.jet import Bell, JetSet
 from pinnkan.kan.network import tanh_derivatives
-
-Bell = list[list[torch.Tensor | None]]
 
 
 class LayerTrace(Protocol):
     """What a layer remembers of a forward pass, for the way back."""
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        """Adjoints (alpha, ..., point, in) of the input from those (alpha, ..., point, out) of the output."""
+        """Adjoints (alpha, ..., in, point) of the input from those (alpha, ..., out, point) of the output."""
         ...
 
     def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
@@ -100,9 +98,9 @@ class Affine:
         return Affine(self.weight.to(device), None if self.bias is None else self.bias.to(device), self.trained)
 
     def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, AffineTrace]:
-        y = z @ self.weight.mT
+        y = self.weight @ z
         if self.bias is not None:
-            y = torch.cat([y[:1] + self.bias.unsqueeze(-2), y[1:]])
+            y[0] += self.bias.unsqueeze(-1)
         return y, AffineTrace(self, z)
 
 
@@ -114,14 +112,14 @@ class AffineTrace:
     z: torch.Tensor
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return adjoint @ self.layer.weight
+        return self.layer.weight.mT @ adjoint
 
     def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return self._with_bias(torch.einsum("a...po,a...pi->...poi", adjoint, self.z).flatten(-2), adjoint[0])
+        return self._with_bias(torch.einsum("a...op,a...ip->...poi", adjoint, self.z).flatten(-2), adjoint[0].mT)
 
     def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
-        weight = torch.einsum("a...po,a...pi->...oi", adjoint, self.z).flatten(-2)
-        return self._with_bias(weight, adjoint[0].sum(-2))
+        weight = (adjoint @ self.z.mT).sum(0).flatten(-2)
+        return self._with_bias(weight, adjoint[0].sum(-1))
 
     def _with_bias(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         if not self.layer.trained:
@@ -152,24 +150,24 @@ class Activation:
         return self
 
     def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, ActivationTrace]:
-        outer = torch.stack(ACTIVATIONS[self.name](z[0], jets.order + 1))
+        outer = ACTIVATIONS[self.name](z[0], jets.order + 1)
         bell = jets.bell_polynomials(z)
         return jets.compose(bell, outer), ActivationTrace(jets, bell, outer)
 
 
 @dataclass(frozen=True)
 class ActivationTrace:
-    """Bell polynomials of z and the derivatives (k, ..., point, unit) of the activation there."""
+    """Bell polynomials of z and the derivatives (..., unit, point) of the activation there, the last non-zero last."""
 
     jets: JetSet
     bell: Bell
-    outer: torch.Tensor
+    outer: list[torch.Tensor]
 
     def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
         return self.jets.multiply_adjoint(self.jets.compose(self.bell, self.outer[1:]), adjoint)
 
     def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return adjoint[0, ..., :0]
+        return adjoint[0].mT[..., :0]
 
     def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
         return adjoint[0, ..., 0, :0]
@@ -180,79 +178,9 @@ def _tanh(z: torch.Tensor, order: int) -> list[torch.Tensor]:
 
 
 def _relu(z: torch.Tensor, order: int) -> list[torch.Tensor]:
-    step, zero = (z > 0.0).to(z.dtype), torch.zeros_like(z)
-    return [z * step, step, *(zero for _ in range(order - 1))][: order + 1]
+    step = (z > 0.0).to(z.dtype)
+    return [z * step, step][: order + 1]
 
 
-#: Derivatives 0..order of every activation.
+#: Derivatives 0..order of every activation; those that are zero for all z may be left out at the end.
 ACTIVATIONS: dict[str, Callable[[torch.Tensor, int], list[torch.Tensor]]] = {"tanh": _tanh, "relu": _relu}
-
-
-@dataclass(frozen=True, eq=False)
-class Spline:
-    """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function).
-
-    The b_c are splines, or powers of ReLU.
-    """
-
-    basis: LayerBasis
-    weight: torch.Tensor
-
-    @property
-    def size(self) -> int:
-        outputs, inputs, count = self.weight.shape[-3:]
-        return outputs * inputs * count
-
-    def flat(self) -> torch.Tensor:
-        return self.weight.flatten(-3)
-
-    def with_flat(self, vector: torch.Tensor) -> Spline:
-        return replace(self, weight=vector.unflatten(-1, self.weight.shape[-3:]))
-
-    def halved(self) -> Spline:
-        fine = self.basis.halved()
-        return Spline(fine, self.basis.prolong(self.weight, fine))
-
-    def to(self, device: torch.device | str) -> Spline:
-        return Spline(self.basis.to(device), self.weight.to(device))
-
-    def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, FeatureTrace]:
-        tables = self.basis.dense(z[0], jets.order + 1)
-        return features_forward(jets, z, tables, self.weight)
-
-
-@dataclass(frozen=True)
-class FeatureTrace:
-    """A layer linear in its features: Bell polynomials, tables (k, ..., point, in, function), their jets, weights."""
-
-    jets: JetSet
-    bell: Bell
-    tables: torch.Tensor
-    features: torch.Tensor  # (alpha, ..., point, in * function)
-    weight: torch.Tensor
-
-    def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        inputs, count = self.weight.shape[-2:]
-        slopes = self.jets.compose(self.bell, self.tables[1:])  # (alpha, ..., point, in, function)
-        along = (adjoint @ self.weight.flatten(-2)).unflatten(-1, (inputs, count))
-        parts: list[torch.Tensor | None] = [None] * len(self.jets)
-        for alpha, beta, rest, factor in self.jets.leibniz:
-            term = factor * torch.linalg.vecdot(slopes[rest], along[alpha])
-            known = parts[beta]
-            parts[beta] = term if known is None else known + term
-        return torch.stack([p for p in parts if p is not None])
-
-    def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return torch.einsum("a...po,a...pk->...pok", adjoint, self.features).flatten(-2)
-
-    def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return torch.einsum("a...po,a...pk->...ok", adjoint, self.features).flatten(-2)
-
-
-def features_forward(
-    jets: JetSet, z: torch.Tensor, tables: torch.Tensor, weight: torch.Tensor
-) -> tuple[torch.Tensor, FeatureTrace]:
-    """Jets and trace of ``sum_i,c W[o,i,c] f_c(z_i)`` from the tables (k, ..., point, in, function) of f and f^(k)."""
-    bell = jets.bell_polynomials(z)
-    features = jets.compose(bell, tables[:-1]).flatten(-2)
-    return features @ weight.flatten(-2).mT, FeatureTrace(jets, bell, tables, features, weight)

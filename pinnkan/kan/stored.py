@@ -11,9 +11,10 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.layered import LayeredNetwork
-from pinnkan.kan.layers import Activation, Affine, Layer, Spline
+from pinnkan.kan.layers import Activation, Affine, Layer
 from pinnkan.kan.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
+from pinnkan.kan.spline_layer import Spline
 
 #: Names of the families of edges.
 EDGES: dict[type[Basis] | type[PowerRelu], str] = {Basis: "spline", PowerRelu: "power_relu"}

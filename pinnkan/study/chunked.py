@@ -1,6 +1,8 @@
 """A network that works through its points in pieces, so that what one piece needs stays in the cache.
 
-Measured for [2,20,20,1] at 4160 points: pieces of some hundred points take half the time of one piece.
+Measured: [2,20,20,1] in splines at 4288 points takes 145 ms in one piece, 91 ms in pieces of 384 points and 167 ms in
+pieces of 64, where the calls cost more than the numbers; the perceptron [3,16,16,1] with five seeds 9.5 and 6.4 ms at
+8192 and 512 points. Narrow layers want larger pieces, more runs smaller ones.
 """
 
 from __future__ import annotations
@@ -12,17 +14,17 @@ from typing import Any
 import torch
 
 from pinnkan.kan.jet import JetSet
-from pinnkan.study.task import StudyNetwork
+from pinnkan.kan.layered import LayeredNetwork
 
-#: Points of a piece.
-PIECE = 256
+#: Numbers in the largest array of a piece: one megabyte, the second cache of a core.
+PIECE = 2**17
 
 
 @dataclass(frozen=True)
 class Chunked:
     """The same function as ``network``, and the same derivatives."""
 
-    network: StudyNetwork
+    network: LayeredNetwork
 
     @property
     def parameters(self) -> int:
@@ -43,8 +45,8 @@ class Chunked:
 
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[Any]]:
         """Jets (alpha, ..., point, unknown) from those of the inputs (alpha, point, in), and traces by piece."""
-        parts = [self.network.forward(jets, piece) for piece in inputs.split(PIECE, 1)]
-        return torch.cat([u for u, _ in parts], -2), [traces for _, traces in parts]
+        parts = [self.network.forward(jets, piece) for piece in inputs.split(self._points(jets), 1)]
+        return torch.cat([u for u, _ in parts], -2), [(u.shape[-2], traces) for u, traces in parts]
 
     def jacobian(self, traces: list[Any], adjoint: torch.Tensor) -> torch.Tensor:
         """Rows (..., point, coefficient)."""
@@ -56,4 +58,10 @@ class Chunked:
         return torch.stack(parts).sum(0)
 
     def _pieces(self, traces: list[Any], adjoint: torch.Tensor) -> Iterator[tuple[list[Any], torch.Tensor]]:
-        return zip(traces, adjoint.split(PIECE, -2), strict=True)
+        parts = adjoint.split([points for points, _ in traces], -2)
+        return ((piece, part) for (_, piece), part in zip(traces, parts, strict=True))
+
+    def _points(self, jets: JetSet) -> int:
+        """Points of a piece."""
+        runs = self.flat().numel() // self.parameters
+        return max(1, PIECE // (runs * self.network.breadth(jets)))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.study import allen_cahn, burgers, references, space_time_report, tables
-from pinnkan.study.chunked import PIECE, Chunked
+from pinnkan.study import allen_cahn, burgers, chunked, references, space_time_report, tables
+from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import Outcome, Record
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import grid, perceptrons, ridges, splines
@@ -59,12 +59,13 @@ def test_the_residual_of_allen_cahn_is_that_of_its_travelling_wave(points):
     assert float(value.abs().max()) > 0.1
 
 
-def test_pieces_change_nothing():
+def test_pieces_change_nothing(monkeypatch):
+    monkeypatch.setattr(chunked, "PIECE", 2 * 4 * 4 * 50)  # 50 points, 2 runs, 4 jets of 4 units
     equation = burgers.burgers_equation()
     whole = ridges((2, 4, 3, 1), 3)((1, 2)).network
     assert isinstance(whole, type(Chunked(whole).network))
     inputs = equation.inputs.jets(
-        equation.jets, torch.rand((2 * PIECE + 7, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        equation.jets, torch.rand((107, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     )
     u, traces = whole.forward(equation.jets, inputs)
     v, pieces = Chunked(whole).forward(equation.jets, inputs)
