@@ -2,7 +2,6 @@
 
     python tests/benchmark/accuracy.py                          accuracy.md, accuracy.csv: under six minutes
     python tests/benchmark/accuracy.py --network deep           deep.md, deep.csv: two minutes per problem at most
-    python tests/benchmark/accuracy.py --against-finite-elements    finite_elements.md, finite_elements.csv
 
 Each problem is read anew and solved at 1e-4, 1e-6 and the tolerances of its targets, after a solve of poisson1d that
 pays for imports and first calls. The error is true: relative L2 against tests/reference, on a grid that sees the
@@ -27,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
 
 from cases import BY_NAME, CASES, Case, targets  # noqa: E402
-from reference import finite_elements  # noqa: E402
 from reference.error import relative_l2  # noqa: E402
 from tables import write  # noqa: E402
 
@@ -65,12 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     pinnkan.solve(pinnkan.load_problem("poisson1d"))
     command = " ".join(["python tests/benchmark/accuracy.py", *(sys.argv[1:] if arguments is None else arguments)])
-    if options.against_finite_elements:
-        pairs: list[dict[str, object]] = []
-        for pair in against_finite_elements():
-            pairs.append(asdict(pair))
-            write(options.out, "finite_elements", pairs, command)
-        return 0
     deep = options.network == "deep"
     chosen = [BY_NAME[name] for name in options.only] if options.only else _default_cases(deep)
     limit = options.max_time or (DEEP_LIMIT if deep else LIMIT)
@@ -87,7 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--network", default="auto", choices=["auto", "product", "deep"])
     parser.add_argument("--tolerance", nargs="+", type=float, help="instead of 1e-4, 1e-6 and those of the targets")
     parser.add_argument("--max-time", type=float, help=f"seconds per solve ({LIMIT:g}; deep {DEEP_LIMIT:g})")
-    parser.add_argument("--against-finite-elements", action="store_true", help="side by side, in the same run")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "tables", help="folder of the tables")
     return parser
 
@@ -222,52 +213,6 @@ def _judged(case: Case, tolerance: float, converged: bool, error: float, seconds
         else:
             verdicts.append(f"missed: {', '.join(misses)} ({asked})" if misses else f"met ({asked})")
     return "; ".join(verdicts)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """pinnkan and quartic finite elements on the same problem; a ratio below one is in pinnkan's favour."""
-
-    problem: str
-    tolerance: float
-    error: float
-    seconds: float
-    parameters: int
-    elements_error: float
-    elements_seconds: float
-    elements_unknowns: int
-    error_ratio: float
-    time_ratio: float
-
-
-def against_finite_elements() -> Iterator[Pair]:
-    """Three problems solved by both, one after the other, so that the same machine in the same state does both.
-
-    convection_diffusion is one-dimensional; the finite elements take two of it across.
-    """
-    classical = {
-        "poisson2d": finite_elements.poisson,
-        "helmholtz2d": finite_elements.helmholtz,
-        "convection_diffusion": finite_elements.convection_layer,
-    }
-    for name, method in classical.items():
-        other = method()
-        for tolerance in tolerances(BY_NAME[name]):
-            own = solve(BY_NAME[name], "auto", tolerance, LIMIT)
-            print(f"{name:22} {tolerance:6.0e}  {own.error:8.1e} in {own.seconds:.2f} s", end="  ")
-            print(f"elements {other.error:8.1e} in {other.seconds:.2f} s", flush=True)
-            yield Pair(
-                name,
-                tolerance,
-                own.error,
-                own.seconds,
-                own.parameters,
-                other.error,
-                other.seconds,
-                other.unknowns,
-                own.error / other.error,
-                own.seconds / other.seconds,
-            )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinnkan.errors import Fault
-from pinnkan.problem.expression import Scope, parse
+from pinnkan.problem.expression import parse
 from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report, Text
+from pinnkan.problem.scope import Scope
 from pinnkan.problem.source import Scalar, Span
 from pinnkan.problem.tape import Tape
 from pinnkan.problem.written import written

@@ -5,6 +5,8 @@ periodic.py         Korteweg-de Vries and Kuramoto-Sivashinsky, by Fourier serie
 allen_cahn.py       Allen-Cahn with the kink at the periodic seam, by spectral elements and ETDRK4
 closed_form.py      everything with a formula
 finite_elements.py  quartic finite elements (scikit-fem), error and time, for side-by-side ratios
+adapted_elements.py the same for a layer: refined by their own indicator, or fitted to it by hand
+moving_elements.py  the same for a front that moves, with Radau collocation in time
 error.py            the relative L2 error, and grids that see a front
 etdrk4.py           the time stepping shared by the two marches
 saved.py            a solution known at saved times, evaluated at any place
