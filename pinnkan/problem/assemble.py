@@ -10,10 +10,11 @@ import sympy
 from pinnkan.problem import checks, names, schema
 from pinnkan.problem.conditions import parse_equation, read_conditions
 from pinnkan.problem.coverage import Places
-from pinnkan.problem.expression import Scope, parse
+from pinnkan.problem.expression import parse
 from pinnkan.problem.names import Domain
 from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report
+from pinnkan.problem.scope import Scope
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
 

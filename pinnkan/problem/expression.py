@@ -7,63 +7,24 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TypeAlias
 
 import sympy
 
 from pinnkan.problem import operators
 from pinnkan.problem.arithmetic import combine, fold, is_real, tamed
-from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of, split
+from pinnkan.problem.coordinates import order_of, split
 from pinnkan.problem.functions import FUNCTIONS
 from pinnkan.problem.lexicon import ExpressionError, check
-from pinnkan.problem.operators import JetSpace, OperatorError, Vector
+from pinnkan.problem.operators import OperatorError, Vector
 from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.scope import Scope
 from pinnkan.problem.source import Scalar
 
-OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
-NUMBERED_OPERATORS = tuple(f"d{c}" for c in NUMBERED)
-RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
 _MAX_UNARY = 20  # signs and powers nested without parentheses
 
 Result: TypeAlias = sympy.Expr | Vector
-
-
-@dataclass
-class Scope:
-    """The names an expression may use.
-
-    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only; ``normal`` is
-    (axis, end) on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
-    """
-
-    space: JetSpace
-    values: Mapping[str, sympy.Expr] = field(default_factory=dict)
-    unknowns: bool = False
-    coordinates: bool = True
-    normal: tuple[int, int] | None = None
-    used: set[str] = field(default_factory=set)
-    later: tuple[str, ...] = ()
-    where: str = "an expression"
-
-    def known(self) -> list[str]:
-        """Every name that means something here, for suggestions."""
-        names = [*self.values, "pi", *FUNCTIONS]
-        names += self.space.coordinates if self.coordinates else ()
-        if self.unknowns:
-            names += [*self.space.unknowns, *self.operators()]
-            names += [f"{u}_{c}" for u in self.space.unknowns for c in self.space.coordinates]
-            names += [f"{u}_{c}{c}" for u in self.space.unknowns for c in self.space.coordinates if c in NUMBERED]
-        return names
-
-    def operators(self) -> list[str]:
-        """The operators, with those of the numbered coordinates that the domain has."""
-        return [*OPERATORS, *(f"d{c}" for c in self.space.coordinates if c in NUMBERED)]
-
-    def calls(self, name: str) -> bool:
-        """Whether a name stands for an operator here; ``dx1`` does where x1 is a coordinate or nothing else."""
-        return name in OPERATORS or (name in NUMBERED_OPERATORS and name not in self.values)
 
 
 def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
@@ -170,42 +131,11 @@ class _Reader:
         return self._unknown_name(node, base, split(subscript) or [])
 
     def _unknown_name(self, node: ast.Name, base: str, by: list[str]) -> sympy.Expr:
-        name, scope = node.id, self.scope
-        missing = sorted(set(by) - set(scope.space.coordinates))
-        message, hint = f"unknown name '{name}' in {scope.where}", did_you_mean(name, scope.known())
-        if name in FUNCTIONS or scope.calls(name):
-            message, hint = f"'{name}' is a function and needs an argument", f"write {name}(...)"
-        elif name in scope.later:
-            message, hint = f"'{name}' is defined only further down", "move its definition up"
-        elif name in COORDINATES:
-            present = name in scope.space.coordinates or not scope.coordinates
-            message = f"the coordinate '{name}' cannot stand in {scope.where}"
-            if not present:
-                message, hint = f"there is no coordinate '{name}' in this domain", self._absent()
-            else:
-                hint = "it must be a constant"
-        elif name in scope.space.unknowns:
-            message, hint = f"the unknown '{name}' cannot stand in {scope.where}", ""
-        elif scope.unknowns and base in scope.space.unknowns and by:
-            message = f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks"
-            hint = self._absent()
-        elif base in scope.values and by and not missing:
-            message, hint = f"unknown name '{name}' in {scope.where}", f"write d{by[0]}({base}) for a derivative"
-        elif scope.unknowns and _joined(name, scope.space):
-            hint = f"write {_joined(name, scope.space)}"
-        elif name in ("e", "E"):
-            hint = "write exp(1)"
+        name = node.id
         if name not in self._unknown:
-            self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), message, hint)
+            self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), *self.scope.complaint(name, base, by))
         self._unknown.add(name)
         return sympy.Symbol("?")
-
-    def _absent(self) -> str:
-        """What to do about a coordinate that the domain lacks."""
-        present = self.scope.space.coordinates
-        if any(c in NUMBERED for c in present):
-            return f"its coordinates: {listed(present)}"
-        return "add its range to `domain`"
 
     def _call(self, node: ast.Call, name: str) -> Result:
         if name in FUNCTIONS:
@@ -256,7 +186,7 @@ class _Reader:
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
-            raise _fault(node, message, self._absent())
+            raise _fault(node, message, self.scope.absent())
         return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
 
     def _scalar(self, node: ast.expr) -> sympy.Expr:
@@ -264,15 +194,6 @@ class _Reader:
         if isinstance(result, Vector):
             raise _fault(node, "a vector where a number is needed", "apply div to a gradient")
         return result
-
-
-def _joined(name: str, space: JetSpace) -> str:
-    """``u_x1x2`` for ``u_x1_x2``: what was meant where a subscript is split by underscores, or ""."""
-    for unknown in space.unknowns:
-        subscript = name.removeprefix(f"{unknown}_").replace("_", "")
-        if name.startswith(f"{unknown}_") and order_of(subscript, space.coordinates):
-            return f"{unknown}_{subscript}"
-    return ""
 
 
 def _fault(node: ast.expr, message: str, hint: str = "") -> ExpressionError:

@@ -12,32 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
-from pinnkan.errors import SolverError
 from pinnkan.kan.deep_field import DeepField, Piece
 from pinnkan.kan.field import Field
-from pinnkan.kan.network import JetNetwork
 from pinnkan.problem.statement import Problem
-from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver import memory
+from pinnkan.solver.deep_descent import Descents
 from pinnkan.solver.deep_error import difference, true_error
-from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_settings import DeepSettings, choose_settings
 from pinnkan.solver.deep_starts import continued_piece, random_pieces
 from pinnkan.solver.deep_system import Slab, cells_for, heldout_loss, make_system, mean_square
-from pinnkan.solver.minimisers import OTHERS
-from pinnkan.solver.state import DeepState, Descent, Minimised
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration, Level
 
 __all__ = ["DeepField", "DeepResult", "solve_deep"]
-
-#: Levenberg-Marquardt has stalled when its last WINDOW steps gained less than this each, on average. Smaller values
-#: spend most of the time on steps that the next level makes in a fraction of the number (measured: 0.03 took twice as
-#: long on heat and Helmholtz for the same final error).
-LEAST_GAIN = 0.06
-WINDOW = 8
 
 #: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
@@ -83,24 +70,18 @@ Progress = Callable[[Level | Iteration], None]
 Estimate = Callable[[Field], tuple[float, Field | None]]
 
 
-class _Solve:
-    """One solve: what it solves, its clock, and what it has done so far; a resumed one repeats that first, for free."""
+class _Sweeps:
+    """The sweeps of one solve: what it solves, and the minimisations that it consists of."""
 
-    def __init__(self, problem: Problem, settings: DeepSettings, watch: Watch, device: str) -> None:
-        self.problem, self.settings, self.watch, self.device = problem, settings, watch, device
-        begun = watch.resumed(DeepState) or DeepState((), (), (), None, None)
-        self.known, self.descent = list(begun.done), begun.descent
-        self.state = replace(begun, done=(), descent=None)
-
-    def is_late(self) -> bool:
-        return not self.known and self.descent is None and self.watch.expired()
+    def __init__(self, problem: Problem, settings: DeepSettings, descents: Descents, device: str) -> None:
+        self.problem, self.settings, self.descents, self.device = problem, settings, descents, device
 
     def sweep(self, level: int, before: tuple[Trained, ...]) -> tuple[Trained, ...]:
         """All slabs at one level, or ``before`` if the time is up before the end of a later sweep."""
         largest = max((t.loss for t in before), default=0.0)
         done: list[Trained] = []
         for number, slab in enumerate(slabs_of(self.problem, self.settings.slabs)):
-            if before and self.is_late():
+            if before and self.descents.is_late():
                 return before
             previous = done[-1].piece if done else None
             if before:
@@ -134,7 +115,7 @@ class _Solve:
         found = []
         for piece in starts:
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.minimise(system, piece.network, 0, RACE_STEPS[self.settings.method])
+            network, end = self.descents.minimise(system, piece.network, 0, RACE_STEPS[self.settings.method])
             found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
@@ -144,77 +125,15 @@ class _Solve:
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=cells_for(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.minimise(system, piece.network, level, MOST_STEPS[self.settings.method])
+            network, end = self.descents.minimise(system, piece.network, level, MOST_STEPS[self.settings.method])
             piece = replace(piece, network=network)
             loss = mean_square(system, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
             steps += end.steps
-            if held <= MOST_GAP * loss or self.is_late():
+            if held <= MOST_GAP * loss or self.descents.is_late():
                 break
             density *= DENSER
         return Trained(piece, loss, held, system.rows, steps)
-
-    def minimise(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[JetNetwork, Minimised]:
-        """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
-        if self.known:
-            end = self.known.pop(0)
-        else:
-            descend = self.descend if self.settings.is_damped else self.other
-            end, whole = descend(system, network, level, most)
-            if not whole:  # the time is up; a resumed solve goes on in the middle
-                return network.with_flat(end.x), end
-        self.state = replace(self.state, done=(*self.state.done, end), descent=None)
-        return network.with_flat(end.x), end
-
-    def descend(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
-        """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
-
-        def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-            return system.evaluate(network.with_flat(x))
-
-        what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
-        memory.require(memory.bytes_of_descent(network.parameters, system.rows), what, self.device)
-        begun, self.descent = self.descent, None
-        if begun is None:
-            state = self.begin(evaluate, network.flat())
-            losses = [state.loss]
-        else:
-            losses = list(begun.losses)
-            state = lm.again(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
-        while state.iteration < most and not state.stuck and not _stalled(losses):
-            self.state = replace(self.state, descent=Descent(state.x, state.scale, state.damping, tuple(losses)))
-            self.watch.keep(self.state)
-            if self.is_late():
-                return Minimised(state.x, state.loss, state.iteration), False
-            state = lm.step(evaluate, state)
-            losses.append(state.loss)
-            number = len(self.state.history) + 1
-            record = self.watch.iteration(level, number, state.loss, state.step, state.damping)
-            self.state = replace(self.state, history=(*self.state.history, record))
-        return Minimised(state.x, state.loss, state.iteration), True
-
-    def other(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
-        """The same by another method, which a resumed solve begins again."""
-        late = False
-
-        def report(loss: float, size: float, rate: float) -> bool:
-            nonlocal late
-            number = len(self.state.history) + 1
-            record = self.watch.iteration(level, number, loss, size, 0.0, rate)
-            self.state, late = replace(self.state, history=(*self.state.history, record)), self.is_late()
-            return late
-
-        self.descent = None
-        self.watch.keep(self.state)
-        minimise = OTHERS["least_squares" if self.settings.is_frozen else self.settings.method]
-        return minimise(system, network, most, report), not late
-
-    def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.State:
-        """The first state of a descent."""
-        try:
-            return lm.init(evaluate, x)
-        except ValueError as error:
-            raise SolverError(str(error), "not_finite") from error
 
     def record(self, level: int, slabs: tuple[Trained, ...], field: DeepField) -> Level:
         """The record of a sweep, its estimate still to come."""
@@ -229,13 +148,9 @@ class _Solve:
             loss=sum(t.loss for t in slabs) / len(slabs),
             heldout=sum(t.heldout for t in slabs) / len(slabs),
             estimate=float("inf"),
-            seconds=self.watch.elapsed(),
+            seconds=self.descents.watch.elapsed(),
             iterations=sum(t.steps for t in slabs),
         )
-
-
-def _stalled(losses: Sequence[float]) -> bool:
-    return len(losses) > WINDOW and losses[-1] > (1 - LEAST_GAIN) ** WINDOW * losses[-1 - WINDOW]
 
 
 def slabs_of(problem: Problem, count: int) -> list[Slab]:
@@ -270,14 +185,15 @@ def solve_deep(
     settings = choose_settings(problem)
     watch = watch or Watch(None, progress)
     watch.limit_to(settings.max_time)
-    solve = _Solve(problem, settings, watch, device)
-    known, error = solve.state.levels, solve.state.shown_error
+    descents = Descents(settings, watch, device)
+    sweeps = _Sweeps(problem, settings, descents, device)
+    known, error = descents.state.levels, descents.state.shown_error
     slabs: tuple[Trained, ...] = ()
     field: DeepField | None = None
     levels: list[Level] = []
     reason = "max_levels"
     for number in range(settings.max_levels):
-        swept = solve.sweep(number, slabs)
+        swept = sweeps.sweep(number, slabs)
         if swept is slabs:
             reason = "max_time"
             break
@@ -289,14 +205,14 @@ def solve_deep(
                 value, error = estimate(new)
             else:
                 value = float("inf") if field is None else difference(new, field, problem)
-            record = replace(solve.record(number, slabs, new), estimate=value, true_error=true_error(new, problem))
+            record = replace(sweeps.record(number, slabs, new), estimate=value, true_error=true_error(new, problem))
             levels.append(watch.level(record))
-            solve.state = replace(solve.state, levels=tuple(levels), shown=new, shown_error=error)
-            watch.keep(solve.state)
+            descents.state = replace(descents.state, levels=tuple(levels), shown=new, shown_error=error)
+            watch.keep(descents.state)
         field, value = new, levels[-1].estimate
-        reason = "" if value <= problem.solver.tolerance else "max_time" if solve.is_late() else reason
+        reason = "" if value <= problem.solver.tolerance else "max_time" if descents.is_late() else reason
         if reason != "max_levels":
             break
     assert field is not None
     widths = (slabs[0].piece.inputs.width, *settings.hidden, len(problem.unknowns))
-    return DeepResult(field, error, tuple(levels), solve.state.history, reason, widths)
+    return DeepResult(field, error, tuple(levels), descents.state.history, reason, widths)
