@@ -7,7 +7,7 @@ symbolically, for any equation a user can write.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
-from pinnkan.problem.statement import Equation, Jet
+from pinnkan.problem.statement import Equation, Jet, Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.rows import TensorRows, evaluate
 
@@ -49,6 +49,22 @@ class CompiledEquation:
         """The same on numpy arrays."""
         f, w = self.linearise(torch.from_numpy(points), torch.from_numpy(jets))
         return f.numpy(), w.numpy()
+
+
+def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation, torch.Tensor, torch.Tensor]]) -> str:
+    """The first point at which an equation or its derivatives are not finite, in words.
+
+    ``patches``: equations with points (..., coordinate) and jets (..., jet) there.
+    """
+    names = [s.name for s in problem.coordinates]
+    for equation, points, jets in patches:
+        value, slopes = equation.linearise(points, jets)
+        bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
+        if bool(bad.any()):
+            place = points[bad][0].tolist()
+            at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
+            return f"at {at} in '{equation.text}'"
+    return "in a sum of squares"
 
 
 def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.problem.statement import Condition, Problem, Side
-from pinnkan.residual import CompiledEquation, Patch
+from pinnkan.residual import CompiledEquation, Patch, where_not_finite
 from pinnkan.rows import Rows, order_coefficients
 from pinnkan.solver import memory
 from pinnkan.solver.linear import NormalEquations
@@ -130,15 +130,7 @@ class System:
     def where_not_finite(self, coefficients: Array) -> str:
         """The first point at which an equation or its derivatives are not finite, in words."""
         c = self._tensor(coefficients)
-        names = [s.name for s in self.model.problem.coordinates]
-        for patch in self.patches:
-            value, slopes = patch.equation.linearise(patch.points, patch.jets(c))
-            bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
-            if bool(bad.any()):
-                place = patch.points[bad][0].tolist()
-                at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
-                return f"at {at} in '{patch.equation.text}'"
-        return "in a sum of squares"
+        return where_not_finite(self.model.problem, ((p.equation, p.points, p.jets(c)) for p in self.patches))
 
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0

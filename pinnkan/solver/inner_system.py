@@ -14,7 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Points, Ranges, interior_points, side_points, start_points
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Side
-from pinnkan.residual import CompiledEquation
+from pinnkan.residual import CompiledEquation, where_not_finite
 from pinnkan.rows import CellRows, Rows, order_coefficients
 from pinnkan.solver.gauss_newton import CONDITION_WEIGHT, Model, points_per_interval
 from pinnkan.solver.linear import NormalEquations
@@ -223,15 +223,8 @@ class InnerSystem:
 
     def where_not_finite(self, coefficients: Array) -> str:
         """The first point at which an equation or its derivatives are not finite, in words."""
-        names = [s.name for s in self.model.model.problem.coordinates]
-        for patch, _ in self.patches:
-            value, slopes = patch.equation.linearise(patch.points, patch.jets(coefficients))
-            bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
-            if bool(bad.any()):
-                place = patch.points[bad][0].tolist()
-                at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
-                return f"at {at} in '{patch.equation.text}'"
-        return "in a sum of squares"
+        looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
+        return where_not_finite(self.model.model.problem, looked)
 
     def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
         """Rows at ``coefficients``, one right-hand side for each field before."""

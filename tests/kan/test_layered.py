@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from two_inputs import JETS, input_jets, points
 
 from pinnkan.kan.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
 from pinnkan.kan.free_knots import FreeSpline
@@ -12,21 +13,7 @@ from pinnkan.kan.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, local_tables
 from pinnkan.kan.stored import restored, stored
 
-JETS = JetSet([(2, 0), (0, 1), (1, 1)])
 VALUE = JetSet([(0, 0)])
-
-
-def points(n=9, seed=0):
-    x = torch.rand((n, 2), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return 2.2 * x - 1.1  # some outside the knots
-
-
-def input_jets(x):
-    z = torch.zeros((len(JETS), *x.shape), dtype=x.dtype)
-    z[0] = x
-    z[JETS.position[(1, 0)], :, 0] = 1.0
-    z[JETS.position[(0, 1)], :, 1] = 1.0
-    return z
 
 
 def ridge(seed=5):

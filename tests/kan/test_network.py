@@ -1,22 +1,8 @@
 import torch
+from two_inputs import JETS, input_jets, points
 
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.network import Network, random_network, squash
-
-JETS = JetSet([(2, 0), (0, 1), (1, 1)])
-
-
-def points(n=7, seed=0):
-    x = torch.rand((n, 2), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return 2.2 * x - 1.1  # some outside the knots
-
-
-def input_jets(x):
-    z = torch.zeros((len(JETS), *x.shape), dtype=x.dtype)
-    z[0] = x
-    z[JETS.position[(1, 0)], :, 0] = 1.0
-    z[JETS.position[(0, 1)], :, 1] = 1.0
-    return z
 
 
 def small(degree=4, intervals=3):
