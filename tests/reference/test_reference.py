@@ -79,6 +79,7 @@ def test_burgers_starts_from_the_sine_and_refuses_to_run_backwards() -> None:
 # ----------------------------------------------------------------------------- Korteweg-de Vries, Kuramoto-Sivashinsky
 
 
+@pytest.mark.slow
 def test_korteweg_de_vries_agrees_with_an_eighth_order_runge_kutta_method() -> None:
     modes = 256
     k = np.pi * np.arange(modes // 2 + 1)

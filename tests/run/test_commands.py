@@ -83,7 +83,7 @@ def test_without_a_terminal_progress_is_plain_lines(
     assert "\x1b" not in said.err
     assert "slab 6  t = 1  21x1 intervals  500 parameters  loss 1.0e-12  estimate 1.2e-06  1.20 s\n" in said.err
     assert "step" not in said.err
-    run_solve(command(file="front.yaml", verbose=True))
+    run_solve(command(verbose=True))
     assert "step 3" in capsys.readouterr().err
 
 
