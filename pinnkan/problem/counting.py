@@ -4,9 +4,9 @@ A linear differential equation of order m on a line has m free functions as long
 vanish (Coddington, Levinson 1955, Theory of Ordinary Differential Equations, chapter 3): fewer than m conditions leave
 some of them free, however fast those grow. An evolution equation with an order m in a coordinate of space needs m
 conditions along it, those that belong to its decaying modes at either side (Gustafsson, Kreiss, Oliger 1995, Time
-Dependent Problems and Difference Methods, part II), and an elliptic equation of second order one on every side.
-Everything else (a coefficient that vanishes or is singular at an end, two conditions on one side of an elliptic
-equation, mixed derivatives of the highest order) is not decided here.
+Dependent Problems and Difference Methods, part II), and an elliptic equation of order 2 k needs k on every side.
+Everything else (a coefficient that vanishes or is singular at an end, more than k conditions on one side of an elliptic
+equation, mixed derivatives of the highest order in time) is not decided here.
 """
 
 from __future__ import annotations
@@ -32,22 +32,31 @@ Place = Side | Point
 
 #: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
 SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}
+#: Directions in which the symbol of an elliptic equation is looked at.
+DIRECTIONS = 200
 #: A coefficient below this share of its largest value may vanish between the samples.
 LEAST = 1e-3
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A coordinate along which ``given`` conditions are fewer than the ``order`` of the equation; a side for one."""
+    """A coordinate along which ``given`` conditions are fewer than the ``order`` of the equation; a ``side`` for one.
+
+    Of order one the side is the one where waves enter, if that is known; ``given`` then counts its conditions only.
+    """
 
     axis: int
     order: int
     given: int
     side: Side
+    inflow: bool = False
 
     def words(self, problem: Problem) -> str:
-        """``order 2 in x asks for 2 conditions along x, here is 1: one more is needed, at x = 1 for instance``."""
+        """``order 2 in x asks for 2 conditions along it, here is 1: one more is needed, at x = 1 for instance``."""
         coordinate = problem.coordinates[self.axis]
+        if self.inflow:
+            end = problem.ranges[self.axis][self.side.end]
+            return f"waves enter at {coordinate} = {end:g}, where no condition is given"
         given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
         more = "one more is needed" if self.order == self.given + 1 else f"{self.order - self.given} more are needed"
         place = f"{coordinate} = {problem.ranges[self.axis][self.side.end]:g}"
@@ -69,7 +78,14 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
             continue
         ends = Side(axis, 1), Side(axis, 0)
         given = sum(on[end] for end in ends)
-        if given < order and _is_counted(problem, axis, on, _coefficients(problem, derivative)):
+        if given >= order and (order != 1 or problem.dimension == 1):
+            continue
+        of = _coefficients(problem, derivative)
+        if order == 1 and problem.dimension > 1:
+            side = _inflow(problem, axis, on, of)
+            if side is not None and not on[side]:
+                return Missing(axis, 1, 0, side, inflow=True)
+        elif _is_counted(problem, axis, on, of):
             return Missing(axis, order, given, min(ends, key=lambda end: on[end]))
     return None
 
@@ -103,17 +119,37 @@ def _is_counted(problem: Problem, axis: int, on: Mapping[Place, int], of: Coeffi
         return False
     if problem.dimension == 1:
         return True
+    if any(_evolves(axis, time, direction, of) for time, direction in _onward(problem, axis, on)):
+        return True
+    orders = problem.equations[0].orders
+    if problem.time_axis is not None or len(set(orders)) > 1 or max(on.values(), default=0) > orders[0] / 2:
+        return False
+    return _is_elliptic(orders[0], of)
+
+
+def _inflow(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficients) -> Side | None:
+    """The side of a coordinate of order one through which waves enter, the same everywhere; None where not known."""
+    top = _leading(of, axis)
+    for time, direction in _onward(problem, axis, on):
+        rate = _leading(of, time)
+        if top is not None and rate is not None and _evolves(axis, time, direction, of):
+            return Side(axis, 0 if top.flat[0] * rate.flat[0] * direction > 0 else 1)
+    return None
+
+
+def _onward(problem: Problem, axis: int, on: Mapping[Place, int]) -> list[tuple[int, int]]:
+    """Coordinates along which the equation may evolve, other than ``axis``, and in which direction.
+
+    That is time; without it those that have all conditions at one end, as many as their order.
+    """
     if problem.time_axis is not None:
-        return _evolves(axis, problem.time_axis, 1, of)
-    onward = [
+        return [(problem.time_axis, 1)]
+    return [
         (other, 1 - 2 * end)
         for other, order in enumerate(problem.equations[0].orders)
         for end in (0, 1)
-        if other != axis and on[Side(other, end)] == order and on[Side(other, 1 - end)] == 0
+        if other != axis and on[Side(other, end)] == order > 0 and on[Side(other, 1 - end)] == 0
     ]
-    if any(_evolves(axis, other, direction, of) for other, direction in onward):
-        return True
-    return max(on.values(), default=0) <= 1 and _is_elliptic(problem.dimension, of)
 
 
 def _evolves(axis: int, time: int, direction: int, of: Coefficients) -> bool:
@@ -132,30 +168,31 @@ def _leading(of: Coefficients, axis: int) -> Array | None:
     """The coefficient of the highest derivative by ``axis``: a single, pure one, that keeps its sign."""
     highest = max((order[axis] for order in of), default=0)
     top = [order for order in of if order[axis] == highest]
-    value = of[top[0]] if len(top) == 1 and sum(top[0]) == highest else None
+    return _keeps_sign(of[top[0]]) if len(top) == 1 and sum(top[0]) == highest else None
+
+
+def _keeps_sign(value: Array | None) -> Array | None:
+    """The same values if they are known, of one sign, and nowhere near zero."""
     if value is None or not (np.all(value > 0) or np.all(value < 0)):
         return None
     size = np.abs(value)
     return value if size.min() > LEAST * size.max() else None
 
 
-def _is_elliptic(dimension: int, of: Coefficients) -> bool:
-    """Whether the terms of second order are the highest and form a definite matrix everywhere."""
-    if max((sum(order) for order in of), default=0) != 2:
+def _is_elliptic(order: int, of: Coefficients) -> bool:
+    """Whether the terms of that order are the highest, and their symbol has one sign in all directions, everywhere."""
+    top = {o: value for o, value in of.items() if sum(o) == order}
+    dimension = len(next(iter(of), ()))
+    pure = [top.get(tuple(order * (k == i) for k in range(dimension))) for i in range(dimension)]
+    if order % 2 or max(map(sum, of)) > order or any(_keeps_sign(value) is None for value in pure):
         return False
-    orders = [
-        [tuple((k == i) + (k == j) for k in range(dimension)) for j in range(dimension)] for i in range(dimension)
-    ]
-    if any(orders[i][i] not in of or _leading(of, i) is None for i in range(dimension)):
-        return False
-    shape = next(value.shape for value in of.values() if value is not None)
-    matrix = np.zeros((*shape, dimension, dimension))
-    for i, row in enumerate(orders):
-        for j, order in enumerate(row):
-            value = of.get(order, np.zeros(()))
-            if value is None:
-                return False
-            matrix[..., i, j] = value if i == j else value / 2
-    scale = np.sqrt(np.abs(np.einsum("...ii->...i", matrix)))
-    values = np.linalg.eigvalsh(matrix / (scale[..., None] * scale[..., None, :]))
-    return bool(np.all(values > LEAST) or np.all(values < -LEAST))
+    sizes = [np.abs(value) ** (1 / order) for value in pure if value is not None]
+    directions = np.random.default_rng(0).standard_normal((DIRECTIONS, dimension))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    symbol = np.zeros((DIRECTIONS, *sizes[0].shape))
+    for powers, value in top.items():
+        if value is None:
+            return False
+        scaled = value / np.prod([size**n for size, n in zip(sizes, powers, strict=True)], axis=0)
+        symbol += np.multiply.outer(np.prod(directions**powers, axis=1), scaled)
+    return bool(np.all(symbol > LEAST) or np.all(symbol < -LEAST))

@@ -8,6 +8,7 @@ from pinnkan.problem.statement import Side
 
 X, XY, XT = "x: [0, 1]", "x: [0, 1]\n  y: [0, 1]", "x: [0, 1]\n  t: [0, 1]"
 OPEN = {"right": "none"}
+CLAMPED = {side: ("u = 0", "dn(u) = 0") for side in ("left", "right", "bottom", "top")}
 SIDES = ("left", "right", "bottom", "top", "front", "back")
 
 
@@ -32,12 +33,13 @@ def stated(domain, equation, given, initial=("u = 0",)):
         (stated(X, "u_xxx + u*u_x = 1", OPEN), 3, 1),
         (stated(X, "u_x + u = 1", {"left": "none", "right": "none"}), 1, 0),
         (stated(XT, "u_t + u_x = 0.01*u_xx", OPEN), 2, 1),
-        (stated(XT, "u_t + (1 + x)*u_x = 0", {"left": "none", "right": "none"}), 1, 0),
         (stated(XT, "u_t + u_xxx = 0", OPEN), 3, 1),
         (stated(XT, "u_tt = u_xx", OPEN, ("u = 0", "u_t = 1")), 2, 1),
         (stated(XT, "u_tt = -u_xxxx", {"left": ("u = 0", "u_x = 0")}, ("u = 0", "u_t = 1")), 4, 3),
         (stated(XY, "-0.01*lap(u) + u_x = 1", OPEN), 2, 1),
         (stated(XY, "u_xx + u_xy + u_yy = 1", OPEN), 2, 1),
+        (stated(XY, "dx(dx(lap(u))) + dy(dy(lap(u))) = 1", CLAMPED | OPEN), 4, 2),
+        (stated(XY, "dx(dx(lap(u))) + dy(dy(lap(u))) = 1", CLAMPED | {"right": "u = 0"}), 4, 3),
         (stated(XY, "u_y = u_xx", OPEN | {"top": "none"}), 2, 1),  # evolution along y
         (stated(XY, "-u_y = u_xx", OPEN | {"bottom": "none"}), 2, 1),
         (stated(XY + "\n  z: [0, 1]", "lap(u) = 1", OPEN), 2, 1),
@@ -50,9 +52,33 @@ def test_a_coordinate_with_too_few_conditions_is_found(problem, order, given):
 
 
 @pytest.mark.parametrize(
+    ("problem", "side"),
+    [
+        (stated(XT, "u_t + (1 + x)*u_x = 0", {"left": "none", "right": "none"}), Side(0, 0)),
+        (stated(XT, "u_t + u_x = 0", {"left": "none"}), Side(0, 0)),
+        (stated(XT, "u_t = u_x", OPEN), Side(0, 1)),
+        (stated(XT, "-2*u_t + u_x = 1", OPEN), Side(0, 1)),
+        (stated(XY, "u_x + u_y = 1", {"left": "none", "top": "none"}), Side(0, 0)),
+        (stated(XY, "u_x - u_y = 1", {"right": "none", "top": "none"}), Side(0, 1)),
+    ],
+)
+def test_waves_that_enter_where_nothing_is_given_are_found(problem, side):
+    found = missing_condition(problem)
+    assert (found.side, found.inflow) == (side, True)
+    assert "where no condition is given" in found.words(problem)
+
+
+@pytest.mark.parametrize(
     "problem",
     [
         stated(X, "u_x + u = 1", OPEN),  # an outflow
+        stated(X, "u_x + u = 1", {"left": "none"}),  # backwards, on a line
+        stated(XT, "u_t + u_x = 0", OPEN),
+        stated(XT, "u_t + u_x = 0", {}),  # more than it can meet, but nothing is missing
+        stated(XT, "u_t - u_x = 0", {"left": "none"}),
+        stated(XY, "u_x + u_y = 1", OPEN | {"top": "none"}),
+        stated(XY, "u_x - u_y = 1", {"left": "none", "top": "none"}),
+        stated(XT, "u_t + u*u_x = 0", {"left": "none"}),  # not known before a solution is
         stated(X, "x*u_xx + u_x + x*u = 1", {"left": "none"}),  # regular at x = 0
         stated(X, "(x - 0.3)**2*u_xx + x*u_x - u = 1", OPEN),
         stated(X, "u*u_xx + u_x = 1", OPEN),  # not known before a solution is
@@ -63,6 +89,8 @@ def test_a_coordinate_with_too_few_conditions_is_found(problem, order, given):
         stated(XY, "lap(u) = 0", {"bottom": ("u = 0", "u_y = sin(x)"), "top": "none"} | OPEN),
         stated(XY, "-u_y = u_xx", OPEN | {"top": "none"}),  # backwards
         stated(XY, "u_xx + 3*u_xy + u_yy = 1", OPEN),  # hyperbolic
+        stated(XY, "dx(dx(lap(u))) + dy(dy(lap(u))) = 1", CLAMPED),
+        stated(XY, "u_xxxx - u_yyyy = 1", CLAMPED | OPEN),
     ],
 )
 def test_where_the_count_proves_nothing_nothing_is_said(problem):
