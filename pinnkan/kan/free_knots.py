@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from pinnkan.kan.features import FeatureTrace, features_forward
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.jet import Jets, JetSet
 from pinnkan.kan.spline import Basis, local_tables, prolongation
 from pinnkan.kan.spline_layer import Spline
 
@@ -84,18 +84,18 @@ class FreeSpline:
         matrices = torch.stack(rows).unflatten(0, (*self.shares.shape[:-2], 1, self.shares.shape[-2]))
         return replace(fine, weight=(matrices @ self.weight.unsqueeze(-1)).squeeze(-1))
 
-    def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, FreeTrace]:
-        knots, z = self.knots(), z.mT
-        runs = torch.broadcast_shapes(knots.shape[:-2], z.shape[1:-2])
-        x = z[0].mT.expand(*runs, *z[0].mT.shape[-2:]).contiguous()  # (..., in, point)
+    def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, FreeTrace]:
+        knots, stacked = self.knots(), torch.stack(list(z)).mT
+        runs = torch.broadcast_shapes(knots.shape[:-2], stacked.shape[1:-2])
+        x = z[0].expand(*runs, *z[0].shape[-2:]).contiguous()  # (..., in, point)
         knots = knots.expand(*runs, *knots.shape[-2:]).contiguous()
         span = torch.searchsorted(knots, x, right=True) - 1
         span = span.clamp(self.degree, self.intervals + self.degree - 1)
-        around = span.unsqueeze(-1) + torch.arange(1 - self.degree, self.degree + 1, device=z.device)
+        around = span.unsqueeze(-1) + torch.arange(1 - self.degree, self.degree + 1, device=knots.device)
         near = torch.gather(knots.unsqueeze(-2).expand(*x.shape, -1), -1, around)
-        trace = FreeTrace(self, jets, z, around.transpose(-2, -3), near.transpose(-2, -3), None)
+        trace = FreeTrace(self, jets, stacked, around.transpose(-2, -3), near.transpose(-2, -3), None)
         y, features = trace.evaluate(trace.near)
-        return y.mT, replace(trace, features=features)
+        return y.mT.unbind(0), replace(trace, features=features)
 
 
 @dataclass(frozen=True)
@@ -121,16 +121,16 @@ class FreeTrace:
         tables = dense.scatter(-1, index.expand(local.shape), local)
         return features_forward(self.jets, self.z, tables, self.layer.weight)
 
-    def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        return self._known().pull(adjoint.mT).mT
+    def pull(self, adjoint: Jets) -> Jets:
+        return self._known().pull(torch.stack(list(adjoint)).mT).mT.unbind(0)
 
-    def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
-        adjoint = adjoint.mT
-        return torch.cat([self._by_shares(adjoint).flatten(-2), self._known().rows(adjoint)], -1)
+    def rows(self, adjoint: Jets) -> torch.Tensor:
+        stacked = torch.stack(list(adjoint)).mT
+        return torch.cat([self._by_shares(stacked).flatten(-2), self._known().rows(stacked)], -1)
 
-    def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
-        adjoint = adjoint.mT
-        return torch.cat([self._by_shares(adjoint).sum(-3).flatten(-2), self._known().gradient(adjoint)], -1)
+    def gradient(self, adjoint: Jets) -> torch.Tensor:
+        stacked = torch.stack(list(adjoint)).mT
+        return torch.cat([self._by_shares(stacked).sum(-3).flatten(-2), self._known().gradient(stacked)], -1)
 
     def _by_shares(self, adjoint: torch.Tensor) -> torch.Tensor:
         """Derivatives (..., point, in, interval) by the shares."""

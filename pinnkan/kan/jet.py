@@ -19,6 +19,8 @@ from math import comb, prod
 import torch
 
 Index = tuple[int, ...]
+#: One array per alpha, as long as no operation needs them in one.
+Jets = Sequence[torch.Tensor]
 #: Partial Bell polynomials B_{alpha,k} as ``[alpha][k]``, None where zero.
 Bell = list[list[torch.Tensor | None]]
 
@@ -65,9 +67,9 @@ class JetSet:
             table.append(tuple(terms))
         return tuple(table)
 
-    def bell_polynomials(self, z: torch.Tensor) -> Bell:
+    def bell_polynomials(self, z: torch.Tensor | Jets) -> Bell:
         """B_{alpha,k} of the jet ``z`` (alpha, ...), as ``[alpha][k]`` for k = 0..|alpha|; None where it is zero."""
-        rows: Bell = [[torch.ones_like(z[0])]]
+        rows: Bell = [[z[0].new_ones(()).expand(z[0].shape)]]
         for alpha, terms in enumerate(self.bell[1:], start=1):
             row: list[torch.Tensor | None] = [None] * (sum(self.indices[alpha]) + 1)
             for gamma, rest, weight in terms:
@@ -80,8 +82,12 @@ class JetSet:
             rows.append(row)
         return rows
 
-    def compose(self, bell: Bell, outer: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
-        """The jet (alpha, ...) of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
+    def compose(self, bell: Bell, outer: torch.Tensor | Jets) -> torch.Tensor:
+        """:meth:`composed` in one array (alpha, ...)."""
+        return torch.stack(self.composed(bell, outer))
+
+    def composed(self, bell: Bell, outer: torch.Tensor | Jets) -> list[torch.Tensor]:
+        """The jet of b(z) from the Bell polynomials of z and ``outer[k] = b^(k)(z)``, k = 0..order.
 
         ``outer`` may have trailing axes that z lacks (one per function b), and end before zeros.
         """
@@ -94,7 +100,7 @@ class JetSet:
                     factor = factor.reshape(factor.shape + (1,) * extra) if extra else factor
                     total = factor * value if total is None else torch.addcmul(total, factor, value)
             out.append(torch.zeros_like(outer[0]) if total is None else total)
-        return torch.stack(out)
+        return out
 
     def multiply(self, f: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """The jet of the product of two functions; (alpha, ...) each, broadcast together."""
@@ -105,7 +111,11 @@ class JetSet:
             parts[alpha] = term if known is None else known + term
         return torch.stack([p for p in parts if p is not None])
 
-    def multiply_adjoint(self, g: torch.Tensor, adjoint: torch.Tensor) -> torch.Tensor:
+    def multiply_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> torch.Tensor:
+        """:meth:`multiplied_adjoint` in one array (alpha, ...)."""
+        return torch.stack(self.multiplied_adjoint(g, adjoint))
+
+    def multiplied_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> list[torch.Tensor]:
         """The transpose of ``f -> multiply(f, g)`` applied to ``adjoint`` (alpha, ...), g broadcast against it."""
         parts: list[torch.Tensor | None] = [None] * len(self)
         for alpha, beta, rest, weight in self.leibniz:
@@ -114,4 +124,4 @@ class JetSet:
                 parts[beta] = weight * adjoint[alpha] * g[rest] if weight != 1.0 else adjoint[alpha] * g[rest]
             else:
                 parts[beta] = torch.addcmul(known, adjoint[alpha], g[rest], value=weight)
-        return torch.stack([p for p in parts if p is not None])
+        return [p for p in parts if p is not None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.kan.free_knots import FreeSpline
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.jet import Jets, JetSet
 from pinnkan.kan.layers import Affine, Layer, LayerTrace
 from pinnkan.kan.spline_layer import Spline
 
@@ -72,27 +72,29 @@ class LayeredNetwork:
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[LayerTrace]]:
         """Jets (alpha, ..., point, unknown) of the outputs from those of the inputs (alpha, point, in), and traces."""
         runs = self.layers[-1].flat().ndim - 1
-        z, traces = inputs.mT.contiguous(), list[LayerTrace]()
-        z = z.reshape(z.shape[0], *(1,) * runs, *z.shape[1:])
+        x, traces = inputs.mT.contiguous(), list[LayerTrace]()
+        z: Jets = x.reshape(x.shape[0], *(1,) * runs, *x.shape[1:]).unbind(0)
         for layer in self.layers:
             z, trace = layer.forward(jets, z)
             traces.append(trace)
-        return z.mT, traces
+        return torch.stack(list(z)).mT, traces
 
     def jacobian(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
         """Rows (..., point, coefficient): derivatives of ``adjoint`` (alpha, ..., point, out) times output, summed."""
-        blocks, adjoint = [], adjoint.mT.contiguous()
+        blocks = []
+        along: Jets = adjoint.mT.contiguous().unbind(0)
         for trace, below in self._backward(traces):
-            blocks.append(trace.rows(adjoint))
-            adjoint = trace.pull(adjoint) if below else adjoint
+            blocks.append(trace.rows(along))
+            along = trace.pull(along) if below else along
         return torch.cat(blocks[::-1], -1)
 
     def gradient(self, traces: Sequence[LayerTrace], adjoint: torch.Tensor) -> torch.Tensor:
         """The sum (..., coefficient) of the rows over the points, without the rows."""
-        blocks, adjoint = [], adjoint.mT.contiguous()
+        blocks = []
+        along: Jets = adjoint.mT.contiguous().unbind(0)
         for trace, below in self._backward(traces):
-            blocks.append(trace.gradient(adjoint))
-            adjoint = trace.pull(adjoint) if below else adjoint
+            blocks.append(trace.gradient(along))
+            along = trace.pull(along) if below else along
         return torch.cat(blocks[::-1], -1)
 
     def _backward(self, traces: Sequence[LayerTrace]) -> list[tuple[LayerTrace, bool]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import comb
 from typing import Any, Protocol, Self
 
 import torch
@@ -157,16 +158,16 @@ def squash(jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, SquashTrace]:
 
 
 def tanh_derivatives(value: torch.Tensor, order: int) -> list[torch.Tensor]:
-    """tanh and its derivatives up to ``order`` as polynomials P_k in ``value``, tanh: ``P_{k+1} = P_k' (1 - y^2)``."""
-    polynomial = [0.0, 1.0]
+    """tanh and its derivatives up to ``order`` from ``value``, tanh: those of 1 - y^2, its first, by Leibniz."""
     out = [value]
-    for _ in range(order):
-        slope = [n * c for n, c in enumerate(polynomial)][1:]
-        polynomial = [a - b for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope], strict=True)]
-        total = torch.zeros_like(value)
-        for c in reversed(polynomial):
-            total = total * value + c
-        out.append(total)
+    for n in range(order):
+        half = [(comb(n, j), out[j], out[n - j]) for j in range((n + 1) // 2)]  # every product but the middle one twice
+        start = out[n // 2].square() if n % 2 == 0 else None
+        total = start * comb(n, n // 2) if start is not None and n else start
+        for times, a, b in half:
+            total = a * (2 * times) * b if total is None else torch.addcmul(total, a, b, value=2 * times)
+        assert total is not None
+        out.append(-total if n else 1.0 - total)
     return out
 
 

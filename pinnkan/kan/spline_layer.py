@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pinnkan.kan.jet import Bell, JetSet
+from pinnkan.kan.jet import Bell, Jets, JetSet
 from pinnkan.kan.layer_basis import LayerBasis
 from pinnkan.kan.pieces import pieces_of
 
@@ -55,18 +55,18 @@ class Spline:
     def to(self, device: torch.device | str) -> Spline:
         return Spline(self.basis.to(device), self.weight.to(device))
 
-    def forward(self, jets: JetSet, z: torch.Tensor) -> tuple[torch.Tensor, SplineTrace]:
+    def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, SplineTrace]:
         pieces = pieces_of(self.basis)
         j, s = pieces.locate(z[0])
         powers = _taylor_powers(s, pieces.degree)
         table = pieces.derivatives(self.weight)  # (m, ..., out, in, interval)
-        start = torch.arange(table[0].numel() // pieces.intervals, device=z.device) * pieces.intervals
+        start = torch.arange(table[0].numel() // pieces.intervals, device=j.device) * pieces.intervals
         index = j.unsqueeze(-3) + start.reshape(*table.shape[1:-1], 1)  # (..., out, in, point)
         local = [d.reshape(-1).index_select(0, index.reshape(-1)).reshape(index.shape) for d in table]
         values = _edge_values(local, powers, jets.order + 1)
         bell = jets.bell_polynomials(z)
         trace = SplineTrace(self, jets, z, bell, index, powers, values)
-        return torch.stack([_summed(row, values) for row in bell]), trace
+        return [_summed(row, values) for row in bell], trace
 
 
 @dataclass(frozen=True)
@@ -78,20 +78,19 @@ class SplineTrace:
 
     layer: Spline
     jets: JetSet
-    z: torch.Tensor
+    z: Jets
     bell: Bell
     index: torch.Tensor
     powers: list[torch.Tensor]
     values: list[torch.Tensor]
 
-    def pull(self, adjoint: torch.Tensor) -> torch.Tensor:
-        lam, slopes = adjoint.unsqueeze(-2), self.values[1:]  # lam: (alpha, ..., out, 1, point)
+    def pull(self, adjoint: Jets) -> Jets:
+        lam, slopes = [a.unsqueeze(-2) for a in adjoint], self.values[1:]  # lam[alpha]: (..., out, 1, point)
         value = lam[0] * slopes[0]
         for edge, slope in zip(self._edge_adjoints(lam)[1:], slopes[1:], strict=False):
             value.addcmul_(edge, slope)
-        parts = torch.zeros((len(lam), *self.z.shape[1:]), dtype=lam.dtype, device=lam.device)
-        parts = parts.expand(len(lam), *value.shape[:-3], *value.shape[-2:]).contiguous()
-        parts[0] = value.sum(-3)
+        parts = [value.sum(-3)]
+        parts += [torch.zeros_like(parts[0]) for _ in lam[1:]]
         along: dict[tuple[int, int], torch.Tensor] = {}  # sum_o lambda^alpha f^(k+1)
         for alpha, beta, rest, factor in self.jets.leibniz:
             for k, (bell, slope) in enumerate(zip(self.bell[rest], slopes, strict=False)) if beta else ():
@@ -101,24 +100,24 @@ class SplineTrace:
                     parts[beta].addcmul_(along[alpha, k], bell, value=factor)
         return parts
 
-    def rows(self, adjoint: torch.Tensor) -> torch.Tensor:
+    def rows(self, adjoint: Jets) -> torch.Tensor:
         tables = self.layer.basis.dense(self.z[0].mT, self.jets.order)  # (k, ..., point, in, function)
         bell = [[None if b is None else b.mT for b in row] for row in self.bell]
         features = self.jets.compose(bell, tables).flatten(-2)
-        return torch.einsum("a...op,a...pk->...pok", adjoint, features).flatten(-2)
+        return torch.einsum("a...op,a...pk->...pok", torch.stack(list(adjoint)), features).flatten(-2)
 
-    def gradient(self, adjoint: torch.Tensor) -> torch.Tensor:
+    def gradient(self, adjoint: Jets) -> torch.Tensor:
         pieces = pieces_of(self.layer.basis)
-        edges = self._edge_adjoints(adjoint.unsqueeze(-2))
-        shape = (*adjoint.shape[1:-2], *self.layer.weight.shape[-3:-1], pieces.intervals)
-        found = adjoint.new_zeros((pieces.degree + 1, *shape))
+        edges = self._edge_adjoints([a.unsqueeze(-2) for a in adjoint])
+        shape = (*adjoint[0].shape[:-2], *self.layer.weight.shape[-3:-1], pieces.intervals)
+        found = adjoint[0].new_zeros((pieces.degree + 1, *shape))
         for m, sums in enumerate(found):  # d_m enters f^(k), k <= m, with s^(m-k)/(m-k)!
             terms = [(edge, self.powers[m - k].unsqueeze(-3)) for k, edge in enumerate(edges[: m + 1])]
             total = _combined(edges[m] if m < len(edges) else None, terms[: m if m < len(edges) else None])
             sums.view(-1).scatter_add_(0, self.index.reshape(-1), total.expand(self.index.shape).reshape(-1))
         return pieces.coefficients(found).flatten(-3)
 
-    def _edge_adjoints(self, lam: torch.Tensor) -> list[torch.Tensor]:
+    def _edge_adjoints(self, lam: Jets) -> list[torch.Tensor]:
         """a_k (..., out, in, point), k = 0..order; the first is the same for all inputs, (..., out, 1, point)."""
         found: list[torch.Tensor | None] = [lam[0], *[None] * self.jets.order]
         for alpha, row in enumerate(self.bell[1:], start=1):
