@@ -128,9 +128,10 @@ class FreeTrace:
         stacked = torch.stack(list(adjoint)).mT
         return torch.cat([self._by_shares(stacked).flatten(-2), self._known().rows(stacked)], -1)
 
-    def gradient(self, adjoint: Jets) -> torch.Tensor:
+    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         stacked = torch.stack(list(adjoint)).mT
-        return torch.cat([self._by_shares(stacked).sum(-3).flatten(-2), self._known().gradient(stacked)], -1)
+        found = torch.cat([self._by_shares(stacked).sum(-3).flatten(-2), self._known().gradient(stacked)], -1)
+        return found, self.pull(adjoint) if below else ()
 
     def _by_shares(self, adjoint: torch.Tensor) -> torch.Tensor:
         """Derivatives (..., point, in, interval) by the shares."""

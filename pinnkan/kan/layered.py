@@ -93,8 +93,8 @@ class LayeredNetwork:
         blocks = []
         along: Jets = adjoint.mT.contiguous().unbind(0)
         for trace, below in self._backward(traces):
-            blocks.append(trace.gradient(along))
-            along = trace.pull(along) if below else along
+            block, along = trace.gradient(along, below)
+            blocks.append(block)
         return torch.cat(blocks[::-1], -1)
 
     def _backward(self, traces: Sequence[LayerTrace]) -> list[tuple[LayerTrace, bool]]:

@@ -32,8 +32,8 @@ class LayerTrace(Protocol):
         """Derivatives (..., point, coefficient) by the layer's coefficients, point by point."""
         ...
 
-    def gradient(self, adjoint: Jets) -> torch.Tensor:
-        """Derivatives (..., coefficient), summed over the points."""
+    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
+        """Derivatives (..., coefficient), summed over the points, and ``pull`` if a layer below asks for it."""
         ...
 
 
@@ -120,9 +120,10 @@ class AffineTrace:
         weight = sum((a.mT.unsqueeze(-1) * z.mT.unsqueeze(-2) for a, z in pairs), adjoint[0].new_zeros(()))
         return self._with_bias(weight.flatten(-2), adjoint[0].mT)
 
-    def gradient(self, adjoint: Jets) -> torch.Tensor:
+    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         weight = sum((a @ z.mT for a, z in zip(adjoint, self.z, strict=True)), adjoint[0].new_zeros(()))
-        return self._with_bias(weight.flatten(-2), adjoint[0].sum(-1))
+        found = self._with_bias(weight.flatten(-2), adjoint[0].sum(-1))
+        return found, self.pull(adjoint) if below else ()
 
     def _with_bias(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         if not self.layer.trained:
@@ -172,8 +173,8 @@ class ActivationTrace:
     def rows(self, adjoint: Jets) -> torch.Tensor:
         return adjoint[0].mT[..., :0]
 
-    def gradient(self, adjoint: Jets) -> torch.Tensor:
-        return adjoint[0][..., 0, :0]
+    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
+        return adjoint[0][..., 0, :0], self.pull(adjoint) if below else ()
 
 
 def _tanh(z: torch.Tensor, order: int) -> list[torch.Tensor]:

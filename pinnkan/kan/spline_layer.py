@@ -85,11 +85,13 @@ class SplineTrace:
     values: list[torch.Tensor]
 
     def pull(self, adjoint: Jets) -> Jets:
-        lam, slopes = [a.unsqueeze(-2) for a in adjoint], self.values[1:]  # lam[alpha]: (..., out, 1, point)
-        value = lam[0] * slopes[0]
-        for edge, slope in zip(self._edge_adjoints(lam)[1:], slopes[1:], strict=False):
-            value.addcmul_(edge, slope)
-        parts = [value.sum(-3)]
+        lam = [a.unsqueeze(-2) for a in adjoint]
+        return self._pulled(lam, self._edge_adjoints(lam))
+
+    def _pulled(self, lam: Jets, edges: list[torch.Tensor]) -> Jets:
+        """Adjoints of z from those of y, lam[alpha] (..., out, 1, point), and of the edges."""
+        slopes = self.values[1:]
+        parts = [_combined(None, list(zip(edges, slopes, strict=False))).sum(-3)]
         parts += [torch.zeros_like(parts[0]) for _ in lam[1:]]
         along: dict[tuple[int, int], torch.Tensor] = {}  # sum_o lambda^alpha f^(k+1)
         for alpha, beta, rest, factor in self.jets.leibniz:
@@ -106,11 +108,16 @@ class SplineTrace:
         features = self.jets.compose(bell, tables).flatten(-2)
         return torch.einsum("a...op,a...pk->...pok", torch.stack(list(adjoint)), features).flatten(-2)
 
-    def gradient(self, adjoint: Jets) -> torch.Tensor:
+    def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
+        lam = [a.unsqueeze(-2) for a in adjoint]
+        edges = self._edge_adjoints(lam)
+        return self._by_coefficients(edges), self._pulled(lam, edges) if below else ()
+
+    def _by_coefficients(self, edges: list[torch.Tensor]) -> torch.Tensor:
+        """Derivatives (..., coefficient) from the adjoints a_k of the edges, summed over the points."""
         pieces = pieces_of(self.layer.basis)
-        edges = self._edge_adjoints([a.unsqueeze(-2) for a in adjoint])
-        shape = (*adjoint[0].shape[:-2], *self.layer.weight.shape[-3:-1], pieces.intervals)
-        found = adjoint[0].new_zeros((pieces.degree + 1, *shape))
+        shape = (*edges[0].shape[:-3], *self.layer.weight.shape[-3:-1], pieces.intervals)
+        found = edges[0].new_zeros((pieces.degree + 1, *shape))
         for m, sums in enumerate(found):  # d_m enters f^(k), k <= m, with s^(m-k)/(m-k)!
             terms = [(edge, self.powers[m - k].unsqueeze(-3)) for k, edge in enumerate(edges[: m + 1])]
             total = _combined(edges[m] if m < len(edges) else None, terms[: m if m < len(edges) else None])

@@ -50,7 +50,7 @@ def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: s
 def _panel(
     axes: Axes, outcomes: Sequence[Outcome], along: Callable[[Record], float], value: Callable[[Record], Array]
 ) -> None:
-    starts = []
+    starts, lowest = [], []
     singles: Counter[str] = Counter()
     for o in outcomes:
         x = np.array([along(r) for r in o.records])
@@ -66,7 +66,7 @@ def _panel(
         if kind == "multilevel":
             axes.plot(x[changes], middle[changes], "o", color=colour, ms=4)
         starts.append(float(middle[0]))
+        lowest.append(float(y[y > 0.0].min()))
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, min(high, HIGHEST * max(s for s in starts if np.isfinite(s))))
+    axes.set_ylim(0.5 * min(lowest), min(axes.get_ylim()[1], HIGHEST * max(s for s in starts if np.isfinite(s))))
     axes.grid(True, which="major", lw=0.3, alpha=0.5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.study import allen_cahn, burgers, chunked, references, space_time_report, tables
+from pinnkan.study import allen_cahn, allen_cahn_report, burgers, chunked, references, space_time_report, tables
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import Outcome, Record
 from pinnkan.study.report import Report
@@ -89,15 +89,20 @@ def test_both_bases_start_from_the_same_function_with_the_counts_of_the_paper(po
     assert float((equation.on_grid(other) - equation.on_grid(plain)).abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize("study", [burgers, allen_cahn])
-def test_coarse_fine_and_multilevel_do_the_same_work(study):
-    for share in (1, study.FULL["share"]):
-        by = {c.name: c for c in study.contenders(share, False)}
+def test_burgers_trains_coarse_fine_and_multilevel_with_the_same_work():
+    for share in (1, 20):
+        by = {c.name: c for c in burgers.contenders(share, False)}
         for family in ("spline", "power ReLU"):
             names = [f"{family}, coarse only", f"{family}, fine only", f"{family}, multilevel"]
             work = [sum(n * 2**level for level, n in enumerate(by[name].schedule)) for name in names]
             assert work[1] == pytest.approx(work[0], rel=0.02)
             assert work[2] == pytest.approx(work[0], rel=0.26)  # the paper's {800, 400, 200} is 3/4 of {3200}
+
+
+def test_allen_cahn_trains_all_with_the_papers_number_of_steps():
+    first_order = [c for c in allen_cahn.contenders(1, False) if c.method == "adam"]
+    assert {sum(c.schedule) for c in first_order} == {10_000}
+    assert len({c.schedule for c in first_order}) == 4
 
 
 def test_allen_cahn_networks_are_periodic():
@@ -109,12 +114,21 @@ def test_allen_cahn_networks_are_periodic():
 
 
 def test_a_wave_has_one_frequency():
-    n = allen_cahn.SAMPLES
+    n = allen_cahn_report.SAMPLES
     t, x = np.meshgrid(np.arange(n) / n, np.arange(n) / n, indexing="ij")
     wave = np.cos(2 * np.pi * (3 * x - 4 * t))
-    assert allen_cahn.width(wave) == pytest.approx(5.0, rel=1e-12)
-    moduli = allen_cahn.spectrum(wave)
+    assert allen_cahn_report.width(wave) == pytest.approx(5.0, rel=1e-12)
+    moduli = allen_cahn_report.spectrum(wave)
     assert np.argwhere(moduli > 0.4).tolist() == [[n // 2 - 4, n // 2 + 3], [n // 2 + 4, n // 2 - 3]]
+
+
+def test_words_beside_the_papers_figures_follow_the_figures():
+    assert allen_cahn_report.told((4.0, 2.0, 1.0), down=True) == "falls at every level (4 to 1)"
+    assert allen_cahn_report.told((4.0, 5.0, 1.0), down=True) == "falls at 1 of 2 changes (4 to 1)"
+    assert allen_cahn_report.told((1.0, 5.0, 6.0), down=False) == "widens at every level (1 to 6)"
+    records = tuple(Record(n // 2, n, n, torch.tensor([10.0 - n]), torch.tensor([1.0])) for n in range(4))
+    contender = allen_cahn.contenders(100, True)[0]
+    assert allen_cahn_report.ends_of_levels(Outcome(contender, 1, (1,), records)) == [9.0, 7.0]
 
 
 def test_the_comparison_says_how_many_times():
