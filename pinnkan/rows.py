@@ -151,20 +151,21 @@ class TensorRows:
         return [(u, v) for u in present for v in present if u <= v]
 
     def _contract(self, u: int, v: int) -> torch.Tensor:
-        """The block of unknowns u, v of J^T J: one value per combination of pairs, outermost coordinate first."""
-        inner_first = outermost_first(self.space)[::-1]
-        d = len(self.tables)
-        grid = [2 * i + part for i in inner_first for part in (0, 1)]
-        terms = [(tuple(j.order[i] for i in inner_first), k, j.unknown) for k, j in enumerate(self.jets)]
+        """The block of unknowns u, v of J^T J: one value per combination of pairs, outermost coordinate last.
+
+        The outermost coordinate has the most intervals, so the fewest pairs for its points: it is contracted first.
+        """
+        order_of_work = outermost_first(self.space)
+        grid = [2 * i + part for i in order_of_work for part in (0, 1)]
+        terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
         parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor] = {}
         weights = self.weights.movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
         for order, k, unknown in terms:
             for other, m, unknown_other in terms:
                 if (unknown, unknown_other) == (u, v):
                     parts[order, other] = (weights[k] * weights[m]).unsqueeze(0)
-        for stage, i in enumerate(inner_first):
-            half = u == v and stage == d - 1
-            parts = _contract_one(self.tables[i], parts, half)
+        for stage, i in enumerate(order_of_work):
+            parts = _contract_one(self.tables[i], parts, half=u == v and stage == 0)
         return next(iter(parts.values()))
 
 
@@ -232,19 +233,19 @@ class _Pattern:
 def _pattern(space: Space, tables: tuple[Table, ...], ordering: Ordering, u: int, v: int) -> _Pattern:
     row = torch.full((1,), u, device=ordering.position.device)
     column = torch.full_like(row, v)
-    outer = outermost_first(space)
-    for i in reversed(outer):
-        symmetric = u == v and i == outer[0]
-        pairs: Pairs = tables[i].half_pairs if symmetric else tables[i].pairs
+    itself = torch.ones_like(row, dtype=torch.bool)
+    for stage, i in enumerate(outermost_first(space)):
+        pairs: Pairs = tables[i].half_pairs if u == v and stage == 0 else tables[i].pairs
         stride = int(np.prod(space.shape[i + 1 :]))
         row = ((pairs.row * stride).unsqueeze(1) + row).reshape(-1)
         column = ((pairs.column * stride).unsqueeze(1) + column).reshape(-1)
+        if stage == 0:
+            itself = pairs.itself
+        itself = itself.repeat(len(row) // len(itself))
     first, second = ordering.position[row], ordering.position[column]
     keep = (first >= 0) & (second >= 0)
     twice = first == second
     if u == v:  # both (i, j) and (j, i) of the inner coordinates occur where the outer function is paired with itself
-        pairs = tables[outer[0]].half_pairs
-        itself = pairs.itself.repeat_interleave(len(row) // len(pairs.row))
         keep &= ~itself | (first >= second)
         twice &= ~itself
     kept = keep.nonzero().squeeze(1)

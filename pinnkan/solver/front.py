@@ -19,21 +19,21 @@ MERGE_MARGIN = 1e-2
 class Front:
     """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
 
-    ``slope`` is u_t, known or not a condition: it starts the next iteration.
+    ``rates`` (.., order): what the slab before says of u_t, u_tt / 2, .. at its end; they start the next iteration.
     """
 
     time: float
     axes: tuple[Axis, ...]
     traces: tuple[Array, ...]
     errors: tuple[Array, ...]
-    slope: Array | None = None
+    rates: Array | None = None
 
     def __post_init__(self) -> None:
         """In C order, so that a front that was stored and read again gives the same bits."""
         ordered = np.ascontiguousarray
         object.__setattr__(self, "traces", tuple(ordered(t) for t in self.traces))
         object.__setattr__(self, "errors", tuple(ordered(e) for e in self.errors))
-        object.__setattr__(self, "slope", None if self.slope is None else ordered(self.slope))
+        object.__setattr__(self, "rates", None if self.rates is None else ordered(self.rates))
 
     @property
     def unknowns(self) -> int:
@@ -53,7 +53,7 @@ class Front:
             axes,
             tuple(old.prolong(t, new) for t in self.traces),
             tuple(old_fine.prolong(e, new_fine) for e in self.errors),
-            None if self.slope is None else old.prolong(self.slope, new),
+            None if self.rates is None else old.prolong(self.rates, new),
         )
 
 
@@ -77,8 +77,8 @@ def coarsened(front: Front, mass: Sequence[Array], allowed: float) -> Front:
     errors = tuple(
         new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True)
     )
-    slope = None if front.slope is None else new.restrict(front.slope, old)
-    return Front(front.time, tuple(axes), traces, errors, slope)
+    rates = None if front.rates is None else new.restrict(front.rates, old)
+    return Front(front.time, tuple(axes), traces, errors, rates)
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -25,11 +26,15 @@ from pinnkan.solver import memory
 from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.state import Newton
 from pinnkan.solver.watch import Watch
+from pinnkan.verdict import Iteration
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
 #: error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
+#: A step is taken for one of a quadratic iteration if it is below this share of the one before, and the next one for
+#: CAUTION times what it then would be. Without: one step more, of 1e-10 to 1e-14, in nearly every slab.
+NEAR, CAUTION = 0.1, 4.0
 #: Steps after which an iteration that still moves is given up.
 MAX_STEPS = 30
 
@@ -220,14 +225,26 @@ def relative_size(step: Array, coefficients: Array) -> float:
     return float(np.sqrt(np.mean(step**2))) / (scale if scale > 0.0 else 1.0)
 
 
+def contraction(history: Sequence[Iteration]) -> float:
+    """The largest size of a step over the square of the one before, of those that shrink; infinite where none do."""
+    steps = [(a.step, b.step) for a, b in pairwise(history) if b.iteration == a.iteration + 1]
+    return max((b / a**2 for a, b in steps if 0.0 < b < NEAR * a), default=np.inf)
+
+
 def gauss_newton(
-    system: LeastSquares, start: Array, fixed: np.ndarray, tolerance: float, watch: Watch | None = None
+    system: LeastSquares,
+    start: Array,
+    fixed: np.ndarray,
+    tolerance: float,
+    watch: Watch | None = None,
+    known: float = np.inf,
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients. ``watch`` is told of every step and may know where an interrupted iteration stood.
+    coefficients; ``known`` is the :func:`contraction` of steps nearby. ``watch`` is told of every step and may know
+    where an interrupted iteration stood.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
@@ -258,11 +275,18 @@ def gauss_newton(
             size, after = relative_size(step, c + step), system.loss(c + step)
         c, loss = c + step, after
         steps.append(Step(loss, size, damping))
-        ratio = size / previous
-        if damping == 0.0 and (size <= tolerance or (0.0 < ratio < 0.1 and size * ratio <= tolerance)):
+        if damping == 0.0 and (size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _next(size: float, previous: float, known: float) -> float:
+    """What the next step is expected to be at most: quadratically smaller, as far as the last steps shrank at all."""
+    if size >= NEAR * previous or size >= NEAR:
+        return np.inf
+    shown = max(size / previous**2, known if np.isfinite(known) else 0.0)
+    return CAUTION * shown * size**2 if shown > 0.0 else np.inf
 
 
 def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:

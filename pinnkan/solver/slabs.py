@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import comb
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
-from pinnkan.solver.gauss_newton import Converged, Model, System, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import Converged, Model, System, contraction, gauss_newton, require_memory
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.pace import GROW, SHRINK, Aim, change, slab_length
 from pinnkan.solver.refinement import Surplus, mark, surplus
@@ -46,6 +47,8 @@ SETTLED = 0.05
 #: Degrees in time that the correction has more. One, two, or the interval halved: effectivity 1.1 to 1.5, Burgers at
 #: 1e-8 in 3.3, 4.2 and 5.9 s.
 TIME_DEGREES = 1
+#: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
+RECENT = 12
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
 
@@ -82,6 +85,7 @@ class March:
         self.order = model.orders[-1]
         self.intervals = intervals
         self.unknowns = len(model.problem.unknowns)
+        self.contraction = np.inf
         zero = np.zeros(self.unknowns)
         self.run = Run((), (), (float(self.start),), zero, zero)
 
@@ -122,19 +126,21 @@ class March:
         """Solve one slab and correct it."""
         time = Axis(np.array([front.time, front.time + length]), self.time_degree)
         space = Space((*front.axes, time), self.unknowns)
-        start, fixed = self._fixed(space, front.traces, self._predict(front, time) if guess is None else guess)
+        guess = self._predict(front, time) if guess is None else guess
+        start, fixed = self._fixed(space, front.traces, self._sides(space), guess)
         system = System(self.model, space)
-        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch)
+        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, self.contraction)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         fine = Space((*(a.halved() for a in front.axes), time.elevated(TIME_DEGREES)), self.unknowns)
         base = space.prolong(found.coefficients, fine)
         traces = self._lift(front, fine)
-        local_target, fine_fixed = self._fixed(fine, traces, base)
+        sides = self._sides(fine)
+        local_target, fine_fixed = self._fixed(fine, traces, sides, base)
         if self.run.slabs:
             self.watch.check()
         moved = tuple(t + e for t, e in zip(traces, front.errors, strict=True))
-        target, _ = self._fixed(fine, moved, base)
+        target, _ = self._fixed(fine, moved, sides, base)
         local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
         scale = self._scale(fine, base, length)
         size = float((fine.norm(local) / scale).max())
@@ -152,20 +158,27 @@ class March:
         return tuple(coarse.prolong(t, target) for t in front.traces)
 
     def _predict(self, front: Front, time: Axis) -> Array:
-        """Taylor polynomial of the known traces, as coefficients of the slab."""
-        ones = np.ones(time.count)
-        value = np.multiply.outer(front.traces[0], ones)
-        slope = front.traces[1] if self.order > 1 else front.slope
-        if slope is not None:
-            value = value + np.multiply.outer(slope, time.basis.greville().numpy() - front.time)
-        return np.moveaxis(value, -1, -2)
+        """Taylor polynomial of the known traces and rates, as coefficients of the slab.
 
-    def _fixed(self, space: Space, traces: Sequence[Array], start: Array) -> tuple[Array, np.ndarray]:
-        layers: list[tuple[Layer, Array]] = []
-        for layer in self.model.conditions.initial:
-            layers.append((layer, traces[layer.order][..., layer.unknown]))
-        layers += [(layer, face_values(layer, space)) for layer in self.model.conditions.layers]
-        return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
+        An asymptotic series: it ends with its smallest term.
+        """
+        rates = front.traces[1:] if front.rates is None else np.moveaxis(front.rates, -1, 0)
+        length = float(time.breaks[-1]) - front.time
+        terms = [front.traces[0], *(r * length**k for k, r in enumerate(rates, 1))]
+        sizes = [float(np.sqrt(np.mean(t**2))) for t in terms[1:]]
+        terms = terms[: 2 + int(np.argmin(sizes))] if sizes else terms
+        p = time.degree
+        value = sum(np.multiply.outer(t, [comb(j, k) / comb(p, k) for j in range(p + 1)]) for k, t in enumerate(terms))
+        return np.moveaxis(np.asarray(value), -1, -2)
+
+    def _sides(self, space: Space) -> list[tuple[Layer, Array]]:
+        return [(layer, face_values(layer, space)) for layer in self.model.conditions.layers]
+
+    def _fixed(
+        self, space: Space, traces: Sequence[Array], sides: list[tuple[Layer, Array]], start: Array
+    ) -> tuple[Array, np.ndarray]:
+        initial = [(layer, traces[layer.order][..., layer.unknown]) for layer in self.model.conditions.initial]
+        return fix(space, initial + sides, start, np.zeros(space.shape, dtype=bool))
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""
@@ -201,8 +214,8 @@ class March:
         last = len(slab.space.axes) - 1
         traces = [end_trace(slab.space.axes[-1], slab.coefficients, k, last) for k in range(self.order)]
         errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
-        slope = end_trace(slab.space.axes[-1], slab.coefficients, 1, last)
-        return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), slope)
+        rates = _taylor(slab.space.axes[-1], slab.coefficients)
+        return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), rates)
 
     def go(self, out: Outcome, true_error: TrueError | None, number: int = 0, state: SlabsState | None = None) -> None:
         """March to the end, or until the time limit or the smallest slab; from ``state`` on, in pass ``number``."""
@@ -223,6 +236,7 @@ class March:
     def _step(self, aim: Aim, out: Outcome, true_error: TrueError | None) -> Aim:
         """One attempt, and what is aimed at next: the next slab, or the same one again."""
         h = slab_length(aim, self.start, self.end, self.number)
+        self.contraction = contraction(out.history[-RECENT:])
         try:
             slab = self.attempt(aim.front, h, aim.guess)
         except (SolverError, np.linalg.LinAlgError) as error:
@@ -295,6 +309,14 @@ class March:
             return state.field, state.error
         ends = np.array(self.run.ends)
         return ProductField(self.run.slabs, ends), ProductField(self.run.errors, ends)
+
+
+def _taylor(time: Axis, coefficients: Array) -> Array:
+    """Taylor coefficients of orders 1.. at the end of a single interval, order last: Bernstein's differences."""
+    p, length = time.degree, float(np.ptp(time.breaks))
+    last = np.moveaxis(coefficients, -2, -1)
+    terms = [comb(p, k) / length**k * np.diff(last, k)[..., -1] for k in range(1, p + 1)]
+    return np.stack(terms, -1)
 
 
 def solve_slabs(

@@ -66,9 +66,10 @@ class Witness:
         """The feature of the ``box`` that ``loss`` (mean squared residual on the training points) misses by most."""
         low, high = np.array(box).T
         points = low + (high - low) * _scatter(SCATTERED * len(box), len(box))
-        volume, found = float(np.prod(high - low)), [*self._conditions(field, box, points)]
+        seen = self._seen(field, points)
+        volume, found = float(np.prod(high - low)), [*self._conditions(field, box, points, seen)]
         for equation in self.equations:
-            squares, scale = _squares(equation, points, _jets_at(equation, field, points))
+            squares, scale = _squares(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
@@ -85,9 +86,19 @@ class Witness:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
         low, high = np.array(self.problem.ranges).T
         points = low + (high - low) * _scatter(SCATTERED, len(low))
-        return sum(float(_squares(e, points, _jets_at(e, field, points))[1].mean()) for e in self.equations)
+        seen = self._seen(field, points)
+        return sum(float(_squares(e, points, seen[e])[1].mean()) for e in self.equations)
 
-    def _conditions(self, field: Field, box: Box, points: Array) -> Iterator[Missed]:
+    def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
+        """Jets (point, jet) of every equation and condition, evaluated together."""
+        equations = [*self.equations, *(equation for _, equation in self.sides)]
+        orders = sorted({j.order for e in equations for j in e.jets})
+        values = field(points, orders)
+        return {e: np.stack([values[:, j.unknown, orders.index(j.order)] for j in e.jets], -1) for e in equations}
+
+    def _conditions(
+        self, field: Field, box: Box, points: Array, seen: dict[CompiledEquation, Array]
+    ) -> Iterator[Missed]:
         """Data of the conditions near telling points that the function does not have.
 
         What a mismatch is worth is said by the terms of the condition at the scattered ``points`` of the whole box.
@@ -98,7 +109,7 @@ class Witness:
             if at != self.problem.ranges[side.axis][side.end]:  # a slab that begins where another ended
                 continue
             area = float(np.prod([b - a for i, (a, b) in enumerate(box) if i != side.axis]))
-            typical = area * float(_squares(equation, points, _jets_at(equation, field, points))[1].mean())
+            typical = area * float(_squares(equation, points, seen[equation])[1].mean())
             for place, nodes, weights in self._neighbourhoods(box, side.axis, at):
                 squares, scale = _squares(equation, _grid(nodes), _jets_on(equation, field, nodes))
                 mass, known = squares * weights, float((scale * weights).sum()) + typical
@@ -134,12 +145,6 @@ def with_knots(axes: Sequence[Axis], missed: Missed) -> tuple[Axis, ...]:
 def _jets_on(equation: CompiledEquation, field: Field, nodes: Sequence[Array]) -> Array:
     """(node of each coordinate, .., jet)."""
     return np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in equation.jets], -1)
-
-
-def _jets_at(equation: CompiledEquation, field: Field, points: Array) -> Array:
-    """(point, jet)."""
-    values = field(points, [j.order for j in equation.jets])
-    return np.stack([values[:, j.unknown, k] for k, j in enumerate(equation.jets)], -1)
 
 
 def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
