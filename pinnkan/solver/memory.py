@@ -5,8 +5,11 @@ A process that takes more than there is gets killed, not refused, on most system
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,9 @@ import torch
 from pinnkan.errors import ResourceError
 from pinnkan.kan.product import Space
 
+#: M_MMAP_THRESHOLD (its largest), M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h, with bytes: blocks below the first come
+#: from the heap, which gives back only what is free beyond the second and grows by the third.
+MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 64 << 20}
 NUMBER = 8  # bytes of a float64
 #: Arrays of one number per point and derivative that are alive at once while rows are made.
 PER_JET = 8
@@ -26,6 +32,20 @@ PROLONGATIONS = 2
 LEAST = 50e6
 #: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
 FORWARD, JACOBIAN = 1.5, 3.0
+
+
+@lru_cache(maxsize=1)
+def keep_freed() -> None:
+    """Tells the allocator of glibc to keep what is freed, once per process; elsewhere nothing.
+
+    By default every array of some megabytes is mapped anew and its pages are cleared by the system: 220,000 page faults
+    in a solve of Poisson's equation with waves up to 16 at 1e-9, which then takes 2.0 s of processor time instead of
+    1.4 s.
+    """
+    with suppress(OSError, AttributeError):
+        adjust = ctypes.CDLL(None).mallopt
+        for parameter, value in MALLOC.items():
+            adjust(parameter, value)
 
 
 def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:

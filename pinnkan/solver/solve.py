@@ -16,6 +16,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
+from pinnkan.solver import memory
 from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
@@ -66,6 +67,7 @@ def solve(
         ResourceError: memory or device lacking.
     """
     watch = watch or Watch(problem.solver.max_time, progress)
+    memory.keep_freed()
     if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
         return _many(problem, watch)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
