@@ -18,13 +18,14 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.kan.restore import restore_field
 from pinnkan.solver.front import Front
 from pinnkan.solver.gauss_newton import Step
+from pinnkan.solver.pace import Aim
 from pinnkan.solver.state import DeepState, Descent, Minimised, Newton, Run, SlabsState, SteadyState
 from pinnkan.verdict import Iteration, Level
 
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Axis, DeepState, Descent, Front, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space,
+        Aim, Axis, DeepState, Descent, Front, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space,
         SteadyState, Step,
     )
 }  # fmt: skip

@@ -44,6 +44,11 @@ class Front:
         """The space of traces on ``axes`` and that of errors, every interval halved."""
         return Space(tuple(axes), self.unknowns), Space(tuple(a.halved() for a in axes), self.unknowns)
 
+    def halved_traces(self) -> tuple[Array, ...]:
+        """The traces with every interval of their axes halved."""
+        space, fine = self.spaces(self.axes)
+        return tuple(space.prolong(t, fine) for t in self.traces)
+
     def moved_to(self, axes: tuple[Axis, ...]) -> Front:
         """The same state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)

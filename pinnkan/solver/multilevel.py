@@ -69,12 +69,17 @@ class Climb:
         self.space = initial_space(model, degree, intervals)
         require_memory(model, self.space)
         self.start, self.fixed = with_conditions(model, self.space, np.zeros(self.space.shape))
-        self.unsolved = System(model, self.space).mean_square(self.start)
+        self.unsolved = self._data()
         self.out = Outcome(ProductField(((self.space, self.start),)), None)
         self.first, self.solved, self.resolved, self.stalled = 0, False, False, ""
         state = watch.resumed(SteadyState)
         if state is not None:
             self._resume(state)
+
+    def _data(self) -> float:
+        """Mean squared residual of the lifted data alone, on the points of the present space."""
+        alone, _ = with_conditions(self.model, self.space, np.zeros(self.space.shape))
+        return System(self.model, self.space).mean_square(alone)
 
     def _resume(self, state: SteadyState) -> None:
         self.first, self.space, self.start = state.number, state.space, state.start
@@ -182,8 +187,7 @@ class Climb:
         else:
             rest = _gather(self.model, self.space, self.start, self.missed)
         self.space, self.start, self.fixed, self.solved = rest
-        if self.missed is not None:
-            self.unsolved = max(self.unsolved, System(self.model, self.space).mean_square(self.start))
+        self.unsolved = max(self.unsolved, self._data())
 
 
 def stands(levels: Sequence[Level], tolerance: float) -> bool:

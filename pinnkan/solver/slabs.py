@@ -5,28 +5,28 @@ in the space with every interval halved and a higher degree in time. Two correct
 
 * the local one, e(t0) = 0, decides acceptance, the next step length and where knots go;
 * the global one, e(t0) = end trace of the previous global one, is the error estimate: errors of all earlier slabs,
-carried   on by the linearised equation, so that growth and decay are counted.
+carried on by the linearised equation, so that growth and decay are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import comb
+from dataclasses import replace
 
 import numpy as np
 
-from pinnkan.conditions import Layer, end_trace, face_values, fix
+from pinnkan.conditions import end_trace, face_values
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
-from pinnkan.solver.gauss_newton import Converged, Model, System, contraction, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import Model, System, contraction, gauss_newton, require_memory
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
-from pinnkan.solver.pace import GROW, SHRINK, Aim, change, slab_length
-from pinnkan.solver.refinement import Surplus, mark, surplus
+from pinnkan.solver.pace import GROW, SHRINK, Aim, change, next_degree, slab_length
+from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.relative import nonzero, relative_root
+from pinnkan.solver.slab import Slab, fixed_by, predicted, side_values, taylor
 from pinnkan.solver.start import initial_space
 from pinnkan.solver.state import Run, SlabsState
 from pinnkan.solver.watch import OutOfTimeError, Watch
@@ -53,26 +53,6 @@ RECENT = 12
 SMALLEST_SLAB = 1e-7
 
 
-@dataclass(frozen=True, eq=False)
-class Slab:
-    """A solved slab with its local and global correction, both in ``fine``."""
-
-    space: Space
-    coefficients: Array
-    fine: Space
-    local: Array
-    error: Array
-    found: Converged
-    system: System
-    size: float
-    share: Surplus
-
-    def seen(self) -> tuple[ProductField, list[tuple[float, float]], float]:
-        """What a witness looks at: the function, its box and the mean squared residual it was trained to."""
-        box = [(float(a.breaks[0]), float(a.breaks[-1])) for a in self.space.axes]
-        return ProductField(((self.space, self.coefficients),)), box, self.system.mean_square(self.coefficients)
-
-
 class March:
     """One pass through time with a given local tolerance."""
 
@@ -80,6 +60,7 @@ class March:
         self.model, self.watch, self.tolerance = model, watch, tolerance
         self.witness = Witness(model)
         self.degree, self.time_degree = degree
+        self.free = model.problem.solver.degree is None and model.problem.solver.time_slabs is None
         self.start, self.end = model.problem.ranges[-1]
         self.number = model.problem.solver.time_slabs
         self.order = model.orders[-1]
@@ -122,25 +103,24 @@ class March:
             traces[layer.order][..., layer.unknown] = face_values(layer, space)
         return tuple(traces)
 
-    def attempt(self, front: Front, length: float, guess: Array | None) -> Slab:
+    def attempt(self, front: Front, length: float, degree: int, guess: Array | None) -> Slab:
         """Solve one slab and correct it."""
-        time = Axis(np.array([front.time, front.time + length]), self.time_degree)
+        time = Axis(np.array([front.time, front.time + length]), degree)
         space = Space((*front.axes, time), self.unknowns)
-        guess = self._predict(front, time) if guess is None else guess
-        start, fixed = self._fixed(space, front.traces, self._sides(space), guess)
+        guess = predicted(front, time) if guess is None else guess
+        start, fixed = fixed_by(self.model, space, front.traces, side_values(self.model, space), guess)
         system = System(self.model, space)
         found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, self.contraction)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         fine = Space((*(a.halved() for a in front.axes), time.elevated(TIME_DEGREES)), self.unknowns)
         base = space.prolong(found.coefficients, fine)
-        traces = self._lift(front, fine)
-        sides = self._sides(fine)
-        local_target, fine_fixed = self._fixed(fine, traces, sides, base)
+        traces, sides = front.halved_traces(), side_values(self.model, fine)
+        local_target, fine_fixed = fixed_by(self.model, fine, traces, sides, base)
         if self.run.slabs:
             self.watch.check()
         moved = tuple(t + e for t, e in zip(traces, front.errors, strict=True))
-        target, _ = self._fixed(fine, moved, sides, base)
+        target, _ = fixed_by(self.model, fine, moved, sides, base)
         local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
         scale = self._scale(fine, base, length)
         size = float((fine.norm(local) / scale).max())
@@ -152,33 +132,6 @@ class March:
         squares = fine.norm(base) ** 2
         past = self.run.ends[-1] - self.start
         return nonzero(np.sqrt((self.run.squares + squares) / (past + length) * length))
-
-    def _lift(self, front: Front, fine: Space) -> tuple[Array, ...]:
-        coarse, target = Space(front.axes, self.unknowns), Space(fine.axes[:-1], self.unknowns)
-        return tuple(coarse.prolong(t, target) for t in front.traces)
-
-    def _predict(self, front: Front, time: Axis) -> Array:
-        """Taylor polynomial of the known traces and rates, as coefficients of the slab.
-
-        An asymptotic series: it ends with its smallest term.
-        """
-        rates = front.traces[1:] if front.rates is None else np.moveaxis(front.rates, -1, 0)
-        length = float(time.breaks[-1]) - front.time
-        terms = [front.traces[0], *(r * length**k for k, r in enumerate(rates, 1))]
-        sizes = [float(np.sqrt(np.mean(t**2))) for t in terms[1:]]
-        terms = terms[: 2 + int(np.argmin(sizes))] if sizes else terms
-        p = time.degree
-        value = sum(np.multiply.outer(t, [comb(j, k) / comb(p, k) for j in range(p + 1)]) for k, t in enumerate(terms))
-        return np.moveaxis(np.asarray(value), -1, -2)
-
-    def _sides(self, space: Space) -> list[tuple[Layer, Array]]:
-        return [(layer, face_values(layer, space)) for layer in self.model.conditions.layers]
-
-    def _fixed(
-        self, space: Space, traces: Sequence[Array], sides: list[tuple[Layer, Array]], start: Array
-    ) -> tuple[Array, np.ndarray]:
-        initial = [(layer, traces[layer.order][..., layer.unknown]) for layer in self.model.conditions.initial]
-        return fix(space, initial + sides, start, np.zeros(space.shape, dtype=bool))
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""
@@ -214,20 +167,19 @@ class March:
         last = len(slab.space.axes) - 1
         traces = [end_trace(slab.space.axes[-1], slab.coefficients, k, last) for k in range(self.order)]
         errors = [end_trace(slab.fine.axes[-1], slab.error, k, last) for k in range(self.order)]
-        rates = _taylor(slab.space.axes[-1], slab.coefficients)
+        rates = taylor(slab.space.axes[-1], slab.coefficients)
         return Front(end, slab.space.axes[:-1], tuple(traces), tuple(errors), rates)
 
     def go(self, out: Outcome, true_error: TrueError | None, number: int = 0, state: SlabsState | None = None) -> None:
         """March to the end, or until the time limit or the smallest slab; from ``state`` on, in pass ``number``."""
         total, tried = self.end - self.start, False
         if state is None:
-            aim = Aim(self.first_front(), FIRST_SLAB * total)
+            aim = Aim(self.first_front(), FIRST_SLAB * total, self.time_degree)
         else:
-            self.run = state.run
-            aim = Aim(state.front, state.length, state.rejections, state.guess, state.late)
+            self.run, aim = state.run, state.aim
         while aim.front.time < self.end - 1e-12 * total:
-            at = number, self.tolerance, aim.front, aim.length, aim.rejections, aim.guess, aim.late
-            self.watch.keep(SlabsState(*at, self.run, tuple(out.levels), tuple(out.history)))
+            at = number, self.tolerance, aim, self.run
+            self.watch.keep(SlabsState(*at, tuple(out.levels), tuple(out.history)))
             if self.watch.expired() and (tried or self.run.slabs):
                 raise OutOfTimeError
             tried = True
@@ -238,7 +190,7 @@ class March:
         h = slab_length(aim, self.start, self.end, self.number)
         self.contraction = contraction(out.history[-RECENT:])
         try:
-            slab = self.attempt(aim.front, h, aim.guess)
+            slab = self.attempt(aim.front, h, aim.degree, aim.guess)
         except (SolverError, np.linalg.LinAlgError) as error:
             if self.number or h < SMALLEST_SLAB * (self.end - self.start):
                 reason = error.reason if isinstance(error, SolverError) else "diverged"
@@ -247,7 +199,7 @@ class March:
         for i, s in enumerate(slab.found.steps):
             out.history.append(self.watch.iteration(len(self.run.slabs), i, s.loss, s.size, s.damping))
         allowed, in_time = self.allowed(h), slab.share.size[-1]
-        factor = change(h, in_time, allowed, aim.late, self.time_degree)
+        factor = change(h, in_time, allowed, aim.late, aim.degree)
         rejected = replace(aim, rejections=aim.rejections + 1, guess=None, late=(h, in_time))
         missed = self.witness.examine(*slab.seen()) if slab.size <= allowed else None
         if aim.rejections < MOST_REJECTIONS:
@@ -259,7 +211,8 @@ class March:
         front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
         note = "" if missed is None else missed.words(self.model.problem)
         out.levels.append(self.watch.level(self._record(slab, true_error, note)))
-        return Aim(front, h * min(factor, GROW))
+        degree = next_degree(aim.degree, in_time, allowed) if self.free else aim.degree
+        return Aim(front, h * min(factor, GROW), degree)
 
     def _again(self, aim: Aim, slab: Slab, h: float, factor: float) -> Aim | None:
         """The same slab shorter, or with more knots, or both, as the shares of its correction say."""
@@ -309,14 +262,6 @@ class March:
             return state.field, state.error
         ends = np.array(self.run.ends)
         return ProductField(self.run.slabs, ends), ProductField(self.run.errors, ends)
-
-
-def _taylor(time: Axis, coefficients: Array) -> Array:
-    """Taylor coefficients of orders 1.. at the end of a single interval, order last: Bernstein's differences."""
-    p, length = time.degree, float(np.ptp(time.breaks))
-    last = np.moveaxis(coefficients, -2, -1)
-    terms = [comb(p, k) / length**k * np.diff(last, k)[..., -1] for k in range(1, p + 1)]
-    return np.stack(terms, -1)
 
 
 def solve_slabs(

@@ -19,8 +19,8 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.verdict import Iteration, Level
 
 if TYPE_CHECKING:
-    from pinnkan.solver.front import Front
     from pinnkan.solver.gauss_newton import Step
+    from pinnkan.solver.pace import Aim
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,18 +104,11 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class SlabsState:
-    """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``: where it begins, how long it is.
-
-    ``guess``: coefficients to begin with after a rejection; ``late``: length and share in time of a longer attempt.
-    """
+    """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``."""
 
     number: int
     local: float
-    front: Front
-    length: float
-    rejections: int
-    guess: Array | None
-    late: tuple[float, float] | None
+    aim: Aim
     run: Run
     levels: tuple[Level, ...]
     history: tuple[Iteration, ...]
@@ -130,9 +123,10 @@ class SlabsState:
         """The slabs so far; before the first, the initial data carried on unchanged through its length."""
         if self.run.slabs:
             return ProductField(self.run.slabs, np.array(self.run.ends))
-        start, end = self.front.time, self.front.time + self.length
-        space = Space((*self.front.axes, Axis(np.array([start, end]), 1)), self.front.unknowns)
-        constant = np.stack([self.front.traces[0]] * 2, axis=-2)
+        front = self.aim.front
+        start, end = front.time, front.time + self.aim.length
+        space = Space((*front.axes, Axis(np.array([start, end]), 1)), front.unknowns)
+        constant = np.stack([front.traces[0]] * 2, axis=-2)
         return ProductField(((space, constant),), np.array([start, end]))
 
     @property

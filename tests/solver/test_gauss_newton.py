@@ -12,8 +12,9 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.rows import order_coefficients
-from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton, points_per_interval
+from pinnkan.solver.gauss_newton import System, compile_model, contraction, gauss_newton, points_per_interval
 from pinnkan.solver.start import initial_space, with_conditions
+from pinnkan.verdict import Iteration
 
 CPU = torch.device("cpu")
 LINE = """
@@ -135,6 +136,27 @@ def test_a_solution_inside_the_spline_space_is_found(right):
     assert errors[3] < 1e-10
     assert errors[5] < 1e-10
     assert errors[2] > 1e-4
+
+
+def test_a_known_contraction_spares_the_step_that_would_only_confirm():
+    space = Space((Axis(np.linspace(0, 1, 5), 7),))
+    system, start, fixed = prepared(line(), space)
+    whole = gauss_newton(system, start, fixed, 1e-13)
+    history = [Iteration(0, n, s.loss, s.size, s.damping, 0.0) for n, s in enumerate(whole.steps)]
+    near = start + 0.999 * (whole.coefficients - start)
+    alone = gauss_newton(system, near, fixed, 1e-5)
+    spared = gauss_newton(system, near, fixed, 1e-5, known=contraction(history))
+    assert len(spared.steps) == 1 < len(alone.steps)
+    scale = np.abs(whole.coefficients).max()
+    assert np.abs(spared.coefficients - whole.coefficients).max() < 1e-5 * scale
+    assert np.abs(near - whole.coefficients).max() > 1e-5 * scale
+
+
+def test_steps_of_different_attempts_or_that_do_not_shrink_show_no_contraction():
+    attempts = [Iteration(0, 0, 0.0, 1e-2, 0.0, 0.0), Iteration(0, 0, 0.0, 1e-5, 0.0, 0.0)]
+    assert contraction(attempts) == np.inf
+    assert contraction([Iteration(0, n, 0.0, 1e-2, 0.0, 0.0) for n in range(3)]) == np.inf
+    assert contraction([Iteration(0, n, 0.0, s, 0.0, 0.0) for n, s in enumerate((1e-2, 3e-4))]) == pytest.approx(3.0)
 
 
 def test_a_linear_equation_takes_one_step_and_a_nonlinear_one_converges_quadratically():
