@@ -28,7 +28,7 @@ WHOLE = 0.85
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
-GARBAGE = 1e-2
+GARBAGE = 1e-4
 
 
 def solve_steady(
