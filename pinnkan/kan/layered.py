@@ -42,10 +42,10 @@ class LayeredNetwork:
         return last.weight.shape[-2 if isinstance(last, Affine) else -3]
 
     def breadth(self, jets: JetSet) -> int:
-        """Numbers per point and run in the largest array of a forward pass: edges of a layer, or jets of its units."""
-        edges = (s.weight.shape[-3] * s.weight.shape[-2] for s in self.layers if isinstance(s, Spline | FreeSpline))
-        units = (len(jets) * s.weight.shape[-2] for s in self.layers if isinstance(s, Affine))
-        return max([*edges, *units])
+        """Jets per point and run of the widest layer."""
+        edges = (s.weight.shape[-3] for s in self.layers if isinstance(s, Spline | FreeSpline))
+        rows = (s.weight.shape[-2] for s in self.layers if isinstance(s, Affine))
+        return len(jets) * max([*edges, *rows])
 
     @property
     def device(self) -> torch.device:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
@@ -42,6 +43,9 @@ def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: s
         _panel(right, outcomes, lambda r: r.seconds, lambda r: r.error.numpy())
         left.set(ylabel=loss, xlabel="work (evaluations on the coarsest level)")
         middle.set(ylabel=error, xlabel="work (evaluations on the coarsest level)")
+        for axes in (left, middle):
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.ticklabel_format(axis="x", style="plain")
         right.set(ylabel=error, xlabel="seconds per seed", xscale="log")
         handles, labels = right.get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside right upper")

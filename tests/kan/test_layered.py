@@ -3,6 +3,7 @@ import pytest
 import torch
 from two_inputs import JETS, input_jets, points
 
+from pinnkan.kan import spline_layer
 from pinnkan.kan.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
 from pinnkan.kan.free_knots import FreeSpline
 from pinnkan.kan.jet import JetSet
@@ -98,6 +99,20 @@ def test_runs_stacked_are_the_runs_alone(name):
         expected = network.gradient(own, lam)
         torch.testing.assert_close(gradients[n], expected, rtol=0, atol=1e-10 * float(expected.abs().max()))
     assert float((u[:, 0] - u[:, 1]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["ridge", "powers", "frozen"])
+def test_blocks_of_points_change_nothing(name, monkeypatch):
+    network, z, lam = NETWORKS[name], input_jets(points()), adjoint()
+    u, traces = network.forward(JETS, z)
+    gradient, rows = network.gradient(traces, lam), network.jacobian(traces, lam)
+    monkeypatch.setattr(spline_layer, "BLOCK", 25)  # one to four points
+    v, parts = network.forward(JETS, z)
+    assert max(len(t.blocks) for t in parts if isinstance(t, spline_layer.SplineTrace)) > 2
+    torch.testing.assert_close(v, u, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(network.gradient(parts, lam), gradient, rtol=0, atol=1e-12 * float(gradient.abs().max()))
+    torch.testing.assert_close(network.jacobian(parts, lam), rows, rtol=0, atol=1e-12 * float(rows.abs().max()))
+    assert float((network.gradient(parts, 1.01 * lam) - gradient).abs().max()) > 1e-4
 
 
 @pytest.mark.parametrize("name", ["ridge", "free", "frozen"])
