@@ -237,18 +237,20 @@ class Space:
             columns.append(axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1)))
         width = int(np.prod([axis.degree + 1 for axis in self.axes]))
         chunk = max(1, 4_000_000 // (width * self.unknowns))
-        letters = "abcd"[: len(self.axes)]
         for start in range(0, len(points), chunk):
             part = slice(start, start + chunk)
             pick = tuple(
                 c[part].reshape(-1, *(1,) * i, c.shape[1], *(1,) * (len(columns) - 1 - i))
                 for i, c in enumerate(columns)
             )
-            local = coefficients[pick]
-            formula = f"p{letters}u," + ",".join(f"p{s}" for s in letters) + "->pu"
-            for j, o in enumerate(orders):
-                factors = [tables[i][o[i]][part] for i in range(len(self.axes))]
-                out[part, :, j] = np.einsum(formula, local, *factors, optimize=True)
+            # contracted with the derivatives of the first coordinates, by their orders
+            partial: dict[tuple[int, ...], Array] = {(): coefficients[pick]}
+            for o in orders:
+                for i, table in enumerate(tables):
+                    if o[: i + 1] not in partial:
+                        local, row = partial[o[:i]], table[o[i]][part, None]
+                        partial[o[: i + 1]] = (row @ local.reshape(*local.shape[:2], -1)).reshape(-1, *local.shape[2:])
+            out[part] = np.stack([partial[tuple(o)] for o in orders], -1)
         return out
 
     def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:

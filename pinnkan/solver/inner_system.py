@@ -100,9 +100,8 @@ class InnerSystem:
         interior = interior_points(space, coordinates, ranges, counts)
         self.area = float(interior.weights.sum())
         self.cells = batches(space, interior, highest)
-        self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = []
-        for equation in inner.model.equations:
-            self.patches += [(ImmersedPatch(equation, b, coordinates), None) for b in self.cells]
+        inside = [[ImmersedPatch(e, b, coordinates) for b in self.cells] for e in inner.model.equations]
+        self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for ps in inside for p in ps]
         self._before = before
         zero = np.zeros(space.shape)
         for condition, equation in inner.conditions:
@@ -113,7 +112,7 @@ class InnerSystem:
             for batch in batches(space, points, highest):
                 patch = self._weighted(equation, batch, side, zero)
                 self.patches.append((patch, self._offset(patch) if initial and before else None))
-        self.ridge = self._ridge(zero)
+        self.ridge = self._ridge(zero, inside)
         self.fixed = (self.ridge == 0.0).reshape(space.shape)
 
     def on(self, space: Space, extra: int = 0) -> InnerSystem:
@@ -148,8 +147,9 @@ class InnerSystem:
     def _weighted(self, equation: CompiledEquation, batch: Batch, side: Side, start: Array) -> ImmersedPatch:
         """A patch whose rows weigh as much as the operator's: its size over the condition's, times sqrt(width)."""
         patch = ImmersedPatch(equation, batch, self.coordinates)
-        widths = np.stack([np.diff(a.breaks)[batch.cells[:, i]] / a.degree for i, a in enumerate(self.space.axes)], -1)
-        operator = self._operator(batch, start, widths)
+        widths = self._widths(batch)
+        inside = [ImmersedPatch(e, batch, self.coordinates) for e in self.model.model.equations]
+        operator = torch.stack([p.size(start, widths) for p in inside]).sum(0)
         normal = np.eye(self.model.model.problem.dimension)[side.axis]
         if side.axis < 2:
             slopes = np.abs(np.array([normal[:2] @ self.coordinates.normal, normal[:2] @ self.coordinates.tangent]))
@@ -173,20 +173,18 @@ class InnerSystem:
             out.append(f.reshape(patch.batch.shape))
         return torch.stack(out, -1)
 
-    def _operator(self, batch: Batch, start: Array, widths: Array) -> torch.Tensor:
-        """Size of the equations on functions that vary over ``widths``: (cell, point)."""
-        sizes = [ImmersedPatch(e, batch, self.coordinates).size(start, widths) for e in self.model.model.equations]
-        return torch.stack(sizes).sum(0)
-
     def _widths(self, batch: Batch) -> Array:
         return np.stack([np.diff(a.breaks)[batch.cells[:, i]] / a.degree for i, a in enumerate(self.space.axes)], -1)
 
-    def _ridge(self, start: Array) -> Array:
-        """RIDGE times the length that each column would have if its functions were whole: (coefficient,)."""
+    def _ridge(self, start: Array, inside: Sequence[Sequence[ImmersedPatch]]) -> Array:
+        """RIDGE times the length that each column would have if its functions were whole: (coefficient,).
+
+        ``inside``: per equation its patches on the cells.
+        """
         length = np.zeros(self.space.size)
-        for batch in self.cells:
+        for batch, *patches in zip(self.cells, *inside, strict=True):
             widths = self._widths(batch)
-            size = self._operator(batch, start, widths)
+            size = torch.stack([p.size(start, widths) for p in patches]).sum(0)
             own = (size.amax(1).numpy() * np.sqrt(widths.prod(-1)))[:, None]
             for unknown in range(self.space.unknowns):
                 np.maximum.at(length, batch.index.numpy() * self.space.unknowns + unknown, own)
