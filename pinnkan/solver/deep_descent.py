@@ -12,12 +12,13 @@ from dataclasses import replace
 import torch
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.network import JetNetwork
+from pinnkan.kan.network import JetNetwork, Network
 from pinnkan.solver import levenberg_marquardt as lm
 from pinnkan.solver import memory
 from pinnkan.solver.deep_rows import System
 from pinnkan.solver.deep_settings import DeepSettings
 from pinnkan.solver.minimisers import OTHERS
+from pinnkan.solver.projection import inner, projected, with_inner
 from pinnkan.solver.state import DeepState, Descent, Minimised
 from pinnkan.solver.watch import Watch
 
@@ -55,15 +56,12 @@ class Descents:
 
     def descend(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
         """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
-
-        def evaluate(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
-            return system.evaluate(network.with_flat(x))
-
+        evaluate, start, whole = _objective(system, network)
         what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
         memory.require(memory.bytes_of_descent(network.parameters, system.rows), what, self.device)
         begun, self.descent = self.descent, None
         if begun is None:
-            state = self.begin(evaluate, network.flat())
+            state = self.begin(evaluate, start)
             losses = [state.loss]
         else:
             losses = list(begun.losses)
@@ -72,13 +70,13 @@ class Descents:
             self.state = replace(self.state, descent=Descent(state.x, state.scale, state.damping, tuple(losses)))
             self.watch.keep(self.state)
             if self.is_late():
-                return Minimised(state.x, state.loss, state.iteration), False
+                return Minimised(whole(state.x), state.loss, state.iteration), False
             state = lm.step(evaluate, state)
             losses.append(state.loss)
             number = len(self.state.history) + 1
             record = self.watch.iteration(level, number, state.loss, state.step, state.damping)
             self.state = replace(self.state, history=(*self.state.history, record))
-        return Minimised(state.x, state.loss, state.iteration), True
+        return Minimised(whole(state.x), state.loss, state.iteration), True
 
     def other(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
         """The same by another method, which a resumed solve begins again."""
@@ -102,6 +100,25 @@ class Descents:
             return lm.init(evaluate, x)
         except ValueError as error:
             raise SolverError(str(error), "not_finite") from error
+
+
+def _objective(
+    system: System, network: JetNetwork
+) -> tuple[lm.Evaluate, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
+    """What Levenberg-Marquardt minimises, its start, and all coefficients at one of its points.
+
+    Of a KAN and linear equations the inner layers only, the outer one projected out. Against all coefficients at once,
+    in processor time: convection-diffusion 1e-10 in 4.9 s instead of 4e-7 in 7.3 s, Poisson in one dimension 3e-13 in
+    3 s instead of 1e-8 in 5 s, in two 6e-7 in 8.7 s instead of 1e-7 in 13 s; the heat equation took a third longer, and
+    Burgers, nonlinear, did not end its first sweep in the time.
+    """
+    if isinstance(network, Network) and system.is_linear:
+
+        def at(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor], Network]:
+            return projected(system, with_inner(network, x), is_linear=True)
+
+        return lambda x: at(x)[:2], inner(network), lambda x: at(x)[2].flat()
+    return lambda x: system.evaluate(network.with_flat(x)), network.flat(), lambda x: x
 
 
 def _stalled(losses: Sequence[float]) -> bool:

@@ -75,6 +75,11 @@ class System:
         self.places = tuple(slice(a, b) for a, b in pairwise(ends))
         self.rows = sum(len(g.equations) * len(g.points) for g in groups)
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether all rows are affine in the function."""
+        return all(e.is_linear for g in self.groups for e in g.equations)
+
     def linearise(self, u: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         """For the first, second, ... equation of every group: rows, the points they stand at, adjoints of ``u``."""
         found = []

@@ -45,8 +45,8 @@ CASES = {
                          "max_time: 1e-6", "x: [0, 1], t: [0, 1]")),
     # Bratu's equation has no solution beyond 3.51: thirty steps end nowhere.
     "stalled": (4, case("u_xx + 30*exp(u) = 0", solver="max_levels: 1")),
-    # A spike of width 3e-4 between the points of the first knots.
-    "undersampled": (4, case("-u_xx = 1 + 2e3*exp(-((x - 0.4)*3000)**2)", solver="max_levels: 1")),
+    # A spike of width 3e-5 between the points of the first knots.
+    "undersampled": (4, case("-u_xx = 1 + 2e4*exp(-((x - 0.4)*30000)**2)", solver="max_levels: 1")),
     # A layer of width 1e-9 that two levels cannot reach.
     "not_asymptotic": (4, case("-1e-9*u_xx + u_x = 1", solver="max_levels: 2")),
     # Infinite at t = 1/2.
