@@ -182,10 +182,9 @@ class Climb:
     def rise(self, judged: Judged) -> None:
         """To the next level: knots where the correction is, or where the witness saw something."""
         self.stalled, self.out.reason = self.out.reason, ""
-        if self.missed is None:
+        rest = None if self.missed is None else _gather(self.model, self.space, self.start, self.missed)
+        if rest is None:
             rest = _refine(self.model, self.space, self.start, judged, self.tolerance)
-        else:
-            rest = _gather(self.model, self.space, self.start, self.missed)
         self.space, self.start, self.fixed, self.solved = rest
         self.unsolved = max(self.unsolved, self._data())
 
@@ -200,9 +199,11 @@ def stands(levels: Sequence[Level], tolerance: float) -> bool:
     return restless or all(x.note == UNRESOLVED and x.estimate <= tolerance for x in last)
 
 
-def _gather(model: Model, space: Space, start: Array, missed: Missed) -> tuple[Space, Array, np.ndarray, bool]:
-    """The space with knots at a feature that lay between the points, and how to start there."""
+def _gather(model: Model, space: Space, start: Array, missed: Missed) -> tuple[Space, Array, np.ndarray, bool] | None:
+    """The space with knots at a feature that lay between the points, and how to start there; None if they are there."""
     finer = Space(with_knots(space.axes, missed), space.unknowns)
+    if finer.shape == space.shape:
+        return None
     start, fixed = with_conditions(model, finer, space.prolong(start, finer))
     return finer, start, fixed, False
 

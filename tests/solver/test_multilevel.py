@@ -7,10 +7,13 @@ import torch
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver import multilevel
 from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.multilevel import solve_steady
+from pinnkan.solver.objection import Objection, objection
 from pinnkan.solver.solve import exact_squares
 from pinnkan.solver.watch import Watch
+from pinnkan.solver.witness import Missed
 
 LAYER = """
 name: layer
@@ -96,6 +99,21 @@ def test_a_layer_between_the_points_is_not_believed():
     assert out.reason == "not_asymptotic"
     assert out.levels[-1].loss > 0.01
     assert run(LAYER, tolerance=0.1).levels[-1].true_error < 0.1
+
+
+def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatch):
+    """A witness that sees something as wide as the box asks for knots that every level has."""
+    wide, asked = Missed(np.array([0.5]), np.array([1.0]), 1.0), []
+
+    def once(*given):
+        asked.append(given)
+        return Objection(wide) if len(asked) == 1 else objection(*given)
+
+    monkeypatch.setattr(multilevel, "objection", once)
+    out = run(LAYER, 1e-4)
+    assert len(asked) == 2
+    assert out.reason == ""
+    assert out.levels[-1].parameters > out.levels[-2].parameters
 
 
 def test_too_few_levels_and_too_little_time_are_named():
