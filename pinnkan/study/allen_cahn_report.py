@@ -76,7 +76,7 @@ def say_beside(report: Report, equation: Equation, outcomes: Sequence[Outcome], 
     ends = ", ".join(f"{loss:.1e}" for loss in ends_of_levels(by[DRAWN[0]]))
     others = [f"{o.contender.name} {median(o.last.loss):.1e}" for o in outcomes if o.contender.family != "spline"]
     ranked = sorted(outcomes, key=lambda o: median(o.last.error))
-    spread = ", ".join(f"{median(o.last.error):.2g} ({o.contender.name})" for o in (ranked[0], ranked[-1]))
+    spread = " to ".join(f"{median(o.last.error):.2g} ({o.contender.name})" for o in (ranked[0], ranked[-1]))
     late = equation.t >= 0.5 * (equation.t[0] + equation.t[-1])
     u = equation.on_grid(by[DRAWN[0]].ends[-1]).numpy()[0][late]
     left = float(np.linalg.norm(u) / np.linalg.norm(equation.exact[late]))
