@@ -1,0 +1,41 @@
+"""The README says what the tables say."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "benchmark"))
+
+import readme  # noqa: E402  (after its path)
+
+ACCURACY = [
+    dict(problem="a", tolerance="0.0001", verdict="converged", error="8.3e-09", estimate="1.04e-08", seconds="0.08"),
+    dict(problem="a", tolerance="1e-06", verdict="converged", error="8.3e-09", estimate="1.04e-08", seconds="0.08"),
+    dict(problem="b", tolerance="1e-06", verdict="max_time", error="nan", estimate="2e-8", seconds="31.2"),
+]
+DEEP = [dict(problem="a", verdict="max_time", error="2e-4", seconds="60.1")]
+
+
+def test_the_table_of_the_readme_is_the_one_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.with_table(text, readme.table(readme.rows_of("accuracy"), readme.rows_of("deep"))) == text
+
+
+def test_a_row_that_repeats_the_one_above_is_left_out_and_what_is_not_known_is_a_dash():
+    first, second = readme.table(ACCURACY, DEEP).removeprefix(readme.HEAD).splitlines()
+    assert first == "| a | 1e-4 | 8e-9 | 1e-8 | 0.08 s | 2e-4 (not converged) | 60 s |"
+    assert second == "| b | 1e-6 | – (max_time) | 2e-8 | 31 s |  |  |"
+
+
+def test_a_header_gets_its_figures_and_one_that_says_more_stays():
+    plain = "# x\n# Expected: error 1e-5 at the default tolerance, in 9.9 s on two cores.\nname: a\n"
+    assert "error 8e-9 at the default tolerance, in 0.1 s" in readme.with_header(plain, ACCURACY[0])
+    more = plain.replace("two cores.", "two cores; more")
+    assert readme.with_header(more, ACCURACY[0]) == more
+
+
+def test_a_readme_without_a_place_for_the_table_is_refused():
+    with pytest.raises(ValueError, match="unpack"):
+        readme.with_table("no marks", "")
