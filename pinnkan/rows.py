@@ -12,8 +12,8 @@ of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -50,32 +50,36 @@ class Ordering:
 def order_coefficients(space: Space, fixed: np.ndarray, device: torch.device) -> Ordering:
     """Number the free coefficients with the longest coordinate outermost (a periodic one folded).
 
-    The same object for the same arguments, so that what follows from it is worked out once for all steps of a solve.
+    The same object for equally many coefficients, whatever the knots, so that what follows from it is worked out once
+    for all steps of a solve, and for time slabs of different lengths.
     """
-    return _ordered(space, np.ascontiguousarray(fixed).tobytes(), device)
+    periodic = tuple(a.periodic for a in space.axes)
+    return _ordered(space.shape, periodic, np.ascontiguousarray(fixed).tobytes(), device)
 
 
 @lru_cache(maxsize=6)
-def _ordered(space: Space, fixed: bytes, device: torch.device) -> Ordering:
+def _ordered(shape: tuple[int, ...], periodic: tuple[bool, ...], fixed: bytes, device: torch.device) -> Ordering:
     free_of = ~np.frombuffer(fixed, dtype=bool)
     keys = []
-    for i in outermost_first(space):
-        axis = space.axes[i]
-        rank = np.arange(axis.count)
-        if axis.periodic:
-            rank = np.where(2 * rank < axis.count, 2 * rank, 2 * (axis.count - 1 - rank) + 1)
-        keys.append(np.broadcast_to(rank.reshape([-1 if j == i else 1 for j in range(len(space.shape))]), space.shape))
-    keys.append(np.broadcast_to(np.arange(space.unknowns), space.shape))
+    for i in outermost_first(shape):
+        rank = np.arange(shape[i])
+        if periodic[i]:
+            rank = np.where(2 * rank < shape[i], 2 * rank, 2 * (shape[i] - 1 - rank) + 1)
+        keys.append(np.broadcast_to(rank.reshape([-1 if j == i else 1 for j in range(len(shape))]), shape))
+    keys.append(np.broadcast_to(np.arange(shape[-1]), shape))
     order = np.lexsort([k.ravel() for k in reversed(keys)])
     free = order[free_of[order]]
-    position = np.full(space.size, -1)
+    position = np.full(len(order), -1)
     position[free] = np.arange(len(free))
     return Ordering(torch.from_numpy(position).to(device), torch.from_numpy(free).to(device))
 
 
-def outermost_first(space: Space) -> list[int]:
-    """Coordinates by falling number of coefficients: in this order the matrix has its narrowest band."""
-    return [int(i) for i in np.argsort([-axis.count for axis in space.axes], kind="stable")]
+def outermost_first(shape: Sequence[int]) -> list[int]:
+    """Coordinates by falling number of coefficients: in this order the matrix has its narrowest band.
+
+    ``shape``: that of a coefficient array, unknowns last.
+    """
+    return [int(i) for i in np.argsort([-count for count in shape[:-1]], kind="stable")]
 
 
 class Rows(Protocol):
@@ -113,14 +117,12 @@ class TensorRows:
 
     def reach(self, ordering: Ordering) -> int:
         """See :class:`Rows`."""
-        return max(
-            (_pattern(self.space, self.tables, ordering, u, v).reach for u, v in self._unknown_pairs()), default=0
-        )
+        return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
         """See :class:`Rows`."""
         for u, v in self._unknown_pairs():
-            pattern = _pattern(self.space, self.tables, ordering, u, v)
+            pattern = self._pattern(ordering, u, v)
             values = self._contract(u, v).reshape(-1)[pattern.kept]
             yield (
                 pattern.row,
@@ -146,6 +148,10 @@ class TensorRows:
             out.addcmul_(self.weights[..., [k]], derivative.movedim(0, -1))
         return out
 
+    def _pattern(self, ordering: Ordering, u: int, v: int) -> _Pattern:
+        places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in self.tables)
+        return _pattern(self.space.shape, places, ordering, u, v)
+
     def _unknown_pairs(self) -> list[tuple[int, int]]:
         present = sorted({j.unknown for j in self.jets})
         return [(u, v) for u in present for v in present if u <= v]
@@ -155,7 +161,7 @@ class TensorRows:
 
         The outermost coordinate has the most intervals, so the fewest pairs for its points: it is contracted first.
         """
-        order_of_work = outermost_first(self.space)
+        order_of_work = outermost_first(self.space.shape)
         grid = [2 * i + part for i in order_of_work for part in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
         parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor] = {}
@@ -231,14 +237,23 @@ class _Pattern:
     reach: int
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where the functions of a table have their coefficients, whatever its knots: equal where these are equal."""
+
+    index: bytes
+    table: Table = field(compare=False)
+
+
 @lru_cache(maxsize=6)
-def _pattern(space: Space, tables: tuple[Table, ...], ordering: Ordering, u: int, v: int) -> _Pattern:
+def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> _Pattern:
     row = torch.full((1,), u, device=ordering.position.device)
     column = torch.full_like(row, v)
     itself = torch.ones_like(row, dtype=torch.bool)
-    for stage, i in enumerate(outermost_first(space)):
-        pairs: Pairs = tables[i].half_pairs if u == v and stage == 0 else tables[i].pairs
-        stride = int(np.prod(space.shape[i + 1 :]))
+    for stage, i in enumerate(outermost_first(shape)):
+        table = places[i].table
+        pairs: Pairs = table.half_pairs if u == v and stage == 0 else table.pairs
+        stride = int(np.prod(shape[i + 1 :]))
         row = ((pairs.row * stride).unsqueeze(1) + row).reshape(-1)
         column = ((pairs.column * stride).unsqueeze(1) + column).reshape(-1)
         if stage == 0:

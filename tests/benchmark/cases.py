@@ -104,12 +104,12 @@ def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
 
 #: The table of issue 2 first, then the other shipped problems, then those of issue 4 that nobody tuned.
 CASES = (
-    Case("poisson2d", closed_form.sines, box(UNIT, UNIT), (Target(1e-9, 1, 1e-8, 2), Target(1e-12, 1, 1e-11, 4))),
+    Case("poisson2d", closed_form.sines, box(UNIT, UNIT), (Target(1e-9, 1, 1e-8, 2), Target(1e-12, 1, 1e-12, 4))),
     Case(
         "helmholtz2d",
         lambda x, y: closed_form.sines(x, y, waves=(1, 4)),
         box((-1, 1, 16), (-1, 1, 32)),
-        (Target(1e-8, 2, 1e-8, 2), Target(1e-10, 1, 1e-10, 4)),
+        (Target(1e-8, 2, 1e-8, 2), Target(1e-10, 1, 1e-8, 4)),
     ),
     Case(
         "burgers",
@@ -150,13 +150,13 @@ CASES = (
         "helmholtz_10_10",
         lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
         box((-1, 1, 48), (-1, 1, 48)),
-        Target(1e-9, 10, 1e-8, 4),
+        Target(1e-9, 10, 1e-6, 4),
     ),
     Case(
         "helmholtz_k100",
         lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
         box((-1, 1, 48), (-1, 1, 48)),
-        Target(1e-9, 10, 1e-7, 4),
+        Target(1e-9, 10, 1e-6, 4),
     ),
     Case("helmholtz_k20", _helmholtz_k20, box((0, 1, 24), (0, 1, 24))),
     Case("boundary_layer", lambda x: closed_form.boundary_layer(x, 1e-4), layer(1e-4)),

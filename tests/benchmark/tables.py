@@ -19,6 +19,8 @@ NOTES = {
     "deep": "All layers trained, adding nodes only, two minutes per problem at most; columns as in accuracy.md.",
     "cost": "One level (intervals, degree) or a whole solve to 1e-6 (dimension) of Poisson's equation on the unit "
     "cube; the figure is results/figures/cost.png.",
+    "seeds": "Solves in which something is random (the points of more than three coordinates, the starts of deep "
+    "networks), from several seeds: the smallest, middle and largest true error and time.",
     "projection": "Levenberg-Marquardt on all coefficients of a KAN [5, 1, 1] against variable projection, on "
     "poisson5d_gaussian: the same starts, points and number of steps.",
     "finite_elements": "Quartic elements (scikit-fem) with a sparse direct solver (SuperLU) and, in time, Radau "
