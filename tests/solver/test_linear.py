@@ -129,3 +129,17 @@ def test_rows_that_do_not_determine_the_coefficients_show_in_the_shift():
     ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
     assert NormalEquations([cells(space, 1)], ordering).shift > 0.0  # 4 rows for 25 coefficients
     assert NormalEquations([cells(space, 40)], ordering).shift == 0.0
+
+
+@pytest.mark.parametrize(("spoil", "expected"), [(0.0, 1), (1e-4, 2)])
+def test_a_first_refinement_that_changes_nothing_is_the_last(spoil, expected, monkeypatch):
+    """The factor of another matrix, a ten-thousandth off, needs the second refinement."""
+    space = SPACES["periodic"]
+    rows = [cells(space, 40)]
+    equations = NormalEquations(rows, order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU))
+    exact = equations.solve([rows[0].residual])
+    solve, calls = equations.backsolve, []
+    monkeypatch.setattr(equations, "backsolve", lambda g: calls.append(1) or (1.0 + spoil) * solve(g))
+    again = equations.solve([rows[0].residual])
+    assert len(calls) == 1 + expected
+    assert difference(again, exact) < 1e-10

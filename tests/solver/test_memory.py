@@ -86,3 +86,23 @@ def test_the_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4e9, 4e9))
     assert 0.0 <= memory._of_process() < 4e9
     assert memory.available(torch.device("cpu")) <= memory._of_process()
+
+
+def test_the_allocator_is_told_once_and_where_it_cannot_be_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Glibc:
+        def __init__(self) -> None:
+            self.told: list[tuple[int, int]] = []
+
+        def mallopt(self, parameter: int, value: int) -> int:
+            self.told.append((parameter, value))
+            return 1
+
+    library = Glibc()
+    memory.keep_freed.cache_clear()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: library)
+    memory.keep_freed()
+    memory.keep_freed()
+    assert library.told == list(memory.MALLOC.items())
+    memory.keep_freed.cache_clear()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    memory.keep_freed()
