@@ -221,7 +221,7 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     if open_ended:
         reason, detail = "rank_deficient", open_ended
     elif not reason:
-        missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].loss)
+        missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].heldout)
         reason, detail = ("undersampled", missed.words(problem)) if missed is not None else ("", "")
     verdict = judge(found.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     if not verdict.converged and problem.solver.method != "gauss_newton":
