@@ -63,22 +63,23 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
     return Model(problem, conditions, device, equations, rows, orders, linear)
 
 
-def points_per_interval(degree: int, intervals: int, order: int, cut: bool = False) -> int:
+def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
     """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
 
     A spline has one coefficient per interval. With half of degree - order, and two more, errors and estimates were
     those of degree - order within 3 % on seven shipped problems. With one point less the splines come near to
-    interpolating the equation: a residual between the points up to 5 times the one that was trained. Intervals that the
-    domain may ``cut`` need degree - order: with half of them the layer at 30 degrees took twice as long.
+    interpolating the equation: a residual between the points up to 5 times the one that was trained. ``all_of_them``,
+    degree - order, where the domain cuts intervals (with half of them the layer at 30 degrees took twice as long), and
+    in a single coordinate, where they cost nothing.
     """
-    enough = degree - order if cut else min(degree - order, 2 - (order - degree) // 2)
+    enough = degree - order if all_of_them else min(degree - order, 2 - (order - degree) // 2)
     return max(3, enough, -(-(intervals + degree + 2 - order) // intervals))
 
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes = list(zip(space.axes, model.orders, strict=True))
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k) + extra) for a, k in axes]
+    axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
+    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
     jets = sum(len(e.jets) for e in model.equations)
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
@@ -100,8 +101,9 @@ class System:
     def __post_init__(self) -> None:
         model, space = self.model, self.space
         require_memory(model, space, self.extra)
+        alone = len(space.axes) == 1
         counts = [
-            points_per_interval(a.degree, a.intervals, k) + self.extra
+            points_per_interval(a.degree, a.intervals, k, alone) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]

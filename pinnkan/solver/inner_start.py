@@ -94,7 +94,7 @@ def knots_for(
 
 
 def _cells(space: Space, coordinates: Coordinates, problem: Problem) -> list:
-    counts = [points_per_interval(a.degree, a.intervals, 0, cut=True) for a in space.axes]
+    counts = [points_per_interval(a.degree, a.intervals, 0, all_of_them=True) for a in space.axes]
     return batches(space, interior_points(space, coordinates, problem.ranges[:2], counts), (0, 0))
 
 

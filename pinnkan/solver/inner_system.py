@@ -93,7 +93,7 @@ class InnerSystem:
         space_order = max(jet.total for e in inner.model.equations for jet in e.jets)
         self.orders = (space_order, space_order, *inner.model.orders[2:])
         counts = [
-            points_per_interval(a.degree, a.intervals, k, cut=True) + extra
+            points_per_interval(a.degree, a.intervals, k, all_of_them=True) + extra
             for a, k in zip(space.axes, self.orders, strict=True)
         ]
         highest = [max(o, max((j.total for _, e in inner.conditions for j in e.jets), default=0)) for o in self.orders]

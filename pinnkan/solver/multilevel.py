@@ -93,6 +93,7 @@ class Climb:
         """Solve in the present space, judge the function by its correction, record both."""
         system = System(self.model, self.space)
         self._solve(number, system)
+        left = self.out.rounding  # by the correction that was taken for the solution
         if self.out.levels:
             self.watch.check()
         loss = system.mean_square(self.start)
@@ -101,6 +102,7 @@ class Climb:
         judged = judge_by_fall(self.model, self.out, self.space, self.start, loss) if self.solved else None
         if judged is None or judged.estimate > self.tolerance:
             judged = judge_by_correction(self.model, self.out, self.space, self.start, loss, heldout)
+        judged = replace(judged, estimate=judged.estimate + left, rounding=max(judged.rounding, left))
         self.out.rounding = judged.rounding
         self.out.field = ProductField(((self.space, self.start),))
         self.out.error = ProductField(((judged.space, judged.error),))
@@ -118,6 +120,7 @@ class Climb:
         if not found.stationary:
             self.out.reason, self.out.detail = "stalled", "Gauss-Newton still moved after its last step"
         self.start = np.ascontiguousarray(found.coefficients)
+        self.out.rounding = 0.0
         self._keep(number, True)
 
     def _keep(self, number: int, solved: bool) -> None:

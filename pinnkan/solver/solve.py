@@ -84,20 +84,20 @@ def solve(
             if watch.state is None:
                 raise
             return result_so_far(problem, watch, error.reason, str(error))
-    open_ended = undetermined(problem, None if model.is_linear else outcome.field)
-    if open_ended:
-        outcome.reason, outcome.detail = "rank_deficient", open_ended
-    tolerance = problem.solver.tolerance
-    verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail, end_of_time(problem))
-    return Result(
-        outcome.field,
-        outcome.error,
-        bounded(verdict, model, outcome.field),
-        tuple(outcome.levels),
-        tuple(outcome.history),
-        watch.elapsed(),
-        outcome.network or describe(problem),
-    )
+        open_ended = undetermined(problem, None if model.is_linear else outcome.field)
+        if open_ended:
+            outcome.reason, outcome.detail = "rank_deficient", open_ended
+        tolerance = problem.solver.tolerance
+        verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail, end_of_time(problem))
+        return Result(
+            outcome.field,
+            outcome.error,
+            bounded(verdict, model, outcome.field),
+            tuple(outcome.levels),
+            tuple(outcome.history),
+            watch.elapsed(),
+            outcome.network or describe(problem),
+        )
 
 
 def bounded(verdict: Verdict, model: Model, field: Field) -> Verdict:

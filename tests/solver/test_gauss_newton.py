@@ -201,10 +201,10 @@ def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
         assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order
 
 
-def test_intervals_that_the_domain_cuts_keep_all_their_points():
-    assert [points_per_interval(10, 50, 2, cut) for cut in (False, True)] == [6, 8]
-    assert [points_per_interval(8, 50, 3, cut) for cut in (False, True)] == [5, 5]
-    assert [points_per_interval(4, 50, 2, cut) for cut in (False, True)] == [3, 3]
+def test_half_of_the_points_are_spared_unless_all_are_needed():
+    assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
+    assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
+    assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
 
 
 LOGARITHM = """
