@@ -147,7 +147,7 @@ def _found(levels: Sequence[Level], tolerance: float) -> tuple[str, str]:
     last = levels[-1]
     if last.estimate > tolerance:
         return ("stalled", "the residual no longer falls") if _stands(levels) else ("max_levels", "")
-    if _undersampled(levels, tolerance):
+    if is_undersampled(levels, tolerance):
         return "undersampled", ""
     unseen = [x.note for x in levels if x.note.startswith(UNSEEN)]
     if unseen:
@@ -165,7 +165,7 @@ def _stands(levels: Sequence[Level]) -> bool:
     return all(min(v) >= 0.9 * max(v) for v in ([x.loss for x in seen], [x.estimate for x in seen]))
 
 
-def _undersampled(levels: Sequence[Level], tolerance: float) -> bool:
+def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     """Whether the held-out residual is out of proportion where the estimate has no large margin."""
     judged = levels if levels[-1].time is not None else levels[-1:]
     heldout = sum(x.heldout for x in judged)

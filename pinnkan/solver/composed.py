@@ -25,7 +25,7 @@ from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED
 from pinnkan.solver.projection import inner, projected, with_inner
 from pinnkan.solver.scattered import Jets, Statement, exact_error, mean_square, scattered
 from pinnkan.solver.watch import Watch
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict import Iteration, Level, is_undersampled
 
 #: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.
 DEGREE = 7
@@ -149,7 +149,8 @@ def composed_rounds(
         stalled = after > loss / LEAST_GAIN**2
         round_ = _judged(run, network, after, number, stalled)
         resolved = round_.level.heldout <= RESOLVED * unsolved or unsolved == 0.0
-        if resolved and round_.level.estimate <= settings.tolerance * (1.0 if number else FIRST_MARGIN):
+        below = round_.level.estimate <= settings.tolerance * (1.0 if number else FIRST_MARGIN)
+        if resolved and below and not is_undersampled([round_.level], settings.tolerance):
             round_ = replace(round_, reason="")
         elif watch.expired():
             round_ = replace(round_, reason="max_time")

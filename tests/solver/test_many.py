@@ -1,5 +1,6 @@
 """More than three coordinates: blocks where they are needed, compositions where they pay, and honest estimates."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -205,3 +206,13 @@ def test_a_composition_is_found_and_chosen_where_blocks_would_need_thousands(see
 def test_blocks_alone_reach_the_bell_curve_too():
     solution = solved(bell("tolerance: 1e-4, network: product"))
     assert solution.parameters > 500
+
+
+@pytest.mark.slow
+def test_a_composition_gets_points_until_the_residual_off_them_agrees():
+    """From this seed the estimate is below the tolerance while the residual between the points is out of proportion."""
+    problem = pinnkan.load_problem("poisson5d_gaussian")
+    solution = pinnkan.solve(replace(problem, solver=replace(problem.solver, tolerance=1e-4, seed=10)))
+    assert solution.verdict.converged
+    assert solution.true_error < 1e-4
+    assert len(solution.levels) > 1
