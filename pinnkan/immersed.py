@@ -16,8 +16,9 @@ from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Points
 from pinnkan.kan.product import Space
+from pinnkan.ordering import Ordering
 from pinnkan.residual import CompiledEquation
-from pinnkan.rows import CellRows, Entries, Ordering
+from pinnkan.rows import CellRows, Entries
 
 
 class Batch:

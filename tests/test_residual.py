@@ -7,9 +7,9 @@ import torch
 
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.table import end_table, gauss_table
+from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.residual import CompiledEquation, Patch
-from pinnkan.rows import order_coefficients
 
 CPU = torch.device("cpu")
 X, Y = sympy.symbols("x y")

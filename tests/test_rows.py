@@ -7,8 +7,9 @@ from test_residual import CASES, CPU, coefficients, jacobian_of, patch
 
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.table import gauss_table
+from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Jet
-from pinnkan.rows import CellRows, TensorRows, order_coefficients
+from pinnkan.rows import CellRows, TensorRows
 
 
 def some_fixed(space):

@@ -38,7 +38,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.gauss_newton import Model
+from pinnkan.solver.system import Model
 
 #: Gauss points in each half of a knot interval and coordinate; fewer where all would be more than MOST_NODES, on which
 #: fields without a tensor product need many times longer; no bound where FEWEST are still too many.

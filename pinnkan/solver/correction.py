@@ -18,8 +18,8 @@ from pinnkan.kan.product import Axis, Space, along
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
 from pinnkan.residual import Patch
-from pinnkan.solver.gauss_newton import Model, System
 from pinnkan.solver.relative import relative_root
+from pinnkan.solver.system import Model, System
 
 #: The norm of the correction has settled when halving twice changes it by less than this share each time. On even
 #: knots it can still miss a front: 8e-5 was found for a deep Burgers at an error of 2e-4, however often halved.

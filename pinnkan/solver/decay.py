@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.solver.gauss_newton import System
+from pinnkan.solver.system import System
 
 
 def decay(before: System, coarse: Array, after: System, fine: Array) -> Array:

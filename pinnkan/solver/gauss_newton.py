@@ -7,175 +7,23 @@ rise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-import torch
 
-from pinnkan.conditions import Conditions
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.table import end_table, gauss_table
-from pinnkan.problem.statement import Condition, Problem, Side
-from pinnkan.residual import CompiledEquation, Patch, where_not_finite
-from pinnkan.rows import Rows, order_coefficients
-from pinnkan.solver import memory
-from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.state import Newton
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Iteration
 
-#: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
-#: intervals: the
-#: error is the same within 2 % from 1 to 100, and grows below (measured).
-CONDITION_WEIGHT = 10.0
 #: A step is taken for one of a quadratic iteration if it is below this share of the one before, and the next one for
 #: CAUTION times what it then would be. Without: one step more, of 1e-10 to 1e-14, in nearly every slab.
 NEAR, CAUTION = 0.1, 4.0
 #: Steps after which an iteration that still moves is given up.
 MAX_STEPS = 30
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A problem compiled for a device: equations, and conditions that become rows."""
-
-    problem: Problem
-    conditions: Conditions
-    device: torch.device
-    equations: tuple[CompiledEquation, ...]
-    rows: tuple[tuple[Condition, CompiledEquation], ...]
-    orders: tuple[int, ...]
-    is_linear: bool
-
-
-def compile_model(problem: Problem, conditions: Conditions, device: torch.device) -> Model:
-    """Compile the equations, and the conditions that become rows, once for all levels."""
-    equations = tuple(CompiledEquation(e, problem.coordinates) for e in problem.equations)
-    rows = tuple(
-        (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
-    )
-    orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
-    linear = all(e.is_linear for e in equations) and all(r.is_linear for _, r in rows)
-    return Model(problem, conditions, device, equations, rows, orders, linear)
-
-
-def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
-    """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
-
-    A spline has one coefficient per interval. With half of degree - order, and two more, errors and estimates were
-    those of degree - order within 3 % on seven shipped problems. With one point less the splines come near to
-    interpolating the equation: a residual between the points up to 5 times the one that was trained. ``all_of_them``,
-    degree - order, where the domain cuts intervals (with half of them the layer at 30 degrees took twice as long), and
-    in a single coordinate, where they cost nothing.
-    """
-    enough = degree - order if all_of_them else min(degree - order, 2 - (order - degree) // 2)
-    return max(3, enough, -(-(intervals + degree + 2 - order) // intervals))
-
-
-def require_memory(model: Model, space: Space, extra: int = 0) -> None:
-    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
-    jets = sum(len(e.jets) for e in model.equations)
-    what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
-    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
-
-
-@dataclass(frozen=True, eq=False)
-class System:
-    """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
-
-    ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
-    """
-
-    model: Model
-    space: Space
-    extra: int = 0
-    patches: tuple[Patch, ...] = field(init=False)
-    rounding: list[float] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        model, space = self.model, self.space
-        require_memory(model, space, self.extra)
-        alone = len(space.axes) == 1
-        counts = [
-            points_per_interval(a.degree, a.intervals, k, alone) + self.extra
-            for a, k in zip(space.axes, model.orders, strict=True)
-        ]
-        tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
-        patches = [Patch(e, space, tables) for e in model.equations]
-        for condition, equation in model.rows:
-            side = condition.place
-            assert isinstance(side, Side)
-            highest = max(j.order[side.axis] for j in equation.jets)
-            orders = max(model.orders[side.axis], highest)
-            faces = list(tables)
-            faces[side.axis] = end_table(space.axes[side.axis], side.end, orders, model.device)
-            patches.append(Patch(equation, space, faces, self._weight(side, highest)))
-        object.__setattr__(self, "patches", tuple(patches))
-
-    def _weight(self, side: Side, order: int) -> float:
-        """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of normal order m."""
-        axis = self.space.axes[side.axis]
-        h = float(np.diff(axis.breaks)[0 if side.end == 0 else -1]) / axis.degree
-        return CONDITION_WEIGHT * h ** (order - self.model.orders[side.axis] + 0.5)
-
-    @property
-    def points(self) -> int:
-        """Number of rows."""
-        return sum(p.count for p in self.patches)
-
-    def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
-
-    def loss(self, coefficients: Array) -> float:
-        """Sum of the weighted squares of all rows."""
-        c = self._tensor(coefficients)
-        return sum(p.loss(c) for p in self.patches)
-
-    def mean_square(self, coefficients: Array) -> float:
-        """Loss divided by the measure of the box: a mean squared residual."""
-        return self.loss(coefficients) / self.patches[0].volume
-
-    def where_not_finite(self, coefficients: Array) -> str:
-        """The first point at which an equation or its derivatives are not finite, in words."""
-        c = self._tensor(coefficients)
-        return where_not_finite(self.model.problem, ((p.equation, p.points, p.jets(c)) for p in self.patches))
-
-    def steps(
-        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
-    ) -> list[Array]:
-        """Gauss-Newton steps from ``coefficients``, one per target: fixed coefficients go to the target's values.
-
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-        """
-        c = self._tensor(coefficients)
-        moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
-        rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping)
-        largest = float(np.abs(coefficients + found[0]).max())
-        self.rounding[-1] /= largest if largest > 0.0 else 1.0
-        return found
-
-    def solve_rows(
-        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
-    ) -> list[Array]:
-        """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
-        ordering = order_coefficients(self.space, fixed, self.model.device)
-        equations = NormalEquations(rows, ordering, damping)
-        solved = equations.solve([r.residual for r in rows])
-        self.rounding.append(equations.rounding)
-        out = []
-        for i, move in enumerate(moves):
-            step = move.copy()
-            step.reshape(-1)[ordering.free.cpu().numpy()] = solved[:, i]
-            out.append(step)
-        return out
 
 
 class Linearity(Protocol):

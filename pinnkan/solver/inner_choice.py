@@ -15,7 +15,6 @@ import numpy as np
 from pinnkan.kan.coordinates import rotated
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.tape import Tape
-from pinnkan.solver.gauss_newton import Model
 from pinnkan.solver.inner_levels import Reference, solve_inner
 from pinnkan.solver.inner_slabs import DEGREES, solve_inner_slabs
 from pinnkan.solver.inner_start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
@@ -24,6 +23,7 @@ from pinnkan.solver.multilevel import solve_steady
 from pinnkan.solver.outcome import Outcome, TrueError
 from pinnkan.solver.ridge import Direction, structure
 from pinnkan.solver.slabs import solve_slabs
+from pinnkan.solver.system import Model
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import Level
 

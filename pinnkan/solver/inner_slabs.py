@@ -23,7 +23,7 @@ from pinnkan.solver.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.inner_levels import Corrections, Reference, marked
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.pace import GROW, MARGIN, SHRINK
+from pinnkan.solver.pace import GROW, MARGIN, SHRINK, fitted
 from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.ridge import Ridge, carried, ridge, straightened
 from pinnkan.solver.slabs import FLOOR_SHARE, LOCAL_SHARE, SMALLEST_SLAB
@@ -119,8 +119,7 @@ class March:
             if self.watch.expired():
                 out.reason = "max_time"
                 return
-            remaining = end - time
-            h = min(length, remaining) if length < 0.6 * remaining or length >= remaining else 0.5 * remaining
+            h = fitted(length, end - time)
             slab, axes = self.attempt(coordinates, axes, time, h)
             tried.append((sum(slab.local.sizes), h, slab, axes))
             best = min(range(len(tried)), key=lambda i: tried[i][0])

@@ -12,10 +12,10 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import interior_points
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.gauss_newton import Model, points_per_interval
 from pinnkan.solver.inner_levels import Corrections, first_space, marked
 from pinnkan.solver.inner_system import fit
 from pinnkan.solver.ridge import direction_of, ridge_of, straightened
+from pinnkan.solver.system import Model, points_per_interval
 
 Values = Callable[[Array], Array]
 #: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.

@@ -13,11 +13,12 @@ from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Points, Ranges, interior_points, side_points, start_points
 from pinnkan.kan.product import Space
+from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Condition, Side
 from pinnkan.residual import CompiledEquation, where_not_finite
-from pinnkan.rows import CellRows, Rows, order_coefficients
-from pinnkan.solver.gauss_newton import CONDITION_WEIGHT, Model, points_per_interval
+from pinnkan.rows import CellRows, Rows
 from pinnkan.solver.linear import NormalEquations
+from pinnkan.solver.system import CONDITION_WEIGHT, Model, points_per_interval
 
 #: Pull of every coefficient towards zero, relative to the length its column would have if no side cut its function. It
 #: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the

@@ -12,11 +12,11 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.decay import decay
-from pinnkan.solver.gauss_newton import Model, System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.refinement import surplus
 from pinnkan.solver.relative import nonzero, relative
 from pinnkan.solver.start import with_conditions
+from pinnkan.solver.system import Model, System
 from pinnkan.verdict import BY_FALL, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further

@@ -15,7 +15,8 @@ import scipy.linalg
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.rows import Ordering, Rows
+from pinnkan.ordering import Ordering
+from pinnkan.rows import Rows
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
 #: after. A first one that changes less than EXACT of the step is the last: the second was then below 1e-11 of it in

@@ -10,7 +10,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.gauss_newton import MAX_STEPS, Model, System, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.judging import Judged, judge_by_correction, judge_by_fall
 from pinnkan.solver.objection import objection
 from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED, SAFETY, Outcome, TrueError
@@ -18,6 +18,7 @@ from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.start import initial_space, with_conditions
 from pinnkan.solver.state import SteadyState
+from pinnkan.solver.system import Model, System, require_memory
 from pinnkan.solver.watch import Watch
 from pinnkan.solver.witness import Missed, Witness, with_knots
 from pinnkan.verdict import UNRESOLVED, Level

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pinnkan.kan.field import Field
-from pinnkan.solver.gauss_newton import Model
 from pinnkan.solver.stability import UNDETERMINED, second_opinion
+from pinnkan.solver.system import Model
 from pinnkan.solver.witness import Missed, Witness
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation

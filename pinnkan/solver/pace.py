@@ -39,8 +39,13 @@ def slab_length(aim: Aim, start: float, end: float, number: int | None) -> float
     if number:
         even = (end - start) / number
         return even if remaining > 1.5 * even else remaining
-    fits = aim.length < 0.6 * remaining or aim.length >= remaining
-    return min(aim.length, remaining) if fits else 0.5 * remaining
+    return fitted(aim.length, remaining)
+
+
+def fitted(length: float, remaining: float) -> float:
+    """A length that leaves no sliver of the time that remains."""
+    fits = length < 0.6 * remaining or length >= remaining
+    return min(length, remaining) if fits else 0.5 * remaining
 
 
 def change(h: float, in_time: float, allowed: float, late: tuple[float, float] | None, degree: int) -> float:

@@ -13,8 +13,9 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front
-from pinnkan.solver.gauss_newton import Converged, Model, System
+from pinnkan.solver.gauss_newton import Converged
 from pinnkan.solver.refinement import Surplus
+from pinnkan.solver.system import Model, System
 
 
 @dataclass(frozen=True, eq=False)

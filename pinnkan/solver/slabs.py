@@ -21,7 +21,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, coarsened
-from pinnkan.solver.gauss_newton import Model, System, contraction, gauss_newton, require_memory
+from pinnkan.solver.gauss_newton import contraction, gauss_newton
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.pace import GROW, SHRINK, Aim, change, next_degree, slab_length
 from pinnkan.solver.refinement import mark, surplus
@@ -29,6 +29,7 @@ from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.slab import Slab, fixed_by, predicted, side_values, taylor
 from pinnkan.solver.start import initial_space
 from pinnkan.solver.state import Run, SlabsState
+from pinnkan.solver.system import Model, System, require_memory
 from pinnkan.solver.watch import OutOfTimeError, Watch
 from pinnkan.solver.witness import Missed, Witness, with_knots
 from pinnkan.verdict import Level
@@ -66,7 +67,6 @@ class March:
         self.order = model.orders[-1]
         self.intervals = intervals
         self.unknowns = len(model.problem.unknowns)
-        self.contraction = np.inf
         zero = np.zeros(self.unknowns)
         self.run = Run((), (), (float(self.start),), zero, zero)
 
@@ -103,14 +103,15 @@ class March:
             traces[layer.order][..., layer.unknown] = face_values(layer, space)
         return tuple(traces)
 
-    def attempt(self, front: Front, length: float, degree: int, guess: Array | None) -> Slab:
-        """Solve one slab and correct it."""
-        time = Axis(np.array([front.time, front.time + length]), degree)
+    def attempt(self, aim: Aim, length: float, known: float) -> Slab:
+        """Solve one slab and correct it; ``known``: the contraction of the Gauss-Newton steps before."""
+        front = aim.front
+        time = Axis(np.array([front.time, front.time + length]), aim.degree)
         space = Space((*front.axes, time), self.unknowns)
-        guess = predicted(front, time) if guess is None else guess
+        guess = predicted(front, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(self.model, space, front.traces, side_values(self.model, space), guess)
         system = System(self.model, space)
-        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, self.contraction)
+        found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, known)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         fine = Space((*(a.halved() for a in front.axes), time.elevated(TIME_DEGREES)), self.unknowns)
@@ -188,9 +189,8 @@ class March:
     def _step(self, aim: Aim, out: Outcome, true_error: TrueError | None) -> Aim:
         """One attempt, and what is aimed at next: the next slab, or the same one again."""
         h = slab_length(aim, self.start, self.end, self.number)
-        self.contraction = contraction(out.history[-RECENT:])
         try:
-            slab = self.attempt(aim.front, h, aim.degree, aim.guess)
+            slab = self.attempt(aim, h, contraction(out.history[-RECENT:]))
         except (SolverError, np.linalg.LinAlgError) as error:
             if self.number or h < SMALLEST_SLAB * (self.end - self.start):
                 reason = error.reason if isinstance(error, SolverError) else "diverged"

@@ -21,11 +21,11 @@ from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.determined import undetermined
-from pinnkan.solver.gauss_newton import Model, compile_model
 from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
 from pinnkan.solver.multilevel import solve_steady
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.slabs import solve_slabs
+from pinnkan.solver.system import Model, compile_model
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
 from pinnkan.solver.witness import Witness
 from pinnkan.verdict import Iteration, Level, Verdict, judge

@@ -18,11 +18,11 @@ import torch
 from pinnkan.conditions import fix
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Axis, Space, along
+from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Side
-from pinnkan.rows import order_coefficients
 from pinnkan.solver.correction import correct_in, jets_of
-from pinnkan.solver.gauss_newton import Model, System
 from pinnkan.solver.linear import NormalEquations
+from pinnkan.solver.system import Model, System
 
 #: Degree, even intervals per half wave and besides, of a first look, and of the opinion by number of coordinates.
 #: The look sees nine half waves to 1e-4 and is enough where it finds everything determined to DETERMINED; the opinion

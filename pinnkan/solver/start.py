@@ -7,7 +7,7 @@ import numpy as np
 from pinnkan.conditions import face_values, fix
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
-from pinnkan.solver.gauss_newton import Model
+from pinnkan.solver.system import Model
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
 #: solution adds nothing, the refined space is no better and the correction blind: effectivity 0.2 for sin(pi x)

@@ -18,7 +18,7 @@ from pinnkan.kan.product import Axis
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.telling import telling_points
 from pinnkan.residual import CompiledEquation
-from pinnkan.solver.gauss_newton import Model
+from pinnkan.solver.system import Model
 from pinnkan.verdict import HELDOUT_RATIO, UNSEEN
 
 #: Half-width of a neighbourhood, relative to the box; by number of coordinates, how much closer the next end is, how

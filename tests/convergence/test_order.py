@@ -7,9 +7,10 @@ import torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
+from pinnkan.solver.gauss_newton import gauss_newton
 from pinnkan.solver.solve import exact_squares
 from pinnkan.solver.start import with_conditions
+from pinnkan.solver.system import System, compile_model
 
 LINE = """
 name: line

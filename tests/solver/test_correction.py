@@ -11,7 +11,7 @@ from closed_form import ClosedForm
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.correction import estimate_by_correction
-from pinnkan.solver.gauss_newton import compile_model
+from pinnkan.solver.system import compile_model
 
 STEADY = """
 name: steady

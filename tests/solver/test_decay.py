@@ -9,10 +9,11 @@ from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import judging
 from pinnkan.solver.decay import decay
-from pinnkan.solver.gauss_newton import System, compile_model, gauss_newton
+from pinnkan.solver.gauss_newton import gauss_newton
 from pinnkan.solver.multilevel import solve_steady
 from pinnkan.solver.solve import exact_squares
 from pinnkan.solver.start import with_conditions
+from pinnkan.solver.system import System, compile_model
 from pinnkan.solver.watch import Watch
 from pinnkan.verdict import BY_FALL
 

@@ -6,73 +6,16 @@ import numpy as np
 import pytest
 import scipy.optimize
 import torch
+from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.errors import SolverError
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.rows import order_coefficients
-from pinnkan.solver.gauss_newton import System, compile_model, contraction, gauss_newton, points_per_interval
+from pinnkan.solver.gauss_newton import contraction, gauss_newton
 from pinnkan.solver.start import initial_space, with_conditions
+from pinnkan.solver.system import System, compile_model
 from pinnkan.verdict import Iteration
-
-CPU = torch.device("cpu")
-LINE = """
-name: line
-domain:
-  x: [0, 1]
-unknowns: [u]
-equations:
-  - {equation}
-conditions:
-  - where: left
-    equation: u = {left}
-  - where: right
-    equation: {right}
-"""
-PLANE = """
-name: plane
-domain:
-  x: [0, 1]
-  y: [0, 2]
-functions:
-  v: {v}
-unknowns: [u]
-equations:
-  - lap(u) + u**2 = lap(v) + v**2
-conditions:
-  - where: [left, bottom, top]
-    equation: u = v
-  - where: right
-    equation: {right}
-"""
-STEEP = "u_xx = 3*exp(u) + sin(5*x)"
-
-
-def model_of(text):
-    problem = parse_problem(text, "t.yaml")
-    return compile_model(problem, sort_conditions(problem), CPU)
-
-
-def line(equation=STEEP, left="0", right="u_x + u**3 = 1"):
-    return model_of(LINE.format(equation=equation, left=left, right=right))
-
-
-def prepared(model, space):
-    start, fixed = with_conditions(model, space, np.zeros(space.shape))
-    return System(model, space), start, fixed
-
-
-def jacobian(system, c):
-    ordering = order_coefficients(system.space, np.zeros(system.space.shape, dtype=bool), system.model.device)
-    unit = torch.eye(ordering.size, dtype=torch.float64)
-    rows = [p.rows(torch.from_numpy(c), []).apply(ordering, unit).reshape(-1, ordering.size) for p in system.patches]
-    return torch.cat(rows)[:, ordering.position].numpy()
-
-
-def residual(system, c):
-    rows = [p.rows(torch.from_numpy(c), []).residual.reshape(-1) for p in system.patches]
-    return torch.cat(rows).numpy()
 
 
 def scipys_minimum(system, start, fixed):
@@ -102,21 +45,6 @@ def test_the_minimum_is_that_of_scipy(right):
     assert np.abs(found.coefficients - theirs).max() < 1e-8 * scale  # scipy stops where the loss no longer changes
     other = prepared(line("u_xx = 3.00001*exp(u) + sin(5*x)", right=right), system.space)[0]
     assert np.abs(gauss_newton(other, start, fixed, 1e-12).coefficients - theirs).max() > 1e-8 * scale
-
-
-def test_a_step_is_numpys_least_squares_step_with_fixed_coefficients_moved():
-    model = line()
-    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 5), 5),)))
-    rng = np.random.default_rng(0)
-    c, target = start + 0.1 * rng.standard_normal(start.shape), start
-    step = system.steps(c, [target], fixed)[0]
-    move = np.where(fixed, target - c, 0.0)
-    j, r = jacobian(system, c), residual(system, c)
-    theirs = np.linalg.lstsq(j[:, ~fixed.ravel()], -(r + j @ move.ravel()), rcond=None)[0]
-    assert np.abs(step[~fixed] - theirs).max() < 1e-9 * np.abs(theirs).max()
-    assert np.array_equal(step[fixed], (target - c)[fixed])
-    unmoved = np.linalg.lstsq(j[:, ~fixed.ravel()], -r, rcond=None)[0]
-    assert np.abs(step[~fixed] - unmoved).max() > 1e-3 * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize("right", ["u = v", "dn(u) + 2*u = dn(v) + 2*v"])
@@ -180,31 +108,6 @@ def test_the_loss_never_rises_from_a_bad_start():
     losses = [system.loss(bad), *(s.loss for s in found.steps)]
     assert all(b <= a * (1 + 1e-6) for a, b in pairwise(losses))
     assert losses[-1] < 1e-3 * losses[0]
-
-
-def test_held_out_rows_are_other_points_of_the_same_integral():
-    model = line(right="u = 0")
-    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 9), 7),)))
-    c = gauss_newton(system, start, fixed, 1e-10).coefficients
-    more = System(model, system.space, extra=1)
-    assert more.points > system.points
-    assert 0.3 < more.mean_square(c) / system.mean_square(c) < 9.0
-    rough = c + 0.1 * np.random.default_rng(0).standard_normal(c.shape)
-    assert more.mean_square(rough) == pytest.approx(system.mean_square(rough), rel=0.5)
-
-
-@pytest.mark.parametrize("degree", range(3, 9))
-@pytest.mark.parametrize("intervals", [1, 2, 3, 8])
-def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
-    """Two end values are fixed for an equation of order two; every further order needs no more."""
-    for order in (1, 2):
-        assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order
-
-
-def test_half_of_the_points_are_spared_unless_all_are_needed():
-    assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
-    assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
-    assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
 
 
 LOGARITHM = """

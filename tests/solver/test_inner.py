@@ -11,11 +11,11 @@ from pinnkan.kan.coordinates import rotated
 from pinnkan.kan.inner_field import InnerField
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.inner_choice import can_turn, reference_of
 from pinnkan.solver.inner_levels import corrections, first_space, marked, solve_inner
 from pinnkan.solver.inner_system import InnerSystem, inner_model
 from pinnkan.solver.solve import solve
+from pinnkan.solver.system import compile_model
 from pinnkan.solver.watch import Watch
 
 FRONT = """

@@ -8,13 +8,13 @@ from pinnkan.conditions import sort_conditions
 from pinnkan.kan.inner_field import InnerField
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.course import continued
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.inner_choice import reference_of
 from pinnkan.solver.inner_slabs import DEGREES, March
 from pinnkan.solver.inner_start import front_of, initial_values, knots_for
 from pinnkan.solver.inner_system import inner_model
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.solve import solve
+from pinnkan.solver.system import compile_model
 from pinnkan.solver.watch import Watch
 
 TURNING = """

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pinnkan.kan.product import Axis, Space
-from pinnkan.rows import CellRows, order_coefficients
+from pinnkan.ordering import order_coefficients
+from pinnkan.rows import CellRows
 from pinnkan.solver.linear import NormalEquations
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import torch
 
 from pinnkan.errors import ResourceError
 from pinnkan.kan.product import Axis, Space
-from pinnkan.rows import order_coefficients
+from pinnkan.ordering import order_coefficients
 from pinnkan.solver import memory
 
 #: One step for Poisson's equation on 60 x 60 intervals of degree 9: its peak in MB over what stood before.
@@ -20,7 +20,7 @@ import sys
 import numpy as np, torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.gauss_newton import System, compile_model
+from pinnkan.solver.system import System, compile_model
 from pinnkan.solver.start import initial_space, with_conditions
 torch.set_num_threads(1)
 problem = load_problem("poisson2d")

@@ -8,10 +8,10 @@ import torch
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import multilevel
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.multilevel import solve_steady
 from pinnkan.solver.objection import Objection, objection
 from pinnkan.solver.solve import exact_squares
+from pinnkan.solver.system import compile_model
 from pinnkan.solver.watch import Watch
 from pinnkan.solver.witness import Missed
 

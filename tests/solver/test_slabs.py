@@ -10,9 +10,9 @@ import torch
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.solve import exact_squares
+from pinnkan.solver.system import compile_model
 from pinnkan.solver.watch import Watch
 
 PROBLEM = """

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from small_models import LINE
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.solve import solve
 from pinnkan.solver.stability import UNDETERMINED, half_waves, second_opinion
+from pinnkan.solver.system import compile_model
 
 HELMHOLTZ = """
 name: helmholtz
@@ -72,19 +73,7 @@ def test_a_level_that_hangs_on_rounding_is_not_determined():
     assert solve(parse_problem(firm, "t.yaml")).verdict.converged
 
 
-OPEN = """
-name: open
-domain:
-  x: [0, 1]
-unknowns: [u]
-equations:
-  - {equation}
-conditions:
-  - where: left
-    equation: u = 0
-  - where: right
-    equation: none
-"""
+OPEN = LINE.format(equation="{equation}", left=0, right="none")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pinnkan.conditions import sort_conditions
 from pinnkan.kan.product import Axis, Space
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver import multilevel
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.judging import Judged
 from pinnkan.solver.start import with_conditions
+from pinnkan.solver.system import compile_model
 
 INTERVALS, DEGREE = 16, 4
 

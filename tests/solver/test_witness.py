@@ -11,8 +11,8 @@ from pinnkan.kan.product import Axis
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.problem.telling import telling_points
 from pinnkan.solver import objection as module
-from pinnkan.solver.gauss_newton import compile_model
 from pinnkan.solver.solve import solve
+from pinnkan.solver.system import compile_model
 from pinnkan.solver.witness import Missed, Witness, with_knots
 
 TEXT = """

@@ -1,0 +1,68 @@
+"""Problems of one and two coordinates with one unknown, compiled, and their systems with the conditions written in."""
+
+import numpy as np
+import torch
+
+from pinnkan.conditions import sort_conditions
+from pinnkan.ordering import order_coefficients
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.start import with_conditions
+from pinnkan.solver.system import System, compile_model
+
+CPU = torch.device("cpu")
+LINE = """
+name: line
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - {equation}
+conditions:
+  - where: left
+    equation: u = {left}
+  - where: right
+    equation: {right}
+"""
+PLANE = """
+name: plane
+domain:
+  x: [0, 1]
+  y: [0, 2]
+functions:
+  v: {v}
+unknowns: [u]
+equations:
+  - lap(u) + u**2 = lap(v) + v**2
+conditions:
+  - where: [left, bottom, top]
+    equation: u = v
+  - where: right
+    equation: {right}
+"""
+STEEP = "u_xx = 3*exp(u) + sin(5*x)"
+
+
+def model_of(text):
+    problem = parse_problem(text, "t.yaml")
+    return compile_model(problem, sort_conditions(problem), CPU)
+
+
+def line(equation=STEEP, left="0", right="u_x + u**3 = 1"):
+    return model_of(LINE.format(equation=equation, left=left, right=right))
+
+
+def prepared(model, space):
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    return System(model, space), start, fixed
+
+
+def jacobian(system, c):
+    ordering = order_coefficients(system.space, np.zeros(system.space.shape, dtype=bool), system.model.device)
+    unit = torch.eye(ordering.size, dtype=torch.float64)
+    rows = [p.rows(torch.from_numpy(c), []).apply(ordering, unit).reshape(-1, ordering.size) for p in system.patches]
+    return torch.cat(rows)[:, ordering.position].numpy()
+
+
+def residual(system, c):
+    rows = [p.rows(torch.from_numpy(c), []).residual.reshape(-1) for p in system.patches]
+    return torch.cat(rows).numpy()
