@@ -10,6 +10,7 @@ from closed_form import ClosedForm
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver import correction
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.system import compile_model
 
@@ -90,3 +91,10 @@ def test_a_known_perturbation_is_found_also_where_it_breaks_the_conditions(text,
 
 def test_an_exact_field_has_no_correction():
     assert estimated(STEADY, sympy.sin(3 * X), sympy.Integer(0))[0] < 1e-8
+
+
+def test_one_agreement_of_two_sizes_is_not_yet_a_settled_correction(monkeypatch):
+    sizes = iter([1.0, 1.05, 2.0, 2.1, 2.05, 9.0])
+    monkeypatch.setattr(correction, "_correct", lambda *_: (next(sizes), None))
+    assert estimated(STEADY, sympy.sin(3 * X), 0)[0] == 2.1
+    assert next(sizes) == 9.0

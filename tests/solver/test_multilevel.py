@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from pinnkan.conditions import sort_conditions
@@ -114,6 +115,17 @@ def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatc
     assert len(asked) == 2
     assert out.reason == ""
     assert out.levels[-1].parameters > out.levels[-2].parameters
+
+
+def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_estimate(monkeypatch):
+    plain = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
+    assert plain.levels[-1].iterations == 0
+    judge = multilevel.judge_by_correction
+    monkeypatch.setattr(multilevel, "judge_by_correction", lambda *a: replace(judge(*a), rounding=1e-10))
+    rounded = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
+    more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
+    taken = [level.iterations == 0 for level in plain.levels]
+    assert more == pytest.approx([1e-10 * (t and n > 0) for n, t in enumerate(taken)], abs=1e-12)
 
 
 def test_too_few_levels_and_too_little_time_are_named():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.solver import memory
 from pinnkan.solver.solve import exact_squares, solve
+from pinnkan.solver.witness import Witness
 
 
 def stated(**settings):
@@ -61,3 +63,27 @@ def test_a_solution_known_up_to_a_constant_is_not_converged():
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert not verdict.converged
     assert verdict.remedy
+
+
+def test_the_allocator_is_told_before_anything_is_solved(monkeypatch):
+    told = []
+    monkeypatch.setattr(memory, "keep_freed", lambda: told.append(1))
+    solve(stated())
+    assert told == [1]
+
+
+def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
+    problem = load_problem("wave")
+    chosen, named = (
+        {level.degree[-1] for level in solve(replace(problem, solver=replace(problem.solver, degree=degree))).levels}
+        for degree in (None, 8)
+    )
+    assert len(chosen) > 1
+    assert named == {8}
+
+
+def test_a_witness_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
+    seen, examine = [], Witness.examine
+    monkeypatch.setattr(Witness, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
+    last = solve(stated(network="deep", hidden=(2,), knots=2)).levels[-1]
+    assert seen == [last.heldout] != [last.loss]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_models import jacobian, line, prepared, residual
+from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
 from pinnkan.kan.product import Axis, Space
 from pinnkan.solver.gauss_newton import gauss_newton
@@ -47,3 +47,10 @@ def test_half_of_the_points_are_spared_unless_all_are_needed():
     assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
     assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
     assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
+
+
+def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():
+    axis = Axis(np.linspace(0, 1, 21), 9)
+    assert System(line(right="u = 0"), Space((axis,))).points == 20 * (9 - 2)
+    plane = model_of(PLANE.format(v="x", right="u = v"))
+    assert System(plane, Space((axis, axis))).points == (20 * 6) ** 2
