@@ -27,11 +27,10 @@ from pinnkan.study.task import Task
 NU = 0.01
 #: The paper's network and its coarsest knots: 3400 parameters, 9700 after two refinements.
 WIDTHS, INTERVALS = (2, 20, 20, 1), 5
-#: The paper's schedules, and what we divide the steps by; its grid (64 x 64) and its seeds (five), here those of
-#: splines: the others get one, and powers of ReLU, for which it prints nothing here, fewer steps.
+#: The paper's schedules, what we divide their steps by, its grid (64 x 64) and its seeds (five).
 COARSE, FINE, LEVELS = (3200, 0, 0), (0, 0, 800), (800, 400, 200)
-FULL = {"share": 1, "powers": 4, "points": 64, "seeds": 3}
-QUICK = {"share": 10, "powers": 10, "points": 24, "seeds": 1}
+FULL = {"share": 1, "points": 64, "seeds": 5}
+QUICK = {"share": 10, "points": 24, "seeds": 1}
 #: Adam's rates: triangles of 100 steps up and 100 down from LOW to HIGH, whose height falls by 0.9995 a step; a ramp
 #: over ten steps at every change of level. "1e-3 with exponentially decaying cycles (100, 0.9995)" may mean that the
 #: cycles end there (torch's CyclicLR with its usual base of a tenth), or that they start there (OTHER).
@@ -55,18 +54,14 @@ def study_burgers(report: Report, quick: bool, say: Say) -> None:
     size = QUICK if quick else FULL
     equation = burgers_equation()
     task, seeds = burgers_task(equation, size["points"]), range(FIRST_SEED, FIRST_SEED + size["seeds"])
-    outcomes = list[Outcome]()
-    for contender in contenders(size["share"], quick, size["powers"]):
-        runs = seeds if contender.family in ("spline", "Gauss-Newton") else seeds[:1]
-        outcomes += compete(task, [contender], runs, say)
+    outcomes = compete(task, contenders(size["share"], quick), seeds, say)
     report.say(
         f"[2,20,20,1] is a linear layer, then cubic splines (or powers of ReLU) with tanh before them. Loss: mean "
         f"squares of the equation on a {size['points']} x {size['points']} grid (the paper: 64 x 64), of the initial "
         f"and of the boundary condition, weights one; the paper does not say how the boundary enters. Steps: those of "
-        f"the paper divided by {size['share']}, for powers of ReLU, of which it says nothing here, by "
-        f"{size['powers']}. Seeds: {size['seeds']} for splines and Levenberg-Marquardt, 1 for powers of ReLU and MLPs "
-        f"(five). Adam's rate goes up and down between {LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: "
-        "relative L2 against Cole-Hopf."
+        f"the paper divided by {size['share']}; of powers of ReLU it says nothing here. Seeds: {size['seeds']} (five). "
+        f"Adam's rate goes up and down between {LOW:g} and {HIGH:g} in cycles of {2 * HALF} steps. Error: relative L2 "
+        "against Cole-Hopf."
     )
     report.say(outcomes_markdown(outcomes))
     report.say(comparison(outcomes, PAPER))
@@ -111,11 +106,11 @@ def burgers_task(equation: Equation, count: int) -> Task:
     return Task(equation.jets, terms, equation.error)
 
 
-def contenders(share: int, quick: bool, powers_share: int = 1) -> list[Contender]:
-    """Everyone who takes part, with 1/share of the paper's steps, powers of ReLU with 1/powers_share."""
+def contenders(share: int, quick: bool) -> list[Contender]:
+    """Everyone who takes part, with 1/share of the paper's steps."""
 
-    def steps(schedule: tuple[int, ...], divisor: int = share) -> tuple[int, ...]:
-        return tuple(max(1, n // divisor) if n else 0 for n in schedule)
+    def steps(schedule: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(max(1, n // share) if n else 0 for n in schedule)
 
     found = []
     for family, powers in (("spline", False), ("power ReLU", True)):
@@ -123,8 +118,7 @@ def contenders(share: int, quick: bool, powers_share: int = 1) -> list[Contender
         for kind, schedule in (("coarse", COARSE), ("fine", FINE), ("multilevel", LEVELS)):
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
             paper = PAPER[kind] if family == "spline" else None
-            divided = steps(schedule, powers_share if powers else share)
-            found.append(Contender(name, family, start, divided, rate=rates(LOW, HIGH), paper=paper))
+            found.append(Contender(name, family, start, steps(schedule), rate=rates(LOW, HIGH), paper=paper))
     for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
         name = f"MLP [{','.join(map(str, widths))}]"
         found.append(Contender(name, "MLP", perceptrons(widths), steps(COARSE[:1]), rate=rates(LOW, HIGH), paper=paper))
