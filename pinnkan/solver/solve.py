@@ -18,6 +18,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver import memory
 from pinnkan.solver.bounds import bound_of
+from pinnkan.solver.comparison import EVIDENCE, Comparison
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.determined import undetermined
@@ -77,7 +78,7 @@ def solve(
         if problem.solver.family in ("deep", "ridge"):
             return _deep(model, watch, device)
         try:
-            outcome = _product(model, watch)
+            outcome = solve_product(model, watch)
         except OutOfTimeError:
             return result_so_far(problem, watch, "max_time")
         except SolverError as error:
@@ -153,7 +154,8 @@ def _many(problem: Problem, watch: Watch) -> Result:
     return Result(found.field, found.error, verdict, found.levels, found.history, watch.elapsed(), found.network)
 
 
-def _product(model: Model, watch: Watch) -> Outcome:
+def solve_product(model: Model, watch: Watch) -> Outcome:
+    """Solve by a product network, on levels or on slabs of time; with ``network: auto`` also in turned coordinates."""
     problem = model.problem
     settings, d = problem.solver, problem.dimension
     degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
@@ -204,8 +206,15 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     from pinnkan.solver.deep import solve_deep
 
     problem = model.problem
+    comparison = Comparison(model, solve_product, choose_settings(problem).max_time)
+    compared = False
 
     def estimate(field: Field) -> tuple[float, Field]:
+        nonlocal compared
+        found = comparison.estimate(field)
+        compared = found is not None
+        if found is not None:
+            return found
         try:
             size, correction = estimate_by_correction(model, field)
         except np.linalg.LinAlgError as failed:
@@ -220,10 +229,12 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     open_ended = undetermined(problem, None if model.is_linear else found.field)
     if open_ended:
         reason, detail = "rank_deficient", open_ended
-    elif not reason:
+    elif not reason and not compared:
         missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].heldout)
         reason, detail = ("undersampled", missed.words(problem)) if missed is not None else ("", "")
     verdict = judge(found.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
+    if compared:
+        verdict = replace(verdict, evidence=EVIDENCE)
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     levels, history = tuple(found.levels), tuple(found.history)

@@ -7,6 +7,7 @@ import pytest
 
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import memory
+from pinnkan.solver.comparison import EVIDENCE, Comparison
 from pinnkan.solver.solve import exact_squares, solve
 from pinnkan.solver.witness import Witness
 
@@ -84,6 +85,14 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
 
 def test_a_witness_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
     seen, examine = [], Witness.examine
+    monkeypatch.setattr(Comparison, "estimate", lambda self, field: None)
     monkeypatch.setattr(Witness, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
     last = solve(stated(network="deep", hidden=(2,), knots=2)).levels[-1]
     assert seen == [last.heldout] != [last.loss]
+
+
+def test_a_deep_network_is_compared_with_a_product_network():
+    result = solve(stated(network="deep", hidden=(2,), knots=2))
+    last = result.levels[-1]
+    assert last.estimate == pytest.approx(last.true_error, rel=0.1)  # the latter is that on random points
+    assert result.verdict.evidence == EVIDENCE
