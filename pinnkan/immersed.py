@@ -173,9 +173,7 @@ class Gathered:
         value = total.flatten(1).index_select(1, i * columns + j)
         position = ordering.position[self.index]
         first, second = position.index_select(1, i), position.index_select(1, j)
-        keep = ((first >= 0) & (second >= 0)).reshape(-1).nonzero().squeeze(1)
-        first, second, value = first.reshape(-1)[keep], second.reshape(-1)[keep], value.reshape(-1)[keep]
-        yield torch.maximum(first, second), torch.minimum(first, second), value
+        yield ordering.place(first.reshape(-1), second.reshape(-1))[0], value.reshape(-1)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         """See :class:`pinnkan.rows.Rows`."""

@@ -14,15 +14,32 @@ from pinnkan.kan.product import Space
 
 @dataclass(frozen=True, eq=False)
 class Ordering:
-    """Position of every coefficient in the matrix, -1 where it is fixed; ``free`` lists the free ones by position."""
+    """Position of every coefficient in the matrix, -1 where it is fixed; ``free`` lists the free ones by position.
+
+    ``parts``: positions as a sum over coordinates, negative where fixed, the unknown's last; None where the free
+    coefficients are not a product.
+    """
 
     position: torch.Tensor
     free: torch.Tensor
+    parts: tuple[torch.Tensor, ...] | None = None
 
     @property
     def size(self) -> int:
         """Number of free coefficients."""
         return len(self.free)
+
+    def place(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Places of entries with two positions in a band, and the largest distance of the two.
+
+        The band: one number for all that belongs nowhere (a position is -1), then, diagonal by diagonal from the
+        middle downwards, ``size`` entries by column.
+        """
+        apart, column = (first - second).abs_(), torch.minimum(first, second)
+        nowhere = column < 0
+        apart.masked_fill_(nowhere, 0)
+        reach = int(apart.max()) if len(apart) else 0
+        return apart.mul_(self.size).add_(column).add_(1).masked_fill_(nowhere, 0), reach
 
     def spread(self, step: torch.Tensor) -> torch.Tensor:
         """(free coefficient, side) -> (coefficient, side), zero where fixed."""
@@ -44,18 +61,33 @@ def order_coefficients(space: Space, fixed: np.ndarray, device: torch.device) ->
 @lru_cache(maxsize=6)
 def _ordered(shape: tuple[int, ...], periodic: tuple[bool, ...], fixed: bytes, device: torch.device) -> Ordering:
     free_of = ~np.frombuffer(fixed, dtype=bool)
-    keys = []
-    for i in outermost_first(shape):
-        rank = np.arange(shape[i])
-        if periodic[i]:
-            rank = np.where(2 * rank < shape[i], 2 * rank, 2 * (shape[i] - 1 - rank) + 1)
-        keys.append(np.broadcast_to(rank.reshape([-1 if j == i else 1 for j in range(len(shape))]), shape))
-    keys.append(np.broadcast_to(np.arange(shape[-1]), shape))
+    ranks = []
+    for count, folds in zip(shape, (*periodic, False), strict=True):
+        rank = np.arange(count)
+        ranks.append(np.where(2 * rank < count, 2 * rank, 2 * (count - 1 - rank) + 1) if folds else rank)
+    inwards = [*outermost_first(shape), len(shape) - 1]
+    keys = [np.broadcast_to(ranks[i].reshape([-1 if j == i else 1 for j in range(len(shape))]), shape) for i in inwards]
     order = np.lexsort([k.ravel() for k in reversed(keys)])
     free = order[free_of[order]]
     position = np.full(len(order), -1)
     position[free] = np.arange(len(free))
-    return Ordering(torch.from_numpy(position).to(device), torch.from_numpy(free).to(device))
+    parts = _parts(free_of.reshape(shape), ranks, inwards)
+    on_device = None if parts is None else tuple(torch.from_numpy(p).to(device) for p in parts)
+    return Ordering(torch.from_numpy(position).to(device), torch.from_numpy(free).to(device), on_device)
+
+
+def _parts(free: np.ndarray, ranks: Sequence[np.ndarray], inwards: Sequence[int]) -> list[np.ndarray] | None:
+    """Positions as sums over coordinates, where a coefficient is free when all of its coordinates' functions are."""
+    indices = range(free.ndim)
+    alive = [free.any(axis=tuple(j for j in indices if j != i)) for i in indices]
+    if free.sum() != np.prod([a.sum() for a in alive]):
+        return None
+    parts, stride = [np.zeros(0, dtype=np.int64)] * free.ndim, 1
+    for i in reversed(inwards):
+        place = np.argsort(np.argsort(np.where(alive[i], ranks[i], free.size)))
+        parts[i] = np.where(alive[i], stride * place, -1)
+        stride *= int(alive[i].sum())
+    return parts
 
 
 def outermost_first(shape: Sequence[int]) -> list[int]:

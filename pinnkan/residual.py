@@ -18,7 +18,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Equation, Jet, Problem
 from pinnkan.problem.tape import Tape
-from pinnkan.rows import TensorRows, evaluate
+from pinnkan.rows import TensorRows, jets_of
 
 
 class CompiledEquation:
@@ -42,7 +42,7 @@ class CompiledEquation:
         outputs = self._tape(values, torch)
         shape = points.shape[:-1]
         full = [_filled(o, shape, points) for o in outputs]
-        weights = torch.stack(full[1:], -1) if len(full) > 1 else points.new_zeros((*shape, 0))
+        weights = _last(full[1:]) if len(full) > 1 else points.new_zeros((*shape, 0))
         return full[0], weights
 
     def linearise_numpy(self, points: np.ndarray, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -67,6 +67,11 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
     return "in a sum of squares"
 
 
+def _last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stacked along a new last index, but each part in one piece of memory."""
+    return torch.stack(tuple(parts)).movedim(0, -1)
+
+
 def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.expand(shape)
@@ -86,7 +91,7 @@ class Patch:
         nodes = [
             t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
         ]
-        self.points = torch.stack([x.expand(shape) for x in nodes], -1)
+        self.points = _last([x.expand(shape) for x in nodes])
         weight = torch.ones((), dtype=torch.float64, device=self.points.device)
         for i, t in enumerate(tables):
             weight = weight * t.weights.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i)))
@@ -96,9 +101,7 @@ class Patch:
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
-        return torch.stack(
-            [evaluate(self.tables, coefficients[..., j.unknown], j.order) for j in self.equation.jets], -1
-        )
+        return _last(jets_of(self.tables, coefficients, self.equation.jets))
 
     def loss(self, coefficients: torch.Tensor) -> float:
         """Weighted sum of squares of the residual; nan or inf where it is not finite."""
@@ -115,8 +118,8 @@ class Patch:
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
         """The same, linearised at any function given by its jets at :attr:`points`."""
         f, weights = self.equation.linearise(self.points, jets)
-        sides = [f + (weights * self.jets(move)).sum(-1) for move in moves] or [f]
-        residual = torch.stack([s * self.root_weight for s in sides], -1)
+        sides = [f + (weights * self.jets(m)).sum(-1) if bool(m.any()) else f for m in moves] or [f]
+        residual = _last([s * self.root_weight for s in sides])
         return TensorRows(
             self.space, self.tables, self.equation.jets, weights * self.root_weight.unsqueeze(-1), residual
         )

@@ -12,7 +12,7 @@ of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -25,8 +25,8 @@ from pinnkan.kan.table import Pairs, Table
 from pinnkan.ordering import Ordering, outermost_first
 from pinnkan.problem.statement import Jet
 
-#: Entries of the lower half of a matrix: position of the row, of the column, and what is added there.
-Entries = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+#: Entries of the lower half of a matrix: their places (:meth:`pinnkan.ordering.Ordering.place`) and what is added there.
+Entries = tuple[torch.Tensor, torch.Tensor]
 
 
 class Rows(Protocol):
@@ -70,30 +70,25 @@ class TensorRows:
         """See :class:`Rows`."""
         for u, v in self._unknown_pairs():
             pattern = self._pattern(ordering, u, v)
-            values = self._contract(u, v).reshape(-1)[pattern.kept]
-            yield (
-                pattern.row,
-                pattern.column,
-                values if pattern.twice is None else values.where(~pattern.twice, 2 * values),
-            )
+            values = self._contract(u, v).reshape(-1)
+            yield pattern.place, values if pattern.twice is None else values.where(~pattern.twice, 2 * values)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         """See :class:`Rows`."""
         out = residual.new_zeros((*self.space.shape, residual.shape[-1]))
         for u in range(self.space.unknowns):
-            parts = {j.order: self.weights[..., [k]] * residual for k, j in enumerate(self.jets) if j.unknown == u}
-            if parts:
-                out[..., u, :] = integrate(self.tables, parts)
+            weights = {j.order: self.weights[..., k : k + 1] for k, j in enumerate(self.jets) if j.unknown == u}
+            if weights:
+                out[..., u, :] = integrate(self.tables, {order: w * residual for order, w in weights.items()})
         return out.reshape(self.space.size, -1)[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
         """See :class:`Rows`."""
         values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
-        out = torch.zeros_like(self.residual[..., :1]).repeat_interleave(step.shape[1], -1)
-        for k, jet in enumerate(self.jets):
-            derivative = evaluate(self.tables, values[..., jet.unknown, :], jet.order)
-            out.addcmul_(self.weights[..., [k]], derivative.movedim(0, -1))
-        return out
+        out = step.new_zeros((step.shape[1], *self.residual.shape[:-1]))
+        for weight, derivative in zip(self.weights.unbind(-1), jets_of(self.tables, values, self.jets), strict=True):
+            out.addcmul_(weight, derivative)
+        return out.movedim(0, -1)
 
     def _pattern(self, ordering: Ordering, u: int, v: int) -> _Pattern:
         places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in self.tables)
@@ -116,7 +111,8 @@ class TensorRows:
         for order, k, unknown in terms:
             for other, m, unknown_other in terms:
                 if (unknown, unknown_other) == (u, v):
-                    parts[order, other] = (weights[k] * weights[m]).unsqueeze(0)
+                    shared = parts.get((other, order)) if u == v else None
+                    parts[order, other] = (weights[k] * weights[m]).unsqueeze(0) if shared is None else shared
         for stage, i in enumerate(order_of_work):
             parts = _contract_one(self.tables[i], parts, half=u == v and stage == 0)
         return next(iter(parts.values()))
@@ -128,7 +124,7 @@ def _contract_one(
     """Sum over the points of one coordinate and over its intervals.
 
     Parts, by the orders of the two factors in the coordinates left: (pairs done, interval, point, ..) to
-    (pairs of this coordinate * pairs done, ..).
+    (pairs of this coordinate * pairs done, ..). A part that two pairs of orders share is taken once, with both factors.
     """
     pairs = table.half_pairs if half else table.pairs
     left, right = (table.values[..., k] for k in pairs.local)
@@ -136,12 +132,17 @@ def _contract_one(
     for (order, other), part in parts.items():
         groups.setdefault((order[1:], other[1:]), []).append(((order[0], other[0]), part))
     out = {}
-    for key, members in groups.items():
+    for key, everyone in groups.items():
+        members = [(ab, p) for n, (ab, p) in enumerate(everyone) if not any(p is q for _, q in everyone[:n])]
         shape = members[0][1].shape
         count, points = shape[1:3]
         factors = left.new_empty((count, len(members) * points, left.shape[-1]))
-        for n, ((a, b), _) in enumerate(members):
-            torch.mul(left[a], right[b], out=factors[:, n * points : (n + 1) * points])
+        for n, (_, part) in enumerate(members):
+            factor = factors[:, n * points : (n + 1) * points]
+            (a, b), *both = [ab for ab, p in everyone if p is part]
+            torch.mul(left[a], right[b], out=factor)
+            for a, b in both:
+                factor.addcmul_(left[a], right[b])
         values = torch.cat([p.movedim(0, 2).reshape(count, points, -1) for _, p in members], 1)
         local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
         summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place, local)
@@ -149,37 +150,63 @@ def _contract_one(
     return out
 
 
-def evaluate(tables: tuple[Table, ...], values: torch.Tensor, order: tuple[int, ...]) -> torch.Tensor:
-    """One derivative on the grid by sum factorisation: (coefficient, .., rest) to (rest, interval, point, ..)."""
-    for t, k in zip(tables, order, strict=True):
-        values = torch.einsum("iqk,ik...->...iq", t.values[k], values[t.index])
-    return values
+def jets_of(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:
+    """The ``jets`` of coefficients (coefficient, .., unknown, rest) on the grid: (rest, interval, point, ..) each."""
+    found = {}
+    for u in sorted({j.unknown for j in jets}):
+        orders = sorted({j.order for j in jets if j.unknown == u})
+        for order, grid in evaluate(tables, values.select(len(tables), u), orders).items():
+            found[u, order] = grid
+    return [found[j.unknown, j.order] for j in jets]
+
+
+def evaluate(
+    tables: tuple[Table, ...], values: torch.Tensor, orders: Sequence[tuple[int, ...]]
+) -> dict[tuple[int, ...], torch.Tensor]:
+    """Derivatives on the grid by sum factorisation: (coefficient, .., rest) to (rest, interval, point, ..) by order.
+
+    What derivatives share in the first coordinates is worked out once.
+    """
+    if not tables:
+        return {(): values}
+    t, *others = tables
+    firsts = sorted({order[0] for order in orders})
+    local = values.index_select(0, t.index.reshape(-1)).reshape(*t.index.shape, -1)
+    factors = t.values[firsts].movedim(0, 1).flatten(1, 2) if len(firsts) > 1 else t.values[firsts[0]]
+    grid = torch.bmm(factors, local).reshape(len(local), len(firsts), -1, *values.shape[1:])
+    out = {}
+    for n, first in enumerate(firsts):
+        rest = sorted({order[1:] for order in orders if order[0] == first})
+        found = evaluate(tuple(others), grid[:, n].movedim((0, 1), (-2, -1)), rest)
+        out.update({(first, *order): part for order, part in found.items()})
+    return out
 
 
 def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tensor]) -> torch.Tensor:
     """Transpose of :func:`evaluate`, summed: (interval, point, .., rest) by derivative to (coefficient, .., rest)."""
     for t in tables:
-        grouped: dict[tuple[int, ...], torch.Tensor] = {}
+        groups: dict[tuple[int, ...], list[tuple[int, torch.Tensor]]] = {}
         for order, part in parts.items():
-            shape = part.shape[2:]
-            local = torch.bmm(t.values[order[0]].transpose(1, 2), part.reshape(*part.shape[:2], -1)).flatten(0, 1)
+            groups.setdefault(order[1:], []).append((order[0], part))
+        parts = {}
+        for key, members in groups.items():
+            shape = members[0][1].shape[2:]
+            factors = torch.cat([t.values[k] for k, _ in members], 1) if len(members) > 1 else t.values[members[0][0]]
+            values = torch.cat([p.reshape(*p.shape[:2], -1) for _, p in members], 1)
+            local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
             summed = local.new_zeros((t.count, local.shape[1])).index_add_(0, t.index.reshape(-1), local)
-            moved = summed.reshape(t.count, *shape).movedim(0, -1)
-            grouped[order[1:]] = grouped[order[1:]] + moved if order[1:] in grouped else moved
-        parts = grouped
+            parts[key] = summed.reshape(t.count, *shape).movedim(0, -1)
     return next(iter(parts.values())).movedim(0, -1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pattern:
-    """Where the contracted values go: positions of row and column, lower half, and which values are kept.
+    """Where the contracted values go: their places, those of the upper half and of fixed coefficients nowhere.
 
     ``twice``: values that stand for both halves and meet on the diagonal, across the seam of a few periodic intervals.
     """
 
-    row: torch.Tensor
-    column: torch.Tensor
-    kept: torch.Tensor
+    place: torch.Tensor
     twice: torch.Tensor | None
     reach: int
 
@@ -194,29 +221,55 @@ class _Places:
 
 @lru_cache(maxsize=6)
 def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> _Pattern:
+    work = outermost_first(shape)
+    pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
+    itself = pairs[0].itself
+    summed = None if u != v or ordering.parts is None else _summed(work, pairs, ordering, u)
+    if summed is not None:
+        return summed
     row = torch.full((1,), u, device=ordering.position.device)
     column = torch.full_like(row, v)
-    itself = torch.ones_like(row, dtype=torch.bool)
-    for stage, i in enumerate(outermost_first(shape)):
-        table = places[i].table
-        pairs: Pairs = table.half_pairs if u == v and stage == 0 else table.pairs
+    for i, pair in zip(work, pairs, strict=True):
         stride = int(np.prod(shape[i + 1 :]))
-        row = ((pairs.row * stride).unsqueeze(1) + row).reshape(-1)
-        column = ((pairs.column * stride).unsqueeze(1) + column).reshape(-1)
-        if stage == 0:
-            itself = pairs.itself
-        itself = itself.repeat(len(row) // len(itself))
-    first, second = ordering.position[row], ordering.position[column]
-    keep = (first >= 0) & (second >= 0)
-    twice = first == second
+        row = ((pair.row * stride).unsqueeze(1) + row).reshape(-1)
+        column = ((pair.column * stride).unsqueeze(1) + column).reshape(-1)
+    first, second = (ordering.position.index_select(0, x).reshape(-1, len(itself)) for x in (row, column))
+    twice = None
     if u == v:  # both (i, j) and (j, i) of the inner coordinates occur where the outer function is paired with itself
-        keep &= ~itself | (first >= second)
-        twice &= ~itself
-    kept = keep.nonzero().squeeze(1)
-    first, second, twice = first[kept], second[kept], twice[kept]
-    row, column = torch.maximum(first, second), torch.minimum(first, second)
-    reach = int((row - column).max()) if len(row) else 0
-    return _Pattern(row, column, kept, twice if bool(twice.any()) else None, reach)
+        same = itself.nonzero().squeeze(1)
+        lower = first[:, same]
+        first[:, same] = lower.masked_fill(lower < second[:, same], -1)
+        twice = (first == second).logical_and_(~itself).logical_and_(first >= 0).reshape(-1)
+        twice = twice if bool(twice.any()) else None
+    place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
+    return _Pattern(place, twice, reach)
+
+
+def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> _Pattern | None:
+    """The pattern of one unknown with itself, in a third of the time, where places are sums over the coordinates.
+
+    They are where positions are, and where the outermost coordinate alone says which of two functions comes first.
+    """
+    assert ordering.parts is not None
+    outer, *inner = pairs
+    low, high = (ordering.parts[work[0]][x] for x in (outer.row, outer.column))
+    nowhere = (low < 0) | (high < 0)
+    if bool(((low >= high) & ~nowhere & ~outer.itself).any()):
+        return None
+    first = second = ordering.parts[-1][u : u + 1]
+    never = (first < 0).expand(1)
+    for i, pair in zip(work[1:], inner, strict=True):
+        a, b = (ordering.parts[i][x].unsqueeze(1) for x in (pair.row, pair.column))
+        never = (never | (a < 0) | (b < 0)).reshape(-1)
+        first, second = (a + first).reshape(-1), (b + second).reshape(-1)
+    place = ((second - first) * ordering.size + first + 1).unsqueeze(1) + ((high - low) * ordering.size + low)
+    place[:, nowhere] = 0
+    place[never] = 0
+    upper = second < first
+    itself = outer.itself.nonzero().squeeze(1)
+    place[:, itself] = place[:, itself].masked_fill(upper.unsqueeze(1), 0)
+    reach = max(0, int(place.max()) - 1) // ordering.size if place.numel() else 0
+    return _Pattern(place.reshape(-1), None, reach)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +300,7 @@ class CellRows:
             value = torch.bmm(part.transpose(1, 2), part).flatten(1).index_select(1, i * columns + j)
             first, second = position.index_select(1, i), position.index_select(1, j)
             value = torch.where((first == second) & (i != j), 2.0 * value, value)  # two columns on one coefficient
-            keep = (first >= 0) & (second >= 0)
-            yield torch.maximum(first, second)[keep], torch.minimum(first, second)[keep], value[keep]
+            yield ordering.place(first.reshape(-1), second.reshape(-1))[0], value.reshape(-1)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         """See :class:`Rows`."""

@@ -21,10 +21,11 @@ def some_fixed(space):
 def dense(rows, ordering):
     """J^T J from its entries, both halves."""
     out = torch.zeros((ordering.size, ordering.size), dtype=torch.float64)
-    for row, column, value in rows.gram(ordering):
-        assert bool((row >= column).all())
-        assert int((row - column).max()) <= rows.reach(ordering)
-        out.index_put_((row, column), value, accumulate=True)
+    for place, value in rows.gram(ordering):
+        somewhere = place > 0
+        apart, column = (place[somewhere] - 1) // ordering.size, (place[somewhere] - 1) % ordering.size
+        assert int(apart.max()) <= rows.reach(ordering)
+        out.index_put_((column + apart, column), value[somewhere], accumulate=True)
     return out + out.tril(-1).T
 
 

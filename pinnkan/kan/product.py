@@ -72,9 +72,7 @@ class Axis:
 
     def end_derivatives(self, end: int, order: int) -> Array:
         """d[k, j]: contribution of the j-th coefficient counted from that end to the k-th derivative there."""
-        x = self.breaks[[0 if end == 0 else -1]]
-        rows = [self.matrix(x, k)[0] for k in range(order + 1)]
-        return np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows])
+        return _end_derivatives(self, end, order)
 
     def gauss(self, points: int) -> tuple[Array, Array]:
         """Gauss nodes and weights in every interval, both (interval, point)."""
@@ -166,7 +164,23 @@ def _legendre(points: int) -> tuple[Array, Array]:
 
 
 @lru_cache(maxsize=64)
+def _end_derivatives(axis: Axis, end: int, order: int) -> Array:
+    x = axis.breaks[[0 if end == 0 else -1]]
+    rows = [axis.matrix(x, k)[0] for k in range(order + 1)]
+    return np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows])
+
+
+@lru_cache(maxsize=64)
+def _elevation(low: int, high: int) -> Array:
+    """Polynomials of degree ``low`` on an interval of any length in the basis of degree ``high``."""
+    once, again = (Basis.clamped(np.array([0.0, 1.0]), degree) for degree in (low, high))
+    return prolongation(once, again).numpy()
+
+
+@lru_cache(maxsize=64)
 def _prolongation(coarse: Axis, fine: Axis) -> Array:
+    if coarse.intervals == fine.intervals == 1 and not coarse.periodic:
+        return _elevation(coarse.degree, fine.degree)
     full = prolongation(coarse.basis, fine.basis).numpy()
     if not coarse.periodic:
         return full
@@ -212,7 +226,7 @@ class Space:
         """The nearest function of this space (least squares on coefficients), along the axes ``only``."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis and (only is None or i in only):
-                coefficients = along(_left_inverse(coarse_axis.prolongation_to(fine_axis)), coefficients, i)
+                coefficients = _nearest(coarse_axis, fine_axis, coefficients, i)
         return coefficients
 
     def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Sequence[int]) -> Array:
@@ -278,7 +292,16 @@ class Space:
         return mass.sum(1)
 
 
-def _left_inverse(matrix: Array) -> Array:
-    """(P^T P)^-1 P^T; spline bases are stable, so that least squares on coefficients is near least squares in L2."""
-    gram = scipy.linalg.cho_factor(matrix.T @ matrix)
-    return scipy.linalg.cho_solve(gram, matrix.T)
+def _nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
+    """(P^T P)^-1 P^T along one index; spline bases are stable, so that this is near least squares in L2."""
+    matrix = coarse.prolongation_to(fine)
+    wanted = np.tensordot(matrix, coefficients, axes=(0, index))
+    flat = wanted.reshape(coarse.count, -1)
+    if coarse.periodic or coarse.count <= 2 * coarse.degree:
+        found = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix.T @ matrix), flat)
+    else:  # functions further apart than the degree share none of the finer ones
+        band = np.zeros((coarse.degree + 1, coarse.count))
+        for k in range(coarse.degree + 1):
+            band[k, : coarse.count - k] = (matrix[:, : coarse.count - k] * matrix[:, k:]).sum(0)
+        found = scipy.linalg.solveh_banded(band, flat, lower=True)
+    return np.moveaxis(found.reshape(wanted.shape), 0, index)

@@ -19,9 +19,9 @@ from pinnkan.ordering import Ordering
 from pinnkan.rows import Rows
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
-#: after. A first one that changes less than EXACT of the step is the last: the second was then below 1e-11 of it in
-#: all shipped problems.
-REFINEMENTS, EXACT = 2, 1e-10
+#: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below EXACT: the
+#: second was then below 1e-11 of the step in all shipped problems.
+REFINEMENTS, EXACT = 2, 1e-20
 #: Shifts tried, relative to the unit diagonal, when rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
@@ -51,11 +51,11 @@ class NormalEquations:
 
     def _assemble(self, width: int) -> Array:
         n = self.ordering.size
-        band = torch.zeros((width + 1) * n, dtype=torch.float64, device=self.ordering.position.device)
+        band = torch.zeros(1 + (width + 1) * n, dtype=torch.float64, device=self.ordering.position.device)
         for block in self.rows:
-            for row, column, value in block.gram(self.ordering):
-                band.scatter_add_(0, (row - column).mul_(n).add_(column), value)
-        return band.reshape(width + 1, n).cpu().numpy()
+            for place, value in block.gram(self.ordering):
+                band.scatter_add_(0, place, value)
+        return band[1:].reshape(width + 1, n).cpu().numpy()
 
     def _factorise(self, lower: Array, damping: float) -> None:
         n = self.ordering.size
@@ -100,9 +100,10 @@ class NormalEquations:
         d = torch.from_numpy(step).to(self.ordering.position.device)
         return [b.apply(self.ordering, d) for b in self.rows]
 
-    def solve(self, residuals: Sequence[torch.Tensor]) -> Array:
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = EXACT) -> Array:
         """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side).
 
+        ``accuracy``: the relative error of the coefficients at which refinement may end.
         ``rounding`` is set to the largest error that the refinements leave in a coefficient: the last change times
         q / (1 - q) if they go on to shrink by the factor q of the last two, and ten times it if they no longer shrink.
         """
@@ -114,7 +115,7 @@ class NormalEquations:
             change = self.backsolve(self.gradient(left) + damped)
             changes.append(float(np.abs(change).max(initial=0.0)))
             step = step - change
-            if changes[-1] <= EXACT * changes[0]:
+            if changes[-1] ** 2 <= accuracy * changes[0] ** 2:
                 break
         q = min(changes[-1] / changes[-2], 0.9) if changes[-2] > 0.0 else 0.0
         self.rounding = changes[-1] * q / (1.0 - q)

@@ -45,6 +45,8 @@ FIRST_SLAB = 0.05
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
+#: Relative accuracy of a Gauss-Newton step, whose error the next one mends, and of the correction.
+STEP, CORRECTION = 1e-12, 1e-6
 #: Degrees in time that the correction has more. One, two, or the interval halved: effectivity 1.1 to 1.5, Burgers at
 #: 1e-8 in 3.3, 4.2 and 5.9 s.
 TIME_DEGREES = 1
@@ -110,7 +112,7 @@ class March:
         space = Space((*front.axes, time), self.unknowns)
         guess = predicted(front, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(self.model, space, front.traces, side_values(self.model, space), guess)
-        system = System(self.model, space)
+        system = System(self.model, space, accuracy=STEP)
         found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, known)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
@@ -122,7 +124,7 @@ class March:
             self.watch.check()
         moved = tuple(t + e for t, e in zip(traces, front.errors, strict=True))
         target, _ = fixed_by(self.model, fine, moved, sides, base)
-        local, error = System(self.model, fine).steps(base, [local_target, target], fine_fixed)
+        local, error = System(self.model, fine, accuracy=CORRECTION).steps(base, [local_target, target], fine_fixed)
         scale = self._scale(fine, base, length)
         size = float((fine.norm(local) / scale).max())
         share = surplus(space, fine, local, scale).raised_to(size)

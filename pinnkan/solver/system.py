@@ -17,7 +17,7 @@ from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.residual import CompiledEquation, Patch, where_not_finite
 from pinnkan.rows import Rows
 from pinnkan.solver import memory
-from pinnkan.solver.linear import NormalEquations
+from pinnkan.solver.linear import EXACT, NormalEquations
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
@@ -75,12 +75,14 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
 class System:
     """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
 
+    ``accuracy``: relative error of a step that does no harm.
     ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
     """
 
     model: Model
     space: Space
     extra: int = 0
+    accuracy: float = EXACT
     patches: tuple[Patch, ...] = field(init=False)
     rounding: list[float] = field(init=False, default_factory=list)
 
@@ -154,7 +156,7 @@ class System:
         """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
         ordering = order_coefficients(self.space, fixed, self.model.device)
         equations = NormalEquations(rows, ordering, damping)
-        solved = equations.solve([r.residual for r in rows])
+        solved = equations.solve([r.residual for r in rows], self.accuracy)
         self.rounding.append(equations.rounding)
         out = []
         for i, move in enumerate(moves):
