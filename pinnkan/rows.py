@@ -25,7 +25,7 @@ from pinnkan.kan.table import Pairs, Table
 from pinnkan.ordering import Ordering, outermost_first
 from pinnkan.problem.statement import Jet
 
-#: Entries of the lower half of a matrix: their places (:meth:`pinnkan.ordering.Ordering.place`) and what is added there.
+#: Entries of the lower half of a matrix: places (:meth:`pinnkan.ordering.Ordering.place`), and what is added there.
 Entries = tuple[torch.Tensor, torch.Tensor]
 
 

@@ -9,10 +9,17 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
+from pinnkan.solver.refinement import mark
 from pinnkan.solver.relative import nonzero
 
 #: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
 MERGE_MARGIN = 1e-2
+#: Where a correction of the square of what is allowed needs knots: above this share, over the number of intervals.
+NEED = 0.2
+#: A slab accepted with a larger share of what is allowed leaves more knots to the next one, for fronts on the move: two
+#: solitons in 30 attempts instead of 36, Allen-Cahn in 20 instead of 23, in nine tenths of the time. With 0.1 and 0.5
+#: within a few percent of that.
+READY = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +91,22 @@ def coarsened(front: Front, mass: Sequence[Array], allowed: float) -> Front:
     )
     rates = None if front.rates is None else new.restrict(front.rates, old)
     return Front(front.time, tuple(axes), traces, errors, rates)
+
+
+def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
+    """Per coordinate, the intervals to be halved for a correction of squared share ``mass`` per interval."""
+    largest = max(float(m.max()) for m in mass)
+    least = (NEED * allowed) ** 2 / sum(len(m) for m in mass)
+    return [mark(m, largest, least) for m in mass]
+
+
+def prepared(front: Front, mass: Sequence[Array], allowed: float) -> Front:
+    """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere."""
+    if sum(float(m.sum()) for m in mass) > (READY * allowed) ** 2:
+        marks = wanted(mass, allowed)
+        front = front.moved_to(tuple(a.inserted(m) for a, m in zip(front.axes, marks, strict=True)))
+        mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
+    return coarsened(front, mass, allowed)
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:

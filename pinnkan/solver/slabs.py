@@ -20,7 +20,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.front import Front, coarsened
+from pinnkan.solver.front import Front, prepared, wanted
 from pinnkan.solver.gauss_newton import contraction, gauss_newton
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.pace import GROW, SHRINK, Aim, change, next_degree, slab_length
@@ -142,10 +142,7 @@ class March:
 
     def refined(self, front: Front, slab: Slab, allowed: float) -> tuple[Front, Array]:
         """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
-        masses = slab.share.mass[:-1]
-        largest = max(float(m.max()) for m in masses)
-        count = sum(len(m) for m in masses)
-        marks = [mark(m, largest, (0.2 * allowed) ** 2 / count) for m in masses]
+        marks = wanted(slab.share.mass[:-1], allowed)
         axes = tuple(a.inserted(m) for a, m in zip(front.axes, marks, strict=True))
         finer = front.moved_to(axes)
         space = Space((*axes, slab.space.axes[-1]), self.unknowns)
@@ -210,7 +207,7 @@ class March:
                 return replace(rejected, front=self.gathered(aim.front, missed), length=length)
             if slab.size > allowed and (again := self._again(rejected, slab, h, factor)) is not None:
                 return again
-        front = coarsened(self.advance(slab), slab.share.mass[:-1], allowed)
+        front = prepared(self.advance(slab), slab.share.mass[:-1], allowed)
         note = "" if missed is None else missed.words(self.model.problem)
         out.levels.append(self.watch.level(self._record(slab, true_error, note)))
         degree = next_degree(aim.degree, in_time, allowed) if self.free else aim.degree
