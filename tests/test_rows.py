@@ -1,5 +1,7 @@
 """J^T J, J^T r and J d without the rows, against the Jacobian written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,29 @@ def test_the_gram_matrix_is_that_of_the_jacobian(case, fixed):
     assert difference(dense(rows, ordering), jacobian[1:].T @ jacobian[1:]) > 1e-14
     r = rows.residual
     assert difference(rows.transpose(ordering, r), jacobian.T @ r.reshape(-1, 1)) < 1e-13
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_places_summed_over_coordinates_are_those_of_the_positions(case, fixed):
+    p = patch(case)
+    rows = p.rows(coefficients(p.space), [])
+    mask = some_fixed(p.space) if fixed else np.zeros(p.space.shape, dtype=bool)
+    ordering = order_coefficients(p.space, mask, CPU)
+    assert ordering.parts is not None
+    index = np.indices(p.space.shape).reshape(len(p.space.shape), -1)
+    parts = torch.stack([part[i] for part, i in zip(ordering.parts, torch.from_numpy(index), strict=True)])
+    position = parts.sum(0).where((parts >= 0).all(0), torch.tensor(-1))
+    assert position.tolist() == ordering.position.tolist()
+    by_position = replace(ordering, parts=None)
+    assert difference(dense(rows, ordering), dense(rows, by_position)) < 1e-15  # the halves differ by rounding
+
+
+def test_places_are_not_summed_where_what_is_fixed_is_not_a_product():
+    space = Space((Axis(np.linspace(0, 1, 3), 2), Axis(np.linspace(0, 1, 3), 2)), 2)
+    mask = np.zeros(space.shape, dtype=bool)
+    mask[0, :, 1] = True
+    assert order_coefficients(space, mask, CPU).parts is None
 
 
 def test_three_coordinates_of_different_degree_and_a_periodic_one():

@@ -91,7 +91,7 @@ def test_both_bases_start_from_the_same_function_with_the_counts_of_the_paper(po
 
 def test_burgers_trains_coarse_fine_and_multilevel_with_the_same_work():
     for share in (1, 20):
-        by = {c.name: c for c in burgers.contenders(share, False, share)}
+        by = {c.name: c for c in burgers.contenders(share, False)}
         for family in ("spline", "power ReLU"):
             names = [f"{family}, coarse only", f"{family}, fine only", f"{family}, multilevel"]
             work = [sum(n * 2**level for level, n in enumerate(by[name].schedule)) for name in names]
