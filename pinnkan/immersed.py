@@ -18,7 +18,7 @@ from pinnkan.kan.immersion import Points
 from pinnkan.kan.product import Space
 from pinnkan.ordering import Ordering
 from pinnkan.residual import CompiledEquation
-from pinnkan.rows import CellRows, Entries
+from pinnkan.rows import CellRows, Entries, cell_entries
 
 
 class Batch:
@@ -169,11 +169,7 @@ class Gathered:
         total = self.residual.new_zeros((len(self.index), columns, columns))
         for block, owner in self.blocks:
             total.index_add_(0, owner, torch.bmm(block.transpose(1, 2), block))
-        i, j = torch.tril_indices(columns, columns)
-        value = total.flatten(1).index_select(1, i * columns + j)
-        position = ordering.position[self.index]
-        first, second = position.index_select(1, i), position.index_select(1, j)
-        yield ordering.place(first.reshape(-1), second.reshape(-1))[0], value.reshape(-1)
+        yield from cell_entries(ordering, self.index, total)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         """See :class:`pinnkan.rows.Rows`."""
