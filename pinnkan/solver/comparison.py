@@ -18,7 +18,8 @@ from pinnkan.kan.field import Field
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import SolverSettings
-from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.correction import estimate_by_correction
+from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.relative import relative_root
 from pinnkan.solver.system import Model
 from pinnkan.solver.watch import OutOfTimeError, Watch
@@ -50,12 +51,27 @@ class Comparison:
         self._tolerances = list[float]()
         self._field: ProductField | None = None
         self._own = np.inf
+        #: Whether the last estimate came from a comparison.
+        self.decides = False
 
-    def estimate(self, field: Field) -> tuple[float, ProductField] | None:
-        """Relative L2 error of ``field`` (worst unknown), and what it lacks.
+    def estimate(self, field: Field) -> tuple[float, ProductField]:
+        """Relative L2 error of ``field`` (worst unknown), and what it lacks: by comparison, else by correction.
 
-        None without anything to compare with: the product network did not converge, or is another solution.
+        Raises:
+            SolverError: neither is to be had.
         """
+        found = self.compare(field)
+        self.decides = found is not None
+        if found is not None:
+            return found
+        try:
+            size, lacking = estimate_by_correction(self._model, field)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
+        return SAFETY * size, lacking
+
+    def compare(self, field: Field) -> tuple[float, ProductField] | None:
+        """The same by comparison alone; None where the product network did not converge or is another solution."""
         if self._field is None:
             self._solve_to(SHARE * self._model.problem.solver.tolerance)
         if self._field is None:

@@ -19,12 +19,11 @@ from pinnkan.problem.tape import Tape
 from pinnkan.solver import memory
 from pinnkan.solver.bounds import bound_of
 from pinnkan.solver.comparison import EVIDENCE, Comparison
-from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.determined import undetermined
 from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
 from pinnkan.solver.multilevel import solve_steady
-from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
+from pinnkan.solver.outcome import Outcome, TrueError
 from pinnkan.solver.slabs import solve_slabs
 from pinnkan.solver.system import Model, compile_model
 from pinnkan.solver.watch import OutOfTimeError, Progress, Watch
@@ -207,25 +206,12 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
 
     problem = model.problem
     comparison = Comparison(model, solve_product, choose_settings(problem).max_time)
-    compared = False
-
-    def estimate(field: Field) -> tuple[float, Field]:
-        nonlocal compared
-        found = comparison.estimate(field)
-        compared = found is not None
-        if found is not None:
-            return found
-        try:
-            size, correction = estimate_by_correction(model, field)
-        except np.linalg.LinAlgError as failed:
-            raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
-        return SAFETY * size, correction
-
     try:
-        found = solve_deep(problem, estimate, watch.progress, device, watch)
+        found = solve_deep(problem, comparison.estimate, watch.progress, device, watch)
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
     reason, detail = found.reason, ""
+    compared = comparison.decides or (not reason and comparison.compare(found.field) is not None)
     open_ended = undetermined(problem, None if model.is_linear else found.field)
     if open_ended:
         reason, detail = "rank_deficient", open_ended

@@ -13,6 +13,7 @@ from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import solve
 from pinnkan.solver.comparison import Comparison
+from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.system import compile_model
 
 X, T = sympy.symbols("x t")
@@ -36,6 +37,14 @@ solver: {tolerance: 1.0e-3}
 EXACT = {LAYER: X - sympy.exp(1000 * (X - 1)), TIME: sympy.exp(-T) * sympy.sin(3 * X)}
 
 
+@dataclass(frozen=True)
+class WithSlabs(ClosedForm):
+    """A closed form in two slabs."""
+
+    def breaks(self, axis, time=None):
+        return np.linspace(0, 1, 3)
+
+
 @dataclass
 class Product:
     """The product solver, with its calls; ``fails`` makes it raise, ``levels`` cuts it short."""
@@ -56,7 +65,7 @@ def compared(text, deviation, product, limit=60.0):
     problem = parse_problem(text, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     field = ClosedForm(EXACT[text] + deviation, tuple(problem.coordinates))
-    return Comparison(model, product, limit).estimate(field)
+    return Comparison(model, product, limit).compare(field)
 
 
 def relative(expression, of, points=200_001):
@@ -107,3 +116,14 @@ def test_without_a_product_network_there_is_nothing_to_compare_with(product):
 
 def test_what_may_be_another_solution_is_not_compared():
     assert compared(TIME, sympy.sin(3 * X), Product([])) is None
+
+
+def test_without_a_comparison_the_correction_is_the_estimate():
+    problem = parse_problem(TIME, "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    field = WithSlabs(EXACT[TIME] + sympy.sin(4 * X + T) / 1000, (X, T))
+    compared, corrected = Comparison(model, Product([]), 60.0), Comparison(model, Product([], fails=True), 60.0)
+    one, other = compared.estimate(field)[0], corrected.estimate(field)[0]
+    assert compared.decides
+    assert not corrected.decides
+    assert other == pytest.approx(SAFETY * one, rel=0.05)
