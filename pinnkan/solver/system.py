@@ -75,7 +75,8 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
 class System:
     """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
 
-    ``accuracy``: relative error of a step that does no harm.
+    ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
+    least.
     ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
     """
 
@@ -83,6 +84,7 @@ class System:
     space: Space
     extra: int = 0
     accuracy: float = EXACT
+    fewer: int = 0
     patches: tuple[Patch, ...] = field(init=False)
     rounding: list[float] = field(init=False, default_factory=list)
 
@@ -94,6 +96,7 @@ class System:
             points_per_interval(a.degree, a.intervals, k, alone) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
+        counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
         for condition, equation in model.rows:
