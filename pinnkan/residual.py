@@ -18,7 +18,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Equation, Jet, Problem
 from pinnkan.problem.tape import Tape
-from pinnkan.rows import TensorRows, jets_of
+from pinnkan.rows import TensorRows, grid_jets
 
 
 class CompiledEquation:
@@ -101,7 +101,7 @@ class Patch:
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
-        return _last(jets_of(self.tables, coefficients, self.equation.jets))
+        return _last(grid_jets(self.tables, coefficients, self.equation.jets))
 
     def loss(self, coefficients: torch.Tensor) -> float:
         """Weighted sum of squares of the residual; nan or inf where it is not finite."""

@@ -27,8 +27,10 @@ from pinnkan.problem.statement import Jet
 
 #: Entries of the lower half of a matrix: places (:meth:`pinnkan.ordering.Ordering.place`), and what is added there.
 Entries = tuple[torch.Tensor, torch.Tensor]
-#: Entries of cells that are placed at once: they stay in the cache. And those that are multiplied at once.
-PLACED, MULTIPLIED = 2**18, 2**24
+#: Entries of cells that are placed at once, so that they stay in the cache.
+PLACED = 2**18
+#: Entries of cells that are multiplied at once, so that they fit into memory.
+MULTIPLIED = 2**24
 
 
 class Rows(Protocol):
@@ -88,7 +90,7 @@ class TensorRows:
         """See :class:`Rows`."""
         values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         out = step.new_zeros((step.shape[1], *self.residual.shape[:-1]))
-        for weight, derivative in zip(self.weights.unbind(-1), jets_of(self.tables, values, self.jets), strict=True):
+        for weight, derivative in zip(self.weights.unbind(-1), grid_jets(self.tables, values, self.jets), strict=True):
             out.addcmul_(weight, derivative)
         return out.movedim(0, -1)
 
@@ -152,7 +154,7 @@ def _contract_one(
     return out
 
 
-def jets_of(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:
+def grid_jets(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:
     """The ``jets`` of coefficients (coefficient, .., unknown, rest) on the grid: (rest, interval, point, ..) each."""
     found = {}
     for u in sorted({j.unknown for j in jets}):
@@ -226,7 +228,7 @@ def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Orde
     work = outermost_first(shape)
     pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
     itself = pairs[0].itself
-    summed = None if u != v or ordering.parts is None else _summed(work, pairs, ordering, u)
+    summed = _summed(work, pairs, ordering, u) if u == v else None
     if summed is not None:
         return summed
     row = torch.full((1,), u, device=ordering.position.device)
@@ -252,7 +254,8 @@ def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: 
 
     They are where positions are, and where the outermost coordinate alone says which of two functions comes first.
     """
-    assert ordering.parts is not None
+    if ordering.parts is None or ordering.size == 0:
+        return None
     outer, *inner = pairs
     low, high = (ordering.parts[work[0]][x] for x in (outer.row, outer.column))
     nowhere = (low < 0) | (high < 0)
@@ -277,8 +280,8 @@ def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: 
 def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) -> Iterator[Entries]:
     """Entries of symmetric ``blocks`` (cell, column, column), a few cells after the other.
 
-    ``index`` (cell, column) is the flat coefficient of a column; two columns may stand for one. Both halves of a block
-    are placed, the upper one nowhere: a quarter of the time of picking the lower half and what is free in it.
+    ``index`` (cell, column) is the flat coefficient of a column; two columns may stand for one. All entries are kept,
+    those of the upper half and of fixed coefficients sent nowhere: a quarter of the time of picking the others.
     """
     few = max(1, PLACED // index.shape[1] ** 2)
     for start in range(0, len(index), few):

@@ -167,14 +167,20 @@ def _legendre(points: int) -> tuple[Array, Array]:
 def _end_derivatives(axis: Axis, end: int, order: int) -> Array:
     x = axis.breaks[[0 if end == 0 else -1]]
     rows = [axis.matrix(x, k)[0] for k in range(order + 1)]
-    return np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows])
+    return _shared(np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows]))
 
 
 @lru_cache(maxsize=64)
 def _elevation(low: int, high: int) -> Array:
     """Polynomials of degree ``low`` on an interval of any length in the basis of degree ``high``."""
     once, again = (Basis.clamped(np.array([0.0, 1.0]), degree) for degree in (low, high))
-    return prolongation(once, again).numpy()
+    return _shared(prolongation(once, again).numpy())
+
+
+def _shared(array: Array) -> Array:
+    """The array, which a cache hands out many times, read-only."""
+    array.flags.writeable = False
+    return array
 
 
 @lru_cache(maxsize=64)
@@ -298,10 +304,11 @@ def _nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array
     wanted = np.tensordot(matrix, coefficients, axes=(0, index))
     flat = wanted.reshape(coarse.count, -1)
     if coarse.periodic or coarse.count <= 2 * coarse.degree:
-        found = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix.T @ matrix), flat)
+        factor = scipy.linalg.cho_factor(matrix.T @ matrix, check_finite=False)
+        found = scipy.linalg.cho_solve(factor, flat, check_finite=False)
     else:  # functions further apart than the degree share none of the finer ones
         band = np.zeros((coarse.degree + 1, coarse.count))
         for k in range(coarse.degree + 1):
             band[k, : coarse.count - k] = (matrix[:, : coarse.count - k] * matrix[:, k:]).sum(0)
-        found = scipy.linalg.solveh_banded(band, flat, lower=True)
+        found = scipy.linalg.solveh_banded(band, flat, lower=True, check_finite=False)
     return np.moveaxis(found.reshape(wanted.shape), 0, index)

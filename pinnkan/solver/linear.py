@@ -19,8 +19,8 @@ from pinnkan.ordering import Ordering
 from pinnkan.rows import Rows
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
-#: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below EXACT: the
-#: second was then below 1e-11 of the step in all shipped problems.
+#: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below the
+#: accuracy asked for; with EXACT the second was then below 1e-11 of the step in all shipped problems.
 REFINEMENTS, EXACT = 2, 1e-20
 #: Shifts tried, relative to the unit diagonal, when rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)

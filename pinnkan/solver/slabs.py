@@ -45,7 +45,7 @@ FIRST_SLAB = 0.05
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
-#: Relative accuracy of a Gauss-Newton step, whose error the next one mends, and of the correction.
+#: Relative accuracy of a Gauss-Newton step and of a correction: what they leave is below what either may be.
 STEP, CORRECTION = 1e-12, 1e-6
 #: Gauss points per halved interval that the correction has fewer than the slab has per interval. Effectivities of nine
 #: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50.

@@ -18,7 +18,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.problem.tape import Tape
 from pinnkan.solver import memory
 from pinnkan.solver.bounds import bound_of
-from pinnkan.solver.comparison import EVIDENCE, Comparison
+from pinnkan.solver.comparison import Comparison
 from pinnkan.solver.deep_settings import choose_settings
 from pinnkan.solver.determined import undetermined
 from pinnkan.solver.inner_choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
@@ -205,24 +205,28 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
     from pinnkan.solver.deep import solve_deep
 
     problem = model.problem
-    comparison = Comparison(model, solve_product, choose_settings(problem).max_time)
+    watch.limit_to(choose_settings(problem).max_time)
+    comparison = Comparison(model, solve_product, watch)
     try:
         found = solve_deep(problem, comparison.estimate, watch.progress, device, watch)
     except SolverError as failed:
         return result_so_far(problem, watch, failed.reason, str(failed))
+    error, levels = found.error, list(found.levels)
+    if comparison.decides is None:  # gone on from a state that was judged already
+        size, error = comparison.estimate(found.field)
+        levels[-1] = replace(levels[-1], estimate=size)
     reason, detail = found.reason, ""
-    compared = comparison.decides or (not reason and comparison.compare(found.field) is not None)
     open_ended = undetermined(problem, None if model.is_linear else found.field)
     if open_ended:
         reason, detail = "rank_deficient", open_ended
-    elif not reason and not compared:
-        missed = Witness(model).examine(found.field, problem.ranges, found.levels[-1].heldout)
-        reason, detail = ("undersampled", missed.words(problem)) if missed is not None else ("", "")
-    verdict = judge(found.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
-    if compared:
-        verdict = replace(verdict, evidence=EVIDENCE)
+    elif not reason:
+        missed = Witness(model).examine(found.field, problem.ranges, levels[-1].heldout)
+        if missed is not None and not comparison.clears(found.field, missed):
+            reason, detail = "undersampled", missed.words(problem)
+    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
+    if comparison.decides:
+        verdict = replace(verdict, evidence=Comparison.evidence)
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
-    levels, history = tuple(found.levels), tuple(found.history)
-    verdict = bounded(verdict, model, found.field)
-    return Result(found.field, found.error, verdict, levels, history, watch.elapsed(), describe(problem))
+    verdict, history = bounded(verdict, model, found.field), tuple(found.history)
+    return Result(found.field, error, verdict, tuple(levels), history, watch.elapsed(), describe(problem))

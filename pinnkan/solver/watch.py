@@ -45,6 +45,11 @@ class Watch:
         self._newton = getattr(resumed, "newton", None)
         self.state: State | None = resumed
 
+    @property
+    def limit(self) -> float:
+        """The time limit in seconds."""
+        return float("inf") if self._limit is None else self._limit
+
     def limit_to(self, seconds: float) -> None:
         """Sets the time limit where the user gave none."""
         self._limit = seconds if self._limit is None else self._limit

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
         answer = next((line for line in done.stdout.splitlines() if line.startswith("ANSWER ")), None)
         if answer is not None or "Aborted" not in done.stderr:
             break
+        warnings.warn(f"ParaView aborted: {done.stderr[-500:]}", stacklevel=1)
     assert answer is not None, done.stdout + done.stderr
     answers = json.loads(answer.removeprefix("ANSWER "))
     return {

@@ -15,6 +15,8 @@ from pinnkan.solver import solve
 from pinnkan.solver.comparison import Comparison
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.system import compile_model
+from pinnkan.solver.watch import Watch
+from pinnkan.solver.witness import Witness
 
 X, T = sympy.symbols("x t")
 LAYER = """
@@ -34,7 +36,13 @@ equations: [u_t = u_xx/10 + dt(v) - dx(dx(v))/10]
 conditions: [{where: initial, equation: u = v}, {where: boundary, equation: u = v}]
 solver: {tolerance: 1.0e-3}
 """
-EXACT = {LAYER: X - sympy.exp(1000 * (X - 1)), TIME: sympy.exp(-T) * sympy.sin(3 * X)}
+NONLINEAR = TIME.replace("u_t = ", "u_t = v**3 - u**3 + ")
+LAYER_KNOTS = [0.0, 0.3, 0.305, 0.3075, 0.31, 0.3125, 0.315, 0.32, 1.0]
+EXACT = {
+    NONLINEAR: sympy.exp(-T) * sympy.sin(3 * X),
+    LAYER: X - sympy.exp(1000 * (X - 1)),
+    TIME: sympy.exp(-T) * sympy.sin(3 * X),
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,16 @@ class WithSlabs(ClosedForm):
 
     def breaks(self, axis, time=None):
         return np.linspace(0, 1, 3)
+
+
+@dataclass(frozen=True)
+class Graded(ClosedForm):
+    """A closed form with knots of its own."""
+
+    knots: tuple[float, ...] = (0.0, 1.0)
+
+    def breaks(self, axis, time=None):
+        return np.array(self.knots)
 
 
 @dataclass
@@ -61,11 +79,17 @@ class Product:
         return solve.solve_product(replace(model, problem=replace(model.problem, solver=settings)), watch)
 
 
-def compared(text, deviation, product, limit=60.0):
+def model_of(text):
     problem = parse_problem(text, "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    field = ClosedForm(EXACT[text] + deviation, tuple(problem.coordinates))
-    return Comparison(model, product, limit).compare(field)
+    return compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+
+def closed(text, deviation):
+    return ClosedForm(EXACT[text] + deviation, tuple(model_of(text).problem.coordinates))
+
+
+def compared(text, deviation, product, limit=60.0):
+    return Comparison(model_of(text), product, Watch(limit, None)).compare(closed(text, deviation))
 
 
 def relative(expression, of, points=200_001):
@@ -114,15 +138,76 @@ def test_without_a_product_network_there_is_nothing_to_compare_with(product):
     assert len(product.tolerances) == 1
 
 
-def test_what_may_be_another_solution_is_not_compared():
-    assert compared(TIME, sympy.sin(3 * X), Product([])) is None
+def known(own, seconds=0.0):
+    """A product solver that takes its time and hands over the exact solution, said to have an error of ``own``."""
+
+    def solved(model, watch):
+        outcome = solve.solve_product(model, Watch(None, None))
+        outcome.levels[-1] = replace(outcome.levels[-1], estimate=own)
+        watch._start -= seconds
+        calls.append(model.problem)
+        return outcome
+
+    calls = []
+    return solved, calls
+
+
+def test_the_estimate_is_the_distance_plus_the_error_of_the_product_network():
+    wave = sympy.sin(4 * X) / 1000
+    product, _ = known(5e-5)
+    size, _ = compared(LAYER, wave, product)
+    assert size - 5e-5 == pytest.approx(relative(wave, EXACT[LAYER]), rel=1e-2)
+
+
+@pytest.mark.parametrize(("seconds", "solves"), [(100.0, 1), (0.0, 2)])
+def test_all_solves_together_stay_within_their_time(seconds, solves):
+    """A share of the limit is left to them when the deep network has used it up."""
+    product, calls = known(1e-4, seconds)
+    over = Watch(10.0, None, spent=11.0)
+    size, _ = Comparison(model_of(LAYER), product, over).compare(closed(LAYER, 1e-9 * X))
+    assert size > 1e-4  # what is said of the product network
+    assert len(calls) == solves
+
+
+def test_a_file_with_exact_has_no_better_judge():
+    product, calls = known(1e-6)
+    problem = replace(model_of(LAYER).problem, exact={"u": sympy.Integer(7)})
+    assert Comparison(replace(model_of(LAYER), problem=problem), product, Watch(60.0, None)).compare(closed(LAYER, X))
+    assert calls[0].exact is None
+
+
+def test_a_bump_between_the_knots_of_both_is_seen_where_a_witness_points():
+    bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
+    model = model_of(LAYER)
+    comparison, field = Comparison(model, Product([]), Watch(60.0, None)), closed(LAYER, bump)
+    true = relative(bump, EXACT[LAYER])
+    assert true > model.problem.solver.tolerance
+    missed = Witness(model).examine(field, model.problem.ranges, 0.0)
+    assert missed.place[0] == pytest.approx(0.31, abs=1e-3)
+    assert not comparison.clears(field, missed)
+    assert comparison.compare(field, missed)[0] == pytest.approx(true, rel=0.1)
+    assert comparison.clears(closed(LAYER, X / 10_000), missed)
+
+
+def test_knots_of_the_field_count_too():
+    """A bump that both the halved knots of the product network and a coarse field would pass over."""
+    bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
+    comparison = Comparison(model_of(LAYER), Product([]), Watch(60.0, None))
+    x, t = LAYER_KNOTS, tuple(model_of(LAYER).problem.coordinates)
+    near = Graded(EXACT[LAYER] + bump, t, knots=tuple(x))
+    assert comparison.compare(near)[0] == pytest.approx(relative(bump, EXACT[LAYER]), rel=0.1)
+
+
+def test_what_may_be_another_solution_is_not_compared_and_what_is_not_finite_neither():
+    assert compared(NONLINEAR, sympy.sin(3 * X), Product([])) is None
+    assert compared(TIME, sympy.sin(3 * X), Product([]))[0] > 0.5  # a linear problem has one solution
+    with np.errstate(invalid="ignore", divide="ignore"):
+        assert compared(TIME, 0 * X / sympy.sign(X - 2) + sympy.log(X - 2), Product([])) is None
 
 
 def test_without_a_comparison_the_correction_is_the_estimate():
-    problem = parse_problem(TIME, "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     field = WithSlabs(EXACT[TIME] + sympy.sin(4 * X + T) / 1000, (X, T))
-    compared, corrected = Comparison(model, Product([]), 60.0), Comparison(model, Product([], fails=True), 60.0)
+    compared, corrected = (Comparison(model_of(TIME), p, Watch(60.0, None)) for p in (Product([]), Product([], True)))
     one, other = compared.estimate(field)[0], corrected.estimate(field)[0]
     assert compared.decides
     assert not corrected.decides

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pinnkan.kan.product import Axis
-from pinnkan.solver.front import READY, Front, coarsened, prepared, wanted
+from pinnkan.solver.front import READY, ROUNDED, Front, coarsened, prepared, wanted
 
 INTERVALS, ALLOWED = 16, 1e-3
 NEAR = 5  # the interval that the correction lives in
@@ -46,3 +46,10 @@ def test_a_small_correction_only_merges():
 def test_knots_are_wanted_where_the_correction_is():
     assert np.flatnonzero(wanted(mass(ALLOWED), ALLOWED)[0]).tolist() == [NEAR]
     assert not wanted(mass(0.01 * ALLOWED), ALLOWED)[0].any()
+
+
+def test_no_knots_for_a_correction_that_is_everywhere_or_near_rounding():
+    everywhere = [np.full(INTERVALS, (2 * READY * ALLOWED) ** 2 / INTERVALS)]
+    assert prepared(front(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
+    tiny = 0.5 * ROUNDED
+    assert prepared(front(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS

@@ -7,8 +7,9 @@ import pytest
 
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import memory
-from pinnkan.solver.comparison import EVIDENCE, Comparison
+from pinnkan.solver.comparison import Comparison
 from pinnkan.solver.solve import exact_squares, solve
+from pinnkan.solver.watch import Watch
 from pinnkan.solver.witness import Witness
 
 
@@ -85,7 +86,7 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
 
 def test_a_witness_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
     seen, examine = [], Witness.examine
-    monkeypatch.setattr(Comparison, "compare", lambda self, field: None)
+    monkeypatch.setattr(Comparison, "compare", lambda self, field, suspect=None: None)
     monkeypatch.setattr(Witness, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
     last = solve(stated(network="deep", hidden=(2,), knots=2)).levels[-1]
     assert seen == [last.heldout] != [last.loss]
@@ -95,4 +96,15 @@ def test_a_deep_network_is_compared_with_a_product_network():
     result = solve(stated(network="deep", hidden=(2,), knots=2))
     last = result.levels[-1]
     assert last.estimate == pytest.approx(last.true_error, rel=0.1)  # the latter is that on random points
-    assert result.verdict.evidence == EVIDENCE
+    assert result.verdict.evidence == Comparison.evidence
+
+
+def test_a_deep_network_that_was_judged_otherwise_is_judged_again_when_resumed(monkeypatch):
+    problem, states = stated(network="deep", hidden=(2,), knots=2), []
+    with monkeypatch.context() as without:
+        without.setattr(Comparison, "compare", lambda self, field, suspect=None: None)
+        before = solve(problem, watch=Watch(None, None, lambda state, _: states.append(state)))
+    after = solve(problem, watch=Watch(None, None, resumed=states[-1]))
+    assert before.verdict.evidence != after.verdict.evidence == Comparison.evidence
+    assert after.verdict.estimate == after.levels[-1].estimate != before.levels[-1].estimate
+    assert after.verdict.estimate == solve(problem).verdict.estimate
