@@ -113,7 +113,12 @@ _SENTENCES = {
 
 
 def judge(
-    levels: Sequence[Level], tolerance: float, reason: str, detail: str = "", end: float | None = None
+    levels: Sequence[Level],
+    tolerance: float,
+    reason: str,
+    detail: str = "",
+    end: float | None = None,
+    evidence: str = "",
 ) -> Verdict:
     """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 
@@ -128,26 +133,31 @@ def judge(
     if not math.isfinite(estimate) and not reason:
         reason = "not_finite"
     elif not reason:
-        reason, detail = _found(levels, tolerance)
+        reason, detail = _found(levels, tolerance, not evidence)
     if reason == "rank_deficient" or last.note == UNRESOLVED:
         estimate = math.inf
-    evidence = "correction in the refined space"
-    if last.note == BY_FALL:
-        evidence = "last correction, times the fall of the residual off the training points that it has brought"
-    if last.time is not None:
-        evidence += ", carried through the slabs by the linearised equation"
+    evidence = evidence or _evidence(last)
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, evidence, end)
     sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}."
     return Verdict(True, tolerance, estimate, "", evidence, sentence, "")
 
 
-def _found(levels: Sequence[Level], tolerance: float) -> tuple[str, str]:
+def _evidence(last: Level) -> str:
+    evidence = "correction in the refined space"
+    if last.note == BY_FALL:
+        evidence = "last correction, times the fall of the residual off the training points that it has brought"
+    if last.time is not None:
+        evidence += ", carried through the slabs by the linearised equation"
+    return evidence
+
+
+def _found(levels: Sequence[Level], tolerance: float, by_residual: bool) -> tuple[str, str]:
     """The reason that the records give, where the solver gave none; and its detail."""
     last = levels[-1]
     if last.estimate > tolerance:
         return ("stalled", "the residual no longer falls") if _stands(levels) else ("max_levels", "")
-    if is_undersampled(levels, tolerance):
+    if by_residual and is_undersampled(levels, tolerance):
         return "undersampled", ""
     unseen = [x.note for x in levels if x.note.startswith(UNSEEN)]
     if unseen:

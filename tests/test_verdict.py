@@ -68,6 +68,13 @@ def test_a_held_out_residual_out_of_proportion_is_undersampled():
     assert judge(levels(1e-3, 0.99e-6, heldout=high), 1e-4, "").converged  # two decades of margin
 
 
+def test_evidence_that_does_not_rest_on_the_residual_does_not_ask_it():
+    found = judge(levels(1e-3, 1e-5, heldout=1e3), 1e-4, "", evidence="another solution")
+    assert found.converged
+    assert found.evidence == "another solution"
+    assert not judge(levels(1e-3, 1e-3, heldout=1e3), 1e-4, "", evidence="another solution").converged
+
+
 def test_slabs_are_judged_together_and_levels_by_the_last():
     good, bad = levels(1e-5, 2e-5, slabs=True)
     bad = replace(bad, heldout=1e-9, loss=1e-12)

@@ -31,6 +31,8 @@ _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up
 # A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
 _EXACT_SHARE = 1e-6
 _EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
+#: How a warning of data that jump at a corner begins.
+DISAGREE = "conditions disagree"
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
@@ -156,7 +158,7 @@ def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], re
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
-            message = f"conditions disagree at {place(problem, at, worst)}: {both}"
+            message = f"{DISAGREE} at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
 
 

@@ -70,7 +70,7 @@ class Comparison:
         if found is not None:
             return found
         try:
-            size, lacking = estimate_by_correction(self._model, field)
+            size, lacking = estimate_by_correction(self._model, field, self._watch)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
         return SAFETY * size, lacking

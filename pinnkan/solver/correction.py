@@ -20,6 +20,7 @@ from pinnkan.problem.statement import Side
 from pinnkan.residual import Patch
 from pinnkan.solver.relative import relative_root
 from pinnkan.solver.system import Model, System
+from pinnkan.solver.watch import Watch
 
 #: The norm of the correction has settled when halving twice changes it by less than this share each time. On even
 #: knots it can still miss a front, which is why :mod:`pinnkan.solver.comparison` comes first.
@@ -30,8 +31,8 @@ LARGEST = 20_000
 EXTRA_DEGREE = 4
 
 
-def estimate_by_correction(model: Model, field: Field) -> tuple[float, ProductField]:
-    """Relative L2 size of the correction (worst unknown), and the correction itself."""
+def estimate_by_correction(model: Model, field: Field, watch: Watch) -> tuple[float, ProductField]:
+    """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows."""
     sizes: list[float] = []
     intervals = 16 if model.problem.dimension < 3 else 4
     while True:
@@ -41,7 +42,8 @@ def estimate_by_correction(model: Model, field: Field) -> tuple[float, ProductFi
         best = max(sizes[-3:]) if settled else size, error
         intervals *= 2
         width = intervals + max(model.orders) + EXTRA_DEGREE
-        if settled or width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST:
+        too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST
+        if settled or too_large or (watch.expired() and len(sizes) > 2):
             return best
 
 

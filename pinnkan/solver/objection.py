@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinnkan.kan.field import Field
+from pinnkan.problem.values import DISAGREE
 from pinnkan.solver.stability import UNDETERMINED, second_opinion
 from pinnkan.solver.system import Model
 from pinnkan.solver.witness import Missed, Witness
@@ -35,6 +37,7 @@ def objection(
     share = loss / max(witness.terms(field), 1e-300)
     if corrected > STANDS * loss and share > model.problem.solver.tolerance**2:
         detail = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
+        detail += _jump(model.problem.warnings)
         return Objection(size=float("inf"), reason="stalled", detail=detail)
     missed = witness.examine(field, model.problem.ranges, loss)
     if missed is not None:
@@ -47,3 +50,12 @@ def objection(
         detail = f"a function exists whose residual is {found} of its terms: it may be added almost freely"
         return Objection(size=opinion.size, reason="rank_deficient", detail=detail)
     return Objection(size=opinion.size) if opinion.size > allowed else None
+
+
+def _jump(warnings: Sequence[str]) -> str:
+    """The first corner at which the conditions disagree, in words."""
+    for warning in warnings:
+        _, what, where = warning.partition(DISAGREE)
+        if what:
+            return f"; {what}{where.partition(': ')[0]}, where no function has a finite one"
+    return ""

@@ -31,6 +31,9 @@ class Slab:
     system: System
     size: float
     share: Surplus
+    fall: float  # of the residual, root mean square, by the local correction
+    more: int  # degrees in time of the corrections
+    doubts: int
 
     def seen(self) -> tuple[ProductField, list[tuple[float, float]], float]:
         """What a witness looks at: the function, its box and the mean squared residual it was trained to."""

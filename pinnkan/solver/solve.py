@@ -223,9 +223,8 @@ def _deep(model: Model, watch: Watch, device: str) -> Result:
         missed = Witness(model).examine(found.field, problem.ranges, levels[-1].heldout)
         if missed is not None and not comparison.clears(found.field, missed):
             reason, detail = "undersampled", missed.words(problem)
-    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
-    if comparison.decides:
-        verdict = replace(verdict, evidence=Comparison.evidence)
+    evidence = Comparison.evidence if comparison.decides else ""
+    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem), evidence)
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     verdict, history = bounded(verdict, model, found.field), tuple(found.history)

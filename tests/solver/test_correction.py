@@ -13,6 +13,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import correction
 from pinnkan.solver.correction import estimate_by_correction
 from pinnkan.solver.system import compile_model
+from pinnkan.solver.watch import Watch
 
 STEADY = """
 name: steady
@@ -54,10 +55,12 @@ class WithBreaks(ClosedForm):
         return np.linspace(0, 1, 3)
 
 
-def estimated(text, v, perturbation):
+def estimated(text, v, perturbation, watch=None):
     problem = parse_problem(text, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    return estimate_by_correction(model, WithBreaks(v + perturbation, tuple(problem.coordinates)))
+    return estimate_by_correction(
+        model, WithBreaks(v + perturbation, tuple(problem.coordinates)), watch or Watch(None, None)
+    )
 
 
 def norm(expression, coordinates):
@@ -98,3 +101,11 @@ def test_one_agreement_of_two_sizes_is_not_yet_a_settled_correction(monkeypatch)
     monkeypatch.setattr(correction, "_correct", lambda *_: (next(sizes), None))
     assert estimated(STEADY, sympy.sin(3 * X), 0)[0] == 2.1
     assert next(sizes) == 9.0
+
+
+def test_a_correction_ends_when_the_time_is_over(monkeypatch):
+    """After the three sizes that can settle, not before."""
+    seen = []
+    monkeypatch.setattr(correction, "_correct", lambda *given: (seen.append(given[-1]) or 1.0 / len(seen), None))
+    estimated(STEADY, sympy.sin(3 * X), X, Watch(1.0, None, spent=2.0))
+    assert len(seen) == 3

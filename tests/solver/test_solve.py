@@ -108,3 +108,13 @@ def test_a_deep_network_that_was_judged_otherwise_is_judged_again_when_resumed(m
     assert before.verdict.evidence != after.verdict.evidence == Comparison.evidence
     assert after.verdict.estimate == after.levels[-1].estimate != before.levels[-1].estimate
     assert after.verdict.estimate == solve(problem).verdict.estimate
+
+
+def test_a_jump_at_a_corner_is_named_where_the_residual_stands():
+    text = (
+        "name: n\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations: [-lap(u) = 1]\nsolver: {tolerance: 0.01}\n"
+    )
+    text += "conditions:\n  - {where: [left, bottom], equation: u = 0}\n  - {where: [right, top], equation: u = 1}\n"
+    verdict = solve(parse_problem(text, "t.yaml")).verdict
+    assert not verdict.converged
+    assert "conditions disagree at x = 0, y = 1, where no function has a finite one" in verdict.sentence
