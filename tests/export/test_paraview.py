@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,29 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
         frames = None if solution.problem.time_axis is None else FRAMES
         write_vtk(solution, folder, frames=frames)
         paths[kind] = str(folder / name)
-    command = ["xvfb-run", "-a", "pvpython", "--force-offscreen-rendering", str(SCRIPT), str(root), *paths.values()]
-    for _ in range(2):  # once in some dozen runs on a busy machine it aborts under Xvfb before it has opened anything
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=_system_environment())
-        answer = next((line for line in done.stdout.splitlines() if line.startswith("ANSWER ")), None)
-        if answer is not None or "Aborted" not in done.stderr:
-            break
-        warnings.warn(f"ParaView aborted: {done.stderr[-500:]}", stacklevel=1)
+    command = ["pvpython", "--force-offscreen-rendering", str(SCRIPT), str(root), *paths.values()]
+    with screen() as display:
+        environment = {**_system_environment(), "DISPLAY": display}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    answer = next((line for line in done.stdout.splitlines() if line.startswith("ANSWER ")), None)
     assert answer is not None, done.stdout + done.stderr
     answers = json.loads(answer.removeprefix("ANSWER "))
     return {
         kind: answers[path] | {"picture": root / f"{i}.png", "complaints": done.stderr}
         for i, (kind, path) in enumerate(paths.items())
     }
+
+
+@contextmanager
+def screen() -> Iterator[str]:
+    """A virtual screen that accepts connections; xvfb-run has been seen not to wait for that on a busy machine."""
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield f":{server.stdout.readline().strip()}"
+        finally:
+            server.terminate()
 
 
 def _system_environment() -> dict[str, str]:
