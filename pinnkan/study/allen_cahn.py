@@ -80,6 +80,7 @@ def _with_many_points(report: Report, equation: Equation, quick: bool, say: Say)
     rows = [[o.contender.name, f"{median(o.last.loss):.2e}", f"{median(o.last.error):.2e}"] for o in found]
     report.say(f"## With {size['many']} points, first seed")
     report.say(markdown(["network", "loss", "true error"], rows))
+    report.say(comparison(found, {}))
 
 
 def allen_cahn_equation() -> Equation:

@@ -25,7 +25,7 @@ def comparison(outcomes: Sequence[Outcome], paper: Mapping[str, float]) -> str:
     """
     by = {o.contender.name: o for o in outcomes}
     parts = []
-    for family in ("spline", "power ReLU"):
+    for family in sorted({o.contender.family for o in outcomes} & {"spline", "power ReLU"}, reverse=True):
         best = by[f"{family}, multilevel"].last
         told, first = [], True
         for kind in ("coarse", "fine"):
