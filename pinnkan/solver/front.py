@@ -20,7 +20,7 @@ NEED = 0.2
 #: solitons in 30 attempts instead of 36, Allen-Cahn in 20 instead of 23, in nine tenths of the time. With 0.1 and 0.5
 #: within a few percent of that. But not where more than MOVING of all intervals would be halved, which is no front, and
 #: not where less than ROUNDED is allowed: more knots add rounding (a smooth heat equation at 5e-13 did not end).
-READY, MOVING, ROUNDED = 0.3, 0.5, 1e-12
+READY, MOVING, ROUNDED = 0.3, 0.25, 1e-12
 
 
 @dataclass(frozen=True, eq=False)

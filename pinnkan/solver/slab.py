@@ -15,6 +15,7 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front
 from pinnkan.solver.gauss_newton import Converged
 from pinnkan.solver.refinement import Surplus
+from pinnkan.solver.relative import nonzero
 from pinnkan.solver.system import Model, System
 
 
@@ -31,9 +32,15 @@ class Slab:
     system: System
     size: float
     share: Surplus
-    fall: float  # of the residual, root mean square, by the local correction
-    more: int  # degrees in time of the corrections
+    richer: System  # that of the corrections
+    more: int  # degrees in time that they have more
     doubts: int
+
+    @property
+    def fall(self) -> float:
+        """What the local correction leaves of the residual, root mean square."""
+        base = self.space.prolong(self.coefficients, self.fine)
+        return float(np.sqrt(self.richer.loss(base + self.local) / nonzero(np.asarray(self.richer.loss(base)))))
 
     def seen(self) -> tuple[ProductField, list[tuple[float, float]], float]:
         """What a witness looks at: the function, its box and the mean squared residual it was trained to."""

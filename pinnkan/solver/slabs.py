@@ -147,8 +147,7 @@ class March:
         scale = self._scale(fine, base, length)
         size = float((fine.norm(local) / scale).max())
         share = surplus(space, fine, local, scale).raised_to(size)
-        fall = float(np.sqrt(richer.loss(base + local) / nonzero(np.asarray(richer.loss(base)))))
-        return Slab(space, found.coefficients, fine, local, error, found, system, size, share, fall, more, aim.doubts)
+        return Slab(space, found.coefficients, fine, local, error, found, system, size, share, richer, more, aim.doubts)
 
     def _is_doubtful(self, slab: Slab, length: float) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""

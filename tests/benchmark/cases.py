@@ -181,7 +181,7 @@ CASES = (
         "kdv_two_solitons",
         closed_form.two_solitons,
         box((-1, 2, 100), (0, 1, 10)),
-        Target(1e-9, 3, 2e-8, 4),
+        Target(1e-9, 3, 3e-8, 4),
     ),
     Case(
         "oblique_layer",

@@ -8,6 +8,7 @@ from scipy.interpolate import BSpline, NdBSpline
 
 from pinnkan.kan.product import Axis, Space
 from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.spline import prolongation
 
 UNEVEN = np.array([0.0, 0.15, 0.5, 0.6, 1.0])
 
@@ -171,3 +172,11 @@ def test_a_field_restored_from_its_tensors_is_the_same():
     assert np.array_equal(again.breaks(0, 0.9), field.breaks(0, 0.9))
     assert len(field.breaks(0, 0.9)) > len(field.breaks(0, 0.1))
     assert np.array_equal(field.breaks(1), [0.0, 0.4, 1.0])
+
+
+def test_elevation_is_that_of_the_blossoms():
+    for low, high in ((3, 4), (2, 5), (8, 9), (4, 8)):
+        axis = Axis(np.array([0.3, 0.7]), low)
+        raised = axis.elevated(high - low)
+        theirs = prolongation(axis.basis, raised.basis).numpy()
+        np.testing.assert_allclose(axis.prolongation_to(raised), theirs, atol=1e-14)
