@@ -108,9 +108,12 @@ class Witness:
             at = box[side.axis][side.end]
             if at != self.problem.ranges[side.axis][side.end]:  # a slab that begins where another ended
                 continue
+            around = list(self._neighbourhoods(box, side.axis, at))
+            if not around:
+                continue
             area = float(np.prod([b - a for i, (a, b) in enumerate(box) if i != side.axis]))
             typical = area * float(_squares(equation, points, seen[equation])[1].mean())
-            for place, nodes, weights in self._neighbourhoods(box, side.axis, at):
+            for place, nodes, weights in around:
                 squares, scale = _squares(equation, _grid(nodes), _jets_on(equation, field, nodes))
                 mass, known = squares * weights, float((scale * weights).sum()) + typical
                 if mass.sum() > least * known:
@@ -121,11 +124,13 @@ class Witness:
     ) -> Iterator[tuple[Array, list[Array], Array]]:
         """Telling points of the box: place, graded nodes per coordinate, weights of their grid; one may be ``held``."""
         for place in self.points:
+            inside = [low <= x <= high for (low, high), x in zip(box, place, strict=True)]
+            if not all(inside[:held] + inside[held + 1 :] if held is not None else inside):
+                continue
             rules = [_graded(ends, float(centre), len(box)) for ends, centre in zip(box, place, strict=True)]
             if held is not None:
                 rules[held] = np.array([at]), np.ones(1)
-            if all(len(nodes) for nodes, _ in rules):
-                yield place, [nodes for nodes, _ in rules], _tensor([w for _, w in rules])
+            yield place, [nodes for nodes, _ in rules], _tensor([w for _, w in rules])
 
 
 def with_knots(axes: Sequence[Axis], missed: Missed) -> tuple[Axis, ...]:
@@ -159,10 +164,8 @@ def _grid(nodes: Sequence[Array]) -> Array:
 
 
 def _graded(ends: tuple[float, float], centre: float, dimension: int) -> tuple[Array, Array]:
-    """Gauss nodes and weights of intervals that halve towards a centre; none when it lies outside."""
+    """Gauss nodes and weights of intervals that halve towards a centre inside the ends."""
     low, high = ends
-    if not low <= centre <= high:
-        return np.zeros(0), np.zeros(0)
     closer, times, points = CLOSER[dimension]
     arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
     return _gauss(np.unique(np.clip(np.concatenate([centre - arm, [centre], centre + arm]), low, high)), points)
