@@ -21,7 +21,7 @@ domain:
   t: [0, 1]
 unknowns: [u]
 equations:
-  - u_t + u*u_x = u_xx/60
+  - u_t + u*u_x = u_xx/300
 conditions:
   - where: initial
     equation: u = -sin(pi*x)
@@ -119,8 +119,8 @@ def test_a_stopped_run_shows_what_it_has_and_refuses_to_go_on_with_anything_else
         return capsys.readouterr().err
 
     assert "tolerance 1e-09 then, 1e-08 now" in refusal()
-    (folder / "front.yaml").write_text(FRONT.replace("/60", "/61"))
-    changed = "line 7 of the problem file ('- u_t + u*u_x = u_xx/60' then, '- u_t + u*u_x = u_xx/61' now)"
+    (folder / "front.yaml").write_text(FRONT.replace("/300", "/301"))
+    changed = "line 7 of the problem file ('- u_t + u*u_x = u_xx/300' then, '- u_t + u*u_x = u_xx/301' now)"
     assert changed in refusal("--tolerance", "1e-9")
     (folder / "front.yaml").write_text(FRONT)
     arrays = next((left / "checkpoint").glob("arrays-*"))
