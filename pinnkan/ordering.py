@@ -1,15 +1,16 @@
-"""The order of coefficients in a least-squares matrix: the longest coordinate outermost, for the narrowest band."""
+"""The order of coefficients in a least-squares matrix, the longest coordinate outermost, and where entries then go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 import torch
 
 from pinnkan.kan.product import Space
+from pinnkan.kan.table import Pairs, Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,3 +97,86 @@ def outermost_first(shape: Sequence[int]) -> list[int]:
     ``shape``: that of a coefficient array, unknowns last.
     """
     return [int(i) for i in np.argsort([-count for count in shape[:-1]], kind="stable")]
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Where the contracted values go: their places, those of the upper half and of fixed coefficients nowhere.
+
+    ``twice``: values that stand for both halves and meet on the diagonal, across the seam of a few periodic intervals.
+    """
+
+    place: torch.Tensor
+    twice: torch.Tensor | None
+    reach: int
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the functions of a table have their coefficients, whatever its knots: equal where these are equal."""
+
+    index: bytes
+    table: Table = field(compare=False)
+
+
+def find_pattern(shape: tuple[int, ...], tables: Sequence[Table], ordering: Ordering, u: int, v: int) -> Pattern:
+    """Where the products of the functions of unknowns ``u`` and ``v`` go, contracted with the longest axis last.
+
+    The same object for tables whose functions have the same coefficients, whatever the knots.
+    """
+    places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in tables)
+    return _pattern(shape, places, ordering, u, v)
+
+
+@lru_cache(maxsize=6)
+def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> Pattern:
+    work = outermost_first(shape)
+    pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
+    itself = pairs[0].itself
+    summed = _summed(work, pairs, ordering, u) if u == v else None
+    if summed is not None:
+        return summed
+    row = torch.full((1,), u, device=ordering.position.device)
+    column = torch.full_like(row, v)
+    for i, pair in zip(work, pairs, strict=True):
+        stride = int(np.prod(shape[i + 1 :]))
+        row = ((pair.row * stride).unsqueeze(1) + row).reshape(-1)
+        column = ((pair.column * stride).unsqueeze(1) + column).reshape(-1)
+    first, second = (ordering.position.index_select(0, x).reshape(-1, len(itself)) for x in (row, column))
+    twice = None
+    if u == v:  # both (i, j) and (j, i) of the inner coordinates occur where the outer function is paired with itself
+        same = itself.nonzero().squeeze(1)
+        lower = first[:, same]
+        first[:, same] = lower.masked_fill(lower < second[:, same], -1)
+        twice = (first == second).logical_and_(~itself).logical_and_(first >= 0).reshape(-1)
+        twice = twice if bool(twice.any()) else None
+    place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
+    return Pattern(place, twice, reach)
+
+
+def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> Pattern | None:
+    """The pattern of one unknown with itself, in a third of the time, where places are sums over the coordinates.
+
+    They are where positions are, and where the outermost coordinate alone says which of two functions comes first.
+    """
+    if ordering.parts is None or ordering.size == 0:
+        return None
+    outer, *inner = pairs
+    low, high = (ordering.parts[work[0]][x] for x in (outer.row, outer.column))
+    nowhere = (low < 0) | (high < 0)
+    if bool(((low >= high) & ~nowhere & ~outer.itself).any()):
+        return None
+    first = second = ordering.parts[-1][u : u + 1]
+    never = (first < 0).expand(1)
+    for i, pair in zip(work[1:], inner, strict=True):
+        a, b = (ordering.parts[i][x].unsqueeze(1) for x in (pair.row, pair.column))
+        never = (never | (a < 0) | (b < 0)).reshape(-1)
+        first, second = (a + first).reshape(-1), (b + second).reshape(-1)
+    place = ((second - first) * ordering.size + first + 1).unsqueeze(1) + ((high - low) * ordering.size + low)
+    place[:, nowhere] = 0
+    place[never] = 0
+    upper = second < first
+    itself = outer.itself.nonzero().squeeze(1)
+    place[:, itself] = place[:, itself].masked_fill(upper.unsqueeze(1), 0)
+    reach = max(0, int(place.max()) - 1) // ordering.size if place.numel() else 0
+    return Pattern(place.reshape(-1), None, reach)

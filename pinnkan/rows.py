@@ -13,16 +13,14 @@ of the memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Pairs, Table
-from pinnkan.ordering import Ordering, outermost_first
+from pinnkan.kan.table import Table
+from pinnkan.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.problem.statement import Jet
 
 #: Entries of the lower half of a matrix: places (:meth:`pinnkan.ordering.Ordering.place`), and what is added there.
@@ -94,9 +92,8 @@ class TensorRows:
             out.addcmul_(weight, derivative)
         return out.movedim(0, -1)
 
-    def _pattern(self, ordering: Ordering, u: int, v: int) -> _Pattern:
-        places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in self.tables)
-        return _pattern(self.space.shape, places, ordering, u, v)
+    def _pattern(self, ordering: Ordering, u: int, v: int) -> Pattern:
+        return find_pattern(self.space.shape, self.tables, ordering, u, v)
 
     def _unknown_pairs(self) -> list[tuple[int, int]]:
         present = sorted({j.unknown for j in self.jets})
@@ -201,80 +198,6 @@ def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tens
             summed = local.new_zeros((t.count, local.shape[1])).index_add_(0, t.index.reshape(-1), local)
             parts[key] = summed.reshape(t.count, *shape).movedim(0, -1)
     return next(iter(parts.values())).movedim(0, -1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Pattern:
-    """Where the contracted values go: their places, those of the upper half and of fixed coefficients nowhere.
-
-    ``twice``: values that stand for both halves and meet on the diagonal, across the seam of a few periodic intervals.
-    """
-
-    place: torch.Tensor
-    twice: torch.Tensor | None
-    reach: int
-
-
-@dataclass(frozen=True)
-class _Places:
-    """Where the functions of a table have their coefficients, whatever its knots: equal where these are equal."""
-
-    index: bytes
-    table: Table = field(compare=False)
-
-
-@lru_cache(maxsize=6)
-def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> _Pattern:
-    work = outermost_first(shape)
-    pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
-    itself = pairs[0].itself
-    summed = _summed(work, pairs, ordering, u) if u == v else None
-    if summed is not None:
-        return summed
-    row = torch.full((1,), u, device=ordering.position.device)
-    column = torch.full_like(row, v)
-    for i, pair in zip(work, pairs, strict=True):
-        stride = int(np.prod(shape[i + 1 :]))
-        row = ((pair.row * stride).unsqueeze(1) + row).reshape(-1)
-        column = ((pair.column * stride).unsqueeze(1) + column).reshape(-1)
-    first, second = (ordering.position.index_select(0, x).reshape(-1, len(itself)) for x in (row, column))
-    twice = None
-    if u == v:  # both (i, j) and (j, i) of the inner coordinates occur where the outer function is paired with itself
-        same = itself.nonzero().squeeze(1)
-        lower = first[:, same]
-        first[:, same] = lower.masked_fill(lower < second[:, same], -1)
-        twice = (first == second).logical_and_(~itself).logical_and_(first >= 0).reshape(-1)
-        twice = twice if bool(twice.any()) else None
-    place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
-    return _Pattern(place, twice, reach)
-
-
-def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> _Pattern | None:
-    """The pattern of one unknown with itself, in a third of the time, where places are sums over the coordinates.
-
-    They are where positions are, and where the outermost coordinate alone says which of two functions comes first.
-    """
-    if ordering.parts is None or ordering.size == 0:
-        return None
-    outer, *inner = pairs
-    low, high = (ordering.parts[work[0]][x] for x in (outer.row, outer.column))
-    nowhere = (low < 0) | (high < 0)
-    if bool(((low >= high) & ~nowhere & ~outer.itself).any()):
-        return None
-    first = second = ordering.parts[-1][u : u + 1]
-    never = (first < 0).expand(1)
-    for i, pair in zip(work[1:], inner, strict=True):
-        a, b = (ordering.parts[i][x].unsqueeze(1) for x in (pair.row, pair.column))
-        never = (never | (a < 0) | (b < 0)).reshape(-1)
-        first, second = (a + first).reshape(-1), (b + second).reshape(-1)
-    place = ((second - first) * ordering.size + first + 1).unsqueeze(1) + ((high - low) * ordering.size + low)
-    place[:, nowhere] = 0
-    place[never] = 0
-    upper = second < first
-    itself = outer.itself.nonzero().squeeze(1)
-    place[:, itself] = place[:, itself].masked_fill(upper.unsqueeze(1), 0)
-    reach = max(0, int(place.max()) - 1) // ordering.size if place.numel() else 0
-    return _Pattern(place.reshape(-1), None, reach)
 
 
 def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) -> Iterator[Entries]:

@@ -10,12 +10,11 @@ carried on by the linearised equation, so that growth and decay are counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pinnkan.conditions import end_trace, face_values
+from pinnkan.conditions import end_trace
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Axis, Space
@@ -24,12 +23,12 @@ from pinnkan.solver.front import Front, prepared, wanted
 from pinnkan.solver.gauss_newton import Converged, contraction, gauss_newton
 from pinnkan.solver.outcome import SAFETY, Outcome, TrueError
 from pinnkan.solver.pace import GROW, MANY, SHRINK, Aim, change, next_degree, slab_length
-from pinnkan.solver.refinement import mark, surplus
+from pinnkan.solver.refinement import surplus
 from pinnkan.solver.relative import nonzero, relative_root
 from pinnkan.solver.slab import Slab, fixed_by, predicted, side_values, taylor
-from pinnkan.solver.start import initial_space
+from pinnkan.solver.start import first_front
 from pinnkan.solver.state import Run, SlabsState
-from pinnkan.solver.system import Model, System, require_memory
+from pinnkan.solver.system import Model, System
 from pinnkan.solver.watch import OutOfTimeError, Watch
 from pinnkan.solver.witness import Missed, Witness, with_knots
 from pinnkan.verdict import Level
@@ -83,34 +82,6 @@ class March:
     def estimate(self) -> float:
         """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
         return SAFETY * float(np.sqrt((self.run.error_squares / nonzero(self.run.squares)).max()))
-
-    def first_front(self) -> Front:
-        """Space knots inserted until the initial data are represented to the tolerance, and their projection error."""
-        axes = initial_space(self.model, self.degree, self.intervals).axes[:-1]
-        slab = Axis(np.array([self.start, self.end]), self.time_degree)
-        for _ in range(60):
-            require_memory(self.model, Space((*axes, slab), self.unknowns))
-            fine = tuple(a.halved() for a in axes)
-            traces, better = self._initial(axes), self._initial(fine)
-            space, fine_space = Space(axes, self.unknowns), Space(fine, self.unknowns)
-            errors = tuple(b - space.prolong(t, fine_space) for t, b in zip(traces, better, strict=True))
-            scale = nonzero(fine_space.norm(better[0]))
-            share = surplus(space, fine_space, errors[0], scale)
-            allowed = (0.1 * self.tolerance) ** 2
-            if sum(float(m.sum()) for m in share.mass) <= allowed:
-                return Front(self.start, axes, traces, errors)
-            largest = max(float(m.max()) for m in share.mass)
-            count = sum(a.intervals for a in axes)
-            axes = tuple(a.inserted(mark(m, largest, allowed / count)) for a, m in zip(axes, share.mass, strict=True))
-        raise SolverError("the initial data cannot be represented to the tolerance")
-
-    def _initial(self, axes: Sequence[Axis]) -> tuple[Array, ...]:
-        time = Axis(np.array([self.start, self.end]), 1)
-        space = Space((*axes, time), self.unknowns)
-        traces = [np.zeros((*(a.count for a in axes), self.unknowns)) for _ in range(self.order)]
-        for layer in self.model.conditions.initial:
-            traces[layer.order][..., layer.unknown] = face_values(layer, space)
-        return tuple(traces)
 
     def attempt(self, aim: Aim, length: float, known: float) -> Slab:
         """Solve one slab and correct it; ``known``: the contraction of the Gauss-Newton steps before."""
@@ -199,7 +170,8 @@ class March:
         """March to the end, or until the time limit or the smallest slab; from ``state`` on, in pass ``number``."""
         total, tried = self.end - self.start, False
         if state is None:
-            aim = Aim(self.first_front(), FIRST_SLAB * total, self.time_degree)
+            front = first_front(self.model, (self.degree, self.time_degree), self.intervals, self.tolerance)
+            aim = Aim(front, FIRST_SLAB * total, self.time_degree)
         else:
             self.run, aim = state.run, state.aim
         while aim.front.time < self.end - 1e-12 * total:

@@ -18,7 +18,7 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.first_order import Rate, ramp
 from pinnkan.study import references
 from pinnkan.study.allen_cahn_report import SAMPLES, say_beside, say_spectra
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import Equation, grid, perceptrons, splines
@@ -112,17 +112,10 @@ def residual(jets: JetSet, u: torch.Tensor) -> torch.Tensor:
 
 def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
-
-    def steps(schedule: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(max(1, n // share) if n else 0 for n in schedule)
-
-    found = []
-    for family, powers in (("spline", False), ("power ReLU", True)):
-        start = splines(WIDTHS, INTERVALS, powers)
-        for kind, schedule in (("coarse", COARSE), ("fine", FINE), ("multilevel", LEVELS)):
-            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            found.append(Contender(name, family, start, steps(schedule), rate=rate))
-    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), steps(SINGLE), rate=rate)
+    schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
+    shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
+    found = in_both_bases(lambda powers: splines(WIDTHS, INTERVALS, powers), shorter, rate, {})
+    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), shortened(SINGLE, share), rate=rate)
     damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),
                        "gauss_newton")  # fmt: skip
     if quick:

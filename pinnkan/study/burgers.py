@@ -16,7 +16,7 @@ from pinnkan.kan.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.first_order import Rate, cycles, ramp
 from pinnkan.study import references
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
+from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import Report
 from pinnkan.study.space_time import Equation, grid, perceptrons, ridges
@@ -108,20 +108,16 @@ def burgers_task(equation: Equation, count: int) -> Task:
 
 def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
-
-    def steps(schedule: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(max(1, n // share) if n else 0 for n in schedule)
-
-    found = []
-    for family, powers in (("spline", False), ("power ReLU", True)):
-        start = ridges(WIDTHS, INTERVALS, powers)
-        for kind, schedule in (("coarse", COARSE), ("fine", FINE), ("multilevel", LEVELS)):
-            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            paper = PAPER[kind] if family == "spline" else None
-            found.append(Contender(name, family, start, steps(schedule), rate=rates(LOW, HIGH), paper=paper))
+    schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
+    shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
+    found = in_both_bases(lambda powers: ridges(WIDTHS, INTERVALS, powers), shorter, rates(LOW, HIGH), PAPER)
     for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
         name = f"MLP [{','.join(map(str, widths))}]"
-        found.append(Contender(name, "MLP", perceptrons(widths), steps(COARSE[:1]), rate=rates(LOW, HIGH), paper=paper))
+        found.append(
+            Contender(
+                name, "MLP", perceptrons(widths), shortened(COARSE[:1], share), rate=rates(LOW, HIGH), paper=paper
+            )
+        )
     small = ((4, 2, 1), (8,)) if quick else ((30, 20, 10), (100,))
     name = "spline [2,8,8,1], multilevel LM"
     found.append(Contender(name, "Gauss-Newton", ridges((2, 8, 8, 1), INTERVALS), small[0], "gauss_newton"))

@@ -8,7 +8,7 @@ costing 2^l of those on level 0.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -212,3 +212,27 @@ def median(values: torch.Tensor) -> float:
     """The middle value, or the mean of the two middle ones; what is not finite counts as larger than everything."""
     middle = values.nan_to_num(float("inf")).sort().values[[(len(values) - 1) // 2, len(values) // 2]]
     return float(middle.mean())
+
+
+def shortened(schedule: Sequence[int], share: int) -> tuple[int, ...]:
+    """1/share of the steps of every level, one at least where there are any."""
+    return tuple(max(1, n // share) if n else 0 for n in schedule)
+
+
+def in_both_bases(
+    start: Callable[[bool], Callable[[Sequence[int]], StudyNetwork]],
+    schedules: Mapping[str, Sequence[int]],
+    rate: Callable[[int], Rate],
+    paper: Mapping[str, float],
+) -> list[Contender]:
+    """Coarse only, fine only and multilevel, in splines and in powers of ReLU.
+
+    ``start``: networks by whether powers are meant; ``schedules`` and ``paper`` (splines' losses) by kind.
+    """
+    found = []
+    for family, powers in (("spline", False), ("power ReLU", True)):
+        for kind, schedule in schedules.items():
+            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
+            known = None if powers else paper.get(kind)
+            found.append(Contender(name, family, start(powers), tuple(schedule), rate=rate, paper=known))
+    return found
