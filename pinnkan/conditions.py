@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space, along
+from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Condition, Problem, Side
 from pinnkan.problem.tape import Tape
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pinnkan.conditions import Layer, end_trace, face_values, fix, sort_conditions
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Side
 from pinnkan.problem.tape import Tape

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from pinnkan.immersed import batches
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.immersion import inside, interior_points, side_points, start_points
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 UNIT = ((0.0, 1.0), (0.0, 1.0))
 

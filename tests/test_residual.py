@@ -5,7 +5,8 @@ import pytest
 import sympy
 import torch
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Equation, Jet

@@ -7,7 +7,8 @@ import pytest
 import torch
 from test_residual import CASES, CPU, coefficients, jacobian_of, patch
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table
 from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Jet

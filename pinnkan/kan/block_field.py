@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.blocks import BlockSum, Edge
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from itertools import groupby, pairwise, product
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis
 
 #: A multi-index of a derivative, one order per coordinate.
 Order = tuple[int, ...]

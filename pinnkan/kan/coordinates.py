@@ -21,8 +21,9 @@ from math import comb
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 Index = tuple[int, ...]
 #: Powers of derivatives of c, one index (r[, t]) each, sorted.

@@ -8,9 +8,10 @@ from typing import cast
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
 COARSEST, FINEST = 16, 150

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import torch
 
-from pinnkan.kan.product import Axis
+from pinnkan.kan.axis import Axis
 
 
 @dataclass(frozen=True, eq=False)

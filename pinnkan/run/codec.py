@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.kan.restore import restore_field
 from pinnkan.solver.front import Front

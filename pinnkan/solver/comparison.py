@@ -14,8 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from pinnkan.errors import ResourceError, SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import SolverSettings
 from pinnkan.solver.correction import estimate_by_correction

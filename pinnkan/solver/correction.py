@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from pinnkan.conditions import Layer, face_values, fix
+from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Axis, Space, along
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
 from pinnkan.residual import Patch

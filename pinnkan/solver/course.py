@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.solver.ridge import COURSE
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Ranges
 from pinnkan.kan.inner_field import InnerField, InnerPiece
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.solver.gauss_newton import gauss_newton
 from pinnkan.solver.inner_system import InnerModel, InnerSystem
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.inner_field import InnerField, InnerPiece
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.solver.course import continued
 from pinnkan.solver.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.inner_levels import Corrections, Reference, marked

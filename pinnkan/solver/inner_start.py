@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pinnkan.immersed import batches
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import interior_points
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.inner_levels import Corrections, first_space, marked
 from pinnkan.solver.inner_system import fit

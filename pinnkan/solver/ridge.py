@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.immersion import Ranges, inside
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 #: Power of |u_s| by which a ridge is weighed: smooth parts, less steep by a factor, drop out.
 RIDGE_POWER = 4

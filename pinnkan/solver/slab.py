@@ -9,8 +9,9 @@ from math import comb
 import numpy as np
 
 from pinnkan.conditions import Layer, face_values, fix
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front
 from pinnkan.solver.gauss_newton import Converged

@@ -16,8 +16,9 @@ import numpy as np
 
 from pinnkan.conditions import end_trace
 from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.front import Front, prepared, wanted
 from pinnkan.solver.gauss_newton import Converged, contraction, gauss_newton

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from pinnkan.conditions import fix
+from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Axis, Space, along
+from pinnkan.kan.product import Space
 from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Side
 from pinnkan.solver.correction import correct_in, jets_of

@@ -6,8 +6,9 @@ import numpy as np
 
 from pinnkan.conditions import face_values, fix
 from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.solver.front import Front
 from pinnkan.solver.refinement import mark, surplus
 from pinnkan.solver.relative import nonzero

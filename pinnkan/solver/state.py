@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 import torch
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.verdict import Iteration, Level
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Axis
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.telling import telling_points
 from pinnkan.residual import CompiledEquation

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import sympy
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.inner_field import InnerField, InnerPiece
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 
 X, Y, T, S, R = sympy.symbols("x y t s r")
 RANGES = ((0.0, 1.0), (-0.5, 1.0), (0.0, 2.0))

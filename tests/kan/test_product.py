@@ -1,42 +1,15 @@
-"""Axes and their products: values, prolongation, restriction, projection, and the field of several slabs."""
+"""Products of axes: values, restriction, norms, and the field of several slabs."""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.interpolate import BSpline, NdBSpline
+from scipy.interpolate import NdBSpline
+from test_axis import UNEVEN, axis, random, refined, scaled_difference
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.kan.spline import prolongation
-
-UNEVEN = np.array([0.0, 0.15, 0.5, 0.6, 1.0])
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def axis(periodic=False, degree=5, breaks=UNEVEN):
-    return Axis(breaks, degree, periodic)
-
-
-def refined(coarse):
-    return coarse.inserted(np.arange(coarse.intervals) % 2 == 0).halved()
-
-
-def scaled_difference(a, b):
-    return float(np.abs(a - b).max() / np.abs(b).max())
-
-
-@pytest.mark.parametrize("periodic", [False, True])
-@pytest.mark.parametrize("order", [0, 1, 2, 3])
-def test_values_and_derivatives_of_an_axis_are_those_of_scipy(periodic, order):
-    line = axis(periodic, 6)
-    c, x = random(line.count), np.linspace(0.0, 1.0, 41)[:-1]
-    theirs = BSpline(line.basis.knots.numpy(), c[line.fold(np.arange(line.basis.count))], 6).derivative(order)
-    assert scaled_difference(line.matrix(x, order) @ c, theirs(x)) < 1e-12
-    assert scaled_difference(line.matrix(x + 1e-9, order) @ c, theirs(x)) > 1e-12
 
 
 @pytest.mark.parametrize("order", [(0, 0), (1, 2), (3, 0)])
@@ -50,38 +23,6 @@ def test_a_product_is_the_tensor_product_spline_of_scipy(order):
     assert scaled_difference(ours[..., 0], theirs) > 0.1
     grid = space.evaluate_grid(c, [points[:, 0], points[:, 1]], order)
     assert scaled_difference(grid[np.arange(50), np.arange(50)], theirs) < 1e-12
-
-
-def test_a_periodic_axis_with_fewer_intervals_than_functions_per_interval_is_folded():
-    """Three intervals, degree 5: six local functions share three coefficients."""
-    line = axis(True, 5, np.array([0.0, 0.3, 0.7, 1.0]))
-    c, x = random(3), np.linspace(0.0, 0.99, 30)
-    theirs = BSpline(line.basis.knots.numpy(), c[np.arange(line.basis.count) % 3], 5)
-    assert scaled_difference(line.matrix(x) @ c, theirs(x)) < 1e-12
-    space = Space((line,))
-    assert scaled_difference(space.evaluate(c[:, None], x[:, None], [(0,)])[:, 0, 0], theirs(x)) < 1e-12
-    assert scaled_difference(line.matrix(x + 1.0) @ c, theirs(x)) < 1e-12
-
-
-@pytest.mark.parametrize("periodic", [False, True])
-@pytest.mark.parametrize("degree", [3, 8])
-def test_prolongation_leaves_values_and_derivatives_unchanged(periodic, degree):
-    coarse = axis(periodic, degree)
-    fine = refined(coarse)
-    matrix, c = coarse.prolongation_to(fine), random(coarse.count)
-    x = np.linspace(0.0, 1.0, 200)
-    for order in range(3):
-        table = coarse.matrix(x, order)
-        # A derivative is a difference of coefficients: rounding is relative to the sum of the absolute terms.
-        scale = (np.abs(fine.matrix(x, order)) @ np.abs(matrix @ c)).max()
-        assert np.abs(fine.matrix(x, order) @ (matrix @ c) - table @ c).max() < 1e-12 * scale
-        assert np.abs(fine.matrix(x, order) @ (matrix @ c * (1 + 1e-9)) - table @ c).max() > 1e-12 * scale
-
-
-def test_prolongation_raises_the_degree_too():
-    coarse, fine = axis(degree=3, breaks=np.array([0.0, 1.0])), axis(degree=5, breaks=np.array([0.0, 1.0]))
-    c, x = random(4), np.linspace(0, 1, 50)
-    assert scaled_difference(fine.matrix(x) @ (coarse.prolongation_to(fine) @ c), coarse.matrix(x) @ c) < 1e-12
 
 
 @pytest.mark.parametrize("periodic", [False, True])
@@ -98,37 +39,6 @@ def test_restriction_along_one_axis_leaves_the_other_one():
     coarse = Space((axis(), axis(False, 4)))
     fine = Space(tuple(refined(a) for a in coarse.axes))
     assert coarse.restrict(random(fine.shape), fine, [1]).shape == (fine.shape[0], coarse.shape[1], 1)
-
-
-@pytest.mark.parametrize("degree", [3, 8])
-def test_the_projection_reproduces_polynomials_and_interpolates_the_ends(degree):
-    line = axis(degree=degree)
-    x, fine = line.samples(), np.linspace(0, 1, 300)
-    p = np.polynomial.Polynomial(random(degree + 1, 3))
-    assert scaled_difference(line.matrix(fine) @ line.project(p(x), 0), p(fine)) < 1e-11
-    higher = np.polynomial.Polynomial([0.0] * (degree + 1) + [1.0])
-    assert scaled_difference(line.matrix(fine) @ line.project(higher(x), 0), higher(fine)) > 1e-10
-    values = random(len(x))
-    projected = line.project(values, 0)
-    assert projected[0] == values[0]
-    assert projected[-1] == values[-1]
-
-
-def test_the_projection_of_a_periodic_axis_reproduces_its_splines():
-    line = axis(True)
-    c = random(line.count)
-    assert scaled_difference(line.project(line.matrix(line.samples()) @ c, 0), c) < 1e-11
-
-
-def test_end_derivatives_need_the_first_layers_only():
-    line = axis(degree=6)
-    c = random(line.count)
-    for end, x, layers in ((0, 0.0, c), (1, 1.0, c[::-1])):
-        table = line.end_derivatives(end, 2)
-        for k in range(3):
-            full = line.matrix(np.array([x]), k)[0] @ c
-            assert abs(table[k, : k + 1] @ layers[: k + 1] - full) <= 1e-12 * np.abs(table[k] @ np.abs(layers[:3]))
-            assert np.all(table[k, k + 1 :] == 0.0)
 
 
 def test_norm_and_mass_are_integrals():
@@ -172,11 +82,3 @@ def test_a_field_restored_from_its_tensors_is_the_same():
     assert np.array_equal(again.breaks(0, 0.9), field.breaks(0, 0.9))
     assert len(field.breaks(0, 0.9)) > len(field.breaks(0, 0.1))
     assert np.array_equal(field.breaks(1), [0.0, 0.4, 1.0])
-
-
-def test_elevation_is_that_of_the_blossoms():
-    for low, high in ((3, 4), (2, 5), (8, 9), (4, 8)):
-        axis = Axis(np.array([0.3, 0.7]), low)
-        raised = axis.elevated(high - low)
-        theirs = prolongation(axis.basis, raised.basis).numpy()
-        np.testing.assert_allclose(axis.prolongation_to(raised), theirs, atol=1e-14)

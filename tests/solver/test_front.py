@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pinnkan.kan.product import Axis
+from pinnkan.kan.axis import Axis
 from pinnkan.solver.front import READY, ROUNDED, Front, coarsened, prepared, wanted
 
 INTERVALS, ALLOWED = 16, 1e-3

@@ -10,7 +10,8 @@ from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.errors import SolverError
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.gauss_newton import contraction, gauss_newton
 from pinnkan.solver.start import initial_space, with_conditions

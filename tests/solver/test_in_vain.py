@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pinnkan.kan.product import Axis
+from pinnkan.kan.axis import Axis
 from pinnkan.solver import inner_slabs
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.watch import Watch

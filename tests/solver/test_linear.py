@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.ordering import order_coefficients
 from pinnkan.rows import CellRows
 from pinnkan.solver.linear import EXACT, NormalEquations

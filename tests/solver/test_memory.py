@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from pinnkan.errors import ResourceError
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.ordering import order_coefficients
 from pinnkan.solver import memory
 

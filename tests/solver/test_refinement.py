@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.solver.refinement import MARKING, mark, surplus
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))

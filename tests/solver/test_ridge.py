@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import rotated
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.product import Space
 from pinnkan.solver.ridge import carried, direction_of, ridge, straightened
 
 UNIT = ((0.0, 1.0), (0.0, 1.0))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.solver.front import Front
 from pinnkan.solver.slab import predicted, taylor
 

@@ -10,7 +10,8 @@ import torch
 
 from pinnkan.conditions import sort_conditions
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.slabs import solve_slabs
+from pinnkan.solver.linear import EXACT
+from pinnkan.solver.slabs import CORRECTION, FEWER, STEP, March, solve_slabs
 from pinnkan.solver.solve import exact_squares
 from pinnkan.solver.system import compile_model
 from pinnkan.solver.watch import Watch
@@ -140,3 +141,14 @@ def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
     out = run(GROWTH, 1e-6, slabs=3, passes=1, limit=60.0)
     assert len(out.levels) == 3
     assert out.reason != "max_time"
+
+
+def test_a_correction_has_fewer_points_per_interval_of_space_and_none_fewer_in_time(monkeypatch):
+    """One fewer in time made the effectivity of the wave equation fifty."""
+    seen, corrected = [], March._corrected
+    monkeypatch.setattr(March, "_corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
+    run(WAVE, 1e-6, degree=8)
+    of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
+    assert richer[0] == of_slab[0] - FEWER
+    assert richer[1] > of_slab[1]
+    assert seen[0].richer.accuracy == CORRECTION > seen[0].system.accuracy == STEP > EXACT

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.solver.gauss_newton import gauss_newton
 from pinnkan.solver.system import System, points_per_interval
 

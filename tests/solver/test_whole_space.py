@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pinnkan.conditions import sort_conditions
-from pinnkan.kan.product import Axis, Space
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver import multilevel
 from pinnkan.solver.judging import Judged

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pinnkan.conditions import sort_conditions
-from pinnkan.kan.product import Axis
+from pinnkan.kan.axis import Axis
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.problem.telling import telling_points
 from pinnkan.solver import objection as module
