@@ -65,11 +65,14 @@ class Axis:
         """d[k, j]: contribution of the j-th coefficient counted from that end to the k-th derivative there."""
         return _end_derivatives(self, end, order)
 
-    def gauss(self, points: int) -> tuple[Array, Array]:
-        """Gauss nodes and weights in every interval, both (interval, point)."""
+    def gauss(self, points: int, parts: int = 1) -> tuple[Array, Array]:
+        """Gauss nodes and weights in every interval, or in each of its equal parts: both (interval, point)."""
         nodes, weights = _legendre(points)
         half = 0.5 * np.diff(self.breaks)[:, None]
         middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[:, None]
+        if parts > 1:
+            centres = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
+            nodes, weights = (centres[:, None] + nodes / parts).ravel(), np.tile(weights / parts, parts)
         return middle + half * nodes, half * weights
 
     def halved(self) -> Axis:

@@ -81,24 +81,35 @@ class Coordinates:
         out[:, :2] = across[:, None] * self.normal + points[:, 1:2] * self.tangent
         return out
 
-    def transfer(self, points: Array, orders: Sequence[Index]) -> tuple[list[Index], Array]:
-        """The chain rule at points (point, (s, r[, t])): D^alpha_x f = sum_beta T[alpha, beta] D^beta f.
+    def inverse_grid(self, axes: Sequence[Array]) -> Array:
+        """:meth:`inverse` on a product of axes of (s, r[, t]): (s, r[, t], coordinate)."""
+        along = np.meshgrid(*axes[1:], indexing="ij")
+        c = self.shift(np.stack([a.ravel() for a in along], -1), [(0,) * len(along)]).reshape(along[0].shape)
+        across = axes[0].reshape(-1, *(1,) * len(along)) + c
+        out = np.empty((*across.shape, len(axes)))
+        out[..., :2] = across[..., None] * self.normal + along[0][..., None] * self.tangent
+        for i, other in enumerate(along[1:], 2):
+            out[..., i] = other
+        return out
+
+    def transfer(self, along: Array, orders: Sequence[Index]) -> tuple[list[Index], dict[tuple[int, int], Array]]:
+        """The chain rule at points (point, (r[, t])), whatever s: D^alpha_x f = sum_beta T[alpha, beta] D^beta f.
 
         Returns:
-            the multi-indices beta in (s, r[, t]), and T (point, alpha, beta).
+            the multi-indices beta in (s, r[, t]), and the T (point) that are not zero, by numbers of alpha and beta.
         """
         terms = [self._expanded(tuple(order)) for order in orders]
         betas = sorted({beta for term in terms for beta, _ in term})
         needed = sorted({i for term in terms for _, monomials in term for m in monomials for i in m})
-        table = dict(zip(needed, self.shift(points[:, 1:], needed).T, strict=True)) if needed else {}
-        out = np.zeros((len(points), len(orders), len(betas)))
+        table = dict(zip(needed, self.shift(along, needed).T, strict=True)) if needed else {}
+        out: dict[tuple[int, int], Array] = {}
         for a, term in enumerate(terms):
             for beta, monomials in term:
+                total = np.zeros(len(along))
                 for monomial, weight in monomials.items():
-                    value = np.full(len(points), weight)
-                    for index in monomial:
-                        value = value * table[index]
-                    out[:, a, betas.index(beta)] += value
+                    total += weight * np.prod([table[index] for index in monomial], 0)
+                if total.any():
+                    out[a, betas.index(beta)] = total
         return betas, out
 
     def _expanded(self, alpha: Index) -> list[tuple[Index, dict[Monomial, float]]]:

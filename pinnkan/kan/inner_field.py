@@ -27,10 +27,11 @@ class InnerPiece:
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives in (x, y[, t]): (point, unknown, order)."""
         inner = self.coordinates.forward(points)
-        betas, transfer = self.coordinates.transfer(inner, orders)
+        betas, transfer = self.coordinates.transfer(inner[:, 1:], orders)
+        values = np.sum([space.evaluate(coefficients, inner, betas) for space, coefficients in self.terms], 0)
         total = np.zeros((len(points), self.terms[0][0].unknowns, len(orders)))
-        for space, coefficients in self.terms:
-            total += np.einsum("pub,pab->pua", space.evaluate(coefficients, inner, betas), transfer)
+        for (a, b), factor in transfer.items():
+            total[..., a] += values[..., b] * factor[:, None]
         return total
 
 

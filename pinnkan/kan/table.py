@@ -61,9 +61,9 @@ class Table:
 
 
 @lru_cache(maxsize=64)
-def gauss_table(axis: Axis, points: int, order: int, device: torch.device) -> Table:
-    """Gauss points in every interval of an axis; derivatives up to ``order``."""
-    nodes, weights = (torch.from_numpy(a) for a in axis.gauss(points))
+def gauss_table(axis: Axis, points: int, order: int, device: torch.device, parts: int = 1) -> Table:
+    """Gauss points in every interval of an axis, or in each of its ``parts``; derivatives up to ``order``."""
+    nodes, weights = (torch.from_numpy(a) for a in axis.gauss(points, parts))
     return _table(axis, nodes, weights, order, device)
 
 

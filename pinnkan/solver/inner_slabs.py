@@ -8,7 +8,7 @@ and t; the one along s also carries the error of all earlier slabs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,18 +65,6 @@ class Slab:
     def piece(self) -> InnerPiece:
         """The solution."""
         return InnerPiece(self.coordinates, ((self.system.space, self.found.coefficients),))
-
-
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """The sum of two functions of points."""
-
-    one: Callable[..., Array]
-    other: Callable[..., Array]
-
-    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives (point, unknown, order)."""
-        return self.one(points, orders) + self.other(points, orders)
 
 
 @dataclass(eq=False)
@@ -158,7 +146,7 @@ class March:
             box = coordinates.box(ranges)
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), self.degree)), len(self.inner.model.problem.unknowns))
-            system = InnerSystem(self.inner, space, coordinates, ranges, before=self.before())
+            system = InnerSystem(self.inner, space, coordinates, ranges, before=self.slabs[-1:])
             found = self.solved(system)
             course = ridge(space, found.coefficients, coordinates, ranges)
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
@@ -168,12 +156,6 @@ class March:
                 moved = coordinates.moved(coordinates.warp, coordinates.bend + course.middle)
             coordinates = moved
         return self.corrected(system, found, coordinates, course), axes
-
-    def before(self) -> tuple[Callable[..., Array], ...]:
-        """The solution so far, and the same with its estimated error."""
-        if not self.slabs:
-            return ()
-        return self.slabs[-1], Sum(self.slabs[-1], self.errors[-1])
 
     def solved(self, system: InnerSystem) -> Converged:
         """Gauss-Newton, from the state at the end of the last slab or from the initial data."""
@@ -195,21 +177,18 @@ class March:
         pieces, terms, sizes, masses = [], [], [], []
         for i, axis in enumerate(space.axes):
             richer = axis.halved() if i < 2 else Axis(axis.breaks, axis.degree + 1)
-            fine = system.on(space.replaced(i, richer))
+            before = (*self.slabs[-1:], *self.errors[-1:]) if i == 0 else None
+            fine = system.on(space.replaced(i, richer), before=before)
             base = space.prolong(c, fine.space)
-            steps = fine.steps(base, [base, base] if i == 0 and self.slabs else [base], fine.fixed)
+            steps = fine.steps(base, [base, base] if before else [base], fine.fixed)
             total, strips = fine.squares(steps[0])
             pieces.append((fine.space, steps[0]))
             terms.append((fine.space, steps[-1]))
             sizes.append(float(np.sqrt((total / scale).max())))
             masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
         error = InnerPiece(coordinates, tuple(terms))
-        zero = np.zeros((1, space.unknowns))
-        error_squares = zero[0]
-        for batch in system.cells:
-            points = batch.outer.reshape(-1, 3)
-            values = error(points, [(0, 0, 0)])[..., 0].reshape(*batch.shape, -1)
-            error_squares = error_squares + (values**2 * batch.weights[..., None]).sum((0, 1))
+        missing = np.sum([system.grid.values(*term) for term in error.terms], 0)
+        error_squares = system.grid.integral(missing**2)
         local = Corrections(tuple(pieces), tuple(sizes), tuple(masses))
         return Slab(coordinates, system, found, local, error, squares, error_squares, course)
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pinnkan.immersed import batches
+from pinnkan.immersed import Grid
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.field import Array
-from pinnkan.kan.immersion import interior_points
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.inner_levels import Corrections, first_space, marked
-from pinnkan.solver.inner_system import fit
+from pinnkan.solver.inner_system import fit, grid_of
 from pinnkan.solver.ridge import direction_of, ridge_of, straightened
-from pinnkan.solver.system import Model, points_per_interval
+from pinnkan.solver.system import Model
 
 Values = Callable[[Array], Array]
 #: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.
@@ -82,8 +81,7 @@ def knots_for(
     ranges, unknowns = problem.ranges[:2], len(problem.unknowns)
     space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
     for _ in range(ROUNDS):
-        cells = _cells(space, coordinates, problem)
-        base = fit(space, cells, values)
+        base = fit(space, _grid(space, coordinates, problem), values)
         found = _surplus(space, base, values, coordinates, problem)
         if sum(found.sizes) <= tolerance:
             return space.axes
@@ -94,9 +92,8 @@ def knots_for(
     return None
 
 
-def _cells(space: Space, coordinates: Coordinates, problem: Problem) -> list:
-    counts = [points_per_interval(a.degree, a.intervals, 0, all_of_them=True) for a in space.axes]
-    return batches(space, interior_points(space, coordinates, problem.ranges[:2], counts), (0, 0))
+def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
+    return grid_of(space, coordinates, problem.ranges[:2], (0, 0))
 
 
 def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:
@@ -104,15 +101,11 @@ def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates
     pieces, sizes, masses = [], [], []
     for i, axis in enumerate(space.axes):
         fine = space.replaced(i, axis.halved())
-        cells = _cells(fine, coordinates, problem)
-        change = fit(fine, cells, values) - space.prolong(base, fine)
+        grid = _grid(fine, coordinates, problem)
+        change = fit(fine, grid, values) - space.prolong(base, fine)
         strip = np.zeros((fine.axes[i].intervals, space.unknowns))
-        total = np.zeros(space.unknowns)
-        for batch in cells:
-            changed = batch.derivatives(change, [(0, 0)])[..., 0].numpy()
-            np.add.at(strip, batch.cells[:, i], (changed**2 * batch.weights[..., None]).sum(1))
-            exact = values(batch.outer.reshape(-1, 2)).reshape(changed.shape)
-            total += (exact**2 * batch.weights[..., None]).sum((0, 1))
+        np.add.at(strip, grid.cells[:, i], grid.values(fine, change) ** 2 * grid.weights[:, None])
+        total = grid.integral(values(grid.outer) ** 2)
         mass = (strip / np.where(total > 0.0, total, 1.0)).max(-1).reshape(axis.intervals, 2).sum(1)
         pieces.append((fine, change))
         masses.append(mass)
