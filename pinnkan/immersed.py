@@ -243,13 +243,19 @@ class ImmersedPatch:
         f = f.unsqueeze(-1)
         return (f if offset is None else f - offset) * self.root_weight.unsqueeze(-1)
 
-    def size(self, widths: Array) -> torch.Tensor:
-        """Size (..) of the operator at zero on functions that vary over ``widths`` (.. or 1, coordinate)."""
+    def size(self, widths: Array, in_time: bool = False) -> torch.Tensor:
+        """Size (..) of the operator at zero on functions that vary over ``widths`` (.. or 1, coordinate).
+
+        ``in_time``: of its derivatives by time alone.
+        """
         _, weights = self._linearised(self.root_weight.new_zeros((*self.root_weight.shape, len(self.equation.jets))))
-        scale = torch.stack(
-            [torch.from_numpy(np.prod(widths ** -np.array(beta, dtype=float), -1)) for beta in self.betas], -1
-        )
-        return torch.stack([(w.abs() * scale).sum(-1) for w in weights]).sum(0)
+        scale = np.zeros((*widths.shape[:-1], len(self.betas)))
+        for k, beta in enumerate(self.betas):
+            if not in_time or beta[-1] > 0:
+                scale[..., k] = 1.0
+                for i, order in enumerate(beta):
+                    scale[..., k] /= widths[..., i] ** order if order else 1.0
+        return torch.stack([(w.abs() * torch.from_numpy(scale)).sum(-1) for w in weights]).sum(0)
 
 
 @dataclass(frozen=True, eq=False)

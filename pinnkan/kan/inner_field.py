@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from pinnkan.kan.axis import Axis
+from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -28,11 +28,25 @@ class InnerPiece:
         """Derivatives in (x, y[, t]): (point, unknown, order)."""
         inner = self.coordinates.forward(points)
         betas, transfer = self.coordinates.transfer(inner[:, 1:], orders)
-        values = np.sum([space.evaluate(coefficients, inner, betas) for space, coefficients in self.terms], 0)
+        values = np.sum([_evaluate(space, coefficients, inner, betas) for space, coefficients in self.terms], 0)
         total = np.zeros((len(points), self.terms[0][0].unknowns, len(orders)))
         for (a, b), factor in transfer.items():
             total[..., a] += values[..., b] * factor[:, None]
         return total
+
+
+def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+    """:meth:`Space.evaluate`; at a single time the spline is taken there first, a fifth of the work."""
+    times = points[:, 2:]
+    if times.shape[1] == 0 or len(times) == 0 or (times != times[0]).any():
+        return space.evaluate(coefficients, points, orders)
+    out = np.empty((len(points), space.unknowns, len(orders)))
+    flat = Space(space.axes[:2], space.unknowns)
+    for k in {order[2] for order in orders}:
+        mine = [n for n, order in enumerate(orders) if order[2] == k]
+        there = along(space.axes[2].matrix(times[0], k), coefficients, 2)[:, :, 0]
+        out[..., mine] = flat.evaluate(there, points[:, :2], [orders[n][:2] for n in mine])
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,3 +137,13 @@ def test_samples_are_fine_enough_to_see_the_front_and_knot_lines_lie_on_it():
     lines = u.knot_lines()
     assert len(lines) == sum(u.intervals()) + 2
     assert np.abs(coordinates.forward(lines[1])[:, 0] - space.axes[0].breaks[1]).max() < 1e-14
+
+
+def test_at_a_single_time_a_field_is_what_it_is_at_many():
+    u = field(True)
+    x = points(True)[:6]
+    x[:, 2] = 0.7
+    orders = [(0, 0, 0), (1, 0, 1), (0, 0, 2), (0, 2, 0)]
+    with_another = np.concatenate([x, [[0.1, 0.2, 0.75]]])
+    np.testing.assert_allclose(u(x, orders), u(with_another, orders)[:-1], rtol=1e-11, atol=1e-11)
+    assert u(x[:0], orders).shape == (0, 2, 4)

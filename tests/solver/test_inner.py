@@ -136,6 +136,56 @@ def test_a_wrong_angle_is_trained_level_by_level():
     assert len(early.levels) == 1
 
 
+BENT = """
+name: bent
+domain:
+  x: [0, 1]
+  y: [0, 1]
+parameters:
+  w: 0.004
+functions:
+  v: tanh((y - 0.2 - 0.4*x - 0.25*x**2)/w)
+unknowns: [u]
+equations:
+  - -w*lap(u) + u_y - 0.6*u_x = -w*lap(v) + dy(v) - 0.6*dx(v)
+conditions:
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+solver:
+  tolerance: 1e-3
+"""
+
+
+@pytest.mark.parametrize("start", [118.0, 128.0])
+def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
+    """Functions that the domain only touches took up the residual: the angle went off by 25 degrees or for good."""
+    problem = parse_problem(BENT, "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    out = solve_inner(
+        inner_model(model), rotated(np.radians(start), problem.ranges, 0.3), 16, Watch(None, None),
+        reference_of(problem), lambda _: True,
+    )  # fmt: skip
+    assert out.reason == ""
+    assert out.levels[-1].true_error <= 1e-3
+    seen = [float(level.note.split(" degrees")[0].split()[-1]) for level in out.levels]
+    assert max(abs(angle - 33.0) for angle in seen) < 15.0
+
+
+def test_more_knots_than_rounding_allows_are_in_vain():
+    problem = parse_problem(SMOOTH.replace("1e-3", "1e-13"), "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    out = solve_inner(
+        inner_model(model), rotated(2.0, problem.ranges, 0.3), 20, Watch(None, None), None, lambda _: True
+    )
+    assert out.reason == "stalled"
+    assert "no longer lower" in out.detail
+    assert out.levels[-1].estimate == min(level.estimate for level in out.levels)
+    assert out.levels[-1].number == len(out.levels) - 1
+    assert len(out.levels) < 20
+
+
 @pytest.mark.slow
 def test_a_front_askew_to_the_axes_is_solved_in_trained_coordinates():
     result = solve(parse_problem(FRONT, "t.yaml"))

@@ -5,13 +5,15 @@ import pytest
 import torch
 
 from pinnkan.conditions import sort_conditions
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.inner_field import InnerField
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.course import continued
 from pinnkan.solver.inner_choice import reference_of
 from pinnkan.solver.inner_slabs import DEGREES, March
 from pinnkan.solver.inner_start import front_of, initial_values, knots_for
-from pinnkan.solver.inner_system import inner_model
+from pinnkan.solver.inner_system import InnerSystem, inner_model
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.solve import solve
 from pinnkan.solver.system import compile_model
@@ -103,6 +105,20 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
     march.advance(slab, 0.1, Outcome(slab.piece, None))
     assert march.estimate == pytest.approx(1.25 * float(np.sqrt(slab.error_squares / slab.squares)[0]))
+
+
+def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
+    problem, model = stated()
+    first = continued(front_of(problem, initial_values(model)), (*problem.ranges[:2], (0.0, 0.1)))
+    box = first.box((*problem.ranges[:2], (0.0, 0.1)))
+    weights = []
+    for n in (6, 24):
+        axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(box, (n, 3, 1), strict=True)]
+        system = InnerSystem(inner_model(model), Space(tuple(axes)), first, (*problem.ranges[:2], (0.0, 0.1)))
+        start = next(p for p, _ in system.patches if np.all(p.places.outer[..., 2] == 0.0))
+        weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
+    for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long
+        np.testing.assert_allclose(w, 10 / 0.025 * 0.025**0.5)
 
 
 @pytest.mark.slow
