@@ -50,6 +50,9 @@ class ClosedForm:
         value = tape(np.meshgrid(*axes, indexing="ij"))[0]
         return self.scale * np.array(np.broadcast_to(value, [len(a) for a in axes]))[..., None]
 
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        return [self.grid(axes, order) for order in orders]
+
     def breaks(self, axis: int, time: float | None = None) -> Array:
         symbol = self.coordinates[axis]
         low, high = RANGES[symbol.name]

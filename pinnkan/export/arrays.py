@@ -23,8 +23,10 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     """
     problem = solution.problem
     zero = (0,) * problem.dimension
-    values = solution.field.grid(axes, zero)
-    arrays = {f"residual_{i + 1}": residual(solution, e, axes) for i, e in enumerate(problem.equations)}
+    orders = sorted({zero, *(jet.order for e in problem.equations for jet in e.jets.values())})
+    tables = dict(zip(orders, solution.field.grids(axes, orders), strict=True))
+    values = tables[zero]
+    arrays = {f"residual_{i + 1}": residual(problem, e, axes, tables) for i, e in enumerate(problem.equations)}
     if solution.error is not None:
         arrays["error_estimate"] = np.abs(solution.error.grid(axes, zero)).max(-1)
     if problem.exact is not None:
@@ -37,12 +39,12 @@ def at_time(solution: Solution, axes: Sequence[Array], time: float) -> dict[str,
     return {name: array[..., 0] for name, array in sampled(solution, [*axes, np.array([time])]).items()}
 
 
-def residual(solution: Solution, equation: Equation, axes: Sequence[Array]) -> Array:
-    """Left minus right of an equation on the tensor grid of ``axes``."""
-    orders = {jet.order for jet in equation.jets.values()}
-    tables = {order: solution.field.grid(axes, order) for order in sorted(orders)}
+def residual(
+    problem: Problem, equation: Equation, axes: Sequence[Array], tables: Mapping[tuple[int, ...], Array]
+) -> Array:
+    """Left minus right of an equation on the tensor grid of ``axes``, where the derivatives are ``tables``."""
     jets = [tables[jet.order][..., jet.unknown] for jet in equation.jets.values()]
-    tape = Tape([equation.residual], [*solution.problem.coordinates, *equation.jets])
+    tape = Tape([equation.residual], [*problem.coordinates, *equation.jets])
     return _full(tape([*open_grid(axes), *jets])[0], axes)
 
 

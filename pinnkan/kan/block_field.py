@@ -28,6 +28,10 @@ class BlockField:
         """One derivative on the tensor grid of ``axes``, unknown last."""
         return self.space.evaluate_grid(self.coefficients, axes, order)
 
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return [self.grid(axes, order) for order in orders]
+
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""
         return self.space.edges[axis].axis.breaks

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, on_grid
 from pinnkan.kan.inputs import Inputs
 from pinnkan.kan.jet import JetSet
 from pinnkan.kan.layer_basis import LayerBasis, Linear
@@ -80,9 +80,11 @@ class DeepField:
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         """One derivative on the tensor grid of ``axes``, unknown last."""
-        grids = np.meshgrid(*axes, indexing="ij")
-        points = np.stack([g.ravel() for g in grids], -1)
-        return self(points, [order])[..., 0].reshape(*grids[0].shape, -1)
+        return self.grids(axes, [order])[0]
+
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Cells of the training points, which follow the fronts as the uniform knots of a deep network do not."""

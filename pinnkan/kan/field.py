@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pinnkan.problem.statement import Jet
+
 Array = NDArray[np.float64]
 
 
@@ -30,6 +32,10 @@ class Field(Protocol):
         """One derivative on the tensor grid of ``axes`` (one sorted array per coordinate), unknown last."""
         ...
 
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """Several derivatives on a tensor grid, as :meth:`grid` gives each; what they share is worked out once."""
+        ...
+
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate, both ends included (for time: ends of the slabs); ``time`` picks the slab."""
         ...
@@ -37,3 +43,17 @@ class Field(Protocol):
     def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
         """The state as named float64 arrays and JSON-able data; ``kind`` in the second names the class."""
         ...
+
+
+def on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+    """:meth:`Field.grids` of a field that knows scattered points only."""
+    grids = np.meshgrid(*axes, indexing="ij")
+    values = field(np.stack([g.ravel() for g in grids], -1), orders)
+    return [values[..., k].reshape(*grids[0].shape, -1) for k in range(len(orders))]
+
+
+def jets_on(field: Field, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:
+    """The derivatives that an equation needs on the tensor grid of ``axes``, jet last."""
+    orders = sorted({jet.order for jet in jets})
+    tables = dict(zip(orders, field.grids(axes, orders), strict=True))
+    return np.stack([tables[jet.order][..., jet.unknown] for jet in jets], -1)

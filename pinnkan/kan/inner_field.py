@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.coordinates import Coordinates
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, on_grid
 from pinnkan.kan.product import Space
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
@@ -33,6 +33,14 @@ class InnerPiece:
         for (a, b), factor in transfer.items():
             total[..., a] += values[..., b] * factor[:, None]
         return total
+
+    def values(self, points: Array) -> Array:
+        """Values at points (x, y[, t]): (point, unknown)."""
+        return self(points, [(0,) * points.shape[1]])[..., 0]
+
+    def at(self, time: float) -> Callable[[Array], Array]:
+        """Values at one time: points (x, y) to (point, unknown)."""
+        return lambda points: self.values(np.column_stack([points, np.full(len(points), time)]))
 
 
 def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -78,9 +86,11 @@ class InnerField:
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         """See :class:`pinnkan.kan.field.Field`."""
-        grids = np.meshgrid(*axes, indexing="ij")
-        values = self(np.stack([g.ravel() for g in grids], -1), [order])
-        return values[..., 0].reshape(*grids[0].shape, -1)
+        return self.grids(axes, [order])[0]
+
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Equal steps as fine as the narrowest interval across the front appears along this axis, within limits."""

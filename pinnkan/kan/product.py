@@ -74,16 +74,16 @@ class Space:
             values, first = axis.basis.local(torch.from_numpy(np.ascontiguousarray(x)), highest[i])
             tables.append(values.numpy())
             columns.append(axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1)))
+        flat = coefficients.reshape(-1, self.unknowns)
         width = int(np.prod([axis.degree + 1 for axis in self.axes]))
         chunk = max(1, 4_000_000 // (width * self.unknowns))
         for start in range(0, len(points), chunk):
             part = slice(start, start + chunk)
-            pick = tuple(
-                c[part].reshape(-1, *(1,) * i, c.shape[1], *(1,) * (len(columns) - 1 - i))
-                for i, c in enumerate(columns)
-            )
+            pick = columns[0][part]
+            for c, count in zip(columns[1:], coefficients.shape[1:], strict=False):
+                pick = pick[..., None] * count + c[part].reshape(len(pick), *(1,) * (pick.ndim - 1), -1)
             # contracted with the derivatives of the first coordinates, by their orders
-            partial: dict[tuple[int, ...], Array] = {(): coefficients[pick]}
+            partial: dict[tuple[int, ...], Array] = {(): flat.take(pick, axis=0)}
             for o in orders:
                 for i, table in enumerate(tables):
                     if o[: i + 1] not in partial:

@@ -56,6 +56,10 @@ class ProductField:
             parts.append(space.evaluate_grid(c, [*axes[:-1], t[owner == k]], order))
         return np.concatenate(parts, axis=-2)
 
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return [self.grid(axes, order) for order in orders]
+
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """See :class:`pinnkan.kan.field.Field`."""
         if self.ends is None:

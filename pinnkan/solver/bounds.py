@@ -34,7 +34,7 @@ from itertools import pairwise
 import numpy as np
 
 from pinnkan.conditions import Conditions
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
@@ -197,7 +197,7 @@ def _jump(
 
 def _residual(model: Model, field: Field, nodes: Sequence[Array]) -> Array:
     equation = model.equations[0]
-    jets = np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in equation.jets], -1)
+    jets = jets_on(field, nodes, equation.jets)
     return equation.linearise_numpy(np.stack(np.meshgrid(*nodes, indexing="ij"), -1), jets)[0]
 
 

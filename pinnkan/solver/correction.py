@@ -14,7 +14,7 @@ import torch
 
 from pinnkan.conditions import Layer, face_values, fix
 from pinnkan.kan.axis import Axis, along
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
@@ -51,7 +51,7 @@ def estimate_by_correction(model: Model, field: Field, watch: Watch) -> tuple[fl
 def jets_of(field: Field, patch: Patch) -> torch.Tensor:
     """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
-    jets = np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in patch.equation.jets], -1)
+    jets = jets_on(field, nodes, patch.equation.jets)
     return torch.from_numpy(jets).to(patch.points.device).reshape(*patch.points.shape[:-1], -1)
 
 

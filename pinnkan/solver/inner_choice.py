@@ -131,7 +131,7 @@ def solve_slabs_or_inner(
     inner = float(np.prod([axis.count for axis in knots]))
     if inner * PAYS > axes:
         return solve_slabs(model, degree, intervals, passes, watch, true_error)
-    out = solve_inner_slabs(inner_model(model), coordinates, knots, passes, watch, reference_of(problem))
+    out = solve_inner_slabs(inner_model(model), coordinates, knots, passes, watch, reference_of(problem), values)
     out.network = (
         "product in inner coordinates that move with the front, across and along it: one block of multiplying nodes "
         "on them and time in each slab, the domain immersed in their box (chosen because the front of the initial "

@@ -129,7 +129,9 @@ def solve_inner(
             shown = min(1.0, out.levels[-1].estimate) if out.levels else 1.0
             pull = max(RIDGE, PULL * shown**2)
             system = InnerSystem(inner, space, coordinates, ranges, pull=pull)
-            start = np.zeros(space.shape) if before is None or inner.is_linear else system.fitted(before)
+            start = (
+                np.zeros(space.shape) if before is None or inner.is_linear else system.fitted(before.pieces[0].values)
+            )
             solved = gauss_newton(system, start, system.fixed, 1e-2 * tolerance)
             found = corrections(system, solved.coefficients, nonzero(system.squares(solved.coefficients)[0]))
         except np.linalg.LinAlgError as error:

@@ -8,7 +8,7 @@ and t; the one along s also carries the error of all earlier slabs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
+from pinnkan.kan.immersion import Ranges
 from pinnkan.kan.inner_field import InnerField, InnerPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.course import continued
@@ -76,6 +77,7 @@ class March:
     degree: int  # in time
     watch: Watch
     reference: Reference | None
+    initial: Callable[[Array], Array]  # values at the start, (x, y) to (point, unknown)
     slabs: list[InnerPiece] = field(default_factory=list)
     errors: list[InnerPiece] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
@@ -109,7 +111,13 @@ class March:
                 out.reason = "max_time"
                 return
             h = fitted(length, end - time)
-            slab, axes = self.attempt(coordinates, axes, time, h)
+            try:
+                slab, axes = self.attempt(coordinates, axes, time, h)
+            except SolverError:  # Gauss-Newton starts nearer in a shorter one
+                length = SHRINK * h
+                if length < SMALLEST_SLAB * total:
+                    raise
+                continue
             tried.append((sum(slab.local.sizes), h, slab, axes))
             best = min(range(len(tried)), key=lambda i: tried[i][0])
             in_vain = len(tried) - 1 - best >= IN_VAIN
@@ -158,10 +166,11 @@ class March:
         return self.corrected(system, found, coordinates, course), axes
 
     def solved(self, system: InnerSystem) -> Converged:
-        """Gauss-Newton, from the state at the end of the last slab or from the initial data."""
-        start = np.zeros(system.space.shape)
-        if self.slabs and not self.inner.is_linear:
-            start = system.fitted(_Frozen(self.slabs[-1], self.ends[-1]))
+        """Gauss-Newton, from the state at the start, carried along with the front."""
+        start, begin = np.zeros(system.space.shape), self.ends[-1]
+        if not self.inner.is_linear:
+            values = self.slabs[-1].at(begin) if self.slabs else self.initial
+            start = system.fitted(_Carried(values, system.coordinates, begin, self.ranges))
         found = gauss_newton(system, start, system.fixed, SETTLED * self.allowed(system.ranges[2][1] - self.ends[-1]))
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
@@ -231,16 +240,19 @@ class March:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frozen:
-    """The values of a piece at one time, at all times."""
+class _Carried:
+    """Values at one time, (x, y) to (point, unknown), carried along by moving coordinates: a function of (x, y, t)."""
 
-    piece: InnerPiece
+    values: Callable[[Array], Array]
+    coordinates: Coordinates
     time: float
+    ranges: Ranges
 
-    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        frozen = points.copy()
-        frozen[:, 2] = self.time
-        return self.piece(frozen, orders)
+    def __call__(self, points: Array) -> Array:
+        inner = self.coordinates.forward(points)
+        inner[:, 2] = self.time
+        low, high = np.array(self.ranges[:2]).T
+        return self.values(np.clip(self.coordinates.inverse(inner)[:, :2], low, high))
 
 
 def solve_inner_slabs(
@@ -250,6 +262,7 @@ def solve_inner_slabs(
     passes: int,
     watch: Watch,
     reference: Reference | None,
+    initial: Callable[[Array], Array],
 ) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one."""
     problem = inner.model.problem
@@ -257,7 +270,7 @@ def solve_inner_slabs(
     local = tolerance
     out = Outcome(InnerField((), problem.ranges), None)
     for _ in range(passes):
-        march = March(inner, local, DEGREES[2], watch, reference)
+        march = March(inner, local, DEGREES[2], watch, reference, initial)
         out.levels, out.reason = [], ""
         try:
             march.go(first, axes, out)

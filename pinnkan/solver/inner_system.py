@@ -223,10 +223,9 @@ class InnerSystem:
         pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
-    def fitted(self, field: Callable[..., Array]) -> Array:
-        """The least-squares fit of a field of (x, y[, t]) in this space."""
-        zero = (0,) * len(self.space.axes)
-        return fit(self.space, self.grid, lambda points: field(points, [zero])[..., 0])
+    def fitted(self, values: Callable[[Array], Array]) -> Array:
+        """The least-squares fit of a function of (x, y[, t]) in this space."""
+        return fit(self.space, self.grid, values)
 
     @property
     def points(self) -> int:

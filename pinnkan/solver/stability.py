@@ -17,7 +17,7 @@ import torch
 
 from pinnkan.conditions import fix
 from pinnkan.kan.axis import Axis, along
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import Space
 from pinnkan.ordering import order_coefficients
 from pinnkan.problem.statement import Side
@@ -80,7 +80,7 @@ def half_waves(model: Model, field: Field) -> Array:
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
     most = np.zeros(len(ranges))
     for equation in model.equations:
-        jets = np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in equation.jets], -1)
+        jets = jets_on(field, nodes, equation.jets)
         weights = equation.linearise_numpy(points, jets)[1]
         of = {j.order: weights[..., k] for k, j in enumerate(equation.jets)}
         c = of.get((0,) * len(ranges), np.zeros(()))

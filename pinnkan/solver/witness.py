@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.telling import telling_points
 from pinnkan.residual import CompiledEquation
@@ -76,7 +76,7 @@ class Witness:
                 width = (high - low) / len(points) ** (1.0 / len(box))
                 found.append(Missed(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
             for place, nodes, weights in self._neighbourhoods(box):
-                squares, scale = _squares(equation, _grid(nodes), _jets_on(equation, field, nodes))
+                squares, scale = _squares(equation, _grid(nodes), jets_on(field, nodes, equation.jets))
                 mass, known = squares * weights, float((scale * weights).sum()) + volume * typical
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
                     found.append(Missed(place, _width(place, nodes, mass), float(mass.sum()) / known))
@@ -114,7 +114,7 @@ class Witness:
             area = float(np.prod([b - a for i, (a, b) in enumerate(box) if i != side.axis]))
             typical = area * float(_squares(equation, points, seen[equation])[1].mean())
             for place, nodes, weights in around:
-                squares, scale = _squares(equation, _grid(nodes), _jets_on(equation, field, nodes))
+                squares, scale = _squares(equation, _grid(nodes), jets_on(field, nodes, equation.jets))
                 mass, known = squares * weights, float((scale * weights).sum()) + typical
                 if mass.sum() > least * known:
                     yield Missed(place, _width(place, nodes, mass), float(mass.sum()) / known)
@@ -145,11 +145,6 @@ def with_knots(axes: Sequence[Axis], missed: Missed) -> tuple[Axis, ...]:
             axis = axis.inserted(marked)
         out.append(axis)
     return tuple(out)
-
-
-def _jets_on(equation: CompiledEquation, field: Field, nodes: Sequence[Array]) -> Array:
-    """(node of each coordinate, .., jet)."""
-    return np.stack([field.grid(nodes, j.order)[..., j.unknown] for j in equation.jets], -1)
 
 
 def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:

@@ -6,8 +6,10 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
+from pinnkan.kan.field import jets_on
 from pinnkan.kan.inner_field import InnerField, InnerPiece
 from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Jet
 
 X, Y, T, S, R = sympy.symbols("x y t s r")
 RANGES = ((0.0, 1.0), (-0.5, 1.0), (0.0, 2.0))
@@ -147,3 +149,18 @@ def test_at_a_single_time_a_field_is_what_it_is_at_many():
     with_another = np.concatenate([x, [[0.1, 0.2, 0.75]]])
     np.testing.assert_allclose(u(x, orders), u(with_another, orders)[:-1], rtol=1e-11, atol=1e-11)
     assert u(x[:0], orders).shape == (0, 2, 4)
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_derivatives_on_a_grid_are_those_at_its_points(timed):
+    u = field(timed)
+    axes = [np.linspace(a, b, n) for (a, b), n in zip(u.ranges, (3, 4, 3), strict=False)]
+    grids = np.meshgrid(*axes, indexing="ij")
+    orders = [(0,) * len(axes), (1, 0, 0)[: len(axes)]]
+    for order, table in zip(orders, u.grids(axes, orders), strict=True):
+        theirs = u(np.stack([g.ravel() for g in grids], -1), [order])[..., 0]
+        np.testing.assert_allclose(table.reshape(-1, 2), theirs, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(u.grid(axes, order), table)
+    jets = jets_on(u, axes, (Jet(1, orders[1]), Jet(0, orders[0]), Jet(0, orders[1])))
+    np.testing.assert_array_equal(jets[..., 0], u.grid(axes, orders[1])[..., 1])
+    np.testing.assert_array_equal(jets[..., 1], u.grid(axes, orders[0])[..., 0])

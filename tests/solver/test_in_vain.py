@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.solver import inner_slabs
 from pinnkan.solver.outcome import Outcome
@@ -17,7 +18,7 @@ def attempts(monkeypatch, size):
     """(time, length, size) of all attempts and of the accepted ones, ``size`` a function of the intervals across."""
     problem = SimpleNamespace(ranges=((0.0, 1.0), (0.0, 1.0), (0.0, 0.01)))
     inner = SimpleNamespace(model=SimpleNamespace(problem=problem))
-    march = inner_slabs.March(inner, 1e-4, 4, Watch(None, None), None)
+    march = inner_slabs.March(inner, 1e-4, 4, Watch(None, None), None, None)
     seen, accepted = [], []
 
     def attempt(guess, axes, time, length):
@@ -37,6 +38,19 @@ def attempts(monkeypatch, size):
     with pytest.raises(TimeoutError):
         march.go(None, AXES, Outcome(None, None))
     return seen, accepted
+
+
+def test_a_slab_in_which_gauss_newton_fails_is_tried_again_shorter(monkeypatch):
+    outcomes = iter([False, False, True])
+
+    def size(_):
+        if not next(outcomes):
+            raise SolverError("Gauss-Newton did not settle in a slab")
+        return 1e-9
+
+    seen, accepted = attempts(monkeypatch, size)
+    assert len(seen) == 1
+    assert accepted[0][0] == pytest.approx(0.02 * 0.01 * 0.25**2)
 
 
 def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts(monkeypatch):

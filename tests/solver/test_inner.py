@@ -113,7 +113,7 @@ def test_a_function_is_fitted_exactly_where_the_space_holds_it():
     at, _ = system(SMOOTH, (4, 3))
     c = solved(at)
     field = InnerField((_piece(at.coordinates, at.space, c),), at.ranges)
-    again = at.fitted(field)
+    again = at.fitted(field.pieces[0].values)
     assert float(np.sqrt((at.squares(again - c)[0] / at.squares(c)[0]).max())) < 1e-8
 
 

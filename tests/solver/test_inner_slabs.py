@@ -95,7 +95,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     values, reference = initial_values(model), reference_of(problem)
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 3e-2)
-    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, ends=[0.0])
+    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, ends=[0.0])
     slab, _ = march.attempt(first, axes, 0.0, 0.1)
     error, size = slab.system.distance(slab.found.coefficients, reference)
     true = float(np.sqrt(error / size)[0])
@@ -119,6 +119,46 @@ def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_ac
         weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
     for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long
         np.testing.assert_allclose(w, 10 / 0.025 * 0.025**0.5)
+
+
+BURGERS = """
+name: burgers
+domain:
+  x: [0, 1]
+  y: [0, 1]
+  t: [0, 0.4]
+parameters:
+  nu: 0.004
+functions:
+  v: 0.5*(1 - tanh((0.8*x + 0.6*y - 0.7*t - 0.4)*0.35/nu))
+unknowns: [u]
+equations:
+  - u_t + 1.4*u*(0.8*u_x + 0.6*u_y) = nu*lap(u)
+conditions:
+  - where: initial
+    equation: u = v
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+"""
+
+
+def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
+    """From the state frozen in x and y, Gauss-Newton took 8 steps here, 13 elsewhere, or did not settle."""
+    problem, model = stated(text=BURGERS)
+    values, reference = initial_values(model), reference_of(problem)
+    first = front_of(problem, values)
+    axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
+    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, ends=[0.0])
+    out = Outcome(InnerField((), problem.ranges), None)
+    guess, begin = first, 0.0
+    for end in (0.02, 0.15):
+        slab, axes = march.attempt(guess, axes, begin, end - begin)
+        march.advance(slab, end, out)
+        guess, begin = slab.coordinates, end
+        assert len(slab.found.steps) <= 6
+    assert out.levels[-1].true_error < 2e-3
 
 
 @pytest.mark.slow
