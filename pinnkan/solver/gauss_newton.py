@@ -53,6 +53,10 @@ class LeastSquares(Protocol):
         """Gauss-Newton steps, one per target."""
         ...
 
+    def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
+        """A step with the residual at ``coefficients`` and the matrix of the last one; None where it was not kept."""
+        ...
+
     def where_not_finite(self, coefficients: Array) -> str:
         """The first place where a row is not finite, in words."""
         ...
@@ -134,6 +138,10 @@ def gauss_newton(
         steps.append(Step(loss, size, damping))
         if damping == 0.0 and (size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
+        if damping == 0.0 and _after_chord(size, previous, known) <= tolerance:
+            last = _chord(system, c, fixed, loss, _next(size, previous, known))
+            if last is not None:
+                return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
 
@@ -144,6 +152,25 @@ def _next(size: float, previous: float, known: float) -> float:
         return np.inf
     shown = max(size / previous**2, known if np.isfinite(known) else 0.0)
     return CAUTION * shown * size**2 if shown > 0.0 else np.inf
+
+
+def _after_chord(size: float, previous: float, known: float) -> float:
+    """What is left at most after a step with the matrix of the last one: as much of the next as that was of it."""
+    following = _next(size, previous, known)
+    return following * following / size if size > 0.0 else np.inf
+
+
+def _chord(
+    system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
+) -> tuple[Array, Step] | None:
+    """The last step, a tenth of the work of another; None unless it is as small as expected and raises no loss."""
+    step = system.chord(c, fixed)
+    if step is None:
+        return None
+    size, after = relative_size(step, c + step), system.loss(c + step)
+    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + 1e-28:
+        return None
+    return step, Step(after, size, 0.0)
 
 
 def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:

@@ -267,6 +267,9 @@ class InnerSystem:
             out.append(step)
         return out
 
+    def chord(self, coefficients: Array, fixed: np.ndarray) -> None:
+        """No matrix is kept: most of the time of a step goes into its rows."""
+
     def squares(self, coefficients: Array) -> tuple[Array, list[Array]]:
         """Squared L2 norms over the domain (unknown), and over each strip of a coordinate: (interval, unknown) each."""
         strips = [np.zeros((a.intervals, self.space.unknowns)) for a in self.space.axes]

@@ -91,8 +91,9 @@ class March:
         space = Space((*front.axes, time), self.unknowns)
         guess = predicted(front, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(self.model, space, front.traces, side_values(self.model, space), guess)
-        system = System(self.model, space, accuracy=STEP)
+        system = System(self.model, space, accuracy=STEP, keeping=not self.model.is_linear)
         found = gauss_newton(system, start, fixed, SETTLED * self.allowed(length), self.watch, known)
+        system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self._corrected(aim, length, system, found, aim.more)

@@ -78,6 +78,7 @@ class System:
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
     ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
+    ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
     """
 
     model: Model
@@ -85,8 +86,10 @@ class System:
     extra: int = 0
     accuracy: float = EXACT
     fewer: int = 0
+    keeping: bool = False
     patches: tuple[Patch, ...] = field(init=False)
     rounding: list[float] = field(init=False, default_factory=list)
+    _kept: list[NormalEquations] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         model, space = self.model, self.space
@@ -153,12 +156,32 @@ class System:
         self.rounding[-1] /= largest if largest > 0.0 else 1.0
         return found
 
+    def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
+        """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
+        if not self._kept:
+            return None
+        equations = self._kept.pop()
+        rows = [p.rows(self._tensor(coefficients), []) for p in self.patches]
+        parts = [r.transpose(equations.ordering, r.residual) for r in rows]
+        step = np.zeros(self.space.shape)
+        step.reshape(-1)[equations.ordering.free.cpu().numpy()] = -equations.backsolve(
+            sum(parts[1:], parts[0]).cpu().numpy()
+        )[:, 0]
+        return step
+
+    def release(self) -> None:
+        """Forget the matrix that is kept."""
+        self._kept.clear()
+
     def solve_rows(
         self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
     ) -> list[Array]:
         """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
         ordering = order_coefficients(self.space, fixed, self.model.device)
+        self.release()
         equations = NormalEquations(rows, ordering, damping)
+        if self.keeping:
+            self._kept.append(equations)
         solved = equations.solve([r.residual for r in rows], self.accuracy)
         self.rounding.append(equations.rounding)
         out = []

@@ -145,3 +145,35 @@ def test_values_that_are_not_finite_at_the_start_are_named_with_their_place():
     with pytest.raises(SolverError, match=r"not finite at x = 0\.\d+ in 'u_xx") as failure:
         gauss_newton(system, start, fixed, 1e-10)
     assert failure.value.reason == "not_finite"
+
+
+def test_the_last_step_takes_the_matrix_of_the_one_before(monkeypatch):
+    """A matrix less, the same minimum; where the step is larger than expected another matrix is made."""
+    system, start, fixed = prepared(line(right="u_x + u**3 = 1"), Space((Axis(np.linspace(0, 1, 4), 4),)))
+    made = []
+    steps = System.steps
+    monkeypatch.setattr(System, "steps", lambda self, *a, **k: made.append(1) or steps(self, *a, **k))
+    plain = gauss_newton(system, start, fixed, 1e-12)
+    without = len(made)
+    keeping = System(system.model, system.space, keeping=True)
+    found = gauss_newton(keeping, start, fixed, 1e-12)
+    assert found.stationary
+    assert len(made) - without == without - 1
+    assert np.abs(found.coefficients - plain.coefficients).max() < 3e-11  # the last step is 4e-9
+    assert keeping.chord(found.coefficients, fixed) is None  # it was used up
+    monkeypatch.setattr(System, "chord", lambda self, c, fixed: 0.1 * np.ones_like(c))
+    other = gauss_newton(keeping, start, fixed, 1e-12)
+    np.testing.assert_array_equal(other.coefficients, plain.coefficients)
+
+
+def test_a_matrix_is_kept_until_the_next_or_until_it_is_released():
+    system, start, fixed = prepared(line(), Space((Axis(np.linspace(0, 1, 4), 4),)))
+    keeping = System(system.model, system.space, keeping=True)
+    step = keeping.steps(start, [start], fixed)[0]
+    chord = keeping.chord(start, fixed)
+    np.testing.assert_allclose(chord, step, rtol=1e-6, atol=1e-9 * np.abs(step).max())
+    keeping.steps(start, [start], fixed)
+    keeping.release()
+    assert keeping.chord(start, fixed) is None
+    assert system.steps(start, [start], fixed)
+    assert system.chord(start, fixed) is None
