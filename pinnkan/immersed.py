@@ -51,8 +51,8 @@ class Grid:
     """Gauss points of all cells of a space, of which those inside the domain count: its shape is (point).
 
     A cell that the domain cuts has as many as it happens to hold; rows that stand at the others have weight zero, so
-    that sum factorisation goes through. Against products cell by cell, with four times as many points in a cell that is
-    cut, a moving front takes a quarter of the time (turning_front, 1e-4).
+    that sum factorisation goes through. Against products cell by cell, turning_front at 1e-4 takes a third of the time
+    (23 s, then 7.6 s on the same machine).
     """
 
     def __init__(self, space: Space, tables: Sequence[Table], coordinates: Coordinates, ranges: Ranges) -> None:

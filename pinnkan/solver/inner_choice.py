@@ -2,8 +2,8 @@
 
 On a steady problem the axes go first. When after some levels the gradient has one direction, askew to the axes, and
 the estimate is still large, rotated coordinates get as many coefficients as the next level on the axes would have.
-They are kept if their estimate is then below the one predicted for that level; else the axes go on. In time the front
-of the initial data decides.
+They are kept if their estimate is then below the one predicted for that level, and if they resolve the front in the
+end; else the axes go on. In time the front of the initial data decides.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def solve_axes_or_inner(
     coordinates = rotated(seen.direction.angle, problem.ranges, _middle(problem, seen.direction.angle))
     levels = problem.solver.max_levels or MOST_LEVELS
     out = solve_inner(inner_model(model), coordinates, levels, watch, reference_of(problem), go_on)
-    if out.reason == "left":
+    lost = out.reason != "" and out.levels[-1].estimate > UNRESOLVED and not watch.expired()
+    if out.reason == "left" or lost:
         again = solve_steady(model, degree, intervals, max_levels, watch, true_error)
         again.network = (
             "product: one block of multiplying nodes on all coordinates (rotated ones were tried and dropped: estimate "

@@ -47,7 +47,8 @@ IDLE = 0.1
 #: throughout a layer at 28 degrees was seen at 52 and, with other points, at -12, until it was lost; with 1e-4 at 36,
 #: 32, 28, 27. With 1e-3 some fronts are never resolved.
 PULL = 1e-4
-#: After so many levels without a smaller estimate, of a front that is resolved, more are in vain: rounding.
+#: After so many levels with neither a smaller estimate nor half of the residual, more are in vain: rounding. By the
+#: estimate alone, two random problems with a pole beside a wave ended too early, one of them short of its tolerance.
 IN_VAIN = 3
 
 
@@ -104,6 +105,11 @@ def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[n
     if not marks[chosen].any():
         marks[chosen][order[0]] = True
     return marks
+
+
+def _in_vain(levels: Sequence[Level], best: Level) -> bool:
+    since = [level for level in levels if level.number > best.number]
+    return len(since) >= IN_VAIN and min(level.loss for level in since) > 0.5 * best.loss
 
 
 def solve_inner(
@@ -166,7 +172,7 @@ def solve_inner(
             return out
         if resolved and (best is None or estimate < best[0].estimate):
             best = level, out.field, out.error
-        if best is not None and number - best[0].number >= IN_VAIN:
+        if best is not None and _in_vain(out.levels, best[0]):
             again, out.field, out.error = best
             out.levels.append(replace(again, number=number + 1, seconds=level.seconds))
             out.reason, out.detail = "stalled", "more knots no longer lower the estimate"

@@ -21,6 +21,8 @@ from pinnkan.rows import CellRows, Rows
 from pinnkan.solver.linear import NormalEquations
 from pinnkan.solver.system import CONDITION_WEIGHT, Model, points_per_interval
 
+#: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.
+CPU = torch.device("cpu")
 #: Pull of every coefficient towards zero, relative to the length its column would have if no side cut its function. It
 #: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the
 #: same within 10 % from 1e-6 to 1e-10 while a front is resolved; a smooth solution ends at 4e-8 with 1e-8 (measured).
@@ -67,12 +69,12 @@ def grid_of(space: Space, coordinates: Coordinates, ranges: Ranges, orders: Sequ
 
 def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
     """``orders`` say how many points, ``highest`` which derivatives are wanted."""
-    out, cpu = [], torch.device("cpu")
+    out = []
     for i, (axis, count, most) in enumerate(zip(space.axes, _counts(space, orders), highest, strict=True)):
         if i < 2:  # the domain does not cut time
-            out.append(gauss_table(axis, count // PARTS + MORE + extra, most, cpu, PARTS))
+            out.append(gauss_table(axis, count // PARTS + MORE + extra, most, CPU, PARTS))
         else:
-            out.append(gauss_table(axis, count + extra, most, cpu))
+            out.append(gauss_table(axis, count + extra, most, CPU))
     return out
 
 
@@ -97,7 +99,7 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
     size = float(np.sqrt(grid.weights.sum() / max(1, int(touched.sum()))))
     ridge = torch.full((int(touched.sum()), 1, 1), RIDGE * size, dtype=torch.float64)
     rows.append(CellRows(ridge, torch.zeros_like(ridge), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
-    ordering = order_coefficients(space, ~touched.reshape(space.shape), torch.device("cpu"))
+    ordering = order_coefficients(space, ~touched.reshape(space.shape), CPU)
     out = np.zeros(space.shape)
     out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
     return out
@@ -137,7 +139,7 @@ class InnerSystem:
             initial = side.axis == problem.time_axis
             places: Grid | Batch
             if initial:
-                start = end_table(space.axes[2], 0, highest[2], torch.device("cpu"))
+                start = end_table(space.axes[2], 0, highest[2], CPU)
                 places = Grid(space, [*tables[:2], start], coordinates, ranges)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]
@@ -257,7 +259,7 @@ class InnerSystem:
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
-        ordering = order_coefficients(self.space, fixed, self.model.model.device)
+        ordering = order_coefficients(self.space, fixed, CPU)
         rows = self.rows(coefficients, len(targets))
         solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
