@@ -11,6 +11,7 @@ from pinnkan.kan.coordinates import rotated
 from pinnkan.kan.inner_field import InnerField
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver import inner_choice
 from pinnkan.solver.inner_choice import can_turn, reference_of
 from pinnkan.solver.inner_levels import corrections, first_space, marked, solve_inner
 from pinnkan.solver.inner_system import InnerSystem, inner_model
@@ -198,6 +199,21 @@ def test_a_front_askew_to_the_axes_is_solved_in_trained_coordinates():
     assert last.estimate >= 0.8 * last.true_error
     assert last.parameters < 1200
     assert [level.number for level in result.levels] == list(range(len(result.levels)))
+
+
+def test_coordinates_that_do_not_resolve_the_front_give_way_to_the_axes(monkeypatch):
+    """A pole beside a wave was taken for a front, and the run ended in coordinates that did nothing for it."""
+    tried = []
+
+    def lost(model, coordinates, levels, watch, reference, go_on):
+        tried.append(solve_inner(model, coordinates, 1, watch, reference, lambda _: True))
+        return tried[0]
+
+    monkeypatch.setattr(inner_choice, "solve_inner", lost)
+    result = solve(parse_problem(FRONT.replace("0.01)", "0.03)").replace("1e-3", "1e-2"), "t.yaml"))
+    assert tried[0].reason != "left"
+    assert result.verdict.converged
+    assert "tried and dropped" in result.network
 
 
 def test_what_the_axes_resolve_stays_on_them():
