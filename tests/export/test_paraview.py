@@ -58,8 +58,11 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
 
 @contextmanager
 def screen() -> Iterator[str]:
-    """A virtual screen that accepts connections; xvfb-run has been seen not to wait for that on a busy machine."""
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+    """A virtual screen that accepts connections; xvfb-run has been seen not to wait for that on a busy machine.
+
+    Without -noreset it starts anew when its last client leaves, and ParaView, which looks before it draws, found it so.
+    """
+    command = ["Xvfb", "-displayfd", "1", "-noreset", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         try:
