@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pinnkan.immersed import Grid
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates import Coordinates, rotated
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.places import Grid
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.inner_levels import Corrections, first_space, marked
 from pinnkan.solver.inner_system import fit, grid_of

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.immersed import Batch, Grid, ImmersedPatch, gathered
+from pinnkan.immersed import ImmersedPatch, gathered
 from pinnkan.kan.coordinates import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.immersion import Ranges, side_points
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, end_table, gauss_table
 from pinnkan.ordering import order_coefficients
+from pinnkan.places import Batch, Grid
 from pinnkan.problem.statement import Condition, Side
 from pinnkan.residual import CompiledEquation, where_not_finite
 from pinnkan.rows import CellRows, Rows
@@ -30,7 +31,7 @@ CPU = torch.device("cpu")
 RIDGE = 1e-10
 #: Gauss points per interval of s and r, of which whole cells need n: n // PARTS + MORE in each of so many parts, since
 #: the domain cuts cells. Layers at 30 degrees and bent ones converge with 2 and 2 in 12 to 16 levels from 1e-3 to 1e-7;
-#: with n + 2, or with 2 and 1, 3 and 1, some end with a residual between the points a hundred times the trained one.
+#: with n + 2, or with 2 and 1, 3 and 1, some end with three times the residual between the points.
 PARTS, MORE = 2, 2
 #: Weight of conditions on sides, relative to their natural scale: where a front leaves the domain, the values on the
 #: side and those that the flow carries there differ by an error. With 10, as on the axes, and starts that weigh as

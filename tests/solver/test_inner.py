@@ -63,9 +63,13 @@ exact:
 """
 
 
-def system(text, intervals, degree=7, angle=2.0):
+def stated(text):
     problem = parse_problem(text, "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    return problem, compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+
+def system(text, intervals, degree=7, angle=2.0):
+    problem, model = stated(text)
     coordinates = rotated(angle, problem.ranges, 0.3)
     space = first_space(coordinates, problem.ranges, (degree, degree), intervals, 1)
     return InnerSystem(inner_model(model), space, coordinates, problem.ranges), reference_of(problem)
@@ -125,8 +129,7 @@ def _piece(coordinates, space: Space, c):
 
 
 def test_a_wrong_angle_is_trained_level_by_level():
-    problem = parse_problem(FRONT.replace("0.01)", "0.03)").replace("1e-3", "1e-2"), "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    problem, model = stated(FRONT.replace("0.01)", "0.03)").replace("1e-3", "1e-2"))
     start = rotated(np.radians(123), problem.ranges, 0.2)
     out = solve_inner(inner_model(model), start, 8, Watch(None, None), reference_of(problem), lambda _: True)
     assert out.reason == ""
@@ -162,8 +165,7 @@ solver:
 @pytest.mark.parametrize("start", [118.0, 128.0])
 def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
     """Functions that the domain only touches took up the residual: the angle went off by 25 degrees or for good."""
-    problem = parse_problem(BENT, "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    problem, model = stated(BENT)
     out = solve_inner(
         inner_model(model), rotated(np.radians(start), problem.ranges, 0.3), 16, Watch(None, None),
         reference_of(problem), lambda _: True,
@@ -175,8 +177,7 @@ def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
 
 
 def test_more_knots_than_rounding_allows_are_in_vain():
-    problem = parse_problem(SMOOTH.replace("1e-3", "1e-13"), "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    problem, model = stated(SMOOTH.replace("1e-3", "1e-13"))
     out = solve_inner(
         inner_model(model), rotated(2.0, problem.ranges, 0.3), 20, Watch(None, None), None, lambda _: True
     )
