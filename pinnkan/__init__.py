@@ -13,13 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pinnkan.version import __version__
+
 if TYPE_CHECKING:
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.restoring import load_solution
     from pinnkan.run.solution import Solution
     from pinnkan.run.solving import solve
 
-__version__ = "0.1.0"
 __all__ = ["Solution", "__version__", "load_problem", "load_solution", "solve"]
 
 _HOMES = {

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from pinnkan import __version__
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
+from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
 _PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE

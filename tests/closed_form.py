@@ -10,11 +10,12 @@ import numpy as np
 import sympy
 
 from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
-from pinnkan.problem.tape import Tape
 from pinnkan.run.solution import Solution
-from pinnkan.solver.watch import Watch
-from pinnkan.verdict import Iteration, Level, Verdict
+from pinnkan.solver.monitor import Watch
+from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.verdict import Verdict
 
 X, Y, Z, T = sympy.symbols("x y z t")
 PI = sympy.pi

@@ -3,11 +3,12 @@
 import numpy as np
 import torch
 
-from pinnkan.conditions import sort_conditions
-from pinnkan.ordering import order_coefficients
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.start import with_conditions
-from pinnkan.solver.system import System, compile_model
+from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.system import System
 
 CPU = torch.device("cpu")
 LINE = """

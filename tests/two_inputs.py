@@ -2,7 +2,7 @@
 
 import torch
 
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layers.jet import JetSet
 
 JETS = JetSet([(2, 0), (0, 1), (1, 1)])
 

@@ -8,8 +8,8 @@ import numpy as np
 import sympy
 
 from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.problem.tape import Tape
 from pinnkan.run.solution import Solution
 
 

@@ -28,8 +28,8 @@ from pinnkan.export.style import (
     floored,
     value_colours,
 )
+from pinnkan.kan.coordinates.warped_field import InnerField
 from pinnkan.kan.field import Array
-from pinnkan.kan.inner_field import InnerField
 from pinnkan.run.solution import Solution
 
 #: Pixels of a panel, about, along one of its sides.

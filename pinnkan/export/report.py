@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pinnkan import __version__
 from pinnkan.export.samples import hidden_in_words
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.run.records import by_x
 from pinnkan.run.solution import Solution
+from pinnkan.version import __version__
 
 #: Rows of a table that are shown from its beginning and from its end; the whole is in levels.csv.
 _SHOWN = 12

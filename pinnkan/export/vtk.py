@@ -16,12 +16,12 @@ import pyvista
 from vtkmodules.vtkCommonDataModel import VTK_HEXAHEDRON, VTK_LINE, VTK_QUAD
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
-from pinnkan import __version__
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import at_time, sampled
 from pinnkan.export.samples import frame_times, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.run.solution import Solution
+from pinnkan.version import __version__
 
 #: Corners of a cell as steps along each axis, in VTK's order.
 _CORNERS = {

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import sympy
 
-from pinnkan.problem import checks, names, schema
+from pinnkan.problem import names, schema
+from pinnkan.problem.checks import meaning as checks
+from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import parse_equation, read_conditions
-from pinnkan.problem.coverage import Places
-from pinnkan.problem.expression import parse
+from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import Domain
-from pinnkan.problem.operators import JetSpace
 from pinnkan.problem.report import Report
-from pinnkan.problem.scope import Scope
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
 
@@ -54,7 +55,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
         report.text.content,
         report.text.path,
     )
-    checks.check(problem, domain, space, placed, _places(root, found), report)
+    checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
     return replace(problem, warnings=report.warnings)
@@ -71,7 +72,7 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[Domain, Scope, dict[
     return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters
 
 
-def _places(root: Mapping, found: dict[str, Node]) -> Places:
+def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
     def key(name: str) -> Span:
         return root.keys.get(name, root.keys["domain"])
 
@@ -80,7 +81,7 @@ def _places(root: Mapping, found: dict[str, Node]) -> Places:
 
     equations = found["equations"]
     items = tuple(n.span for n in equations.items) if isinstance(equations, Sequence) else ()
-    return Places(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
+    return ProblemSpans(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
 
 
 def _name(node: Node | None, report: Report) -> str:

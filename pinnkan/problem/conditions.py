@@ -8,10 +8,10 @@ import sympy
 
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, listed, places_of
-from pinnkan.problem.expression import parse
+from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import Domain
 from pinnkan.problem.report import Report, did_you_mean
-from pinnkan.problem.scope import Scope
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Condition, Equation, Side
 

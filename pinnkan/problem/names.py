@@ -11,10 +11,10 @@ import sympy
 
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
-from pinnkan.problem.expression import parse
-from pinnkan.problem.operators import JetSpace
+from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.expressions.scope import RESERVED, Scope
 from pinnkan.problem.report import Report
-from pinnkan.problem.scope import RESERVED, Scope
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z", re.ASCII)

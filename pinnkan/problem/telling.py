@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.functions import (
+from pinnkan.problem.expressions.functions import (
     HyperbolicCosine,
     HyperbolicSine,
     HyperbolicTangent,
@@ -24,8 +24,8 @@ from pinnkan.problem.functions import (
     Smaller,
     Step,
 )
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.problem.tape import Tape
 
 Array = NDArray[np.float64]
 

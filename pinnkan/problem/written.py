@@ -10,7 +10,7 @@ import sympy
 from sympy.printing.str import StrPrinter
 
 from pinnkan.problem.conditions import prescribed_value
-from pinnkan.problem.functions import WRITTEN
+from pinnkan.problem.expressions.functions import WRITTEN
 from pinnkan.problem.statement import Condition, Equation, Problem
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")

@@ -21,7 +21,7 @@ from pinnkan.run.results import circumstances_of, exit_code, write_results
 from pinnkan.run.resuming import header_of, resumable
 from pinnkan.run.signals import Stopped
 from pinnkan.run.solution import Solution
-from pinnkan.solver.watch import Watch
+from pinnkan.solver.monitor import Watch
 
 #: Options that a resumed run needs again, for the result depends on them.
 _REPEATED = ("out", "tolerance", "device", "seed")

@@ -21,7 +21,8 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.folder import write_atomically
 from pinnkan.run.solution import Solution
-from pinnkan.verdict import Iteration, Level, Verdict
+from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.verdict import Verdict
 
 FORMAT = 1
 #: What reading data of a wrong shape raises: signed, but not by this program.

@@ -16,12 +16,13 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.kan.restore import restore_field
-from pinnkan.solver.front import Front
-from pinnkan.solver.gauss_newton import Step
-from pinnkan.solver.pace import Aim
-from pinnkan.solver.state import DeepState, Descent, Minimised, Newton, Run, SlabsState, SteadyState
-from pinnkan.verdict import Iteration, Level
+from pinnkan.kan.store import restore_field
+from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised
+from pinnkan.solver.families.product.pace import Aim
+from pinnkan.solver.families.product.slab_start import Front
+from pinnkan.solver.families.product.state import Run, SlabsState, SteadyState
+from pinnkan.solver.state import Newton, Step
+from pinnkan.verdict.records import Iteration, Level
 
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind

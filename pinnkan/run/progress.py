@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pinnkan.problem.statement import Problem
 from pinnkan.run.records import by_x
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level
 
 _BAR = 24
 

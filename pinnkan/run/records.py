@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level
 
 _LEVEL = (
     "level", "time_start", "time_end", "intervals", "degree", "parameters", "points", "loss", "heldout_residual",

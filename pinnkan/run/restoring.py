@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pinnkan.errors import ProblemError, RunFolderError
-from pinnkan.kan.restore import restore_field
+from pinnkan.kan.store import restore_field
 from pinnkan.problem.registry import load_problem
 from pinnkan.run.checkpoint import UNREADABLE, part_of, read_state, solution_of, with_solver
 from pinnkan.run.solution import Solution

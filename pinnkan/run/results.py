@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pinnkan import __version__
 from pinnkan.errors import Exit
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
@@ -23,7 +22,8 @@ from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.run.records import history_csv, levels_csv
 from pinnkan.run.solution import Solution
-from pinnkan.verdict import Verdict
+from pinnkan.verdict.verdict import Verdict
+from pinnkan.version import __version__
 
 _PACKAGES = ("torch", "numpy", "scipy", "sympy", "pyyaml", "safetensors", "pyvista", "vtk", "matplotlib")
 

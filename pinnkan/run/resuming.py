@@ -9,13 +9,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from pinnkan import __version__
 from pinnkan.errors import RunFolderError
 from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import UNREADABLE
 from pinnkan.run.folder import CHECKPOINT, RESUME, has_state, interrupted_place
 from pinnkan.run.keeper import read_header, read_state
 from pinnkan.solver.state import State
+from pinnkan.version import __version__
 
 FORMAT = 1
 #: Packages whose numbers may differ in the last bit from one version to the next.

@@ -10,7 +10,8 @@ import numpy as np
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict import Iteration, Level, Verdict
+from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.verdict import Verdict
 
 
 @dataclass(frozen=True)

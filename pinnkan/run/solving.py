@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pinnkan.errors import ResourceError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.run.solution import Solution
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level
 
 if TYPE_CHECKING:
-    from pinnkan.solver.solve import Result
-    from pinnkan.solver.watch import Watch
+    from pinnkan.solver.driver import Result
+    from pinnkan.solver.monitor import Watch
 
 Progress = Callable[[Level | Iteration], None]
 
@@ -39,7 +39,7 @@ def solve(
     """
     from pinnkan.run.keeper import Keeper
     from pinnkan.run.resuming import header_of, read_checked
-    from pinnkan.solver.watch import Watch
+    from pinnkan.solver.monitor import Watch
 
     if checkpoint is None:
         if resume:
@@ -60,7 +60,7 @@ def solve(
 def solve_watched(problem: Problem, watch: Watch, device: str) -> Solution:
     """:func:`solve` under a watch, which keeps its states and may hold one to go on from."""
     _require(device)
-    from pinnkan.solver.solve import solve as solve_problem
+    from pinnkan.solver.driver import solve as solve_problem
 
     try:
         return _solution(problem, solve_problem(problem, device=device, watch=watch))
@@ -73,7 +73,7 @@ def solve_watched(problem: Problem, watch: Watch, device: str) -> Solution:
 
 def so_far(problem: Problem, watch: Watch, reason: str, detail: str) -> Solution | None:
     """What a solve that was stopped has to show, None if that is nothing."""
-    from pinnkan.solver.solve import result_so_far
+    from pinnkan.solver.driver import result_so_far
 
     if watch.state is None or not watch.state.levels:
         return None

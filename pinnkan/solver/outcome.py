@@ -8,7 +8,7 @@ from dataclasses import field as made
 
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level
 
 #: Squared L2 norms of the true error and of the exact solution over a space's box, per unknown.
 TrueError = Callable[[Space, Array], tuple[Array, Array]]

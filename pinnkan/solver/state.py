@@ -1,27 +1,27 @@
 """Where a solve stands: all that its next steps depend on, and what there is to show of it so far.
 
-The solvers hand such a state to their :class:`pinnkan.solver.watch.Watch` before every level, slab and step, and begin
-from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing from a
+The solvers hand such a state to their :class:`pinnkan.solver.monitor.Watch` before every level, slab and step, and
+begin from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing
+from a
 state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, Self
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
 
-import numpy as np
-import torch
-
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
-from pinnkan.verdict import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level
 
-if TYPE_CHECKING:
-    from pinnkan.solver.gauss_newton import Step
-    from pinnkan.solver.pace import Aim
+
+@dataclass(frozen=True)
+class Step:
+    """What one accepted step did: loss after it, size of the step relative to the coefficients, damping."""
+
+    loss: float
+    size: float
+    damping: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,127 +51,10 @@ class State(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class SteadyState:
-    """Before level ``number`` of a steady solve: its space and starting coefficients, ``solved`` if they are its end.
-
-    ``unsolved``: mean squared residual of the lifted data; ``shown``, ``shown_error``, ``rounding``: the level before.
-    """
-
-    number: int
-    space: Space
-    start: Array
-    solved: bool
-    resolved: bool
-    unsolved: float
-    stalled: str
-    reason: str
-    detail: str
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    shown: Field
-    shown_error: Field | None
-    rounding: float
-    newton: Newton | None = None
+@runtime_checkable
+class Stepped(State, Protocol):
+    """A state that can also stand between two Gauss-Newton steps."""
 
     def within(self, newton: Newton) -> Self:
-        """The same level between two of its steps."""
-        return replace(self, newton=newton)
-
-    @property
-    def field(self) -> Field:
-        """The level before; of the first one its start, or what Gauss-Newton made of it."""
-        if self.levels:
-            return self.shown
-        return ProductField(((self.space, self.start if self.newton is None else self.newton.coefficients),))
-
-    @property
-    def error(self) -> Field | None:
-        """The correction of the level before."""
-        return self.shown_error
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown."""
-
-    slabs: tuple[tuple[Space, Array], ...]
-    errors: tuple[tuple[Space, Array], ...]
-    ends: tuple[float, ...]
-    squares: Array
-    error_squares: Array
-    true: Array = field(default_factory=lambda: np.zeros((2, 1)))
-
-
-@dataclass(frozen=True, eq=False)
-class SlabsState:
-    """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``."""
-
-    number: int
-    local: float
-    aim: Aim
-    run: Run
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    newton: Newton | None = None
-
-    def within(self, newton: Newton) -> Self:
-        """The same attempt between two of its steps."""
-        return replace(self, newton=newton)
-
-    @property
-    def field(self) -> ProductField:
-        """The slabs so far; before the first, the initial data carried on unchanged through its length."""
-        if self.run.slabs:
-            return ProductField(self.run.slabs, np.array(self.run.ends))
-        front = self.aim.front
-        start, end = front.time, front.time + self.aim.length
-        space = Space((*front.axes, Axis(np.array([start, end]), 1)), front.unknowns)
-        constant = np.stack([front.traces[0]] * 2, axis=-2)
-        return ProductField(((space, constant),), np.array([start, end]))
-
-    @property
-    def error(self) -> ProductField | None:
-        """The propagated correction of the slabs so far."""
-        return ProductField(self.run.errors, np.array(self.run.ends)) if self.run.slabs else None
-
-
-@dataclass(frozen=True, eq=False)
-class Minimised:
-    """A finished minimisation of a deep solve: coefficients (coefficient,), loss, steps."""
-
-    x: torch.Tensor
-    loss: float
-    steps: int
-
-
-@dataclass(frozen=True, eq=False)
-class Descent:
-    """Between two Levenberg-Marquardt steps: coefficients, column scales, damping, the losses so far."""
-
-    x: torch.Tensor
-    scale: torch.Tensor
-    damping: float
-    losses: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class DeepState:
-    """A deep solve: the minimisations done, in order, and the one under way. All else is repeated from them."""
-
-    done: tuple[Minimised, ...]
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    shown: Field | None
-    shown_error: Field | None
-    descent: Descent | None = None
-
-    @property
-    def field(self) -> Field | None:
-        """The last finished level."""
-        return self.shown
-
-    @property
-    def error(self) -> Field | None:
-        """Its correction."""
-        return self.shown_error
+        """The same state between two steps."""
+        ...

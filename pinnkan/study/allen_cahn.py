@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.first_order import Rate, ramp
+from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study import references
 from pinnkan.study.allen_cahn_report import SAMPLES, say_beside, say_spectra
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened

@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.first_order import Rate, cycles, ramp
+from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
 from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes

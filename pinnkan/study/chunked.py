@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layered import LayeredNetwork
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.layered import LayeredNetwork
 
 #: Jets of a layer in a piece: two megabytes.
 PIECE = 2**18

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.solver import levenberg_marquardt as lm
-from pinnkan.solver.first_order import INNER, Rate, Trained, adam, lbfgs
+from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.first_order import INNER, Rate, Trained, adam, lbfgs
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.kan.change_of_basis import change_matrix, inverse_matrix
-from pinnkan.kan.network import Network
-from pinnkan.kan.power_relu import PowerRelu
+from pinnkan.kan.layers.change_of_basis import change_matrix, inverse_matrix
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
 
 #: Sum of squares (scalar) and its gradient (coefficient) at a network.

@@ -9,9 +9,9 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.network import Network, random_network
-from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.study import spectrum
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure

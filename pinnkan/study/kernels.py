@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.network import Network
-from pinnkan.kan.power_relu import PowerRelu
-from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.power_relu import PowerRelu
+from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis
 
 

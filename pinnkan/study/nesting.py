@@ -9,8 +9,8 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREY, ORANGE, RED
-from pinnkan.kan.change_of_basis import to_powers
-from pinnkan.kan.power_relu import PowerRelu
+from pinnkan.kan.layers.change_of_basis import to_powers
+from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis, Breaks, halve_coefficients, uniform_breaks
 from pinnkan.study import regression
 from pinnkan.study.contest import FIRST_SEED, Outcome, Record, Say, train

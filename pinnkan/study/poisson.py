@@ -13,13 +13,13 @@ from math import pi
 import numpy as np
 import torch
 
-from pinnkan.kan.architectures import layered, perceptron
 from pinnkan.kan.field import Array
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layered import LayeredNetwork, stacked
-from pinnkan.kan.network import random_network
-from pinnkan.kan.rewritten import network_in_powers
-from pinnkan.solver.first_order import Rate, ramp
+from pinnkan.kan.layers.architectures import layered, perceptron
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.layered import LayeredNetwork, stacked
+from pinnkan.kan.layers.network import random_network
+from pinnkan.kan.layers.rewritten import network_in_powers
+from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
 from pinnkan.study.curves import attach_outcomes

@@ -14,14 +14,14 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pinnkan.kan.architectures import layered, perceptron
 from pinnkan.kan.field import Array
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layer_basis import Linear
-from pinnkan.kan.layered import LayeredNetwork, stacked
-from pinnkan.kan.layers import Affine
-from pinnkan.kan.network import Network
-from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.layers.architectures import layered, perceptron
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.layer_basis import Linear
+from pinnkan.kan.layers.layered import LayeredNetwork, stacked
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Affine
+from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median

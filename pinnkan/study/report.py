@@ -15,10 +15,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from pinnkan import __version__
 from pinnkan.export.style import figure
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.run.results import machine
+from pinnkan.version import __version__
 
 #: Colours of a saved picture: line drawings and colour maps look the same, in a third of the bytes.
 COLOURS = 256

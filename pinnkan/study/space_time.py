@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.kan.architectures import layered, perceptron, spread_directions
 from pinnkan.kan.field import Array
-from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layer_basis import LayerBasis, Linear
-from pinnkan.kan.layered import LayeredNetwork, stacked
-from pinnkan.kan.network import Network, random_network
-from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.layers.architectures import layered, perceptron, spread_directions
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
+from pinnkan.kan.layers.layered import LayeredNetwork, stacked
+from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.task import Residual, StudyNetwork, Term
 

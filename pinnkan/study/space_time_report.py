@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.solve import solve
+from pinnkan.solver.driver import solve
 from pinnkan.study.contest import Outcome
 from pinnkan.study.space_time import Equation, grid
 from pinnkan.study.tables import markdown

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import torch
 
-from pinnkan.kan.jet import JetSet
+from pinnkan.kan.layers.jet import JetSet
 
 #: Rows (..., row) from jets u (alpha, ..., point, unknown).
 Residual = Callable[[torch.Tensor], torch.Tensor]

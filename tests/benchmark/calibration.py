@@ -30,8 +30,8 @@ from random_problems import Drawn, draw, edges  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.errors import PinnkanError  # noqa: E402
+from pinnkan.problem.expressions.tape import Tape  # noqa: E402
 from pinnkan.problem.registry import parse_problem  # noqa: E402
-from pinnkan.problem.tape import Tape  # noqa: E402
 
 RANDOM = (0, 240)
 #: Three per shipped problem.

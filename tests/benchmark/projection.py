@@ -22,12 +22,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().par
 from tables import write  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
-from pinnkan.kan.network import Network, random_network  # noqa: E402
-from pinnkan.solver import levenberg_marquardt as lm  # noqa: E402
-from pinnkan.solver.blocks import first_space, richer  # noqa: E402
-from pinnkan.solver.composed import SPREAD, Training  # noqa: E402
-from pinnkan.solver.scattered import exact_error, state  # noqa: E402
-from pinnkan.solver.watch import Watch  # noqa: E402
+from pinnkan.kan.layers.network import Network, random_network  # noqa: E402
+from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E402
+from pinnkan.solver.families.blocks.scattered import exact_error, state  # noqa: E402
+from pinnkan.solver.families.deep.composed import SPREAD, Training  # noqa: E402
+from pinnkan.solver.minimise import levenberg_marquardt as lm  # noqa: E402
+from pinnkan.solver.monitor import Watch  # noqa: E402
 
 STEPS = 60
 EDGES = ((7, 2), (9, 4))  # degree and intervals

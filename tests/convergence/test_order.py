@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.conditions import sort_conditions
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.gauss_newton import gauss_newton
-from pinnkan.solver.solve import exact_squares
-from pinnkan.solver.start import with_conditions
-from pinnkan.solver.system import System, compile_model
+from pinnkan.solver.driver import exact_squares
+from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
 LINE = """
 name: line

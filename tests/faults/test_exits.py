@@ -15,7 +15,7 @@ from pinnkan.problem.registry import shipped_folder
 from pinnkan.run import keeper, results, solving
 from pinnkan.run.folder import locked
 from pinnkan.run.signals import Stopped, stoppable
-from pinnkan.verdict import REASONS
+from pinnkan.verdict.verdict import REASONS
 
 FILE = """\
 name: case

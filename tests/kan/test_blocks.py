@@ -5,7 +5,7 @@ import pytest
 
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge
-from pinnkan.kan.restore import restore_field
+from pinnkan.kan.store import restore_field
 
 GROUPS = ((0, 0, 0), (1, 0, 0), (0, 2, 0), (6, 0, 0), (1, 1, 0), (2, 0, 1), (1, 1, 1))
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from scipy.interpolate import NdBSpline
-from test_axis import UNEVEN, axis, random, refined, scaled_difference
+from small_axes import UNEVEN, axis, random, refined, scaled_difference
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from edited import edited, faults, only_fault, problem
 
+from pinnkan.problem.checks.values import grid
 from pinnkan.problem.coordinates import listed, order_of, places_of, split
-from pinnkan.problem.values import grid
 from pinnkan.run.points import parse_fields
 
 CUBE = """\

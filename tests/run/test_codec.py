@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
-from pinnkan.kan.deep_field import DeepField, Piece
-from pinnkan.kan.inputs import Inputs
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.layer_basis import Linear
-from pinnkan.kan.network import Network, random_network
-from pinnkan.kan.rewritten import network_in_powers
+from pinnkan.kan.layers.architectures import frozen_ridge, layered, perceptron, spread_directions, with_free_knots
+from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.layer_basis import Linear
+from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.run.codec import decode, encode
 
 SPLINES = random_network((3, 2, 1), 3, 4, 0.3, 0)

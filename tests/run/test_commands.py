@@ -20,7 +20,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
 from pinnkan.run.commands import run_eval, run_export, run_solve
 from pinnkan.run.restoring import load_solution
-from pinnkan.solver.watch import Watch
+from pinnkan.solver.monitor import Watch
 
 Command = Callable[..., Namespace]
 FILES = {

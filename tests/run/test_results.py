@@ -12,7 +12,7 @@ from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
 from pinnkan.run.records import history_csv, levels_csv
 from pinnkan.run.results import exit_code, summary
-from pinnkan.verdict import Verdict
+from pinnkan.verdict.verdict import Verdict
 
 
 def test_the_levels_table_has_a_row_per_level_and_full_precision() -> None:

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.errors import ResourceError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.ordering import order_coefficients
 from pinnkan.solver import memory
 
 #: One step for Poisson's equation on 60 x 60 intervals of degree 9: its peak in MB over what stood before.
 STEP = """
 import sys
 import numpy as np, torch
-from pinnkan.conditions import sort_conditions
+from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.system import System, compile_model
-from pinnkan.solver.start import initial_space, with_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.families.product.start import initial_space, with_conditions
 torch.set_num_threads(1)
 problem = load_problem("poisson2d")
 model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))

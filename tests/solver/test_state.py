@@ -8,9 +8,11 @@ import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.solve import Result, solve
-from pinnkan.solver.state import DeepState, SlabsState, State, SteadyState
-from pinnkan.solver.watch import Watch
+from pinnkan.solver.driver import Result, solve
+from pinnkan.solver.families.deep.state import DeepState
+from pinnkan.solver.families.product.state import SlabsState, SteadyState
+from pinnkan.solver.monitor import Watch
+from pinnkan.solver.state import State
 
 LAYER = """
 name: layer

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.change_of_basis import change_matrix
-from pinnkan.kan.jet import JetSet
-from pinnkan.kan.network import random_network
-from pinnkan.kan.rewritten import network_in_powers, network_in_splines
+from pinnkan.kan.layers.change_of_basis import change_matrix
+from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.network import random_network
+from pinnkan.kan.layers.rewritten import network_in_powers, network_in_splines
 from pinnkan.study import spectrum
 from pinnkan.study.descent import added_share, descend, remaining
 from pinnkan.study.geometry import four_descents

@@ -1,0 +1,1 @@
+"""Least-squares rows: equations and conditions at points, never written out where they factorise."""

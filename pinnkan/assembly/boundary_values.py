@@ -1,0 +1,121 @@
+"""Conditions on a box: which are built into the coefficients exactly, and which become weighted rows.
+
+On a clamped axis the k-th derivative at an end involves the first k + 1 coefficient layers only. So `u = g` fixes the
+layer at the side, and with it `u_n = h` the next one; what is not of this form becomes rows of the least squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Condition, Problem, Side
+
+
+@dataclass(frozen=True)
+class Layer:
+    """`D_n^order u = value` on a side: exact, once the lower orders of that side are exact too."""
+
+    side: Side
+    unknown: int
+    order: int
+    value: Tape
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Initial layers (from the initial condition or the previous slab), layers of the other sides, and the rest."""
+
+    initial: tuple[Layer, ...]
+    layers: tuple[Layer, ...]
+    rows: tuple[Condition, ...]
+
+
+def sort_conditions(problem: Problem) -> Conditions:
+    """Split the conditions of a problem into exact layers and rows."""
+    found: list[tuple[Condition, Layer | None]] = []
+    for condition in problem.conditions:
+        if condition.equation is not None:
+            found.append((condition, _as_layer(condition, problem)))
+    exact: list[Layer] = []
+    rows: list[Condition] = []
+    for condition, layer in sorted(found, key=lambda pair: pair[1].order if pair[1] else 99):
+        if layer is None or sum(_same_place(layer, other) for other in exact) != layer.order:
+            rows.append(condition)
+        else:
+            exact.append(layer)
+    is_initial = [
+        layer.side == Side(problem.time_axis, 0) if problem.time_axis is not None else False for layer in exact
+    ]
+    return Conditions(
+        tuple(x for x, first in zip(exact, is_initial, strict=True) if first),
+        tuple(x for x, first in zip(exact, is_initial, strict=True) if not first),
+        tuple(rows),
+    )
+
+
+def _same_place(a: Layer, b: Layer) -> bool:
+    return a.side == b.side and a.unknown == b.unknown
+
+
+def _as_layer(condition: Condition, problem: Problem) -> Layer | None:
+    equation, side = condition.equation, condition.place
+    if equation is None or condition.enforce == "penalty" or not isinstance(side, Side) or len(equation.jets) != 1:
+        return None
+    (symbol, jet), *_ = equation.jets.items()
+    normal = jet.order[side.axis]
+    if jet.total != normal:
+        return None
+    slope = sympy.diff(equation.residual, symbol)
+    if not slope.is_number or slope.is_zero:
+        return None
+    value = -equation.residual.subs(symbol, 0) / slope
+    return Layer(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
+
+
+def face_values(layer: Layer, space: Space) -> Array:
+    """The prescribed data as coefficients of the face's spline space: one index per other coordinate."""
+    axis = layer.side.axis
+    samples = [a.samples() for a in space.axes]
+    samples[axis] = space.axes[axis].breaks[[0 if layer.side.end == 0 else -1]]
+    grid = np.meshgrid(*samples, indexing="ij")
+    values: Array = np.asarray(np.broadcast_to(layer.value(grid)[0], grid[0].shape), dtype=np.float64)
+    values = np.moveaxis(values, axis, 0)[0]
+    others = [a for i, a in enumerate(space.axes) if i != axis]
+    for i, other in enumerate(others):
+        values = other.project(values, i)
+    return values
+
+
+def fix(
+    space: Space, layers: Sequence[tuple[Layer, Array]], start: Array, fixed: np.ndarray
+) -> tuple[Array, np.ndarray]:
+    """Write prescribed face coefficients into copies of ``start`` and of the mask of ``fixed`` coefficients.
+
+    Later layers win where two sides meet.
+    """
+    coefficients, mask = start.copy(), fixed.copy()
+    for layer, values in layers:
+        axis, k = layer.side.axis, layer.order
+        d = space.axes[axis].end_derivatives(layer.side.end, k)
+        view = np.moveaxis(coefficients[..., layer.unknown], axis, 0)
+        known = np.moveaxis(mask[..., layer.unknown], axis, 0)
+        if layer.side.end == 1:
+            view, known = view[::-1], known[::-1]
+        below = np.tensordot(d[k, :k], view[:k], axes=(0, 0)) if k else 0.0
+        view[k] = (values - below) / d[k, k]
+        known[k] = True
+    return coefficients, mask
+
+
+def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:
+    """k-th derivative along coordinate ``index`` at its upper end, as coefficients of the other coordinates."""
+    trace = along(axis.matrix(axis.breaks[-1:], order), coefficients, index)
+    return np.moveaxis(trace, index, 0)[0]

@@ -1,0 +1,192 @@
+"""Points of a domain that lies askew in the box of its inner coordinates, with the splines that live there.
+
+Inside, and at the start, they are those Gauss points of a grid in the inner coordinates that the domain holds; on
+sides, which run across the cells, points sorted into cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.cut_cells import Points, Ranges, inside
+from pinnkan.assembly.tensor_rows import CellRows, Rows, TensorRows, evaluate
+from pinnkan.kan.coordinates.warped import Coordinates
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+from pinnkan.problem.statement import Jet
+
+Order = tuple[int, ...]
+#: What a group costs beside its points, in points: its product of columns is read and written once more.
+GROUP = 8
+
+
+class Places(Protocol):
+    """Points with the splines that live at them; a shape of points is written ``..``."""
+
+    outer: Array  # (.., coordinate), in (x, y[, t])
+    weights: Array  # (..)
+    cells: np.ndarray  # (.. or 1, coordinate): interval of each coordinate
+    along: Array  # (any, (r[, t])): all that occur
+    owner: np.ndarray  # (..): which of them
+
+    def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
+        """Derivatives in (s, r[, t]) at the points: (.., unknown, order)."""
+        ...
+
+    def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> Rows:
+        """Rows ``sum_beta w_beta D^beta u`` from ``weights``, (.., order) per unknown, and ``residual`` (.., side)."""
+        ...
+
+
+class Grid:
+    """Gauss points of all cells of a space, of which those inside the domain count: its shape is (point).
+
+    A cell that the domain cuts has as many as it happens to hold; rows that stand at the others have weight zero, so
+    that sum factorisation goes through. Against products cell by cell, turning_front at 1e-4 takes a third of the time
+    (23 s, then 7.6 s on the same machine).
+    """
+
+    def __init__(self, space: Space, tables: Sequence[Table], coordinates: Coordinates, ranges: Ranges) -> None:
+        self.space, self.tables = space, tuple(tables)
+        self.axes = [t.nodes.reshape(-1).numpy() for t in tables]
+        outer = coordinates.inverse_grid(self.axes).reshape(-1, len(self.axes))
+        self.index = np.flatnonzero(inside(outer, ranges))
+        self.outer = outer[self.index]
+        self.along = np.stack([g.ravel() for g in np.meshgrid(*self.axes[1:], indexing="ij")], -1)
+        self.owner = self.index % len(self.along)
+        weight = np.ones(())
+        for t in tables:
+            weight = np.multiply.outer(weight, t.weights.reshape(-1).numpy())
+        self.weights = weight.ravel()[self.index]
+        place = np.unravel_index(self.index, [len(x) for x in self.axes])
+        self.cells = np.stack([i // t.nodes.shape[1] for i, t in zip(place, tables, strict=True)], -1)
+
+    def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
+        """See :class:`Places`."""
+        values = torch.from_numpy(np.ascontiguousarray(coefficients)).reshape(self.space.shape)
+        found = evaluate(self.tables, values, orders)
+        where = torch.from_numpy(self.index)
+        return torch.stack([found[o].reshape(self.space.unknowns, -1)[:, where].T for o in orders], -1)
+
+    def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> TensorRows:
+        """See :class:`Places`."""
+        jets = [(u, k) for u, w in enumerate(weights) for k in range(len(orders)) if bool((w[:, k] != 0.0).any())]
+        jets = jets or [(0, 0)]
+        columns = self._spread(torch.stack([weights[u][:, k] for u, k in jets], -1))
+        return TensorRows(
+            self.space, self.tables, tuple(Jet(u, orders[k]) for u, k in jets), columns, self._spread(residual)
+        )
+
+    def _spread(self, values: torch.Tensor) -> torch.Tensor:
+        """(point, any) to (interval, point, interval, .., any), zero outside the domain."""
+        shape = [n for t in self.tables for n in t.nodes.shape]
+        out = values.new_zeros((int(np.prod(shape)), values.shape[1]))
+        return out.index_copy_(0, torch.from_numpy(self.index), values).reshape(*shape, -1)
+
+    def values(self, space: Space, coefficients: Array) -> Array:
+        """Values of a function of any space over the same coordinates: (point, unknown)."""
+        grid = space.evaluate_grid(coefficients, self.axes, (0,) * len(self.axes))
+        return grid.reshape(-1, space.unknowns)[self.index]
+
+    def integral(self, values: Array) -> Array:
+        """Of ``values`` (point, unknown) over the domain: (unknown)."""
+        return self.weights @ values
+
+    def most(self, values: Array) -> Array:
+        """The largest of ``values`` (point) in the support of each function, 0 where it holds no point: (function)."""
+        out = np.zeros([t.nodes.shape[0] for t in self.tables])
+        np.maximum.at(out, tuple(self.cells.T), values)
+        for i, t in enumerate(self.tables):  # from the cells of a coordinate to its functions
+            spread = np.zeros((t.count, *np.delete(out.shape, i)))
+            np.maximum.at(spread, t.index.numpy(), np.moveaxis(out, i, 0)[:, None])
+            out = np.moveaxis(spread, 0, i)
+        return out.ravel()
+
+
+class Batch:
+    """Points of a domain in groups: each holds points of one cell (weight zero fills up), a cell has one or more.
+
+    Its shape is (group, point).
+    """
+
+    def __init__(self, space: Space, points: Points, order: Sequence[int]) -> None:
+        """``order``: highest derivative wanted, per coordinate."""
+        local = [
+            a.basis.local(torch.from_numpy(np.ascontiguousarray(points.inner[:, i])), order[i])
+            for i, a in enumerate(space.axes)
+        ]
+        first = np.stack([f.numpy() for _, f in local], -1)  # coefficient of a point's cell
+        shape = [a.count for a in space.axes]
+        flat = np.ravel_multi_index(tuple(first.T), shape)
+        cells, owner, count = np.unique(flat, return_inverse=True, return_counts=True)
+        size = group_size(count)
+        groups = -(-count // size)
+        by_cell = np.argsort(owner, kind="stable")
+        place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        group = np.repeat(np.cumsum(groups) - groups, count) + place // size
+        pick = np.repeat(by_cell[place % size == 0][:, None], size, 1)  # fill up with the first point
+        self.weights = np.zeros(pick.shape)
+        pick[group, place % size] = by_cell
+        self.weights[group, place % size] = points.weights[by_cell]
+        self.outer, self.along, self.owner = points.outer[pick], points.inner[:, 1:], pick
+        lowest = np.stack(np.unravel_index(np.repeat(cells, groups), shape), -1)
+        self.cells = lowest[:, None]
+        self.tables = [t[:, torch.from_numpy(pick)] for t, _ in local]  # (order, group, point, function)
+        index = np.zeros((len(lowest), 1), dtype=np.int64)
+        for i, axis in enumerate(space.axes):
+            functions = lowest[:, i : i + 1] + np.arange(axis.degree + 1)
+            index = (index[:, :, None] * axis.count + functions[:, None, :]).reshape(len(lowest), -1)
+        self.unknowns = space.unknowns
+        self.columns = index.shape[1]
+        self.index = torch.from_numpy(index)  # (group, function), of one unknown
+
+    def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
+        """See :class:`Places`."""
+        flat = torch.from_numpy(np.ascontiguousarray(coefficients)).reshape(-1, self.unknowns)
+        local = flat[self.index].reshape(len(self.index), *(t.shape[-1] for t in self.tables), self.unknowns)
+        first, *others = self.tables
+        # contracted with the derivatives of the first coordinates, by their orders
+        partial: dict[Order, torch.Tensor] = {}
+        for order in orders:
+            for i in range(1, len(order) + 1):
+                if order[:i] in partial:
+                    continue
+                if i == 1:
+                    partial[order[:1]] = (first[order[0]] @ local.flatten(2)).unflatten(2, local.shape[2:])
+                else:
+                    value, row = partial[order[: i - 1]], others[i - 2][order[i - 1]].unsqueeze(2)
+                    partial[order[:i]] = (row @ value.flatten(3)).squeeze(2).unflatten(2, value.shape[3:])
+        return torch.stack([partial[order] for order in orders], -1)
+
+    def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> CellRows:
+        """See :class:`Places`."""
+        blocks, index = [], []
+        for unknown, w in enumerate(weights):
+            terms = {order: w[..., k] for k, order in enumerate(orders) if bool((w[..., k] != 0.0).any())}
+            blocks.append(self.features(terms) if terms else w.new_zeros((*self.weights.shape, self.columns)))
+            index.append(self.index * self.unknowns + unknown)
+        return CellRows(torch.cat(blocks, -1), residual, torch.cat(index, -1))
+
+    def features(self, terms: dict[Order, torch.Tensor]) -> torch.Tensor:
+        """sum_beta w_beta D^beta[products of splines]: (group, point, function)."""
+        grouped = {order: w.unsqueeze(-1) for order, w in terms.items()}
+        for t in reversed(self.tables):
+            new: dict[Order, torch.Tensor] = {}
+            for order, value in grouped.items():
+                part = (t[order[-1]].unsqueeze(-1) * value.unsqueeze(-2)).flatten(2)
+                rest = order[:-1]
+                new[rest] = new[rest].add_(part) if rest in new else part
+            grouped = new
+        return grouped[()]
+
+
+def group_size(count: np.ndarray) -> int:
+    """The number of points per group that costs least for cells with ``count`` points."""
+    sizes = np.unique(count)
+    groups = (-(-count // sizes[:, None])).sum(1)
+    return int(sizes[np.argmin(groups * (sizes + GROUP))])

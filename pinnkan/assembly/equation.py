@@ -1,0 +1,125 @@
+"""The KAN residual assembler: equations compiled once, linearised at all points of a patch.
+
+With features f_k and u = sum_k c_k f_k, the Jacobian of a residual F(x, D^alpha u) is
+``dF/dc_k = sum_alpha dF/d(D^alpha u) * D^alpha f_k``; the weights dF/d(D^alpha u) come from here, differentiated
+symbolically, for any equation a user can write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+import torch
+
+from pinnkan.assembly.tensor_rows import TensorRows, grid_jets
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation, Jet, Problem
+
+
+class CompiledEquation:
+    """F and its derivatives by every jet, evaluated on tensors.
+
+    ``jets``: the derivatives of unknowns that occur, in the order of the columns below. ``is_linear``: whether F is
+    affine in all of them, so that one least-squares solve suffices.
+    """
+
+    def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
+        self.text = equation.text
+        self.symbols = tuple(equation.jets)
+        self.jets: tuple[Jet, ...] = tuple(equation.jets.values())
+        weights = [sympy.diff(equation.residual, s) for s in self.symbols]
+        self.is_linear = not any(w.free_symbols & set(self.symbols) for w in weights)
+        self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
+
+    def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
+        values: list[Any] = [*points.unbind(-1), *jets.unbind(-1)]
+        outputs = self._tape(values, torch)
+        shape = points.shape[:-1]
+        full = [_filled(o, shape, points) for o in outputs]
+        weights = _last(full[1:]) if len(full) > 1 else points.new_zeros((*shape, 0))
+        return full[0], weights
+
+    def linearise_numpy(self, points: np.ndarray, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same on numpy arrays."""
+        f, w = self.linearise(torch.from_numpy(points), torch.from_numpy(jets))
+        return f.numpy(), w.numpy()
+
+
+def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation, torch.Tensor, torch.Tensor]]) -> str:
+    """The first point at which an equation or its derivatives are not finite, in words.
+
+    ``patches``: equations with points (..., coordinate) and jets (..., jet) there.
+    """
+    names = [s.name for s in problem.coordinates]
+    for equation, points, jets in patches:
+        value, slopes = equation.linearise(points, jets)
+        bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
+        if bool(bad.any()):
+            place = points[bad][0].tolist()
+            at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
+            return f"at {at} in '{equation.text}'"
+    return "in a sum of squares"
+
+
+def _last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Stacked along a new last index, but each part in one piece of memory."""
+    return torch.stack(tuple(parts)).movedim(0, -1)
+
+
+def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value.expand(shape)
+    return like.new_full(shape, float(value))
+
+
+class Patch:
+    """An equation on a set of cells: all cells of a box, or those along a side.
+
+    Points are a product of those of each coordinate, so that values and rows are computed by sum factorisation.
+    """
+
+    def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], scale: float = 1.0) -> None:
+        self.equation, self.space, self.tables, self.scale = equation, space, tuple(tables), scale
+        d = len(tables)
+        shape = [n for t in tables for n in t.nodes.shape]
+        nodes = [
+            t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
+        ]
+        self.points = _last([x.expand(shape) for x in nodes])
+        weight = torch.ones((), dtype=torch.float64, device=self.points.device)
+        for i, t in enumerate(tables):
+            weight = weight * t.weights.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i)))
+        self.root_weight = weight.sqrt() * scale
+        self.count = int(np.prod(shape))
+        self.volume = float(weight.sum())
+
+    def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
+        return _last(grid_jets(self.tables, coefficients, self.equation.jets))
+
+    def loss(self, coefficients: torch.Tensor) -> float:
+        """Weighted sum of squares of the residual; nan or inf where it is not finite."""
+        return float((self.residual(coefficients) ** 2).sum())
+
+    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
+        return self.equation.linearise(self.points, self.jets(coefficients))[0] * self.root_weight
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+        """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
+        return self.rows_at(self.jets(coefficients), moves)
+
+    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+        """The same, linearised at any function given by its jets at :attr:`points`."""
+        f, weights = self.equation.linearise(self.points, jets)
+        sides = [f + (weights * self.jets(m)).sum(-1) if bool(m.any()) else f for m in moves] or [f]
+        residual = _last([s * self.root_weight for s in sides])
+        return TensorRows(
+            self.space, self.tables, self.equation.jets, weights * self.root_weight.unsqueeze(-1), residual
+        )

@@ -1,0 +1,1 @@
+"""Blocks in coordinates of their own."""

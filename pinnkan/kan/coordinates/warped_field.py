@@ -1,0 +1,150 @@
+"""Product networks over inner coordinates as a field of (x, y[, t]); one piece, or one per slab of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.coordinates.warped import Coordinates
+from pinnkan.kan.field import Array, on_grid
+from pinnkan.kan.product import Space
+
+#: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
+COARSEST, FINEST = 16, 150
+
+
+@dataclass(frozen=True, eq=False)
+class InnerPiece:
+    """A sum of spline functions, ``terms``, over the same inner coordinates."""
+
+    coordinates: Coordinates
+    terms: tuple[tuple[Space, Array], ...]
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives in (x, y[, t]): (point, unknown, order)."""
+        inner = self.coordinates.forward(points)
+        betas, transfer = self.coordinates.transfer(inner[:, 1:], orders)
+        values = np.sum([_evaluate(space, coefficients, inner, betas) for space, coefficients in self.terms], 0)
+        total = np.zeros((len(points), self.terms[0][0].unknowns, len(orders)))
+        for (a, b), factor in transfer.items():
+            total[..., a] += values[..., b] * factor[:, None]
+        return total
+
+    def values(self, points: Array) -> Array:
+        """Values at points (x, y[, t]): (point, unknown)."""
+        return self(points, [(0,) * points.shape[1]])[..., 0]
+
+    def at(self, time: float) -> Callable[[Array], Array]:
+        """Values at one time: points (x, y) to (point, unknown)."""
+        return lambda points: self.values(np.column_stack([points, np.full(len(points), time)]))
+
+
+def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+    """:meth:`Space.evaluate`; at a single time the spline is taken there first, a fifth of the work."""
+    times = points[:, 2:]
+    if times.shape[1] == 0 or len(times) == 0 or (times != times[0]).any():
+        return space.evaluate(coefficients, points, orders)
+    out = np.empty((len(points), space.unknowns, len(orders)))
+    flat = Space(space.axes[:2], space.unknowns)
+    for k in {order[2] for order in orders}:
+        mine = [n for n, order in enumerate(orders) if order[2] == k]
+        there = along(space.axes[2].matrix(times[0], k), coefficients, 2)[:, :, 0]
+        out[..., mine] = flat.evaluate(there, points[:, :2], [orders[n][:2] for n in mine])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class InnerField:
+    """Implements :class:`pinnkan.kan.field.Field` on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
+
+    pieces: tuple[InnerPiece, ...]
+    ranges: tuple[tuple[float, float], ...]
+    ends: Array | None = None
+
+    def piece(self, time: float) -> InnerPiece:
+        """The piece whose slab ends at or after ``time``."""
+        return self.pieces[int(self._owner(np.array([time]))[0])]
+
+    def _owner(self, t: Array) -> np.ndarray:
+        ends = np.zeros(1) if self.ends is None else self.ends
+        return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(self.pieces) - 1)
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """See :class:`pinnkan.kan.field.Field`."""
+        points = np.asarray(points, dtype=np.float64)
+        if self.ends is None:
+            return self.pieces[0](points, orders)
+        out = np.empty((len(points), self.pieces[0].terms[0][0].unknowns, len(orders)))
+        owner = self._owner(points[:, -1])
+        for k in np.unique(owner):
+            out[owner == k] = self.pieces[k](points[owner == k], orders)
+        return out
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return self.grids(axes, [order])[0]
+
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return on_grid(self, axes, orders)
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """Equal steps as fine as the narrowest interval across the front appears along this axis, within limits."""
+        low, high = self.ranges[axis]
+        if axis == 2:
+            return np.array([low, high]) if self.ends is None else self.ends
+        pieces = self.pieces if time is None else (self.piece(time),)
+        steps = [abs(p.coordinates.normal[axis]) / float(np.diff(p.terms[0][0].axes[0].breaks).min()) for p in pieces]
+        return np.linspace(low, high, int(np.clip((high - low) * max(steps), COARSEST, FINEST)) + 1)
+
+    def knot_lines(self, time: float | None = None, samples: int = 65) -> list[Array]:
+        """Lines of constant s and of constant r at the knots: (sample, (x, y)) each."""
+        piece = self.pieces[0] if time is None else self.piece(time)
+        s, r = (a.breaks for a in piece.terms[0][0].axes[:2])
+        lines = []
+        for knots, other, fixed in ((s, r, 0), (r, s, 1)):
+            for knot in knots:
+                points = np.full((samples, len(self.ranges)), 0.0 if time is None else time)
+                points[:, fixed], points[:, 1 - fixed] = knot, np.linspace(other[0], other[-1], samples)
+                lines.append(piece.coordinates.inverse(points)[:, :2])
+        return lines
+
+    def intervals(self, time: float | None = None) -> tuple[int, ...]:
+        """Knot intervals across and along the front."""
+        piece = self.pieces[0] if time is None else self.piece(time)
+        return tuple(a.intervals for a in piece.terms[0][0].axes[:2])
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        arrays: dict[str, Array] = {}
+        if self.ends is not None:
+            arrays["ends"] = self.ends
+        degrees: list[list[list[int]]] = []
+        for k, piece in enumerate(self.pieces):
+            spaces = [(piece.coordinates.warp, piece.coordinates.bend), *piece.terms]
+            degrees.append([[a.degree for a in space.axes] for space, _ in spaces])
+            arrays[f"{k}.angle"] = np.array([piece.coordinates.angle])
+            for j, (space, coefficients) in enumerate(spaces):
+                arrays[f"{k}.{j}.coefficients"] = np.ascontiguousarray(coefficients)
+                for i, axis in enumerate(space.axes):
+                    arrays[f"{k}.{j}.breaks.{i}"] = np.ascontiguousarray(axis.breaks)
+        return arrays, {"kind": "inner", "degrees": degrees, "ranges": [list(r) for r in self.ranges]}
+
+    @classmethod
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> InnerField:
+        """The inverse of :meth:`tensors`."""
+        pieces = []
+        for k, parts in enumerate(cast(list[list[list[int]]], meta["degrees"])):
+            spaces = []
+            for j, row in enumerate(parts):
+                axes = tuple(Axis(tensors[f"{k}.{j}.breaks.{i}"], int(p)) for i, p in enumerate(row))
+                coefficients = tensors[f"{k}.{j}.coefficients"]
+                spaces.append((Space(axes, coefficients.shape[-1]), coefficients))
+            coordinates = Coordinates(float(tensors[f"{k}.angle"][0]), *spaces[0])
+            pieces.append(InnerPiece(coordinates, tuple(spaces[1:])))
+        ranges = tuple((float(a), float(b)) for a, b in cast(list[list[float]], meta["ranges"]))
+        return cls(tuple(pieces), ranges, tensors.get("ends"))

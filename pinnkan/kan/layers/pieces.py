@@ -1,0 +1,66 @@
+"""A family of edges as polynomial pieces: on a knot interval any spline is a Taylor polynomial at its left knot.
+
+With the derivatives ``d_m = f^(m)(t_j)`` of a spline at the knot below x and s = x - t_j, ``f^(k)(x) = sum_{m >= k}
+d_m s^(m-k)/(m-k)!``. The d_m are a fixed linear map of the coefficients, the same for all points, so that the cost of a
+point depends neither on the number of intervals nor on whether the functions are splines or powers of ReLU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from pinnkan.kan.layers.layer_basis import LayerBasis
+
+#: Gaps that differ by less than this share are equal: some hundred units of rounding.
+SAME_GAP = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """``breaks`` (interval + 1), all as far apart as the first two if ``step`` is given.
+
+    ``taylor`` (degree + 1, interval, function): derivatives of every function at the left end of every interval.
+    """
+
+    breaks: torch.Tensor
+    taylor: torch.Tensor
+    step: float | None
+
+    @property
+    def degree(self) -> int:
+        """Degree of the pieces."""
+        return len(self.taylor) - 1
+
+    @property
+    def intervals(self) -> int:
+        """Number of pieces."""
+        return len(self.breaks) - 1
+
+    def locate(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The piece j of every x, the outermost one outside, and s = x - t_j; shape of ``x``."""
+        if self.step is None:
+            j = torch.searchsorted(self.breaks[1:-1].contiguous(), x.detach().contiguous(), right=True)
+            return j, x - self.breaks[j]
+        place = ((x.detach() - self.breaks[0]) * (1.0 / self.step)).floor().clamp(0.0, self.intervals - 1.0)
+        return place.to(torch.int64), (x - self.breaks[0]) - place * self.step
+
+    def derivatives(self, weight: torch.Tensor) -> torch.Tensor:
+        """The d_m of splines with coefficients ``weight`` (..., function): (degree + 1, ..., interval)."""
+        return (weight @ self.taylor.flatten(0, 1).mT).unflatten(-1, self.taylor.shape[:2]).movedim(-2, 0)
+
+    def coefficients(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The transpose of :meth:`derivatives`: (..., function) from (degree + 1, ..., interval)."""
+        return gradient.movedim(0, -2).flatten(-2) @ self.taylor.flatten(0, 1)
+
+
+@lru_cache(maxsize=64)
+def pieces_of(basis: LayerBasis) -> Pieces:
+    """The pieces of a family of edges; worked out once for all evaluations."""
+    breaks = basis.breaks
+    gaps = breaks.diff()
+    equal = bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all())
+    step = float(breaks[-1] - breaks[0]) / len(gaps) if equal else None
+    return Pieces(breaks, basis.dense(breaks[:-1], basis.degree), step)

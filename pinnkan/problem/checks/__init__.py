@@ -1,0 +1,1 @@
+"""What is checked of a problem before anything is solved."""

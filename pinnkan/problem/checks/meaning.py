@@ -1,0 +1,33 @@
+"""The checks of meaning: what a file says, well-formed as it is, that cannot be solved or is likely a slip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pinnkan.problem.checks import coverage, values
+from pinnkan.problem.checks.spans import ProblemSpans
+from pinnkan.problem.conditions import Placed
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.names import Domain
+from pinnkan.problem.report import Report
+from pinnkan.problem.statement import Problem
+
+
+def check(
+    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> None:
+    """Report every fault and warning of meaning: first of what is given where, then of the values."""
+    with np.errstate(all="ignore"):  # infinite values are looked for, and reported with their place
+        _check(problem, domain, space, placed, spans, report)
+
+
+def _check(
+    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> None:
+    coverage.check(problem, domain, placed, spans, report)
+    values.check_finite(problem, placed, spans, report)
+    if report.failed:
+        return
+    values.check_corners(problem, domain, placed, report)
+    values.check_seams(problem, placed, report)
+    values.check_exact(problem, space, placed, spans, report)

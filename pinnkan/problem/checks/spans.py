@@ -1,0 +1,17 @@
+"""Where the parts of a problem stand in its file, for the messages of checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pinnkan.problem.source import Span
+
+
+@dataclass(frozen=True)
+class ProblemSpans:
+    """Spans of the equations in their order, of the conditions as a whole, of exact solutions and solver settings."""
+
+    equations: tuple[Span, ...]
+    conditions: Span
+    exact: dict[str, Span]
+    solver: dict[str, Span]

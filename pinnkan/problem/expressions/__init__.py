@@ -1,0 +1,1 @@
+"""Expressions of the user: text to sympy, its derivatives, and arrays of its values."""

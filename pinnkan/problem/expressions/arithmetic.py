@@ -1,0 +1,102 @@
+"""Arithmetic on sympy expressions whose numbers stay small and finite, whatever the text asks for.
+
+An integer or fraction with up to four digits is exact, anything longer is a float64: no power of powers can fill the
+memory, and a value that is not finite or not real is refused where it arises.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+
+import sympy
+
+from pinnkan.problem.expressions.operators import OperatorError
+
+MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
+MAX_EXPONENT = 100  # of a symbolic power
+_UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
+
+
+def fold(value: object) -> sympy.Expr:
+    """A number as sympy holds it: whole and small exactly, anything else as a float64.
+
+    Raises:
+        ValueError, OverflowError: not finite, or not real.
+    """
+    if isinstance(value, int) and abs(value) <= MAX_EXACT:
+        return sympy.Integer(value)
+    number = float(value)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise OverflowError
+    whole = number == int(number) and abs(number) <= MAX_EXACT
+    return sympy.Integer(int(number)) if whole else sympy.Float(number)
+
+
+def combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """``a op b`` for one of + - * / and power.
+
+    Raises:
+        ValueError, OverflowError, TypeError: no finite real value.
+        ZeroDivisionError: a division by zero.
+        OperatorError: an exponent beyond MAX_EXPONENT.
+    """
+    if op is ast.Pow:
+        return _power(a, b)
+    if op is ast.Add:
+        return tamed(a + b)
+    if op is ast.Sub:
+        return tamed(a - b)
+    if op is ast.Mult:
+        return tamed(a * b)
+    if b == 0:
+        raise ZeroDivisionError
+    return tamed(a / b)
+
+
+def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
+    if base.is_number and exponent.is_number and not (base is sympy.pi and exponent.is_Integer and abs(exponent) < 10):
+        if base == 0 and float(exponent) < 0:
+            raise ZeroDivisionError
+        value = float(base) ** float(exponent)
+        if base.is_Integer and exponent.is_Integer and exponent.is_nonnegative and abs(value) <= MAX_EXACT:
+            return sympy.Integer(round(value))
+        return fold(value)
+    if base.is_number and float(base) <= 0:
+        raise ValueError  # a power that is real for whole exponents only
+    if exponent.is_number and abs(float(exponent)) > MAX_EXPONENT:
+        raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
+    return tamed(sympy.Pow(base, exponent))
+
+
+def tamed(e: sympy.Expr) -> sympy.Expr:
+    """The expression with a coefficient that grew long turned into a float64.
+
+    Raises:
+        ValueError: it became infinite, undefined or complex.
+        OperatorError: it grew an exponent beyond MAX_EXPONENT.
+    """
+    for part in _outer(e):
+        if part in _UNREAL:
+            raise ValueError
+        if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
+            raise OperatorError(f"an exponent above {MAX_EXPONENT}", "write a smaller power")
+    if e.is_number:
+        return fold(float(e)) if e.has(sympy.Float) or (e.is_Rational and max(abs(e.p), e.q) > MAX_EXACT) else e
+    coefficient, rest = e.as_coeff_Mul()
+    if coefficient.is_Rational and max(abs(coefficient.p), coefficient.q) > MAX_EXACT:
+        return fold(coefficient) * rest
+    if coefficient.is_Float:
+        fold(coefficient)
+    return e
+
+
+def is_real(e: sympy.Expr) -> bool:
+    """Whether no part of an expression is infinite, undefined or complex, whatever the symbols are."""
+    return not e.has(*_UNREAL)
+
+
+def _outer(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    yield e
+    yield from e.args

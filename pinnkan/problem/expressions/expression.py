@@ -1,0 +1,238 @@
+"""Expression text to sympy, by an allow-list walk over Python's ``ast``: every node is built by a constructor.
+
+Nothing of the text is ever executed; numbers are folded as they appear.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable
+from typing import TypeAlias
+
+import sympy
+
+from pinnkan.problem.coordinates import order_of, split
+from pinnkan.problem.expressions import operators
+from pinnkan.problem.expressions.arithmetic import combine, fold, is_real, tamed
+from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.lexicon import ExpressionError, check
+from pinnkan.problem.expressions.operators import OperatorError, Vector
+from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.source import Scalar
+
+_MAX_UNARY = 20  # signs and powers nested without parentheses
+
+Result: TypeAlias = sympy.Expr | Vector
+
+
+def parse(scalar: Scalar, scope: Scope, report: Report, start: int = 0, end: int | None = None) -> sympy.Expr | None:
+    """The meaning of characters ``start`` to ``end`` of a value; None if it has a fault, now in ``report``."""
+    text = scalar.text[start:end]
+    report.spend(scalar.span, len(text))
+
+    def fail(a: int, b: int, message: str, hint: str = "") -> None:
+        report.error_at(scalar.part(start + a, start + b), message, hint)
+
+    reader = _Reader(scope, fail)
+    try:
+        check(text)
+        result = reader.visit(_tree(text))
+        if isinstance(result, sympy.Expr) and not is_real(result):
+            raise ExpressionError(0, len(text), "this has no finite real value", "look for a division by zero")
+        if isinstance(result, Vector):
+            raise ExpressionError(0, len(text), "this is a vector, where a number is needed", "apply div to a gradient")
+        if operators.size(result) > operators.MAX_NODES:
+            raise ExpressionError(0, len(text), f"an expression of more than {operators.MAX_NODES:,} terms and factors")
+    except ExpressionError as fault:
+        fail(fault.start, fault.end, fault.message, fault.hint)
+        return None
+    return None if reader.failed else result
+
+
+def _tree(text: str) -> ast.expr:
+    """Python's syntax tree of a text that passed :func:`check`; places are those of the text plus one."""
+    flat = "(" + "".join(" " if c.isspace() else c for c in text) + ")"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(flat, mode="eval").body
+    except SyntaxError as error:
+        at = min(max((error.offset or 1) - 2, 0), len(text) - 1)
+        raise ExpressionError(at, at + 1, "this is not an expression") from None
+    except (ValueError, OverflowError, RecursionError, MemoryError):
+        raise ExpressionError(0, len(text), "an expression that is too deep or too long") from None
+
+
+class _Reader:
+    """Walks one syntax tree. An unknown name is reported once and stands for a dummy, so that all of them are found."""
+
+    def __init__(self, scope: Scope, fail: Callable[..., None]) -> None:
+        self.scope = scope
+        self._unknown: set[str] = set()
+        self._fail = fail
+        self._depth = 0
+        self._borrowed = 0  # nodes that came in by named functions
+
+    @property
+    def failed(self) -> bool:
+        """Whether a name was unknown."""
+        return bool(self._unknown)
+
+    def visit(self, node: ast.expr) -> Result:
+        """The meaning of a node. A chain of operators of one level is a loop, not a recursion."""
+        chain = []
+        while isinstance(node, ast.BinOp):
+            chain.append(node)
+            node = node.left
+        self._depth += 1
+        if self._depth > 4 * _MAX_UNARY + 80:
+            raise _fault(node, "an expression nested too deeply", "name its parts under `functions`")
+        result = self._visit_plain(node)
+        for outer in reversed(chain):
+            right = self.visit(outer.right)
+            result = _guarded(outer, _binary, outer, result, right)
+        self._depth -= 1
+        return result
+
+    def _visit_plain(self, node: ast.expr) -> Result:
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return _number(node)
+        if isinstance(node, ast.Name):
+            return self._name(node)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
+            inner = self.visit(node.operand)
+            if isinstance(node.op, ast.UAdd):
+                return inner
+            return Vector(tuple(-c for c in inner.components)) if isinstance(inner, Vector) else -inner
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            return self._call(node, node.func.id)
+        raise _fault(node, f"{type(node).__name__} has no meaning in an expression")
+
+    def _name(self, node: ast.Name) -> sympy.Expr:
+        name, scope = node.id, self.scope
+        if name in scope.values:
+            scope.used.add(name)
+            self._borrowed += operators.size(scope.values[name])
+            if self._borrowed > operators.MAX_NODES:
+                raise _fault(node, f"with the functions it uses, more than {operators.MAX_NODES:,} terms and factors")
+            return scope.values[name]
+        if name == "pi":
+            return sympy.pi
+        if name in scope.space.coordinates and scope.coordinates:
+            return scope.space.symbols[scope.space.coordinates.index(name)]
+        base, _, subscript = name.rpartition("_")
+        if scope.unknowns and name in scope.space.unknowns:
+            return scope.space.unknown(name)
+        if scope.unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
+            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, subscript)
+            return symbol
+        return self._unknown_name(node, base, split(subscript) or [])
+
+    def _unknown_name(self, node: ast.Name, base: str, by: list[str]) -> sympy.Expr:
+        name = node.id
+        if name not in self._unknown:
+            self._fail(node.col_offset - 1, node.col_offset - 1 + len(name), *self.scope.complaint(name, base, by))
+        self._unknown.add(name)
+        return sympy.Symbol("?")
+
+    def _call(self, node: ast.Call, name: str) -> Result:
+        if name in FUNCTIONS:
+            return self._function(node, name)
+        if self.scope.calls(name):
+            return self._operator(node, name)
+        if name in self.scope.known():
+            raise _fault(node.func, f"'{name}' is not a function", f"write {name}*(...) to multiply")
+        hint = did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+        raise _fault(node.func, f"unknown function '{name}'", hint)
+
+    def _function(self, node: ast.Call, name: str) -> sympy.Expr:
+        build, at_number, count = FUNCTIONS[name]
+        arguments = [self._scalar(a) for a in node.args]
+        if len(arguments) != count if count else len(arguments) < 2:
+            wanted = f"{count} argument" if count else "at least 2 arguments"
+            raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}")
+        if all(a.is_number for a in arguments):
+            value = _guarded(node, lambda: at_number(*(float(a) for a in arguments)))
+            return _guarded(node, fold, value)
+        result = arguments[0]
+        if count:
+            return _guarded(node, lambda: tamed(build(result)))
+        for other in arguments[1:]:
+            result = build(result, other)
+        return result
+
+    def _operator(self, node: ast.Call, name: str) -> Result:
+        space = self.scope.space
+        if len(node.args) != 1:
+            raise _fault(node, f"{name} takes 1 argument, here are {len(node.args)}")
+        if not self.scope.coordinates:
+            raise _fault(node, f"{name} cannot stand in {self.scope.where}")
+        if name == "div":
+            vector = self.visit(node.args[0])
+            if not isinstance(vector, Vector):
+                raise _fault(node.args[0], "div needs a vector", "write div(k*grad(u))")
+            return _guarded(node, operators.divergence, space, vector)
+        inner = self._scalar(node.args[0])
+        if name == "grad":
+            return _guarded(node, operators.gradient, space, inner)
+        if name == "lap":
+            return _guarded(node, operators.laplacian, space, inner)
+        if name == "dn":
+            if self.scope.normal is None:
+                raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
+            return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
+        coordinate = name[1:]
+        if coordinate not in space.coordinates:
+            message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
+            raise _fault(node, message, self.scope.absent())
+        return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
+
+    def _scalar(self, node: ast.expr) -> sympy.Expr:
+        result = self.visit(node)
+        if isinstance(result, Vector):
+            raise _fault(node, "a vector where a number is needed", "apply div to a gradient")
+        return result
+
+
+def _fault(node: ast.expr, message: str, hint: str = "") -> ExpressionError:
+    return ExpressionError(node.col_offset - 1, (node.end_col_offset or node.col_offset + 1) - 1, message, hint)
+
+
+def _guarded(node: ast.expr, build: Callable[..., Result], *arguments: object) -> Result:
+    """Build, and turn what numbers or operators refuse into a fault at ``node``."""
+    try:
+        return build(*arguments)
+    except OperatorError as error:
+        raise _fault(node, str(error), error.hint) from None
+    except ZeroDivisionError:
+        raise _fault(node, "a division by zero") from None
+    except (OverflowError, ValueError, TypeError):
+        hint = "float64 ends at 1.8e308; roots and logarithms need positive numbers"
+        raise _fault(node, "this has no finite real value", hint) from None
+
+
+def _number(node: ast.Constant) -> sympy.Expr:
+    try:
+        return fold(node.value)
+    except (OverflowError, ValueError):
+        raise _fault(node, "a number that float64 cannot hold", "the largest is about 1.8e308") from None
+
+
+def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
+    """``left op right``; vectors add, and are multiplied or divided by numbers."""
+    op = type(node.op)
+    if op not in (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow):
+        raise _fault(node, f"the operator {op.__name__} has no meaning here")
+    if isinstance(left, Vector) and isinstance(right, Vector):
+        if op not in (ast.Add, ast.Sub):
+            raise _fault(node, "two vectors can only be added", "div(k*grad(u)) is the product a diffusion needs")
+        return Vector(tuple(combine(op, a, b) for a, b in zip(left.components, right.components, strict=True)))
+    if isinstance(left, Vector) and isinstance(right, sympy.Expr) and op in (ast.Mult, ast.Div):
+        return Vector(tuple(combine(op, a, right) for a in left.components))
+    if isinstance(right, Vector) and isinstance(left, sympy.Expr) and op is ast.Mult:
+        return Vector(tuple(combine(op, left, b) for b in right.components))
+    if isinstance(left, Vector) or isinstance(right, Vector):
+        raise _fault(node, "a vector and a number cannot be combined this way", "apply div to a gradient")
+    return combine(op, left, right)

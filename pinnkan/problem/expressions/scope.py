@@ -1,0 +1,96 @@
+"""The names an expression may use, and what to say of one that means nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy
+
+from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of
+from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.report import did_you_mean
+
+OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
+NUMBERED_OPERATORS = tuple(f"d{c}" for c in NUMBERED)
+RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
+
+
+@dataclass
+class Scope:
+    """The names an expression may use.
+
+    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only; ``normal`` is
+    (axis, end) on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
+    """
+
+    space: JetSpace
+    values: Mapping[str, sympy.Expr] = field(default_factory=dict)
+    unknowns: bool = False
+    coordinates: bool = True
+    normal: tuple[int, int] | None = None
+    used: set[str] = field(default_factory=set)
+    later: tuple[str, ...] = ()
+    where: str = "an expression"
+
+    def known(self) -> list[str]:
+        """Every name that means something here, for suggestions."""
+        names = [*self.values, "pi", *FUNCTIONS]
+        names += self.space.coordinates if self.coordinates else ()
+        if self.unknowns:
+            names += [*self.space.unknowns, *self.operators()]
+            names += [f"{u}_{c}" for u in self.space.unknowns for c in self.space.coordinates]
+            names += [f"{u}_{c}{c}" for u in self.space.unknowns for c in self.space.coordinates if c in NUMBERED]
+        return names
+
+    def operators(self) -> list[str]:
+        """The operators, with those of the numbered coordinates that the domain has."""
+        return [*OPERATORS, *(f"d{c}" for c in self.space.coordinates if c in NUMBERED)]
+
+    def calls(self, name: str) -> bool:
+        """Whether a name stands for an operator here; ``dx1`` does where x1 is a coordinate or nothing else."""
+        return name in OPERATORS or (name in NUMBERED_OPERATORS and name not in self.values)
+
+    def absent(self) -> str:
+        """What to do about a coordinate that the domain lacks."""
+        present = self.space.coordinates
+        if any(c in NUMBERED for c in present):
+            return f"its coordinates: {listed(present)}"
+        return "add its range to `domain`"
+
+    def complaint(self, name: str, base: str, by: Sequence[str]) -> tuple[str, str]:
+        """What is wrong with a name that means nothing here, and a hint; ``name`` may be ``base``, derived ``by``."""
+        missing = sorted(set(by) - set(self.space.coordinates))
+        if name in FUNCTIONS or self.calls(name):
+            return f"'{name}' is a function and needs an argument", f"write {name}(...)"
+        if name in self.later:
+            return f"'{name}' is defined only further down", "move its definition up"
+        if name in COORDINATES:
+            if name in self.space.coordinates or not self.coordinates:
+                return f"the coordinate '{name}' cannot stand in {self.where}", "it must be a constant"
+            return f"there is no coordinate '{name}' in this domain", self.absent()
+        if name in self.space.unknowns:
+            return f"the unknown '{name}' cannot stand in {self.where}", ""
+        if self.unknowns and base in self.space.unknowns and by:
+            return f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks", self.absent()
+        return f"unknown name '{name}' in {self.where}", self._hint(name, base, by if not missing else ())
+
+    def _hint(self, name: str, base: str, by: Sequence[str]) -> str:
+        """What may have been meant by a name."""
+        if base in self.values and by:
+            return f"write d{by[0]}({base}) for a derivative"
+        if self.unknowns and _joined(name, self.space):
+            return f"write {_joined(name, self.space)}"
+        if name in ("e", "E"):
+            return "write exp(1)"
+        return did_you_mean(name, self.known())
+
+
+def _joined(name: str, space: JetSpace) -> str:
+    """``u_x1x2`` for ``u_x1_x2``: what was meant where a subscript is split by underscores, or ""."""
+    for unknown in space.unknowns:
+        subscript = name.removeprefix(f"{unknown}_").replace("_", "")
+        if name.startswith(f"{unknown}_") and order_of(subscript, space.coordinates):
+            return f"{unknown}_{subscript}"
+    return ""

@@ -1,0 +1,144 @@
+"""Evaluate sympy expressions on arrays without generating code: a list of instructions, replayed.
+
+An expression is flattened once into instructions, shared subexpressions computed once; the instructions run on
+numpy arrays or on torch tensors alike, chosen by the namespace handed in. No text is ever executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.expressions.functions import (
+    HyperbolicCosine,
+    HyperbolicSine,
+    HyperbolicTangent,
+    Larger,
+    Magnitude,
+    Signum,
+    Smaller,
+    Step,
+)
+
+_UNARY: dict[Any, str] = {
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.tan: "tan",
+    sympy.asin: "arcsin",
+    sympy.acos: "arccos",
+    sympy.atan: "arctan",
+    sympy.sinh: "sinh",
+    sympy.cosh: "cosh",
+    sympy.tanh: "tanh",
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.erf: "erf",
+    HyperbolicSine: "sinh",
+    HyperbolicCosine: "cosh",
+    HyperbolicTangent: "tanh",
+    Magnitude: "abs",
+    Signum: "sign",
+    Step: "heaviside",
+}
+
+
+class Tape:
+    """Instructions that compute several expressions of the same symbols.
+
+    Args:
+        expressions: what to compute; every free symbol must be among ``symbols``.
+        symbols: the inputs, in the order in which :meth:`__call__` takes their values.
+
+    Raises:
+        ValueError: an expression holds a symbol or a function that has no instruction.
+    """
+
+    def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> None:
+        self.inputs = len(symbols)
+        self._slots: dict[sympy.Basic, int] = {symbol: i for i, symbol in enumerate(symbols)}
+        self._code: list[tuple[str, tuple[int, ...], float]] = []
+        self.outputs = tuple(self._emit(e) for e in expressions)
+
+    def _emit(self, e: sympy.Basic) -> int:
+        slot = self._slots.get(e)
+        if slot is not None:
+            return slot
+        if e.is_Number or e.is_NumberSymbol:
+            return self._append(e, "constant", (), float(e))
+        if isinstance(e, sympy.Add | sympy.Mul):
+            name = "add" if isinstance(e, sympy.Add) else "multiply"
+            return self._append(e, name, tuple(self._emit(a) for a in e.args))
+        if isinstance(e, sympy.Pow):
+            return self._emit_power(e)
+        if isinstance(e, Larger | Smaller):
+            name = "maximum" if isinstance(e, Larger) else "minimum"
+            return self._append(e, name, tuple(self._emit(a) for a in e.args))
+        name_or_none = _UNARY.get(e.func)
+        if name_or_none is None:
+            raise ValueError(f"no instruction for {e}")
+        return self._append(e, name_or_none, (self._emit(e.args[0]),))
+
+    def _emit_power(self, e: sympy.Pow) -> int:
+        base, exponent = e.args
+        if base is sympy.E:
+            return self._append(e, "exp", (self._emit(exponent),))
+        if exponent == sympy.Rational(1, 2):
+            return self._append(e, "sqrt", (self._emit(base),))
+        if exponent.is_Number:
+            return self._append(e, "power", (self._emit(base),), float(exponent))
+        return self._append(e, "power", (self._emit(base), self._emit(exponent)))
+
+    def _append(self, e: sympy.Basic, name: str, arguments: tuple[int, ...], value: float = 0.0) -> int:
+        self._code.append((name, arguments, value))
+        self._slots[e] = len(self._slots)
+        return self._slots[e]
+
+    def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
+        """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast, may be scalars.
+
+        ``namespace`` is numpy, or torch for tensors. Invalid operations give nan or inf, silently.
+        """
+        registers: list[Any] = list(values)
+        with np.errstate(all="ignore"):
+            for name, arguments, value in self._code:
+                registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
+        return [registers[i] for i in self.outputs]
+
+
+def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:
+    if name == "constant":
+        return value
+    if name in ("add", "multiply"):
+        total = args[0]
+        for other in args[1:]:
+            total = total + other if name == "add" else total * other
+        return total
+    if name == "power":
+        if len(args) == 2:
+            return _array(xp, args[0]) ** args[1]
+        whole = int(value) == value
+        return _array(xp, args[0]) ** (int(value) if whole else value)
+    if name in ("maximum", "minimum"):
+        result = _array(xp, args[0])
+        for other in args[1:]:
+            result = getattr(xp, name)(result, _array(xp, other))
+        return result
+    if name == "heaviside":
+        x = _array(xp, args[0])
+        return 0.5 * (xp.sign(x) + 1.0)
+    if name == "erf" and xp is np:
+        from scipy.special import erf
+
+        return erf(args[0])
+    function: Callable[[Any], Any] = getattr(xp, name)
+    return function(_array(xp, args[0]))
+
+
+def _array(xp: Any, value: Any) -> Any:
+    """A Python number as an array of the namespace, so that torch's functions take it."""
+    if isinstance(value, int | float):
+        return np.float64(value) if xp is np else xp.tensor(value, dtype=xp.float64)
+    return value

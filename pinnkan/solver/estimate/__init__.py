@@ -1,0 +1,1 @@
+"""Estimated errors: their size, where they lie, and bounds."""

@@ -1,0 +1,129 @@
+"""Judge any network by a correction: the linearised equation solved for its error, in product spaces fine enough.
+
+For a field u with residual F(u), the error e satisfies F'(u) e = -F(u) to first order, with the mismatch of the
+conditions as its data. It is sought in tensor-product splines, halved until its norm settles; each slab starts from
+the error at the end of the previous one plus the jump of u between them.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.boundary_values import Layer, face_values, fix
+from pinnkan.assembly.equation import Patch
+from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.problem.statement import Side
+from pinnkan.solver.estimate.norms import relative_root
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.monitor import Watch
+
+#: The norm of the correction has settled when halving twice changes it by less than this share each time. On even
+#: knots it can still miss a front, which is why :mod:`pinnkan.solver.families.deep.comparison` comes first.
+SETTLED = 0.1
+#: Most coefficients of a correction, all slabs apart.
+LARGEST = 20_000
+#: Degree of the correction, less the highest order of derivative.
+EXTRA_DEGREE = 4
+
+
+def estimate_by_correction(model: Model, field: Field, watch: Watch) -> tuple[float, ProductField]:
+    """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows."""
+    sizes: list[float] = []
+    intervals = 16 if model.problem.dimension < 3 else 4
+    while True:
+        size, error = _correct(model, field, intervals)
+        sizes.append(size)
+        settled = len(sizes) > 2 and max(abs(a - b) for a, b in pairwise(sizes[-3:])) <= SETTLED * size
+        best = max(sizes[-3:]) if settled else size, error
+        intervals *= 2
+        width = intervals + max(model.orders) + EXTRA_DEGREE
+        too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST
+        if settled or too_large or (watch.expired() and len(sizes) > 2):
+            return best
+
+
+def jets_of(field: Field, patch: Patch) -> torch.Tensor:
+    """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
+    nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
+    jets = jets_on(field, nodes, patch.equation.jets)
+    return torch.from_numpy(jets).to(patch.points.device).reshape(*patch.points.shape[:-1], -1)
+
+
+def correct_in(model: Model, field: Field, space: Space) -> float:
+    """Relative L2 size of the correction of a steady field in ``space``."""
+    return relative_root(*_piece(model, field, space, None)[1])
+
+
+def _correct(model: Model, field: Field, intervals: int) -> tuple[float, ProductField]:
+    problem = model.problem
+    degree = max(model.orders) + EXTRA_DEGREE
+    space_axes = [
+        Axis(np.linspace(a, b, intervals + 1), degree, p)
+        for i, ((a, b), p) in enumerate(zip(problem.ranges, problem.periodic, strict=True))
+        if i != problem.time_axis
+    ]
+    if problem.time_axis is None:
+        space = Space(tuple(space_axes), len(problem.unknowns))
+        error, squares = _piece(model, field, space, None)
+        return relative_root(*squares), ProductField(((space, error),))
+    ends = field.breaks(problem.time_axis)
+    pieces, total, before = [], np.zeros((2, len(problem.unknowns))), None
+    for k in range(len(ends) - 1):
+        time = Axis(np.linspace(ends[k], ends[k + 1], max(2, intervals // 4) + 1), degree)
+        space = Space((*space_axes, time), len(problem.unknowns))
+        error, squares = _piece(model, field, space, before)
+        pieces.append((space, error))
+        total = total + squares
+        before = space, error
+    return relative_root(*total), ProductField(tuple(pieces), ends)
+
+
+def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
+    """Correction on one box, and the squared norms of it and of the field."""
+    system = System(model, space)
+    layers = [(layer, _mismatch(model, field, space, layer, before)) for layer in _layers(model)]
+    moves, fixed = fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    rows = []
+    for patch in system.patches:
+        rows.append(patch.rows_at(jets_of(field, patch), [torch.from_numpy(moves).to(model.device)]))
+    error = system.solve_rows(rows, [moves], fixed)[0]
+    nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
+    weights = space.on_gauss(error)[1]
+    values = field.grid(nodes, (0,) * len(space.axes))
+    reference = (values**2 * weights[..., None]).reshape(-1, space.unknowns).sum(0)
+    return error, np.stack([space.norm(error) ** 2, reference])
+
+
+def _layers(model: Model) -> list[Layer]:
+    return [*model.conditions.initial, *model.conditions.layers]
+
+
+def _mismatch(model: Model, field: Field, space: Space, layer: Layer, before: tuple[Space, Array] | None) -> Array:
+    """Data of a layer minus the field there, as coefficients of the face."""
+    axis = layer.side.axis
+    order = tuple(layer.order if i == axis else 0 for i in range(len(space.axes)))
+    samples = [a.samples() for a in space.axes]
+    samples[axis] = space.axes[axis].breaks[[0 if layer.side.end == 0 else -1]]
+    inside = list(samples)
+    if axis == model.problem.time_axis:  # a slab owns its upper end: look just above its lower one
+        width = np.ptp(space.axes[axis].breaks)
+        inside[axis] = samples[axis] + 1e-12 * width
+    values = np.moveaxis(field.grid(inside, order)[..., layer.unknown], axis, 0)[0]
+    for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
+        values = other.project(values, i)
+    if before is None or layer.side != Side(axis, 0) or axis != model.problem.time_axis:
+        return face_values(layer, space) - values
+    old, error = before
+    end = old.axes[-1].breaks[-1:]
+    previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., layer.unknown], axis, 0)[0]
+    for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
+        previous = other.project(previous, i)
+    carried = along(old.axes[-1].matrix(end, layer.order), error, axis)[..., layer.unknown]
+    return previous + np.moveaxis(carried, axis, 0)[0] - values

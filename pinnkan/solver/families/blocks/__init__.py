@@ -1,0 +1,1 @@
+"""Sums of products of splines on few of many coordinates each."""

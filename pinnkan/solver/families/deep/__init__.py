@@ -1,0 +1,1 @@
+"""Networks with trained inner layers."""

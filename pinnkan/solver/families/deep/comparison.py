@@ -1,0 +1,160 @@
+"""Judge a deep network by a product network that solves the same problem to a smaller tolerance.
+
+If v has the error delta, then that of u is at most ``|u - v| + delta``. The distance is measured on the knots of v,
+halved, together with the cells of u's training points; and around what a witness suspects. A correction of u on even
+knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however often its intervals were halved; v, whose
+knots follow the front, takes a second and says 2.1e-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.errors import ResourceError, SolverError
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Field
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.problem.statement import SolverSettings
+from pinnkan.solver.estimate.correction import estimate_by_correction
+from pinnkan.solver.estimate.norms import relative_root
+from pinnkan.solver.monitor import OutOfTimeError, Watch
+from pinnkan.solver.outcome import SAFETY, Outcome
+from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.verdict.verdict import judge
+
+#: The product network is solved for to this share of the tolerance, later of the difference found.
+SHARE = 0.1
+#: Solved for again, more accurately, while its own error is above this share of the difference; in all so often.
+SHARP, MOST_SOLVES = 0.5, 3
+#: No tolerance below this: rounding.
+LEAST = 1e-11
+#: Seconds that all solves together may take: those that the deep one has left, or this share of its limit.
+TIME = 0.25
+#: Networks further apart may be different solutions of a nonlinear problem: the correction has to decide.
+APART = 0.3
+#: A knot nearer to another than this share of the interval is none.
+CLOSE = 1e-2
+
+SolveProduct = Callable[[Model, Watch], Outcome]
+
+
+class Comparison:
+    """Compares fields of one problem with one product network, which is solved for when first needed.
+
+    ``watch``: the clock of the solve that is judged.
+    """
+
+    #: How a verdict names the estimate.
+    evidence = "distance from a product network solved for to a smaller tolerance, plus the estimated error of that one"
+
+    def __init__(self, model: Model, solve: SolveProduct, watch: Watch) -> None:
+        self._model, self._solve, self._watch, self._spent = model, solve, watch, 0.0
+        self._tolerances = list[float]()
+        self._field: ProductField | None = None
+        self._own = np.inf
+        #: Whether the last estimate came from a comparison; None before the first.
+        self.decides: bool | None = None
+
+    def estimate(self, field: Field) -> tuple[float, ProductField]:
+        """Relative L2 error of ``field`` (worst unknown), and what it lacks: by comparison, else by correction.
+
+        Raises:
+            SolverError: neither is to be had.
+        """
+        found = self.compare(field)
+        self.decides = found is not None
+        if found is not None:
+            return found
+        try:
+            size, lacking = estimate_by_correction(self._model, field, self._watch)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
+        return SAFETY * size, lacking
+
+    def compare(self, field: Field, suspect: Missed | None = None) -> tuple[float, ProductField] | None:
+        """The same by comparison alone, looking closely at what is ``suspect``.
+
+        None where the product network did not converge, where it may be another solution, and where the field is not
+        finite.
+        """
+        if self._field is None:
+            self._solve_to(SHARE * self._model.problem.solver.tolerance)
+        if self._field is None:
+            return None
+        size, lacking = distance(field, self._field, suspect)
+        while self._own > SHARP * size and self._solve_to(SHARE * size):
+            size, lacking = distance(field, self._field, suspect)
+        if not np.isfinite(size) or (size > APART and not self._model.is_linear):
+            return None
+        return size + self._own, lacking
+
+    def clears(self, field: Field, suspect: Missed) -> bool:
+        """Whether the field is within the tolerance however closely one looks at a place."""
+        found = self.compare(field, suspect)
+        return found is not None and found[0] <= self._model.problem.solver.tolerance
+
+    def _solve_to(self, tolerance: float) -> bool:
+        """Whether the product network was solved for to that tolerance; else the one before stays."""
+        tolerance = max(tolerance, LEAST)
+        limit = self._watch.limit
+        seconds = max(TIME * limit - self._spent, limit - self._watch.elapsed())
+        if len(self._tolerances) == MOST_SOLVES or seconds <= 0.0 or tolerance in self._tolerances:
+            return False
+        self._tolerances.append(tolerance)
+        settings = SolverSettings(tolerance=tolerance, network="product")
+        problem = replace(self._model.problem, solver=settings, exact=None)  # judged as users' problems are
+        watch = Watch(seconds, None)
+        try:
+            outcome = self._solve(replace(self._model, problem=problem), watch)
+        except (SolverError, ResourceError, OutOfTimeError):
+            return False
+        finally:
+            self._spent += watch.elapsed()
+        if not judge(outcome.levels, tolerance, outcome.reason).converged:
+            return False
+        assert isinstance(outcome.field, ProductField)
+        self._field, self._own = outcome.field, outcome.levels[-1].estimate
+        return True
+
+
+def distance(field: Field, other: ProductField, suspect: Missed | None = None) -> tuple[float, ProductField]:
+    """Relative L2 size (worst unknown) of ``other - field``, and this function as splines; nan if it is not finite.
+
+    On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place. The size is that on their
+    Gauss points, the function a projection.
+    """
+    pieces = []
+    unknowns = other.pieces[0][0].unknowns
+    squares, reference = np.zeros(unknowns), np.zeros(unknowns)
+    for coarse, known in other.pieces:
+        axes = tuple(_with_breaks(axis.halved(), field, i, coarse.axes[-1]) for i, axis in enumerate(coarse.axes))
+        space = Space(axes if suspect is None else with_knots(axes, suspect), unknowns)
+        coefficients = coarse.prolong(known, space)
+        zero = (0,) * len(axes)
+        values, weights = space.on_gauss(coefficients)
+        nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
+        lacking = values - field.grid(nodes, zero)
+        if not np.isfinite(lacking).all():
+            return np.nan, other
+        over = tuple(range(len(axes)))
+        squares = squares + (lacking**2 * weights[..., None]).sum(over)
+        reference = reference + (values**2 * weights[..., None]).sum(over)
+        projected = field.grid([axis.samples() for axis in space.axes], zero)
+        for i, axis in enumerate(space.axes):
+            projected = axis.project(projected, i)
+        pieces.append((space, coefficients - projected))
+    return relative_root(squares, reference), ProductField(tuple(pieces), other.ends)
+
+
+def _with_breaks(axis: Axis, field: Field, index: int, last: Axis) -> Axis:
+    """The axis with the field's breaks in that coordinate, at the time in the middle of ``last`` if that is time."""
+    more = field.breaks(index, float(last.breaks.mean()))
+    place = np.clip(np.searchsorted(axis.breaks, more) - 1, 0, axis.intervals - 1)
+    low, high = axis.breaks[place], axis.breaks[place + 1]
+    inside = np.minimum(more - low, high - more) > CLOSE * (high - low)
+    return replace(axis, breaks=np.unique(np.concatenate([axis.breaks, more[inside]])))

@@ -1,0 +1,170 @@
+"""The rows of one slab: where the points lie, which conditions apply, and how much each row counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.kan.field import Array
+from pinnkan.kan.layers.deep_field import Piece
+from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
+from pinnkan.solver import memory
+from pinnkan.solver.families.deep.points import arc_length, equidistributed, gauss_cells, tensor
+from pinnkan.solver.families.deep.rows import Group, System
+
+#: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
+ROWS_PER_COEFFICIENT = 4.0
+
+#: Cells of the time coordinate of a slab: at least one per knot interval, for edges of time bend freely between fewer.
+LEAST_TIME_CELLS = 4
+
+#: Gauss points per cell.
+PER_CELL = 3
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A box; ``is_first``: its initial data are those of the problem."""
+
+    ranges: tuple[tuple[float, float], ...]
+    time_axis: int | None
+    is_first: bool
+
+
+def cells_for(slab: Slab, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
+    """Cells per coordinate: enough rows for the network, spread along space by the arc length of the piece."""
+    dimension = len(slab.ranges)
+    rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
+    time = slab.time_axis
+    time_cells = round(max(LEAST_TIME_CELLS, piece.network.intervals) * density ** (1.0 / dimension))
+    if time is not None:
+        rows /= time_cells * PER_CELL
+    space = dimension - (time is not None)
+    count = max(4, int(np.ceil(rows ** (1.0 / space) / PER_CELL)))
+    cells = []
+    for axis, (a, b) in enumerate(slab.ranges):
+        if axis == time:
+            cells.append(np.linspace(a, b, time_cells + 1))
+        elif not piece.cells:
+            cells.append(np.linspace(a, b, count + 1))
+        else:
+            x, samples = _lines(slab, piece, axis)
+            cells.append(equidistributed(x, arc_length(x, samples), count))
+    return tuple(cells)
+
+
+def _lines(slab: Slab, piece: Piece, axis: int) -> tuple[Array, Array]:
+    """Values (x, other) of all unknowns along coordinate ``axis`` on lines through a coarse grid of the others."""
+    axes = [np.linspace(a, b, 401 if i == axis else 6) for i, (a, b) in enumerate(slab.ranges)]
+    grids = np.meshgrid(*axes, indexing="ij")
+    points = np.stack([g.ravel() for g in grids], -1)
+    values = piece.jets(points, [(0,) * len(axes)])[..., 0].reshape(*grids[0].shape, -1)
+    return axes[axis], np.moveaxis(values, axis, 0).reshape(401, -1)
+
+
+def make_system(
+    problem: Problem, slab: Slab, piece: Piece, previous: Piece | None, device: str, per_cell: int = PER_CELL
+) -> System:
+    """Equations inside, conditions on the sides, and at the start of a later slab the trace of ``previous``.
+
+    Another ``per_cell`` gives points never trained on, with weights of the same integrals.
+    """
+    rules = [gauss_cells(c, per_cell) for c in piece.cells]
+    count = prod(len(x) for x, _ in rules)
+    coefficients = piece.network.parameters
+    what = f"a network of {coefficients} coefficients at {count} points"
+    memory.require(memory.bytes_of_network(coefficients, count), what, device)
+    points, weights = tensor(rules)
+    equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
+    inside = Group.build(equations, points, np.sqrt(weights), device)
+    sizes = _sizes(inside, piece)
+    groups = [inside]
+    for place, equation in _conditions(problem, slab, previous):
+        at, w = _at(place, slab, rules)
+        aim = None
+        if previous is not None and place == Side(_time(slab), 0):
+            (jet,) = equation.jets
+            aim = previous.jets(at, [jet.order])[:, jet.unknown, 0][None]
+        group = Group.build([equation], at, np.sqrt(w), device, aim)
+        groups.append(group.scaled(_scale(equation, place, sizes, piece)))
+    return System(groups, piece.inputs)
+
+
+def _time(slab: Slab) -> int:
+    return -1 if slab.time_axis is None else slab.time_axis
+
+
+def _conditions(problem: Problem, slab: Slab, previous: Piece | None) -> list[tuple[Side | Point, CompiledEquation]]:
+    """Places and equations; those of ``previous`` replace the initial ones."""
+    start = Side(_time(slab), 0)
+    found: list[tuple[Side | Point, CompiledEquation]] = []
+    for condition in problem.conditions:
+        if condition.equation is not None and not (condition.place == start and previous is not None):
+            found.append((condition.place, CompiledEquation(condition.equation, problem.coordinates)))
+    if previous is None:
+        return found
+    for unknown, name in enumerate(problem.unknowns):
+        orders = [j.order[start.axis] for e in problem.equations for j in e.jets.values() if j.unknown == unknown]
+        for n in range(max(orders, default=0)):
+            symbol = sympy.Symbol(f"{name}_start_{n}")
+            order = tuple(n * (i == start.axis) for i in range(problem.dimension))
+            carried = Equation(symbol, {symbol: Jet(unknown, order)}, f"{name} continues")
+            found.append((start, CompiledEquation(carried, problem.coordinates)))
+    return found
+
+
+def _at(place: Side | Point, slab: Slab, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Points and quadrature weights of a place."""
+    if isinstance(place, Point):
+        return np.array([place.position]), np.ones(1)
+    on_side = list(rules)
+    on_side[place.axis] = (np.array([slab.ranges[place.axis][place.end]]), np.ones(1))
+    return tensor(on_side)
+
+
+def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
+    """Every derivative in the equations with the root mean square of its coefficient at the piece's function."""
+    system = System([inside], piece.inputs)
+    u, _ = piece.network.forward(system.jets, system.inputs)
+    found = []
+    for number, equation in enumerate(inside.equations):
+        slopes = inside.linearise(number, system.jets, u)[1] / inside.weights.unsqueeze(-1)
+        for jet in equation.jets:
+            size = slopes[system.jets.position[jet.order], :, jet.unknown].square().mean().sqrt()
+            found.append((jet.order, float(size)))
+    return found
+
+
+def _scale(
+    condition: CompiledEquation, place: Side | Point, sizes: list[tuple[tuple[int, ...], float]], piece: Piece
+) -> float:
+    """Weight of a condition: what a unit mismatch, faded out over one knot interval h, would cost inside.
+
+    A term ``a D_n^m u`` acting on a layer of width h and height h^q (q: order of the condition, whose value is then 1)
+    has the L2 norm ``a h^(q + 1/2 - m)``; the largest term counts. For a second-order equation and given values that is
+    h^-3/2.
+    """
+    axes = [place.axis] if isinstance(place, Side) else list(range(len(piece.cells)))
+    own = max((max(j.order[i] for i in axes) for j in condition.jets), default=0)
+    best = 0.0
+    for axis in axes:
+        a, b = piece.inputs.ranges[axis]
+        h = (b - a) / piece.network.intervals
+        costs = [size * h ** (own + 0.5 - order[axis]) for order, size in sizes if order[axis] > own]
+        best = max([best, *costs])
+    return best if best > 0.0 else 1.0
+
+
+def mean_square(system: System, piece: Piece) -> float:
+    """Sum of the squared rows per volume of the slab."""
+    r, _ = system.evaluate(piece.network)
+    return float(r @ r) / float(np.prod([b - a for a, b in piece.inputs.ranges]))
+
+
+def heldout_loss(problem: Problem, slab: Slab, piece: Piece, previous: Piece | None, device: str) -> float:
+    """:func:`mean_square` at points between the training points."""
+    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), piece)

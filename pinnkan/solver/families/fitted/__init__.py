@@ -1,0 +1,1 @@
+"""One block in coordinates turned or warped along a front."""

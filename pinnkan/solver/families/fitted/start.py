@@ -1,0 +1,113 @@
+"""The front in the initial data: its direction, coordinates in which it is straight, and knots that represent it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from pinnkan.assembly.collocation import Grid
+from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.coordinates.warped import Coordinates, rotated
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.families.fitted.crest import direction_of, ridge_of, straightened
+from pinnkan.solver.families.fitted.levels import Corrections, first_space, marked
+from pinnkan.solver.families.fitted.system import fit, grid_of
+
+Values = Callable[[Array], Array]
+#: An oblique front: largest ratio of the eigenvalues of the structure tensor, least |sin| of the angle to an axis.
+ONE_WAY, OBLIQUE = 0.15, 0.02
+#: Samples per axis for the structure tensor; Gauss intervals across for the first ridge.
+SAMPLES, ACROSS = 300, 600
+#: Step of the differences that give the slope of the data, relative to the domain.
+DIFFERENCE = 1e-5
+#: First intervals across and along the front; most rounds of insertion.
+FIRST, ROUNDS = (8, 2), 60
+
+
+def initial_values(model: Model) -> Values | None:
+    """The initial data as a function of points (point, (x, y)) to (point, unknown); None where they are not given."""
+    layers = {x.unknown: x for x in model.conditions.initial if x.order == 0}
+    if len(layers) != len(model.problem.unknowns):
+        return None
+    start = model.problem.ranges[-1][0]
+
+    def values(points: Array) -> Array:
+        columns = [*points.T, np.full(len(points), start)]
+        found = [layers[u].value(columns)[0] for u in range(len(layers))]
+        return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), len(points)) for v in found], -1)
+
+    return values
+
+
+def front_of(problem: Problem, values: Values) -> Coordinates | None:
+    """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
+    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.ranges[:2]]
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], -1)
+    step = DIFFERENCE * (problem.ranges[0][1] - problem.ranges[0][0])
+    found = direction_of(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
+    if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
+        return None
+    ranges = problem.ranges[:2]
+    coordinates = rotated(found.angle, ranges)
+    for _ in range(4):
+        here = coordinates
+        box = here.box(ranges)
+
+        def slope(grid: Sequence[Array], here: Coordinates = here) -> Array:
+            inner = np.stack([g.ravel() for g in np.meshgrid(*grid, indexing="ij")], -1)
+            return _slope(values, here.inverse(inner), here.normal, step).reshape(len(grid[0]), -1)
+
+        rule = Axis(np.linspace(*box[0], ACROSS + 1), 1).gauss(2)
+        course = ridge_of(slope, rule, box[1], [], here, ranges)
+        moved = straightened(here, course, ranges)
+        if moved is None:
+            return here.moved(here.warp, here.bend + course.middle)
+        coordinates = moved
+    return coordinates
+
+
+def _slope(values: Values, points: Array, direction: Array, step: float) -> Array:
+    return ((values(points + step * direction) - values(points - step * direction)) / (2.0 * step))[:, 0]
+
+
+def knots_for(
+    values: Values, coordinates: Coordinates, problem: Problem, degrees: Sequence[int], tolerance: float
+) -> tuple[Axis, ...] | None:
+    """Axes of (s, r) on which the data are represented to ``tolerance``; None if they cannot be."""
+    ranges, unknowns = problem.ranges[:2], len(problem.unknowns)
+    space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
+    for _ in range(ROUNDS):
+        base = fit(space, _grid(space, coordinates, problem), values)
+        found = _surplus(space, base, values, coordinates, problem)
+        if sum(found.sizes) <= tolerance:
+            return space.axes
+        if space.size > 200_000:
+            return None
+        marks = marked(found, tolerance)
+        space = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), unknowns)
+    return None
+
+
+def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
+    return grid_of(space, coordinates, problem.ranges[:2], (0, 0))
+
+
+def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:
+    """What halving each coordinate would change."""
+    pieces, sizes, masses = [], [], []
+    for i, axis in enumerate(space.axes):
+        fine = space.replaced(i, axis.halved())
+        grid = _grid(fine, coordinates, problem)
+        change = fit(fine, grid, values) - space.prolong(base, fine)
+        strip = np.zeros((fine.axes[i].intervals, space.unknowns))
+        np.add.at(strip, grid.cells[:, i], grid.values(fine, change) ** 2 * grid.weights[:, None])
+        total = grid.integral(values(grid.outer) ** 2)
+        mass = (strip / np.where(total > 0.0, total, 1.0)).max(-1).reshape(axis.intervals, 2).sum(1)
+        pieces.append((fine, change))
+        masses.append(mass)
+        sizes.append(float(np.sqrt(mass.sum())))
+    return Corrections(tuple(pieces), tuple(sizes), tuple(masses))

@@ -1,0 +1,289 @@
+"""The least-squares problem of a model in inner coordinates: equations inside the domain, conditions on its sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.collocation import Batch, Grid
+from pinnkan.assembly.cut_cells import Ranges, side_points
+from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.point_rows import ImmersedPatch, gathered
+from pinnkan.assembly.tensor_rows import CellRows, Rows
+from pinnkan.kan.coordinates.warped import Coordinates
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table, end_table, gauss_table
+from pinnkan.problem.statement import Condition, Side
+from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
+
+#: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.
+CPU = torch.device("cpu")
+#: Pull of every coefficient towards zero, relative to the length its column would have if no side cut its function. It
+#: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the
+#: same within 10 % from 1e-6 to 1e-10 while a front is resolved; a smooth solution ends at 4e-8 with 1e-8 (measured).
+#: ``pull`` is more than that while a front is not resolved, see :mod:`pinnkan.solver.families.fitted.levels`.
+RIDGE = 1e-10
+#: Gauss points per interval of s and r, of which whole cells need n: n // PARTS + MORE in each of so many parts, since
+#: the domain cuts cells. Layers at 30 degrees and bent ones converge with 2 and 2 in 12 to 16 levels from 1e-3 to 1e-7;
+#: with n + 2, or with 2 and 1, 3 and 1, some end with three times the residual between the points.
+PARTS, MORE = 2, 2
+#: Weight of conditions on sides, relative to their natural scale: where a front leaves the domain, the values on the
+#: side and those that the flow carries there differ by an error. With 10, as on the axes, and starts that weigh as
+#: much, turning_front at 1e-6 took 17 slabs, at 3e-6 24 and five times as long as now; with 0.1 it stops at 1e-5.
+SIDE_WEIGHT = 1.0
+#: Share of a cell inside the domain below which its residual is no evidence.
+SLIVER = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class InnerModel:
+    """A model with all its conditions as rows, since no side of the domain is a line of the inner coordinates."""
+
+    model: Model
+    conditions: tuple[tuple[Condition, CompiledEquation], ...]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether one step solves it."""
+        return self.model.is_linear and all(e.is_linear for _, e in self.conditions)
+
+
+def inner_model(model: Model) -> InnerModel:
+    """Compile every condition."""
+    problem = model.problem
+    found = tuple(
+        (c, CompiledEquation(c.equation, problem.coordinates)) for c in problem.conditions if c.equation is not None
+    )
+    return InnerModel(model, found)
+
+
+def grid_of(space: Space, coordinates: Coordinates, ranges: Ranges, orders: Sequence[int]) -> Grid:
+    """The points for an operator of these ``orders``, inside the domain ``ranges``."""
+    return Grid(space, _tables(space, orders, orders, 0), coordinates, ranges)
+
+
+def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
+    """``orders`` say how many points, ``highest`` which derivatives are wanted."""
+    out = []
+    for i, (axis, count, most) in enumerate(zip(space.axes, _counts(space, orders), highest, strict=True)):
+        if i < 2:  # the domain does not cut time
+            out.append(gauss_table(axis, count // PARTS + MORE + extra, most, CPU, PARTS))
+        else:
+            out.append(gauss_table(axis, count + extra, most, CPU))
+    return out
+
+
+def _counts(space: Space, orders: Sequence[int]) -> list[int]:
+    """Points per interval that whole cells need."""
+    return [
+        points_per_interval(a.degree, a.intervals, k, all_of_them=True) for a, k in zip(space.axes, orders, strict=True)
+    ]
+
+
+def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
+    """The least-squares fit of a function, points (point, coordinate) to (point, unknown), on a grid of the space."""
+    zero = (0,) * len(space.axes)
+    touched = np.repeat(grid.most(np.ones(len(grid.weights))) > 0.0, space.unknowns)
+    root = torch.from_numpy(np.sqrt(grid.weights)).unsqueeze(-1)
+    values = torch.from_numpy(function(grid.outer)) * root
+    none = torch.zeros_like(root)
+    rows: list[Rows] = []
+    for unknown in range(space.unknowns):
+        weights = [root if unknown == u else none for u in range(space.unknowns)]
+        rows.append(grid.rows([zero], weights, -values[:, unknown : unknown + 1]))
+    size = float(np.sqrt(grid.weights.sum() / max(1, int(touched.sum()))))
+    ridge = torch.full((int(touched.sum()), 1, 1), RIDGE * size, dtype=torch.float64)
+    rows.append(CellRows(ridge, torch.zeros_like(ridge), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
+    ordering = order_coefficients(space, ~touched.reshape(space.shape), CPU)
+    out = np.zeros(space.shape)
+    out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
+    return out
+
+
+class InnerSystem:
+    """Rows of a model in ``space`` over ``coordinates``, on the box ``ranges`` of (x, y[, t]).
+
+    ``extra`` more Gauss points give held-out rows. ``before``: fields whose sum at the lower end of time replaces the
+    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see RIDGE.
+    """
+
+    def __init__(
+        self,
+        inner: InnerModel,
+        space: Space,
+        coordinates: Coordinates,
+        ranges: Ranges,
+        extra: int = 0,
+        before: Sequence[Callable[..., Array]] = (),
+        pull: float = RIDGE,
+    ) -> None:
+        self.model, self.space, self.coordinates, self.ranges = inner, space, coordinates, ranges
+        self._before, self._pull = before, pull
+        problem = inner.model.problem
+        space_order = max(jet.total for e in inner.model.equations for jet in e.jets)
+        self.orders = (space_order, space_order, *inner.model.orders[2:])
+        highest = [max(o, max((j.total for _, e in inner.conditions for j in e.jets), default=0)) for o in self.orders]
+        tables = _tables(space, self.orders, highest, extra)
+        self.grid = Grid(space, tables, coordinates, ranges)
+        self.area = float(self.grid.weights.sum())
+        inside = [self._patch(e, self.grid) for e in inner.model.equations]
+        self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
+        for condition, equation in inner.conditions:
+            side = condition.place
+            assert isinstance(side, Side)
+            initial = side.axis == problem.time_axis
+            places: Grid | Batch
+            if initial:
+                start = end_table(space.axes[2], 0, highest[2], CPU)
+                places = Grid(space, [*tables[:2], start], coordinates, ranges)
+            else:
+                counts = [n + extra for n in _counts(space, self.orders)]
+                places = Batch(space, side_points(space, coordinates, ranges, side.axis, side.end, counts), highest)
+            patch = self._weighted(equation, places, side)
+            self.patches.append((patch, self._offset(patch) if initial and before else None))
+        self.ridge = self._ridge(inside)
+        self.fixed = (self.ridge == 0.0).reshape(space.shape)
+
+    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> InnerSystem:
+        """The same problem in another space, with more fields ``before`` if given."""
+        before = self._before if before is None else before
+        return InnerSystem(self.model, space, self.coordinates, self.ranges, extra, before, self._pull)
+
+    def checked(self) -> InnerSystem:
+        """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
+
+        In a thinner one there are few points to train on, and none of them may be near one of these.
+        """
+        other = self.on(self.space, extra=1)
+        seen = np.zeros([a.intervals for a in self.space.axes])
+        np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
+        volume = np.ones(())
+        for axis in self.space.axes:
+            volume = np.multiply.outer(volume, np.diff(axis.breaks))
+        known = seen > SLIVER * volume
+        for patch, _ in other.patches:
+            kept = known[tuple(np.moveaxis(patch.places.cells, -1, 0))]
+            patch.root_weight = patch.root_weight * torch.from_numpy(kept)
+        return other
+
+    def _patch(self, equation: CompiledEquation, places: Grid | Batch) -> ImmersedPatch:
+        return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
+
+    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: Side) -> ImmersedPatch:
+        """A patch whose rows weigh like the operator's: its size over the condition's, times sqrt(width).
+
+        At the start it is what the operator makes of a change in time: as much as an error there costs inside.
+        """
+        patch = self._patch(equation, places)
+        widths = self._widths(places)
+        initial = side.axis == 2
+        inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.model.equations]
+        if initial:
+            weight, width = CONDITION_WEIGHT, widths[..., 2]
+        else:
+            normal = np.eye(self.model.model.problem.dimension)[side.axis, :2]
+            slopes = np.abs(np.array([normal @ self.coordinates.normal, normal @ self.coordinates.tangent]))
+            weight, width = SIDE_WEIGHT, 1.0 / (slopes / widths[..., :2]).sum(-1)
+        scale = weight * torch.stack(inside).sum(0) / patch.size(widths) * torch.from_numpy(np.sqrt(width))
+        patch.root_weight = patch.root_weight * scale
+        return patch
+
+    def _offset(self, patch: ImmersedPatch) -> torch.Tensor:
+        """F of the earlier fields at the points, (.., field): what the condition's residual has to equal."""
+        orders = sorted({jet.order for jet in patch.equation.jets})
+        points = patch.places.outer.reshape(-1, patch.places.outer.shape[-1])
+        jets, out = np.zeros((len(points), len(patch.equation.jets))), []
+        for field in self._before:
+            values = field(points, orders)
+            jets = jets + np.stack([values[:, j.unknown, orders.index(j.order)] for j in patch.equation.jets], -1)
+            f, _ = patch.equation.linearise_numpy(points, jets)
+            out.append(torch.from_numpy(f.reshape(patch.places.weights.shape)))
+        return torch.stack(out, -1)
+
+    def _widths(self, places: Grid | Batch) -> Array:
+        """Of the cells of points, per degree: (.. or 1, coordinate)."""
+        axes = enumerate(self.space.axes)
+        return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
+
+    def _ridge(self, inside: Sequence[ImmersedPatch]) -> Array:
+        """The pull times the length that each column would have if its functions were whole: (coefficient,).
+
+        ``inside``: a patch per equation.
+        """
+        widths = self._widths(self.grid)
+        size = torch.stack([p.size(widths) for p in inside]).sum(0).numpy()
+        return self._pull * np.repeat(self.grid.most(size * np.sqrt(widths.prod(-1))), self.space.unknowns)
+
+    def _ridge_rows(self, coefficients: Array, sides: int) -> CellRows:
+        index = np.flatnonzero(self.ridge > 0.0)
+        weight = torch.from_numpy(self.ridge[index]).reshape(-1, 1, 1)
+        pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
+        return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
+
+    def fitted(self, values: Callable[[Array], Array]) -> Array:
+        """The least-squares fit of a function of (x, y[, t]) in this space."""
+        return fit(self.space, self.grid, values)
+
+    @property
+    def points(self) -> int:
+        """Number of rows."""
+        return sum(int((p.places.weights > 0).sum()) for p, _ in self.patches)
+
+    def loss(self, coefficients: Array) -> float:
+        """Sum of the weighted squares of all rows."""
+        offsets = [(p, None if o is None else o[..., :1]) for p, o in self.patches]
+        return sum(float((p.residual(coefficients, offset) ** 2).sum()) for p, offset in offsets)
+
+    def mean_square(self, coefficients: Array) -> float:
+        """Mean squared residual."""
+        return self.loss(coefficients) / self.area
+
+    def where_not_finite(self, coefficients: Array) -> str:
+        """The first point at which an equation or its derivatives are not finite, in words."""
+        looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
+        return where_not_finite(self.model.model.problem, looked)
+
+    def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
+        """Rows at ``coefficients``, one right-hand side for each field before."""
+        rows = [p.rows(coefficients, offset, sides) for p, offset in self.patches]
+        scattered = [r for r in rows if isinstance(r, CellRows)]
+        whole = [r for r in rows if not isinstance(r, CellRows)]
+        return [*whole, *([gathered(scattered)] if scattered else []), self._ridge_rows(coefficients, sides)]
+
+    def steps(
+        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+    ) -> list[Array]:
+        """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
+        ordering = order_coefficients(self.space, fixed, CPU)
+        rows = self.rows(coefficients, len(targets))
+        solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
+        out = []
+        for i in range(len(targets)):
+            step = np.zeros(self.space.shape)
+            step.reshape(-1)[ordering.free.numpy()] = solved[:, i]
+            out.append(step)
+        return out
+
+    def chord(self, coefficients: Array, fixed: np.ndarray) -> None:
+        """No matrix is kept: most of the time of a step goes into its rows."""
+
+    def squares(self, coefficients: Array) -> tuple[Array, list[Array]]:
+        """Squared L2 norms over the domain (unknown), and over each strip of a coordinate: (interval, unknown) each."""
+        strips = [np.zeros((a.intervals, self.space.unknowns)) for a in self.space.axes]
+        mass = self.grid.values(self.space, coefficients) ** 2 * self.grid.weights[:, None]
+        for i, strip in enumerate(strips):
+            np.add.at(strip, self.grid.cells[:, i], mass)
+        return strips[0].sum(0), strips
+
+    def distance(self, coefficients: Array, reference: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Squared L2 norms of the difference from ``reference`` (points to (point, unknown)), and of the reference."""
+        exact = reference(self.grid.outer)
+        missing = exact - self.grid.values(self.space, coefficients)
+        return self.grid.integral(missing**2), self.grid.integral(exact**2)

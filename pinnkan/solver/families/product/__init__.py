@@ -1,0 +1,1 @@
+"""One block on all coordinates: the tensor-product spline space."""

@@ -1,0 +1,1 @@
+"""Iterations that lower a nonlinear least-squares loss."""

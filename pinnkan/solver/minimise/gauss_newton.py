@@ -1,0 +1,183 @@
+"""Gauss-Newton for the outer coefficients of a product network.
+
+A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-Marquardt) only when the loss would
+rise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array
+from pinnkan.solver.monitor import Watch
+from pinnkan.solver.state import Newton, Step
+from pinnkan.verdict.records import Iteration
+
+#: A step is taken for one of a quadratic iteration if it is below this share of the one before, and the next one for
+#: CAUTION times what it then would be. Without: one step more, of 1e-10 to 1e-14, in nearly every slab.
+NEAR, CAUTION = 0.1, 4.0
+#: Steps after which an iteration that still moves is given up.
+MAX_STEPS = 30
+
+
+class Linearity(Protocol):
+    """Something that knows whether one step solves it."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the rows are affine in the coefficients."""
+        ...
+
+
+class LeastSquares(Protocol):
+    """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
+
+    @property
+    def model(self) -> Linearity:
+        """The equations."""
+        ...
+
+    def loss(self, coefficients: Array) -> float:
+        """Sum of the weighted squares of all rows."""
+        ...
+
+    def steps(
+        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+    ) -> list[Array]:
+        """Gauss-Newton steps, one per target."""
+        ...
+
+    def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
+        """A step with the residual at ``coefficients`` and the matrix of the last one; None where it was not kept."""
+        ...
+
+    def where_not_finite(self, coefficients: Array) -> str:
+        """The first place where a row is not finite, in words."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Converged:
+    """Coefficients at a stationary point of the loss (when ``stationary``) and the steps that led there."""
+
+    coefficients: Array
+    steps: tuple[Step, ...]
+    stationary: bool
+
+
+def relative_size(step: Array, coefficients: Array) -> float:
+    """Root mean square of a step over that of the coefficients, a proxy of the relative change of the function."""
+    scale = float(np.sqrt(np.mean(coefficients**2)))
+    return float(np.sqrt(np.mean(step**2))) / (scale if scale > 0.0 else 1.0)
+
+
+def contraction(history: Sequence[Iteration]) -> float:
+    """The largest size of a step over the square of the one before, of those that shrink; infinite where none do."""
+    steps = [(a.step, b.step) for a, b in pairwise(history) if b.iteration == a.iteration + 1]
+    return max((b / a**2 for a, b in steps if 0.0 < b < NEAR * a), default=np.inf)
+
+
+def gauss_newton(
+    system: LeastSquares,
+    start: Array,
+    fixed: np.ndarray,
+    tolerance: float,
+    watch: Watch | None = None,
+    known: float = np.inf,
+) -> Converged:
+    """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
+
+    A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
+    Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
+    coefficients; ``known`` is the :func:`contraction` of steps nearby. ``watch`` is told of every step and may know
+    where an interrupted iteration stood.
+
+    Raises:
+        SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
+        OutOfTimeError: the time limit is over.
+    """
+    begun = (watch.newton() if watch else None) or Newton(start)
+    c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
+    loss = system.loss(c)
+    if not np.isfinite(loss):
+        raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
+    while len(steps) < MAX_STEPS:
+        c = np.ascontiguousarray(c)
+        if watch:
+            watch.stepping(Newton(c, tuple(steps), previous))
+        step, damping = _step(system, c, fixed)
+        if system.model.is_linear:
+            steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
+            return Converged(c + step, tuple(steps), True)
+        size = relative_size(step, c + step)
+        after = system.loss(c + step)
+        while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
+            damping = max(1e-6, 8.0 * damping)
+            if damping > 1e8:
+                raise _no_step(system, c + step, after)
+            if watch:
+                watch.check_step(steps)
+            step = system.steps(c, [c], fixed, damping)[0]
+            size, after = relative_size(step, c + step), system.loss(c + step)
+        c, loss = c + step, after
+        steps.append(Step(loss, size, damping))
+        if damping == 0.0 and (size <= tolerance or _next(size, previous, known) <= tolerance):
+            return Converged(c, tuple(steps), True)
+        if damping == 0.0 and _after_chord(size, previous, known) <= tolerance:
+            last = _chord(system, c, fixed, loss, _next(size, previous, known))
+            if last is not None:
+                return Converged(c + last[0], (*steps, last[1]), True)
+        previous = size
+    return Converged(c, tuple(steps), False)
+
+
+def _next(size: float, previous: float, known: float) -> float:
+    """What the next step is expected to be at most: quadratically smaller, as far as the last steps shrank at all."""
+    if size >= NEAR * previous or size >= NEAR:
+        return np.inf
+    shown = max(size / previous**2, known if np.isfinite(known) else 0.0)
+    return CAUTION * shown * size**2 if shown > 0.0 else np.inf
+
+
+def _after_chord(size: float, previous: float, known: float) -> float:
+    """What is left at most after a step with the matrix of the last one: as much of the next as that was of it."""
+    following = _next(size, previous, known)
+    return following * following / size if size > 0.0 else np.inf
+
+
+def _chord(
+    system: LeastSquares, c: Array, fixed: np.ndarray, loss: float, expected: float
+) -> tuple[Array, Step] | None:
+    """The last step, a tenth of the work of another; None unless it is as small as expected and raises no loss."""
+    step = system.chord(c, fixed)
+    if step is None:
+        return None
+    size, after = relative_size(step, c + step), system.loss(c + step)
+    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + 1e-28:
+        return None
+    return step, Step(after, size, 0.0)
+
+
+def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
+    damping = 0.0
+    while True:
+        try:
+            return system.steps(c, [c], fixed, damping)[0], damping
+        except np.linalg.LinAlgError as error:
+            damping = max(1e-8, 100.0 * damping)
+            if damping > 1.0:  # with so much on the diagonal only numbers that are not finite are left
+                reason = f"the derivatives of the equations are not finite {system.where_not_finite(c)}"
+                raise SolverError(reason, "not_finite") from error
+
+
+def _no_step(system: LeastSquares, tried: Array, loss: float) -> SolverError:
+    if np.isfinite(loss):
+        return SolverError("no Gauss-Newton step lowers the residual")
+    where = system.where_not_finite(tried)
+    return SolverError(f"every Gauss-Newton step makes the residual not finite, the last one {where}", "not_finite")

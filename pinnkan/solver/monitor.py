@@ -1,0 +1,116 @@
+"""The clock of a solve, and those who are told of every level, iteration and state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pinnkan.errors import RunFolderError
+from pinnkan.solver.state import Newton, State, Step, Stepped
+from pinnkan.verdict.records import Iteration, Level
+
+Progress = Callable[[Level | Iteration], None]
+#: Called with every state and the seconds of the solve so far.
+Keep = Callable[[State, float], None]
+_State = TypeVar("_State")
+
+
+class OutOfTimeError(Exception):
+    """The time limit is over in the middle of a level; what there is lies in the watch's last state."""
+
+
+class Watch:
+    """Elapsed seconds, the time limit, the progress callback, and the state that the solve has reached.
+
+    ``resumed`` is the state from which to go on; ``spent`` the seconds that led to it, which count.
+    """
+
+    def __init__(
+        self,
+        limit: float | None,
+        progress: Progress | None,
+        keep: Keep | None = None,
+        resumed: State | None = None,
+        spent: float = 0.0,
+    ) -> None:
+        self._start = time.perf_counter() - spent
+        self._limit = limit
+        self.progress = progress
+        self._keep = keep
+        self._resumed = resumed
+        self._newton = getattr(resumed, "newton", None)
+        self.state: State | None = resumed
+
+    @property
+    def limit(self) -> float:
+        """The time limit in seconds."""
+        return float("inf") if self._limit is None else self._limit
+
+    def limit_to(self, seconds: float) -> None:
+        """Sets the time limit where the user gave none."""
+        self._limit = seconds if self._limit is None else self._limit
+
+    def elapsed(self) -> float:
+        """Seconds since the solve began."""
+        return time.perf_counter() - self._start
+
+    def expired(self) -> bool:
+        """Whether the time limit is over."""
+        return self._limit is not None and self.elapsed() > self._limit
+
+    def exceeds(self, seconds: float) -> bool:
+        """Whether that many more seconds would go beyond the time limit."""
+        return self._limit is not None and self.elapsed() + seconds > self._limit
+
+    def check(self) -> None:
+        """Raises OutOfTimeError when the time limit is over."""
+        if self.expired():
+            raise OutOfTimeError
+
+    def resumed(self, kind: type[_State]) -> _State | None:
+        """The state from which to go on, None to begin; raises RunFolderError if it is another solver's."""
+        state, self._resumed = self._resumed, None
+        if state is not None and not isinstance(state, kind):
+            raise RunFolderError("the state to resume from belongs to another solver; solve again without --resume")
+        return state
+
+    def keep(self, state: State) -> None:
+        """From here the solve could go on."""
+        self.state = state
+        if self._keep is not None:
+            self._keep(state, self.elapsed())
+
+    def newton(self) -> Newton | None:
+        """Where a resumed solve stands inside Gauss-Newton; told once."""
+        newton, self._newton = self._newton, None
+        return newton
+
+    def stepping(self, newton: Newton) -> None:
+        """Gauss-Newton stands here; raises OutOfTimeError when the time limit is over.
+
+        Not before the first step of all, so that there is something to show.
+        """
+        if isinstance(self.state, Stepped):
+            self.keep(self.state.within(newton))
+        self.check_step(newton.steps)
+
+    def check_step(self, steps: Sequence[Step]) -> None:
+        """Raises OutOfTimeError when the time limit is over, if there are ``steps`` or levels to show."""
+        if steps or (self.state is not None and self.state.levels):
+            self.check()
+
+    def level(self, record: Level) -> Level:
+        """Report a level."""
+        if self.progress is not None:
+            self.progress(record)
+        return record
+
+    def iteration(
+        self, level: int, number: int, loss: float, step: float, damping: float, rate: float = 0.0
+    ) -> Iteration:
+        """Report a step."""
+        record = Iteration(level, number, loss, step, damping, self.elapsed(), rate)
+        if self.progress is not None:
+            self.progress(record)
+        return record

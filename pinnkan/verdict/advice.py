@@ -1,0 +1,195 @@
+"""What to try after a verdict that is not ``converged``: computed from the records of the run, and from them alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from pinnkan.verdict.records import Level
+
+#: More levels than this are not promised: each costs several times the one before.
+FARTHEST = 10
+
+
+def remedy(reason: str, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
+    """One or two sentences that end with what to change; ``end`` is the end of time, when there is time."""
+    return _REMEDIES[reason](levels, tolerance, end)
+
+
+def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    """The decay of the estimate carried on: how many more levels, and how long they take."""
+    if levels and levels[-1].time is not None:
+        return _larger(levels)
+    factor = _factor(levels)
+    if factor is None:
+        return "Start with more `knots`, or ask for a larger `tolerance`."
+    last, before = levels[-1], levels[-2]
+    more = max(1, math.ceil(math.log(last.estimate / tolerance) / math.log(factor)))
+    if more > FARTHEST:
+        other = "try another network or method, or a `tolerance` of"
+        return f"The error falls only {factor:.2g} times per level: {other} {_up(last.estimate)}."
+    spent = last.seconds - before.seconds
+    earlier = before.seconds - levels[-3].seconds if len(levels) > 2 else before.seconds
+    growth = min(max(1.0, spent / max(earlier, 1e-3)), 8.0)
+    seconds = sum(spent * growth**k for k in range(1, more + 1))
+    plural = "level" if more == 1 else "levels"
+    return (
+        f"The error falls {_times(factor)} times per level: {more} more {plural}, about {_duration(seconds)}. "
+        f"Allow `max_levels: {len(levels) + more}` and `max_time: {_up(last.seconds + seconds, 10)}`."
+    )
+
+
+def _larger(levels: Sequence[Level]) -> str:
+    """For slabs: what the estimate says can be had."""
+    estimate = levels[-1].estimate
+    middle = levels[len(levels) // 2].estimate
+    grew = ""
+    if middle > 0.0 and estimate > 10.0 * middle:
+        grew = f"The estimated error grew {estimate / middle:.1g} times in the second half of the slabs. "
+    if not math.isfinite(estimate):
+        return f"{grew}Ask for a shorter time."
+    return f"{grew}Ask for a `tolerance` of {_up(estimate)}, a shorter time, or allow more `max_levels` (passes)."
+
+
+def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    """At the pace of the run, how much time it would have taken."""
+    if not levels or levels[-1].time is None:
+        return _more(levels, tolerance, end)
+    reached, began = levels[-1].time[1], levels[0].time[0] if levels[0].time else 0.0
+    if end is None or not reached < end:
+        return f"Time t = {reached:.4g} was reached: raise `max_time`."
+    recent = levels[len(levels) // 2 :]
+    start = levels[len(levels) // 2 - 1] if len(levels) > 1 else None
+    took = recent[-1].seconds - (start.seconds if start else 0.0)
+    since = (start.time[1] if start and start.time else began) if start else began
+    left = took * (end - reached) / max(reached - since, 1e-300)
+    total = levels[-1].seconds + left
+    if not math.isfinite(total) or left > 1e6:
+        return f"Time t = {reached:.4g} of {end:.4g} was reached: ask for a shorter time or a larger `tolerance`."
+    return (
+        f"Time t = {reached:.4g} of {end:.4g} was reached; at the latest pace the rest takes about {_duration(left)}: "
+        f"`max_time: {_up(1.2 * total, 10)}`."
+    )
+
+
+def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    """Whether the residual moves at all under refinement says which of two causes is likely."""
+    if len(levels) > 1 and levels[-1].time is None and levels[-1].loss > 0.5 * levels[-2].loss > 0.0:
+        return (
+            f"The residual does not fall with more knots ({levels[-2].loss:.1e}, then {levels[-1].loss:.1e}): equation "
+            "and conditions contradict each other, or the solution is not smooth. Check that a solution exists."
+        )
+    return "Check that equation and conditions do not contradict each other, or start from a milder parameter."
+
+
+def _undersampled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    knots = _knots(levels)
+    return f"The data have features finer than the points: give `knots: {2 * knots}` or more."
+
+
+def _not_asymptotic(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    if not levels:
+        return _undersampled(levels, tolerance, end)
+    ratio = math.sqrt(levels[-1].heldout / levels[0].heldout) if levels[0].heldout > 0 else 1.0
+    return (
+        f"After {len(levels)} levels the residual is {ratio:.2g} of the first one: the features are finer than the "
+        f"knots. Allow `max_levels: {len(levels) + 6}`, or start with `knots: {2 * _knots(levels)}`."
+    )
+
+
+def _diverged(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    slabs = [x.time for x in levels if x.time is not None]
+    if not slabs:
+        return "Start from a milder parameter, or check signs and conditions."
+    reached, length = slabs[-1][1], slabs[-1][1] - slabs[-1][0]
+    longest = max(b - a for a, b in slabs)
+    if length < 0.1 * longest:
+        return (
+            f"Slabs shrank from {longest:.2g} to {length:.2g} towards t = {reached:.6g}: the solution may end there "
+            f"(blow-up). Ask for times up to {_down(reached)}, or check the signs."
+        )
+    return f"The solution is good up to t = {reached:.6g}. Check the signs, or ask for a shorter time."
+
+
+def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    count = f" {len(levels)} good records remain." if levels else ""
+    return f"Check the expressions for poles, logarithms of negative numbers and overflow.{count}"
+
+
+def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return (
+        "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
+        "another parameter where it is an eigenvalue of the problem."
+    )
+
+
+def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
+    if not known or min(known) > 0.1:
+        return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
+    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known), 2.0 * tolerance))}."
+
+
+def _interrupted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    if levels and levels[-1].time is not None:
+        return f"Time t = {levels[-1].time[1]:.4g} was reached: `--resume` goes on from there."
+    return f"{len(levels)} levels are saved: `--resume` goes on from there."
+
+
+def _contradicted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return (
+        "Either `exact` is another solution of a problem with several, or it has a slip, or the data hide a feature "
+        f"that no point saw: compare both, and try `knots: {2 * _knots(levels)}`."
+    )
+
+
+_REMEDIES: dict[str, Callable[[Sequence[Level], float, float | None], str]] = {
+    "max_levels": _more,
+    "max_time": _time,
+    "stalled": _stalled,
+    "undersampled": _undersampled,
+    "not_asymptotic": _not_asymptotic,
+    "diverged": _diverged,
+    "not_finite": _not_finite,
+    "rank_deficient": _rank_deficient,
+    "tolerance_below_rounding": _rounding,
+    "interrupted": _interrupted,
+    "contradicted": _contradicted,
+}
+
+
+def _factor(levels: Sequence[Level]) -> float | None:
+    """How many times the estimate falls per level, by the last two; None where it does not."""
+    steady = [x.estimate for x in levels if x.time is None]
+    if len(steady) < 2 or not 0.0 < steady[-1] < 0.98 * steady[-2] < math.inf:
+        return None
+    return steady[-2] / steady[-1]
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.1f}" if factor < 10.0 else f"{factor:.0f}" if factor < 1e4 else f"{factor:.0e}"
+
+
+def _knots(levels: Sequence[Level]) -> int:
+    """Intervals per coordinate at the end of the run; eight where there was none."""
+    return max(max(levels[-1].intervals), 4) if levels else 4
+
+
+def _duration(seconds: float) -> str:
+    """``40 s``, ``4 min``, ``3 h``."""
+    if seconds < 100.0:
+        return f"{max(1.0, seconds):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200.0 else f"{seconds / 3600:.0f} h"
+
+
+def _up(value: float, least: float = 0.0) -> str:
+    """The next larger number with one digit, and not less than ``least``."""
+    if not 0.0 < value < math.inf:
+        return f"{least:g}"
+    power = 10.0 ** math.floor(math.log10(value))
+    return f"{max(math.ceil(value / power - 1e-9) * power, least):.6g}"
+
+
+def _down(value: float) -> str:
+    """A little before a time: nine tenths, two digits."""
+    return f"{0.9 * value:.2g}"

@@ -1,0 +1,161 @@
+"""Proven bounds: recognised from the symbols, above the true error, absent where nothing is proven."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from edited import edited, problem, without_exact
+
+from pinnkan.problem.form import form_of, range_of_slope
+from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.solver.estimate import bounds
+
+STEADY = """
+name: steady
+domain:
+  x: [0, 2]
+unknowns: [u]
+functions:
+  v: sin(5*x)*exp(x)
+equations:
+  - {equation}
+conditions:
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+solver:
+  knots: 4
+  degree: 6
+  max_levels: 1
+"""
+TIME = """
+name: time
+domain:
+  x: [0, 1]
+  t: [0, 1]
+unknowns: [u]
+functions:
+  v: {v}
+equations:
+  - {equation}
+conditions:
+  - where: initial
+    equation: u = v
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+solver:
+  degree: 5
+  time_slabs: 3
+  knots: 4
+  max_levels: 1
+"""
+
+
+def operator(text):
+    return text.format(u="u") + " = " + text.format(u="v")
+
+
+STEADY_CASES = {
+    "-dx(dx({u}))": "lambda_1",
+    "3*dx(dx({u})) - 2*{u}": "lambda_1",
+    "-dx(dx({u}))/10 + 2*dx({u})": "lambda_1",
+    "-dx(dx({u})) + 5*{u}**3 + {u}": "lambda_1",
+    "-dx(dx({u})) + exp({u})": "lambda_1",
+    "dx(dx({u})) + 50*{u}": "spectral gap",
+}
+
+
+@pytest.mark.parametrize("text", STEADY_CASES)
+def test_a_steady_bound_is_above_the_true_error(text):
+    solved = solve(parse_problem(STEADY.format(equation=operator(text)), "t.yaml"))
+    assert STEADY_CASES[text] in solved.verdict.bound_sentence
+    assert "quadrature" in solved.verdict.bound_sentence
+    true = solved.levels[-1].true_error
+    assert true > 1e-7
+    assert solved.verdict.bound >= true
+    assert solved.verdict.bound < 1e4 * true
+
+
+@pytest.mark.parametrize(
+    ("text", "v", "words"),
+    [
+        ("dt({u}) - dx(dx({u}))/10", "sin(2*pi*x)*cos(4*t)", "energy"),
+        ("2*dt({u}) - dx(dx({u}))/10 + dx({u}) - 6*{u}", "sin(2*pi*x)*cos(4*t)", "energy"),
+        ("dt({u}) + {u}*dx({u}) - dx(dx({u}))/10", "sin(2*pi*x)*cos(4*t)", "L1"),
+        ("dt({u}) - dx(dx({u}))/100 + 2*({u}**3 - {u})", "sin(2*pi*x)*cos(4*t)", "sup norm"),
+    ],
+)
+def test_a_bound_in_time_is_above_the_true_error(text, v, words):
+    solved = solve(parse_problem(TIME.format(equation=operator(text), v=v), "t.yaml"))
+    assert words in solved.verdict.bound_sentence
+    x, t = np.linspace(0, 1, 201), np.linspace(1e-9, 1, 201)
+    exact = np.sin(2 * np.pi * x)[:, None] * np.cos(4 * t)
+    error = np.abs(solved.field.grid([x, t], (0, 0))[..., 0] - exact)
+    true = {"energy": np.sqrt((error**2).mean() / (exact**2).mean()), "L1": error.mean() / np.abs(exact).mean(),
+            "sup norm": error.max() / np.abs(exact).max()}[words]  # fmt: skip
+    assert true > 1e-7
+    assert solved.verdict.bound >= true
+
+
+def test_a_larger_residual_gives_a_larger_bound():
+    texts = [STEADY.format(equation=operator("-dx(dx({u}))")).replace("knots: 4", f"knots: {n}") for n in (4, 8)]
+    coarse, fine = (solve(parse_problem(t, "t.yaml")).verdict.bound for t in texts)
+    assert fine < 0.1 * coarse
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("u_t = k*u_xx", "u_t = k*u_xx + u_xxxx"),
+        ("u_t = k*u_xx", "u_t = -k*u_xx"),
+        ("u_t = k*u_xx", "u_t = k*(1 + x)*u_xx"),
+        ("u_t = k*u_xx", "u_t = k*u_xx + x*u_x"),
+        ("u_t = k*u_xx", "u_t = k*u_xx + u*u_x*x"),
+        ("u_t = k*u_xx", "u_t = k*u_xx + u_x**2"),
+    ],
+)
+def test_other_equations_have_no_form(old, new):
+    assert form_of(problem(without_exact())) is not None
+    assert form_of(problem(edited(old, new, without_exact()))) is None
+
+
+def test_the_slope_is_bounded_over_all_values():
+    def limits(reaction):
+        p = problem(edited("k*u_xx", f"k*u_xx - ({reaction})", without_exact()))
+        return range_of_slope(p, form_of(p).slope)
+
+    assert limits("5*u") == (5.0, 5.0)
+    assert limits("5*(u**3 - u)")[0] == pytest.approx(-5.0)
+    assert limits("u**3")[0] == pytest.approx(0.0)
+    assert limits("u**2")[0] == -np.inf
+    assert limits("2*exp(u)")[0] == 0.0
+    assert limits("sin(u)") is None
+
+
+def test_without_given_values_on_all_sides_there_is_no_bound():
+    mixed = (
+        load_problem("poisson1d")
+        .source.replace("where: boundary", "where: left")
+        .replace("exact:\n  u: sin(pi*x)\n", "")
+    )
+    mixed = mixed.replace("equation: u = 0\n", "equation: u = 0\n  - where: right\n    equation: dn(u) = -pi\n")
+    assert solve(parse_problem(mixed, "t.yaml")).verdict.bound is None
+    assert solve(load_problem("poisson1d")).verdict.bound is not None
+
+
+def test_more_nodes_than_the_work_allows_give_no_bound(monkeypatch):
+    monkeypatch.setitem(bounds.MOST_NODES, True, 30)  # six half intervals, five points each
+    assert solve(load_problem("poisson1d")).verdict.bound is not None
+    monkeypatch.setitem(bounds.MOST_NODES, True, 20)
+    assert solve(load_problem("poisson1d")).verdict.bound is None
+
+
+def test_the_bound_is_not_the_verdict():
+    loose = replace(load_problem("poisson1d"), solver=replace(load_problem("poisson1d").solver, tolerance=2e-8))
+    verdict = solve(loose).verdict
+    assert verdict.converged
+    assert verdict.bound > verdict.tolerance

@@ -1,0 +1,60 @@
+"""A correction is attributed to the coordinate that needs knots, and to the intervals where it is large."""
+
+import numpy as np
+import pytest
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.estimate.indicators import MARKING, mark, surplus
+
+COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
+FINE = Space(tuple(a.halved() for a in COARSE.axes))
+
+
+def projected(space, function):
+    x, y = (a.samples() for a in space.axes)
+    values = function(x[:, None], y[None, :])
+    for i, a in enumerate(space.axes):
+        values = a.project(values, i)
+    return values[..., None]
+
+
+def correction_of(function):
+    return projected(FINE, function) - COARSE.prolong(projected(COARSE, function), FINE)
+
+
+def test_a_feature_of_one_coordinate_is_attributed_to_it():
+    for i, function in enumerate([lambda x, y: np.sin(15 * x) + 0 * y, lambda x, y: np.sin(15 * y) + 0 * x]):
+        share = surplus(COARSE, FINE, correction_of(function), np.ones(1))
+        assert share.size[i] > 1e-4
+        assert share.size[1 - i] < 1e-12
+    both = surplus(COARSE, FINE, correction_of(lambda x, y: np.sin(15 * x) + np.sin(15 * y)), np.ones(1))
+    assert min(both.size) > 1e-4
+
+
+def test_the_mass_lies_in_the_interval_of_the_feature():
+    share = surplus(COARSE, FINE, correction_of(lambda x, y: np.maximum(x - 0.6, 0.0) ** 2 + 0 * y), np.ones(1))
+    assert [len(m) for m in share.mass] == [4, 3]
+    assert np.argmax(share.mass[0]) == 2
+    assert share.mass[0][0] < 0.1 * share.mass[0][2]
+    assert share.size[0] == pytest.approx(np.sqrt(share.mass[0].sum()), rel=1e-13)
+
+
+def test_a_correction_inside_the_coarse_space_has_no_share():
+    inside = COARSE.prolong(np.random.default_rng(0).standard_normal(COARSE.shape), FINE)
+    assert max(surplus(COARSE, FINE, inside, np.ones(1)).size) < 1e-12
+    outside = inside + 1e-6 * np.random.default_rng(1).standard_normal(inside.shape)
+    assert max(surplus(COARSE, FINE, outside, np.ones(1)).size) > 1e-12
+
+
+def test_the_share_is_relative_to_the_scale_of_each_unknown():
+    e = correction_of(lambda x, y: np.sin(15 * x * y))
+    one, ten = (surplus(COARSE, FINE, e, np.full(1, s)).size for s in (1.0, 10.0))
+    np.testing.assert_allclose(one, 10 * np.array(ten), rtol=1e-13)
+
+
+def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked():
+    mass = np.array([1.0, 2 * MARKING, 0.5 * MARKING, 0.0])
+    assert mark(mass, 1.0, 0.0).tolist() == [True, True, False, False]
+    assert mark(mass, 1.0, 0.5).tolist() == [True, False, False, False]
+    assert mark(mass, 1.0, 2.0).tolist() == [False] * 4

@@ -1,0 +1,75 @@
+"""The fall of the residual per coordinate against the true fall of the error, and what is judged by it."""
+
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import exact_squares
+from pinnkan.solver.estimate.residual_fall import decay
+from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product.levels import solve_steady
+from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.minimise.gauss_newton import gauss_newton
+from pinnkan.solver.monitor import Watch
+from pinnkan.verdict.verdict import BY_FALL
+
+WAVES = """
+name: waves
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - lap(u) = -32*pi**2*sin(4*pi*x)*sin(4*pi*y)
+conditions:
+  - where: boundary
+    equation: u = 0
+exact:
+  u: sin(4*pi*x)*sin(4*pi*y)
+solver:
+  tolerance: 1e-8
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    problem = parse_problem(WAVES, "waves.yaml")
+    return compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+
+def solved(model, x, y):
+    space = Space((Axis(np.linspace(0, 1, x + 1), 7), Axis(np.linspace(0, 1, y + 1), 7)))
+    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    c = gauss_newton(System(model, space), start, fixed, 1e-8).coefficients
+    error, norm = exact_squares(model.problem)(space, c)
+    return System(model, space, extra=1), c, float(np.sqrt((error / norm).max()))
+
+
+@pytest.mark.parametrize(("before", "after", "coordinate"), [((5, 24), (10, 24), 0), ((24, 6), (24, 12), 1)])
+def test_the_refined_coordinate_falls_by_no_more_than_the_error(model, before, after, coordinate):
+    coarse, c, error = solved(model, *before)
+    fine, f, less = solved(model, *after)
+    fall = decay(coarse, c, fine, f)
+    true = less / error
+    assert true <= fall[coordinate] <= 20 * true  # 2^m = 4 too large in theory
+    assert fall[coordinate] < 0.1
+    assert decay(fine, f, fine, f)[coordinate] == 1.0
+
+
+def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
+    monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
+    out = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem))
+    last = out.levels[-1]
+    assert out.reason == ""
+    assert last.note == BY_FALL
+    assert 0.8 * last.true_error <= last.estimate <= 10 * last.true_error
+    assert last.estimate <= 1e-8
+    monkeypatch.undo()
+    by_correction = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem)).levels[-1]
+    assert by_correction.note == ""

@@ -1,0 +1,73 @@
+"""Finding a front: its direction, its course, and the coordinates that make it straight."""
+
+import numpy as np
+import pytest
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.product import Space
+from pinnkan.solver.families.fitted.crest import carried, direction_of, ridge, straightened
+
+UNIT = ((0.0, 1.0), (0.0, 1.0))
+WIDTH = 0.05
+
+
+def fitted(coordinates, function):
+    """A spline on the box of the coordinates through samples of a function of (x, y)."""
+    space = Space(
+        tuple(Axis(np.linspace(a, b, n + 1), 5) for (a, b), n in zip(coordinates.box(UNIT), (40, 6), strict=True))
+    )
+    s, r = (a.gauss(6)[0].ravel() for a in space.axes)
+    grid = np.stack([g.ravel() for g in np.meshgrid(s, r, indexing="ij")], -1)
+    values = function(*coordinates.inverse(grid).T).reshape(len(s), len(r))
+    along_s = np.linalg.lstsq(space.axes[0].matrix(s), values, rcond=None)[0]
+    return space, np.linalg.lstsq(space.axes[1].matrix(r), along_s.T, rcond=None)[0].T[..., None]
+
+
+def front(x, y):
+    return np.tanh((y - 0.2 - 0.5 * x) / WIDTH) + 0.3 * x * y
+
+
+def test_the_structure_tensor_finds_the_direction_of_a_front():
+    x, y = np.meshgrid(np.linspace(0, 1, 90), np.linspace(0, 1, 90))
+    s = np.cos(2.0) * x + np.sin(2.0) * y
+    slope = 1 / np.cosh((s - 0.2) / WIDTH) ** 2
+    found = direction_of(np.stack([np.cos(2.0) * slope.ravel(), np.sin(2.0) * slope.ravel()]))
+    assert found.angle == pytest.approx(2.0, abs=1e-12)
+    assert found.ratio < 1e-12
+    assert direction_of(np.random.default_rng(0).standard_normal((2, 4000))).ratio > 0.8
+
+
+def test_a_wrong_angle_is_mended_by_the_ridge():
+    """A front at atan(1/2), seen in coordinates three degrees off: one move leaves a tenth of that."""
+    right = np.arctan2(1.0, -0.5)
+    coordinates = rotated(right + np.radians(3), UNIT, 0.2)
+    found = ridge(*fitted(coordinates, front), coordinates, UNIT)
+    moved = straightened(coordinates, found, UNIT)
+    assert abs(moved.angle - right) < np.radians(0.3)
+    assert abs(coordinates.angle - right) > np.radians(2)
+    again = ridge(*fitted(moved, front), moved, UNIT)
+    assert straightened(moved, again, UNIT) is None
+
+
+def test_a_bent_front_gets_a_warp_and_a_straight_one_does_not():
+    def bow(x, y):
+        return np.tanh((y - 0.2 - 0.4 * x - 0.5 * x * (1 - x)) / (0.3 * WIDTH))
+
+    coordinates = rotated(np.arctan2(1.0, -0.4), UNIT, 0.3)
+    found = ridge(*fitted(coordinates, bow), coordinates, UNIT)
+    moved = straightened(coordinates, found, UNIT)
+    assert not moved.is_straight
+    again = ridge(*fitted(moved, bow), moved, UNIT)
+    assert np.ptp(again.place[again.weight > 0.1]) < 0.2 * np.ptp(found.place[found.weight > 0.1])
+    line = rotated(np.arctan2(1.0, -0.5) + 0.05, UNIT, 0.2)
+    assert straightened(line, ridge(*fitted(line, front), line, UNIT), UNIT).is_straight
+
+
+def test_an_axis_carried_to_a_new_box_keeps_its_knots_at_the_front():
+    axis = Axis(np.array([0.0, 0.3, 0.4, 0.45, 0.5, 0.6, 1.0]), 4)
+    moved = carried(axis, (-0.5, 0.62), 0.45)
+    assert moved.breaks[0] == -0.5
+    assert moved.breaks[-1] == 0.62
+    np.testing.assert_allclose(moved.breaks[1:-1], [-0.15, -0.05, 0.0, 0.05, 0.15], atol=1e-15)
+    assert carried(axis, (-0.5, 0.16), 0.45).intervals == moved.intervals - 1  # a sliver at the end is dropped

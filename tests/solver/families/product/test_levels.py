@@ -1,0 +1,144 @@
+"""Levels of steady problems: convergence, knots in a layer, the estimate, and honest failure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import exact_squares
+from pinnkan.solver.families.product import levels as multilevel
+from pinnkan.solver.families.product.levels import solve_steady
+from pinnkan.solver.monitor import Watch
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection, objection
+
+LAYER = """
+name: layer
+domain:
+  x: [0, 1]
+unknowns: [u]
+functions:
+  v: exp((x - 1)/0.01) + sin(3*x)
+equations:
+  - -0.01*u_xx + u_x = -0.01*dx(dx(v)) + dx(v)
+conditions:
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+"""
+WAVES = """
+name: waves
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+functions:
+  v: sin(x + 1)*sin(9*y)
+equations:
+  - lap(u) - u**3 = lap(v) - v**3
+conditions:
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+"""
+
+
+def run(text, tolerance=1e-6, degree=6, intervals=2, levels=14, limit=None, seen=None):
+    problem = parse_problem(text, "t.yaml")
+    problem = replace(problem, solver=replace(problem.solver, tolerance=tolerance))
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    return solve_steady(model, degree, intervals, levels, Watch(limit, seen), exact_squares(problem))
+
+
+def test_levels_end_below_the_tolerance_with_an_honest_estimate():
+    for text in (LAYER, WAVES):
+        out = run(text)
+        assert out.reason == ""
+        assert out.levels[-1].estimate <= 1e-6
+        assert out.levels[0].estimate > 1e-6
+        resolved = [x for x in out.levels if x.true_error < 0.1]  # a layer between two points is not seen
+        assert len(resolved) >= 3
+        assert all(x.estimate >= 0.8 * x.true_error for x in resolved)
+        assert out.levels[-1].estimate <= 20 * out.levels[-1].true_error
+
+
+def test_knots_gather_in_a_layer_and_not_outside():
+    """A layer 0.01 wide at x = 1: the intervals there are far shorter than at x = 0."""
+    breaks = run(LAYER).field.breaks(0)
+    width = np.diff(breaks)
+    assert width[-1] < 0.02
+    assert width[0] > 10 * width[-1]
+    smooth = run(LAYER.replace("exp((x - 1)/0.01)", "0*x").replace("0.01", "1")).field.breaks(0)
+    assert np.diff(smooth).min() > 0.1
+
+
+def test_the_coordinate_with_the_short_waves_gets_the_knots():
+    field = run(WAVES, 1e-4, degree=4).field
+    assert len(field.breaks(1)) > len(field.breaks(0))
+    turned = run(WAVES.replace("sin(x + 1)*sin(9*y)", "sin(y + 1)*sin(9*x)"), 1e-4, degree=4).field
+    assert len(turned.breaks(0)) > len(turned.breaks(1))
+
+
+def test_the_error_is_returned_as_a_function():
+    out = run(LAYER, 1e-4)
+    x = np.linspace(0, 1, 400)[:, None]
+    true = np.exp((x[:, 0] - 1) / 0.01) + np.sin(3 * x[:, 0]) - out.field(x, [(0,)])[:, 0, 0]
+    estimated = out.error(x, [(0,)])[:, 0, 0]
+    assert np.linalg.norm(true - estimated) < 0.3 * np.linalg.norm(true)
+    assert np.linalg.norm(true + estimated) > np.linalg.norm(true)
+
+
+def test_a_layer_between_the_points_is_not_believed():
+    """The residual is still the data's, whatever the correction says: no verdict before the layer is seen."""
+    out = run(LAYER, tolerance=0.5, levels=2)
+    assert out.reason == "not_asymptotic"
+    assert out.levels[-1].loss > 0.01
+    assert run(LAYER, tolerance=0.1).levels[-1].true_error < 0.1
+
+
+def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatch):
+    """A witness that sees something as wide as the box asks for knots that every level has."""
+    wide, asked = Missed(np.array([0.5]), np.array([1.0]), 1.0), []
+
+    def once(*given):
+        asked.append(given)
+        return Objection(wide) if len(asked) == 1 else objection(*given)
+
+    monkeypatch.setattr(multilevel, "objection", once)
+    out = run(LAYER, 1e-4)
+    assert len(asked) == 2
+    assert out.reason == ""
+    assert out.levels[-1].parameters > out.levels[-2].parameters
+
+
+def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_estimate(monkeypatch):
+    plain = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
+    assert plain.levels[-1].iterations == 0
+    judge = multilevel.judge_by_correction
+    monkeypatch.setattr(multilevel, "judge_by_correction", lambda *a: replace(judge(*a), rounding=1e-10))
+    rounded = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
+    more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
+    taken = [level.iterations == 0 for level in plain.levels]
+    assert more == pytest.approx([1e-10 * (t and n > 0) for n, t in enumerate(taken)], abs=1e-12)
+
+
+def test_too_few_levels_and_too_little_time_are_named():
+    assert run(WAVES, levels=2).reason == "max_levels"
+    assert len(run(WAVES, levels=2).levels) == 2
+    late = run(LAYER, limit=0.0)
+    assert late.reason == "max_time"
+    assert len(late.levels) == 1
+
+
+def test_progress_hears_of_every_level_and_step():
+    seen = []
+    out = run(WAVES, 1e-3, degree=4, seen=seen.append)
+    assert [x for x in seen if x in out.levels] == out.levels
+    assert [x for x in seen if x in out.history] == out.history
+    assert len(out.history) == sum(x.iterations for x in out.levels)

@@ -1,0 +1,121 @@
+"""Data that are not smooth in time: kinks that run through the slabs, and conditions that disagree at a corner."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import erfc
+
+from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product.pace import FEW, MANY
+from pinnkan.solver.families.product.slabs import March
+
+STRING = """
+name: plucked
+domain: {x: [0, 1], t: [0, 2]}
+unknowns: [u]
+equations: [u_tt = u_xx]
+conditions:
+  - {where: initial, equation: "u = min(x, 1 - x)"}
+  - {where: initial, equation: u_t = 0}
+  - {where: boundary, equation: u = 0}
+solver: {tolerance: 2.0e-2}
+"""
+COOLED = """
+name: cooled
+domain: {x: [0, 1], t: [0, 0.1]}
+unknowns: [u]
+equations: [u_t = u_xx]
+conditions: [{where: initial, equation: u = 1}, {where: boundary, equation: u = 0}]
+solver: {tolerance: 1.0e-3}
+"""
+HEATED = """
+name: heated
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: [u_t = u_xx]
+conditions:
+  - {where: initial, equation: u = 0}
+  - {where: left, equation: u_x = -1}
+  - {where: right, equation: u = 0}
+solver: {tolerance: 1.0e-3}
+"""
+
+
+def string(x, t):
+    """d'Alembert, the initial shape continued as an odd function of period two."""
+
+    def shape(z):
+        z = (z + 1.0) % 2.0 - 1.0
+        return np.sign(z) * np.minimum(np.abs(z), 1.0 - np.abs(z))
+
+    return 0.5 * (shape(x + t) + shape(x - t))
+
+
+def cooled(x, t):
+    """Images of the error function at both ends; 30 are too many."""
+    width = 2.0 * np.sqrt(t)
+    return 1.0 - sum((-1) ** n * (erfc((n + x) / width) + erfc((n + 1 - x) / width)) for n in range(30))
+
+
+def heated(x, t):
+    """Images of its integral: Carslaw and Jaeger (1959), 2.9."""
+    width = 2.0 * np.sqrt(t)
+
+    def ierfc(z):
+        return np.exp(-z * z) / np.sqrt(np.pi) - z * erfc(z)
+
+    return sum((-1) ** n * width * (ierfc((2 * n + x) / width) - ierfc((2 * n + 2 - x) / width)) for n in range(30))
+
+
+def gauss(ends):
+    nodes, weights = np.polynomial.legendre.leggauss(6)
+    half = 0.5 * np.diff(ends)[:, None]
+    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * nodes).ravel(), (half * weights).ravel()
+
+
+def true_error(field, exact, x_ends, t_ends):
+    (x, of_x), (t, of_t) = gauss(x_ends), gauss(t_ends)
+    weights, theirs = np.multiply.outer(of_x, of_t), exact(x[:, None], t[None, :])
+    ours = field.grid([x, t], (0, 0))[..., 0]
+    return float(np.sqrt((weights * (ours - theirs) ** 2).sum() / (weights * theirs**2).sum()))
+
+
+@pytest.mark.parametrize("slabs", [None, 6])
+def test_the_estimate_sees_kinks_that_run_through_the_slabs(slabs, monkeypatch):
+    """One degree more in time sees half of their error: effectivity 0.52 and 0.64, `converged` above the tolerance."""
+    problem = parse_problem(STRING, "t.yaml")
+    problem = replace(problem, solver=replace(problem.solver, time_slabs=slabs))
+    ends = np.linspace(0, 1, 121), np.linspace(0, 2, 81)
+    result = solve(problem)
+    assert 0.95 < result.verdict.estimate / true_error(result.field, string, *ends) < 1.5
+    monkeypatch.setattr(March, "_is_doubtful", lambda *_: False)
+    blind = solve(problem)
+    assert blind.verdict.estimate / true_error(blind.field, string, *ends) < 0.9
+
+
+def test_a_smooth_solution_needs_no_more_degrees():
+    taken = []
+    original = March._corrected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(March, "_corrected", lambda *given: taken.append(given[-1]) or original(*given))
+        solve(load_problem("heat1d"))
+    assert set(taken) == {FEW} != {MANY}
+
+
+def graded(start, end):
+    return np.concatenate([[0.0], np.geomspace(start, end, 30)])
+
+
+@pytest.mark.parametrize(("text", "exact"), [(COOLED, cooled), (HEATED, heated)], ids=["value", "flux"])
+def test_data_that_disagree_at_a_corner_are_solved_and_judged(text, exact):
+    problem = parse_problem(text, "t.yaml")
+    result = solve(problem)
+    assert result.verdict.converged
+    x_ends = graded(1e-6, 0.5)
+    error = true_error(
+        result.field, exact, np.unique([*x_ends, *(1 - x_ends)]), graded(1e-9, float(problem.ranges[1][1]))
+    )
+    assert error <= 1.3 * result.verdict.estimate
+    assert error < 1e-4

@@ -1,0 +1,154 @@
+"""Time slabs: first and second order in time, the propagated estimate, a fixed number, knots that follow."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import exact_squares
+from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, STEP, March, solve_slabs
+from pinnkan.solver.linear.band import EXACT
+from pinnkan.solver.monitor import Watch
+
+PROBLEM = """
+name: test
+domain:
+  x: [0, 1]
+  t: [0, {end}]
+unknowns: [u]
+functions:
+  v: {v}
+equations:
+  - {equation}
+conditions:
+  - where: initial
+    equation: u = {initial}
+{more}
+  - where: boundary
+    equation: u = v
+exact:
+  u: v
+"""
+VELOCITY = "  - where: initial\n    equation: u_t = dt(v)"
+
+
+def text(v, equation, initial, more="", end=1):
+    return PROBLEM.format(v=v, equation=equation, initial=initial, more=more, end=end)
+
+
+HEAT = text("exp(-pi**2*t/10)*sin(pi*x) + x*t", "u_t = u_xx/10 + x", "v")
+WAVE = text("sin(3*x - 3*t) + x*t", "u_tt = u_xx", "v", VELOCITY)
+GROWTH = text("exp(4*t)*sin(pi*x)*(1 + x)", "u_t = u_xx/100 + 5*u + dt(v) - dx(dx(v))/100 - 5*v", "v", end=2)
+FRONT = text("tanh(20*(x - 0.2 - t/2))", "u_t + u*u_x = u_xx/50 + dt(v) + v*dx(v) - dx(dx(v))/50", "v")
+
+
+@cache
+def run(problem, tolerance, degree=4, intervals=4, slabs=None, passes=3, limit=None):
+    stated = parse_problem(problem, "t.yaml")
+    stated = replace(stated, solver=replace(stated.solver, tolerance=tolerance, time_slabs=slabs))
+    model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
+    return solve_slabs(model, (degree, degree), intervals, passes, Watch(limit, None), exact_squares(stated))
+
+
+def effectivity(out):
+    return out.levels[-1].estimate / out.levels[-1].true_error
+
+
+@pytest.mark.parametrize("problem", [HEAT, WAVE], ids=["heat", "wave"])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6])
+def test_slabs_reach_the_tolerance_and_the_estimate_is_honest(problem, tolerance):
+    out = run(problem, tolerance)
+    assert out.reason == ""
+    assert out.levels[-1].estimate <= tolerance
+    assert out.levels[-1].true_error <= tolerance
+    assert 0.8 <= effectivity(out) <= 10.0
+
+
+def test_slabs_cover_the_time_without_gaps_and_u_and_its_velocity_are_continuous():
+    out = run(WAVE, 1e-6)
+    times = [x.time for x in out.levels]
+    assert len(times) > 2
+    assert times[0][0] == 0.0
+    assert times[-1][1] == 1.0
+    assert all(a[1] == b[0] for a, b in pairwise(times))
+    x = np.linspace(0, 1, 50)
+    (left, a), (right, b) = out.field.pieces[:2]
+    at = np.array([times[0][1]])
+    for order, tolerance in ((0, 1e-6), (1, 1e-4)):
+        jump = left.evaluate_grid(a, [x, at], (0, order)) - right.evaluate_grid(b, [x, at], (0, order))
+        assert np.abs(jump).max() < tolerance
+    second = left.evaluate_grid(a, [x, at], (0, 2)) - right.evaluate_grid(b, [x, at], (0, 2))
+    assert np.abs(second).max() > 1e-9
+
+
+def test_the_estimate_counts_the_growth_of_earlier_errors():
+    """Errors grow like exp(5 t): the corrections of single slabs, added up, would be far too small."""
+    out = run(GROWTH, 1e-4, slabs=24, passes=1)
+    assert 0.8 <= effectivity(out) <= 10.0
+
+
+def test_without_propagation_the_estimate_would_be_too_small(monkeypatch):
+    from pinnkan.solver.families.product import slabs as module
+
+    advance = module.March.advance
+
+    def forgetful(self, slab):
+        front = advance(self, slab)
+        return replace(front, errors=tuple(np.zeros_like(e) for e in front.errors))
+
+    monkeypatch.setattr(module.March, "advance", forgetful)
+    stated = parse_problem(GROWTH, "t.yaml")
+    stated = replace(stated, solver=replace(stated.solver, tolerance=1e-4, time_slabs=24))
+    model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
+    out = solve_slabs(model, (4, 4), 4, 1, Watch(None, None), exact_squares(stated))
+    assert effectivity(out) < 0.8
+
+
+def test_a_fixed_number_of_slabs_is_obeyed():
+    out = run(HEAT, 1e-3, slabs=5)
+    np.testing.assert_allclose([x.time[1] for x in out.levels], [0.2, 0.4, 0.6, 0.8, 1.0], rtol=1e-12)
+    assert len(run(HEAT, 1e-3).levels) != 5
+
+
+def test_knots_follow_a_front_that_moves():
+    out = run(FRONT, 1e-4, degree=6)
+    assert out.reason == ""
+    assert out.levels[-1].true_error <= 1e-4
+    for time, centre, away in ((0.01, 0.2, 0.9), (0.99, 0.7, 0.15)):
+        breaks = out.field.breaks(0, time)
+        width = np.diff(breaks)[np.searchsorted(breaks, [centre, away]) - 1]
+        assert width[0] < 0.5 * width[1]
+
+
+def test_a_time_limit_is_named():
+    assert run(HEAT, 1e-6, limit=0.0).reason == "max_time"
+
+
+def test_initial_data_that_the_knots_miss_get_knots():
+    sharp = text("exp(-200*(x - 0.3)**2)*exp(-t)", "u_t = u_xx/100 + dt(v) - dx(dx(v))/100", "v", end=0.1)
+    breaks = run(sharp, 1e-4, degree=6).field.breaks(0, 0.0)
+    assert len(breaks) > 5
+    assert np.diff(breaks)[np.searchsorted(breaks, 0.3) - 1] < np.diff(breaks)[-1]
+
+
+def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
+    out = run(GROWTH, 1e-6, slabs=3, passes=1, limit=60.0)
+    assert len(out.levels) == 3
+    assert out.reason != "max_time"
+
+
+def test_a_correction_has_fewer_points_per_interval_of_space_and_none_fewer_in_time(monkeypatch):
+    """One fewer in time made the effectivity of the wave equation fifty."""
+    seen, corrected = [], March._corrected
+    monkeypatch.setattr(March, "_corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
+    run(WAVE, 1e-6, degree=8)
+    of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
+    assert richer[0] == of_slab[0] - FEWER
+    assert richer[1] > of_slab[1]
+    assert seen[0].richer.accuracy == CORRECTION > seen[0].system.accuracy == STEP > EXACT

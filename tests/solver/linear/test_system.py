@@ -1,0 +1,57 @@
+"""Rows of a product space: how many, where, and the step they give."""
+
+import numpy as np
+import pytest
+from small_models import PLANE, jacobian, line, model_of, prepared, residual
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.system import System, points_per_interval
+from pinnkan.solver.minimise.gauss_newton import gauss_newton
+
+
+def test_a_step_is_numpys_least_squares_step_with_fixed_coefficients_moved():
+    model = line()
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 5), 5),)))
+    rng = np.random.default_rng(0)
+    c, target = start + 0.1 * rng.standard_normal(start.shape), start
+    step = system.steps(c, [target], fixed)[0]
+    move = np.where(fixed, target - c, 0.0)
+    j, r = jacobian(system, c), residual(system, c)
+    theirs = np.linalg.lstsq(j[:, ~fixed.ravel()], -(r + j @ move.ravel()), rcond=None)[0]
+    assert np.abs(step[~fixed] - theirs).max() < 1e-9 * np.abs(theirs).max()
+    assert np.array_equal(step[fixed], (target - c)[fixed])
+    unmoved = np.linalg.lstsq(j[:, ~fixed.ravel()], -r, rcond=None)[0]
+    assert np.abs(step[~fixed] - unmoved).max() > 1e-3 * np.abs(theirs).max()
+
+
+def test_held_out_rows_are_other_points_of_the_same_integral():
+    model = line(right="u = 0")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 9), 7),)))
+    c = gauss_newton(system, start, fixed, 1e-10).coefficients
+    more = System(model, system.space, extra=1)
+    assert more.points > system.points
+    assert 0.3 < more.mean_square(c) / system.mean_square(c) < 9.0
+    rough = c + 0.1 * np.random.default_rng(0).standard_normal(c.shape)
+    assert more.mean_square(rough) == pytest.approx(system.mean_square(rough), rel=0.5)
+
+
+@pytest.mark.parametrize("degree", range(3, 9))
+@pytest.mark.parametrize("intervals", [1, 2, 3, 8])
+def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
+    """Two end values are fixed for an equation of order two; every further order needs no more."""
+    for order in (1, 2):
+        assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order
+
+
+def test_half_of_the_points_are_spared_unless_all_are_needed():
+    assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
+    assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
+    assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
+
+
+def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():
+    axis = Axis(np.linspace(0, 1, 21), 9)
+    assert System(line(right="u = 0"), Space((axis,))).points == 20 * (9 - 2)
+    plane = model_of(PLANE.format(v="x", right="u = v"))
+    assert System(plane, Space((axis, axis))).points == (20 * 6) ** 2

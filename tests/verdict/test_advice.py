@@ -1,0 +1,80 @@
+"""Remedies on synthetic records: each reason has one that is computed from the run."""
+
+from dataclasses import replace
+
+import pytest
+from records import LEVEL, levels
+
+from pinnkan.verdict.advice import remedy
+from pinnkan.verdict.verdict import REASONS
+
+
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("records", [[], levels(1e-2), levels(1e-2, 1e-3), levels(1e-3, 1e-3, slabs=True)])
+def test_every_reason_has_a_remedy_for_every_run_however_short(reason, records):
+    text = remedy(reason, records, 1e-4, 1.0)
+    assert text.endswith(".")
+    assert "nan" not in text
+
+
+def test_levels_to_come_are_counted_from_the_decay_and_timed_from_the_growth():
+    """100 times per level, each level twice as long as the one before: one more takes 2 x 2 s."""
+    records = levels(1e-1, 1e-3, 1e-5)
+    one = remedy("max_levels", records, 1e-6)
+    assert "100 times per level: 1 more level, about 4 s" in one
+    assert "`max_levels: 4`" in one
+    three = remedy("max_levels", records, 1e-11)
+    assert "3 more levels, about 28 s" in three  # 4 + 8 + 16
+    assert "`max_time: 40`" in three  # 4 + 28 s, rounded up
+    assert "per level" not in remedy("max_levels", levels(1e-5, 1e-3), 1e-6)
+
+
+def test_eight_times_per_level_from_the_issue():
+    records = [replace(LEVEL, number=k, estimate=8.0**-k, seconds=s) for k, s in enumerate([10.0, 30.0, 70.0])]
+    text = remedy("max_levels", records, 8.0**-4 * 1.001)
+    assert "8.0 times per level: 2 more levels, about 4 min" in text  # 80 + 160 s
+
+
+def test_a_slow_decay_asks_for_a_tolerance_that_can_be_had():
+    assert "`tolerance` of 0.02" in remedy("max_levels", levels(1.2e-2, 1.1e-2), 1e-6)
+
+
+def test_a_time_limit_in_slabs_is_extrapolated_to_the_end_of_time():
+    """0.1 of time each, in 1, 1, 2, 4 s: after t = 0.4 of 1 at the latest pace, 0.1 in 3 s, 18 s are left."""
+    records = levels(1e-5, 1e-5, 1e-5, 1e-5, slabs=True)
+    text = remedy("max_time", records, 1e-4, 1.0)
+    assert "t = 0.4 of 1 was reached" in text
+    assert "about 18 s" in text
+    assert "`max_time: 40`" in text  # 1.2 * (8 + 18)
+    assert "the rest" not in remedy("max_time", records, 1e-4, None)
+
+
+def test_growth_over_the_slabs_is_named():
+    grown = remedy("max_levels", levels(1e-6, 1e-5, 1e-5, 1e-2, slabs=True), 1e-4)
+    assert "grew 1e+03 times" in grown
+    assert "grew" not in remedy("max_levels", levels(1e-3, 1e-3, 1e-3, slabs=True), 1e-4)
+
+
+def test_a_residual_that_stands_accuses_the_conditions():
+    assert "does not fall" in remedy("stalled", levels(1e-2, 1e-2), 1e-4)
+    falling = [replace(x, loss=10.0**-x.number) for x in levels(1e-2, 1e-2)]
+    assert "milder" in remedy("stalled", falling, 1e-4)
+
+
+def test_knots_are_counted_from_the_last_level():
+    assert "`knots: 34`" in remedy("undersampled", [replace(LEVEL, intervals=(5, 17))], 1e-4)
+    assert "`knots: 34`" in remedy("not_asymptotic", [replace(LEVEL, intervals=(5, 17))], 1e-4)
+
+
+def test_slabs_that_shrink_tell_of_a_blow_up():
+    times = [(0.0, 0.1), (0.1, 0.15), (0.15, 0.151)]
+    records = [replace(LEVEL, number=k, time=t) for k, t in enumerate(times)]
+    text = remedy("diverged", records, 1e-4, 1.0)
+    assert "towards t = 0.151" in text
+    assert "up to 0.14" in text
+    assert "blow-up" not in remedy("diverged", records[:2], 1e-4, 1.0)
+
+
+def test_below_rounding_names_the_least_tolerance_that_can_be_had():
+    assert "`tolerance` of 3e-09" in remedy("tolerance_below_rounding", levels(1e-6, 1.1e-9, 4e-9), 1e-12)
+    assert "nearly singular" in remedy("tolerance_below_rounding", levels(0.5), 1e-4)
