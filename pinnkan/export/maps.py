@@ -9,15 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import (
-    axis_samples,
-    hidden_in_words,
-    limited,
-    shown_axes_of,
-    sliced,
-    space_breaks,
-    thinned,
-)
+from pinnkan.export.samples import axis_samples, hidden_in_words, limited, shown_axes_of, sliced, space_breaks, thinned
 from pinnkan.export.style import (
     ERROR_MAP,
     KNOTS,

@@ -13,11 +13,14 @@ import numpy as np
 import torch
 
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.coordinates.warped import Coordinates
+from pinnkan.kan.coordinates.warped_field import InnerPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.kan.store import restore_field
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised
+from pinnkan.solver.families.fitted.state import FittedAim, FittedSlab, FittedSlabsState, FittedState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import Front
 from pinnkan.solver.families.product.state import Run, SlabsState, SteadyState
@@ -27,8 +30,8 @@ from pinnkan.verdict.records import Iteration, Level
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Aim, Axis, DeepState, Descent, Front, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space,
-        SteadyState, Step,
+        Aim, Axis, Coordinates, DeepState, Descent, FittedAim, FittedSlab, FittedSlabsState, FittedState, Front,
+        InnerPiece, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space, SteadyState, Step,
     )
 }  # fmt: skip
 

@@ -117,7 +117,7 @@ def result_so_far(problem: Problem, watch: Watch, reason: str, detail: str = "")
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
-    network = describe(problem)
+    network = state.network or describe(problem)
     return Result(state.field, state.error, verdict, state.levels, state.history, watch.elapsed(), network)
 
 

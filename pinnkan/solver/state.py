@@ -50,6 +50,11 @@ class State(Protocol):
         """Its estimated error."""
         ...
 
+    @property
+    def network(self) -> str:
+        """The network in words, where it is not the one that the problem's settings say; else ""."""
+        ...
+
 
 @runtime_checkable
 class Stepped(State, Protocol):

@@ -44,6 +44,25 @@ conditions:
 solver:
   tolerance: 1e-7
 """
+MOVING = """\
+name: moving
+domain:
+  x: [0, 1]
+  y: [0, 1]
+  t: [0, 0.05]
+functions:
+  v: 0.5*(1 - tanh((0.8*x + 0.6*y - 0.7*t - 0.6)*70))
+unknowns: [u]
+equations:
+  - u_t + 1.4*u*(0.8*u_x + 0.6*u_y) = lap(u)/200
+conditions:
+  - where: initial
+    equation: u = v
+  - where: boundary
+    equation: u = v
+solver:
+  tolerance: 3e-2
+"""
 DEEP = """\
 name: deep
 domain:
@@ -64,8 +83,8 @@ solver:
   max_levels: 3
   time_slabs: 2
 """
-PROBLEMS = {"front": FRONT, "layers": LAYERS, "deep": DEEP}
-STATE = Path("results/.front.partial/checkpoint/resume.json")
+PROBLEMS = {"front": FRONT, "layers": LAYERS, "moving": MOVING, "deep": DEEP}
+STATE = Path("results/.{}.partial/checkpoint/resume.json")
 
 
 @pytest.fixture
@@ -78,11 +97,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stopped(folder: Path, number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
-    """``front`` in a process that gets a signal when its state, with a slab, is on disk: code, output, messages."""
-    process = start(folder, "solve", "front.yaml", "--json", *arguments)
-    wait_for(folder / STATE, process)
-    while '"Level"' not in (folder / STATE).read_text():
+def stopped(folder: Path, number: signal.Signals, *arguments: str, name: str = "front") -> tuple[int, str, str]:
+    """A problem in a process that gets a signal when its state, with a slab, is on disk: code, output, messages."""
+    process, state = start(folder, "solve", f"{name}.yaml", "--json", *arguments), folder / str(STATE).format(name)
+    wait_for(state, process)
+    while '"Level"' not in state.read_text():
         time.sleep(0.01)
     process.send_signal(number)
     out, err = process.communicate(timeout=300)
@@ -129,8 +148,24 @@ def test_a_stopped_run_shows_what_it_has_and_refuses_to_go_on_with_anything_else
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kills"), [("front", 8), ("layers", 6), ("deep", 6)])
-def test_twenty_kills_at_random_moments_change_nothing(name: str, kills: int, folder: Path) -> None:
+def test_a_moving_front_that_was_stopped_shows_its_slabs_and_goes_on(folder: Path) -> None:
+    whole = run(folder, "solve", "moving.yaml", "-q", "--out", "whole")
+    assert whole.returncode == 0, whole.stderr
+    code, out, err = stopped(folder, signal.SIGTERM, name="moving")
+    assert code == 143, err
+    assert json.loads(out)["reason"] == "interrupted"
+    partial = pinnkan.load_solution(folder / "results/moving.interrupted")
+    assert "move with the front" in partial.network
+    assert 0.0 < partial.ranges[2][1] < 0.05
+    assert len(partial.levels) >= 1
+    done = run(folder, "solve", "moving.yaml", "-q", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert final_state(folder / "results/moving") == final_state(folder / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kills"), [("front", 8), ("layers", 6), ("moving", 4), ("deep", 6)])
+def test_kills_at_random_moments_change_nothing(name: str, kills: int, folder: Path) -> None:
     begun = time.monotonic()
     whole = run(folder, "solve", f"{name}.yaml", "-q", "--out", "whole")
     assert whole.returncode in (0, 4), whole.stderr

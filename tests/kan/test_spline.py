@@ -3,13 +3,7 @@ import pytest
 import torch
 from scipy.interpolate import BSpline
 
-from pinnkan.kan.spline import (
-    Basis,
-    dyadic_stencil,
-    halve_coefficients,
-    prolongation,
-    uniform_breaks,
-)
+from pinnkan.kan.spline import Basis, dyadic_stencil, halve_coefficients, prolongation, uniform_breaks
 
 BREAKS = [-1.0, -0.4, -0.1, 0.05, 0.5, 0.8, 1.0]
 MAKERS = [Basis.extended, Basis.clamped, Basis.wrapped]

@@ -5,11 +5,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+from stored_state import same_bits, stored
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import Result, solve
 from pinnkan.solver.families.deep.state import DeepState
+from pinnkan.solver.families.fitted.state import FittedState
 from pinnkan.solver.families.product.state import SlabsState, SteadyState
 from pinnkan.solver.monitor import Watch
 from pinnkan.solver.state import State
@@ -39,11 +41,21 @@ conditions: [{where: boundary, equation: u = 0}]
 solver: {tolerance: 1e-13, network: deep, hidden: [2], knots: 2, max_levels: 2}
 """
 JOINT = DEEP.replace("9*sin(3*x) - u", "9*sin(3*x) - u**2")
+ASKEW = """
+name: askew
+domain: {x: [0, 1], y: [0, 1]}
+functions: {v: tanh((cos(pi/6)*(y - 0.4) - sin(pi/6)*(x - 0.5))/0.03) + x*y}
+unknowns: [u]
+equations: [-lap(u)/30 + cos(pi/6)*u_x + u*u_y/2 = -lap(v)/30 + cos(pi/6)*dx(v) + v*dy(v)/2]
+conditions: [{where: boundary, equation: u = v}]
+solver: {tolerance: 1e-2}
+"""
 KINDS = {
     "steady": (LAYER, SteadyState),
     "slabs": (FRONT, SlabsState),
     "deep": (DEEP, DeepState),
     "joint": (JOINT, DeepState),
+    "askew": (ASKEW, SteadyState | FittedState),
 }
 
 
@@ -57,18 +69,14 @@ def whole(kind: str) -> tuple[Result, list[State]]:
     return solve(stated(kind), watch=Watch(None, None, lambda state, _: states.append(state))), states
 
 
-def same_bits(a: Result, b: Result) -> bool:
-    (one, meta), (other, also) = a.field.tensors(), b.field.tensors()
-    return meta == also and set(one) == set(other) and all(np.array_equal(one[k], other[k]) for k in one)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> None:
     result, states = whole(kind)
     assert all(isinstance(s, KINDS[kind][1]) for s in states)
-    picked = np.unique(np.linspace(0, len(states) - 1, 2 if kind in ("deep", "joint") else 4).astype(int))
+    picked = np.unique(np.linspace(0, len(states) - 1, 2 if kind in ("deep", "joint", "askew") else 4).astype(int))
+    picked = np.append(picked, [i for i, s in enumerate(states) if isinstance(s, FittedState)][:1]).astype(int)
     for number in picked:
-        again = solve(stated(kind), watch=Watch(None, None, resumed=states[number]))
+        again = solve(stated(kind), watch=Watch(None, None, resumed=stored(states[number])))
         assert same_bits(again, result), f"state {number} of {len(states)}"
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in result.levels]
         assert [replace(x, seconds=0.0) for x in again.history] == [replace(x, seconds=0.0) for x in result.history]
@@ -79,6 +87,20 @@ def test_another_state_leads_elsewhere() -> None:
     state = next(s for s in states if isinstance(s, SteadyState) and s.number == 1)
     moved = replace(state, start=state.start * (1.0 + 1e-9), newton=None, solved=False)
     assert not same_bits(solve(stated("steady"), watch=Watch(None, None, resumed=moved)), result)
+
+
+def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahead() -> None:
+    fitted = [s for s in whole("askew")[1] if isinstance(s, FittedState)]
+    axes = fitted[0].axes
+    assert axes is not None
+    assert fitted[0].field is axes.field
+    assert (fitted[0].network, fitted[0].levels) == ("", axes.levels)
+    last = fitted[-1]
+    assert last.field is axes.field
+    ahead = replace(last, own_levels=(*last.own_levels[:-1], replace(last.own_levels[-1], estimate=1e-9)))
+    assert ahead.field is last.shown
+    assert "trained inner coordinates" in ahead.network
+    assert [level.number for level in ahead.levels] == list(range(last.number))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.change_of_basis import (
-    bands,
-    change_matrix,
-    inverse_matrix,
-    to_powers,
-    to_splines,
-)
+from pinnkan.kan.layers.change_of_basis import bands, change_matrix, inverse_matrix, to_powers, to_splines
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet

@@ -39,6 +39,7 @@ class DeepState:
     shown: Field | None
     shown_error: Field | None
     descent: Descent | None = None
+    network: str = ""
 
     @property
     def field(self) -> Field | None:

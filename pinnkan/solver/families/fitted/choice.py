@@ -8,6 +8,7 @@ end; else the axes go on. In time the front of the initial data decides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,13 +17,15 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.families.fitted.crest import Direction, structure
-from pinnkan.solver.families.fitted.levels import Reference, solve_inner
+from pinnkan.solver.families.fitted.crest import structure
+from pinnkan.solver.families.fitted.levels import Reference, first_state, solve_inner
 from pinnkan.solver.families.fitted.slabs import DEGREES, solve_inner_slabs
 from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
+from pinnkan.solver.families.fitted.state import IMMERSED, MOVING, TRAINED, FittedState
 from pinnkan.solver.families.fitted.system import inner_model
 from pinnkan.solver.families.product.levels import solve_steady
 from pinnkan.solver.families.product.slabs import solve_slabs
+from pinnkan.solver.families.product.state import SteadyState
 from pinnkan.solver.monitor import Watch
 from pinnkan.solver.outcome import Outcome, TrueError
 from pinnkan.verdict.records import Level
@@ -44,19 +47,22 @@ SAMPLES, MOST_LEVELS = 200, 40
 
 @dataclass
 class _Axes:
-    """What the levels on the axes show; ``direction`` is set once a front askew to them is seen."""
+    """What the levels on the axes show; ``left`` is set once a front askew to them is seen."""
 
     problem: Problem
-    direction: Direction | None = None
+    left: FittedState | None = None
 
-    def leave(self, out: Outcome) -> bool:
-        if len(out.levels) < LEVELS or out.levels[-1].estimate < max(UNRESOLVED, self.problem.solver.tolerance):
+    def leave(self, state: SteadyState) -> bool:
+        """Whether rotated coordinates are worth a try, the first one; ``left`` is then their beginning."""
+        least = max(UNRESOLVED, self.problem.solver.tolerance)
+        if state.network or len(state.levels) < LEVELS or state.levels[-1].estimate < least:
             return False
         axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in self.problem.ranges]
-        found = structure(out.field, axes, 0)
+        found = structure(state.shown, axes, 0)
         if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
             return False
-        self.direction = found
+        coordinates = rotated(found.angle, self.problem.ranges, _middle(self.problem, found.angle))
+        self.left = first_state(self.problem, coordinates, state)
         return True
 
 
@@ -74,37 +80,35 @@ def solve_axes_or_inner(
 ) -> Outcome:
     """Solve on the axes until a front askew to them is seen, then by whichever coordinates gain more."""
     problem = model.problem
-    seen = _Axes(problem)
-    axes = solve_steady(model, degree, intervals, max_levels, watch, true_error, seen.leave)
-    if seen.direction is None:
-        return axes
+    state = watch.resumed(FittedState) if watch.resumes(FittedState) else None
+    if state is None:
+        seen = _Axes(problem)
+        on_axes = solve_steady(model, degree, intervals, max_levels, watch, true_error, seen.leave)
+        if seen.left is None:
+            return on_axes
+        state = seen.left
+    axes = state.axes
+    assert axes is not None
     budget, predicted = _next_level(axes.levels)
-    known: list[Level] = []
 
-    def go_on(out: Outcome) -> bool:
-        kept = bool(known) or out.levels[-1].estimate < predicted
-        if kept and not known:
-            known.append(out.levels[-1])
-        return kept or out.levels[-1].parameters < budget
+    def go_on(levels: Sequence[Level]) -> bool:
+        return levels[-1].parameters < budget or any(level.estimate < predicted for level in levels)
 
-    coordinates = rotated(seen.direction.angle, problem.ranges, _middle(problem, seen.direction.angle))
     levels = problem.solver.max_levels or MOST_LEVELS
-    out = solve_inner(inner_model(model), coordinates, levels, watch, reference_of(problem), go_on)
-    lost = out.reason != "" and out.levels[-1].estimate > UNRESOLVED and not watch.expired()
+    out = solve_inner(inner_model(model), state, levels, watch, reference_of(problem), go_on)
+    lost = out.reason != "" and out.levels[-1].estimate > UNRESOLVED
     if out.reason == "left" or lost:
-        again = solve_steady(model, degree, intervals, max_levels, watch, true_error)
-        again.network = (
+        dropped = (
             "product: one block of multiplying nodes on all coordinates (rotated ones were tried and dropped: estimate "
             f"{out.levels[-1].estimate:.1e} with {out.levels[-1].parameters} coefficients, where the axes promised "
             f"{predicted:.1e} with {budget:.0f})"
         )
-        return again
-    first = known[0] if known else out.levels[-1]
-    out.levels = [replace(level, number=i) for i, level in enumerate([*axes.levels, *out.levels])]
-    out.history = [*axes.history, *(replace(h, level=h.level + len(axes.levels)) for h in out.history)]
+        begun = replace(axes, network=dropped)
+        return solve_steady(model, degree, intervals, max_levels, watch, true_error, begun=begun)
+    first = next((level for level in out.levels if level.estimate < predicted), out.levels[-1])
+    out.levels, out.history = list(axes.levels) + out.levels, list(axes.history) + out.history
     out.network = (
-        f"product in trained inner coordinates, across and along the front ({out.levels[-1].note}): one block of "
-        "multiplying nodes on them, the domain immersed in their box (chosen because a front crosses the axes: with "
+        f"{TRAINED} ({out.levels[-1].note}): {IMMERSED} (chosen because a front crosses the axes: with "
         f"{first.parameters} coefficients the estimate was {first.estimate:.1e}, where the axes promised "
         f"{predicted:.1e} with {budget:.0f})"
     )
@@ -134,14 +138,13 @@ def solve_slabs_or_inner(
         return solve_slabs(model, degree, intervals, passes, watch, true_error)
     out = solve_inner_slabs(inner_model(model), coordinates, knots, passes, watch, reference_of(problem), values)
     out.network = (
-        "product in inner coordinates that move with the front, across and along it: one block of multiplying nodes "
-        "on them and time in each slab, the domain immersed in their box (chosen because the front of the initial "
-        f"data, {coordinates}, needs {inner:.0f} coefficients in space there, and about {axes:.0f} on the axes)"
+        f"{MOVING} (chosen because the front of the initial data, {coordinates}, needs {inner:.0f} coefficients in "
+        f"space there, and about {axes:.0f} on the axes)"
     )
     return out
 
 
-def _next_level(levels: list[Level]) -> tuple[float, float]:
+def _next_level(levels: Sequence[Level]) -> tuple[float, float]:
     """Coefficients of the next level on the axes, and its estimate if it falls by as much as the last did."""
     last, before = levels[-1], levels[-2]
     return GROWTH * last.parameters, last.estimate * min(1.0, last.estimate / before.estimate)

@@ -19,11 +19,14 @@ from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import nonzero, relative_root
 from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
+from pinnkan.solver.families.fitted.state import FittedState
 from pinnkan.solver.families.fitted.system import RIDGE, InnerModel, InnerSystem
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
-from pinnkan.solver.minimise.gauss_newton import gauss_newton
+from pinnkan.solver.families.product.state import SteadyState
+from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.monitor import Watch
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
 from pinnkan.verdict.records import Level
@@ -112,82 +115,122 @@ def _in_vain(levels: Sequence[Level], best: Level) -> bool:
     return len(since) >= IN_VAIN and min(level.loss for level in since) > 0.5 * best.loss
 
 
+def first_state(problem: Problem, coordinates: Coordinates, axes: SteadyState | None = None) -> FittedState:
+    """Before the first level in these coordinates; ``axes``: where the levels on the axes stand."""
+    space = first_space(coordinates, problem.ranges, (DEGREE, DEGREE), FIRST, len(problem.unknowns))
+    return FittedState(axes, coordinates, space)
+
+
 def solve_inner(
     inner: InnerModel,
-    coordinates: Coordinates,
+    state: FittedState,
     max_levels: int,
     watch: Watch,
     reference: Reference | None,
-    go_on: Callable[[Outcome], bool],
+    go_on: Callable[[Sequence[Level]], bool],
 ) -> Outcome:
     """Refine until the estimate, SAFETY times the sum of the corrections, is below the tolerance.
 
-    ``go_on`` is asked after each level; when it says no, the outcome ends there with the reason "left".
+    ``go_on`` is asked after each level; when it says no, the outcome ends there with the reason "left". The levels of
+    the outcome are those in inner coordinates alone.
+
+    Raises:
+        SolverError: the least squares have no solution.
+        OutOfTimeError: the time limit is over; what there is lies in the watch's state.
     """
     problem = inner.model.problem
-    tolerance, ranges = problem.solver.tolerance, problem.ranges
-    space = first_space(coordinates, ranges, (DEGREE, DEGREE), FIRST, len(problem.unknowns))
-    out = Outcome(InnerField((), ranges), None)
-    before: InnerField | None = None
-    best: tuple[Level, InnerField, InnerField] | None = None
-    for number in range(max_levels):
+    tolerance, resolved = problem.solver.tolerance, False
+    while len(state.own_levels) < max_levels:
+        watch.keep(state)
+        watch.check_step(())
         try:
-            shown = min(1.0, out.levels[-1].estimate) if out.levels else 1.0
-            pull = max(RIDGE, PULL * shown**2)
-            system = InnerSystem(inner, space, coordinates, ranges, pull=pull)
-            start = (
-                np.zeros(space.shape) if before is None or inner.is_linear else system.fitted(before.pieces[0].values)
-            )
-            solved = gauss_newton(system, start, system.fixed, 1e-2 * tolerance)
-            found = corrections(system, solved.coefficients, nonzero(system.squares(solved.coefficients)[0]))
+            system, solved, found = _level(inner, state, watch)
         except np.linalg.LinAlgError as error:
             raise SolverError(f"least squares failed: {error}") from error
-        for i, s in enumerate(solved.steps):
-            out.history.append(watch.iteration(number, i, s.loss, s.size, s.damping))
-        before = InnerField((InnerPiece(coordinates, ((space, solved.coefficients),)),), ranges)
-        out.field, out.error = before, InnerField((InnerPiece(coordinates, found.pieces),), ranges)
-        estimate = SAFETY * float(sum(found.sizes))
-        if out.levels:
-            estimate = max(estimate, out.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        checked = system.checked()
-        true = None if reference is None else relative_root(*checked.distance(solved.coefficients, reference))
-        level = Level(
-            number=number,
-            intervals=tuple(a.intervals for a in space.axes),
-            degree=tuple(a.degree for a in space.axes),
-            parameters=int((~system.fixed).sum()) + coordinates.parameters,
-            points=system.points,
-            loss=system.mean_square(solved.coefficients),
-            heldout=checked.mean_square(solved.coefficients),
-            estimate=estimate,
-            seconds=watch.elapsed(),
-            iterations=len(solved.steps),
-            true_error=true,
-            note=str(coordinates),
-        )
-        out.levels.append(watch.level(level))
+        out = _judged(state, system, solved, found, watch, reference)
+        level, best = out.levels[-1], state.best
         out.reason = "" if solved.stationary else "stalled"
-        resolved = level.loss <= RESOLVED * system.mean_square(np.zeros(space.shape))
-        if resolved and estimate <= tolerance and not out.reason:
+        resolved = level.loss <= RESOLVED * system.mean_square(np.zeros(state.space.shape))
+        if resolved and level.estimate <= tolerance and not out.reason:
             return out
-        if resolved and (best is None or estimate < best[0].estimate):
+        if resolved and (best is None or level.estimate < best[0].estimate):
             best = level, out.field, out.error
         if best is not None and _in_vain(out.levels, best[0]):
             again, out.field, out.error = best
-            out.levels.append(replace(again, number=number + 1, seconds=level.seconds))
+            out.levels.append(replace(again, number=level.number + 1, seconds=level.seconds))
             out.reason, out.detail = "stalled", "more knots no longer lower the estimate"
             return out
-        if watch.expired() or not go_on(out):
-            out.reason = "max_time" if watch.expired() else "left"
+        if not go_on(out.levels):
+            out.reason = "left"
             return out
-        marks = marked(found, tolerance)
-        axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]
-        course = ridge(space, solved.coefficients, coordinates, ranges)
-        moved = straightened(coordinates, course, ranges)
-        if moved is not None:
-            box = moved.box(ranges)
-            axes = [carried(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]
-            coordinates = moved
-        space = replace(space, axes=tuple(axes))
+        coordinates, space = _refined(state, problem.ranges, solved.coefficients, found, tolerance)
+        records = tuple(out.levels), tuple(out.history)
+        state = FittedState(state.axes, coordinates, space, *records, out.field, out.error, best)
     out.reason = "max_levels" if resolved else "not_asymptotic"
     return out
+
+
+def _level(inner: InnerModel, state: FittedState, watch: Watch) -> tuple[InnerSystem, Converged, Corrections]:
+    """Solve and correct in the space of a state."""
+    problem, before = inner.model.problem, state.shown
+    shown = min(1.0, state.own_levels[-1].estimate) if state.own_levels else 1.0
+    pull = max(RIDGE, PULL * shown**2)
+    system = InnerSystem(inner, state.space, state.coordinates, problem.ranges, pull=pull)
+    start = np.zeros(state.space.shape)
+    if isinstance(before, InnerField) and not inner.is_linear:
+        start = system.fitted(before.pieces[0].values)
+    solved = gauss_newton(system, start, system.fixed, 1e-2 * problem.solver.tolerance, watch)
+    watch.check_step(())
+    scale = nonzero(system.squares(solved.coefficients)[0])
+    return system, solved, corrections(system, solved.coefficients, scale)
+
+
+def _judged(
+    state: FittedState,
+    system: InnerSystem,
+    solved: Converged,
+    found: Corrections,
+    watch: Watch,
+    reference: Reference | None,
+) -> Outcome:
+    """The function of a level, its correction, and the records up to it."""
+    space, coordinates, ranges = state.space, state.coordinates, system.ranges
+    field = InnerField((InnerPiece(coordinates, ((space, solved.coefficients),)),), tuple(ranges))
+    error = InnerField((InnerPiece(coordinates, found.pieces),), tuple(ranges))
+    steps = enumerate(solved.steps)
+    history = [watch.iteration(state.number, i, s.loss, s.size, s.damping) for i, s in steps]
+    estimate = SAFETY * float(sum(found.sizes))
+    if state.own_levels:
+        estimate = max(estimate, state.own_levels[-1].estimate * 0.5 ** (DEGREE + 1))
+    checked = system.checked()
+    true = None if reference is None else relative_root(*checked.distance(solved.coefficients, reference))
+    level = Level(
+        number=state.number,
+        intervals=tuple(a.intervals for a in space.axes),
+        degree=tuple(a.degree for a in space.axes),
+        parameters=int((~system.fixed).sum()) + coordinates.parameters,
+        points=system.points,
+        loss=system.mean_square(solved.coefficients),
+        heldout=checked.mean_square(solved.coefficients),
+        estimate=estimate,
+        seconds=watch.elapsed(),
+        iterations=len(solved.steps),
+        true_error=true,
+        note=str(coordinates),
+    )
+    return Outcome(field, error, [*state.own_levels, watch.level(level)], [*state.own_history, *history])
+
+
+def _refined(
+    state: FittedState, ranges: Ranges, coefficients: Array, found: Corrections, tolerance: float
+) -> tuple[Coordinates, Space]:
+    """The next coordinates and space: knots where the correction is, and the front straight."""
+    space, coordinates = state.space, state.coordinates
+    axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, tolerance), strict=True)]
+    course = ridge(space, coefficients, coordinates, ranges)
+    moved = straightened(coordinates, course, ranges)
+    if moved is not None:
+        box = moved.box(ranges)
+        axes = [carried(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]
+        coordinates = moved
+    return coordinates, replace(space, axes=tuple(axes))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pinnkan.assembly.collocation import Grid
+from pinnkan.assembly.cut_cells import Ranges
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
+from pinnkan.kan.coordinates.warped_field import InnerPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.families.fitted.crest import direction_of, ridge_of, straightened
+from pinnkan.solver.families.fitted.course import continued
+from pinnkan.solver.families.fitted.crest import carried, direction_of, ridge_of, straightened
 from pinnkan.solver.families.fitted.levels import Corrections, first_space, marked
 from pinnkan.solver.families.fitted.system import fit, grid_of
 
@@ -94,6 +98,35 @@ def knots_for(
 
 def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
     return grid_of(space, coordinates, problem.ranges[:2], (0, 0))
+
+
+def standing(
+    values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float
+) -> InnerPiece:
+    """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
+    start = problem.ranges[-1][0]
+    ranges = (*problem.ranges[:2], (start, start + length))
+    coordinates = continued(first, ranges)
+    across = (carried(a, ends, 0.0) for a, ends in zip(axes, coordinates.box(ranges), strict=False))
+    space = Space((*across, Axis(np.array(ranges[2]), 1)), len(problem.unknowns))
+    grid = grid_of(space, coordinates, ranges, (0, 0, 0))
+    return InnerPiece(coordinates, ((space, fit(space, grid, lambda points: values(points[:, :2]))),))
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Values at one time, (x, y) to (point, unknown), carried along by moving coordinates: a function of (x, y, t)."""
+
+    values: Values
+    coordinates: Coordinates
+    time: float
+    ranges: Ranges
+
+    def __call__(self, points: Array) -> Array:
+        inner = self.coordinates.forward(points)
+        inner[:, 2] = self.time
+        low, high = np.array(self.ranges[:2]).T
+        return self.values(np.clip(self.coordinates.inverse(inner)[:, :2], low, high))
 
 
 def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:

@@ -41,22 +41,26 @@ def solve_steady(
     max_levels: int,
     watch: Watch,
     true_error: TrueError | None,
-    leave: Callable[[Outcome], bool] = lambda _: False,
+    leave: Callable[[SteadyState], bool] = lambda _: False,
+    begun: SteadyState | None = None,
 ) -> Outcome:
     """Refine until the estimated relative L2 error is below the tolerance.
 
     The returned function is the one of the last level; its estimate is SAFETY times the correction in the space with
     all intervals halved, but never less than :func:`pinnkan.solver.families.product.judging.believable`. Before a level
-    is the last, the witness looks between its points. ``leave`` is asked after each level; when it says yes, the
-    outcome ends there with
-    the reason "left".
+    is the last, the
+    witness looks between its points. ``leave`` is asked before each level but the first; when it says yes, the outcome
+    ends there with the reason "left". ``begun``: the state from which to go on.
     """
-    climb = Climb(model, degree, intervals, watch, true_error)
+    climb = Climb(model, degree, intervals, watch, true_error, begun)
     for number in range(climb.first, max_levels):
         judged = climb.level(number)
-        if climb.accepted(number, judged) or climb.ended(judged, leave):
+        if climb.accepted(number, judged) or climb.ended(judged):
             return climb.out
         climb.rise(judged)
+        if leave(climb.state(number + 1, climb.solved)):
+            climb.out.reason = "left"
+            return climb.out
     unresolved = "max_levels" if climb.resolved else "not_asymptotic"
     climb.out.reason = climb.stalled or ("undersampled" if climb.missed else unresolved)
     return climb.out
@@ -65,7 +69,15 @@ def solve_steady(
 class Climb:
     """Where a steady solve stands between two levels, the next space and its starting coefficients first of all."""
 
-    def __init__(self, model: Model, degree: int, intervals: int, watch: Watch, true_error: TrueError | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        degree: int,
+        intervals: int,
+        watch: Watch,
+        true_error: TrueError | None,
+        begun: SteadyState | None,
+    ) -> None:
         self.model, self.watch, self.true_error = model, watch, true_error
         self.tolerance = model.problem.solver.tolerance
         self.witness = Witness(model)
@@ -76,7 +88,7 @@ class Climb:
         self.unsolved = self._data()
         self.out = Outcome(ProductField(((self.space, self.start),)), None)
         self.first, self.solved, self.resolved, self.stalled = 0, False, False, ""
-        state = watch.resumed(SteadyState)
+        state = begun or watch.resumed(SteadyState)
         if state is not None:
             self._resume(state)
 
@@ -91,7 +103,7 @@ class Climb:
         self.unsolved = state.unsolved
         self.fixed = with_conditions(self.model, self.space, self.start)[1]
         shown = state.shown, state.shown_error, list(state.levels), list(state.history)
-        self.out = Outcome(*shown, state.reason, state.detail, "", state.rounding)
+        self.out = Outcome(*shown, state.reason, state.detail, state.network, state.rounding)
 
     def level(self, number: int) -> Judged:
         """Solve in the present space, judge the function by its correction, record both."""
@@ -114,8 +126,7 @@ class Climb:
         return judged
 
     def _solve(self, number: int, system: System) -> None:
-        self.start = np.ascontiguousarray(self.start)
-        self._keep(number, self.solved)
+        self.watch.keep(self.state(number, self.solved))
         if self.solved:
             return
         found = gauss_newton(system, self.start, self.fixed, 1e-2 * self.tolerance, self.watch)
@@ -125,15 +136,15 @@ class Climb:
             self.out.reason, self.out.detail = "stalled", "Gauss-Newton still moved after its last step"
         self.start = np.ascontiguousarray(found.coefficients)
         self.out.rounding = 0.0
-        self._keep(number, True)
+        self.watch.keep(self.state(number, True))
 
-    def _keep(self, number: int, solved: bool) -> None:
-        out = self.out
-        state = SteadyState(
+    def state(self, number: int, solved: bool) -> SteadyState:
+        """Before that level, or when it is ``solved`` and not judged yet."""
+        self.start, out = np.ascontiguousarray(self.start), self.out
+        return SteadyState(
             number, self.space, self.start, solved, self.resolved, self.unsolved, self.stalled, out.reason, out.detail,
-            tuple(out.levels), tuple(out.history), out.field, out.error, out.rounding,
+            tuple(out.levels), tuple(out.history), out.field, out.error, out.rounding, out.network,
         )  # fmt: skip
-        self.watch.keep(state)
 
     def _record(self, number: int, points: int, loss: float, heldout: float, judged: Judged) -> Level:
         true = relative_root(*self.true_error(self.space, self.start)) if self.true_error else None
@@ -167,16 +178,14 @@ class Climb:
             self.out.reason, self.out.detail = against.reason, against.detail
         return bool(against.reason)
 
-    def ended(self, judged: Judged, leave: Callable[[Outcome], bool]) -> bool:
-        """Whether more levels are not to be had: rounding, time, another solver, or an iteration at rest."""
+    def ended(self, judged: Judged) -> bool:
+        """Whether more levels are not to be had: rounding, time, or an iteration at rest."""
         out, rounding = self.out, judged.rounding
         if self.resolved and rounding > self.tolerance and out.reason == "":
             self._reestimate(max(judged.estimate, rounding) if rounding < GARBAGE else float("inf"))
             out.reason, out.detail = "tolerance_below_rounding", f"about {rounding:.0e} in the coefficients"
         elif self.watch.expired():
             out.reason = "max_time"
-        elif leave(out):
-            out.reason = "left"
         elif stands(out.levels, self.tolerance):
             out.reason, out.detail = "stalled", out.detail or "no correction lowers the residual"
         else:

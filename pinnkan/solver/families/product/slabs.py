@@ -78,7 +78,7 @@ class March:
         self.intervals = intervals
         self.unknowns = len(model.problem.unknowns)
         zero = np.zeros(self.unknowns)
-        self.run = Run((), (), (float(self.start),), zero, zero)
+        self.run: Run[tuple[Space, Array]] = Run((), (), (float(self.start),), zero, zero)
 
     @property
     def estimate(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.state import Newton
 from pinnkan.verdict.records import Iteration, Level
 
+_Slab = TypeVar("_Slab")
+
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
     """Before level ``number`` of a steady solve: its space and starting coefficients, ``solved`` if they are its end.
 
     ``unsolved``: mean squared residual of the lifted data; ``shown``, ``shown_error``, ``rounding``: the level before.
+    ``network``: what else was tried and dropped, in words; it is not tried again.
     """
 
     number: int
@@ -37,6 +40,7 @@ class SteadyState:
     shown: Field
     shown_error: Field | None
     rounding: float
+    network: str = ""
     newton: Newton | None = None
 
     def within(self, newton: Newton) -> Self:
@@ -57,11 +61,11 @@ class SteadyState:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Generic[_Slab]):
     """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown."""
 
-    slabs: tuple[tuple[Space, Array], ...]
-    errors: tuple[tuple[Space, Array], ...]
+    slabs: tuple[_Slab, ...]
+    errors: tuple[_Slab, ...]
     ends: tuple[float, ...]
     squares: Array
     error_squares: Array
@@ -75,10 +79,11 @@ class SlabsState:
     number: int
     local: float
     aim: Aim
-    run: Run
+    run: Run[tuple[Space, Array]]
     levels: tuple[Level, ...]
     history: tuple[Iteration, ...]
     newton: Newton | None = None
+    network: str = ""
 
     def within(self, newton: Newton) -> Self:
         """The same attempt between two of its steps."""

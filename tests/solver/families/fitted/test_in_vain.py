@@ -8,6 +8,8 @@ import pytest
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.families.fitted import slabs as inner_slabs
+from pinnkan.solver.families.fitted.state import FittedAim, FittedSlabsState
+from pinnkan.solver.families.product.state import Run
 from pinnkan.solver.monitor import Watch
 from pinnkan.solver.outcome import Outcome
 
@@ -18,7 +20,8 @@ def attempts(monkeypatch, size):
     """(time, length, size) of all attempts and of the accepted ones, ``size`` a function of the intervals across."""
     problem = SimpleNamespace(ranges=((0.0, 1.0), (0.0, 1.0), (0.0, 0.01)))
     inner = SimpleNamespace(model=SimpleNamespace(problem=problem))
-    march = inner_slabs.March(inner, 1e-4, 4, Watch(None, None), None, None)
+    run = Run((), (), (0.0,), np.zeros(1), np.zeros(1))
+    march = inner_slabs.March(inner, 1e-4, 4, Watch(None, None), None, None, run)
     seen, accepted = [], []
 
     def attempt(guess, axes, time, length):
@@ -26,17 +29,22 @@ def attempts(monkeypatch, size):
         masses = (np.ones(axes[0].intervals), np.ones(axes[1].intervals))
         seen.append((time, length, sizes[0]))
         local = SimpleNamespace(sizes=sizes, pieces=(None, None), masses=masses)
-        return SimpleNamespace(local=local, coordinates=None, size=sizes[0]), axes
+        piece, space = SimpleNamespace(coordinates=None), SimpleNamespace(axes=axes)
+        slab = SimpleNamespace(piece=piece, space=space, sizes=sizes, length=length)
+        return SimpleNamespace(slab=slab, system=None, local=local)
 
     monkeypatch.setattr(march, "attempt", attempt)
 
-    def advance(slab, time, out):
-        accepted.append((time, slab.size))
+    def advance(slab, system, out):
+        accepted.append((slab.length, slab.sizes[0]))
         raise TimeoutError  # one slab is enough
 
     monkeypatch.setattr(march, "advance", advance)
+    monkeypatch.setattr(march, "system", lambda coordinates, space: None)
+    aim = FittedAim(None, AXES, inner_slabs.FIRST_SLAB * 0.01)
+    state = FittedSlabsState(0, 1e-4, aim, run, problem.ranges, None, (), ())
     with pytest.raises(TimeoutError):
-        march.go(None, AXES, Outcome(None, None))
+        march.go(state, Outcome(None, None))
     return seen, accepted
 
 

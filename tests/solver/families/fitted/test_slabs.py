@@ -1,22 +1,28 @@
 """Fronts that move askew to the axes: found in the initial data, followed, solved in their own coordinates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from stored_state import same_bits, stored
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.coordinates.warped_field import InnerField
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.fitted import slabs as inner_slabs
 from pinnkan.solver.families.fitted.choice import reference_of
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.slabs import DEGREES, March
+from pinnkan.solver.families.fitted.slabs import DEGREES, March, first_state, solve_inner_slabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
+from pinnkan.solver.families.fitted.state import FittedSlabsState
 from pinnkan.solver.families.fitted.system import InnerSystem, inner_model
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import OutOfTimeError, Watch
 from pinnkan.solver.outcome import Outcome
 
 TURNING = """
@@ -95,15 +101,19 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     values, reference = initial_values(model), reference_of(problem)
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 3e-2)
-    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, ends=[0.0])
-    slab, _ = march.attempt(first, axes, 0.0, 0.1)
-    error, size = slab.system.distance(slab.found.coefficients, reference)
+    run = first_state(problem, first, axes, values).run
+    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, run)
+    solved = march.attempt(first, axes, 0.0, 0.1)
+    slab = solved.slab
+    error, size = solved.system.distance(slab.piece.terms[0][1], reference)
     true = float(np.sqrt(error / size)[0])
     assert true < 2e-2
-    assert 0.8 <= sum(slab.local.sizes) / true <= 10
-    later = continued(slab.coordinates, (*problem.ranges[:2], (0.1, 0.2)))
+    assert 0.8 <= sum(slab.sizes) / true <= 10
+    rebuilt = march.system(slab.piece.coordinates, slab.space)
+    assert rebuilt.mean_square(slab.piece.terms[0][1]) == solved.system.mean_square(slab.piece.terms[0][1])
+    later = continued(slab.piece.coordinates, (*problem.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
-    march.advance(slab, 0.1, Outcome(slab.piece, None))
+    march.advance(slab, solved.system, Outcome(slab.piece, None))
     assert march.estimate == pytest.approx(1.25 * float(np.sqrt(slab.error_squares / slab.squares)[0]))
 
 
@@ -150,14 +160,15 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
     values, reference = initial_values(model), reference_of(problem)
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
-    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, ends=[0.0])
+    run = first_state(problem, first, axes, values).run
+    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, run)
     out = Outcome(InnerField((), problem.ranges), None)
     guess, begin = first, 0.0
     for end in (0.02, 0.15):
-        slab, axes = march.attempt(guess, axes, begin, end - begin)
-        march.advance(slab, end, out)
-        guess, begin = slab.coordinates, end
-        assert len(slab.found.steps) <= 6
+        solved = march.attempt(guess, axes, begin, end - begin)
+        march.advance(solved.slab, solved.system, out)
+        guess, axes, begin = solved.slab.piece.coordinates, solved.slab.space.axes[:2], end
+        assert len(solved.slab.steps) <= 6
     assert out.levels[-1].true_error < 2e-3
 
 
@@ -171,3 +182,41 @@ def test_auto_takes_moving_coordinates_where_they_need_fewer_coefficients():
     assert result.levels[-1].true_error <= 1e-2
     wide, _ = stated("0.01", TURNING.replace("2e-3", "2e-1"))
     assert "move with the front" not in solve(wide).network
+
+
+def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
+    """A wide front in two slabs, the first of which is rejected twice."""
+    monkeypatch.setattr(inner_slabs, "FIRST_SLAB", 0.5)
+    problem, model = stated("0.02", TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"))
+    values, first, states = initial_values(model), rotated(np.pi / 6, problem.ranges[:2]), []
+    box = first.box(problem.ranges[:2])
+    axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
+
+    def march(watch):
+        return solve_inner_slabs(inner_model(model), first, axes, 1, watch, reference_of(problem), values)
+
+    whole = march(Watch(None, None, lambda state, _: states.append(state)))
+    within = next(s for s in states if s.aim.best is not None)
+    assert (len(within.run.slabs), len(states[-1].run.slabs)) == (0, 1)
+    for state in (within, states[-1]):
+        again = march(Watch(None, None, resumed=stored(state)))
+        assert same_bits(again, whole)
+        assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in whole.levels]
+    moved = replace(states[-1].aim, axes=(axes[0].halved(), axes[1]))
+    assert not same_bits(march(Watch(None, None, resumed=replace(states[-1], aim=moved))), whole)
+
+
+def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_show():
+    problem, model = stated(text=BURGERS)
+    values = initial_values(model)
+    first = front_of(problem, values)
+    axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
+    watch = Watch(1e-9, None)
+    with pytest.raises(OutOfTimeError):
+        solve_inner_slabs(inner_model(model), first, axes, 1, watch, None, values)
+    assert isinstance(watch.state, FittedSlabsState)
+    assert watch.state.levels == ()
+    points = np.random.default_rng(0).random((200, 3)) * [1, 1, watch.state.aim.length]
+    shown = watch.state.field(points, [(0, 0, 0)])[:, 0, 0]
+    np.testing.assert_allclose(shown, values(points[:, :2])[:, 0], atol=0.02)
+    assert np.ptp(shown) > 0.9

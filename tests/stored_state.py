@@ -1,0 +1,30 @@
+"""A state as it comes back from disk, and whether two solutions are the same bit by bit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.run.codec import decode, encode
+
+
+def stored(state: Any) -> Any:
+    """The state written as JSON and arrays in C order, and read again."""
+    arrays: dict[str, Array] = {}
+
+    def store(array: Array) -> str:
+        name = str(len(arrays))
+        arrays[name] = np.array(array, order="C")
+        return name
+
+    text = json.dumps(encode(state, store))
+    return decode(json.loads(text), arrays.__getitem__)
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether the fields of two results are the same."""
+    (one, meta), (other, also) = a.field.tensors(), b.field.tensors()
+    return meta == also and set(one) == set(other) and all(np.array_equal(one[k], other[k]) for k in one)
