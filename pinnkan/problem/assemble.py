@@ -66,7 +66,7 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[Domain, Scope, dict[
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
     domain = names.read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
-    scope = Scope(JetSpace(domain.coordinates, unknowns), values, used=used, where="a function")
+    scope = Scope(JetSpace(domain.coordinates, unknowns, domain.ranges), values, used=used, where="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
     names.check_ambiguous(parameters | functions, unknowns, domain.coordinates, report)
     return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters

@@ -113,7 +113,8 @@ def _read_one(
             report.error_at(node.span, "`none` is for sides only", "initially every quantity must be given")
             return []
         return [Placed(Condition(side, None, enforce, name), where, node.span)]
-    local = replace(scope, normal=None if is_initial else (side.axis, side.end), where="a condition")
+    normal = None if is_initial else (side.axis, side.end)
+    local = replace(scope, space=scope.space.on(side.axis, side.end), normal=normal, where="a condition")
     equation = parse_equation(node, local, report)
     if equation is None:
         return []
@@ -146,8 +147,9 @@ def _sides_named(node: Node, domain: Domain, report: Report) -> list[Side]:
         return fail("conditions at a point are not available yet", "name a side, `boundary` or `initial`")
     name = node.text
     if name == "boundary":
-        sides = sides_of(domain)
-        return sides or fail("`boundary` is empty: every space coordinate is periodic", "delete this condition")
+        in_space = [c for c in domain.coordinates if c != "t"]
+        why = "every space coordinate is periodic" if in_space else "the domain has no space coordinate"
+        return sides_of(domain) or fail(f"`boundary` is empty: {why}", "delete this condition")
     if name == "initial":
         if domain.time_axis is None:
             return fail("`initial` needs the coordinate t", "add its range to `domain`")

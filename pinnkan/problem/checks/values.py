@@ -14,6 +14,7 @@ from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.operators import JetSpace, OperatorError
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.names import Domain
+from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
@@ -198,7 +199,8 @@ def check_exact(
     for p in placed:
         if p.condition.equation is not None:
             what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
-            _check_satisfied(problem, space, p.condition.equation, _on(problem, p.side), span, what, report)
+            side = space.on(p.side.axis, p.side.end)
+            _check_satisfied(problem, side, p.condition.equation, _on(problem, p.side), span, what, report)
 
 
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
@@ -226,11 +228,14 @@ def _check_satisfied(
     report: Report,
 ) -> None:
     exact = list((problem.exact or {}).values())
+    jumps: dict[sympy.Symbol, JumpError] = {}
     try:
-        derivatives = [_differentiate(space, exact[jet.unknown], jet) for jet in equation.jets.values()]
+        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
     except OperatorError:
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
+    if jumps:
+        _tell_jumps(equation, jumps, span, what, report)
     residual = equation.residual
     terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
 
@@ -259,8 +264,29 @@ def _check_satisfied(
         )
 
 
-def _differentiate(space: JetSpace, expression: sympy.Expr, jet: Jet) -> sympy.Expr:
+def _tell_jumps(
+    equation: Equation, jumps: Mapping[sympy.Symbol, JumpError], span: Span, what: str, report: Report
+) -> None:
+    """An error for a delta function that nothing cancels; where others may cancel it, that they are not looked at."""
+    symbol, jump = next(iter(jumps.items()))
+    factor = sympy.diff(equation.residual, symbol)
+    if len(jumps) == 1 and factor.is_number and not factor.is_zero:
+        message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.where}"
+        report.error_at(span, message, "nothing cancels it: one of the two has a slip, or leave `exact` out")
+    else:
+        message = f"`exact` is checked against {what} only where it is smooth: {jump.where}"
+        report.warn_at(span, message, "that the delta functions in its derivatives cancel is not checked")
+
+
+def _differentiate(
+    space: JetSpace, expression: sympy.Expr, symbol: sympy.Symbol, jet: Jet, jumps: dict[sympy.Symbol, JumpError]
+) -> sympy.Expr:
+    """The derivative, almost everywhere where that is all there is: then ``jumps`` says why."""
     for axis, order in enumerate(jet.order):
         for _ in range(order):
-            expression = space.derivative(expression, axis)
+            try:
+                expression = space.derivative(expression, axis)
+            except JumpError as jump:
+                jumps.setdefault(symbol, jump)
+                expression = space.almost_everywhere(expression, axis)
     return expression

@@ -1,17 +1,22 @@
 """Derivatives of expressions: the total derivative on jet symbols, and grad, div, lap, dn made of it.
 
 An unknown's derivative is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x`` over
-the jets j in F, where ``j_x`` is the symbol whose order in x is one higher.
+the jets j in F, where ``j_x`` is the symbol whose order in x is one higher. It is the derivative almost everywhere;
+an F that jumps in the domain has none that a formula could show, and is refused (:mod:`pinnkan.problem.jumps`).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy
 
 from pinnkan.problem.coordinates import order_of
+from pinnkan.problem.intervals import Box
+from pinnkan.problem.jumps import jump_of, settled
+from pinnkan.problem.refusals import refusal
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
@@ -27,20 +32,38 @@ class OperatorError(Exception):
         super().__init__(message)
 
 
+class JumpError(OperatorError):
+    """What is to be differentiated jumps in the domain; ``where`` says what jumps and at which place."""
+
+    def __init__(self, where: str, hint: str) -> None:
+        self.where = where
+        super().__init__(f"this differentiates a jump: {where}", hint)
+
+
 class JetSpace:
     """The symbols of all derivatives of the unknowns in the given coordinates, made on demand.
 
     Args:
         coordinates: names, in the order x, y, z (or x1, x2, ..), t.
         unknowns: names.
+        ranges: the ends of the coordinates; without them a coordinate may be anything.
     """
 
-    def __init__(self, coordinates: Sequence[str], unknowns: Sequence[str]) -> None:
+    def __init__(
+        self, coordinates: Sequence[str], unknowns: Sequence[str], ranges: Sequence[tuple[float, float]] = ()
+    ) -> None:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
+        self._box = Box(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
-        self._work = 0
+        self._work = {"nodes": 0}  # shared with the sides
+
+    def on(self, axis: int, end: int) -> JetSpace:
+        """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
+        side = copy.copy(self)
+        side._box = self._box.at(axis, end) if self._box.symbols else self._box
+        return side
 
     @property
     def space_axes(self) -> tuple[int, ...]:
@@ -76,16 +99,34 @@ class JetSpace:
         """The total derivative of an expression by coordinate ``axis``.
 
         Raises:
+            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis.
             OperatorError: the result would be too large, or its order too high.
         """
-        self._work += _derivative_size(expression, {})[1]
-        if self._work > MAX_WORK:
+        self._spend(expression)
+        jump = jump_of(expression, self._box, lambda f: self._depends(f, axis))
+        if jump is not None:
+            raise JumpError(*refusal(jump, set(self._jets)))
+        return self._derivative(settled(expression, self._box), axis)
+
+    def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
+        """The same derivative wherever the expression does not jump."""
+        self._spend(expression)
+        return self._derivative(settled(expression, self._box), axis)
+
+    def _spend(self, expression: sympy.Expr) -> None:
+        self._work["nodes"] += _derivative_size(expression, {})[1]
+        if self._work["nodes"] > MAX_WORK:
             raise OperatorError("too much to differentiate: the expressions are too large", "simplify them first")
+
+    def _derivative(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         result = self._derive(expression, axis, {})
         if size(result) > MAX_NODES:
             message = f"the derivative has more than {MAX_NODES:,} terms and factors"
             raise OperatorError(message, "simplify the expression first")
         return result
+
+    def _depends(self, expression: sympy.Expr, axis: int) -> bool:
+        return any(s == self.symbols[axis] or s in self._jets for s in expression.free_symbols)
 
     def _derive(self, e: sympy.Expr, axis: int, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
         if e in known:

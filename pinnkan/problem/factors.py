@@ -1,0 +1,68 @@
+"""What an expression is made of where it vanishes: exact numbers, factors with their multiplicities."""
+
+from __future__ import annotations
+
+import sympy
+
+from pinnkan.problem.expressions.functions import Magnitude
+
+_MOST_DEGREE = 8  # of a polynomial that is factored, and its most terms; choices: milliseconds
+_MOST_TERMS = 30
+
+
+def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
+    """The same with decimal numbers as fractions and roots of squares as abs."""
+    if e in known:
+        return known[e]
+    if e.is_Float:
+        result = sympy.Rational(repr(float(e)))
+    elif not e.args:
+        result = e
+    else:
+        result = e.func(*(as_fractions(a, known) for a in e.args))
+        if isinstance(result, sympy.Pow) and result.exp.is_number and not result.exp.is_integer:
+            result = _root(result)
+    known[e] = result
+    return result
+
+
+def _root(e: sympy.Expr) -> sympy.Expr:
+    """(c f**2 h)**r as abs(f)**(2 r) * (c h)**r for every even power in the base."""
+    number, found = factors(e.base)
+    even = {f: n for f, n in found.items() if n % 2 == 0}
+    if not even:
+        return e
+    rest = sympy.Mul(number, *(f**n for f, n in found.items() if f not in even))
+    return sympy.Mul(rest**e.exp, *(Magnitude(f) ** (n * e.exp) for f, n in even.items()))
+
+
+def factors(g: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Expr, int]]:
+    """A number and factors with multiplicities, each factor without a common minus sign: their product is g."""
+    number, found = sympy.S.One, dict[sympy.Expr, int]()
+    for part in sympy.Mul.make_args(g):
+        base, times = part.as_base_exp()
+        if not times.is_Integer or isinstance(part, sympy.exp):
+            base, times = part, sympy.S.One
+        if base.is_number:
+            number *= part
+            continue
+        scale, pieces = _polynomial_factors(base)
+        number *= scale**times
+        for f, n in pieces:
+            if f.could_extract_minus_sign():
+                f, number = -f, number * (-1) ** (n * times)
+            found[f] = found.get(f, 0) + int(n * times)
+    return number, found
+
+
+def _polynomial_factors(g: sympy.Expr) -> tuple[sympy.Expr, list[tuple[sympy.Expr, int]]]:
+    symbols = sorted(g.free_symbols, key=str)
+    if not isinstance(g, sympy.Add) or not g.is_polynomial(*symbols) or g.has(sympy.Dummy):
+        return sympy.S.One, [(g, 1)]
+    numbers = [a for a in sympy.preorder_traversal(g) if a.is_number]
+    if not all(n.is_Rational for n in numbers):  # pi*x - 1: not a polynomial over fractions
+        return sympy.S.One, [(g, 1)]
+    if len(g.args) > _MOST_TERMS or sympy.Poly(g, *symbols).total_degree() > _MOST_DEGREE:
+        return sympy.S.One, [(g, 1)]
+    scale, pieces = sympy.factor_list(g)
+    return scale, list(pieces)

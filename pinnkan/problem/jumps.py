@@ -1,0 +1,262 @@
+"""Whether an expression jumps inside the domain: its derivative then holds a delta function, which no formula shows.
+
+A piecewise smooth e that jumps by [e] across the surface f = 0 has D_i e = (D_i e almost everywhere) + [e] n_i delta(f)
+with the unit normal n (Hoermander 1990, The Analysis of Linear Partial Differential Operators I, section 3.1). So the
+derivative almost everywhere is the derivative if [e] vanishes on f = 0, or if f does not depend on coordinate i.
+
+Every heaviside, sign, abs, max and min is written with sigma = sign(f), one for each factor f of its argument; one that
+keeps its sign in the box is a number. [e] is e at sigma = 1 less e at sigma = -1, and must vanish once f = 0 is put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.factors import as_fractions, factors
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.intervals import Box, bounds, sign
+
+JUMPING = (Signum, Step)
+BENDING = (Magnitude, Larger, Smaller)
+_SWITCHES = (*JUMPING, *BENDING)
+
+_MOST_BRANCHES = 64  # of nested max, min, ..; beyond that nothing is shown; a choice
+_MOST_NODES = 2_000  # of a jump that is multiplied out
+_MOST_DEGREE = 8  # of a power that is multiplied out
+
+
+@dataclass(frozen=True)
+class Jump:
+    """``node`` jumps where ``surface`` = 0; ``size`` is the jump of the whole, None where it could not be computed."""
+
+    node: sympy.Expr
+    surface: sympy.Expr
+    size: sympy.Expr | None
+
+
+class _UndecidedError(Exception):
+    """What stands on the surface cannot be computed."""
+
+
+@dataclass
+class _Search:
+    """The signs met so far: sigma by factor, and the node that each came from."""
+
+    box: Box
+    moves: Callable[[sympy.Expr], bool]
+    sigmas: dict[sympy.Expr, sympy.Dummy] = field(default_factory=dict)
+    nodes: dict[sympy.Expr, sympy.Expr] = field(default_factory=dict)
+    branches: int = 0
+
+
+def jump_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> Jump | None:
+    """The first jump of an expression inside the box across a surface that ``moves``; None where there is none.
+
+    ``moves`` says whether an expression depends on the coordinate by which is differentiated.
+    """
+    plain = as_fractions(e, {})
+    return _first(plain, _Search(box, moves)) if plain.has(*_SWITCHES) else None
+
+
+def settled(e: sympy.Expr, box: Box) -> sympy.Expr:
+    """The expression with each heaviside, sign, abs, max, min that does not switch in the box as its branch."""
+    if not e.has(*_SWITCHES):
+        return e
+    known: dict[sympy.Expr, sympy.Expr] = {}
+
+    def visit(e: sympy.Expr) -> sympy.Expr:
+        if e not in known:
+            new = e.func(*map(visit, e.args)) if e.has(*_SWITCHES) else e
+            known[e] = _branch(new, _sign(as_fractions(_switch(new), {}), box)) if isinstance(new, _SWITCHES) else new
+        return known[e]
+
+    return visit(e)
+
+
+def _branch(e: sympy.Expr, value: int) -> sympy.Expr:
+    """One of the functions that switch where its argument has sign ``value``; itself where that is 0."""
+    if value == 0:
+        return e
+    if isinstance(e, Larger | Smaller):
+        return e.args[0] if (value > 0) == isinstance(e, Larger) else e.args[1]
+    if isinstance(e, Magnitude):
+        return value * e.args[0]
+    return sympy.Integer(value if isinstance(e, Signum) else (1 + value) // 2)
+
+
+def _switch(node: sympy.Expr) -> sympy.Expr:
+    """What vanishes where one of these functions switches."""
+    return node.args[0] - node.args[1] if isinstance(node, Larger | Smaller) else node.args[0]
+
+
+def _sign(g: sympy.Expr, box: Box) -> int:
+    number, parts = factors(g)
+    value = int(sympy.sign(number))
+    for f, times in parts.items():
+        value *= sign(f, box) if times % 2 else 1
+    return value
+
+
+def _written_with_signs(e: sympy.Expr, search: _Search) -> sympy.Expr:
+    """Every node that switches, innermost first, by its signs; one whose argument holds such a sign is left."""
+    known: dict[sympy.Expr, sympy.Expr] = {}
+
+    def visit(e: sympy.Expr) -> sympy.Expr:
+        if e not in known:
+            new = e.func(*map(visit, e.args)) if e.has(*_SWITCHES) else e
+            is_inner = isinstance(new, _SWITCHES) and not any(a.has(*_SWITCHES, sympy.Dummy) for a in new.args)
+            known[e] = _by_signs(new, search) if is_inner else new
+        return known[e]
+
+    return visit(e)
+
+
+def _by_signs(node: sympy.Expr, search: _Search) -> sympy.Expr:
+    g = _switch(node)
+    number, parts = factors(sympy.expand_mul(g) if isinstance(g, sympy.Add) else g)
+    if number == 0:
+        if isinstance(node, JUMPING):
+            raise _UndecidedError
+        return node.args[0] if isinstance(node, Larger | Smaller) else sympy.S.Zero
+    value: sympy.Expr = sympy.sign(number)
+    if not value.is_Integer:
+        raise _UndecidedError
+    for f, times in parts.items():
+        if times % 2:
+            value *= sign(f, search.box) or _sigma(f, node, search)
+    size = value * sympy.Mul(number, *(f**n for f, n in parts.items()))
+    if isinstance(node, Signum):
+        return value
+    if isinstance(node, Step):
+        return (1 + value) / 2
+    if isinstance(node, Magnitude):
+        return size
+    mean = (node.args[0] + node.args[1]) / 2
+    return mean + (size if isinstance(node, Larger) else -size) / 2
+
+
+def _sigma(f: sympy.Expr, node: sympy.Expr, search: _Search) -> sympy.Dummy:
+    search.nodes.setdefault(f, node)
+    if isinstance(node, JUMPING) and not isinstance(search.nodes[f], JUMPING):
+        search.nodes[f] = node
+    return search.sigmas.setdefault(f, sympy.Dummy("sigma"))
+
+
+def _first(e: sympy.Expr, search: _Search) -> Jump | None:
+    search.branches += 1
+    try:
+        e = _written_with_signs(e, search)
+    except _UndecidedError:
+        return _lost(e)
+    for f, sigma in list(search.sigmas.items()):
+        if sigma in e.free_symbols and search.moves(f):
+            size = _size(e, f, sigma, search)
+            if size is None or not size.is_zero:
+                return Jump(search.nodes[f], f, size)
+    outer = {s for node in e.atoms(*_SWITCHES) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
+    if not outer:
+        return None
+    if search.branches > _MOST_BRANCHES:
+        return _lost(e)
+    sigma = min(outer, key=lambda s: s.dummy_index)
+    for value in (1, -1):
+        found = _first(_put(e, {sigma: sympy.Integer(value)}), search)
+        if found is not None:
+            return found
+    return None
+
+
+def _lost(e: sympy.Expr) -> Jump:
+    node = min(e.atoms(*_SWITCHES), key=str)
+    return Jump(node, _switch(node), None)
+
+
+def _put(e: sympy.Expr, values: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
+    return e.xreplace(values)
+
+
+def _size(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: _Search) -> sympy.Expr | None:
+    """[e] on f = 0: zero, or an expression that is not; None where that is not known."""
+    above, below = (_put(e, {sigma: sympy.Integer(v)}) for v in (1, -1))
+    worst: sympy.Expr | None = sympy.S.Zero
+    for on_surface in _surfaces(f, search.box, above - below):
+        try:
+            size = _reduced(on_surface(above, search) - on_surface(below, search), search)
+        except _UndecidedError:
+            return None
+        if not size.is_zero:
+            worst = size
+    return worst
+
+
+OnSurface = Callable[[sympy.Expr, _Search], sympy.Expr]
+
+
+def _surfaces(f: sympy.Expr, box: Box, jump: sympy.Expr) -> Iterator[OnSurface]:
+    """For every part of f = 0 in the box: what puts it into an expression."""
+    roots = list(_solved(f, box))
+    if not roots:
+        yield partial(_without, f, jump)
+    for symbol, value in roots:
+        yield partial(_at, symbol, value)
+
+
+def _solved(f: sympy.Expr, box: Box) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
+    """f = 0 solved for a symbol in which it is linear, or for the only one where it is of degree two."""
+    symbols = sorted(f.free_symbols, key=lambda s: (s in box.symbols, str(s)))
+    for s in symbols:
+        slope = sympy.diff(f, s)
+        if slope.is_number and not slope.is_zero:
+            yield s, sympy.expand(s - f / slope)
+            return
+    if len(symbols) != 1 or not f.is_polynomial(*symbols) or sympy.degree(f, symbols[0]) != 2:
+        return
+    (s,) = symbols
+    low, high = dict(zip(box.symbols, box.ranges, strict=True)).get(s, (-sympy.oo, sympy.oo))
+    for root in sympy.roots(f, s):
+        if root.is_real and low < float(root) < high:
+            yield s, root
+
+
+def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: _Search) -> sympy.Expr:
+    """The expression where s has this value, with the signs of the others there."""
+    here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
+    there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
+    return _written_with_signs(_put(e, {s: value, **there}), search)
+
+
+def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: _Search) -> sympy.Expr:
+    """The expression with f = 0 put in as far as it stands there: for the first of its terms, or for all of it.
+
+    Raises:
+        _UndecidedError: something else may be infinite there, so that a product with zero says nothing.
+    """
+    pairs = zip(search.box.symbols, search.box.ranges, strict=True)
+    ranges = {s: (np.array(a), np.array(b)) for s, (a, b) in pairs}
+    for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
+        if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
+            continue
+        low, high = bounds(node, ranges)
+        if not np.isfinite(low) or not np.isfinite(high):
+            raise _UndecidedError
+    terms = [t for t in sympy.Add.make_args(f) if not t.is_number]
+    coefficient, term = max(terms, key=lambda t: (t.count_ops(), str(t))).as_coeff_Mul()
+    return _written_with_signs(e.subs(term, term - f / coefficient), search)
+
+
+def _reduced(size: sympy.Expr, search: _Search) -> sympy.Expr:
+    """A jump multiplied out, squares of signs as one."""
+    if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        raise _UndecidedError
+    powers = [p for p in size.atoms(sympy.Pow) if p.exp.is_Integer and abs(p.exp) > _MOST_DEGREE]
+    if size.count_ops() > _MOST_NODES or any(isinstance(p.base, sympy.Add) for p in powers):
+        return size
+    size = sympy.expand(size)
+    signs = set(search.sigmas.values())
+    squares = {p: p.base ** (p.exp % 2) for p in size.atoms(sympy.Pow) if p.base in signs and p.exp.is_Integer}
+    return sympy.expand(size.xreplace(squares)) if squares else size
