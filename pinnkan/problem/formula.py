@@ -7,6 +7,7 @@ from sympy.printing.str import StrPrinter
 
 from pinnkan.problem.expressions.functions import WRITTEN
 
+_LARGEST = 10_000  # numerator or denominator that is shown
 _LONGEST = 400  # characters of an expression that are shown
 
 
@@ -15,6 +16,9 @@ class _Writer(StrPrinter):
 
     def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
         return f"{float(expr):.10g}"
+
+    def _print_Rational(self, expr: sympy.Rational) -> str:  # noqa: N802
+        return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) <= _LARGEST else f"{float(expr):.10g}"
 
     def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
         name = WRITTEN.get(expr.func, expr.func.__name__)

@@ -101,6 +101,14 @@ def _sqrt(x: sympy.Expr) -> sympy.Expr:
     return sympy.Pow(x, sympy.S.Half)
 
 
+def _exp(x: sympy.Expr) -> sympy.Expr:
+    """exp with the number in its argument as a fraction: sympy takes a decimal one out, ``exp(x - 1000.0)`` as 0.0."""
+    if not isinstance(x, sympy.Add):
+        return sympy.exp(x)
+    terms = (sympy.Rational(repr(float(a))) if a.is_Float else a for a in x.args)
+    return sympy.exp(sympy.Add(*terms))
+
+
 # name -> (constructor, value at a number, number of arguments; None for two or more)
 FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int | None]] = {
     "sin": (sympy.sin, math.sin, 1),
@@ -112,7 +120,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "sinh": (HyperbolicSine, math.sinh, 1),
     "cosh": (HyperbolicCosine, math.cosh, 1),
     "tanh": (HyperbolicTangent, math.tanh, 1),
-    "exp": (sympy.exp, math.exp, 1),
+    "exp": (_exp, math.exp, 1),
     "log": (sympy.log, math.log, 1),
     "sqrt": (_sqrt, math.sqrt, 1),
     "abs": (Magnitude, abs, 1),

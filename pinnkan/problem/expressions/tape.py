@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
 
+from pinnkan.problem import scaled
 from pinnkan.problem.expressions.functions import (
     HyperbolicCosine,
     HyperbolicSine,
@@ -99,13 +101,42 @@ class Tape:
     def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
         """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast, may be scalars.
 
-        ``namespace`` is numpy, or torch for tensors. Invalid operations give nan or inf, silently.
+        ``namespace`` is numpy, or torch for tensors. Invalid operations give nan or inf, silently; where only an
+        intermediate value is beyond float64, the result is computed once more, without overflow.
         """
         registers: list[Any] = list(values)
         with np.errstate(all="ignore"):
             for name, arguments, value in self._code:
                 registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
-        return [registers[i] for i in self.outputs]
+            results = [registers[i] for i in self.outputs]
+            if self._may_overflow and not all(_is_finite(namespace, r) for r in results):
+                results = self._without_overflow(values, results, namespace)
+        return results
+
+    @property
+    def _may_overflow(self) -> bool:
+        return any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
+
+    def _without_overflow(self, values: Sequence[Any], results: list[Any], namespace: Any) -> list[Any]:
+        """The results with those values that are not finite computed in scaled numbers."""
+        inputs = [np.asarray(v if namespace is np else _detached(v)) for v in values]
+        again = scaled.evaluate(self._code, inputs, _run)
+        return [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
+
+
+def _detached(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _is_finite(xp: Any, value: Any) -> bool:
+    return bool(xp.isfinite(_array(xp, value)).all())
+
+
+def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:
+    """``value`` with ``again`` where it is not finite and that is."""
+    value = _array(xp, value)
+    other = again if xp is np else xp.as_tensor(again, dtype=value.dtype, device=value.device)
+    return xp.where(xp.isfinite(value), value, other)
 
 
 def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:

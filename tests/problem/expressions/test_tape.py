@@ -7,7 +7,12 @@ import pytest
 import sympy
 import torch
 
+from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.report import Report, Text
+from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.source import Scalar, Span
 from pinnkan.problem.expressions.tape import Tape
 
 X, Y = sympy.symbols("x y")
@@ -62,3 +67,37 @@ def test_every_function_of_the_language_has_an_instruction() -> None:
 def test_what_has_no_instruction_is_refused(expression: sympy.Expr) -> None:
     with pytest.raises(ValueError, match="no instruction"):
         Tape([expression], [X])
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "expected"),  # exp(-500), exp(-1), exp(-500), 2 exp(-500), 900 by mpmath
+    [
+        ("1/(1 + exp(-(x - 0.5)/1e-3))", 0.0, 7.124576406741285532e-218),
+        ("exp((x - 1)/1e-3)", 0.999, 0.3678794411714423216),
+        ("exp(x/1e-3)**2/(1 + exp(x/1e-3))**3", 0.5, 7.124576406741285532e-218),
+        ("sinh(x/1e-3)**2/cosh(x/1e-3)**3", 0.5, 1.424915281348257106e-217),
+        ("log(1 + exp(x/1e-3))", 0.9, 900.0),
+    ],
+)
+@pytest.mark.parametrize("namespace", ["numpy", "torch"])
+def test_an_intermediate_value_beyond_float64_does_not_spoil_the_result(
+    text: str, at: float, expected: float, namespace: str
+) -> None:
+    xp = pytest.importorskip(namespace)
+    values = xp.asarray([at, 0.25], dtype=xp.float64)
+    (result,) = Tape([_meaning(text)], [X])([values], xp)
+    # an exponent of size 1000 is rounded to 1e-13, and so is the exponential, relatively
+    np.testing.assert_allclose(np.asarray(result)[0], expected, rtol=1e-12)
+    assert np.isfinite(np.asarray(result)).all()
+
+
+def test_a_result_beyond_float64_stays_infinite() -> None:
+    (result,) = Tape([_meaning("exp(x/1e-3)")], [X])([np.array([1.0])])
+    assert result[0] == np.inf
+
+
+def _meaning(text: str) -> sympy.Expr:
+    report = Report(Text(text, "f.yaml"))
+    value = parse(Scalar(Span(0, len(text)), text, text, None), Scope(JetSpace(("x",), ())), report)
+    assert value is not None
+    return value
