@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import sympy
 
-from pinnkan.problem.expressions.functions import Magnitude
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
 
 _MOST_DEGREE = 8  # of a polynomial that is factored, and its most terms; choices: milliseconds
 _MOST_TERMS = 30
+#: The functions that switch, of exact numbers.
+_AT_NUMBERS: dict[Any, Callable[..., sympy.Expr]] = {
+    Signum: sympy.sign,
+    Step: lambda a: (1 + sympy.sign(a)) / 2,
+    Magnitude: sympy.Abs,
+    Larger: sympy.Max,
+    Smaller: sympy.Min,
+}
 
 
 def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
@@ -22,6 +33,8 @@ def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Ex
         result = e.func(*(as_fractions(a, known) for a in e.args))
         if isinstance(result, sympy.Pow) and result.exp.is_number and not result.exp.is_integer:
             result = _root(result)
+        if result.func in _AT_NUMBERS and all(a.is_number for a in result.args):
+            result = _AT_NUMBERS[result.func](*result.args)
     known[e] = result
     return result
 
@@ -64,5 +77,8 @@ def _polynomial_factors(g: sympy.Expr) -> tuple[sympy.Expr, list[tuple[sympy.Exp
         return sympy.S.One, [(g, 1)]
     if len(g.args) > _MOST_TERMS or sympy.Poly(g, *symbols).total_degree() > _MOST_DEGREE:
         return sympy.S.One, [(g, 1)]
+    g = sympy.expand(g)
+    if g.is_number:
+        return g, []
     scale, pieces = sympy.factor_list(g)
     return scale, list(pieces)

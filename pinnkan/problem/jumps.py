@@ -10,6 +10,7 @@ keeps its sign in the box is a number. [e] is e at sigma = 1 less e at sigma = -
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,8 +27,7 @@ BENDING = (Magnitude, Larger, Smaller)
 _SWITCHES = (*JUMPING, *BENDING)
 
 _MOST_BRANCHES = 64  # of nested max, min, ..; beyond that nothing is shown; a choice
-_MOST_NODES = 2_000  # of a jump that is multiplied out
-_MOST_DEGREE = 8  # of a power that is multiplied out
+_MOST_TERMS = 2_000  # of a jump that is multiplied out: a tenth of a second; a larger one counts as a jump
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def jump_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> Jum
 
     ``moves`` says whether an expression depends on the coordinate by which is differentiated.
     """
-    plain = as_fractions(e, {})
+    plain = settled(as_fractions(e, {}), box)
     return _first(plain, _Search(box, moves)) if plain.has(*_SWITCHES) else None
 
 
@@ -72,7 +72,9 @@ def settled(e: sympy.Expr, box: Box) -> sympy.Expr:
     def visit(e: sympy.Expr) -> sympy.Expr:
         if e not in known:
             new = e.func(*map(visit, e.args)) if e.has(*_SWITCHES) else e
-            known[e] = _branch(new, _sign(as_fractions(_switch(new), {}), box)) if isinstance(new, _SWITCHES) else new
+            is_open = isinstance(new, JUMPING) and new.args[0].has(*_SWITCHES)  # zero on an interval, perhaps
+            value = _sign(as_fractions(_switch(new), {}), box) if isinstance(new, _SWITCHES) and not is_open else 0
+            known[e] = _branch(new, value)
         return known[e]
 
     return visit(e)
@@ -96,10 +98,12 @@ def _switch(node: sympy.Expr) -> sympy.Expr:
 
 def _sign(g: sympy.Expr, box: Box) -> int:
     number, parts = factors(g)
-    value = int(sympy.sign(number))
+    value = sympy.sign(number)
+    if not value.is_Integer:
+        return 0
     for f, times in parts.items():
         value *= sign(f, box) if times % 2 else 1
-    return value
+    return int(value)
 
 
 def _written_with_signs(e: sympy.Expr, search: _Search) -> sympy.Expr:
@@ -253,10 +257,21 @@ def _reduced(size: sympy.Expr, search: _Search) -> sympy.Expr:
     """A jump multiplied out, squares of signs as one."""
     if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         raise _UndecidedError
-    powers = [p for p in size.atoms(sympy.Pow) if p.exp.is_Integer and abs(p.exp) > _MOST_DEGREE]
-    if size.count_ops() > _MOST_NODES or any(isinstance(p.base, sympy.Add) for p in powers):
+    if _terms(size) > _MOST_TERMS:
         return size
     size = sympy.expand(size)
     signs = set(search.sigmas.values())
     squares = {p: p.base ** (p.exp % 2) for p in size.atoms(sympy.Pow) if p.base in signs and p.exp.is_Integer}
     return sympy.expand(size.xreplace(squares)) if squares else size
+
+
+def _terms(e: sympy.Expr) -> int:
+    """At most so many terms has an expression multiplied out, inner ones included."""
+    if not e.args:
+        return 1
+    inner = [_terms(a) for a in e.args]
+    if isinstance(e, sympy.Add):
+        return sum(inner)
+    if isinstance(e, sympy.Pow) and e.exp.is_Integer:
+        return min(inner[0], _MOST_TERMS + 1) ** min(abs(int(e.exp)), 100)
+    return math.prod(inner)

@@ -32,11 +32,12 @@ def refusal(jump: Jump, jets: set[sympy.Symbol]) -> tuple[str, str]:
 
 
 def _where(surface: sympy.Expr) -> str:
-    symbols = list(surface.free_symbols)
     if surface.has(sympy.Dummy):
         return "in the domain"
-    if len(symbols) == 1 and (slope := sympy.diff(surface, symbols[0])).is_number:
-        return f"at {symbols[0]} = {float(sympy.expand(symbols[0] - surface / slope)):.6g}"
+    symbols = list(surface.free_symbols)
+    if len(symbols) == 1 and surface.is_polynomial(*symbols) and sympy.degree(surface, symbols[0]) == 1:
+        root = sympy.expand(symbols[0] - surface / sympy.diff(surface, symbols[0]))
+        return f"at {symbols[0]} = {float(root):.6g}"
     return f"where {written(surface)} = 0"
 
 

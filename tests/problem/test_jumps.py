@@ -56,6 +56,9 @@ def refused(source: str) -> Fault:
         ("dx(dx(sqrt((x - 0.5)**2)))", "jump at x = 0.5", "smooth it"),
         ("dx(dx(sqrt(x**2 - x + 0.25)))", "jump at x = 0.5", "smooth it"),
         ("dx(heaviside(abs(x - 0.5) - 0.25))", "jumps at x = 0.75", "delta function"),
+        ("dx(sign(heaviside(x - 0.3)))", "may jump at x = 0.3", "could not be shown"),
+        ("dx(heaviside(min(x**2 - 0.25, 0)))", "may jump", ""),
+        ("dx(max(heaviside(x - max(t, 0.3)), 0))", "jump", ""),
         ("dx(sign(max(0, x - 0.5)))", "may jump at x = 0.5", "could not be shown"),
     ],
 )
@@ -141,6 +144,8 @@ CONTINUOUS = [
     "sign(x - 0.5)**2*x",
     "(abs(x - 0.5) - 0.25)*heaviside(abs(x - 0.5) - 0.25)",
     "x*heaviside(x)",
+    "(x - 0.5)*abs(heaviside(-1) - 1)*heaviside(x - 0.5)",
+    "(1.3 - x)*max((x - 0.5)*sin(0.5), abs((x - 0.5)*heaviside(x - 0.5)))",
 ]
 JUMPS = ["heaviside(x - 0.5)", "x*sign(x - 0.3)", "dx(abs(x - 0.3))", "exp(heaviside(x - 0.75))"]
 
