@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from pinnkan.problem.conditions import prescribed_value
-from pinnkan.problem.formula import written
+from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.statement import Condition, Equation, Problem
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")

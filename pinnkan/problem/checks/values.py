@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value, side_name
-from pinnkan.problem.expressions.operators import JetSpace, OperatorError
+from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.names import Domain
-from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Jet, Problem, Side

@@ -2,7 +2,8 @@
 
 An unknown's derivative is a symbol (``u_xx``), not a sympy ``Derivative``: ``D_x F = dF/dx + sum_j dF/dj * j_x`` over
 the jets j in F, where ``j_x`` is the symbol whose order in x is one higher. It is the derivative almost everywhere;
-an F that jumps in the domain has none that a formula could show, and is refused (:mod:`pinnkan.problem.jumps`).
+an F that jumps in the domain has none that a formula could show, and is refused
+(:mod:`pinnkan.problem.expressions.jumps`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.intervals import Box
-from pinnkan.problem.jumps import jump_of, settled
-from pinnkan.problem.refusals import refusal
+from pinnkan.problem.expressions.intervals import Box
+from pinnkan.problem.expressions.jumps import jump_of, settled
+from pinnkan.problem.expressions.refusals import refusal
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows

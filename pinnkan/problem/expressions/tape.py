@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem import scaled
+from pinnkan.problem.expressions import scaled
 from pinnkan.problem.expressions.functions import (
     HyperbolicCosine,
     HyperbolicSine,

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from pinnkan.errors import Fault
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.formula import written
+from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report, Text
 from pinnkan.problem.source import Scalar, Span
-from pinnkan.problem.written import written
 
 X, Y, T = sympy.symbols("x y t")
 

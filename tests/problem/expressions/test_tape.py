@@ -10,10 +10,10 @@ import torch
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, Step
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.report import Report, Text
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.source import Scalar, Span
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.report import Report, Text
+from pinnkan.problem.source import Scalar, Span
 
 X, Y = sympy.symbols("x y")
 EXPRESSIONS = [

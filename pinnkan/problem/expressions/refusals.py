@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sympy
 
-from pinnkan.problem.formula import written
+from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.expressions.functions import Step
-from pinnkan.problem.jumps import JUMPING, Jump
+from pinnkan.problem.expressions.jumps import JUMPING, Jump
 
 _WIDTH = "0.01"  # of the smooth step that is suggested; an example
 

@@ -18,9 +18,9 @@ from functools import partial
 import numpy as np
 import sympy
 
-from pinnkan.problem.factors import as_fractions, factors
+from pinnkan.problem.expressions.factors import as_fractions, factors
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
-from pinnkan.problem.intervals import Box, bounds, sign
+from pinnkan.problem.expressions.intervals import Box, bounds, sign
 
 JUMPING = (Signum, Step)
 BENDING = (Magnitude, Larger, Smaller)
