@@ -13,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.run.solution import Solution
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
 
@@ -164,13 +164,13 @@ def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solu
 
 
 def solver(converged: bool = True) -> Callable[..., Solution]:
-    """What takes the place of ``solving.solve_watched``."""
+    """What takes the place of ``solving.solve_monitored``."""
 
-    def solve(problem: Problem, watch: Watch, device: str = "cpu") -> Solution:
+    def solve(problem: Problem, monitor: Monitor, device: str = "cpu") -> Solution:
         solution = solved(problem.name, converged, problem)
         for record in (*solution.history, *solution.levels):
-            if watch.progress is not None:
-                watch.progress(record)
+            if monitor.progress is not None:
+                monitor.progress(record)
         return solution
 
     return solve

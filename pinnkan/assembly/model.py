@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -22,6 +23,14 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
+
+    @cached_property
+    def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
+        """Every condition that says something, for families that build none into their coefficients."""
+        coordinates = self.problem.coordinates
+        return tuple(
+            (c, CompiledEquation(c.equation, coordinates)) for c in self.problem.conditions if c.equation is not None
+        )
 
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device) -> Model:

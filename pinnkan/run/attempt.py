@@ -21,7 +21,7 @@ from pinnkan.run.results import circumstances_of, exit_code, write_results
 from pinnkan.run.resuming import header_of, resumable
 from pinnkan.run.signals import Stopped
 from pinnkan.run.solution import Solution
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 #: Options that a resumed run needs again, for the result depends on them.
 _REPEATED = ("out", "tolerance", "device", "seed")
@@ -42,15 +42,15 @@ class Attempt:
         keeper = Keeper(folder / CHECKPOINT, header_of(self.problem, self.device))
         resumed = resumable(self.target, self.problem, self.device) if self.arguments.resume else (None, 0.0)
         with Progress(self.problem, self.arguments.verbose, self.console) as progress:
-            watch = Watch(self.problem.solver.max_time, progress, keeper.keep, *resumed)
+            monitor = Monitor(self.problem.solver.max_time, progress, keeper.keep, *resumed)
             try:
-                solution = solving.solve_watched(self.problem, watch, self.device)
+                solution = solving.solve_monitored(self.problem, monitor, self.device)
                 progress.writing()
                 files = self._write(solution, folder, exit_code(solution.verdict))
                 keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()
             except (Stopped, ResourceError) as stop:
                 with suppress(OSError, PinnkanError, MemoryError):  # the failure itself is what counts
-                    self._leave(folder, keeper, watch, stop)
+                    self._leave(folder, keeper, monitor, stop)
                 self._kept = has_state(folder)
                 raise
             except SolverError:
@@ -65,14 +65,14 @@ class Attempt:
             self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         return files
 
-    def _leave(self, folder: Path, keeper: Keeper, watch: Watch, stop: Stopped | ResourceError) -> None:
+    def _leave(self, folder: Path, keeper: Keeper, monitor: Monitor, stop: Stopped | ResourceError) -> None:
         """Writes the last state, then the result it has to show."""
         keeper.write()
         for entry in folder.iterdir():
             if entry.name != CHECKPOINT:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         detail = "" if isinstance(stop, Stopped) else str(stop)
-        partial = solving.so_far(self.problem, watch, "interrupted", detail)
+        partial = solving.so_far(self.problem, monitor, "interrupted", detail)
         if partial is not None:
             self._write(partial, folder, stop.exit_code)
             self.partial = partial

@@ -6,34 +6,46 @@ Only the classes listed here are ever built, by their constructors: a stored sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.blocks import BlockSum, Edge
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.coordinates.warped_field import InnerPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.kan.store import restore_field
-from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised
-from pinnkan.solver.families.fitted.state import FittedAim, FittedSlab, FittedSlabsState, FittedState
+from pinnkan.solver.families.blocks.levels import BlocksState
+from pinnkan.solver.families.deep.composed import ComposedState
+from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
+from pinnkan.solver.families.fitted.levels import FittedState
+from pinnkan.solver.families.fitted.slabs import FittedAim
+from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
-from pinnkan.solver.families.product.slab_start import Front
-from pinnkan.solver.families.product.state import Run, SlabsState, SteadyState
+from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.levels import Best, LevelsState
+from pinnkan.solver.march import MarchState, Run
 from pinnkan.solver.state import Newton, Step
 from pinnkan.verdict.records import Iteration, Level
 
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Aim, Axis, Coordinates, DeepState, Descent, FittedAim, FittedSlab, FittedSlabsState, FittedState, Front,
-        InnerPiece, Iteration, Level, Minimised, Newton, ProductField, Run, SlabsState, Space, SteadyState, Step,
+        Aim, Axis, Best, BlocksState, BlockSum, ComposedState, Coordinates, DeepState, Descent, Edge, FittedAim,
+        FittedState, InnerPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
+        ProductState, Run, SlabStart, Space, Step, Trained,
     )
 }  # fmt: skip
+
+
+def _is_stored(part: Field[Any]) -> bool:
+    """Whether a part of a dataclass cannot be worked out again from the others."""
+    return part.init and part.metadata.get("stored", True)
 
 
 def encode(value: Any, store: Callable[[Array], str]) -> Any:
@@ -55,7 +67,7 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
     if isinstance(value, tuple):
         return ["tuple", *(encode(item, store) for item in value)]
     if is_dataclass(value) and type(value).__name__ in _CLASSES:
-        parts = {f.name: encode(getattr(value, f.name), store) for f in fields(value) if f.init}
+        parts = {f.name: encode(getattr(value, f.name), store) for f in fields(value) if _is_stored(f)}
         return [type(value).__name__, parts]
     raise TypeError(f"{type(value).__name__} cannot be part of a stored state")
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from pinnkan.errors import ResourceError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.run.solution import Solution
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level, Reason
 
 if TYPE_CHECKING:
     from pinnkan.solver.driver import Result
-    from pinnkan.solver.monitor import Watch
+    from pinnkan.solver.monitor import Monitor
 
 Progress = Callable[[Level | Iteration], None]
 
@@ -39,17 +39,19 @@ def solve(
     """
     from pinnkan.run.keeper import Keeper
     from pinnkan.run.resuming import header_of, read_checked
-    from pinnkan.solver.monitor import Watch
+    from pinnkan.solver.monitor import Monitor
 
     if checkpoint is None:
         if resume:
             raise UsageError("resume=True needs the folder of the state: checkpoint=...")
-        return solve_watched(problem, Watch(problem.solver.max_time, progress), device)
+        return solve_monitored(problem, Monitor(problem.solver.max_time, progress), device)
     folder = Path(checkpoint)
     state, seconds = read_checked(folder, problem, device) if resume else (None, 0.0)
     keeper = Keeper(folder, header_of(problem, device))
     try:
-        solution = solve_watched(problem, Watch(problem.solver.max_time, progress, keeper.keep, state, seconds), device)
+        solution = solve_monitored(
+            problem, Monitor(problem.solver.max_time, progress, keeper.keep, state, seconds), device
+        )
     except BaseException:
         keeper.write()
         raise
@@ -57,13 +59,13 @@ def solve(
     return solution
 
 
-def solve_watched(problem: Problem, watch: Watch, device: str) -> Solution:
-    """:func:`solve` under a watch, which keeps its states and may hold one to go on from."""
+def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution:
+    """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
     _require(device)
     from pinnkan.solver.driver import solve as solve_problem
 
     try:
-        return _solution(problem, solve_problem(problem, device=device, watch=watch))
+        return _solution(problem, solve_problem(problem, device=device, monitor=monitor))
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch has no class of its own for this
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"
@@ -71,13 +73,13 @@ def solve_watched(problem: Problem, watch: Watch, device: str) -> Solution:
         raise
 
 
-def so_far(problem: Problem, watch: Watch, reason: str, detail: str) -> Solution | None:
+def so_far(problem: Problem, monitor: Monitor, reason: str, detail: str) -> Solution | None:
     """What a solve that was stopped has to show, None if that is nothing."""
     from pinnkan.solver.driver import result_so_far
 
-    if watch.state is None or not watch.state.levels:
+    if monitor.state is None or not monitor.state.levels:
         return None
-    return _solution(problem, result_so_far(problem, watch, reason, detail))
+    return _solution(problem, result_so_far(problem, monitor, Reason(reason), detail))
 
 
 def _solution(problem: Problem, result: Result) -> Solution:

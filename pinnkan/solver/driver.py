@@ -1,34 +1,33 @@
-"""From a problem to a result: choose the network, solve on levels or slabs, judge."""
+"""From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
-from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.problem.expressions.tape import Tape
+from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
-from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.settings import choose_settings
-from pinnkan.solver.families.fitted.choice import can_turn, solve_axes_or_inner, solve_slabs_or_inner
-from pinnkan.solver.families.product.levels import solve_steady
-from pinnkan.solver.families.product.slabs import solve_slabs
-from pinnkan.solver.monitor import OutOfTimeError, Progress, Watch
-from pinnkan.solver.outcome import Outcome, TrueError
-from pinnkan.solver.verify.hidden_features import Witness
+from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
+from pinnkan.solver.families.product.levels import ProductLevels
+from pinnkan.solver.families.product.slabs import ProductSlabs
+from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.march import SlabFamily, march
+from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
+from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.null_space import undetermined
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.records import Iteration, Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
@@ -60,72 +59,107 @@ class Result:
 
 
 def solve(
-    problem: Problem, *, device: str = "cpu", progress: Progress | None = None, watch: Watch | None = None
+    problem: Problem, *, device: str = "cpu", progress: Progress | None = None, monitor: Monitor | None = None
 ) -> Result:
-    """Solve a problem to its tolerance, or say why not; ``watch`` may keep states and hold one to go on from.
+    """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
 
     Raises:
         SolverError: diverged, or values that are not finite, before any usable state.
         ResourceError: memory or device lacking.
     """
-    watch = watch or Watch(problem.solver.max_time, progress)
+    monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    if problem.dimension - (problem.time_axis is not None) > max(DEGREES):
-        return _many(problem, watch)
     model = compile_model(problem, sort_conditions(problem), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
-    with threadpool_limits(limits=1, user_api="blas"), _torch_threads(problem.dimension):
-        if problem.solver.family in ("deep", "ridge"):
-            return _deep(model, watch, device)
+    with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
         try:
-            outcome = solve_product(model, watch)
+            outcome = _outcome(model, monitor, device)
         except OutOfTimeError:
-            return result_so_far(problem, watch, "max_time")
+            return result_so_far(problem, monitor, Reason.MAX_TIME)
         except SolverError as error:
-            if watch.state is None:
+            if monitor.state is None or not monitor.state.levels:
                 raise
-            return result_so_far(problem, watch, error.reason, str(error))
+            return result_so_far(problem, monitor, Reason(error.reason), str(error))
         open_ended = undetermined(problem, None if model.is_linear else outcome.field)
         if open_ended:
-            outcome.reason, outcome.detail = "rank_deficient", open_ended
-        tolerance = problem.solver.tolerance
-        verdict = judge(outcome.levels, tolerance, outcome.reason, outcome.detail, end_of_time(problem))
-        return Result(
-            outcome.field,
-            outcome.error,
-            bounded(verdict, model, outcome.field),
-            tuple(outcome.levels),
-            tuple(outcome.history),
-            watch.elapsed(),
-            outcome.network or describe(problem),
-        )
+            outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
+        return _result(model, outcome, monitor)
 
 
-def bounded(verdict: Verdict, model: Model, field: Field) -> Verdict:
-    """The verdict with the proven bound of the error, where the equation has one."""
-    bound = bound_of(model, field)
-    return verdict if bound is None else replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
+def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
+    """What the family that fits the problem leaves."""
+    problem = model.problem
+    if is_many(problem):
+        from pinnkan.solver.families.many import solve_many
+
+        return solve_many(model, monitor)
+    if problem.solver.family in ("deep", "ridge"):
+        from pinnkan.solver.families.deep.sweeps import solve_deep
+
+        return solve_deep(model, solve_product, monitor, device)
+    return solve_product(model, monitor)
 
 
-def result_so_far(problem: Problem, watch: Watch, reason: str, detail: str = "") -> Result:
+def solve_product(model: Model, monitor: Monitor) -> Outcome:
+    """Solve by a product network, on levels or on slabs of time; with ``network: auto`` also in fitted coordinates."""
+    problem, verify = model.problem, Verifier(model)
+    settings, d = problem.solver, problem.dimension
+    degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
+    degree = settings.degree or max(degrees[d], max(model.orders) + 3)
+    most = 1 if undetermined(problem) else settings.max_levels  # more would not help
+    may_turn = settings.network == "auto" and can_turn(problem)
+    if problem.time_axis is None:
+        axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS, describe(problem))
+        if may_turn:
+            return solve_axes_or_fitted(axes, verify, monitor)
+        return solve_levels(axes, verify, monitor, monitor.resumed(LevelsState) or begun(axes))[0]
+    intervals = settings.knots or SLAB_INTERVALS[d]
+    slabs = ProductSlabs(model, (degree, degree), intervals, most or PASSES, describe(problem))
+    family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
+    return march(family, verify, monitor)
+
+
+def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
+    problem = model.problem
+    reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
+    verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
+    bound = None if is_many(problem) else bound_of(model, outcome.field)
+    if bound is not None:
+        verdict = replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
+    if not verdict.converged and problem.solver.method != "gauss_newton":
+        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
+    records = outcome.levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
+    return Result(outcome.field, outcome.error, verdict, *records)
+
+
+def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Result:
     """What the last state of a solve that ended for ``reason`` has to show.
 
     Raises:
         SolverError: nothing.
     """
-    state = watch.state
+    state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    return Result(state.field, state.error, verdict, state.levels, state.history, watch.elapsed(), network)
+    return Result(state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
+
+
+def is_many(problem: Problem) -> bool:
+    """Whether there are more coordinates of space than one block can have."""
+    return problem.dimension - (problem.time_axis is not None) > max(DEGREES)
+
+
+def _blas_threads(problem: Problem) -> int | None:
+    return None if is_many(problem) else 1
 
 
 @contextmanager
-def _torch_threads(dimension: int) -> Iterator[None]:
+def _torch_threads(problem: Problem) -> Iterator[None]:
     """One thread for the small batches of up to two coordinates: Burgers 4.2 s with one, 10.7 s with two (measured)."""
     before = torch.get_num_threads()
-    if dimension < 3:
+    if problem.dimension < 3:
         torch.set_num_threads(1)
     try:
         yield
@@ -144,89 +178,6 @@ def describe(problem: Problem) -> str:
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"
 
 
-def _many(problem: Problem, watch: Watch) -> Result:
-    from pinnkan.solver.families.many import EVIDENCE, solve_many
-
-    found = solve_many(problem, watch)
-    open_ended = undetermined(problem)
-    reason, detail = ("rank_deficient", open_ended) if open_ended else (found.reason, "")
-    verdict = replace(judge(found.levels, problem.solver.tolerance, reason, detail), evidence=EVIDENCE)
-    return Result(found.field, found.error, verdict, found.levels, found.history, watch.elapsed(), found.network)
-
-
-def solve_product(model: Model, watch: Watch) -> Outcome:
-    """Solve by a product network, on levels or on slabs of time; with ``network: auto`` also in turned coordinates."""
-    problem = model.problem
-    settings, d = problem.solver, problem.dimension
-    degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
-    degree = settings.degree or max(degrees[d], max(model.orders) + 3)
-    levels = 1 if undetermined(problem) else settings.max_levels  # more would not help
-    true_error = exact_squares(problem)
-    if problem.time_axis is None:
-        intervals = settings.knots or INTERVALS[d]
-        if settings.network == "auto" and can_turn(problem):
-            return solve_axes_or_inner(model, degree, intervals, levels or LEVELS, watch, true_error)
-        return solve_steady(model, degree, intervals, levels or LEVELS, watch, true_error)
-    intervals = settings.knots or SLAB_INTERVALS[d]
-    march = solve_slabs_or_inner if settings.network == "auto" and can_turn(problem) else solve_slabs
-    return march(model, (degree, degree), intervals, levels or PASSES, watch, true_error)
-
-
 def end_of_time(problem: Problem) -> float | None:
     """The upper end of t, if there is one."""
     return None if problem.time_axis is None else problem.ranges[problem.time_axis][1]
-
-
-def exact_squares(problem: Problem) -> TrueError | None:
-    """Squared norms of the true error and of ``exact`` by Gauss quadrature in the halved intervals of a space."""
-    if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
-        return None
-    tape = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))
-
-    def squares(space: Space, coefficients: Array) -> tuple[Array, Array]:
-        rules = [axis.halved().gauss(6) for axis in space.axes]
-        nodes = [r[0].ravel() for r in rules]
-        weights = np.ones(())
-        for _, w in rules:
-            weights = np.multiply.outer(weights, w.ravel())
-        values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
-        exact = _columns(tape(np.meshgrid(*nodes, indexing="ij", sparse=True)), weights.shape)
-        total = weights[..., None]
-        axes = tuple(range(len(nodes)))
-        return ((values - exact) ** 2 * total).sum(axes), (exact**2 * total).sum(axes)
-
-    return squares
-
-
-def _columns(values: Sequence[Array | float], shape: tuple[int, ...]) -> Array:
-    return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in values], -1)
-
-
-def _deep(model: Model, watch: Watch, device: str) -> Result:
-    from pinnkan.solver.families.deep.sweeps import solve_deep
-
-    problem = model.problem
-    watch.limit_to(choose_settings(problem).max_time)
-    comparison = Comparison(model, solve_product, watch)
-    try:
-        found = solve_deep(problem, comparison.estimate, watch.progress, device, watch)
-    except SolverError as failed:
-        return result_so_far(problem, watch, failed.reason, str(failed))
-    error, levels = found.error, list(found.levels)
-    if comparison.decides is None:  # gone on from a state that was judged already
-        size, error = comparison.estimate(found.field)
-        levels[-1] = replace(levels[-1], estimate=size)
-    reason, detail = found.reason, ""
-    open_ended = undetermined(problem, None if model.is_linear else found.field)
-    if open_ended:
-        reason, detail = "rank_deficient", open_ended
-    elif not reason:
-        missed = Witness(model).examine(found.field, problem.ranges, levels[-1].heldout)
-        if missed is not None and not comparison.clears(found.field, missed):
-            reason, detail = "undersampled", missed.words(problem)
-    evidence = Comparison.evidence if comparison.decides else ""
-    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem), evidence)
-    if not verdict.converged and problem.solver.method != "gauss_newton":
-        verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
-    verdict, history = bounded(verdict, model, found.field), tuple(found.history)
-    return Result(found.field, error, verdict, tuple(levels), history, watch.elapsed(), describe(problem))

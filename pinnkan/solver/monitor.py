@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from pinnkan.errors import RunFolderError
-from pinnkan.solver.state import Newton, State, Step, Stepped
+from pinnkan.solver.state import Divided, Newton, State, Step, Stepped
 from pinnkan.verdict.records import Iteration, Level
 
 Progress = Callable[[Level | Iteration], None]
@@ -17,10 +17,10 @@ _State = TypeVar("_State")
 
 
 class OutOfTimeError(Exception):
-    """The time limit is over in the middle of a level; what there is lies in the watch's last state."""
+    """The time limit is over in the middle of a level; what there is lies in the monitor's last state."""
 
 
-class Watch:
+class Monitor:
     """Elapsed seconds, the time limit, the progress callback, and the state that the solve has reached.
 
     ``resumed`` is the state from which to go on; ``spent`` the seconds that led to it, which count.
@@ -85,6 +85,11 @@ class Watch:
         if self._keep is not None:
             self._keep(state, self.elapsed())
 
+    def progressed(self, own: object) -> None:
+        """Within a level its family stands at ``own``."""
+        if isinstance(self.state, Divided):
+            self.keep(self.state.having(own))
+
     def newton(self) -> Newton | None:
         """Where a resumed solve stands inside Gauss-Newton; told once."""
         newton, self._newton = self._newton, None
@@ -109,6 +114,10 @@ class Watch:
         if self.progress is not None:
             self.progress(record)
         return record
+
+    def steps(self, level: int, steps: Sequence[Step]) -> tuple[Iteration, ...]:
+        """Report the steps of a Gauss-Newton iteration."""
+        return tuple(self.iteration(level, i, s.loss, s.size, s.damping) for i, s in enumerate(steps))
 
     def iteration(
         self, level: int, number: int, loss: float, step: float, damping: float, rate: float = 0.0

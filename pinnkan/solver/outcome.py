@@ -1,17 +1,11 @@
-"""What every solver leaves, and the margins of every estimate."""
+"""What every solve leaves, and the margins of every estimate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import field as made
 
-from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.verdict.records import Iteration, Level
-
-#: Squared L2 norms of the true error and of the exact solution over a space's box, per unknown.
-TrueError = Callable[[Space, Array], tuple[Array, Array]]
+from pinnkan.kan.field import Field
+from pinnkan.verdict.records import Iteration, Level, Reason
 
 #: The correction is the error minus what the refined space still misses: effectivities of 0.78 to 1.1 were seen.
 SAFETY = 1.25
@@ -22,15 +16,17 @@ FIRST_MARGIN = 0.5
 RESOLVED = 1e-2
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Outcome:
-    """Everything a solve leaves: function, estimated error as a function, records, and the reason of a failed end."""
+    """Function, estimated error as a function, records; why the solve ended, None where it goes on.
+
+    ``network``: what was chosen, in words.
+    """
 
     field: Field
     error: Field | None
-    levels: list[Level] = made(default_factory=list)
-    history: list[Iteration] = made(default_factory=list)
-    reason: str = ""
+    levels: tuple[Level, ...] = ()
+    history: tuple[Iteration, ...] = ()
+    reason: Reason | None = None
     detail: str = ""
     network: str = ""
-    rounding: float = 0.0

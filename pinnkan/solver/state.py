@@ -1,6 +1,6 @@
 """Where a solve stands: all that its next steps depend on, and what there is to show of it so far.
 
-The solvers hand such a state to their :class:`pinnkan.solver.monitor.Watch` before every level, slab and step, and
+The solvers hand such a state to their :class:`pinnkan.solver.monitor.Monitor` before every level, slab and step, and
 begin from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing
 from a
 state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
@@ -9,7 +9,7 @@ state gives the bits that were to come anyway. Arrays are in C order, since sums
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from pinnkan.kan.field import Array, Field
 from pinnkan.verdict.records import Iteration, Level
@@ -62,4 +62,13 @@ class Stepped(State, Protocol):
 
     def within(self, newton: Newton) -> Self:
         """The same state between two steps."""
+        ...
+
+
+@runtime_checkable
+class Divided(State, Protocol):
+    """A state that holds one of its family's own."""
+
+    def having(self, own: Any) -> Self:
+        """The same state with that of the family at ``own``."""
         ...

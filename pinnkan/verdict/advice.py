@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pinnkan.verdict.records import Level
+from pinnkan.verdict.records import Level, Reason
 
 #: More levels than this are not promised: each costs several times the one before.
 FARTHEST = 10
 
 
-def remedy(reason: str, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
+def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
     """One or two sentences that end with what to change; ``end`` is the end of time, when there is time."""
     return _REMEDIES[reason](levels, tolerance, end)
 
@@ -143,18 +143,18 @@ def _contradicted(levels: Sequence[Level], tolerance: float, end: float | None) 
     )
 
 
-_REMEDIES: dict[str, Callable[[Sequence[Level], float, float | None], str]] = {
-    "max_levels": _more,
-    "max_time": _time,
-    "stalled": _stalled,
-    "undersampled": _undersampled,
-    "not_asymptotic": _not_asymptotic,
-    "diverged": _diverged,
-    "not_finite": _not_finite,
-    "rank_deficient": _rank_deficient,
-    "tolerance_below_rounding": _rounding,
-    "interrupted": _interrupted,
-    "contradicted": _contradicted,
+_REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] = {
+    Reason.MAX_LEVELS: _more,
+    Reason.MAX_TIME: _time,
+    Reason.STALLED: _stalled,
+    Reason.UNDERSAMPLED: _undersampled,
+    Reason.NOT_ASYMPTOTIC: _not_asymptotic,
+    Reason.DIVERGED: _diverged,
+    Reason.NOT_FINITE: _not_finite,
+    Reason.RANK_DEFICIENT: _rank_deficient,
+    Reason.BELOW_ROUNDING: _rounding,
+    Reason.INTERRUPTED: _interrupted,
+    Reason.CONTRADICTED: _contradicted,
 }
 
 

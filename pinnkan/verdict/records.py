@@ -3,6 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a solve ended: empty when it converged."""
+
+    CONVERGED = ""
+    MAX_LEVELS = "max_levels"
+    MAX_TIME = "max_time"
+    STALLED = "stalled"
+    UNDERSAMPLED = "undersampled"
+    NOT_ASYMPTOTIC = "not_asymptotic"
+    DIVERGED = "diverged"
+    NOT_FINITE = "not_finite"
+    RANK_DEFICIENT = "rank_deficient"
+    BELOW_ROUNDING = "tolerance_below_rounding"
+    INTERRUPTED = "interrupted"
+    CONTRADICTED = "contradicted"
+
+
+class Evidence(StrEnum):
+    """What an estimate rests on, in words."""
+
+    CORRECTION = "correction in the refined space"
+    FALL = "last correction, times the fall of the residual off the training points that it has brought"
+    BLOCKS = (
+        "correction in a richer sum of blocks, plus the held-out residual that it leaves over the smallest singular "
+        "value"
+    )
+    COMPARISON = (
+        "distance from a product network solved for to a smaller tolerance, plus the estimated error of that one"
+    )
+
+    @property
+    def holds_residuals(self) -> bool:
+        """Whether residuals off the points are part of it, or unnecessary."""
+        return self in (Evidence.BLOCKS, Evidence.COMPARISON)
 
 
 @dataclass(frozen=True)
@@ -12,7 +49,9 @@ class Level:
     ``intervals``: knot intervals per coordinate; ``loss``: mean squared residual on the training points; ``heldout``:
     the same on points never trained on; ``estimate``: estimated relative L2 error of the solution so far (worst
     unknown); ``true_error``: the same against ``exact``, or None; ``time``: the slab (start, end), or None when
-    steady; ``seconds``: elapsed since the start of the solve.
+    steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether the residual is well below that
+    of the data alone, without which an estimate is worth nothing; ``unseen``: a feature between its points that was
+    left in, in words; ``note``: what else people should know.
     """
 
     number: int
@@ -28,6 +67,9 @@ class Level:
     time: tuple[float, float] | None = None
     true_error: float | None = None
     note: str = ""
+    is_resolved: bool = True
+    unseen: str = ""
+    evidence: Evidence = Evidence.CORRECTION
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinnkan.verdict.advice import remedy
-from pinnkan.verdict.records import Level
+from pinnkan.verdict.records import Level, Reason
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Verdict:
     converged: bool
     tolerance: float
     estimate: float
-    reason: str = ""
+    reason: Reason = Reason.CONVERGED
     evidence: str = ""
     sentence: str = ""
     remedy: str = ""
@@ -31,100 +31,76 @@ class Verdict:
 
 
 #: Reasons for a verdict that is not ``converged``.
-REASONS = (
-    "max_levels",
-    "max_time",
-    "stalled",
-    "undersampled",
-    "not_asymptotic",
-    "diverged",
-    "not_finite",
-    "rank_deficient",
-    "tolerance_below_rounding",
-    "interrupted",
-    "contradicted",
-)
+REASONS = tuple(reason for reason in Reason if reason)
 
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
 HELDOUT_RATIO = 3.0
 
-#: How the note of a level begins that a feature between its points was left in.
-UNSEEN = "not seen by the points"
-#: The note of a level whose residual is still as large as the data: its estimate is worth nothing.
-UNRESOLVED = "not resolved yet"
-#: The note of a level whose error is the last correction times the fall of the residual it has brought.
-BY_FALL = "judged by the fall of the residual"
 #: `converged` with a true error above this many tolerances is contradicted by the `exact` of the file.
 CONTRADICTION = 2.0
 
 _SENTENCES = {
-    "max_levels": "The levels allowed were used up",
-    "max_time": "The time limit was reached",
-    "stalled": "The iteration did not settle at a solution",
-    "undersampled": "The residual off the training points is more than three times the one on them",
-    "diverged": "The iteration diverged",
-    "not_finite": "The solution is not finite",
-    "not_asymptotic": "The residual is still as large as the data: features finer than the knots are not resolved",
-    "interrupted": "The run was interrupted",
-    "rank_deficient": "The equations do not determine the solution",
-    "tolerance_below_rounding": "Rounding errors are larger than the tolerance",
-    "contradicted": "The `exact` of the file is not this solution",
+    Reason.MAX_LEVELS: "The levels allowed were used up",
+    Reason.MAX_TIME: "The time limit was reached",
+    Reason.STALLED: "The iteration did not settle at a solution",
+    Reason.UNDERSAMPLED: "The residual off the training points is more than three times the one on them",
+    Reason.DIVERGED: "The iteration diverged",
+    Reason.NOT_FINITE: "The solution is not finite",
+    Reason.NOT_ASYMPTOTIC: "The residual is still as large as the data: features finer than the knots are not resolved",
+    Reason.INTERRUPTED: "The run was interrupted",
+    Reason.RANK_DEFICIENT: "The equations do not determine the solution",
+    Reason.BELOW_ROUNDING: "Rounding errors are larger than the tolerance",
+    Reason.CONTRADICTED: "The `exact` of the file is not this solution",
 }
 
 
 def judge(
     levels: Sequence[Level],
     tolerance: float,
-    reason: str,
+    reason: Reason,
     detail: str = "",
     end: float | None = None,
-    evidence: str = "",
 ) -> Verdict:
     """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 
-    Pure: it sees the records of the levels, the tolerance, the reason with which the solver ended ("" when it thinks
-    it is done) with its ``detail``, and the ``end`` of time, if any. What is not determined, or not resolved, has
-    no known error: its estimate is infinite.
+    Pure: it sees the records of the levels, the tolerance, the reason with which the solver ended (``CONVERGED`` when
+    it thinks it is done) with its ``detail``, and the ``end`` of time, if any. What is not determined, or not
+    resolved, has no known error: its estimate is infinite.
     """
     if not levels:
-        return _refusal(levels, tolerance, reason or "diverged", detail, math.inf, "", end)
+        return _refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
     last = levels[-1]
     estimate = last.estimate
     if not math.isfinite(estimate) and not reason:
-        reason = "not_finite"
+        reason = Reason.NOT_FINITE
     elif not reason:
-        reason, detail = _found(levels, tolerance, not evidence)
-    if reason == "rank_deficient" or last.note == UNRESOLVED:
+        reason, detail = _found(levels, tolerance)
+    if reason == Reason.RANK_DEFICIENT or not last.is_resolved:
         estimate = math.inf
-    evidence = evidence or _evidence(last)
     if reason:
-        return _refusal(levels, tolerance, reason, detail, estimate, evidence, end)
+        return _refusal(levels, tolerance, reason, detail, estimate, end)
     sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}."
-    return Verdict(True, tolerance, estimate, "", evidence, sentence, "")
+    return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, "")
 
 
 def _evidence(last: Level) -> str:
-    evidence = "correction in the refined space"
-    if last.note == BY_FALL:
-        evidence = "last correction, times the fall of the residual off the training points that it has brought"
-    if last.time is not None:
-        evidence += ", carried through the slabs by the linearised equation"
-    return evidence
+    carried = ", carried through the slabs by the linearised equation" if last.time is not None else ""
+    return f"{last.evidence}{carried}"
 
 
-def _found(levels: Sequence[Level], tolerance: float, by_residual: bool) -> tuple[str, str]:
+def _found(levels: Sequence[Level], tolerance: float) -> tuple[Reason, str]:
     """The reason that the records give, where the solver gave none; and its detail."""
     last = levels[-1]
     if last.estimate > tolerance:
-        return ("stalled", "the residual no longer falls") if _stands(levels) else ("max_levels", "")
-    if by_residual and is_undersampled(levels, tolerance):
-        return "undersampled", ""
-    unseen = [x.note for x in levels if x.note.startswith(UNSEEN)]
+        return (Reason.STALLED, "the residual no longer falls") if _stands(levels) else (Reason.MAX_LEVELS, "")
+    if is_undersampled(levels, tolerance):
+        return Reason.UNDERSAMPLED, ""
+    unseen = next((x.unseen for x in levels if x.unseen), "")
     if unseen:
-        return "undersampled", unseen[0]
+        return Reason.UNDERSAMPLED, unseen
     if last.true_error is not None and last.true_error > CONTRADICTION * tolerance:
-        return "contradicted", f"they differ by {last.true_error:.1e}"
-    return "", ""
+        return Reason.CONTRADICTED, f"they differ by {last.true_error:.1e}"
+    return Reason.CONVERGED, ""
 
 
 def _stands(levels: Sequence[Level]) -> bool:
@@ -140,19 +116,16 @@ def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     judged = levels if levels[-1].time is not None else levels[-1:]
     heldout = sum(x.heldout for x in judged)
     loss = sum(x.loss for x in judged)
+    if levels[-1].evidence.holds_residuals:
+        return False
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > 1e-2 * tolerance
 
 
 def _refusal(
-    levels: Sequence[Level],
-    tolerance: float,
-    reason: str,
-    detail: str,
-    estimate: float,
-    evidence: str,
-    end: float | None,
+    levels: Sequence[Level], tolerance: float, reason: Reason, detail: str, estimate: float, end: float | None
 ) -> Verdict:
-    why = _SENTENCES.get(reason, reason) + (f" ({detail})" if detail else "")
+    why = _SENTENCES[reason] + (f" ({detail})" if detail else "")
     size = f"the estimated relative L2 error is {estimate:.1e}" if math.isfinite(estimate) else "the error is not known"
     sentence = f"Not converged: {why}; {size}, the tolerance {tolerance:.0e}."
+    evidence = _evidence(levels[-1]) if levels else ""
     return Verdict(False, tolerance, estimate, reason, evidence, sentence, remedy(reason, levels, tolerance, end))

@@ -27,7 +27,7 @@ from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E
 from pinnkan.solver.families.blocks.scattered import exact_error, state  # noqa: E402
 from pinnkan.solver.families.deep.composed import SPREAD, Training  # noqa: E402
 from pinnkan.solver.minimise import levenberg_marquardt as lm  # noqa: E402
-from pinnkan.solver.monitor import Watch  # noqa: E402
+from pinnkan.solver.monitor import Monitor  # noqa: E402
 
 STEPS = 60
 EDGES = ((7, 2), (9, 4))  # degree and intervals
@@ -69,7 +69,7 @@ def trials() -> Iterator[Trial]:
     """All of them, in pairs."""
     problem = pinnkan.load_problem("poisson5d_gaussian")
     statement = state(problem)
-    run = Training(statement, richer(first_space(statement, None)), Watch(None, None))
+    run = Training(statement, richer(first_space(statement, None)), Monitor(None, None))
     for degree, intervals in EDGES:
         for seed in SEEDS:
             start = random_network((5, 1, 1), degree, intervals, SPREAD, seed)

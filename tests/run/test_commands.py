@@ -20,7 +20,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
 from pinnkan.run.commands import run_eval, run_export, run_solve
 from pinnkan.run.restoring import load_solution
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]
 FILES = {
@@ -53,7 +53,7 @@ def test_a_time_dependent_result_has_its_series(files: Path, command: Command) -
 def test_a_missed_tolerance_is_exit_4_and_in_the_names(
     files: Path, command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(solving, "solve_watched", solver(converged=False))
+    monkeypatch.setattr(solving, "solve_monitored", solver(converged=False))
     assert run_solve(command()) == 4
     run = files / "results" / "line"
     assert {"solution.NOT_CONVERGED.vtu", "solution.NOT_CONVERGED.png"} <= names_in(run)
@@ -104,7 +104,7 @@ def test_numbers_that_make_no_sense_are_refused(files: Path, command: Command) -
 def test_a_loaded_solution_evaluates_to_the_same_bits(files: Path, command: Command) -> None:
     run_solve(command())
     points = np.linspace(-1, 1, 77)[:, None]
-    before = solver()(load_solution("results/line").problem, Watch(None, None))
+    before = solver()(load_solution("results/line").problem, Monitor(None, None))
     assert np.array_equal(load_solution("results/line")(points)["u"], before(points)["u"])
 
 
@@ -132,10 +132,10 @@ def test_a_signal_ends_the_run_with_its_code_and_leaves_old_results(
     before = (files / "results/line/manifest.json").read_bytes()
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
-    def interrupted(problem: Problem, watch: Watch, device: str) -> None:
+    def interrupted(problem: Problem, monitor: Monitor, device: str) -> None:
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(solving, "solve_watched", interrupted)
+    monkeypatch.setattr(solving, "solve_monitored", interrupted)
     assert run_solve(command()) == code
     assert (files / "results/line/manifest.json").read_bytes() == before
     assert names_in(files / "results") == {"line"}

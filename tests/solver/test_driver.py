@@ -9,7 +9,7 @@ from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import memory
 from pinnkan.solver.driver import exact_squares, solve
 from pinnkan.solver.families.deep.comparison import Comparison
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.hidden_features import Witness
 
 
@@ -103,8 +103,8 @@ def test_a_deep_network_that_was_judged_otherwise_is_judged_again_when_resumed(m
     problem, states = stated(network="deep", hidden=(2,), knots=2), []
     with monkeypatch.context() as without:
         without.setattr(Comparison, "compare", lambda self, field, suspect=None: None)
-        before = solve(problem, watch=Watch(None, None, lambda state, _: states.append(state)))
-    after = solve(problem, watch=Watch(None, None, resumed=states[-1]))
+        before = solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    after = solve(problem, monitor=Monitor(None, None, resumed=states[-1]))
     assert before.verdict.evidence != after.verdict.evidence == Comparison.evidence
     assert after.verdict.estimate == after.levels[-1].estimate != before.levels[-1].estimate
     assert after.verdict.estimate == solve(problem).verdict.estimate

@@ -5,15 +5,15 @@ from functools import cache
 
 import numpy as np
 import pytest
+from pinnkan.solver.families.fitted.state import FittedState
+from pinnkan.solver.families.product.state import SlabsState, SteadyState
 from stored_state import same_bits, stored
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import Result, solve
 from pinnkan.solver.families.deep.state import DeepState
-from pinnkan.solver.families.fitted.state import FittedState
-from pinnkan.solver.families.product.state import SlabsState, SteadyState
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import State
 
 LAYER = """
@@ -66,7 +66,7 @@ def stated(kind: str) -> Problem:
 @cache
 def whole(kind: str) -> tuple[Result, list[State]]:
     states: list[State] = []
-    return solve(stated(kind), watch=Watch(None, None, lambda state, _: states.append(state))), states
+    return solve(stated(kind), monitor=Monitor(None, None, lambda state, _: states.append(state))), states
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,7 +76,7 @@ def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> N
     picked = np.unique(np.linspace(0, len(states) - 1, 2 if kind in ("deep", "joint", "askew") else 4).astype(int))
     picked = np.append(picked, [i for i, s in enumerate(states) if isinstance(s, FittedState)][:1]).astype(int)
     for number in picked:
-        again = solve(stated(kind), watch=Watch(None, None, resumed=stored(states[number])))
+        again = solve(stated(kind), monitor=Monitor(None, None, resumed=stored(states[number])))
         assert same_bits(again, result), f"state {number} of {len(states)}"
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in result.levels]
         assert [replace(x, seconds=0.0) for x in again.history] == [replace(x, seconds=0.0) for x in result.history]
@@ -86,7 +86,7 @@ def test_another_state_leads_elsewhere() -> None:
     result, states = whole("steady")
     state = next(s for s in states if isinstance(s, SteadyState) and s.number == 1)
     moved = replace(state, start=state.start * (1.0 + 1e-9), newton=None, solved=False)
-    assert not same_bits(solve(stated("steady"), watch=Watch(None, None, resumed=moved)), result)
+    assert not same_bits(solve(stated("steady"), monitor=Monitor(None, None, resumed=moved)), result)
 
 
 def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahead() -> None:
@@ -106,7 +106,7 @@ def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahea
 @pytest.mark.parametrize("kind", KINDS)
 def test_seconds_spent_before_count(kind: str) -> None:
     state = whole(kind)[1][-1]
-    late = solve(stated(kind), watch=Watch(100.0, None, resumed=state, spent=101.0))
+    late = solve(stated(kind), monitor=Monitor(100.0, None, resumed=state, spent=101.0))
     assert late.verdict.reason == "max_time"
     assert late.seconds > 101.0
     assert late.levels == state.levels

@@ -22,7 +22,7 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 #: The norm of the correction has settled when halving twice changes it by less than this share each time. On even
 #: knots it can still miss a front, which is why :mod:`pinnkan.solver.families.deep.comparison` comes first.
@@ -33,7 +33,7 @@ LARGEST = 20_000
 EXTRA_DEGREE = 4
 
 
-def estimate_by_correction(model: Model, field: Field, watch: Watch) -> tuple[float, ProductField]:
+def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tuple[float, ProductField]:
     """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows."""
     sizes: list[float] = []
     intervals = 16 if model.problem.dimension < 3 else 4
@@ -45,7 +45,7 @@ def estimate_by_correction(model: Model, field: Field, watch: Watch) -> tuple[fl
         intervals *= 2
         width = intervals + max(model.orders) + EXTRA_DEGREE
         too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST
-        if settled or too_large or (watch.expired() and len(sizes) > 2):
+        if settled or too_large or (monitor.expired() and len(sizes) > 2):
             return best
 
 

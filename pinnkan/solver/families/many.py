@@ -9,18 +9,20 @@ fails.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError, UsageError
-from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.families.blocks.growth import in_words
-from pinnkan.solver.families.blocks.levels import LARGEST, State, block_levels, first_space, richer
-from pinnkan.solver.families.blocks.scattered import Statement, state
-from pinnkan.solver.families.deep.composed import Round, composed_rounds
-from pinnkan.solver.monitor import Watch
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.solver.families.blocks.levels import LARGEST, BlocksLevels, first_space, richer
+from pinnkan.solver.families.deep.composed import Composed, described
+from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.records import Level, Reason
 
 #: Levels when the file names none; each adds the margin, so that ten reach every block of five coordinates.
 LEVELS = 14
@@ -32,123 +34,101 @@ COST_POWER = 2.5
 #: else, and blocks are sure to get on.
 CLEARLY = 0.1
 
-EVIDENCE = (
-    "correction in a richer sum of blocks, plus the held-out residual that it leaves over the smallest singular value"
-)
 
-
-@dataclass(frozen=True, eq=False)
-class ManyResult:
-    """Function, estimated error as a function, records, why it ended ("" if converged), and the network in words."""
-
-    field: Field
-    error: Field
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    reason: str
-    network: str
-
-
-def solve_many(problem: Problem, watch: Watch) -> ManyResult:
+def solve_many(model: Model, monitor: Monitor) -> Outcome:
     """Solve in any number of coordinates.
 
     Raises:
-        UsageError: a family or method for fewer coordinates.
+        UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly.
         SolverError: the equations do not determine the solution, or values that are not finite.
     """
+    problem, verify = model.problem, Verifier(model)
+    _refuse(problem)
+    settings = problem.solver
+    most = settings.max_levels or LEVELS
+    if settings.network == "deep":
+        deep = Composed(model, richer(first_space(model, None)), settings.hidden, "asked for")
+        return solve_levels(deep, verify, monitor, monitor.resumed(LevelsState) or begun(deep))[0]
+    why = "asked for" if settings.network == "product" else f"predicted to need less than {PATIENCE:g} s"
+    blocks = BlocksLevels(model, settings.degree, most, why)
+    return _choose(blocks, verify, monitor, monitor.resumed(LevelsState) or begun(blocks))
+
+
+def _refuse(problem: Problem) -> None:
     settings = problem.solver
     if settings.network == "ridge" or settings.method != "gauss_newton":
         what = "network: ridge" if settings.network == "ridge" else f"method: {settings.method}"
         raise UsageError(f"`{what}` is for up to three coordinates of space; leave it out")
-    statement = state(problem)
-    most = settings.max_levels or LEVELS
-    if settings.network == "deep":
-        space = richer(first_space(statement, None))
-        rounds = list(composed_rounds(statement, space, settings.hidden, watch))
-        return _deep(rounds, f"deep: {_widths(rounds[-1])}, adding nodes, outer layer by least squares (asked for)")
-    levels = block_levels(statement, settings.degree, most, watch)
-    if settings.network == "product":
-        return _blocks(list(levels), problem, "asked for")
-    return _choose(statement, levels, watch)
+    exact = next((c for c in problem.conditions if c.enforce == "exact"), None)
+    if exact is not None:
+        raise UsageError(
+            f"the condition on '{exact.name}' cannot be exact with more than three coordinates of space: "
+            "leave `enforce` out"
+        )
 
 
-def _choose(statement: Statement, levels: Iterator[State], watch: Watch) -> ManyResult:
-    problem, tolerance = statement.problem, statement.problem.solver.tolerance
-    states: list[State] = []
-    for reached in levels:
-        states.append(reached)
-        needed, seconds = forecast(states, tolerance)
-        if reached.reason is None and seconds > PATIENCE:
-            break
-    if states[-1].reason is not None:
-        return _blocks(states, problem, f"chosen because they were predicted to need less than {PATIENCE:g} s")
-    blocks = f"blocks of {states[-1].level.parameters} coefficients had {states[-1].level.estimate:.0e}"
-    more = f"would need about {_round(needed)} of them" if math.isfinite(needed) else "did not converge"
-    rounds: list[Round] = []
-    trial = max(2.0 * PATIENCE, seconds)
-    end = watch.elapsed() + trial
-    training = composed_rounds(statement, states[-1].judged.error.space, problem.solver.hidden, watch, trial)
-    trained = _until(training, rounds, lambda r: r.stalled or watch.elapsed() > end)
-    if trained and rounds[-1].level.estimate < CLEARLY * states[-1].level.estimate:
-        _until(training, rounds, lambda r: False)
-        if rounds[-1].reason == "" or watch.expired():
-            why = f"chosen because {blocks} and {more}"
-            return _deep(rounds, f"deep: {_widths(rounds[-1])}, adding nodes, outer layer by least squares ({why})")
-    tried = f"a {_widths(rounds[-1])} had {rounds[-1].level.estimate:.0e}" if rounds else "a deep network diverged"
-    states += list(levels)
-    return _blocks(states, problem, f"chosen because {tried} where {blocks}")
-
-
-def _until(rounds: Iterator[Round], done: list[Round], stop: Callable[[Round], bool]) -> bool:
-    """Train until ``stop`` or the end; False where the training diverged."""
+def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any]) -> Outcome:
+    tolerance, only = blocks.problem.solver.tolerance, blocks.problem.solver.network == "product"
+    if state.beside is None:
+        out, state = solve_levels(
+            blocks, verify, monitor, state, lambda s: not only and forecast(s, tolerance)[1] > PATIENCE
+        )
+        if out.reason is not None:
+            return out
+        needed, seconds = forecast(state, tolerance)
+        state = begun(_trial(blocks, state, needed, max(2.0 * PATIENCE, seconds) + monitor.elapsed()), beside=state)
+    beside = state.beside
+    assert beside is not None
+    needed, seconds = forecast(beside, tolerance)
+    family = _trial(blocks, beside, needed, max(2.0 * PATIENCE, seconds) + monitor.elapsed())
+    tried = "a deep network diverged"
     try:
-        for reached in rounds:
-            done.append(reached)
-            if stop(reached):
-                return True
+        out, last = solve_levels(
+            family, verify, monitor, state, lambda s: _loses(s, beside) and monitor.elapsed() > family.until
+        )
+        if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
+            return replace(out, levels=(*beside.own_levels, *out.levels), history=(*beside.own_history, *out.history))
+        tried = f"a {described(last.own.network)} had {out.levels[-1].estimate:.0e}"
     except (SolverError, ValueError):
-        return False
-    return True
+        pass
+    why = f"chosen because {tried} where blocks of {_so_far(beside)}"
+    return solve_levels(replace(blocks, why=why), verify, monitor, replace(beside, beside=None))[0]
 
 
-def forecast(states: list[State], tolerance: float) -> tuple[float, float]:
+def _trial(blocks: BlocksLevels, state: LevelsState[Any], needed: float, until: float) -> Composed:
+    """The composition that is tried where the blocks stand."""
+    more = f"would need about {_round(needed)} of them" if math.isfinite(needed) else "did not converge"
+    why = f"chosen because blocks of {_so_far(state)} and {more}"
+    return Composed(blocks.model, richer(state.own.space), blocks.problem.solver.hidden, why, until)
+
+
+def _so_far(state: LevelsState[Any]) -> str:
+    last = state.own_levels[-1]
+    return f"{last.parameters} coefficients had {last.estimate:.0e}"
+
+
+def _loses(deep: LevelsState[Any], blocks: LevelsState[Any]) -> bool:
+    """Whether the composition is not clearly ahead of the blocks."""
+    return deep.own_levels[-1].estimate >= CLEARLY * blocks.own_levels[-1].estimate
+
+
+def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
     """Coefficients and seconds until the blocks reach a tolerance, from the order that all levels together show.
 
     Two levels alone may gain much or nothing: a coupling found, a margin that had to be crossed first.
     """
-    if len(states) < 2:
+    levels: Sequence[Level] = state.own_levels
+    if len(levels) < 2:
         return 0.0, 0.0
-    ends = (states[0], states[-1])
-    (a, b), (n, m) = ((s.level.estimate for s in ends), (s.level.parameters for s in ends))
-    if not b < a:
+    first, last = levels[0], levels[-1]
+    if not last.estimate < first.estimate:
         return math.inf, math.inf
-    order = math.log(a / b) / math.log(m / n)
-    needed = m * max(b / tolerance, 1.0) ** (1.0 / order)
-    seconds = states[-1].level.seconds - states[-2].level.seconds
-    too_large = states[-1].judged.error.space.size * needed / m > LARGEST
-    return needed, math.inf if too_large else seconds * (needed / m) ** COST_POWER
+    order = math.log(first.estimate / last.estimate) / math.log(last.parameters / first.parameters)
+    needed = last.parameters * max(last.estimate / tolerance, 1.0) ** (1.0 / order)
+    seconds = last.seconds - levels[-2].seconds
+    too_large = richer(state.own.space).size * needed / last.parameters > LARGEST
+    return needed, math.inf if too_large else seconds * (needed / last.parameters) ** COST_POWER
 
 
 def _round(number: float) -> str:
     return f"{float(f'{number:.1g}'):,.0f}"
-
-
-def _widths(reached: Round) -> str:
-    return f"B-spline KAN {list(reached.widths)} of {reached.level.parameters} coefficients"
-
-
-def _deep(rounds: list[Round], network: str) -> ManyResult:
-    last = rounds[-1]
-    history = tuple(step for r in rounds for step in r.steps)
-    return ManyResult(
-        last.field, last.judged.error, tuple(r.level for r in rounds), history, last.reason or "", network
-    )
-
-
-def _blocks(states: list[State], problem: Problem, why: str) -> ManyResult:
-    last = states[-1]
-    which = in_words(last.field.space.groups, [c.name for c in problem.coordinates])
-    network = f"product: blocks of multiplying nodes on few of the coordinates, {which} ({why})"
-    history = tuple(step for s in states for step in s.steps)
-    levels = tuple(s.level for s in states)
-    return ManyResult(last.field, last.judged.error, levels, history, last.reason or "", network)

@@ -17,7 +17,7 @@ Objective = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 #: The learning rate of step n, counted from 0.
 Rate = Callable[[int], float]
 #: Told after every step: steps done, the losses (...) before the last one, its rate; True ends the training.
-Watch = Callable[[int, torch.Tensor, float], bool]
+Monitor = Callable[[int, torch.Tensor, float], bool]
 
 #: Pairs that L-BFGS remembers, and its iterations per step: torch's own defaults.
 MEMORY, INNER = 100, 20
@@ -62,7 +62,7 @@ def fading(rate: Rate, last: float, steps: int) -> Rate:
     return lambda n: rate(n) * last ** (min(n, steps) / steps)
 
 
-def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, watch: Watch | None = None) -> Trained:
+def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, monitor: Monitor | None = None) -> Trained:
     """``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
     leaf = x.detach().clone()
     optimiser = torch.optim.Adam([leaf], lr=1.0)
@@ -71,7 +71,7 @@ def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, watch: W
         leaf.grad = gradient
         optimiser.step()
 
-    return _march(objective, leaf, optimiser, step, steps, rate, watch)
+    return _march(objective, leaf, optimiser, step, steps, rate, monitor)
 
 
 def lbfgs(
@@ -79,7 +79,7 @@ def lbfgs(
     x: torch.Tensor,
     steps: int,
     rate: Rate,
-    watch: Watch | None = None,
+    monitor: Monitor | None = None,
     inner: int = INNER,
     searched: bool = False,
 ) -> Trained:
@@ -112,7 +112,7 @@ def lbfgs(
         optimiser.step(closure)
 
     losses: list[torch.Tensor] = []
-    return _march(objective, leaf, optimiser, step, steps, rate, watch, losses)
+    return _march(objective, leaf, optimiser, step, steps, rate, monitor, losses)
 
 
 def _march(
@@ -122,7 +122,7 @@ def _march(
     step: Callable[[torch.Tensor], None],
     steps: int,
     rate: Rate,
-    watch: Watch | None,
+    monitor: Monitor | None,
     losses: list[torch.Tensor] | None = None,
 ) -> Trained:
     """Evaluate, step, repeat; runs that are no longer finite keep their last good parameters."""
@@ -137,7 +137,7 @@ def _march(
             break
         optimiser.param_groups[0]["lr"] = rate(n)
         step(torch.where(finite.unsqueeze(-1), gradient, 0.0))
-        if watch is not None and watch(n + 1, value, rate(n)):
+        if monitor is not None and monitor(n + 1, value, rate(n)):
             break
     value, _ = objective(leaf)
     finite = torch.isfinite(value)

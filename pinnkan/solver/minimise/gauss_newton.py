@@ -15,7 +15,7 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import Newton, Step
 from pinnkan.verdict.records import Iteration
 
@@ -88,29 +88,29 @@ def gauss_newton(
     start: Array,
     fixed: np.ndarray,
     tolerance: float,
-    watch: Watch | None = None,
+    monitor: Monitor | None = None,
     known: float = np.inf,
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients; ``known`` is the :func:`contraction` of steps nearby. ``watch`` is told of every step and may know
+    coefficients; ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know
     where an interrupted iteration stood.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
         OutOfTimeError: the time limit is over.
     """
-    begun = (watch.newton() if watch else None) or Newton(start)
+    begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
     loss = system.loss(c)
     if not np.isfinite(loss):
         raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
-        if watch:
-            watch.stepping(Newton(c, tuple(steps), previous))
+        if monitor:
+            monitor.stepping(Newton(c, tuple(steps), previous))
         step, damping = _step(system, c, fixed)
         if system.model.is_linear:
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
@@ -121,8 +121,8 @@ def gauss_newton(
             damping = max(1e-6, 8.0 * damping)
             if damping > 1e8:
                 raise _no_step(system, c + step, after)
-            if watch:
-                watch.check_step(steps)
+            if monitor:
+                monitor.check_step(steps)
             step = system.steps(c, [c], fixed, damping)[0]
             size, after = relative_size(step, c + step), system.loss(c + step)
         c, loss = c + step, after

@@ -31,7 +31,7 @@ MOST_REJECTIONS = 10
 
 
 @dataclass(frozen=True)
-class State:
+class LevenbergMarquardt:
     """A point, its residual (row), the squared sum, the Jacobian's scaled normal equations and the damping."""
 
     x: torch.Tensor
@@ -46,24 +46,26 @@ class State:
     stuck: bool = False
 
 
-def init(evaluate: Evaluate, x: torch.Tensor, damping: float = FIRST_DAMPING) -> State:
+def init(evaluate: Evaluate, x: torch.Tensor, damping: float = FIRST_DAMPING) -> LevenbergMarquardt:
     """The state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
     r, tangent = evaluate(x)
     loss, jacobian = float(r @ r), tangent()
     gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
     if not (_finite(loss) and bool(torch.isfinite(normal).all())):
         raise ValueError("the residual or the Jacobian is not finite at the starting point")
-    return State(x, loss, gradient, normal, _column_norms(normal), damping)
+    return LevenbergMarquardt(x, loss, gradient, normal, _column_norms(normal), damping)
 
 
-def again(evaluate: Evaluate, x: torch.Tensor, scale: torch.Tensor, damping: float, iteration: int) -> State:
+def again(
+    evaluate: Evaluate, x: torch.Tensor, scale: torch.Tensor, damping: float, iteration: int
+) -> LevenbergMarquardt:
     """The state that had these values after ``iteration`` steps, bit by bit: the rest follows from ``x``."""
     r, tangent = evaluate(x)
     jacobian = tangent()
-    return State(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
+    return LevenbergMarquardt(x, float(r @ r), jacobian.T @ r, jacobian.T @ jacobian, scale, damping, iteration)
 
 
-def step(evaluate: Evaluate, state: State) -> State:
+def step(evaluate: Evaluate, state: LevenbergMarquardt) -> LevenbergMarquardt:
     """The next state: damping raised until the sum of squares falls, or ``stuck``."""
     unit = state.normal / torch.outer(state.scale, state.scale)
     right = state.gradient / state.scale
@@ -81,17 +83,19 @@ def step(evaluate: Evaluate, state: State) -> State:
                 damping *= max(1.0 / 3.0, 1.0 - (2.0 * ratio - 1.0) ** 3)
                 return _accepted(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
         damping, growth = damping * growth, growth * 2.0
-    return State(
+    return LevenbergMarquardt(
         state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, 0.0, True
     )
 
 
-def done(state: State, least_gain: float) -> bool:
+def done(state: LevenbergMarquardt, least_gain: float) -> bool:
     """Whether the last step brought less than ``least_gain`` (relative), or none was possible."""
     return state.stuck or state.gain < least_gain
 
 
-def minimise(evaluate: Evaluate, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12) -> State:
+def minimise(
+    evaluate: Evaluate, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12
+) -> LevenbergMarquardt:
     """Steps from ``x`` until :func:`done`."""
     state = init(evaluate, x)
     while state.iteration < most_steps and not done(state, least_gain):
@@ -100,14 +104,19 @@ def minimise(evaluate: Evaluate, x: torch.Tensor, most_steps: int = 200, least_g
 
 
 def _accepted(
-    old: State, x: torch.Tensor, move: torch.Tensor, r: torch.Tensor, jacobian: torch.Tensor, damping: float
-) -> State:
+    old: LevenbergMarquardt,
+    x: torch.Tensor,
+    move: torch.Tensor,
+    r: torch.Tensor,
+    jacobian: torch.Tensor,
+    damping: float,
+) -> LevenbergMarquardt:
     loss = float(r @ r)
     normal = jacobian.T @ jacobian
     scale = torch.maximum(_column_norms(normal), old.scale)
     gain = (old.loss - loss) / max(old.loss, 1e-300)
     size = float(move.norm() / (x.norm() + 1e-300))
-    return State(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, gain, size)
+    return LevenbergMarquardt(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, gain, size)
 
 
 def _column_norms(normal: torch.Tensor) -> torch.Tensor:

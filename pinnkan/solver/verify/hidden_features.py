@@ -19,7 +19,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.problem.telling import telling_points
-from pinnkan.verdict.verdict import HELDOUT_RATIO, UNSEEN
+from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Half-width of a neighbourhood, relative to the box; by number of coordinates, how much closer the next end is, how
 #: often, and Gauss points between two ends: 200, 52, 28 and 10 points per coordinate.
@@ -46,7 +46,7 @@ class Missed:
     def words(self, problem: Problem) -> str:
         """``not seen by the points: x = 0.4, t = 0.1``."""
         at = zip(problem.coordinates, self.place, strict=True)
-        return f"{UNSEEN} near " + ", ".join(f"{c} = {x:.6g}" for c, x in at)
+        return "not seen by the points near " + ", ".join(f"{c} = {x:.6g}" for c, x in at)
 
 
 class Witness:

@@ -13,7 +13,7 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate import correction
 from pinnkan.solver.estimate.correction import estimate_by_correction
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 STEADY = """
 name: steady
@@ -55,11 +55,11 @@ class WithBreaks(ClosedForm):
         return np.linspace(0, 1, 3)
 
 
-def estimated(text, v, perturbation, watch=None):
+def estimated(text, v, perturbation, monitor=None):
     problem = parse_problem(text, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     return estimate_by_correction(
-        model, WithBreaks(v + perturbation, tuple(problem.coordinates)), watch or Watch(None, None)
+        model, WithBreaks(v + perturbation, tuple(problem.coordinates)), monitor or Monitor(None, None)
     )
 
 
@@ -107,5 +107,5 @@ def test_a_correction_ends_when_the_time_is_over(monkeypatch):
     """After the three sizes that can settle, not before."""
     seen = []
     monkeypatch.setattr(correction, "_correct", lambda *given: (seen.append(given[-1]) or 1.0 / len(seen), None))
-    estimated(STEADY, sympy.sin(3 * X), X, Watch(1.0, None, spent=2.0))
+    estimated(STEADY, sympy.sin(3 * X), X, Monitor(1.0, None, spent=2.0))
     assert len(seen) == 3

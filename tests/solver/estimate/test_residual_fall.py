@@ -16,7 +16,7 @@ from pinnkan.solver.families.product.levels import solve_steady
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.verdict import BY_FALL
 
 WAVES = """
@@ -64,12 +64,12 @@ def test_the_refined_coordinate_falls_by_no_more_than_the_error(model, before, a
 
 def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
     monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
-    out = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem))
+    out = solve_steady(model, 7, 3, 8, Monitor(None, None), exact_squares(model.problem))
     last = out.levels[-1]
     assert out.reason == ""
     assert last.note == BY_FALL
     assert 0.8 * last.true_error <= last.estimate <= 10 * last.true_error
     assert last.estimate <= 1e-8
     monkeypatch.undo()
-    by_correction = solve_steady(model, 7, 3, 8, Watch(None, None), exact_squares(model.problem)).levels[-1]
+    by_correction = solve_steady(model, 7, 3, 8, Monitor(None, None), exact_squares(model.problem)).levels[-1]
     assert by_correction.note == ""

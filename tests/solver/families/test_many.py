@@ -20,11 +20,11 @@ from pinnkan.solver.families.blocks.system import Factor, jacobian
 from pinnkan.solver.families.deep.composed import Training
 from pinnkan.solver.families.deep.variable_projection import inner, linearised, projected, with_inner
 from pinnkan.solver.families.many import forecast
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 
 def levels(problem, count):
-    return list(islice(block_levels(state(problem), None, 20, Watch(None, None)), count))
+    return list(islice(block_levels(state(problem), None, 20, Monitor(None, None)), count))
 
 
 def solved(problem):
@@ -165,7 +165,7 @@ def test_the_forecast_follows_the_order_of_the_levels():
 
 def small_system():
     statement = state(bell())
-    run = Training(statement, richer(first_space(statement, None)), Watch(None, None))
+    run = Training(statement, richer(first_space(statement, None)), Monitor(None, None))
     network = random_network((5, 1, 1), 5, 2, 0.1, 0)
     return run.system(150, 0, network), network
 

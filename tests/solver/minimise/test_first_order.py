@@ -86,11 +86,11 @@ def test_a_run_that_is_no_longer_finite_keeps_its_last_good_state_and_the_others
 def test_the_watch_sees_every_step_and_ends_the_training():
     seen = []
 
-    def watch(step, losses, rate):
+    def monitor(step, losses, rate):
         seen.append((step, float(losses), rate))
         return step == 4
 
-    found = adam(by_autograd(bowl), starts(1)[0], 100, ramp(0.0, 1.0, 10), watch)
+    found = adam(by_autograd(bowl), starts(1)[0], 100, ramp(0.0, 1.0, 10), monitor)
     assert [s for s, _, _ in seen] == [1, 2, 3, 4]
     assert [loss for _, loss, _ in seen] == found.losses[:4].tolist()
     assert seen[3][2] == pytest.approx(0.3)

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Array
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.blocks.scattered import Jets, Rows, Statement, scattered, sobol
+from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, scattered, sobol
 from pinnkan.solver.families.blocks.system import Factor, jacobian
+from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.verdict.records import Evidence
 
-#: Rows inside per coefficient (method.md, section 3: 3 to 4).
+#: ScatteredRows inside per coefficient (method.md, section 3: 3 to 4).
 ROWS = 3.0
 #: Points inside of the held-out residual, fewer where the sum is small: a mean to a few per cent.
 HELD_OUT = 2048
@@ -29,19 +32,14 @@ HELD_OUT = 2048
 STRIDE = 1000
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BlocksEstimate(ErrorEstimate):
     """A correction in a sum of blocks; the relative sizes of it and of what it leaves unexplained; held-out loss."""
 
-    error: BlockField
+    correction: BlockField
     explained: float
     unexplained: float
     heldout: float
-
-    @property
-    def estimate(self) -> float:
-        """Relative L2 error, with the safety factor."""
-        return SAFETY * (self.explained + self.unexplained)
 
 
 def row_count(space: BlockSum) -> int:
@@ -49,19 +47,19 @@ def row_count(space: BlockSum) -> int:
     return int(ROWS * space.size) + 50
 
 
-def held_out(statement: Statement, space: BlockSum, seed: int, function: Jets | None) -> tuple[Rows, ...]:
-    """Rows never trained on, for the training rows of that seed."""
-    return scattered(statement, min(row_count(space), HELD_OUT), seed + STRIDE, function)
+def held_out(model: Model, space: BlockSum, seed: int, function: Jets | None) -> tuple[ScatteredRows, ...]:
+    """ScatteredRows never trained on, for the training rows of that seed."""
+    return scattered(model, min(row_count(space), HELD_OUT), seed + STRIDE, function)
 
 
 def weigh(
-    held: Sequence[Rows],
+    held: Sequence[ScatteredRows],
     error: BlockField,
     function: Jets | None,
     here: Array | None,
     factor: Factor,
     scale: Array,
-) -> Judged:
+) -> BlocksEstimate:
     """The judgement of a function with that correction.
 
     The rows are linearised at ``function``, or at zero for a linear problem, where ``here`` holds the coefficients;
@@ -73,17 +71,21 @@ def weigh(
     scale = nonzero(scale)
     explained = float((error.space.norm(error.coefficients) / scale).max())
     unexplained = float(np.linalg.norm(rest)) / factor.smallest() / float(scale.min())
-    return Judged(error, explained, unexplained, float(own @ own))
+    size = SAFETY * (explained + unexplained)
+    return BlocksEstimate(
+        size, error, evidence=Evidence.BLOCKS, correction=error, explained=explained, unexplained=unexplained,
+        heldout=float(own @ own),
+    )  # fmt: skip
 
 
-def judge_by_blocks(statement: Statement, field: Jets, space: BlockSum, seed: int) -> Judged:
+def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
     """Solve the linearised equation for the error of a field in a sum of blocks, and weigh it.
 
     Raises:
         SolverError: the rows do not determine it.
     """
-    problem = statement.problem
-    rows = scattered(statement, row_count(space), seed, field)
+    problem = model.problem
+    rows = scattered(model, row_count(space), seed, field)
     try:
         factor = Factor.of(*jacobian(rows, space, field))
     except np.linalg.LinAlgError as failed:
@@ -91,5 +93,5 @@ def judge_by_blocks(statement: Statement, field: Jets, space: BlockSum, seed: in
     correction = factor.step(space.size).reshape(space.products, space.unknowns)
     values = field(sobol(problem.ranges, HELD_OUT, seed + STRIDE), [(0,) * problem.dimension])[..., 0]
     scale = np.sqrt((values**2).mean(0))
-    held = held_out(statement, space, seed, field)
+    held = held_out(model, space, seed, field)
     return weigh(held, BlockField(space, correction), field, None, factor, scale)

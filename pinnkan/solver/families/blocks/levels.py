@@ -1,23 +1,28 @@
-"""Levels of a sum of blocks: solve, correct in the margin, judge, add the blocks that the correction asks for."""
+"""A sum of blocks on few coordinates each: solved, corrected in the margin, and the blocks that this asks for added."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge, Levels
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.blocks.growth import BLIND, first_groups, margin, ordered, worthwhile
-from pinnkan.solver.families.blocks.judging import STRIDE, Judged, held_out, row_count, weigh
-from pinnkan.solver.families.blocks.scattered import Jets, Rows, Statement, exact_error, mean_square, scattered
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.blocks.growth import BLIND, first_groups, in_words, margin, ordered, worthwhile
+from pinnkan.solver.families.blocks.judging import STRIDE, BlocksEstimate, held_out, row_count, weigh
+from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, mean_square, samples_of, scattered
 from pinnkan.solver.families.blocks.system import Factor, jacobian
+from pinnkan.solver.family import Measured
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
-from pinnkan.solver.monitor import Watch
-from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.verdict.records import Iteration, Level
 
 #: Polynomials of a coordinate before its knots are halved: five levels of two.
@@ -27,23 +32,32 @@ LARGEST = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """A level: the function, its judgement, record and steps; why it ended: "" when converged, None to go on.
+class Solved:
+    """What a minimum leaves for the estimate: training and held-out rows, their loss, the factor of the richer sum."""
 
-    ``chance``: see :meth:`pinnkan.solver.families.blocks.system.Factor.chance`.
+    rows: tuple[ScatteredRows, ...]
+    held: tuple[ScatteredRows, ...]
+    loss: float
+    factor: Factor
+
+
+@dataclass(frozen=True, eq=False)
+class BlocksState:
+    """A sum of blocks and coefficients (product, unknown) in it, a minimum if ``is_solved``; its seed of points.
+
+    ``solved`` is made again where a state was stored.
     """
 
-    field: BlockField
-    judged: Judged
-    level: Level
-    steps: tuple[Iteration, ...]
-    chance: Array
-    reason: str | None
+    space: BlockSum
+    coefficients: Array
+    seed: int
+    is_solved: bool = False
+    solved: Solved | None = field(default=None, metadata={"stored": False})
 
 
-def first_space(statement: Statement, degree: int | None) -> BlockSum:
+def first_space(model: Model, degree: int | None) -> BlockSum:
     """Blocks on one coordinate each, all levels of the polynomials."""
-    problem = statement.problem
+    problem = model.problem
     edges = tuple(
         Edge.first(a, b, degree or DEGREE, p) for (a, b), p in zip(problem.ranges, problem.periodic, strict=True)
     )
@@ -62,116 +76,126 @@ def richer(space: BlockSum) -> BlockSum:
     return with_groups(space.edges, (*space.groups, *margin(space.groups)), space.unknowns)
 
 
-def block_levels(statement: Statement, degree: int | None, most: int, watch: Watch) -> Iterator[State]:
-    """One state after the other until converged, out of levels, time or size; the consumer may stop earlier."""
-    space = first_space(statement, degree)
-    start = np.zeros((space.products, space.unknowns))
-    for number in range(most):
+@dataclass(frozen=True, eq=False)
+class BlocksLevels:
+    """Sums of products of splines on few of the coordinates; ``why`` they were chosen."""
+
+    model: Model
+    degree: int | None
+    most_levels: int
+    why: str
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    def first(self) -> BlocksState:
+        """One coordinate in each block."""
+        space = first_space(self.model, self.degree)
+        return self._before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
+
+    def _before(self, space: BlockSum, start: Array, seed: int) -> BlocksState:
         rich = richer(space)
-        began = watch.elapsed()
-        state = _level(statement, space, rich, start, number, watch)
-        seconds = watch.elapsed() - began
-        converged = state.reason == ""
-        grown = None if converged else _grown(space, rich, state)
-        after = richer(grown) if grown is not None else rich
-        forecast = seconds * (after.size / rich.size) ** 2.5
-        if not converged:
-            if number + 1 == most:
-                state = _ended(state, "max_levels")
-            elif watch.expired() or watch.exceeds(forecast):
-                state = _ended(state, "max_time")
-            elif after.size > LARGEST:
-                state = _ended(state, "max_levels" if _sees(state) else "not_asymptotic")
-        yield state
-        if state.reason is not None or grown is None:
-            return
-        start = state.field.space.carry(state.field.coefficients, grown)
-        space = grown
+        return BlocksState(BlockSum(rich.edges, space.groups, space.unknowns), start, seed)
 
+    def shown(self, state: BlocksState) -> None:
+        """Nothing, before the first level has ended."""
 
-def _ended(state: State, reason: str) -> State:
-    return replace(state, reason=reason)
+    def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
+        """Least squares at scattered points; the factor of a linear problem serves the richer sum too."""
+        space, rich = state.space, richer(state.space)
+        before: Jets | None = None if self.model.is_linear else BlockField(space, state.coefficients)
+        rows = scattered(self.model, row_count(rich), state.seed, before)
+        held = held_out(self.model, rich, state.seed, before)
+        try:
+            if not self.model.is_linear and not state.is_solved:
+                tolerance = 1e-2 * self.problem.solver.tolerance
+                c, loss, steps = _gauss_newton(rows, space, state.coefficients, tolerance, number, monitor)
+                factor = Factor.of(*jacobian(rows, rich, BlockField(space, c)))
+            else:
+                c, loss, factor = self._linear(state, rows, rich)
+                size = relative_size(c - state.coefficients, c)
+                steps = () if state.is_solved else (monitor.iteration(number, 0, loss, size, 0.0),)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"least squares failed: {failed}") from failed
+        return replace(state, coefficients=c, is_solved=True, solved=Solved(rows, held, loss, factor)), steps
 
-
-def _sees(state: State) -> bool:
-    """Whether the correction explains most of what is missing."""
-    return state.judged.explained > state.judged.unexplained
-
-
-def _grown(space: BlockSum, rich: BlockSum, state: State) -> BlockSum:
-    """The sum with the groups of the margin that carry the correction, or with all of it where that sees nothing."""
-    known = len(space.groups)
-    seen = state.judged.explained >= BLIND * state.judged.unexplained
-    correction = state.judged.error.coefficients
-    added = worthwhile(rich, correction, state.chance.reshape(correction.shape), known) if seen else ()
-    added = added or rich.groups[known:]
-    return with_groups(rich.edges, ordered([*space.groups, *added]), space.unknowns)
-
-
-def _level(statement: Statement, space: BlockSum, rich: BlockSum, start: Array, number: int, watch: Watch) -> State:
-    """Solve in ``space``, correct in ``rich``, judge."""
-    problem = statement.problem
-    space = BlockSum(rich.edges, space.groups, space.unknowns)
-    seed = problem.solver.seed * 1_000_000 + 2 * STRIDE * number
-    before: Jets | None = None if statement.is_linear else BlockField(space, start)
-    rows = scattered(statement, row_count(rich), seed, before)
-    held = held_out(statement, rich, seed, before)
-    try:
-        c, loss, steps, factor = _solve(statement, rows, space, rich, start, number, watch)
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
-    field, here = BlockField(space, c), space.carry(c, rich)
-    after = factor.step(rich.size).reshape(rich.products, rich.unknowns)
-    if statement.is_linear:  # the factor stands at zero
-        judged = weigh(held, BlockField(rich, after - here), None, here, factor, rich.norm(after))
-    else:
-        judged = weigh(held, BlockField(rich, after), field, None, factor, rich.norm(here + after))
-    level = Level(
-        number=number,
-        intervals=tuple(e.axis.intervals for e in space.edges),
-        degree=tuple(e.axis.degree for e in space.edges),
-        parameters=space.size,
-        points=sum(len(r.points) for r in rows),
-        loss=loss,
-        heldout=judged.heldout,
-        estimate=judged.estimate,
-        seconds=watch.elapsed(),
-        iterations=len(steps),
-        true_error=exact_error(problem, field),
-    )
-    resolved = judged.heldout <= RESOLVED * mean_square(held, None) or judged.heldout == 0.0
-    limit = problem.solver.tolerance * (1.0 if number else FIRST_MARGIN)
-    converged = resolved and judged.estimate <= limit
-    return State(field, judged, watch.level(level), steps, factor.chance(), "" if converged else None)
-
-
-def _solve(
-    statement: Statement,
-    rows: tuple[Rows, ...],
-    space: BlockSum,
-    rich: BlockSum,
-    start: Array,
-    number: int,
-    watch: Watch,
-) -> tuple[Array, float, tuple[Iteration, ...], Factor]:
-    """Coefficients in ``space``, their loss, the steps, and the factor of the richer sum there.
-
-    The factor of a linear problem is that at zero, and serves both.
-    """
-    if statement.is_linear:
+    def _linear(
+        self, state: BlocksState, rows: tuple[ScatteredRows, ...], rich: BlockSum
+    ) -> tuple[Array, float, Factor]:
+        """Coefficients, loss and the factor of the richer sum, in one step from zero; or those of a stored minimum."""
+        space = state.space
+        if not self.model.is_linear:
+            function = BlockField(space, state.coefficients)
+            return state.coefficients, mean_square(rows, function), Factor.of(*jacobian(rows, rich, function))
         matrix, residual = jacobian(rows, rich, None)
         factor = Factor.of(matrix, residual)
         flat = factor.step(space.size)
         left = residual + matrix[:, : space.size] @ flat
-        loss = float(left @ left)
-        c = flat.reshape(-1, space.unknowns)
-        return c, loss, (watch.iteration(number, 0, loss, relative_size(c - start, c), 0.0),), factor
-    c, loss, steps = _gauss_newton(rows, space, start, 1e-2 * statement.problem.solver.tolerance, number, watch)
-    return c, loss, steps, Factor.of(*jacobian(rows, rich, BlockField(space, c)))
+        return flat.reshape(-1, space.unknowns), float(left @ left), factor
+
+    def measured(self, state: BlocksState) -> Measured:
+        """See :class:`pinnkan.solver.family.Family`."""
+        solved, space = state.solved, state.space
+        assert solved is not None
+        function = BlockField(space, state.coefficients)
+        heldout, data = mean_square(solved.held, function), mean_square(solved.held, None)
+        return Measured(
+            field=function,
+            intervals=tuple(e.axis.intervals for e in space.edges),
+            degree=tuple(e.axis.degree for e in space.edges),
+            parameters=space.size,
+            points=sum(len(r.points) for r in solved.rows),
+            loss=solved.loss,
+            heldout=heldout,
+            is_resolved=heldout <= RESOLVED * data or heldout == 0.0,
+        )
+
+    def samples(self, state: BlocksState) -> Samples:
+        """At Sobol points."""
+        return samples_of(self.problem, BlockField(state.space, state.coefficients))
+
+    def estimate(self, state: BlocksState, measured: Measured, before: Outcome) -> BlocksEstimate:
+        """A correction in the richer sum, and the held-out residual that it leaves over the smallest singular value."""
+        solved, space, rich, c = state.solved, state.space, richer(state.space), state.coefficients
+        assert solved is not None
+        here, after = space.carry(c, rich), solved.factor.step(rich.size).reshape(rich.products, rich.unknowns)
+        if self.model.is_linear:  # the factor stands at zero
+            error, scale = BlockField(rich, after - here), rich.norm(after)
+            return weigh(solved.held, error, None, here, solved.factor, scale)
+        scale = rich.norm(here + after)
+        return weigh(solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale)
+
+    def refine(self, state: BlocksState, estimate: BlocksEstimate, missed: Missed | None) -> BlocksState | None:
+        """The sum with the groups of the margin that carry the correction; with all where that sees nothing."""
+        solved, space, rich = state.solved, state.space, estimate.correction.space
+        assert solved is not None
+        known, correction = len(space.groups), estimate.correction.coefficients
+        sees = estimate.explained >= BLIND * estimate.unexplained
+        chance = solved.factor.chance().reshape(correction.shape)
+        added = worthwhile(rich, correction, chance, known) if sees else ()
+        grown = with_groups(rich.edges, ordered([*space.groups, *(added or rich.groups[known:])]), space.unknowns)
+        if richer(grown).size > LARGEST:
+            return None
+        return self._before(grown, space.carry(state.coefficients, grown), state.seed + 2 * STRIDE)
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return ""
+
+    def in_words(self, state: BlocksState, outcome: Outcome) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        which = in_words(state.space.groups, [c.name for c in self.problem.coordinates])
+        return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({self.why})"
 
 
 def _gauss_newton(
-    rows: tuple[Rows, ...], space: BlockSum, c: Array, tolerance: float, number: int, watch: Watch
+    rows: tuple[ScatteredRows, ...], space: BlockSum, c: Array, tolerance: float, number: int, monitor: Monitor
 ) -> tuple[Array, float, tuple[Iteration, ...]]:
     """Gauss-Newton steps, halved until the loss falls, until they are below ``tolerance``.
 
@@ -190,7 +214,7 @@ def _gauss_newton(
             after = mean_square(rows, BlockField(space, c + share * step))
         c, loss = c + share * step, after
         size = relative_size(share * step, c)
-        steps.append(watch.iteration(number, i, loss, size, 0.0))
+        steps.append(monitor.iteration(number, i, loss, size, 0.0))
         if not np.isfinite(loss):
             raise SolverError("the residual is not finite")
         if size <= tolerance:

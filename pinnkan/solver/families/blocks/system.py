@@ -14,7 +14,7 @@ import scipy.linalg
 
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.blocks.scattered import Jets, Rows, alike, linearised
+from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, alike, linearised
 
 #: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations: both cost n^2 per
 #: row, the latter half and on all cores; orthonormal products keep the condition number near 300 (measured).
@@ -25,7 +25,7 @@ SEEN = 1e-13
 INVERSE_STEPS = 10
 
 
-def jacobian(rows: Sequence[Rows], space: BlockSum, function: Jets | None) -> tuple[Array, Array]:
+def jacobian(rows: Sequence[ScatteredRows], space: BlockSum, function: Jets | None) -> tuple[Array, Array]:
     """Matrix (row, coefficient) and residual (row) of all rows, linearised at a function (None: zero).
 
     Groups of rows with the same derivatives, such as values on all sides, are assembled in one batch.

@@ -22,9 +22,11 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.statement import SolverSettings
 from pinnkan.solver.estimate.correction import estimate_by_correction
 from pinnkan.solver.estimate.norms import relative_root
-from pinnkan.solver.monitor import OutOfTimeError, Watch
+from pinnkan.solver.family import ErrorEstimate
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import judge
 
 #: The product network is solved for to this share of the tolerance, later of the difference found.
@@ -40,41 +42,35 @@ APART = 0.3
 #: A knot nearer to another than this share of the interval is none.
 CLOSE = 1e-2
 
-SolveProduct = Callable[[Model, Watch], Outcome]
+SolveProduct = Callable[[Model, Monitor], Outcome]
 
 
 class Comparison:
     """Compares fields of one problem with one product network, which is solved for when first needed.
 
-    ``watch``: the clock of the solve that is judged.
+    ``monitor``: the clock of the solve that is judged.
     """
 
-    #: How a verdict names the estimate.
-    evidence = "distance from a product network solved for to a smaller tolerance, plus the estimated error of that one"
-
-    def __init__(self, model: Model, solve: SolveProduct, watch: Watch) -> None:
-        self._model, self._solve, self._watch, self._spent = model, solve, watch, 0.0
+    def __init__(self, model: Model, solve: SolveProduct, monitor: Monitor) -> None:
+        self._model, self._solve, self._monitor, self._spent = model, solve, monitor, 0.0
         self._tolerances = list[float]()
         self._field: ProductField | None = None
         self._own = np.inf
-        #: Whether the last estimate came from a comparison; None before the first.
-        self.decides: bool | None = None
 
-    def estimate(self, field: Field) -> tuple[float, ProductField]:
-        """Relative L2 error of ``field`` (worst unknown), and what it lacks: by comparison, else by correction.
+    def estimate(self, field: Field) -> ErrorEstimate:
+        """The estimated error of ``field``: by comparison, else by correction.
 
         Raises:
             SolverError: neither is to be had.
         """
         found = self.compare(field)
-        self.decides = found is not None
         if found is not None:
-            return found
+            return ErrorEstimate(*found, evidence=Evidence.COMPARISON)
         try:
-            size, lacking = estimate_by_correction(self._model, field, self._watch)
+            size, lacking = estimate_by_correction(self._model, field, self._monitor)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
-        return SAFETY * size, lacking
+        return ErrorEstimate(SAFETY * size, lacking)
 
     def compare(self, field: Field, suspect: Missed | None = None) -> tuple[float, ProductField] | None:
         """The same by comparison alone, looking closely at what is ``suspect``.
@@ -101,21 +97,21 @@ class Comparison:
     def _solve_to(self, tolerance: float) -> bool:
         """Whether the product network was solved for to that tolerance; else the one before stays."""
         tolerance = max(tolerance, LEAST)
-        limit = self._watch.limit
-        seconds = max(TIME * limit - self._spent, limit - self._watch.elapsed())
+        limit = self._monitor.limit
+        seconds = max(TIME * limit - self._spent, limit - self._monitor.elapsed())
         if len(self._tolerances) == MOST_SOLVES or seconds <= 0.0 or tolerance in self._tolerances:
             return False
         self._tolerances.append(tolerance)
         settings = SolverSettings(tolerance=tolerance, network="product")
         problem = replace(self._model.problem, solver=settings, exact=None)  # judged as users' problems are
-        watch = Watch(seconds, None)
+        monitor = Monitor(seconds, None)
         try:
-            outcome = self._solve(replace(self._model, problem=problem), watch)
+            outcome = self._solve(replace(self._model, problem=problem), monitor)
         except (SolverError, ResourceError, OutOfTimeError):
             return False
         finally:
-            self._spent += watch.elapsed()
-        if not judge(outcome.levels, tolerance, outcome.reason).converged:
+            self._spent += monitor.elapsed()
+        if outcome.reason is None or not judge(outcome.levels, tolerance, outcome.reason).converged:
             return False
         assert isinstance(outcome.field, ProductField)
         self._field, self._own = outcome.field, outcome.levels[-1].estimate

@@ -1,32 +1,35 @@
 """Deep networks in many coordinates: hidden units one by one, variable projection, scattered rows, judged by blocks.
 
-A round is a few steps of Levenberg-Marquardt on the inner layer; after each the field is judged. Where the rounds have
-stalled, the network grows by what lowers the held-out residual most after a short race: one more hidden unit, or all
-knot intervals halved.
+A level is a few steps of Levenberg-Marquardt on the inner layers. Where these have stalled, the network grows by what
+lowers the held-out residual most after a short race: one more hidden unit, or all knot intervals halved.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from pinnkan.assembly.model import Model
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, Judged, judge_by_blocks
-from pinnkan.solver.families.blocks.scattered import Jets, Statement, exact_error, mean_square, scattered
-from pinnkan.solver.families.deep.rows import Group, System
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
+from pinnkan.solver.families.blocks.scattered import Jets, mean_square, samples_of, scattered
+from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
+from pinnkan.solver.family import Measured
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.solver.monitor import Watch
-from pinnkan.solver.outcome import FIRST_MARGIN, RESOLVED
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.verdict.records import Iteration, Level
-from pinnkan.verdict.verdict import is_undersampled
 
 #: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.
 DEGREE = 7
@@ -49,54 +52,109 @@ DENSEST = 8.0
 MOST = 6
 
 
-@dataclass(frozen=True, eq=False)
-class Round:
-    """A network after a round: its judgement, record and steps.
+#: Levels of a composition: rounds of steps and growths together.
+MOST_LEVELS = 40
 
-    ``reason`` as in :class:`pinnkan.solver.families.blocks.levels.State`.
-    ``stalled``: the next round begins with a larger network.
+
+@dataclass(frozen=True, eq=False)
+class ComposedState:
+    """A network, or None before the race of the starts; its ``loss`` at the beginning of the level.
+
+    ``after``: its loss at the end, None before; ``density``: points per coefficient relative to ROWS; ``grown``: how
+    often it has grown; ``number`` of the level.
     """
 
-    field: DeepField
-    widths: tuple[int, ...]
-    judged: Judged
-    level: Level
-    steps: tuple[Iteration, ...]
-    stalled: bool
-    reason: str | None
+    field: DeepField | None
+    loss: float = math.inf
+    after: float | None = None
+    density: float = 1.0
+    grown: int = 0
+    number: int = 0
+
+    @property
+    def network(self) -> Network:
+        """The network of the field."""
+        assert self.field is not None
+        network = self.field.pieces[0].network
+        assert isinstance(network, Network)
+        return network
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the level has lowered the loss too little."""
+        return self.after is not None and self.after > self.loss / LEAST_GAIN**2
 
 
-class Training:
-    """Rows, judging space and clock of one solve."""
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """Networks of ``hidden`` widths, or of one hidden layer that grows from one unit; judged in ``space``.
 
-    def __init__(self, statement: Statement, space: BlockSum, watch: Watch) -> None:
-        self.statement, self.space, self.watch = statement, space, watch
-        self.problem = statement.problem
-        self.inputs = Inputs(self.problem.ranges, self.problem.periodic)
-        self.seed = self.problem.solver.seed * 1_000_000 + 500_000
-        self.steps: list[Iteration] = []
-        self.until = math.inf  # seconds of the watch at which a trial is cut
-        self.density = 1.0
+    ``until``: seconds of the solve at which the first level is cut short; ``why`` they were chosen.
+    """
 
-    def is_late(self) -> bool:
-        """Whether the time limit is over, or that of a trial."""
-        return self.watch.expired() or self.watch.elapsed() > self.until
+    model: Model
+    space: BlockSum
+    hidden: tuple[int, ...] | None
+    why: str
+    until: float = math.inf
+    most_levels: int = MOST_LEVELS
 
-    def field(self, network: Network) -> DeepField:
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the first layer sees."""
+        return Inputs(self.problem.ranges, self.problem.periodic)
+
+    @property
+    def seed(self) -> int:
+        """Of all points."""
+        return self.problem.solver.seed * 1_000_000 + 500_000
+
+    def first(self) -> ComposedState:
+        """No network yet: the race of the starts is part of the first level."""
+        return ComposedState(None)
+
+    def shown(self, state: ComposedState) -> None:
+        """Nothing, before the first level has ended."""
+
+    def minimise(
+        self, state: ComposedState, number: int, monitor: Monitor
+    ) -> tuple[ComposedState, tuple[Iteration, ...]]:
+        """The race of the starts on the first level, then a round of steps."""
+        if state.after is not None:
+            return state, ()
+        run = _Round(self, state, number, monitor)
+        if state.field is None:
+            settings = self.problem.solver
+            widths = (self.inputs.width, *(self.hidden or (1,)), len(self.problem.unknowns))
+            degree, knots = settings.degree or DEGREE, settings.knots or INTERVALS
+            starts = [random_network(widths, degree, knots, SPREAD, settings.seed + k) for k in range(STARTS)]
+            state = self._begun(run.race(starts), state)
+        network, after = run.minimise(state.network, ROUND_STEPS)
+        return replace(state, field=self.function(network), after=after), tuple(run.steps)
+
+    def _begun(self, network: Network, state: ComposedState) -> ComposedState:
+        return replace(state, field=self.function(network), loss=self.loss(network, self.seed), after=None)
+
+    def function(self, network: Network) -> DeepField:
         """The network on the whole box; as knots, its intervals on every coordinate."""
         cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.ranges)
         return DeepField((Piece(self.inputs, network, cells),), None)
 
-    def system(self, count: int, seed: int, at: Network | None) -> System:
+    def system(self, count: int, seed: int, at: Network | None) -> NetworkSystem:
         """Rows at ``count`` points inside and those of the conditions."""
-        function: Jets | None = None if at is None or self.statement.is_linear else self.field(at)
-        rows = scattered(self.statement, count, seed, function)
+        function: Jets | None = None if at is None or self.model.is_linear else self.function(at)
+        rows = scattered(self.model, count, seed, function)
         groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu") for r in rows]
-        return System(groups, self.inputs)
+        return NetworkSystem(groups, self.inputs)
 
-    def count(self, network: Network) -> int:
+    def count(self, network: Network, density: float) -> int:
         """Points inside for the training of a network."""
-        return round(self.density * ROWS * network.parameters)
+        return round(density * ROWS * network.parameters)
 
     def loss(self, network: Network, seed: int) -> float:
         """Mean square of the residual at points of that seed."""
@@ -104,71 +162,106 @@ class Training:
         u, _ = network.forward(system.jets, system.inputs)
         return sum(float(rows @ rows) for rows, _, _ in system.linearise(u))
 
-    def minimise(self, network: Network, steps: int, number: int) -> tuple[Network, float]:
+    def measured(self, state: ComposedState) -> Measured:
+        """See :class:`pinnkan.solver.family.Family`."""
+        network, width = state.network, self.problem.dimension
+        assert state.field is not None
+        assert state.after is not None
+        heldout = self.loss(network, self.seed + 3 * STRIDE)
+        unsolved = mean_square(scattered(self.model, 500, self.seed), None)
+        return Measured(
+            field=state.field,
+            intervals=(network.intervals,) * width,
+            degree=(network.bases[0].degree,) * width,
+            parameters=network.parameters,
+            points=self.system(self.count(network, state.density), self.seed, None).rows,
+            loss=state.after,
+            heldout=heldout,
+            is_resolved=heldout <= RESOLVED * unsolved or unsolved == 0.0,
+            note=f"deep {list(_widths(network))}",
+        )
+
+    def samples(self, state: ComposedState) -> Samples:
+        """At Sobol points."""
+        assert state.field is not None
+        return samples_of(self.problem, state.field)
+
+    def estimate(self, state: ComposedState, measured: Measured, before: Outcome) -> BlocksEstimate:
+        """By a correction in blocks."""
+        assert state.field is not None
+        return judge_by_blocks(self.model, state.field, self.space, self.seed + 2 * STRIDE * (state.number + 1))
+
+    def refine(self, state: ComposedState, estimate: BlocksEstimate, missed: Missed | None) -> ComposedState | None:
+        """Another round; on denser points where the residual off them is far larger, or of a larger network."""
+        after, network = state.after, state.network
+        assert after is not None
+        following = replace(state, loss=after, after=None, number=state.number + 1)
+        if estimate.heldout > MOST_GAP * after and state.density < DENSEST:
+            return replace(following, density=DENSER * state.density, loss=math.inf)
+        if not state.has_stalled:
+            return following
+        if state.grown == MOST:
+            return None
+        larger = _grown(network, self.hidden is None, self.problem.solver.seed + STARTS + state.grown)
+        run = _Round(self, following, state.number, Monitor(None, None))
+        return replace(self._begun(run.race(larger), following), grown=state.grown + 1)
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return ""
+
+    def in_words(self, state: ComposedState, outcome: Outcome) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return f"deep: {described(state.network)}, adding nodes, outer layer by least squares ({self.why})"
+
+
+class _Round:
+    """The minimisations of a level, and the steps they take."""
+
+    def __init__(self, family: Composed, state: ComposedState, number: int, monitor: Monitor) -> None:
+        self.family, self.state, self.number, self.monitor = family, state, number, monitor
+        self.steps: list[Iteration] = []
+
+    def is_late(self) -> bool:
+        """Whether the time limit is over, or that of a first level on trial."""
+        on_trial = self.state.field is None and self.monitor.elapsed() > self.family.until
+        return self.monitor.expired() or on_trial
+
+    def minimise(self, network: Network, steps: int) -> tuple[Network, float]:
         """So many steps on points of their own, fewer when stuck or late; and the loss after them."""
-        system = self.system(self.count(network), self.seed, network)
-        linear = self.statement.is_linear
-        best = network
+        family, best = self.family, network
+        system = family.system(family.count(network, self.state.density), family.seed, network)
 
         def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
             nonlocal best
-            rows, jacobian, best = projected(system, with_inner(network, vector), linear)
+            rows, jacobian, best = projected(system, with_inner(network, vector), family.model.is_linear)
             return rows, jacobian
 
         state = lm.init(evaluate, inner(network))
         while state.iteration < steps and not state.stuck and not self.is_late():
             state = lm.step(evaluate, state)
-            record = (number, len(self.steps), state.loss, state.step, state.damping)
-            self.steps.append(self.watch.iteration(*record))
+            record = (self.number, len(self.steps), state.loss, state.step, state.damping)
+            self.steps.append(self.monitor.iteration(*record))
         evaluate(state.x)
         return best, state.loss
 
-    def race(self, networks: list[Network], number: int) -> Network:
+    def race(self, networks: list[Network]) -> Network:
         """The one with the least held-out residual after a few steps."""
-        found = [self.minimise(n, RACE_STEPS, number)[0] for n in networks]
-        return min(found, key=lambda n: self.loss(n, self.seed + STRIDE))
+        found = [self.minimise(n, RACE_STEPS)[0] for n in networks]
+        return min(found, key=lambda n: self.family.loss(n, self.family.seed + STRIDE))
 
 
-def composed_rounds(
-    statement: Statement, space: BlockSum, hidden: tuple[int, ...] | None, watch: Watch, trial: float = math.inf
-) -> Iterator[Round]:
-    """One round after the other until converged, late or grown MOST times; the consumer may stop earlier.
+def described(network: Network) -> str:
+    """Widths and size of a network, in words."""
+    return f"B-spline KAN {list(_widths(network))} of {network.parameters} coefficients"
 
-    ``hidden`` None: one hidden layer of one unit that grows; else the widths, which stay. ``trial``: seconds until the
-    first round, the race of the starts included, is cut short; the following ones may take their time.
-    """
-    run = Training(statement, space, watch)
-    run.until = watch.elapsed() + trial
-    settings = statement.problem.solver
-    widths = (run.inputs.width, *(hidden or (1,)), len(statement.problem.unknowns))
-    degree, knots = settings.degree or DEGREE, settings.knots or INTERVALS
-    starts = [random_network(widths, degree, knots, SPREAD, settings.seed + k) for k in range(STARTS)]
-    network = run.race(starts, 0)
-    loss, grown, number = run.loss(network, run.seed), 0, 0
-    unsolved = mean_square(scattered(statement, 500, run.seed), None)
-    while True:
-        network, after = run.minimise(network, ROUND_STEPS, number)
-        stalled = after > loss / LEAST_GAIN**2
-        round_ = _judged(run, network, after, number, stalled)
-        resolved = round_.level.heldout <= RESOLVED * unsolved or unsolved == 0.0
-        below = round_.level.estimate <= settings.tolerance * (1.0 if number else FIRST_MARGIN)
-        if resolved and below and not is_undersampled([round_.level], settings.tolerance):
-            round_ = replace(round_, reason="")
-        elif watch.expired():
-            round_ = replace(round_, reason="max_time")
-        elif stalled and grown == MOST:
-            round_ = replace(round_, reason="max_levels")
-        yield round_
-        if round_.reason is not None:
-            return
-        loss, number, run.until = after, number + 1, math.inf
-        if round_.level.heldout > MOST_GAP * after and run.density < DENSEST:
-            run.density, loss = DENSER * run.density, math.inf
-            continue
-        if stalled:
-            larger = _grown(network, hidden is None, settings.seed + STARTS + grown)
-            network, grown = run.race(larger, number), grown + 1
-            loss = run.loss(network, run.seed)
+
+def _widths(network: Network) -> tuple[int, ...]:
+    return (*(w.shape[1] for w in network.weights), len(network.weights[-1]))
 
 
 def _grown(network: Network, may_widen: bool, seed: int) -> list[Network]:
@@ -181,26 +274,3 @@ def _grown(network: Network, may_widen: bool, seed: int) -> list[Network]:
         wider = (torch.cat([first, fresh.weights[0]], 0), torch.cat([last, 0.0 * fresh.weights[1]], 1))
         out.append(replace(network, weights=wider))
     return out
-
-
-def _judged(run: Training, network: Network, loss: float, number: int, stalled: bool) -> Round:
-    field = run.field(network)
-    judged = judge_by_blocks(run.statement, field, run.space, run.seed + 2 * STRIDE * (number + 1))
-    width = run.problem.dimension
-    widths = (*(w.shape[1] for w in network.weights), len(network.weights[-1]))
-    level = Level(
-        number=number,
-        intervals=(network.intervals,) * width,
-        degree=(network.bases[0].degree,) * width,
-        parameters=network.parameters,
-        points=run.system(run.count(network), run.seed, None).rows,
-        loss=loss,
-        heldout=run.loss(network, run.seed + 3 * STRIDE),
-        estimate=judged.estimate,
-        seconds=run.watch.elapsed(),
-        iterations=len(run.steps),
-        true_error=exact_error(run.problem, field),
-        note=f"deep {list(widths)}",
-    )
-    steps, run.steps = tuple(run.steps), []
-    return Round(field, widths, judged, run.watch.level(level), steps, stalled, None)

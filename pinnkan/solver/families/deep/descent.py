@@ -15,12 +15,13 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.layers.network import JetNetwork, Network
 from pinnkan.solver import memory
 from pinnkan.solver.families.deep.minimisers import OTHERS
-from pinnkan.solver.families.deep.rows import System
+from pinnkan.solver.families.deep.rows import NetworkSystem
 from pinnkan.solver.families.deep.settings import DeepSettings
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
+from pinnkan.verdict.records import Reason
 
 #: Levenberg-Marquardt has stalled when its last WINDOW steps gained less than this each, on average. Smaller values
 #: spend most of the time on steps that the next level makes in a fraction of the number (measured: 0.03 took twice as
@@ -28,21 +29,22 @@ from pinnkan.solver.monitor import Watch
 LEAST_GAIN = 0.06
 WINDOW = 8
 
+Found = tuple[JetNetwork, Minimised]
+
 
 class Descents:
-    """What has been minimised so far; ``state`` is what a resumed solve starts from."""
+    """The minimisations of a sweep; ``state`` is what a resumed sweep starts from."""
 
-    def __init__(self, settings: DeepSettings, watch: Watch, device: str) -> None:
-        self.settings, self.watch, self.device = settings, watch, device
-        begun = watch.resumed(DeepState) or DeepState((), (), (), None, None)
+    def __init__(self, settings: DeepSettings, monitor: Monitor, device: str, begun: DeepState) -> None:
+        self.settings, self.monitor, self.device = settings, monitor, device
         self.known, self.descent = list(begun.done), begun.descent
         self.state = replace(begun, done=(), descent=None)
 
     def is_late(self) -> bool:
         """Whether the time is up and nothing is left that costs none."""
-        return not self.known and self.descent is None and self.watch.expired()
+        return not self.known and self.descent is None and self.monitor.expired()
 
-    def minimise(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[JetNetwork, Minimised]:
+    def minimise(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> Found:
         """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
         if self.known:
             end = self.known.pop(0)
@@ -54,7 +56,7 @@ class Descents:
         self.state = replace(self.state, done=(*self.state.done, end), descent=None)
         return network.with_flat(end.x), end
 
-    def descend(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+    def descend(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
         """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
         evaluate, start, whole = _objective(system, network)
         what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
@@ -68,42 +70,44 @@ class Descents:
             state = lm.again(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
         while state.iteration < most and not state.stuck and not _stalled(losses):
             self.state = replace(self.state, descent=Descent(state.x, state.scale, state.damping, tuple(losses)))
-            self.watch.keep(self.state)
+            self.monitor.progressed(self.state)
             if self.is_late():
                 return Minimised(whole(state.x), state.loss, state.iteration), False
             state = lm.step(evaluate, state)
             losses.append(state.loss)
-            number = len(self.state.history) + 1
-            record = self.watch.iteration(level, number, state.loss, state.step, state.damping)
-            self.state = replace(self.state, history=(*self.state.history, record))
+            self._record(level, state.loss, state.step, state.damping)
         return Minimised(whole(state.x), state.loss, state.iteration), True
 
-    def other(self, system: System, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+    def other(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
         """The same by another method, which a resumed solve begins again."""
         late = False
 
         def report(loss: float, size: float, rate: float) -> bool:
             nonlocal late
-            number = len(self.state.history) + 1
-            record = self.watch.iteration(level, number, loss, size, 0.0, rate)
-            self.state, late = replace(self.state, history=(*self.state.history, record)), self.is_late()
+            self._record(level, loss, size, 0.0, rate)
+            late = self.is_late()
             return late
 
         self.descent = None
-        self.watch.keep(self.state)
+        self.monitor.progressed(self.state)
         minimise = OTHERS["least_squares" if self.settings.is_frozen else self.settings.method]
         return minimise(system, network, most, report), not late
 
-    def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.State:
+    def _record(self, level: int, loss: float, size: float, damping: float, rate: float = 0.0) -> None:
+        number = len(self.state.steps) + 1
+        record = self.monitor.iteration(level, number, loss, size, damping, rate)
+        self.state = replace(self.state, steps=(*self.state.steps, record))
+
+    def begin(self, evaluate: lm.Evaluate, x: torch.Tensor) -> lm.LevenbergMarquardt:
         """The first state of a descent."""
         try:
             return lm.init(evaluate, x)
         except ValueError as error:
-            raise SolverError(str(error), "not_finite") from error
+            raise SolverError(str(error), Reason.NOT_FINITE) from error
 
 
 def _objective(
-    system: System, network: JetNetwork
+    system: NetworkSystem, network: JetNetwork
 ) -> tuple[lm.Evaluate, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """What Levenberg-Marquardt minimises, its start, and all coefficients at one of its points.
 

@@ -1,4 +1,4 @@
-"""The error of a deep network on random points: against the exact solution, or another network."""
+"""A deep network on random points, for its error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import DeepField
-from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
 
 
 def _sample(problem: Problem) -> Array:
@@ -29,11 +29,8 @@ def difference(a: DeepField, b: DeepField, problem: Problem) -> float:
     return _relative(u - b(points, zero)[..., 0], u)
 
 
-def true_error(field: DeepField, problem: Problem) -> float | None:
-    """Relative L2 error against ``exact``, worst unknown, on random points; None without ``exact``."""
-    if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
-        return None
+def samples_of(problem: Problem, field: DeepField) -> Samples:
+    """A field on random points, for its true error."""
     points = _sample(problem)
-    tape = Tape([problem.exact[name] for name in problem.unknowns], problem.coordinates)
-    exact = np.stack([np.broadcast_to(v, len(points)) for v in tape(list(points.T))], -1)
-    return _relative(field(points, [(0,) * problem.dimension])[..., 0] - exact, exact)
+    values = field(points, [(0,) * problem.dimension])[..., 0]
+    return Samples(list(points.T), np.full(len(points), 1.0 / len(points)), values)

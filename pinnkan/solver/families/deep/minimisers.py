@@ -13,14 +13,14 @@ import torch
 from pinnkan.errors import SolverError
 from pinnkan.kan.layers.architectures import layered
 from pinnkan.kan.layers.network import JetNetwork, Network
-from pinnkan.solver.families.deep.rows import System
+from pinnkan.solver.families.deep.rows import NetworkSystem
 from pinnkan.solver.families.deep.state import Minimised
 from pinnkan.solver.minimise import first_order
 from pinnkan.solver.minimise import outer_layer as outer
 
 #: Told of every step: loss, relative size of the step, learning rate; True when the time is up.
 Report = Callable[[float, float, float], bool]
-Minimiser = Callable[[System, JetNetwork, int, Report], Minimised]
+Minimiser = Callable[[NetworkSystem, JetNetwork, int, Report], Minimised]
 
 #: Adam climbs from the first to the second rate over CLIMB steps at every change of level (arXiv:2603.04827, section
 #: 4.2), and fades to LAST of it by the last step, so that the level ends without the noise of large steps.
@@ -32,7 +32,7 @@ REPORTED = 10
 LEAST_GAIN, WINDOW = 0.3, 5
 
 
-def by_least_squares(system: System, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_least_squares(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
     """Gauss-Newton in the outer layer, the only one trained."""
     found = outer.minimise(
         lambda x: system.evaluate(network.with_flat(x)),
@@ -43,34 +43,34 @@ def by_least_squares(system: System, network: JetNetwork, most: int, report: Rep
     return Minimised(found.x, found.loss, found.steps)
 
 
-def by_adam(system: System, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_adam(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
     """Adam with a ramp at the start and a fading rate."""
     rate = first_order.fading(first_order.ramp(LOW_RATE, HIGH_RATE, CLIMB), LAST, most)
 
-    def watch(step: int, loss: torch.Tensor, rate: float) -> bool:
+    def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
         return step % REPORTED == 0 and report(float(loss), 0.0, rate)
 
-    return _minimised(first_order.adam(_objective(system, network), network.flat(), most, rate, watch))
+    return _minimised(first_order.adam(_objective(system, network), network.flat(), most, rate, monitor))
 
 
-def by_lbfgs(system: System, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_lbfgs(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
     """L-BFGS with a line search; a step is :data:`pinnkan.solver.minimise.first_order.INNER` iterations."""
     losses: list[float] = []
 
-    def watch(step: int, loss: torch.Tensor, rate: float) -> bool:
+    def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
         losses.append(float(loss))
         stalled = len(losses) > WINDOW and losses[-1] > (1.0 - LEAST_GAIN) * losses[-1 - WINDOW]
         return report(float(loss), 0.0, rate) or stalled
 
     objective = _objective(system, network)
-    return _minimised(first_order.lbfgs(objective, network.flat(), most, lambda n: 1.0, watch, searched=True))
+    return _minimised(first_order.lbfgs(objective, network.flat(), most, lambda n: 1.0, monitor, searched=True))
 
 
 #: The minimisers by method; ``least_squares`` where only the outer layer is trained.
 OTHERS: dict[str, Minimiser] = {"least_squares": by_least_squares, "adam": by_adam, "lbfgs": by_lbfgs}
 
 
-def _objective(system: System, network: JetNetwork) -> first_order.Objective:
+def _objective(system: NetworkSystem, network: JetNetwork) -> first_order.Objective:
     """Loss and gradient, layer by layer, which needs no features (a solve by Adam takes three quarters of the time)."""
     quick = layered(network) if isinstance(network, Network) else network
     return lambda x: system.descend(quick.with_flat(x))

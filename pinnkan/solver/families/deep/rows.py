@@ -1,7 +1,7 @@
 """Weighted residual rows of a deep network and their exact Jacobian.
 
 A :class:`Group` is one list of equations at one list of points: the equations of the problem inside, a condition on a
-side, or given values at the start of a slab. A :class:`System` stacks groups.
+side, or given values at the start of a slab. A :class:`NetworkSystem` stacks groups.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Group:
         return self.weights * (value - self.targets[equation]), adjoint
 
 
-class System:
+class NetworkSystem:
     """All rows of one level: all groups in one batch, one forward pass, one backward pass per equation."""
 
     def __init__(self, groups: Sequence[Group], inputs: Inputs) -> None:

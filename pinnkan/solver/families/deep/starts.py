@@ -12,7 +12,7 @@ from pinnkan.kan.layers.network import JetNetwork, Network, random_network
 from pinnkan.kan.spline import Basis
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.deep.settings import DeepSettings
-from pinnkan.solver.families.deep.system import Slab, cells_for, make_system, mean_square
+from pinnkan.solver.families.deep.system import TimeBox, cells_for, make_system, mean_square
 
 #: Random starts, each given a few steps before the best goes on.
 STARTS = 3
@@ -21,7 +21,7 @@ STARTS = 3
 SPREAD = 0.1
 
 
-def random_pieces(problem: Problem, slab: Slab, settings: DeepSettings, device: str) -> list[Piece]:
+def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, device: str) -> list[Piece]:
     """STARTS untrained pieces on uniform cells, seeds counted from the problem's; one where nothing is random."""
     inputs = Inputs(slab.ranges, problem.periodic)
     first = problem.solver.seed
@@ -46,7 +46,7 @@ def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: 
     return Network((first, *splines.bases), (directions.unsqueeze(-1).to(device), *splines.weights))
 
 
-def continued_piece(problem: Problem, slab: Slab, previous: Piece, device: str) -> Piece:
+def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: str) -> Piece:
     """The continuation of ``previous`` with the smallest loss on the new slab."""
     inputs = Inputs(slab.ranges, problem.periodic)
     found: list[tuple[float, Piece]] = []

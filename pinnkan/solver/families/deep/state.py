@@ -1,4 +1,4 @@
-"""States of a deep solve: the minimisations done, and the one under way."""
+"""States of a deep solve: the slabs of the last sweep, the minimisations done since, and the one under way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.kan.field import Field
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +30,28 @@ class Descent:
 
 
 @dataclass(frozen=True, eq=False)
+class Trained:
+    """What a slab's training has left: losses per volume, rows of the last system, steps of all rounds."""
+
+    loss: float
+    heldout: float
+    rows: int
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
 class DeepState:
-    """A deep solve: the minimisations done, in order, and the one under way. All else is repeated from them."""
+    """A sweep over the slabs: the function of the one before (None on the first), and what is done of this one.
 
-    done: tuple[Minimised, ...]
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    shown: Field | None
-    shown_error: Field | None
+    ``before``, ``trained``: per slab; ``done``: minimisations of this sweep in order, from which all else is repeated;
+    ``descent``: the one under way; ``steps``: theirs. After the sweep ``swept`` is its function.
+    """
+
+    number: int = 0
+    field: Field | None = None
+    before: tuple[Trained, ...] = ()
+    done: tuple[Minimised, ...] = ()
     descent: Descent | None = None
-    network: str = ""
-
-    @property
-    def field(self) -> Field | None:
-        """The last finished level."""
-        return self.shown
-
-    @property
-    def error(self) -> Field | None:
-        """Its correction."""
-        return self.shown_error
+    steps: tuple[Iteration, ...] = ()
+    swept: Field | None = None
+    trained: tuple[Trained, ...] = ()

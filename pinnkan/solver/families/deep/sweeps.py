@@ -1,30 +1,38 @@
-"""Solve with a deep or a ridge network by the method asked for, coarse knots first, slab after slab.
+"""Deep and ridge networks by the method asked for, coarse knots first, slab after slab.
 
 A level is one sweep over the time slabs (a steady problem is one slab). In each slab the rows are the equations at
 Gauss points and the conditions, weighted; the initial data are those of the problem or the trace of the slab before.
-When a sweep has stalled everywhere the field is judged; while its estimate exceeds the tolerance, every knot interval
-of the networks with the larger losses is halved, exactly, and the next sweep goes on from there.
+When a sweep has stalled everywhere the function is judged; while its estimate exceeds the tolerance, every knot
+interval of the networks with the larger losses is halved, exactly, and the next sweep goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.deep.comparison import Comparison, SolveProduct
 from pinnkan.solver.families.deep.descent import Descents
-from pinnkan.solver.families.deep.error import difference, true_error
+from pinnkan.solver.families.deep.error import samples_of
 from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings
 from pinnkan.solver.families.deep.starts import continued_piece, random_pieces
-from pinnkan.solver.families.deep.system import Slab, cells_for, heldout_loss, make_system, mean_square
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.families.deep.state import DeepState, Trained
+from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
+from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level
-
-__all__ = ["DeepField", "DeepResult", "solve_deep"]
 
 #: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
@@ -43,72 +51,49 @@ GOOD_START = 0.01
 REFINED_SHARE = 1e-3
 
 
-@dataclass(frozen=True)
-class DeepResult:
-    """The field, its error, one record per level (sweep) and per step, and why it ended: "" if converged."""
+@dataclass(frozen=True, eq=False)
+class _Sweep:
+    """One sweep over the slabs: what it solves, and the minimisations that it consists of."""
 
-    field: DeepField
-    error: Field | None
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    reason: str
-    widths: tuple[int, ...]
+    problem: Problem
+    settings: DeepSettings
+    descents: Descents
+    device: str
+    level: int
 
-
-@dataclass(frozen=True)
-class Trained:
-    """A slab's result: losses per volume, rows of the last system, steps of all rounds."""
-
-    piece: Piece
-    loss: float
-    heldout: float
-    rows: int
-    steps: int
-
-
-Progress = Callable[[Level | Iteration], None]
-Estimate = Callable[[Field], tuple[float, Field | None]]
-
-
-class _Sweeps:
-    """The sweeps of one solve: what it solves, and the minimisations that it consists of."""
-
-    def __init__(self, problem: Problem, settings: DeepSettings, descents: Descents, device: str) -> None:
-        self.problem, self.settings, self.descents, self.device = problem, settings, descents, device
-
-    def sweep(self, level: int, before: tuple[Trained, ...]) -> tuple[Trained, ...]:
-        """All slabs at one level, or ``before`` if the time is up before the end of a later sweep."""
+    def all_slabs(self, pieces: Sequence[Piece], before: Sequence[Trained]) -> list[tuple[Piece, Trained]]:
+        """All slabs, from ``pieces`` of the sweep before; raises OutOfTimeError if the time is up in a later one."""
         largest = max((t.loss for t in before), default=0.0)
-        done: list[Trained] = []
+        done: list[tuple[Piece, Trained]] = []
         for number, slab in enumerate(slabs_of(self.problem, self.settings.slabs)):
             if before and self.descents.is_late():
-                return before
-            previous = done[-1].piece if done else None
+                raise OutOfTimeError
+            previous = done[-1][0] if done else None
             if before:
-                piece = before[number].piece
+                piece = pieces[number]
                 if before[number].loss > REFINED_SHARE * largest:
                     piece = replace(piece, network=piece.network.halved())
-                done.append(self.train(level, slab, previous, piece))
+                done.append(self.train(slab, previous, piece))
             else:
                 done.append(self.first(slab, previous))
-        return tuple(done)
+        return done
 
-    def first(self, slab: Slab, previous: Piece | None) -> Trained:
+    def first(self, slab: TimeBox, previous: Piece | None) -> tuple[Piece, Trained]:
         """A slab on the coarsest level: continued from the one before, or the best of several starts."""
         starts = random_pieces(self.problem, slab, self.settings, self.device)
         if previous is None:
-            return self.train(0, slab, None, self.race(slab, None, starts))
+            return self.train(slab, None, self.race(slab, None, starts))
         continued = continued_piece(self.problem, slab, previous, self.device)
         own, *others = (self.loss(slab, previous, piece) for piece in (continued, *starts))
         if own > GOOD_START * min(others):
             continued = self.race(slab, previous, [continued, *starts[1:]])
-        return self.train(0, slab, previous, continued)
+        return self.train(slab, previous, continued)
 
-    def loss(self, slab: Slab, previous: Piece | None, piece: Piece) -> float:
+    def loss(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> float:
         """Loss per volume of a start."""
         return mean_square(make_system(self.problem, slab, piece, previous, self.device), piece)
 
-    def race(self, slab: Slab, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
+    def race(self, slab: TimeBox, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
         """The best of the starts after a few steps; a single one as it is."""
         if len(starts) == 1:
             return starts[0]
@@ -119,13 +104,14 @@ class _Sweeps:
             found.append((end.loss, replace(piece, network=network)))
         return min(found, key=lambda pair: pair[0])[1]
 
-    def train(self, level: int, slab: Slab, previous: Piece | None, piece: Piece) -> Trained:
+    def train(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> tuple[Piece, Trained]:
         """Steps to a stall, on denser points while the held-out loss asks for them."""
         density, steps = 1.0, 0
         for _ in range(MOST_ROUNDS):
             piece = replace(piece, cells=cells_for(slab, piece, density))
             system = make_system(self.problem, slab, piece, previous, self.device)
-            network, end = self.descents.minimise(system, piece.network, level, MOST_STEPS[self.settings.method])
+            most = MOST_STEPS[self.settings.method]
+            network, end = self.descents.minimise(system, piece.network, self.level, most)
             piece = replace(piece, network=network)
             loss = mean_square(system, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
@@ -133,86 +119,117 @@ class _Sweeps:
             if held <= MOST_GAP * loss or self.descents.is_late():
                 break
             density *= DENSER
-        return Trained(piece, loss, held, system.rows, steps)
+        return piece, Trained(loss, held, system.rows, steps)
 
-    def record(self, level: int, slabs: tuple[Trained, ...], field: DeepField) -> Level:
-        """The record of a sweep, its estimate still to come."""
-        finest = max((t.piece.network for t in slabs), key=lambda n: n.intervals)
-        dimension = self.problem.dimension
-        return Level(
-            number=level,
+
+def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
+    """Equal time slabs; the whole box for a steady problem."""
+    axis = problem.time_axis
+    if axis is None:
+        return [TimeBox(problem.ranges, None, True)]
+    ends = np.linspace(*problem.ranges[axis], count + 1)
+    out = []
+    for n in range(count):
+        ranges = tuple(r if i != axis else (float(ends[n]), float(ends[n + 1])) for i, r in enumerate(problem.ranges))
+        out.append(TimeBox(ranges, axis, n == 0))
+    return out
+
+
+class Judge(Protocol):
+    """What estimates the error of a deep network."""
+
+    def estimate(self, field: Field) -> ErrorEstimate:
+        """Of a field, as a function where that is known."""
+        ...
+
+    def clears(self, field: Field, suspect: Missed) -> bool:
+        """Whether the field is within the tolerance however closely one looks at a place."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DeepLevels:
+    """Deep or ridge networks with all layers trained, or the outer one alone; judged by ``judge``."""
+
+    model: Model
+    settings: DeepSettings
+    judge: Judge
+    device: str = "cpu"
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    @property
+    def most_levels(self) -> int:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return self.settings.max_levels
+
+    def first(self) -> DeepState:
+        """No network yet."""
+        return DeepState()
+
+    def shown(self, state: DeepState) -> None:
+        """Nothing, before the first level has ended."""
+
+    def minimise(self, state: DeepState, number: int, monitor: Monitor) -> tuple[DeepState, tuple[Iteration, ...]]:
+        """One sweep over the slabs."""
+        if state.swept is not None:
+            return state, ()
+        descents = Descents(self.settings, monitor, self.device, state)
+        pieces = state.field.pieces if isinstance(state.field, DeepField) else ()
+        sweep = _Sweep(self.problem, self.settings, descents, self.device, number)
+        done = sweep.all_slabs(pieces, state.before)
+        swept = DeepField(tuple(piece for piece, _ in done), self.problem.time_axis)
+        steps = descents.state.steps
+        return replace(state, done=(), descent=None, steps=(), swept=swept, trained=tuple(t for _, t in done)), steps
+
+    def measured(self, state: DeepState) -> Measured:
+        """See :class:`pinnkan.solver.family.Family`."""
+        field, slabs, dimension = state.swept, state.trained, self.problem.dimension
+        assert isinstance(field, DeepField)
+        finest = max((piece.network for piece in field.pieces), key=lambda n: n.intervals)
+        return Measured(
+            field=field,
             intervals=(finest.intervals,) * dimension,
             degree=(self.settings.degree,) * dimension,
             parameters=field.parameters,
             points=sum(t.rows for t in slabs),
             loss=sum(t.loss for t in slabs) / len(slabs),
             heldout=sum(t.heldout for t in slabs) / len(slabs),
-            estimate=float("inf"),
-            seconds=self.descents.watch.elapsed(),
-            iterations=sum(t.steps for t in slabs),
         )
 
+    def samples(self, state: DeepState) -> Samples:
+        """At random points."""
+        assert isinstance(state.swept, DeepField)
+        return samples_of(self.problem, state.swept)
 
-def slabs_of(problem: Problem, count: int) -> list[Slab]:
-    """Equal time slabs; the whole box for a steady problem."""
-    axis = problem.time_axis
-    if axis is None:
-        return [Slab(problem.ranges, None, True)]
-    ends = np.linspace(*problem.ranges[axis], count + 1)
-    out = []
-    for n in range(count):
-        ranges = tuple(r if i != axis else (float(ends[n]), float(ends[n + 1])) for i, r in enumerate(problem.ranges))
-        out.append(Slab(ranges, axis, n == 0))
-    return out
+    def estimate(self, state: DeepState, measured: Measured, before: Outcome) -> ErrorEstimate:
+        """By the judge."""
+        return self.judge.estimate(measured.field)
+
+    def refine(self, state: DeepState, estimate: ErrorEstimate, missed: Missed | None) -> DeepState:
+        """Another sweep, with halved intervals where the losses are larger."""
+        return DeepState(state.number + 1, state.swept, state.trained)
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """By the judge."""
+        return self.judge.clears(measured.field, missed)
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return ""
+
+    def in_words(self, state: DeepState, outcome: Outcome) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return self.settings.described()
 
 
-def solve_deep(
-    problem: Problem,
-    estimate: Estimate | None = None,
-    progress: Progress | None = None,
-    device: str = "cpu",
-    watch: Watch | None = None,
-) -> DeepResult:
-    """Solve ``problem`` with a deep or a ridge network.
-
-    Args:
-        estimate: relative L2 error of a field, and the error as a function; None takes the difference between the last
-            two levels.
-        progress: called with the record of every level and of every step.
-        device: torch device of coefficients and rows.
-        watch: takes the place of ``progress``; keeps states, and may hold one to go on from.
-    """
-    settings = choose_settings(problem)
-    watch = watch or Watch(None, progress)
-    watch.limit_to(settings.max_time)
-    descents = Descents(settings, watch, device)
-    sweeps = _Sweeps(problem, settings, descents, device)
-    known, error = descents.state.levels, descents.state.shown_error
-    slabs: tuple[Trained, ...] = ()
-    field: DeepField | None = None
-    levels: list[Level] = []
-    reason = "max_levels"
-    for number in range(settings.max_levels):
-        swept = sweeps.sweep(number, slabs)
-        if swept is slabs:
-            reason = "max_time"
-            break
-        new, slabs = DeepField(tuple(t.piece for t in swept), problem.time_axis), swept
-        if number < len(known):
-            levels.append(known[number])
-        else:
-            if estimate is not None:
-                value, error = estimate(new)
-            else:
-                value = float("inf") if field is None else difference(new, field, problem)
-            record = replace(sweeps.record(number, slabs, new), estimate=value, true_error=true_error(new, problem))
-            levels.append(watch.level(record))
-            descents.state = replace(descents.state, levels=tuple(levels), shown=new, shown_error=error)
-            watch.keep(descents.state)
-        field, value = new, levels[-1].estimate
-        reason = "" if value <= problem.solver.tolerance else "max_time" if descents.is_late() else reason
-        if reason != "max_levels":
-            break
-    assert field is not None
-    widths = (slabs[0].piece.inputs.width, *settings.hidden, len(problem.unknowns))
-    return DeepResult(field, error, tuple(levels), descents.state.history, reason, widths)
+def solve_deep(model: Model, solve_product: SolveProduct, monitor: Monitor, device: str) -> Outcome:
+    """Solve with a deep or a ridge network, judged by its distance from a product network."""
+    settings = choose_settings(model.problem)
+    monitor.limit_to(settings.max_time)
+    family = DeepLevels(model, settings, Comparison(model, solve_product, monitor), device)
+    state = monitor.resumed(LevelsState) or begun(family)
+    return solve_levels(family, Verifier(model), monitor, state)[0]

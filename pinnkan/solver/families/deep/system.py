@@ -14,7 +14,7 @@ from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
 from pinnkan.solver import memory
 from pinnkan.solver.families.deep.points import arc_length, equidistributed, gauss_cells, tensor
-from pinnkan.solver.families.deep.rows import Group, System
+from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
 #: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
 ROWS_PER_COEFFICIENT = 4.0
@@ -27,7 +27,7 @@ PER_CELL = 3
 
 
 @dataclass(frozen=True)
-class Slab:
+class TimeBox:
     """A box; ``is_first``: its initial data are those of the problem."""
 
     ranges: tuple[tuple[float, float], ...]
@@ -35,7 +35,7 @@ class Slab:
     is_first: bool
 
 
-def cells_for(slab: Slab, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
+def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
     """Cells per coordinate: enough rows for the network, spread along space by the arc length of the piece."""
     dimension = len(slab.ranges)
     rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
@@ -57,7 +57,7 @@ def cells_for(slab: Slab, piece: Piece, density: float = 1.0) -> tuple[Array, ..
     return tuple(cells)
 
 
-def _lines(slab: Slab, piece: Piece, axis: int) -> tuple[Array, Array]:
+def _lines(slab: TimeBox, piece: Piece, axis: int) -> tuple[Array, Array]:
     """Values (x, other) of all unknowns along coordinate ``axis`` on lines through a coarse grid of the others."""
     axes = [np.linspace(a, b, 401 if i == axis else 6) for i, (a, b) in enumerate(slab.ranges)]
     grids = np.meshgrid(*axes, indexing="ij")
@@ -67,8 +67,8 @@ def _lines(slab: Slab, piece: Piece, axis: int) -> tuple[Array, Array]:
 
 
 def make_system(
-    problem: Problem, slab: Slab, piece: Piece, previous: Piece | None, device: str, per_cell: int = PER_CELL
-) -> System:
+    problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str, per_cell: int = PER_CELL
+) -> NetworkSystem:
     """Equations inside, conditions on the sides, and at the start of a later slab the trace of ``previous``.
 
     Another ``per_cell`` gives points never trained on, with weights of the same integrals.
@@ -91,14 +91,14 @@ def make_system(
             aim = previous.jets(at, [jet.order])[:, jet.unknown, 0][None]
         group = Group.build([equation], at, np.sqrt(w), device, aim)
         groups.append(group.scaled(_scale(equation, place, sizes, piece)))
-    return System(groups, piece.inputs)
+    return NetworkSystem(groups, piece.inputs)
 
 
-def _time(slab: Slab) -> int:
+def _time(slab: TimeBox) -> int:
     return -1 if slab.time_axis is None else slab.time_axis
 
 
-def _conditions(problem: Problem, slab: Slab, previous: Piece | None) -> list[tuple[Side | Point, CompiledEquation]]:
+def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list[tuple[Side | Point, CompiledEquation]]:
     """Places and equations; those of ``previous`` replace the initial ones."""
     start = Side(_time(slab), 0)
     found: list[tuple[Side | Point, CompiledEquation]] = []
@@ -117,7 +117,7 @@ def _conditions(problem: Problem, slab: Slab, previous: Piece | None) -> list[tu
     return found
 
 
-def _at(place: Side | Point, slab: Slab, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _at(place: Side | Point, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Points and quadrature weights of a place."""
     if isinstance(place, Point):
         return np.array([place.position]), np.ones(1)
@@ -128,7 +128,7 @@ def _at(place: Side | Point, slab: Slab, rules: list[tuple[Array, Array]]) -> tu
 
 def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
     """Every derivative in the equations with the root mean square of its coefficient at the piece's function."""
-    system = System([inside], piece.inputs)
+    system = NetworkSystem([inside], piece.inputs)
     u, _ = piece.network.forward(system.jets, system.inputs)
     found = []
     for number, equation in enumerate(inside.equations):
@@ -159,12 +159,12 @@ def _scale(
     return best if best > 0.0 else 1.0
 
 
-def mean_square(system: System, piece: Piece) -> float:
+def mean_square(system: NetworkSystem, piece: Piece) -> float:
     """Sum of the squared rows per volume of the slab."""
     r, _ = system.evaluate(piece.network)
     return float(r @ r) / float(np.prod([b - a for a, b in piece.inputs.ranges]))
 
 
-def heldout_loss(problem: Problem, slab: Slab, piece: Piece, previous: Piece | None, device: str) -> float:
+def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str) -> float:
     """:func:`mean_square` at points between the training points."""
     return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), piece)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 
 from pinnkan.kan.layers.network import LayerTrace, Network
-from pinnkan.solver.families.deep.rows import System
+from pinnkan.solver.families.deep.rows import NetworkSystem
 
 #: Directions of the outer layer that the rows see less than this, relative to the best seen, stay zero: splines where
 #: no unit is.
@@ -23,7 +23,7 @@ OUTER_STEPS = 6
 
 
 def projected(
-    system: System, network: Network, is_linear: bool
+    system: NetworkSystem, network: Network, is_linear: bool
 ) -> tuple[torch.Tensor, Callable[[], torch.Tensor], Network]:
     """Rows with the outer layer at its best, a function that gives their Jacobian (row, inner), and that network."""
     outer = network.weights[-1]
@@ -50,7 +50,9 @@ def projected(
     return rows - left @ (left.T @ rows), jacobian, network
 
 
-def linearised(system: System, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor], torch.Tensor]:
+def linearised(
+    system: NetworkSystem, network: Network
+) -> tuple[torch.Tensor, Callable[[], torch.Tensor], torch.Tensor]:
     """Rows, a function that gives their whole Jacobian, and the columns (row, coefficient) of the outer layer."""
     u, traces = network.forward(system.jets, system.inputs)
     found = system.linearise(u)

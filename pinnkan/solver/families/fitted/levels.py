@@ -7,12 +7,13 @@ wrong angle is seen from afar; each level narrows the front and the error of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pinnkan.assembly.cut_cells import Ranges
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
@@ -20,18 +21,21 @@ from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import nonzero, relative_root
+from pinnkan.solver.estimate.norms import nonzero
+from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
-from pinnkan.solver.families.fitted.state import FittedState
-from pinnkan.solver.families.fitted.system import RIDGE, InnerModel, InnerSystem
+from pinnkan.solver.families.fitted.system import RIDGE, InnerSystem
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
-from pinnkan.solver.families.product.state import SteadyState
-from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.minimise.gauss_newton import gauss_newton
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
-from pinnkan.verdict.records import Level
+from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.verdict.records import Iteration, Level
 
-Reference = Callable[[Array], Array]
+#: The network in words.
+TRAINED = "product in trained inner coordinates, across and along the front"
+IMMERSED = "one block of multiplying nodes on them, the domain immersed in their box"
 #: Degree of the splines. Degree 9 on knots graded by halving has a worse best approximation of a tanh than degree 7
 #: (2.8e-3 against 1.0e-4 on 24 intervals, measured): its functions reach over ten intervals.
 DEGREE = 7
@@ -110,123 +114,158 @@ def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[n
     return marks
 
 
-def _in_vain(levels: Sequence[Level], best: Level) -> bool:
-    since = [level for level in levels if level.number > best.number]
-    return len(since) >= IN_VAIN and min(level.loss for level in since) > 0.5 * best.loss
+@dataclass(frozen=True, eq=False)
+class FittedState:
+    """Coordinates and the space on them; once ``is_solved``, coefficients there.
 
-
-def first_state(problem: Problem, coordinates: Coordinates, axes: SteadyState | None = None) -> FittedState:
-    """Before the first level in these coordinates; ``axes``: where the levels on the axes stand."""
-    space = first_space(coordinates, problem.ranges, (DEGREE, DEGREE), FIRST, len(problem.unknowns))
-    return FittedState(axes, coordinates, space)
-
-
-def solve_inner(
-    inner: InnerModel,
-    state: FittedState,
-    max_levels: int,
-    watch: Watch,
-    reference: Reference | None,
-    go_on: Callable[[Sequence[Level]], bool],
-) -> Outcome:
-    """Refine until the estimate, SAFETY times the sum of the corrections, is below the tolerance.
-
-    ``go_on`` is asked after each level; when it says no, the outcome ends there with the reason "left". The levels of
-    the outcome are those in inner coordinates alone.
-
-    Raises:
-        SolverError: the least squares have no solution.
-        OutOfTimeError: the time limit is over; what there is lies in the watch's state.
+    ``before``: the function of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one.
     """
-    problem = inner.model.problem
-    tolerance, resolved = problem.solver.tolerance, False
-    while len(state.own_levels) < max_levels:
-        watch.keep(state)
-        watch.check_step(())
+
+    coordinates: Coordinates
+    space: Space
+    before: InnerField | None = None
+    shown: float = 1.0
+    coefficients: Array | None = None
+    unsettled: str = ""
+    system: InnerSystem | None = field(default=None, metadata={"stored": False})
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the coefficients are at a minimum."""
+        return self.coefficients is not None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AxisEstimate(ErrorEstimate):
+    """An estimate whose error is the sum of corrections, one along each coordinate."""
+
+    corrections: Corrections
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLevels:
+    """The tensor-product spline space on ``coordinates`` that are trained from level to level."""
+
+    model: Model
+    coordinates: Coordinates
+    most_levels: int
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    def first(self) -> FittedState:
+        """Few intervals on the box of the first coordinates."""
+        unknowns = len(self.problem.unknowns)
+        space = first_space(self.coordinates, self.problem.ranges, (DEGREE, DEGREE), FIRST, unknowns)
+        return FittedState(self.coordinates, space)
+
+    def shown(self, state: FittedState) -> None:
+        """Nothing, before the first level has ended."""
+
+    def _system(self, state: FittedState) -> InnerSystem:
+        pull = max(RIDGE, PULL * state.shown**2)
+        return state.system or InnerSystem(self.model, state.space, state.coordinates, self.problem.ranges, pull=pull)
+
+    def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
+        """Gauss-Newton in the space on the present coordinates."""
+        system = self._system(state)
+        if state.is_solved:
+            return replace(state, system=system), ()
+        start = np.zeros(state.space.shape)
+        if state.before is not None and not self.model.is_linear:
+            start = system.fitted(state.before.pieces[0].values)
         try:
-            system, solved, found = _level(inner, state, watch)
-        except np.linalg.LinAlgError as error:
-            raise SolverError(f"least squares failed: {error}") from error
-        out = _judged(state, system, solved, found, watch, reference)
-        level, best = out.levels[-1], state.best
-        out.reason = "" if solved.stationary else "stalled"
-        resolved = level.loss <= RESOLVED * system.mean_square(np.zeros(state.space.shape))
-        if resolved and level.estimate <= tolerance and not out.reason:
-            return out
-        if resolved and (best is None or level.estimate < best[0].estimate):
-            best = level, out.field, out.error
-        if best is not None and _in_vain(out.levels, best[0]):
-            again, out.field, out.error = best
-            out.levels.append(replace(again, number=level.number + 1, seconds=level.seconds))
-            out.reason, out.detail = "stalled", "more knots no longer lower the estimate"
-            return out
-        if not go_on(out.levels):
-            out.reason = "left"
-            return out
-        coordinates, space = _refined(state, problem.ranges, solved.coefficients, found, tolerance)
-        records = tuple(out.levels), tuple(out.history)
-        state = FittedState(state.axes, coordinates, space, *records, out.field, out.error, best)
-    out.reason = "max_levels" if resolved else "not_asymptotic"
-    return out
+            found = gauss_newton(system, start, system.fixed, 1e-2 * self.problem.solver.tolerance, monitor)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"least squares failed: {failed}") from failed
+        unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
+        solved = replace(state, coefficients=found.coefficients, unsettled=unsettled, system=system)
+        return solved, monitor.steps(number, found.steps)
+
+    def measured(self, state: FittedState) -> Measured:
+        """See :class:`pinnkan.solver.family.Family`."""
+        space, c, system = state.space, state.coefficients, self._system(state)
+        assert c is not None
+        loss = system.mean_square(c)
+        return Measured(
+            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), tuple(self.problem.ranges)),
+            intervals=tuple(a.intervals for a in space.axes),
+            degree=tuple(a.degree for a in space.axes),
+            parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
+            points=system.points,
+            loss=loss,
+            heldout=system.checked().mean_square(c),
+            is_resolved=loss <= RESOLVED * system.mean_square(np.zeros(space.shape)),
+            unsettled=state.unsettled,
+            note=str(state.coordinates),
+        )
+
+    def samples(self, state: FittedState) -> Samples:
+        """Points never trained on."""
+        assert state.coefficients is not None
+        return self._system(state).checked().samples(state.coefficients)
+
+    def estimate(self, state: FittedState, measured: Measured, before: Outcome) -> AxisEstimate:
+        """The sum of the corrections along the coordinates; it falls no faster than the order of the splines allows."""
+        system, c = self._system(state), state.coefficients
+        assert c is not None
+        try:
+            found = corrections(system, c, nonzero(system.squares(c)[0]))
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"least squares failed: {failed}") from failed
+        size = SAFETY * float(sum(found.sizes))
+        if before.levels:
+            size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
+        error = InnerField((InnerPiece(state.coordinates, found.pieces),), tuple(self.problem.ranges))
+        return AxisEstimate(size, error, corrections=found)
+
+    def refine(self, state: FittedState, estimate: AxisEstimate, missed: Missed | None) -> FittedState:
+        """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
+        c = state.coefficients
+        assert c is not None
+        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), tuple(self.problem.ranges))
+        shown = min(1.0, estimate.size)
+        if missed is not None:
+            axes = with_knots(state.space.axes, in_coordinates(missed, state.coordinates))
+            gathered = replace(state.space, axes=axes)
+            if gathered.shape != state.space.shape:
+                return FittedState(state.coordinates, gathered, before, shown)
+        coordinates, space = _refined(state, self.problem, c, estimate.corrections)
+        return FittedState(coordinates, space, before, shown)
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
+        resolved = [i for i, level in enumerate(levels) if level.is_resolved]
+        if not resolved:
+            return ""
+        best = min(resolved, key=lambda i: levels[i].estimate)
+        since = levels[best + 1 :]
+        stuck = len(since) >= IN_VAIN and min(level.loss for level in since) > 0.5 * levels[best].loss
+        return "more knots no longer lower the estimate" if stuck else ""
+
+    def in_words(self, state: FittedState, outcome: Outcome) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return f"{TRAINED} ({state.coordinates}): {IMMERSED}"
 
 
-def _level(inner: InnerModel, state: FittedState, watch: Watch) -> tuple[InnerSystem, Converged, Corrections]:
-    """Solve and correct in the space of a state."""
-    problem, before = inner.model.problem, state.shown
-    shown = min(1.0, state.own_levels[-1].estimate) if state.own_levels else 1.0
-    pull = max(RIDGE, PULL * shown**2)
-    system = InnerSystem(inner, state.space, state.coordinates, problem.ranges, pull=pull)
-    start = np.zeros(state.space.shape)
-    if isinstance(before, InnerField) and not inner.is_linear:
-        start = system.fitted(before.pieces[0].values)
-    solved = gauss_newton(system, start, system.fixed, 1e-2 * problem.solver.tolerance, watch)
-    watch.check_step(())
-    scale = nonzero(system.squares(solved.coefficients)[0])
-    return system, solved, corrections(system, solved.coefficients, scale)
-
-
-def _judged(
-    state: FittedState,
-    system: InnerSystem,
-    solved: Converged,
-    found: Corrections,
-    watch: Watch,
-    reference: Reference | None,
-) -> Outcome:
-    """The function of a level, its correction, and the records up to it."""
-    space, coordinates, ranges = state.space, state.coordinates, system.ranges
-    field = InnerField((InnerPiece(coordinates, ((space, solved.coefficients),)),), tuple(ranges))
-    error = InnerField((InnerPiece(coordinates, found.pieces),), tuple(ranges))
-    steps = enumerate(solved.steps)
-    history = [watch.iteration(state.number, i, s.loss, s.size, s.damping) for i, s in steps]
-    estimate = SAFETY * float(sum(found.sizes))
-    if state.own_levels:
-        estimate = max(estimate, state.own_levels[-1].estimate * 0.5 ** (DEGREE + 1))
-    checked = system.checked()
-    true = None if reference is None else relative_root(*checked.distance(solved.coefficients, reference))
-    level = Level(
-        number=state.number,
-        intervals=tuple(a.intervals for a in space.axes),
-        degree=tuple(a.degree for a in space.axes),
-        parameters=int((~system.fixed).sum()) + coordinates.parameters,
-        points=system.points,
-        loss=system.mean_square(solved.coefficients),
-        heldout=checked.mean_square(solved.coefficients),
-        estimate=estimate,
-        seconds=watch.elapsed(),
-        iterations=len(solved.steps),
-        true_error=true,
-        note=str(coordinates),
-    )
-    return Outcome(field, error, [*state.own_levels, watch.level(level)], [*state.own_history, *history])
+def in_coordinates(missed: Missed, coordinates: Coordinates) -> Missed:
+    """The same feature in inner coordinates, as wide there as in the direction in which it is widest."""
+    place = coordinates.forward(missed.place[None])[0]
+    return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())))
 
 
 def _refined(
-    state: FittedState, ranges: Ranges, coefficients: Array, found: Corrections, tolerance: float
+    state: FittedState, problem: Problem, coefficients: Array, found: Corrections
 ) -> tuple[Coordinates, Space]:
     """The next coordinates and space: knots where the correction is, and the front straight."""
-    space, coordinates = state.space, state.coordinates
-    axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, tolerance), strict=True)]
+    space, coordinates, ranges = state.space, state.coordinates, problem.ranges
+    axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
     course = ridge(space, coefficients, coordinates, ranges)
     moved = straightened(coordinates, course, ranges)
     if moved is not None:

@@ -100,9 +100,7 @@ def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
     return grid_of(space, coordinates, problem.ranges[:2], (0, 0))
 
 
-def standing(
-    values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float
-) -> InnerPiece:
+def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> InnerPiece:
     """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
     start = problem.ranges[-1][0]
     ranges = (*problem.ranges[:2], (start, start + length))

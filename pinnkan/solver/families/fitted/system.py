@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,7 +18,8 @@ from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, end_table, gauss_table
-from pinnkan.problem.statement import Condition, Side
+from pinnkan.problem.statement import Side
+from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
 
@@ -40,28 +40,6 @@ PARTS, MORE = 2, 2
 SIDE_WEIGHT = 1.0
 #: Share of a cell inside the domain below which its residual is no evidence.
 SLIVER = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class InnerModel:
-    """A model with all its conditions as rows, since no side of the domain is a line of the inner coordinates."""
-
-    model: Model
-    conditions: tuple[tuple[Condition, CompiledEquation], ...]
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether one step solves it."""
-        return self.model.is_linear and all(e.is_linear for _, e in self.conditions)
-
-
-def inner_model(model: Model) -> InnerModel:
-    """Compile every condition."""
-    problem = model.problem
-    found = tuple(
-        (c, CompiledEquation(c.equation, problem.coordinates)) for c in problem.conditions if c.equation is not None
-    )
-    return InnerModel(model, found)
 
 
 def grid_of(space: Space, coordinates: Coordinates, ranges: Ranges, orders: Sequence[int]) -> Grid:
@@ -110,13 +88,15 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
 class InnerSystem:
     """Rows of a model in ``space`` over ``coordinates``, on the box ``ranges`` of (x, y[, t]).
 
+    All conditions are among them, since no side of the domain is a line of the coordinates.
+
     ``extra`` more Gauss points give held-out rows. ``before``: fields whose sum at the lower end of time replaces the
     data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see RIDGE.
     """
 
     def __init__(
         self,
-        inner: InnerModel,
+        model: Model,
         space: Space,
         coordinates: Coordinates,
         ranges: Ranges,
@@ -124,18 +104,20 @@ class InnerSystem:
         before: Sequence[Callable[..., Array]] = (),
         pull: float = RIDGE,
     ) -> None:
-        self.model, self.space, self.coordinates, self.ranges = inner, space, coordinates, ranges
+        self.model, self.space, self.coordinates, self.ranges = model, space, coordinates, ranges
         self._before, self._pull = before, pull
-        problem = inner.model.problem
-        space_order = max(jet.total for e in inner.model.equations for jet in e.jets)
-        self.orders = (space_order, space_order, *inner.model.orders[2:])
-        highest = [max(o, max((j.total for _, e in inner.conditions for j in e.jets), default=0)) for o in self.orders]
+        problem = model.problem
+        space_order = max(jet.total for e in model.equations for jet in e.jets)
+        self.orders = (space_order, space_order, *model.orders[2:])
+        highest = [
+            max(o, max((j.total for _, e in model.conditions_as_rows for j in e.jets), default=0)) for o in self.orders
+        ]
         tables = _tables(space, self.orders, highest, extra)
         self.grid = Grid(space, tables, coordinates, ranges)
         self.area = float(self.grid.weights.sum())
-        inside = [self._patch(e, self.grid) for e in inner.model.equations]
+        inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
-        for condition, equation in inner.conditions:
+        for condition, equation in model.conditions_as_rows:
             side = condition.place
             assert isinstance(side, Side)
             initial = side.axis == problem.time_axis
@@ -184,11 +166,11 @@ class InnerSystem:
         patch = self._patch(equation, places)
         widths = self._widths(places)
         initial = side.axis == 2
-        inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.model.equations]
+        inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.equations]
         if initial:
             weight, width = CONDITION_WEIGHT, widths[..., 2]
         else:
-            normal = np.eye(self.model.model.problem.dimension)[side.axis, :2]
+            normal = np.eye(self.model.problem.dimension)[side.axis, :2]
             slopes = np.abs(np.array([normal @ self.coordinates.normal, normal @ self.coordinates.tangent]))
             weight, width = SIDE_WEIGHT, 1.0 / (slopes / widths[..., :2]).sum(-1)
         scale = weight * torch.stack(inside).sum(0) / patch.size(widths) * torch.from_numpy(np.sqrt(width))
@@ -248,7 +230,7 @@ class InnerSystem:
     def where_not_finite(self, coefficients: Array) -> str:
         """The first point at which an equation or its derivatives are not finite, in words."""
         looked = ((p.equation, p.points, p.jets(coefficients)) for p, _ in self.patches)
-        return where_not_finite(self.model.model.problem, looked)
+        return where_not_finite(self.model.problem, looked)
 
     def rows(self, coefficients: Array, sides: int = 1) -> list[Rows]:
         """Rows at ``coefficients``, one right-hand side for each field before."""
@@ -282,8 +264,6 @@ class InnerSystem:
             np.add.at(strip, self.grid.cells[:, i], mass)
         return strips[0].sum(0), strips
 
-    def distance(self, coefficients: Array, reference: Callable[[Array], Array]) -> tuple[Array, Array]:
-        """Squared L2 norms of the difference from ``reference`` (points to (point, unknown)), and of the reference."""
-        exact = reference(self.grid.outer)
-        missing = exact - self.grid.values(self.space, coefficients)
-        return self.grid.integral(missing**2), self.grid.integral(exact**2)
+    def samples(self, coefficients: Array) -> Samples:
+        """A function of the space at the points inside."""
+        return Samples(list(self.grid.outer.T), self.grid.weights, self.grid.values(self.space, coefficients))

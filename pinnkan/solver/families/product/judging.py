@@ -16,10 +16,10 @@ from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.norms import nonzero, relative
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.verdict.records import Level
-from pinnkan.verdict.verdict import BY_FALL
+from pinnkan.verdict.records import Evidence, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
 #: below the error, while an error does fall a thousand times in one level once the knots see a layer.
@@ -30,24 +30,18 @@ LEAST = 1e-14
 LARGE_WORK = 3e10
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """The estimated error of a level: a function in ``space``, its size relative to the solution, with all margins.
-
-    ``rounding``: what the arithmetic leaves in the coefficients; ``losses``: mean squared residuals of a function and
-    of the same one corrected on halved intervals; ``note`` is that of the level.
-    """
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HalvedEstimate(ErrorEstimate):
+    """An estimate whose error is the function ``correction`` in ``space``."""
 
     space: Space
-    error: Array
-    estimate: float
-    rounding: float
-    losses: tuple[float, float]
-    note: str = ""
+    correction: Array
 
 
-def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, loss: float, heldout: float) -> Judged:
-    """One Gauss-Newton step in the space with every interval halved; ``loss``, ``heldout``: of ``start``.
+def estimate_by_correction(
+    model: Model, before: Outcome, space: Space, start: Array, measured: Measured
+) -> HalvedEstimate:
+    """One Gauss-Newton step from ``start`` in the space with every interval halved.
 
     Raises:
         SolverError: the least squares have no solution there.
@@ -58,34 +52,41 @@ def judge_by_correction(model: Model, out: Outcome, space: Space, start: Array, 
     system = System(model, fine)
     try:
         correction = system.steps(base, [target], fixed)[0]
-    except np.linalg.LinAlgError as error:
-        raise SolverError(f"least squares failed: {error}") from error
-    estimate = SAFETY * relative(fine, correction, base)
-    if out.levels:
-        estimate = max(estimate, min(believable(out.levels[-1], heldout, model.orders), LUCK * estimate))
+    except np.linalg.LinAlgError as failed:
+        raise SolverError(f"least squares failed: {failed}") from failed
+    size = SAFETY * relative(fine, correction, base)
+    if before.levels:
+        size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding[-1], LEAST)
-    losses = loss, system.mean_square(base + correction)
-    return Judged(fine, correction, estimate + rounding, rounding, losses)
+    losses = measured.loss, system.mean_square(base + correction)
+    error = ProductField(((fine, correction),))
+    return HalvedEstimate(size + rounding, error, rounding, losses, space=fine, correction=correction)
 
 
-def judge_by_fall(model: Model, out: Outcome, space: Space, start: Array, loss: float) -> Judged | None:
+def estimate_by_fall(
+    model: Model, before: Outcome, space: Space, start: Array, loss: float, rounding: float
+) -> HalvedEstimate | None:
     """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
 
-    ``start`` in ``space`` is the level before with its correction added. Its error is taken as the correction times the
-    ratio of the residuals, coordinate by coordinate (:mod:`pinnkan.solver.estimate.residual_fall`): too large by 2^m
-    for an equation of order m where the intervals resolve the solution. On the shipped problems the effectivity was 2
-    to 10, where that of
-    a correction is 1.2 to 2; Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
+    ``start`` in ``space`` is the level before with its correction added, ``rounding`` that of the correction. Its error
+    is taken as the correction times the ratio of the residuals, coordinate by coordinate
+    (:mod:`pinnkan.solver.estimate.residual_fall`): too large by 2^m for an equation of order m where the intervals
+    resolve the solution. On the shipped problems the effectivity was 2 to 10, where that of a correction is 1.2 to 2;
+    Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
     """
     fine = Space(tuple(a.halved() for a in space.axes), space.unknowns)
-    if work(fine) <= LARGE_WORK or not isinstance(out.error, ProductField) or not isinstance(out.field, ProductField):
+    known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
+    if work(fine) <= LARGE_WORK or not known:
         return None
-    (coarse, before), (_, correction) = out.field.pieces[0], out.error.pieces[0]
-    left = decay(System(model, coarse, extra=1), before, System(model, space, extra=1), start)
+    assert isinstance(before.error, ProductField)
+    assert isinstance(before.field, ProductField)
+    (coarse, function), (_, correction) = before.field.pieces[0], before.error.pieces[0]
+    left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
     share = surplus(coarse, space, correction, nonzero(space.norm(start)))
     shrunk = share.fallen(left) * correction
-    losses = out.levels[-1].loss, loss
-    return Judged(space, shrunk, SAFETY * relative(space, shrunk, start), out.rounding, losses, BY_FALL)
+    losses = before.levels[-1].loss, loss
+    size, error = SAFETY * relative(space, shrunk, start), ProductField(((space, shrunk),))
+    return HalvedEstimate(size, error, rounding, losses, Evidence.FALL, space=space, correction=shrunk)
 
 
 def work(space: Space) -> float:

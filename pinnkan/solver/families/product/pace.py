@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.product.slab_start import Front
+from pinnkan.solver.families.product.slab_start import SlabStart
 
 #: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
@@ -31,7 +31,7 @@ class Aim:
     it was not worth while to take many more.
     """
 
-    front: Front
+    start: SlabStart
     length: float
     degree: int
     rejections: int = 0
@@ -43,7 +43,7 @@ class Aim:
 
 def slab_length(aim: Aim, start: float, end: float, number: int | None) -> float:
     """What is aimed at, fitted to the time that remains; or the whole time over a given ``number`` of slabs."""
-    remaining = end - aim.front.time
+    remaining = end - aim.start.time
     if number:
         even = (end - start) / number
         return even if remaining > 1.5 * even else remaining

@@ -13,52 +13,46 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import Surplus
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.product.slab_start import Front
+from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import Converged
+from pinnkan.solver.march import SolvedSlab
 
 
 @dataclass(frozen=True, eq=False)
-class Slab:
-    """A solved slab with its local and global correction, both in ``fine``."""
+class ProductSlab(SolvedSlab[tuple[Space, Array]]):
+    """A solved slab with its ``local`` correction, in the space of the global ``error``, of ``size``.
 
-    space: Space
-    coefficients: Array
-    fine: Space
+    ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
+    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more.
+    """
+
     local: Array
-    error: Array
-    found: Converged
     system: System
     size: float
     share: Surplus
-    richer: System  # that of the corrections
-    more: int  # degrees in time that they have more
+    richer: System
+    more: int
     doubts: int
 
     @property
     def fall(self) -> float:
         """What the local correction leaves of the residual, root mean square."""
-        base = self.space.prolong(self.coefficients, self.fine)
+        (space, c), (fine, _) = self.piece, self.error
+        base = space.prolong(c, fine)
         return float(np.sqrt(self.richer.loss(base + self.local) / nonzero(np.asarray(self.richer.loss(base)))))
 
-    def seen(self) -> tuple[ProductField, list[tuple[float, float]], float]:
-        """What a witness looks at: the function, its box and the mean squared residual it was trained to."""
-        box = [(float(a.breaks[0]), float(a.breaks[-1])) for a in self.space.axes]
-        return ProductField(((self.space, self.coefficients),)), box, self.system.mean_square(self.coefficients)
 
-
-def predicted(front: Front, time: Axis) -> Array:
+def predicted(begun: SlabStart, time: Axis) -> Array:
     """Taylor polynomial of the known traces and rates, as coefficients of the slab.
 
     An asymptotic series: it ends with its smallest term. Against the first two terms alone: one Gauss-Newton step less
     in nearly every slab.
     """
-    rates = front.traces[1:] if front.rates is None else np.moveaxis(front.rates, -1, 0)
-    length, p = float(time.breaks[-1]) - front.time, time.degree
-    terms = [front.traces[0], *(r * length**k for k, r in enumerate(rates[:p], 1))]
+    rates = begun.traces[1:] if begun.rates is None else np.moveaxis(begun.rates, -1, 0)
+    length, p = float(time.breaks[-1]) - begun.time, time.degree
+    terms = [begun.traces[0], *(r * length**k for k, r in enumerate(rates[:p], 1))]
     sizes = [float(np.sqrt(np.mean(t**2))) for t in terms[1:]]
     terms = terms[: 2 + int(np.argmin(sizes))] if sizes else terms
     value = sum(np.multiply.outer(t, [comb(j, k) / comb(p, k) for j in range(p + 1)]) for k, t in enumerate(terms))

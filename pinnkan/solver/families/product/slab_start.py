@@ -19,13 +19,13 @@ MERGE_MARGIN = 1e-2
 NEED = 0.2
 #: A slab accepted with a larger share of what is allowed leaves more knots to the next one, for fronts on the move: two
 #: solitons in 30 attempts instead of 36, Allen-Cahn in 20 instead of 23, in nine tenths of the time. With 0.1 and 0.5
-#: within a few percent of that. But not where more than MOVING of all intervals would be halved, which is no front, and
+#: within a few percent of that. But not where more than MOVING of all intervals would be halved, which is no begun, and
 #: not where less than ROUNDED is allowed: more knots add rounding (a smooth heat equation at 5e-13 did not end).
 READY, MOVING, ROUNDED = 0.3, 0.25, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Front:
+class SlabStart:
     """The state between two slabs: time, space axes, traces of u, u_t, .. and the global error's, in halved axes.
 
     ``rates`` (.., order): what the slab before says of u_t, u_tt / 2, .. at its end; they start the next iteration.
@@ -37,12 +37,14 @@ class Front:
     errors: tuple[Array, ...]
     rates: Array | None = None
 
-    def __post_init__(self) -> None:
-        """In C order, so that a front that was stored and read again gives the same bits."""
+    @classmethod
+    def at(
+        cls, time: float, axes: tuple[Axis, ...], traces: Sequence[Array], errors: Sequence[Array], rates: Array | None
+    ) -> SlabStart:
+        """In C order, so that a state that was stored and read again gives the same bits."""
         ordered = np.ascontiguousarray
-        object.__setattr__(self, "traces", tuple(ordered(t) for t in self.traces))
-        object.__setattr__(self, "errors", tuple(ordered(e) for e in self.errors))
-        object.__setattr__(self, "rates", None if self.rates is None else ordered(self.rates))
+        rows = None if rates is None else ordered(rates)
+        return cls(time, axes, tuple(ordered(t) for t in traces), tuple(ordered(e) for e in errors), rows)
 
     @property
     def unknowns(self) -> int:
@@ -58,11 +60,11 @@ class Front:
         space, fine = self.spaces(self.axes)
         return tuple(space.prolong(t, fine) for t in self.traces)
 
-    def moved_to(self, axes: tuple[Axis, ...]) -> Front:
+    def moved_to(self, axes: tuple[Axis, ...]) -> SlabStart:
         """The same state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)
         new, new_fine = self.spaces(axes)
-        return Front(
+        return SlabStart.at(
             self.time,
             axes,
             tuple(old.prolong(t, new) for t in self.traces),
@@ -71,28 +73,28 @@ class Front:
         )
 
 
-def coarsened(front: Front, mass: Sequence[Array], allowed: float) -> Front:
+def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
     """Equal neighbours merged where the correction predicts no need of them; the loss is counted as error.
 
     ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have.
     """
-    axes = list(front.axes)
+    axes = list(begun.axes)
     budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in mass)
-    for i, axis in enumerate(front.axes):
+    for i, axis in enumerate(begun.axes):
         axes[i] = replace(axis, breaks=axis.breaks[_kept(axis, mass[i], budget)])
-    if all(a.intervals == b.intervals for a, b in zip(axes, front.axes, strict=True)):
-        return front
-    old, old_fine = front.spaces(front.axes)
-    new, new_fine = front.spaces(axes)
-    traces = tuple(new.restrict(t, old) for t in front.traces)
-    lost = [t - new.prolong(n, old) for t, n in zip(front.traces, traces, strict=True)]
-    if float((old.norm(lost[0]) / nonzero(old.norm(front.traces[0]))).max()) > 0.1 * allowed:
-        return front
+    if all(a.intervals == b.intervals for a, b in zip(axes, begun.axes, strict=True)):
+        return begun
+    old, old_fine = begun.spaces(begun.axes)
+    new, new_fine = begun.spaces(axes)
+    traces = tuple(new.restrict(t, old) for t in begun.traces)
+    lost = [t - new.prolong(n, old) for t, n in zip(begun.traces, traces, strict=True)]
+    if float((old.norm(lost[0]) / nonzero(old.norm(begun.traces[0]))).max()) > 0.1 * allowed:
+        return begun
     errors = tuple(
-        new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(front.errors, lost, strict=True)
+        new_fine.restrict(e + old.prolong(x, old_fine), old_fine) for e, x in zip(begun.errors, lost, strict=True)
     )
-    rates = None if front.rates is None else new.restrict(front.rates, old)
-    return Front(front.time, tuple(axes), traces, errors, rates)
+    rates = None if begun.rates is None else new.restrict(begun.rates, old)
+    return SlabStart.at(begun.time, tuple(axes), traces, errors, rates)
 
 
 def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
@@ -102,13 +104,13 @@ def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     return [mark(m, largest, least) for m in mass]
 
 
-def prepared(front: Front, mass: Sequence[Array], allowed: float) -> Front:
+def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
     """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere."""
     if sum(float(m.sum()) for m in mass) > (READY * allowed) ** 2 and allowed > ROUNDED:
         marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
-        front = front.moved_to(tuple(a.inserted(m) for a, m in zip(front.axes, marks, strict=True)))
+        begun = begun.moved_to(tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
-    return coarsened(front, mass, allowed)
+    return coarsened(begun, mass, allowed)
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:

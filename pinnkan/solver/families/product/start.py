@@ -12,7 +12,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.product.slab_start import Front
+from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import require_memory
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
@@ -41,7 +41,7 @@ def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np
     return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
 
 
-def first_front(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> Front:
+def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> SlabStart:
     """The state at the first time, knots inserted until it is represented to the tolerance, and its projection error.
 
     ``degree``: in space and in time.
@@ -59,7 +59,7 @@ def first_front(model: Model, degree: tuple[int, int], intervals: int, tolerance
         share = surplus(space, fine, errors[0], nonzero(fine.norm(better[0])))
         allowed = (FIRST_SHARE * tolerance) ** 2
         if sum(float(m.sum()) for m in share.mass) <= allowed:
-            return Front(float(time.breaks[0]), axes, traces, errors)
+            return SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
         largest = max(float(m.max()) for m in share.mass)
         count = sum(a.intervals for a in axes)
         axes = tuple(a.inserted(mark(m, largest, allowed / count)) for a, m in zip(axes, share.mass, strict=True))

@@ -14,7 +14,7 @@ from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import driver as solve
 from pinnkan.solver.families.deep.comparison import Comparison
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.verify.hidden_features import Witness
 
@@ -71,12 +71,12 @@ class Product:
     fails: bool = False
     levels: int | None = None
 
-    def __call__(self, model, watch):
+    def __call__(self, model, monitor):
         self.tolerances.append(model.problem.solver.tolerance)
         if self.fails:
             raise SolverError("no", "diverged")
         settings = replace(model.problem.solver, max_levels=self.levels)
-        return solve.solve_product(replace(model, problem=replace(model.problem, solver=settings)), watch)
+        return solve.solve_product(replace(model, problem=replace(model.problem, solver=settings)), monitor)
 
 
 def model_of(text):
@@ -89,7 +89,7 @@ def closed(text, deviation):
 
 
 def compared(text, deviation, product, limit=60.0):
-    return Comparison(model_of(text), product, Watch(limit, None)).compare(closed(text, deviation))
+    return Comparison(model_of(text), product, Monitor(limit, None)).compare(closed(text, deviation))
 
 
 def relative(expression, of, points=200_001):
@@ -141,10 +141,10 @@ def test_without_a_product_network_there_is_nothing_to_compare_with(product):
 def known(own, seconds=0.0):
     """A product solver that takes its time and hands over the exact solution, said to have an error of ``own``."""
 
-    def solved(model, watch):
-        outcome = solve.solve_product(model, Watch(None, None))
+    def solved(model, monitor):
+        outcome = solve.solve_product(model, Monitor(None, None))
         outcome.levels[-1] = replace(outcome.levels[-1], estimate=own)
-        watch._start -= seconds
+        monitor._start -= seconds
         calls.append(model.problem)
         return outcome
 
@@ -163,7 +163,7 @@ def test_the_estimate_is_the_distance_plus_the_error_of_the_product_network():
 def test_all_solves_together_stay_within_their_time(seconds, solves):
     """A share of the limit is left to them when the deep network has used it up."""
     product, calls = known(1e-4, seconds)
-    over = Watch(10.0, None, spent=11.0)
+    over = Monitor(10.0, None, spent=11.0)
     size, _ = Comparison(model_of(LAYER), product, over).compare(closed(LAYER, 1e-9 * X))
     assert size > 1e-4  # what is said of the product network
     assert len(calls) == solves
@@ -172,14 +172,14 @@ def test_all_solves_together_stay_within_their_time(seconds, solves):
 def test_a_file_with_exact_has_no_better_judge():
     product, calls = known(1e-6)
     problem = replace(model_of(LAYER).problem, exact={"u": sympy.Integer(7)})
-    assert Comparison(replace(model_of(LAYER), problem=problem), product, Watch(60.0, None)).compare(closed(LAYER, X))
+    assert Comparison(replace(model_of(LAYER), problem=problem), product, Monitor(60.0, None)).compare(closed(LAYER, X))
     assert calls[0].exact is None
 
 
 def test_a_bump_between_the_knots_of_both_is_seen_where_a_witness_points():
     bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
     model = model_of(LAYER)
-    comparison, field = Comparison(model, Product([]), Watch(60.0, None)), closed(LAYER, bump)
+    comparison, field = Comparison(model, Product([]), Monitor(60.0, None)), closed(LAYER, bump)
     true = relative(bump, EXACT[LAYER])
     assert true > model.problem.solver.tolerance
     missed = Witness(model).examine(field, model.problem.ranges, 0.0)
@@ -192,7 +192,7 @@ def test_a_bump_between_the_knots_of_both_is_seen_where_a_witness_points():
 def test_knots_of_the_field_count_too():
     """A bump that both the halved knots of the product network and a coarse field would pass over."""
     bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
-    comparison = Comparison(model_of(LAYER), Product([]), Watch(60.0, None))
+    comparison = Comparison(model_of(LAYER), Product([]), Monitor(60.0, None))
     x, t = LAYER_KNOTS, tuple(model_of(LAYER).problem.coordinates)
     near = Graded(EXACT[LAYER] + bump, t, knots=tuple(x))
     assert comparison.compare(near)[0] == pytest.approx(relative(bump, EXACT[LAYER]), rel=0.1)
@@ -207,7 +207,7 @@ def test_what_may_be_another_solution_is_not_compared_and_what_is_not_finite_nei
 
 def test_without_a_comparison_the_correction_is_the_estimate():
     field = WithSlabs(EXACT[TIME] + sympy.sin(4 * X + T) / 1000, (X, T))
-    compared, corrected = (Comparison(model_of(TIME), p, Watch(60.0, None)) for p in (Product([]), Product([], True)))
+    compared, corrected = (Comparison(model_of(TIME), p, Monitor(60.0, None)) for p in (Product([]), Product([], True)))
     one, other = compared.estimate(field)[0], corrected.estimate(field)[0]
     assert compared.decides
     assert not corrected.decides

@@ -18,7 +18,7 @@ from pinnkan.solver.families.deep.starts import start
 from pinnkan.solver.families.deep.system import Slab, cells_for, make_system
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.minimise import outer_layer as outer
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 TEXT = """
 name: square
@@ -105,10 +105,10 @@ def test_going_on_from_a_state_gives_the_bits_of_the_whole_training(method, monk
     monkeypatch.setitem(deep.MOST_STEPS, method, 3)
     monkeypatch.setitem(deep.RACE_STEPS, method, 2)
     problem, states = stated(LINE, f"method: {method}, network: ridge, hidden: [2, 2], max_levels: 2"), []
-    whole = solve(problem, watch=Watch(None, None, lambda state, _: states.append(state)))
+    whole = solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
     assert len(states) >= 5
     for state in (states[0], states[3], states[-1]):
-        again = solve(problem, watch=Watch(None, None, None, state))
+        again = solve(problem, monitor=Monitor(None, None, None, state))
         for ours, theirs in zip(again.field.tensors()[0].values(), whole.field.tensors()[0].values(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
         assert [s.loss for s in again.history] == [s.loss for s in whole.history]

@@ -12,7 +12,7 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import random_network
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 from pinnkan.solver.families.deep.points import equidistributed, gauss_cells, tensor
-from pinnkan.solver.families.deep.rows import Group, System
+from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.settings import choose_settings, choose_slabs
 from pinnkan.solver.families.deep.starts import continuations
 from pinnkan.solver.families.deep.sweeps import DeepField, slabs_of, solve_deep
@@ -162,7 +162,7 @@ def test_several_unknowns_and_equations_have_the_right_rows():
     x = np.linspace(0.1, 0.9, 5)[:, None]
     equations = [CompiledEquation(e, (X,)) for e in (first, second)]
     groups = [Group.build(equations, x, np.ones(5), "cpu"), Group.build(equations[:1], x, 2 * np.ones(5), "cpu")]
-    system = System(groups, inputs)
+    system = NetworkSystem(groups, inputs)
     rows, tangent = system.evaluate(network)
     theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())
     assert rows.shape == (15,)

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pinnkan.solver.families.fitted.state import FittedAim, FittedSlabsState
+from pinnkan.solver.families.product.state import Run
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.families.fitted import slabs as inner_slabs
-from pinnkan.solver.families.fitted.state import FittedAim, FittedSlabsState
-from pinnkan.solver.families.product.state import Run
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 
 AXES = (Axis(np.linspace(0, 1, 5), 5), Axis(np.linspace(0, 1, 3), 4))
@@ -21,7 +21,7 @@ def attempts(monkeypatch, size):
     problem = SimpleNamespace(ranges=((0.0, 1.0), (0.0, 1.0), (0.0, 0.01)))
     inner = SimpleNamespace(model=SimpleNamespace(problem=problem))
     run = Run((), (), (0.0,), np.zeros(1), np.zeros(1))
-    march = inner_slabs.March(inner, 1e-4, 4, Watch(None, None), None, None, run)
+    march = inner_slabs.March(inner, 1e-4, 4, Monitor(None, None), None, None, run)
     seen, accepted = [], []
 
     def attempt(guess, axes, time, length):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pinnkan.solver.families.fitted.state import FittedState
 from stored_state import same_bits, stored
 
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -17,9 +18,8 @@ from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice as inner_choice
 from pinnkan.solver.families.fitted.choice import can_turn, reference_of
 from pinnkan.solver.families.fitted.levels import corrections, first_space, first_state, marked, solve_inner
-from pinnkan.solver.families.fitted.state import FittedState
 from pinnkan.solver.families.fitted.system import InnerSystem, inner_model
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 FRONT = """
 name: front
@@ -133,11 +133,11 @@ def _piece(coordinates, space: Space, c):
 def test_a_wrong_angle_is_trained_level_by_level():
     problem, model = stated(FRONT.replace("0.01)", "0.03)").replace("1e-3", "1e-2"))
     start = first_state(problem, rotated(np.radians(123), problem.ranges, 0.2))
-    out = solve_inner(inner_model(model), start, 8, Watch(None, None), reference_of(problem), lambda _: True)
+    out = solve_inner(inner_model(model), start, 8, Monitor(None, None), reference_of(problem), lambda _: True)
     assert out.reason == ""
     assert np.degrees(out.field.pieces[0].coordinates.angle) == pytest.approx(120, abs=0.5)
     assert out.levels[-1].true_error <= 1e-2
-    early = solve_inner(inner_model(model), start, 12, Watch(None, None), None, lambda _: False)
+    early = solve_inner(inner_model(model), start, 12, Monitor(None, None), None, lambda _: False)
     assert early.reason == "left"
     assert len(early.levels) == 1
 
@@ -170,7 +170,7 @@ def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
     problem, model = stated(BENT)
     out = solve_inner(
         inner_model(model), first_state(problem, rotated(np.radians(start), problem.ranges, 0.3)), 16,
-        Watch(None, None), reference_of(problem), lambda _: True,
+        Monitor(None, None), reference_of(problem), lambda _: True,
     )  # fmt: skip
     assert out.reason == ""
     assert out.levels[-1].true_error <= 1e-3
@@ -181,7 +181,7 @@ def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
 def test_more_knots_than_rounding_allows_are_in_vain():
     problem, model = stated(SMOOTH.replace("1e-3", "1e-13"))
     start = first_state(problem, rotated(2.0, problem.ranges, 0.3))
-    out = solve_inner(inner_model(model), start, 20, Watch(None, None), None, lambda _: True)
+    out = solve_inner(inner_model(model), start, 20, Monitor(None, None), None, lambda _: True)
     assert out.reason == "stalled"
     assert "no longer lower" in out.detail
     assert out.levels[-1].estimate == min(level.estimate for level in out.levels)
@@ -207,20 +207,20 @@ def test_coordinates_that_do_not_resolve_the_front_give_way_to_the_axes(monkeypa
     """A pole beside a wave was taken for a front, and the run ended in coordinates that did nothing for it."""
     tried = []
 
-    def lost(model, state, levels, watch, reference, go_on):
-        tried.append(solve_inner(model, state, 1, watch, reference, lambda _: True))
+    def lost(model, state, levels, monitor, reference, go_on):
+        tried.append(solve_inner(model, state, 1, monitor, reference, lambda _: True))
         return tried[0]
 
     monkeypatch.setattr(inner_choice, "solve_inner", lost)
     problem, states = parse_problem(FRONT.replace("0.01)", "0.03)").replace("1e-3", "1e-2"), "t.yaml"), []
-    result = solve(problem, watch=Watch(None, None, lambda state, _: states.append(state)))
+    result = solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
     assert tried[0].reason != "left"
     assert result.verdict.converged
     assert "tried and dropped" in result.network
     assert [level.number for level in result.levels] == list(range(len(result.levels)))
     last = next(i for i, s in enumerate(states) if isinstance(s, FittedState))
     for state, tries in ((states[last], 2), (states[-1], 2)):  # where they were dropped they are not tried again
-        again = solve(problem, watch=Watch(None, None, resumed=stored(state)))
+        again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, result)
         assert again.network == result.network
         assert len(tried) == tries

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pinnkan.solver.families.fitted.state import FittedSlabsState
 from stored_state import same_bits, stored
 
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -20,9 +21,8 @@ from pinnkan.solver.families.fitted.choice import reference_of
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.slabs import DEGREES, March, first_state, solve_inner_slabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
-from pinnkan.solver.families.fitted.state import FittedSlabsState
 from pinnkan.solver.families.fitted.system import InnerSystem, inner_model
-from pinnkan.solver.monitor import OutOfTimeError, Watch
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 
 TURNING = """
@@ -102,7 +102,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 3e-2)
     run = first_state(problem, first, axes, values).run
-    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, run)
+    march = March(inner_model(model), 1e-2, DEGREES[2], Monitor(None, None), reference, values, run)
     solved = march.attempt(first, axes, 0.0, 0.1)
     slab = solved.slab
     error, size = solved.system.distance(slab.piece.terms[0][1], reference)
@@ -161,7 +161,7 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
     run = first_state(problem, first, axes, values).run
-    march = March(inner_model(model), 1e-2, DEGREES[2], Watch(None, None), reference, values, run)
+    march = March(inner_model(model), 1e-2, DEGREES[2], Monitor(None, None), reference, values, run)
     out = Outcome(InnerField((), problem.ranges), None)
     guess, begin = first, 0.0
     for end in (0.02, 0.15):
@@ -192,18 +192,18 @@ def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
     box = first.box(problem.ranges[:2])
     axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
 
-    def march(watch):
-        return solve_inner_slabs(inner_model(model), first, axes, 1, watch, reference_of(problem), values)
+    def march(monitor):
+        return solve_inner_slabs(inner_model(model), first, axes, 1, monitor, reference_of(problem), values)
 
-    whole = march(Watch(None, None, lambda state, _: states.append(state)))
+    whole = march(Monitor(None, None, lambda state, _: states.append(state)))
     within = next(s for s in states if s.aim.best is not None)
     assert (len(within.run.slabs), len(states[-1].run.slabs)) == (0, 1)
     for state in (within, states[-1]):
-        again = march(Watch(None, None, resumed=stored(state)))
+        again = march(Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in whole.levels]
     moved = replace(states[-1].aim, axes=(axes[0].halved(), axes[1]))
-    assert not same_bits(march(Watch(None, None, resumed=replace(states[-1], aim=moved))), whole)
+    assert not same_bits(march(Monitor(None, None, resumed=replace(states[-1], aim=moved))), whole)
 
 
 def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_show():
@@ -211,12 +211,12 @@ def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_
     values = initial_values(model)
     first = front_of(problem, values)
     axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
-    watch = Watch(1e-9, None)
+    monitor = Monitor(1e-9, None)
     with pytest.raises(OutOfTimeError):
-        solve_inner_slabs(inner_model(model), first, axes, 1, watch, None, values)
-    assert isinstance(watch.state, FittedSlabsState)
-    assert watch.state.levels == ()
-    points = np.random.default_rng(0).random((200, 3)) * [1, 1, watch.state.aim.length]
-    shown = watch.state.field(points, [(0, 0, 0)])[:, 0, 0]
+        solve_inner_slabs(inner_model(model), first, axes, 1, monitor, None, values)
+    assert isinstance(monitor.state, FittedSlabsState)
+    assert monitor.state.levels == ()
+    points = np.random.default_rng(0).random((200, 3)) * [1, 1, monitor.state.aim.length]
+    shown = monitor.state.field(points, [(0, 0, 0)])[:, 0, 0]
     np.testing.assert_allclose(shown, values(points[:, :2])[:, 0], atol=0.02)
     assert np.ptp(shown) > 0.9

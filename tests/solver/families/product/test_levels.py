@@ -12,7 +12,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import exact_squares
 from pinnkan.solver.families.product import levels as multilevel
 from pinnkan.solver.families.product.levels import solve_steady
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.solver.verify.verify import Objection, objection
 
@@ -53,7 +53,7 @@ def run(text, tolerance=1e-6, degree=6, intervals=2, levels=14, limit=None, seen
     problem = parse_problem(text, "t.yaml")
     problem = replace(problem, solver=replace(problem.solver, tolerance=tolerance))
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    return solve_steady(model, degree, intervals, levels, Watch(limit, seen), exact_squares(problem))
+    return solve_steady(model, degree, intervals, levels, Monitor(limit, seen), exact_squares(problem))
 
 
 def test_levels_end_below_the_tolerance_with_an_honest_estimate():

@@ -14,7 +14,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import exact_squares
 from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, STEP, March, solve_slabs
 from pinnkan.solver.linear.band import EXACT
-from pinnkan.solver.monitor import Watch
+from pinnkan.solver.monitor import Monitor
 
 PROBLEM = """
 name: test
@@ -53,7 +53,7 @@ def run(problem, tolerance, degree=4, intervals=4, slabs=None, passes=3, limit=N
     stated = parse_problem(problem, "t.yaml")
     stated = replace(stated, solver=replace(stated.solver, tolerance=tolerance, time_slabs=slabs))
     model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
-    return solve_slabs(model, (degree, degree), intervals, passes, Watch(limit, None), exact_squares(stated))
+    return solve_slabs(model, (degree, degree), intervals, passes, Monitor(limit, None), exact_squares(stated))
 
 
 def effectivity(out):
@@ -106,7 +106,7 @@ def test_without_propagation_the_estimate_would_be_too_small(monkeypatch):
     stated = parse_problem(GROWTH, "t.yaml")
     stated = replace(stated, solver=replace(stated.solver, tolerance=1e-4, time_slabs=24))
     model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
-    out = solve_slabs(model, (4, 4), 4, 1, Watch(None, None), exact_squares(stated))
+    out = solve_slabs(model, (4, 4), 4, 1, Monitor(None, None), exact_squares(stated))
     assert effectivity(out) < 0.8
 
 

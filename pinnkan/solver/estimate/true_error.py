@@ -1,0 +1,42 @@
+"""The true error of a function, against the ``exact`` of its problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.norms import relative_root
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Values (.., unknown) of a function at points, one array per coordinate that broadcasts to (..), and weights (..).
+
+    The weighted sum of squares is the squared L2 norm, up to a factor.
+    """
+
+    points: Sequence[Array]
+    weights: Array
+    values: Array
+
+
+def squared_error(problem: Problem, samples: Samples) -> Array | None:
+    """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` leaves an unknown out."""
+    if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
+        return None
+    found = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))(list(samples.points))
+    shape = samples.weights.shape
+    exact = np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in found], -1)
+    over, weights = tuple(range(len(shape))), samples.weights[..., None]
+    return np.stack([((samples.values - exact) ** 2 * weights).sum(over), (exact**2 * weights).sum(over)])
+
+
+def true_error(problem: Problem, samples: Samples) -> float | None:
+    """Relative L2 error of the worst unknown; None where ``exact`` leaves an unknown out."""
+    squares = squared_error(problem, samples)
+    return None if squares is None else relative_root(squares[0], squares[1])

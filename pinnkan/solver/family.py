@@ -1,0 +1,108 @@
+"""A family of networks: how it begins, finds a minimum, estimates its error and refines. The driver does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from pinnkan.kan.field import Field
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.verdict.records import Evidence, Iteration, Level
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorEstimate:
+    """The estimated error of a function: its size relative to the solution, worst unknown, and itself as a function.
+
+    ``rounding``: what the arithmetic leaves, relative; ``losses``: mean squared residuals of the function and of the
+    same one corrected, where both are known.
+    """
+
+    size: float
+    error: Field | None
+    rounding: float = 0.0
+    losses: tuple[float, float] | None = None
+    evidence: Evidence = Evidence.CORRECTION
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A minimum in the space of a state: its function, and what the record of the level says of it.
+
+    ``is_resolved``: the residual is well below that of the data alone; ``unsettled``: why the iteration is not at
+    rest, "" where it is.
+    """
+
+    field: Field
+    intervals: tuple[int, ...]
+    degree: tuple[int, ...]
+    parameters: int
+    points: int
+    loss: float
+    heldout: float
+    is_resolved: bool = True
+    unsettled: str = ""
+    note: str = ""
+
+
+S = TypeVar("S")
+E = TypeVar("E", bound=ErrorEstimate)
+
+
+class Family(Protocol[S, E]):
+    """Networks of one kind for one problem; ``S``: its frozen state between two levels, ``E``: its estimates."""
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        ...
+
+    @property
+    def most_levels(self) -> int:
+        """After so many levels the solve ends."""
+        ...
+
+    def first(self) -> S:
+        """The state before the first level."""
+        ...
+
+    def shown(self, state: S) -> Field | None:
+        """What there is to show before the first level has ended; None where it is nothing."""
+        ...
+
+    def minimise(self, state: S, number: int, monitor: Monitor) -> tuple[S, tuple[Iteration, ...]]:
+        """The state with the loss at its minimum, and the steps there; a state already there comes back as it is."""
+        ...
+
+    def measured(self, state: S) -> Measured:
+        """What there is at the minimum."""
+        ...
+
+    def samples(self, state: S) -> Samples:
+        """Its values where a true error can be measured."""
+        ...
+
+    def estimate(self, state: S, measured: Measured, before: Outcome) -> E:
+        """The estimated error at the minimum; ``before``: the levels before and the last of their functions."""
+        ...
+
+    def refine(self, state: S, estimate: E, missed: Missed | None) -> S | None:
+        """The next state: richer where the estimate says, or where a feature was ``missed``; None where it cannot."""
+        ...
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """Whether a feature that was missed is known to be within the tolerance all the same."""
+        ...
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """Why more levels are in vain, "" where they may not be."""
+        ...
+
+    def in_words(self, state: S, outcome: Outcome) -> str:
+        """The network in words."""
+        ...

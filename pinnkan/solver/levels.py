@@ -1,0 +1,259 @@
+"""The only loop over levels: minimise, estimate, ask what speaks against it, refine, repeat; for every family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
+
+from pinnkan.kan.field import Field
+from pinnkan.solver.estimate.true_error import true_error
+from pinnkan.solver.family import ErrorEstimate, Family, Measured
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
+from pinnkan.solver.state import Newton
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection, Verifier
+from pinnkan.verdict.records import Evidence, Iteration, Level, Reason
+from pinnkan.verdict.verdict import is_undersampled
+
+#: Rounding errors of this share of the coefficients leave nothing to be said about the error.
+GARBAGE = 1e-4
+
+S = TypeVar("S")
+E = TypeVar("E", bound=ErrorEstimate)
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The resolved level with the smallest estimate so far, its function and its estimated error."""
+
+    level: Level
+    field: Field
+    error: Field | None
+
+
+@dataclass(frozen=True, eq=False)
+class LevelsState(Generic[S]):
+    """Before a level, or in it: the family's ``own`` state, and what the levels before have left.
+
+    ``initial``: what there is to show before the first level has ended; ``words``: the network; ``beside``: where
+    another family stands that this one races with, and that goes on if this one loses.
+    """
+
+    own: S
+    initial: Field | None
+    own_levels: tuple[Level, ...] = ()
+    own_history: tuple[Iteration, ...] = ()
+    shown: Field | None = None
+    shown_error: Field | None = None
+    words: str = ""
+    best: Best | None = None
+    newton: Newton | None = None
+    beside: LevelsState[Any] | None = None
+
+    @property
+    def number(self) -> int:
+        """Of the level, counted from the first one of all families."""
+        return len(self.own_levels) + (len(self.beside.levels) if self.beside else 0)
+
+    @property
+    def _ahead(self) -> LevelsState[Any] | None:
+        """The family beside, while its estimate is the smaller one."""
+        other = self.beside
+        if other is None or not other.levels:
+            return None
+        behind = not self.own_levels or self.own_levels[-1].estimate >= other.levels[-1].estimate
+        return other if behind else None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The records that belong to what is shown."""
+        if self._ahead is not None:
+            return self._ahead.levels
+        return (*(self.beside.levels if self.beside else ()), *self.own_levels)
+
+    @property
+    def history(self) -> tuple[Iteration, ...]:
+        """The steps of :attr:`levels`."""
+        if self._ahead is not None:
+            return self._ahead.history
+        return (*(self.beside.history if self.beside else ()), *self.own_history)
+
+    @property
+    def field(self) -> Field | None:
+        """The function of the level before; of the first one what its family has to show."""
+        if self._ahead is not None:
+            return self._ahead.field
+        return self.shown if self.own_levels else self.initial
+
+    @property
+    def error(self) -> Field | None:
+        """The estimated error of the level before."""
+        return self.shown_error if self._ahead is None else self._ahead.error
+
+    @property
+    def network(self) -> str:
+        """The network that is shown, in words."""
+        return self.words if self._ahead is None else self._ahead.network
+
+    def having(self, own: S) -> Self:
+        """The same level with the family at ``own``."""
+        return replace(self, own=own)
+
+    def within(self, newton: Newton) -> Self:
+        """The same level between two of its steps."""
+        return replace(self, newton=newton)
+
+
+def begun(family: Family[S, E], own: S | None = None, beside: LevelsState[Any] | None = None) -> LevelsState[S]:
+    """Before the first level, at ``own`` or where the family begins."""
+    own = family.first() if own is None else own
+    return LevelsState(own, family.shown(own), beside=beside)
+
+
+def solve_levels(
+    family: Family[S, E],
+    verify: Verifier,
+    monitor: Monitor,
+    state: LevelsState[S],
+    leave: Callable[[LevelsState[S]], bool] = lambda _: False,
+) -> tuple[Outcome, LevelsState[S]]:
+    """The outcome of all levels from ``state`` on, and the state of the last one.
+
+    ``leave`` is asked before each level but the first; where it says yes the outcome has no reason yet, and the solve
+    can go on from the state. The levels of the outcome are those of the family alone.
+
+    Raises:
+        SolverError: the least squares have no solution.
+        OutOfTimeError: the time limit is over in the middle of a level; what there is lies in the monitor's state.
+    """
+    while True:
+        outcome, following = _level(family, verify, monitor, state)
+        if following is None:
+            return outcome, state
+        if leave(following):
+            return outcome, following
+        state = following
+
+
+def _level(
+    family: Family[S, E], verify: Verifier, monitor: Monitor, state: LevelsState[S]
+) -> tuple[Outcome, LevelsState[S] | None]:
+    """One level, and the state before the next one; None where this is the last."""
+    monitor.keep(state)
+    monitor.check_step(())
+    own, steps = family.minimise(state.own, state.number, monitor)
+    state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
+    monitor.keep(state)
+    monitor.check_step(())
+    measured = family.measured(own)
+    before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
+    estimate = family.estimate(own, measured, before)
+    level = monitor.level(_record(family, state, measured, estimate, monitor))
+    outcome, missed, best = _judged(family, verify, state, level, measured, estimate, monitor)
+    if outcome.reason is not None:
+        return outcome, None
+    following = family.refine(own, estimate, missed)
+    if following is None:
+        return replace(outcome, reason=_exhausted(measured, missed)), None
+    return outcome, LevelsState(
+        following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
+        None, state.beside,
+    )  # fmt: skip
+
+
+def _record(family: Family[S, E], state: LevelsState[S], measured: Measured, estimate: E, monitor: Monitor) -> Level:
+    return Level(
+        number=state.number,
+        intervals=measured.intervals,
+        degree=measured.degree,
+        parameters=measured.parameters,
+        points=measured.points,
+        loss=measured.loss,
+        heldout=measured.heldout,
+        estimate=estimate.size,
+        seconds=monitor.elapsed(),
+        iterations=sum(1 for step in state.own_history if step.level == state.number),
+        true_error=true_error(family.problem, family.samples(state.own)) if family.problem.exact else None,
+        note=measured.note,
+        is_resolved=measured.is_resolved,
+        evidence=estimate.evidence,
+    )
+
+
+def _judged(
+    family: Family[S, E],
+    verify: Verifier,
+    state: LevelsState[S],
+    level: Level,
+    measured: Measured,
+    estimate: E,
+    monitor: Monitor,
+) -> tuple[Outcome, Missed | None, Best | None]:
+    """Whether the level is the last one, and why; a feature it missed; the best level so far."""
+    tolerance = family.problem.solver.tolerance
+    reason, detail, against = None, "", Objection()
+    settled = level.is_resolved and not measured.unsettled
+    needs_margin = not state.own_levels and level.evidence != Evidence.COMPARISON
+    allowed = (FIRST_MARGIN if needs_margin else 1.0) * tolerance
+    if settled and level.estimate <= allowed and not is_undersampled([level], tolerance):
+        objection = _objection(family, verify, measured, estimate)
+        against = objection or against
+        level = replace(level, estimate=max(level.estimate, SAFETY * against.size))
+        reason, detail = (Reason.CONVERGED if objection is None else against.reason), against.detail
+    if reason is None and settled and estimate.rounding > tolerance:
+        size = max(level.estimate, estimate.rounding) if estimate.rounding < GARBAGE else float("inf")
+        level = replace(level, estimate=size)
+        reason, detail = Reason.BELOW_ROUNDING, f"about {estimate.rounding:.0e} in the coefficients"
+    levels, best = (*state.own_levels, level), state.best
+    if level.is_resolved and (best is None or level.estimate < best.level.estimate):
+        best = Best(level, measured.field, estimate.error)
+    outcome = Outcome(measured.field, estimate.error, levels, state.own_history, reason, detail)
+    if reason is None:
+        outcome = _ended(family, outcome, measured, against.missed, best, monitor)
+    return replace(outcome, network=family.in_words(state.own, outcome)), against.missed, best
+
+
+def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estimate: E) -> Objection | None:
+    loss, corrected = estimate.losses or (measured.heldout, None)
+    against = verify(measured.field, loss, corrected, family.problem.solver.tolerance / SAFETY)
+    cleared = against is not None and against.missed is not None and family.clears(measured, against.missed)
+    return None if cleared else against
+
+
+def _ended(
+    family: Family[S, E],
+    outcome: Outcome,
+    measured: Measured,
+    missed: Missed | None,
+    best: Best | None,
+    monitor: Monitor,
+) -> Outcome:
+    """The outcome, with its reason where more levels are not to be had."""
+    if monitor.expired():
+        return replace(outcome, reason=Reason.MAX_TIME)
+    vain = family.in_vain(outcome.levels)
+    if vain:
+        return replace(_at_best(outcome, best), reason=Reason.STALLED, detail=measured.unsettled or vain)
+    if len(outcome.levels) >= family.most_levels:
+        return replace(outcome, reason=_exhausted(measured, missed), detail=measured.unsettled)
+    return outcome
+
+
+def _at_best(outcome: Outcome, best: Best | None) -> Outcome:
+    """The outcome at its best level: what came after it has led away."""
+    last = outcome.levels[-1]
+    if best is None or best.level.estimate >= last.estimate:
+        return outcome
+    again = replace(best.level, number=last.number + 1, seconds=last.seconds)
+    return replace(outcome, field=best.field, error=best.error, levels=(*outcome.levels, again))
+
+
+def _exhausted(measured: Measured, missed: Missed | None) -> Reason:
+    """Why the levels allowed were not enough."""
+    if measured.unsettled:
+        return Reason.STALLED
+    if missed is not None:
+        return Reason.UNDERSAMPLED
+    return Reason.MAX_LEVELS if measured.is_resolved else Reason.NOT_ASYMPTOTIC
