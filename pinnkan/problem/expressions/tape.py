@@ -64,6 +64,11 @@ class Tape:
         self._code: list[tuple[str, tuple[int, ...], float]] = []
         self.outputs = tuple(self._emit(e) for e in expressions)
 
+    @property
+    def instructions(self) -> Sequence[tuple[str, tuple[int, ...], float]]:
+        """Name, registers of the arguments and number; registers are the inputs, then one per instruction."""
+        return self._code
+
     def _emit(self, e: sympy.Basic) -> int:
         slot = self._slots.get(e)
         if slot is not None:

@@ -1,0 +1,186 @@
+"""Enclosures of expressions and of their first derivatives over many boxes at once.
+
+A tape is replayed on intervals, and beside each value on its derivatives by all inputs (forward differentiation). Where
+the derivative D over a box is known, the mean value theorem gives a second enclosure of a sum or product f,
+
+    f(c) + sum_i D_i [-r_i, r_i]        (c, r: centre and half-widths of the box),
+
+whose excess over the range falls with the square of the width, that of plain intervals with the width (Moore 1966;
+Neumaier 1990, Interval Methods for Systems of Equations, section 2.3). Both are intersected. Against plain
+intervals a box takes 1.1 to 1.8 times the time; of boxes that a search for features looks at there are as many where
+every coordinate occurs once, 1.6 times fewer for a circle in expanded form, 70 times fewer for a cubic (measured).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.problem import interval
+from pinnkan.problem.interval import Array, Interval
+from pinnkan.problem.tape import Tape
+
+_MARGIN = 1.0 + 1e-14  # rounding of a sum over coordinates
+
+
+@dataclass(frozen=True, eq=False)
+class Enclosure:
+    """Per output and box: ``value`` and ``slope`` (output, box), (output, coordinate, box); the same at the centres.
+
+    ``slope`` holds derivatives times the width of the whole box of interest, so that coordinates compare.
+    """
+
+    value: Interval
+    slope: Interval
+    centre: Array
+    centre_slope: Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Register:
+    """A value (box) with its slopes (coordinate, box); None where it depends on nothing."""
+
+    value: Interval
+    slope: Interval | None
+
+
+def enclose(tape: Tape, lo: Array, hi: Array, scale: Array) -> Enclosure:
+    """The outputs of a tape over the boxes between ``lo`` and ``hi`` (coordinate, box), slopes times ``scale``."""
+    d, n = lo.shape
+    middle = np.clip(0.5 * (lo + hi), lo, hi)
+    radius = np.maximum(hi - middle, middle - lo) / scale[:, None] * _MARGIN
+    low, high = np.concatenate([lo, middle], 1), np.concatenate([hi, middle], 1)
+    registers = []
+    for i in range(d):
+        unit = (scale[i] * (np.arange(d) == i))[:, None]
+        registers.append(_Register(Interval(low[i], high[i]), Interval(unit, unit)))
+    with np.errstate(all="ignore"):
+        for name, arguments, number in tape.instructions:
+            made = _run(name, [registers[a] for a in arguments], number)
+            registers.append(_centred(made, radius, n) if name in ("add", "multiply") else made)
+    found = [registers[i] for i in tape.outputs]
+    value = _stacked([r.value for r in found], (2 * n,))
+    slope = _stacked([r.slope or _ZERO for r in found], (d, 2 * n))
+    with np.errstate(all="ignore"):
+        centre = 0.5 * (value.lo[:, n:] + value.hi[:, n:])
+        centre_slope = 0.5 * (slope.lo[..., n:] + slope.hi[..., n:])
+    value, slope = (Interval(x.lo[..., :n], x.hi[..., :n]) for x in (value, slope))
+    return Enclosure(value, slope, centre, centre_slope)
+
+
+_ZERO, _HALF, _ONE = interval.constant(0.0), interval.constant(0.5), interval.constant(1.0)
+_ERF_SLOPE = Interval(np.asarray(1.1283791670955123), np.asarray(1.1283791670955130))  # 2/sqrt(pi)
+
+
+def _stacked(parts: Sequence[Interval], shape: tuple[int, ...]) -> Interval:
+    ends = ([np.broadcast_to(getattr(p, end), shape) for p in parts] for end in ("lo", "hi"))
+    return Interval(*(np.stack(e) if e else np.zeros((0, *shape)) for e in ends))
+
+
+def _centred(made: _Register, radius: Array, n: int) -> _Register:
+    """The value over the boxes (the first ``n``) intersected with that of the mean value theorem."""
+    value, slope = made.value, made.slope
+    if slope is None or np.ndim(value.lo) == 0:
+        return made
+    steep = np.broadcast_to(slope.magnitude(), (len(radius), 2 * n))[:, :n]
+    reach = (steep * radius).sum(0) * _MARGIN
+    low, high = np.nextafter(value.lo[n:] - reach, -np.inf), np.nextafter(value.hi[n:] + reach, np.inf)
+    close = Interval(value.lo[:n], value.hi[:n]).intersection(low, high)
+    lo, hi = np.concatenate([close.lo, value.lo[n:]]), np.concatenate([close.hi, value.hi[n:]])
+    return _Register(Interval(lo, hi), slope)
+
+
+def _run(name: str, arguments: Sequence[_Register], number: float) -> _Register:
+    if name in _PAIRWISE:
+        total = arguments[0]
+        for other in arguments[1:]:
+            total = _PAIRWISE[name](total, other)
+        return total
+    value = interval.apply(name, [a.value for a in arguments], number)
+    if all(a.slope is None for a in arguments):
+        return _Register(value, None)
+    if name == "power" and len(arguments) == 2:
+        base, exponent = arguments
+        by_base = _times(base.slope, value * exponent.value / base.value)
+        return _Register(value, _plus(by_base, _times(exponent.slope, value * interval.log(base.value))))
+    x = arguments[0].value
+    if name == "power":
+        return _Register(value, _times(arguments[0].slope, _power_rate(x, number)))
+    rate = _RATES[name](x, value)
+    return _Register(value, _times(arguments[0].slope, rate))
+
+
+def _power_rate(x: Interval, exponent: float) -> Interval:
+    return interval.constant(exponent) * interval.power(x, exponent - 1.0)
+
+
+def _sum(a: _Register, b: _Register) -> _Register:
+    return _Register(a.value + b.value, _plus(a.slope, b.slope))
+
+
+def _product(a: _Register, b: _Register) -> _Register:
+    return _Register(a.value * b.value, _plus(_times(a.slope, b.value), _times(b.slope, a.value)))
+
+
+def _larger(a: _Register, b: _Register) -> _Register:
+    return _chosen(interval.maximum(a.value, b.value), a.value.lo >= b.value.hi, b.value.lo >= a.value.hi, a, b)
+
+
+def _smaller(a: _Register, b: _Register) -> _Register:
+    return _chosen(interval.minimum(a.value, b.value), a.value.hi <= b.value.lo, b.value.hi <= a.value.lo, a, b)
+
+
+def _chosen(value: Interval, first: np.ndarray, second: np.ndarray, a: _Register, b: _Register) -> _Register:
+    """Slopes of the argument that is taken, of both where it may be either."""
+    if a.slope is None and b.slope is None:
+        return _Register(value, None)
+    left, right = a.slope or _ZERO, b.slope or _ZERO
+    both = left.hull(right)
+    lo = np.where(first, left.lo, np.where(second, right.lo, both.lo))
+    return _Register(value, Interval(lo, np.where(first, left.hi, np.where(second, right.hi, both.hi))))
+
+
+def _plus(a: Interval | None, b: Interval | None) -> Interval | None:
+    if a is None or b is None:
+        return a or b
+    return a + b
+
+
+def _times(slope: Interval | None, rate: Interval) -> Interval | None:
+    return None if slope is None else slope * rate
+
+
+def _jump(x: Interval) -> Interval:
+    """Zero beside the jump, anything across it."""
+    across = (x.lo <= 0.0) & (x.hi >= 0.0)
+    return Interval(np.where(across, -np.inf, 0.0), np.where(across, np.inf, 0.0))
+
+
+_PAIRWISE: dict[str, Callable[[_Register, _Register], _Register]] = {
+    "add": _sum,
+    "multiply": _product,
+    "maximum": _larger,
+    "minimum": _smaller,
+}
+
+#: Derivatives of the functions of one argument, from argument and value.
+_RATES: dict[str, Callable[[Interval, Interval], Interval]] = {
+    "sin": lambda x, y: interval.cos(x),
+    "cos": lambda x, y: -interval.sin(x),
+    "tan": lambda x, y: _ONE + interval.power(y, 2.0),
+    "arcsin": lambda x, y: interval.sqrt(_ONE - interval.power(x, 2.0)).reciprocal(),
+    "arccos": lambda x, y: -interval.sqrt(_ONE - interval.power(x, 2.0)).reciprocal(),
+    "arctan": lambda x, y: (_ONE + interval.power(x, 2.0)).reciprocal(),
+    "sinh": lambda x, y: interval.cosh(x),
+    "cosh": lambda x, y: interval.sinh(x),
+    "tanh": lambda x, y: interval.power(interval.cosh(x), 2.0).reciprocal(),
+    "exp": lambda x, y: y,
+    "log": lambda x, y: Interval(np.maximum(x.lo, 0.0), x.hi).reciprocal(),
+    "sqrt": lambda x, y: _HALF * y.reciprocal(),
+    "erf": lambda x, y: _ERF_SLOPE * interval.exp(-interval.power(x, 2.0)),
+    "abs": lambda x, y: interval.sign(x),
+    "sign": lambda x, y: _jump(x),
+    "heaviside": lambda x, y: _jump(x),
+}

@@ -1,0 +1,112 @@
+"""Narrow features of formulas: found by subdividing the box where interval arithmetic cannot exclude them.
+
+A spike ``exp(-((x - 0.3)/1e-5)**2)`` is zero in float64 at every point that a grid is likely to have, but its enclosure
+over a box that holds 0.3 reaches one. Every function, power and product in a formula, a *part*, is enclosed with its
+slopes (:mod:`pinnkan.problem.enclosure`) over boxes of the coordinates that it couples. A box is done when
+
+* the part is smooth there: it takes at least 1/STEEP of the whole range of a coordinate to change by its height, or
+* it is level there: it changes by no more than LEVEL of its height. Where its slope says that it is not smooth, the box
+  lies in a narrow feature, as wide as height over slope.
+
+Every other box is cut along the coordinate in which the part may change most. The height is the difference of values
+seen so far, so that it only grows and what is done stays done. A part that is steep in more than EVERYWHERE of the box
+oscillates and needs no looking for. Of a part whose open boxes become too many (a front, a curve), some spread over all
+of them are followed; the others are returned as undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.enclosure import enclose
+from pinnkan.problem.formulas import holds, is_compound, parts
+from pinnkan.problem.kronecker import kronecker
+from pinnkan.problem.subdivision import EVERYWHERE, SAME, SAMPLES, Array, Feature, Heights, Search, steep_in
+from pinnkan.problem.tape import Tape
+
+#: Places returned in all; a choice that bounds the work of those who look there.
+MOST_PLACES = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """All narrow features found, and ``undecided`` boxes (box, coordinate, end) that may hold more."""
+
+    features: tuple[Feature, ...]
+    undecided: Array
+
+
+def features(
+    expressions: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]]
+) -> Survey:
+    """Narrow features of expressions in the closed box of ``ranges``; symbols that are no coordinates are skipped."""
+    box = np.array(ranges, dtype=np.float64).reshape(len(coordinates), 2)
+    rough = list(_not_smooth(dict.fromkeys(parts(expressions, coordinates)), coordinates, box))
+    surveys = _searched([p for p in rough if not is_compound(p)], coordinates, box)
+    narrow = {p for p, survey in surveys if survey.features}
+    surveys += _searched([p for p in rough if is_compound(p) and not holds(p, narrow)], coordinates, box)
+    found = [f for _, survey in surveys for f in survey.features]
+    undecided = np.concatenate([np.zeros((0, *box.shape)), *(survey.undecided for _, survey in surveys)])
+    return Survey(_distinct(found, np.ptp(box, axis=1)), undecided)
+
+
+def _searched(
+    rough: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array
+) -> list[tuple[sympy.Expr, Survey]]:
+    """The features of every part, those that couple the same coordinates searched for together."""
+    groups: dict[tuple[int, ...], list[sympy.Expr]] = {}
+    for part in rough:
+        groups.setdefault(tuple(i for i, c in enumerate(coordinates) if c in part.free_symbols), []).append(part)
+    out = []
+    for axes, members in groups.items():
+        search = Search(members, [coordinates[i] for i in axes], box[list(axes)])
+        search.run()
+        boxes = np.tile(box, (len(search.undecided), 1, 1))
+        boxes[:, list(axes)] = search.undecided
+        for k, part in enumerate(members):
+            found = tuple(_embedded(f, list(axes), box) for f in search.features(k))
+            out.append((part, Survey(found, boxes if k == 0 else boxes[:0])))
+    return out
+
+
+def _embedded(feature: Feature, axes: list[int], box: Array) -> Feature:
+    """A feature of some coordinates in all: its place in the others is the middle."""
+    place, width = box.mean(1), np.ptp(box, axis=1)
+    place[axes], width[axes] = feature.place, feature.width
+    return Feature(place, width, feature.height)
+
+
+def _not_smooth(given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array) -> Iterator[sympy.Expr]:
+    """Parts that one look at the whole box does not prove to be smooth, nor one at some points to be waves."""
+    candidates = list(given)
+    if not candidates:
+        return
+    low, high = box.T
+    tape, points = Tape(candidates, coordinates), low[:, None] + (high - low)[:, None] * kronecker(SAMPLES, len(low)).T
+    look = enclose(tape, np.column_stack([low, points]), np.column_stack([high, points]), high - low)
+    heights = Heights(len(candidates))
+    heights.see(look.centre)
+    slope = look.slope.magnitude().max(1)
+    for part, slopes, height in zip(candidates, slope, heights.size(), strict=True):
+        steep = steep_in(len(part.free_symbols)) * height
+        is_wave = ((slopes[1:] > 0.5 * steep) & np.isfinite(slopes[1:])).mean() > EVERYWHERE
+        if not (slopes[0] <= steep or is_wave):
+            yield part
+
+
+def _distinct(found: Sequence[Feature], scale: Array) -> tuple[Feature, ...]:
+    """Without repetitions; of two at one place the narrower one. The narrowest first."""
+    kept: list[Feature] = []
+    for f in sorted(found, key=lambda f: float((f.width / scale).min())):
+        if not any(_is_same(f, g, scale) for g in kept):
+            kept.append(f)
+    return tuple(kept[:MOST_PLACES])
+
+
+def _is_same(f: Feature, g: Feature, scale: Array) -> bool:
+    near = bool((np.abs(f.place - g.place) <= SAME * f.width).all())
+    return near and bool(((f.width < scale) == (g.width < scale)).all())

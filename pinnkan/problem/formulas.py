@@ -1,0 +1,46 @@
+"""The formulas of a problem in which something may hide: its equations, and its conditions on their sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import sympy
+
+from pinnkan.problem.statement import Problem, Side
+
+
+def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
+    """Residuals of all equations and conditions; on a side its coordinate is a number."""
+    out = [e.residual for e in problem.equations]
+    for c in problem.conditions:
+        if c.equation is not None and isinstance(c.place, Side):
+            axis = c.place.axis
+            out.append(c.equation.residual.subs(problem.coordinates[axis], problem.ranges[axis][c.place.end]))
+    return tuple(out)
+
+
+def parts(expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol]) -> Iterator[sympy.Expr]:
+    """Terms of coordinates alone, without their numerical factors, and the functions and powers in them."""
+    known = set(coordinates)
+    for e in expressions:
+        if isinstance(e, sympy.Add) or not e.free_symbols:
+            yield from parts(e.args, coordinates)
+            continue
+        if not e.free_symbols <= known:  # factors of a derivative of the solution belong together
+            given = [a for a in e.args if a.free_symbols <= known] if isinstance(e, sympy.Mul) else []
+            yield from parts([sympy.Mul(*given), *(a for a in e.args if a not in given)], coordinates)
+            continue
+        whole = e.as_independent(*coordinates, as_Add=False)[1]
+        if not isinstance(whole, sympy.Add | sympy.Symbol):
+            yield whole
+        yield from parts(whole.args, coordinates)
+
+
+def is_compound(part: sympy.Expr) -> bool:
+    """Whether a part can hardly be narrower than what it is made of: a product or a whole power."""
+    return part.is_Mul or (part.is_Pow and bool(part.exp.is_Integer) and bool(part.exp > 0))
+
+
+def holds(part: sympy.Expr, others: set[sympy.Expr]) -> bool:
+    """Whether one of the ``others`` stands in a part."""
+    return any(node in others for node in sympy.preorder_traversal(part))

@@ -1,0 +1,20 @@
+"""Points spread evenly over a box of any dimension, without a generator of random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def kronecker(count: int, dimension: int) -> NDArray[np.float64]:
+    """Points of the unit box, (point, coordinate), by additive recurrence with the root of x^(d+1) = x + 1.
+
+    Roberts (2018), The unreasonable effectiveness of quasirandom sequences.
+    """
+    root = 1.5
+    for _ in range(60):
+        root = (1.0 + root) ** (1.0 / (dimension + 1))
+    points: NDArray[np.float64] = np.mod(
+        0.5 + np.arange(1, count + 1)[:, None] * root ** -np.arange(1.0, dimension + 1), 1.0
+    )
+    return points

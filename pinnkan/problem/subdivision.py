@@ -1,0 +1,239 @@
+"""Subdivision of a box until a formula is smooth or level in every piece: see :mod:`pinnkan.problem.features`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.enclosure import Enclosure, enclose
+from pinnkan.problem.kronecker import kronecker
+from pinnkan.problem.tape import Tape
+
+Array = NDArray[np.float64]
+
+#: A part is narrow where its slope is more than this many heights per range, by number of coordinates that it couples:
+#: about as many points as an initial grid or scattered points have per coordinate. Heuristic.
+STEEP = {1: 60.0, 2: 30.0, 3: 20.0}
+STEEP_IN_MANY = 15.0
+#: A box is level when the part changes by this share of its height: then slopes at its centre stand for it.
+LEVEL = 0.25
+#: A part that is steep in this share of the box, or half as steep at this share of the first points, is no feature of
+#: a place.
+EVERYWHERE = 0.25
+#: Heights below this share of the value are rounding; below the second number they are underflow.
+FLATNESS, UNDERFLOW = 1e-6, 1e-290
+#: Values beyond this overflow when they are squared: no more is asked about them.
+HUGE = 1e300
+#: Boxes below this share of the range are not cut: a jump, a kink or a pole.
+SMALLEST = 2.0**-44
+#: Open boxes of a part that are followed: a point feature has a few; those of a curve are a sample of it.
+FOLLOWED = {1: 1024, 2: 256}
+FOLLOWED_IN_MANY = 128
+#: Boxes enclosed in one search, boxes returned as undecided: two choices that bound the work.
+MOST_BOXES, MOST_UNDECIDED = 50_000, 1000
+#: Places of one part: a curve is represented by so many.
+PLACES = 6
+#: Boxes within so many widths belong to one feature.
+SAME = 8.0
+#: A feature wider than this share of a range is not narrow in that coordinate.
+WIDE = 0.25
+#: Points at which heights are first read.
+SAMPLES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A place (coordinate) where a part of height ``height`` changes within ``width`` (coordinate).
+
+    In a coordinate without importance the place is the middle and the width that of the box.
+    """
+
+    place: Array
+    width: Array
+    height: float
+
+
+def steep_in(dimension: int) -> float:
+    """Slope from which on a part that couples so many coordinates is narrow."""
+    return STEEP.get(dimension, STEEP_IN_MANY)
+
+
+class Heights:
+    """Smallest and largest finite value seen of every part."""
+
+    def __init__(self, count: int) -> None:
+        self.least, self.most = np.full(count, np.inf), np.full(count, -np.inf)
+
+    def see(self, values: Array) -> None:
+        """Values (part, point)."""
+        known = np.abs(values) < HUGE
+        self.least = np.minimum(self.least, np.where(known, values, np.inf).min(1))
+        self.most = np.maximum(self.most, np.where(known, values, -np.inf).max(1))
+
+    def size(self) -> Array:
+        """Largest less smallest, by part."""
+        largest = np.maximum(np.abs(self.least), np.abs(self.most))
+        with np.errstate(invalid="ignore"):
+            size = np.maximum(self.most - self.least, FLATNESS * np.where(np.isfinite(largest), largest, 0.0))
+        return np.fmax(np.where(np.isfinite(size), size, 0.0), UNDERFLOW)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Boxes in which a part is steep: centre (coordinate, box), slopes there, share of the whole box, size."""
+
+    part: np.ndarray
+    centre: Array
+    slope: Array
+    share: Array
+    size: Array
+    singular: np.ndarray
+
+
+class Search:
+    """One search in the coordinates that all its ``parts`` couple."""
+
+    def __init__(self, parts: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], box: Array) -> None:
+        self.tape = Tape(parts, symbols)
+        self.box, self.scale = box, np.ptp(box, axis=1)
+        self.dimension = len(symbols)
+        self.steep = steep_in(self.dimension)
+        self.followed = FOLLOWED.get(self.dimension, FOLLOWED_IN_MANY)
+        self.heights = Heights(len(parts))
+        points = box[:, :1] + self.scale[:, None] * kronecker(SAMPLES, len(box)).T
+        self.heights.see(np.array([np.broadcast_to(v, SAMPLES) for v in self.tape(list(points))]))
+        self.seen: list[_Seen] = []
+        self.undecided = np.zeros((0, self.dimension, 2))
+        self.boxes = 0
+
+    def run(self) -> None:
+        """Cut boxes until all are done or the budget ends."""
+        lo, hi = self.box[:, :1].copy(), self.box[:, 1:].copy()
+        weight = np.ones((len(self.tape.outputs), 1))  # (part, box): 0 where done
+        while lo.shape[1] and self.boxes < MOST_BOXES:
+            self.boxes += lo.shape[1]
+            look = enclose(self.tape, lo, hi, self.scale)
+            self.heights.see(look.centre)
+            weight, axis = self._judge(look, lo, hi, weight)
+            weight = self._thinned(lo, hi, weight, look.value.hi - look.value.lo)
+            keep = weight.any(0)
+            lo, hi, weight = _cut(lo[:, keep], hi[:, keep], weight[:, keep], axis[keep])
+        self._leave(lo, hi)
+
+    def _judge(self, look: Enclosure, lo: Array, hi: Array, weight: Array) -> tuple[Array, np.ndarray]:
+        """Weights of the parts that stay open, and the coordinate to cut; what is done and steep is put down."""
+        height = self.heights.size()[:, None]
+        with np.errstate(over="ignore"):
+            slope = look.slope.magnitude() / height[..., None]
+        smooth = (slope <= self.steep).all(1)
+        with np.errstate(invalid="ignore"):
+            level = ~(look.value.hi - look.value.lo > LEVEL * height) | (look.value.lo > HUGE) | (look.value.hi < -HUGE)
+        size = (hi - lo) / self.scale[:, None]
+        change = np.minimum(np.nan_to_num(slope, nan=HUGE, posinf=HUGE), HUGE) * size
+        is_open = (weight > 0.0) & ~smooth & ~level
+        least = SMALLEST * np.maximum(1.0, np.abs(self.box).max(1) / self.scale)[:, None]
+        axis = np.argmax(np.where(is_open[:, None], change, -1.0).max(0), axis=0)
+        singular = is_open & (size < least)[axis, np.arange(len(axis))]
+        self._put_down((weight > 0.0) & level & ~smooth, look, lo, hi, weight, False)
+        self._put_down(singular, look, lo, hi, weight, True)
+        return np.where(is_open & ~singular, weight, 0.0), axis
+
+    def _put_down(
+        self, which: np.ndarray, look: Enclosure, lo: Array, hi: Array, weight: Array, singular: bool
+    ) -> None:
+        part, box = np.nonzero(which)
+        if len(part) == 0:
+            return
+        size = hi[:, box] - lo[:, box]
+        share = weight[part, box] * np.prod(size / self.scale[:, None], axis=0)
+        centre, slope = 0.5 * (lo + hi)[:, box], np.abs(look.centre_slope[part, :, box].T)
+        self.seen.append(_Seen(part, centre, slope, share, size, np.full(len(part), singular)))
+
+    def _thinned(self, lo: Array, hi: Array, weight: Array, change: Array) -> Array:
+        """The weights with the boxes that are followed for each part, the others left undecided.
+
+        Three of four are among those that may change by a tenth of the most: they hold the ridge of a curve.
+        """
+        out, left = weight.copy(), np.zeros(lo.shape[1], dtype=bool)
+        for row, changes in zip(out, change, strict=True):
+            (open_boxes,) = np.nonzero(row)
+            if len(open_boxes) <= self.followed:
+                continue
+            strong = changes[open_boxes] >= 0.1 * changes[open_boxes].max()
+            kept = np.concatenate([
+                _some(open_boxes[strong], 3 * self.followed // 4), _some(open_boxes[~strong], self.followed // 4)
+            ])  # fmt: skip
+            weights = row[kept] * row.sum() / row[kept].sum()
+            left[open_boxes] = True
+            left[kept] = False
+            row[:] = 0.0
+            row[kept] = weights
+        self._leave(lo[:, left], hi[:, left])
+        return out
+
+    def _leave(self, lo: Array, hi: Array) -> None:
+        boxes = np.concatenate([self.undecided, np.stack([lo, hi], -1).swapaxes(0, 1)])
+        self.undecided = boxes[_some(np.arange(len(boxes)), MOST_UNDECIDED)]
+
+    def features(self, k: int) -> Iterator[Feature]:
+        """Places of a part, spread over the boxes in which it is steep; none where it is steep everywhere."""
+        if not self.seen:
+            return
+        centre, slope, share, size, singular = (
+            np.concatenate([getattr(s, name)[..., s.part == k] for s in self.seen], -1)
+            for name in ("centre", "slope", "share", "size", "singular")
+        )
+        height, scale = self.heights.size()[k], self.scale[:, None]
+        steep = (slope > self.steep * height).any(0) | singular
+        if not steep.any() or share[steep].sum() > EVERYWHERE:
+            return
+        with np.errstate(divide="ignore", over="ignore"):
+            width = np.minimum(np.where(singular, size, scale * height / slope), scale)[:, steep]
+        centre, share = centre[:, steep], share[steep]
+        sharp = (scale / width).max(0)
+        for chosen in _spread(centre, width, sharp, scale):
+            near = (np.abs(centre - centre[:, [chosen]]) <= SAME * width[:, [chosen]]).all(0)
+            mass = (share * sharp)[near]
+            middle = np.average(centre[:, near], axis=1, weights=mass if mass.sum() > 0.0 else None)
+            nearest = np.argmin(((np.abs(centre[:, near] - middle[:, None]) / scale) ** 2).sum(0))
+            narrow = width[:, near].min(1)
+            place = centre[:, near][:, nearest]
+            yield Feature(place, np.where(narrow < WIDE * self.scale, narrow, self.scale), float(height))
+
+
+def _some(boxes: np.ndarray, count: int) -> np.ndarray:
+    """As many of them, evenly spread over their order: neighbours in space are neighbours in it."""
+    return boxes if len(boxes) <= count else boxes[np.linspace(0, len(boxes) - 1, count).astype(int)]
+
+
+def _cut(lo: Array, hi: Array, weight: Array, axis: np.ndarray) -> tuple[Array, Array, Array]:
+    """Every box cut along its coordinate, into more pieces where there are few: a look costs less than a call."""
+    n = lo.shape[1]
+    pieces = 8 if n <= 16 else 4 if n <= 128 else 2
+    at = np.arange(n)
+    start, step = lo[axis, at], (hi[axis, at] - lo[axis, at]) / pieces
+    low, high = np.repeat(lo, pieces, axis=1), np.repeat(hi, pieces, axis=1)
+    number = np.tile(np.arange(pieces), n)
+    ends = np.repeat(start, pieces) + np.repeat(step, pieces) * np.stack([number, number + 1])
+    place, rows = np.arange(n * pieces), np.repeat(axis, pieces)
+    low[rows, place] = ends[0]
+    high[rows, place] = np.where(number == pieces - 1, high[rows, place], ends[1])
+    return low, high, np.repeat(weight, pieces, axis=1)
+
+
+def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator[int]:
+    """The sharpest box, then one after the other as far as can be from all before and not of their feature."""
+    distance = np.full(centre.shape[1], np.inf)
+    chosen = int(np.argmax(sharp))
+    for _ in range(PLACES):
+        yield chosen
+        apart = np.abs(centre - centre[:, [chosen]])
+        distance = np.minimum(distance, (apart / scale).max(0))
+        distance[(apart <= SAME * width[:, [chosen]]).all(0)] = 0.0
+        chosen = int(np.argmax(distance))
+        if distance[chosen] == 0.0:
+            return
