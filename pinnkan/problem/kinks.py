@@ -1,0 +1,163 @@
+"""Where formulas jump or bend: the zeros of the arguments of heaviside, sign, abs, max and min.
+
+Where a factor of an argument vanishes on a plane x_i = c of the box, c is known to rounding and a knot, or the end of
+a slab, can be put there. Zeros of one coordinate are enclosed by subdivision and, once the slope is known not to be
+zero, bisected (Moore, Kearfott, Cloud 2009, chapter 8). Planes of a factor of several coordinates are zeros along two
+lines across the box, confirmed on scattered points of the plane; what else may vanish is called curved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.enclosure import enclose
+from pinnkan.problem.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.kronecker import kronecker
+from pinnkan.problem.tape import Tape
+
+Array = NDArray[np.float64]
+
+#: Intervals below this share of the range are not cut: a zero where the slope vanishes too.
+SMALLEST = 2.0**-40
+#: More intervals than this that may hold a zero: it vanishes on more than points.
+MOST_INTERVALS = 512
+#: Zeros nearer to each other, or to an end of the range, than this share of it are one: where the sign does not change
+#: a zero is known to the root of rounding only.
+CLOSE = 2e-8
+#: A factor is zero on a plane where its values are below this share of those beside it.
+ROUNDING = 1e-10
+#: Pieces per coordinate in which a factor is looked at for what is curved, by number of coordinates.
+PIECES = {2: 64, 3: 16}
+PIECES_IN_MANY = 6
+
+
+@dataclass(frozen=True)
+class Kinks:
+    """Per coordinate, the places of planes of kinks and jumps inside the box; factors that may vanish elsewhere."""
+
+    planes: tuple[tuple[float, ...], ...]
+    curved: tuple[sympy.Expr, ...]
+
+
+def kinks(
+    expressions: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]]
+) -> Kinks:
+    """Kinks and jumps of expressions in a box, those whose arguments are formulas of the coordinates."""
+    planes: list[list[float]] = [[] for _ in coordinates]
+    curved = []
+    for factor in dict.fromkeys(_factors(expressions, set(coordinates))):
+        axes = [i for i, c in enumerate(coordinates) if c in factor.free_symbols]
+        symbols = [coordinates[i] for i in axes]
+        box = np.array([ranges[i] for i in axes], dtype=np.float64)
+        if len(axes) == 1:
+            planes[axes[0]].extend(zeros(factor, symbols[0], box[0]))
+            continue
+        found = [_across(factor, symbols, box, k) for k in range(len(axes))]
+        for i, places in zip(axes, found, strict=True):
+            planes[i].extend(places)
+        if _vanishes_elsewhere(Tape([factor], symbols), box, found):
+            curved.append(factor)
+    return Kinks(tuple(_apart(p, r) for p, r in zip(planes, ranges, strict=True)), tuple(curved))
+
+
+def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) -> Iterator[sympy.Expr]:
+    """Factors of the arguments whose zeros are kinks."""
+    for e in expressions:
+        for node in sympy.preorder_traversal(e):
+            if isinstance(node, Step | Signum | Magnitude):
+                argument = node.args[0]
+            elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
+                argument = node.args[0] - node.args[1]
+            else:
+                continue
+            for factor in sympy.Mul.make_args(argument):
+                base = factor.base if factor.is_Pow and not factor.base.is_number else factor
+                if base.free_symbols and base.free_symbols <= coordinates:
+                    yield base
+
+
+def zeros(factor: sympy.Expr, symbol: sympy.Symbol, ends: Array) -> tuple[float, ...]:
+    """Zeros inside an interval of a formula of one coordinate, to rounding where it passes through them."""
+    tape = Tape([factor], [symbol])
+    scale, found = np.array([ends[1] - ends[0]]), []
+    lo, hi = ends[:1].copy(), ends[1:].copy()
+    while 0 < len(lo) <= MOST_INTERVALS:
+        look = enclose(tape, lo[None], hi[None], scale)
+        may = (look.value.lo[0] <= 0.0) & (look.value.hi[0] >= 0.0)
+        one_way = (look.slope.lo[0, 0] > 0.0) | (look.slope.hi[0, 0] < 0.0)
+        found += [x for a, b in zip(lo[may & one_way], hi[may & one_way], strict=True) for x in _bisected(tape, a, b)]
+        tiny = hi - lo <= SMALLEST * max(float(scale[0]), float(np.abs(ends).max()))
+        found += [float(x) for x in 0.5 * (lo + hi)[may & ~one_way & tiny]]
+        go_on = may & ~one_way & ~tiny
+        parts = lo[go_on, None] + (hi - lo)[go_on, None] * np.linspace(0.0, 1.0, 9)
+        parts[:, -1] = hi[go_on]
+        lo, hi = parts[:, :-1].ravel(), parts[:, 1:].ravel()
+    return _apart(found, (float(ends[0]), float(ends[1])))
+
+
+def _bisected(tape: Tape, a: float, b: float) -> Iterator[float]:
+    """The zero of a function that rises or falls, if its ends have different signs."""
+    at_a, at_b = _value(tape, a), _value(tape, b)
+    if not at_a * at_b <= 0.0:
+        return
+    while at_a != 0.0 and at_b != 0.0:
+        middle = 0.5 * (a + b)
+        if not a < middle < b:
+            break
+        value = _value(tape, middle)
+        if value * at_a > 0.0:
+            a, at_a = middle, value
+        else:
+            b, at_b = middle, value
+    yield a if abs(at_a) <= abs(at_b) else b
+
+
+def _value(tape: Tape, x: float) -> float:
+    return float(tape([np.float64(x)])[0])
+
+
+def _across(factor: sympy.Expr, symbols: Sequence[sympy.Symbol], box: Array, axis: int) -> tuple[float, ...]:
+    """Places of the planes across one coordinate on which a factor of several vanishes."""
+    points = box[:, 0] + np.ptp(box, axis=1) * kronecker(34, len(box))
+    others = [s for s in symbols if s is not symbols[axis]]
+    first, second = (
+        zeros(factor.subs(dict(zip(others, np.delete(p, axis), strict=True))), symbols[axis], box[axis])
+        for p in points[:2]
+    )
+    tape = Tape([factor], symbols)
+    beside = np.abs(tape(list(points.T))[0]).max()
+    found = []
+    for c in first:
+        on_plane = np.insert(np.delete(points, axis, 1), axis, c, 1)
+        near = any(abs(c - other) <= CLOSE * np.ptp(box[axis]) for other in second)
+        if near and np.abs(tape(list(on_plane.T))[0]).max() <= ROUNDING * beside:
+            found.append(c)
+    return tuple(found)
+
+
+def _vanishes_elsewhere(tape: Tape, box: Array, planes: Sequence[Sequence[float]]) -> bool:
+    """Whether a factor may be zero in a piece of the box that is not beside one of its planes."""
+    pieces = PIECES.get(len(box), PIECES_IN_MANY)
+    ends = [np.linspace(a, b, pieces + 1) for a, b in box]
+    free = []
+    for line, places in zip(ends, planes, strict=True):
+        step = line[1] - line[0]
+        beside = [(line[:-1] <= c + step) & (line[1:] >= c - step) for c in places]
+        free.append(~np.any(beside, axis=0) if beside else np.ones(pieces, dtype=bool))
+    lo = np.stack([g.ravel() for g in np.meshgrid(*[e[:-1][f] for e, f in zip(ends, free, strict=True)])])
+    hi = np.stack([g.ravel() for g in np.meshgrid(*[e[1:][f] for e, f in zip(ends, free, strict=True)])])
+    value = enclose(tape, lo, hi, np.ptp(box, axis=1)).value
+    return bool(((value.lo <= 0.0) & (value.hi >= 0.0)).any())
+
+
+def _apart(places: Iterable[float], ends: tuple[float, float]) -> tuple[float, ...]:
+    """Sorted places strictly inside, of a chain of near ones that in the middle."""
+    least = CLOSE * (ends[1] - ends[0])
+    inside = np.array(sorted(x for x in places if ends[0] + least < x < ends[1] - least))
+    chains = np.split(inside, np.flatnonzero(np.diff(inside) > least) + 1) if len(inside) else []
+    return tuple(float(chain[len(chain) // 2]) for chain in chains)
