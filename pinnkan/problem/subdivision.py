@@ -25,7 +25,7 @@ LEVEL = 0.25
 #: a place.
 EVERYWHERE = 0.25
 #: Heights below this share of the value are rounding; below the second number they are underflow.
-FLATNESS, UNDERFLOW = 1e-6, 1e-290
+FLATNESS, UNDERFLOW = 1e-6, 1e-150
 #: Values beyond this overflow when they are squared: no more is asked about them.
 HUGE = 1e300
 #: Boxes below this share of the range are not cut: a jump, a kink or a pole.
@@ -39,6 +39,8 @@ MOST_BOXES, MOST_UNDECIDED = 50_000, 1000
 PLACES = 6
 #: Boxes within so many widths belong to one feature.
 SAME = 8.0
+#: Places are chosen among boxes at least this share as sharp as the sharpest one: its flanks are not places.
+ABOUT = 0.2
 #: A feature wider than this share of a range is not narrow in that coordinate.
 WIDE = 0.25
 #: Points at which heights are first read.
@@ -192,7 +194,8 @@ class Search:
         if not steep.any() or share[steep].sum() > EVERYWHERE:
             return
         with np.errstate(divide="ignore", over="ignore"):
-            width = np.minimum(np.where(singular, size, scale * height / slope), scale)[:, steep]
+            width = np.where(singular, size, scale * height / slope)[:, steep]
+        width = np.clip(np.nan_to_num(width, nan=np.inf), SMALLEST * scale, scale)
         centre, share = centre[:, steep], share[steep]
         sharp = (scale / width).max(0)
         for chosen in _spread(centre, width, sharp, scale):
@@ -226,7 +229,10 @@ def _cut(lo: Array, hi: Array, weight: Array, axis: np.ndarray) -> tuple[Array, 
 
 
 def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator[int]:
-    """The sharpest box, then one after the other as far as can be from all before and not of their feature."""
+    """The sharpest box, then one after the other about as sharp as what is left and far from all before.
+
+    Boxes of the features of those before are left out.
+    """
     distance = np.full(centre.shape[1], np.inf)
     chosen = int(np.argmax(sharp))
     for _ in range(PLACES):
@@ -234,6 +240,7 @@ def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator
         apart = np.abs(centre - centre[:, [chosen]])
         distance = np.minimum(distance, (apart / scale).max(0))
         distance[(apart <= SAME * width[:, [chosen]]).all(0)] = 0.0
-        chosen = int(np.argmax(distance))
-        if distance[chosen] == 0.0:
+        left = distance > 0.0
+        if not left.any():
             return
+        chosen = int(np.argmax(np.where(left & (sharp >= ABOUT * sharp[left].max()), distance, -1.0)))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pinnkan.problem.features import Survey, features
 from pinnkan.problem.formulas import formulas
@@ -137,6 +139,22 @@ def test_smooth_shipped_problems_hide_nothing(name: str) -> None:
     problem = load_problem(name)
     found = features(formulas(problem), problem.coordinates, problem.ranges)
     assert found.features == ()
+
+
+KERNELS = ["exp(-s**2)", "1/(1 + s**2)", "1/cosh(s)", "tanh(s)", "erf(s)", "atan(s)", "exp(-abs(s))", "exp(-s**4)",
+           "max(0, 1 - abs(s))", "1/sqrt(1 + s**2)", "exp(-sqrt(1 + s**2))"]  # fmt: skip
+WRAPPED = ["v", "v*sin(5*x + 1) + cos(7*x)", "v + exp(-3*x)", "dx(v*(1 + x))", "u*v"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(KERNELS), st.sampled_from(WRAPPED), st.floats(0.03, 0.97), st.floats(-9.0, -3.3))
+def test_any_narrow_function_of_one_coordinate_is_found(kernel: str, wrap: str, place: float, power: float) -> None:
+    width = 10.0**power
+    text = TEXT.format(domain="x: [0, 1]", source=wrap, data="0").replace("unknowns", f"FUNCTIONS{chr(10)}unknowns", 1)
+    text = text.replace("FUNCTIONS", f"functions: {{s: (x - {place!r})/{width!r}, v: '{kernel}'}}")
+    problem = parse_problem(text, "t.yaml")
+    found = features(formulas(problem), problem.coordinates, problem.ranges).features
+    assert any(abs(f.place[0] - place) < 6.0 * width and f.width[0] < 100.0 * width for f in found)
 
 
 def test_sampling_would_miss_the_spike() -> None:
