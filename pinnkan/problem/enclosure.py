@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.problem import interval
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.interval import Array, Interval
-from pinnkan.problem.tape import Tape
 
 _MARGIN = 1.0 + 1e-14  # rounding of a sum over coordinates
 

@@ -23,10 +23,10 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.enclosure import enclose
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.formulas import holds, is_compound, parts
 from pinnkan.problem.kronecker import kronecker
 from pinnkan.problem.subdivision import EVERYWHERE, SAME, SAMPLES, Array, Feature, Heights, Search, steep_in
-from pinnkan.problem.tape import Tape
 
 #: Places returned in all; a choice that bounds the work of those who look there.
 MOST_PLACES = 60

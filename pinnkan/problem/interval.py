@@ -212,7 +212,7 @@ def general_power(x: Interval, exponent: Interval) -> Interval:
     return exp(exponent * log(x))
 
 
-#: Functions of one argument under the names of :mod:`pinnkan.problem.tape`.
+#: Functions of one argument under the names of :mod:`pinnkan.problem.expressions.tape`.
 UNARY: dict[str, Callable[[Interval], Interval]] = {
     "sin": sin,
     "cos": cos,

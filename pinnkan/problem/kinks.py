@@ -16,9 +16,9 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.enclosure import enclose
-from pinnkan.problem.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.kronecker import kronecker
-from pinnkan.problem.tape import Tape
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.kronecker import kronecker
-from pinnkan.problem.tape import Tape
 
 Array = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pinnkan.problem import interval
 from pinnkan.problem.enclosure import enclose
-from pinnkan.problem.functions import FUNCTIONS
+from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.interval import Interval
-from pinnkan.problem.tape import Tape
 
 X, Y = sympy.symbols("x y")
 UNARY = [name for name, entry in FUNCTIONS.items() if entry[2] == 1]
