@@ -16,6 +16,8 @@ import numpy as np
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
+from pinnkan.problem.features.formulas import formulas
+from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import nonzero, relative_root
 from pinnkan.solver.estimate.true_error import Samples, squared_error
@@ -33,6 +35,8 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 #: on it.
 LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
+#: Times that differ by this share of the whole time are the same.
+ROUNDING = 1e-12
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
 #: A slab that could not be solved is tried again so much shorter.
@@ -82,12 +86,14 @@ class SolvedSlab(Generic[P]):
 class Pass(Generic[P]):
     """Where a pass through time stands: the slabs so far, the tolerance they share, what a family may ask.
 
+    ``stops``: times at which formulas jump or bend, so that a slab has to end there, and the end of time;
     ``contraction``: of the Gauss-Newton steps nearby.
     """
 
     problem: Problem
     run: Run[P]
     local: float
+    stops: tuple[float, ...]
     contraction: float
     monitor: Monitor
 
@@ -105,6 +111,11 @@ class Pass(Generic[P]):
     def end(self) -> float:
         """The last time."""
         return self.problem.ranges[-1][1]
+
+    @property
+    def until(self) -> float:
+        """Where the next slab has to end."""
+        return next(stop for stop in self.stops if stop > self.time + ROUNDING * self.total)
 
     @property
     def total(self) -> float:
@@ -190,7 +201,8 @@ class SlabFamily(Protocol[A, B]):
 class MarchState(Generic[A]):
     """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``.
 
-    ``ranges``: of the problem; ``initial``, ``until``: the initial data at rest, and until when; ``network`` in words.
+    ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and until
+    when; ``network`` in words.
     """
 
     number: int
@@ -198,6 +210,7 @@ class MarchState(Generic[A]):
     aim: A
     run: Run[SlabPiece]
     ranges: tuple[tuple[float, float], ...]
+    stops: tuple[float, ...]
     initial: SlabPiece
     until: float
     network: str
@@ -250,19 +263,25 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         state = replace(_begun(family, state.number + 1, local), history=state.history)
 
 
+def stops_of(problem: Problem) -> tuple[float, ...]:
+    """Times at which formulas jump or bend, and the end of time."""
+    planes = kinks(formulas(problem), problem.coordinates, problem.ranges).planes
+    return (*planes[-1], problem.ranges[-1][1])
+
+
 def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]:
     aim, problem = family.first(local), family.problem
     initial, until = family.initial(aim)
     zero = np.zeros(len(problem.unknowns))
     run: Run[SlabPiece] = Run((), (), (float(problem.ranges[-1][0]),), zero, zero)
-    return MarchState(number, local, aim, run, problem.ranges, initial, until, family.in_words())
+    return MarchState(number, local, aim, run, problem.ranges, stops_of(problem), initial, until, family.in_words())
 
 
 def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
     """March to the end; raises OutOfTimeError when the time limit is over, after one attempt at the earliest."""
     start, end = family.problem.ranges[-1]
     tried = False
-    while state.run.ends[-1] < end - 1e-12 * (end - start):
+    while state.run.ends[-1] < end - ROUNDING * (end - start):
         monitor.keep(state)
         if monitor.expired() and (tried or state.run.slabs):
             raise OutOfTimeError
@@ -274,7 +293,7 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
 def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
     """One attempt, accepted or not."""
     aim, known = state.aim, contraction(state.history[-RECENT:])
-    at = Pass(family.problem, state.run, state.local, known, monitor)
+    at = Pass(family.problem, state.run, state.local, state.stops, known, monitor)
     length = family.length(aim, at)
     try:
         slab = family.attempt(aim, length, at)
@@ -291,6 +310,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         missed = verify.between(measured.field, _box(family.problem, at, slab), measured.loss)
         gathered = None if missed is None else family.gathered(aim, slab, missed)
         if gathered is not None:
+            if missed is not None and family.length(gathered, at) < SMALLEST_SLAB * at.total:
+                raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
             return replace(state, aim=gathered)
     else:
         again = family.again(aim, slab, at)

@@ -124,7 +124,10 @@ def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
     if not last.estimate < first.estimate:
         return math.inf, math.inf
     order = math.log(first.estimate / last.estimate) / math.log(last.parameters / first.parameters)
-    needed = last.parameters * max(last.estimate / tolerance, 1.0) ** (1.0 / order)
+    growth = math.log(max(last.estimate / tolerance, 1.0)) / order
+    if growth > math.log(LARGEST):  # an order near zero: the power itself may overflow
+        return math.inf, math.inf
+    needed = last.parameters * math.exp(growth)
     seconds = last.seconds - levels[-2].seconds
     too_large = richer(state.own.space).size * needed / last.parameters > LARGEST
     return needed, math.inf if too_large else seconds * (needed / last.parameters) ** COST_POWER

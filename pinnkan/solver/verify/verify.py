@@ -16,7 +16,7 @@ from pinnkan.verdict.records import Reason
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
 #: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
 STANDS = 0.95
-#: Beyond so many coordinates of space the checks, which look at grids, would take longer than the solve.
+#: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
 
 
@@ -51,16 +51,15 @@ class Verifier:
         ``loss``: its mean squared residual; ``corrected``: the same with its correction, where that is known.
         """
         problem = self.model.problem
-        if problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES:
-            return None
+        many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
+        missed = None if many and not self.witness.features else self.witness.examine(field, problem.ranges, loss)
+        if missed is not None or many:
+            return Objection(missed) if missed is not None else None
         if corrected is not None and corrected > STANDS * loss:
             share = loss / max(self.witness.terms(field), 1e-300)
             if share > problem.solver.tolerance**2:
                 detail = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
                 return Objection(None, float("inf"), Reason.STALLED, detail + _jump(problem.warnings))
-        missed = self.witness.examine(field, problem.ranges, loss)
-        if missed is not None:
-            return Objection(missed)
         opinion = second_opinion(self.model, field)
         if opinion is None:
             return None

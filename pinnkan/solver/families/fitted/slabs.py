@@ -119,7 +119,7 @@ class FittedSlabs:
 
     def length(self, aim: FittedAim, at: FittedPass) -> float:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
-        return aim.length if aim.is_last else fitted(aim.length, at.end - at.time)
+        return aim.length if aim.is_last else fitted(aim.length, at.until - at.time)
 
     def shortened(self, aim: FittedAim, length: float) -> FittedAim:
         """Gauss-Newton starts nearer in a shorter one."""

@@ -41,9 +41,12 @@ class Aim:
     doubts: int = 0
 
 
-def slab_length(aim: Aim, start: float, end: float, number: int | None) -> float:
-    """What is aimed at, fitted to the time that remains; or the whole time over a given ``number`` of slabs."""
-    remaining = end - aim.start.time
+def slab_length(aim: Aim, start: float, until: float, end: float, number: int | None) -> float:
+    """What is aimed at, fitted to the time that remains ``until`` a slab has to end.
+
+    With a given ``number`` of slabs the whole time from ``start`` to ``end`` over that, or until then.
+    """
+    remaining = until - aim.start.time
     if number:
         even = (end - start) / number
         return even if remaining > 1.5 * even else remaining
@@ -62,7 +65,7 @@ def change(h: float, in_time: float, allowed: float, late: tuple[float, float] |
     Where the solution is not smooth in time, as at a kink of the initial data, the order is below one.
     """
     order, least = degree + 0.5, SHRINK
-    if late is not None and late[0] > 1.05 * h and in_time > 0.0:
+    if late is not None and late[0] > 1.05 * h and min(late[1], in_time) > 0.0:
         shown = float(np.log(late[1] / in_time) / np.log(late[0] / h))
         order, least = min(max(shown, 0.5), order), SHRINK**2
     return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)

@@ -104,7 +104,7 @@ class ProductSlabs:
 
     def length(self, aim: Aim, at: ProductPass) -> float:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
-        return slab_length(aim, at.start, at.end, self.given)
+        return slab_length(aim, at.start, at.until, at.end, self.given)
 
     def shortened(self, aim: Aim, length: float) -> Aim | None:
         """See :class:`pinnkan.solver.march.SlabFamily`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pinnkan.assembly.boundary_values import face_values, fix
@@ -10,6 +12,8 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.problem.features.formulas import formulas
+from pinnkan.problem.features.kinks import kinks
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.families.product.slab_start import SlabStart
@@ -20,19 +24,35 @@ from pinnkan.solver.linear.system import require_memory
 #: sin(pi y).
 UNEVEN = 0.15
 GOLDEN = 0.6180339887498949
+#: A first knot nearer to a kink than this share of its interval is moved there: no knot is wanted beside it.
+NEAR = 0.35
 #: Error of the initial data, as a share of the tolerance.
 FIRST_SHARE = 0.1
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
-    """Nearly uniform knots on every coordinate, see UNEVEN."""
+    """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend."""
     axes = []
-    for (a, b), periodic in zip(model.problem.ranges, model.problem.periodic, strict=True):
+    problem = model.problem
+    planes = kinks(formulas(problem), problem.coordinates, problem.ranges).planes
+    for (a, b), periodic, places in zip(problem.ranges, problem.periodic, planes, strict=True):
         n = max(intervals, degree + 1) if periodic else intervals
         place = np.arange(n + 1.0)
         place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        axes.append(Axis(a + (b - a) * place / n, degree, periodic))
-    return Space(tuple(axes), len(model.problem.unknowns))
+        axes.append(Axis(with_breaks(a + (b - a) * place / n, places), degree, periodic))
+    return Space(tuple(axes), len(problem.unknowns))
+
+
+def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
+    """Breaks at these places of the interior, a break that is nearer than NEAR of its intervals moved there."""
+    out = breaks
+    for x in places:
+        k = int(np.searchsorted(out, x))
+        nearest = k if out[k] - x < x - out[k - 1] else k - 1
+        is_free = 0 < nearest < len(out) - 1 and out[nearest] not in places
+        close = is_free and abs(out[nearest] - x) < NEAR * (out[k] - out[k - 1])
+        out = np.sort(np.append(np.delete(out, nearest) if close else out, x))
+    return np.unique(out)
 
 
 def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np.ndarray]:

@@ -2,7 +2,7 @@
 
 A spike ``exp(-((x - 0.3)/1e-5)**2)`` is zero in float64 at every point that a grid is likely to have, but its enclosure
 over a box that holds 0.3 reaches one. Every function, power and product in a formula, a *part*, is enclosed with its
-slopes (:mod:`pinnkan.problem.enclosure`) over boxes of the coordinates that it couples. A box is done when
+slopes (:mod:`pinnkan.problem.expressions.enclosure`) over boxes of the coordinates that it couples. A box is done when
 
 * the part is smooth there: it takes at least 1/STEEP of the whole range of a coordinate to change by its height, or
 * it is level there: it changes by no more than LEVEL of its height. Where its slope says that it is not smooth, the box
@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from pinnkan.problem.enclosure import enclose
+from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.formulas import holds, is_compound, parts
-from pinnkan.problem.kronecker import kronecker
-from pinnkan.problem.subdivision import EVERYWHERE, SAME, SAMPLES, Array, Feature, Heights, Search, steep_in
+from pinnkan.problem.features.formulas import holds, is_compound, parts
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.subdivision import EVERYWHERE, SAME, SAMPLES, Array, Feature, Heights, Search, steep_in
 
 #: Places returned in all; a choice that bounds the work of those who look there.
 MOST_PLACES = 60

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.problem import interval
+from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.interval import Array, Interval
 
 _MARGIN = 1.0 + 1e-14  # rounding of a sum over coordinates
 

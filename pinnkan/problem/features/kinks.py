@@ -15,10 +15,10 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.enclosure import enclose
+from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.kronecker import kronecker
+from pinnkan.problem.features.kronecker import kronecker
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Subdivision of a box until a formula is smooth or level in every piece: see :mod:`pinnkan.problem.features`."""
+"""Subdivision of a box until a formula is smooth or level in every piece; :mod:`pinnkan.problem.features.narrow`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.kronecker import kronecker
+from pinnkan.problem.features.kronecker import kronecker
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What hides in the formulas of a problem: narrow features, planes at which they jump or bend."""

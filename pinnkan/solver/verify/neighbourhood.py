@@ -1,0 +1,166 @@
+"""Points around a narrow feature, ever denser towards it, with the weights of an integral over its surroundings.
+
+Up to four coordinates they are a grid, on which splines are evaluated by sum factorisation; in more they are scattered
+over shells, each half as wide as the one around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.features.subdivision import Feature
+
+#: Half-width of a neighbourhood, relative to the box; by number of coordinates in which a feature is narrow, how much
+#: closer the next end is, how often, and Gauss points between two ends: 200, 52, 28 and 10 points per coordinate.
+REACH = 0.05
+CLOSER = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
+#: Gauss points in the coordinates in which it is not, by their number.
+ACROSS = {0: 1, 1: 16, 2: 8, 3: 5}
+#: Shells from REACH of the box to 1e-8 of it, and points in each.
+SHELLS, ON_SHELL = 24, 256
+
+Box = Sequence[tuple[float, float]]
+
+
+class Neighbourhood(Protocol):
+    """Points (.., coordinate) around a place, with ``weights`` (..) of an integral over them."""
+
+    @property
+    def place(self) -> Array:
+        """(coordinate)"""
+        ...
+
+    @property
+    def points(self) -> Array:
+        """(.., coordinate)"""
+        ...
+
+    @property
+    def weights(self) -> Array:
+        """(..)"""
+        ...
+
+    def jets(self, field: Field, equation: CompiledEquation) -> Array:
+        """The derivatives that an equation needs, (.., jet)."""
+        ...
+
+    def width(self, mass: Array) -> Array:
+        """Per coordinate, the distance from the place within which half of the mass (..) lies."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A product of points of each coordinate."""
+
+    place: Array
+    nodes: list[Array]
+    weights: Array
+
+    @property
+    def points(self) -> Array:
+        """See :class:`Neighbourhood`."""
+        return np.stack(np.meshgrid(*self.nodes, indexing="ij"), -1)
+
+    def jets(self, field: Field, equation: CompiledEquation) -> Array:
+        """See :class:`Neighbourhood`."""
+        return jets_on(field, self.nodes, equation.jets)
+
+    def width(self, mass: Array) -> Array:
+        """See :class:`Neighbourhood`."""
+        others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
+        pairs = zip(self.nodes, self.place, others, strict=True)
+        return np.array([_half(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
+
+
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """Points (point, coordinate) without order."""
+
+    place: Array
+    points: Array
+    weights: Array
+
+    def jets(self, field: Field, equation: CompiledEquation) -> Array:
+        """See :class:`Neighbourhood`."""
+        orders = sorted({jet.order for jet in equation.jets})
+        values = field(self.points, orders)
+        return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in equation.jets], -1)
+
+    def width(self, mass: Array) -> Array:
+        """See :class:`Neighbourhood`."""
+        return np.array([_half(distance, mass) for distance in np.abs(self.points - self.place).T])
+
+
+def around(
+    feature: Feature, narrow: np.ndarray, box: Box, held: int | None = None, at: float = 0.0
+) -> Neighbourhood | None:
+    """The neighbourhood of a feature in a box, one coordinate ``held`` on a side; None where it is not there.
+
+    ``narrow``: in which coordinates it is narrow; along the others the whole box is looked at.
+    """
+    graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i != held]
+    if not graded or not all(box[i][0] <= feature.place[i] <= box[i][1] for i in graded):
+        return None
+    place = np.mean(box, axis=1)
+    place[graded] = feature.place[graded]
+    if held is not None:
+        place[held] = at
+    return (_grid if len(box) in CLOSER else _shells)(place, graded, box, held)
+
+
+def _grid(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Grid:
+    across = ACROSS[len(box) - len(graded) - (held is not None)]
+    nodes, weights = [], np.ones(())
+    for i, (low, high) in enumerate(box):
+        if i == held:
+            x, w = place[i : i + 1], np.ones(1)
+        elif i in graded:
+            closer, times, points = CLOSER[len(graded)]
+            arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
+            ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
+            x, w = _gauss(np.unique(np.clip(ends, low, high)), points)
+        else:
+            x, w = _gauss(np.array([low, high]), across)
+        nodes.append(x)
+        weights = np.multiply.outer(weights, w)
+    return Grid(place, nodes, weights)
+
+
+def _shells(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Scattered:
+    low, high = np.array(box, dtype=np.float64).T
+    if held is not None:
+        low[held] = high[held] = place[held]
+    unit, parts, weights = kronecker(ON_SHELL, len(box)), [], []
+    arm = REACH * (high - low)
+    for number in range(SHELLS):
+        ends = np.array([low, high])
+        ends[:, graded] = np.clip([(place - arm)[graded], (place + arm)[graded]], low[graded], high[graded])
+        points = ends[0] + (ends[1] - ends[0]) * unit
+        inner = (np.abs(points - place) < 0.5 * arm)[:, graded].all(1) & (number < SHELLS - 1)
+        size = ends[1] - ends[0]
+        volume = float(np.prod(np.delete(size, [] if held is None else held)))
+        parts.append(points[~inner])
+        weights.append(np.full(int((~inner).sum()), volume / ON_SHELL))
+        arm = 0.5 * arm
+    return Scattered(place, np.concatenate(parts), np.concatenate(weights))
+
+
+def _gauss(ends: Array, points: int) -> tuple[Array, Array]:
+    x, w = np.polynomial.legendre.leggauss(points)
+    half = 0.5 * np.diff(ends)[:, None]
+    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
+
+
+def _half(distance: Array, mass: Array) -> float:
+    """The distance within which half of the mass lies."""
+    order = np.argsort(distance)
+    share = np.cumsum(mass[order])
+    return float(distance[order][int(np.searchsorted(share, 0.5 * share[-1]))])
