@@ -115,6 +115,13 @@ def fix(
     return coefficients, mask
 
 
+def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
+    """No coefficients at all, and the mask of those that exact conditions on the sides fix."""
+    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in conditions.layers]
+    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(conditions.layers, faces, strict=True)]
+    return fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+
+
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:
     """k-th derivative along coordinate ``index`` at its upper end, as coefficients of the other coordinates."""
     trace = along(axis.matrix(axis.breaks[-1:], order), coefficients, index)

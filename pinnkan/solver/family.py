@@ -12,6 +12,7 @@ from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection, Spaces
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 
@@ -19,14 +20,14 @@ from pinnkan.verdict.records import Evidence, Iteration, Level
 class ErrorEstimate:
     """The estimated error of a function: its size relative to the solution, worst unknown, and itself as a function.
 
-    ``rounding``: what the arithmetic leaves, relative; ``losses``: mean squared residuals of the function and of the
-    same one corrected, where both are known.
+    ``rounding``: what the arithmetic leaves, relative; ``spaces``: where it was corrected, if in splines on all
+    coordinates.
     """
 
     size: float
     error: Field | None
     rounding: float = 0.0
-    losses: tuple[float, float] | None = None
+    spaces: Spaces | None = None
     evidence: Evidence = Evidence.CORRECTION
 
 
@@ -67,6 +68,11 @@ class Family(Protocol[S, E]):
         """After so many levels the solve ends."""
         ...
 
+    @property
+    def ends_at_best(self) -> bool:
+        """Whether levels in vain are those since the smallest estimate, which is then shown."""
+        ...
+
     def first(self) -> S:
         """The state before the first level."""
         ...
@@ -91,8 +97,8 @@ class Family(Protocol[S, E]):
         """The estimated error at the minimum; ``before``: the levels before and the last of their functions."""
         ...
 
-    def refine(self, state: S, estimate: E, missed: Missed | None) -> S | None:
-        """The next state: richer where the estimate says, or where a feature was ``missed``; None where it cannot."""
+    def refine(self, state: S, estimate: E, against: Objection) -> S | None:
+        """The next state: richer where the estimate says, or what speaks ``against`` it; None where it cannot."""
         ...
 
     def clears(self, measured: Measured, missed: Missed) -> bool:

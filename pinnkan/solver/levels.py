@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
 
@@ -12,13 +12,15 @@ from pinnkan.solver.family import ErrorEstimate, Family, Measured
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
 from pinnkan.solver.state import Newton
-from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Evidence, Iteration, Level, Reason
 from pinnkan.verdict.verdict import is_undersampled
 
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
 GARBAGE = 1e-4
+#: Levels in a row, each about to be accepted, on which the stability constant goes on falling, or a residual stands,
+#: before that is taken for the equation's doing and not the knots'.
+LASTING = 3
 
 S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)
@@ -151,12 +153,12 @@ def _level(
     before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
     estimate = family.estimate(own, measured, before)
     level = monitor.level(_record(family, state, measured, estimate, monitor))
-    outcome, missed, best = _judged(family, verify, state, level, measured, estimate, monitor)
+    outcome, against, best = _judged(family, verify, state, level, measured, estimate, monitor)
     if outcome.reason is not None:
         return outcome, None
-    following = family.refine(own, estimate, missed)
+    following = family.refine(own, estimate, against)
     if following is None:
-        return replace(outcome, reason=_exhausted(measured, missed)), None
+        return replace(outcome, reason=_exhausted(measured, against)), None
     return outcome, LevelsState(
         following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
         None, state.beside,
@@ -190,8 +192,8 @@ def _judged(
     measured: Measured,
     estimate: E,
     monitor: Monitor,
-) -> tuple[Outcome, Missed | None, Best | None]:
-    """Whether the level is the last one, and why; a feature it missed; the best level so far."""
+) -> tuple[Outcome, Objection, Best | None]:
+    """Whether the level is the last one, and why; what speaks against it; the best level so far."""
     tolerance = family.problem.solver.tolerance
     reason, detail, against = None, "", Objection()
     settled = level.is_resolved and not measured.unsettled
@@ -200,8 +202,15 @@ def _judged(
     if settled and level.estimate <= allowed and not is_undersampled([level], tolerance):
         objection = _objection(family, verify, measured, estimate)
         against = objection or against
-        level = replace(level, estimate=max(level.estimate, SAFETY * against.size))
-        reason, detail = (Reason.CONVERGED if objection is None else against.reason), against.detail
+        level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
+        if objection is None:
+            reason = Reason.CONVERGED
+        elif not against.is_lasting or _lasts((*state.own_levels, level)):
+            reason, detail = against.reason, against.detail
+            level = replace(level, estimate=float("inf")) if against.is_lasting else level
+    elif settled and _is_hopeless(family, level, estimate):
+        against = verify.free(measured.field) or against
+        reason, detail = against.reason, against.detail
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < GARBAGE else float("inf")
         level = replace(level, estimate=size)
@@ -211,22 +220,33 @@ def _judged(
         best = Best(level, measured.field, estimate.error)
     outcome = Outcome(measured.field, estimate.error, levels, state.own_history, reason, detail)
     if reason is None:
-        outcome = _ended(family, outcome, measured, against.missed, best, monitor)
-    return replace(outcome, network=family.in_words(state.own, outcome)), against.missed, best
+        outcome = _ended(family, outcome, measured, against, best, monitor)
+    return replace(outcome, network=family.in_words(state.own, outcome)), against, best
 
 
 def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estimate: E) -> Objection | None:
-    loss, corrected = estimate.losses or (measured.heldout, None)
-    against = verify(measured.field, loss, corrected, family.problem.solver.tolerance / SAFETY)
+    loss = measured.heldout if estimate.spaces is None else measured.loss
+    against = verify(measured.field, loss, estimate.spaces, family.problem.solver.tolerance / SAFETY)
     cleared = against is not None and against.missed is not None and family.clears(measured, against.missed)
     return None if cleared else against
+
+
+def _is_hopeless(family: Family[S, E], level: Level, estimate: E) -> bool:
+    """Whether rounding, or a correction larger than the solution, may be that of a function that nothing holds."""
+    tolerance = family.problem.solver.tolerance
+    return estimate.spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0)
+
+
+def _lasts(levels: Sequence[Level]) -> bool:
+    """Whether something has not settled on any of the last levels, each of which might have been accepted."""
+    return len(levels) >= LASTING and not any(level.is_settled for level in levels[-LASTING:])
 
 
 def _ended(
     family: Family[S, E],
     outcome: Outcome,
     measured: Measured,
-    missed: Missed | None,
+    against: Objection,
     best: Best | None,
     monitor: Monitor,
 ) -> Outcome:
@@ -235,9 +255,10 @@ def _ended(
         return replace(outcome, reason=Reason.MAX_TIME)
     vain = family.in_vain(outcome.levels)
     if vain:
-        return replace(_at_best(outcome, best), reason=Reason.STALLED, detail=measured.unsettled or vain)
+        shown = _at_best(outcome, best) if family.ends_at_best else outcome
+        return replace(shown, reason=Reason.STALLED, detail=measured.unsettled or vain)
     if len(outcome.levels) >= family.most_levels:
-        return replace(outcome, reason=_exhausted(measured, missed), detail=measured.unsettled)
+        return replace(outcome, reason=_exhausted(measured, against), detail=measured.unsettled)
     return outcome
 
 
@@ -250,10 +271,10 @@ def _at_best(outcome: Outcome, best: Best | None) -> Outcome:
     return replace(outcome, field=best.field, error=best.error, levels=(*outcome.levels, again))
 
 
-def _exhausted(measured: Measured, missed: Missed | None) -> Reason:
+def _exhausted(measured: Measured, against: Objection) -> Reason:
     """Why the levels allowed were not enough."""
     if measured.unsettled:
         return Reason.STALLED
-    if missed is not None:
+    if against.missed is not None:
         return Reason.UNDERSAMPLED
     return Reason.MAX_LEVELS if measured.is_resolved else Reason.NOT_ASYMPTOTIC

@@ -201,8 +201,8 @@ class SlabFamily(Protocol[A, B]):
 class MarchState(Generic[A]):
     """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``.
 
-    ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and until
-    when; ``network`` in words.
+    ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
+    until when; ``network`` in words.
     """
 
     number: int

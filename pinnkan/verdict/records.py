@@ -50,7 +50,8 @@ class Level:
     the same on points never trained on; ``estimate``: estimated relative L2 error of the solution so far (worst
     unknown); ``true_error``: the same against ``exact``, or None; ``time``: the slab (start, end), or None when
     steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether the residual is well below that
-    of the data alone, without which an estimate is worth nothing; ``unseen``: a feature between its points that was
+    of the data alone, without which an estimate is worth nothing; ``is_settled``: whether a small correction means a
+    small error, as far as the stability constant was asked; ``unseen``: a feature between its points that was
     left in, in words; ``note``: what else people should know.
     """
 
@@ -68,6 +69,7 @@ class Level:
     true_error: float | None = None
     note: str = ""
     is_resolved: bool = True
+    is_settled: bool = True
     unseen: str = ""
     evidence: Evidence = Evidence.CORRECTION
 

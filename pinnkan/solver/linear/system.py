@@ -132,6 +132,21 @@ class System:
         self.rounding[-1] /= largest if largest > 0.0 else 1.0
         return found
 
+    def equations(self, coefficients: Array, fixed: np.ndarray) -> NormalEquations:
+        """J^T J at ``coefficients``, factorised.
+
+        Raises:
+            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+        """
+        c = self._tensor(coefficients)
+        ordering = order_coefficients(self.space, fixed, self.model.device)
+        return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+
+    @property
+    def kept(self) -> NormalEquations:
+        """The matrix of the last step, where it is kept."""
+        return self._kept[-1]
+
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
         if not self._kept:

@@ -1,4 +1,4 @@
-"""What speaks against a solution that its own estimate has accepted: contradiction, a witness, a second opinion."""
+"""Every check of a would-be verdict: what hides between the points, the stability constant, contradiction."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Field
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
 from pinnkan.problem.checks.values import DISAGREE
 from pinnkan.solver.verify.hidden_features import Box, Missed, Witness
-from pinnkan.solver.verify.near_singular import UNDETERMINED, second_opinion
+from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
+from pinnkan.solver.verify.probe import probe
+from pinnkan.solver.verify.stability import Null
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
@@ -22,17 +25,36 @@ MOST_COORDINATES = 3
 
 @dataclass(frozen=True, eq=False)
 class Objection:
-    """A feature between the points, or a larger correction, or (``reason``, ``detail``) why there is no solution."""
+    """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
+
+    ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots.
+    """
 
     missed: Missed | None = None
     size: float = 0.0
     reason: Reason | None = None
     detail: str = ""
+    is_lasting: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Spaces:
+    """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
+
+    ``null``: the least determined function of the latter, None where it is still to be found; ``losses``: mean squared
+    residuals of the solution, and with its correction in the latter.
+    """
+
+    space: Space
+    coefficients: Array
+    halved: Space
+    null: Null | None
+    losses: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Verifier:
-    """Every check of a steady solution that its own estimate has accepted, whatever the family it comes from."""
+    """Every check of a solution that its own estimate has accepted, whatever the family it comes from."""
 
     model: Model
 
@@ -45,29 +67,55 @@ class Verifier:
         """A feature that lies between the points of a slab ``box``; ``loss``: the mean squared residual there."""
         return self.witness.examine(field, box, loss)
 
-    def __call__(self, field: Field, loss: float, corrected: float | None, allowed: float) -> Objection | None:
+    def free(self, field: Field) -> Objection | None:
+        """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
+        found = probe(self.model, field, float("inf"))
+        share = 0.0 if found is None else free_share(found)
+        return _free(share) if share > 0.0 else None
+
+    def __call__(self, field: Field, loss: float, spaces: Spaces | None, allowed: float) -> Objection | None:
         """The first objection to a field whose correction is below ``allowed``; None where there is none.
 
-        ``loss``: its mean squared residual; ``corrected``: the same with its correction, where that is known.
+        ``loss``: its mean squared residual; ``spaces``: where it has been solved for and corrected, if in splines on
+        all coordinates.
         """
         problem = self.model.problem
         many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
         missed = None if many and not self.witness.features else self.witness.examine(field, problem.ranges, loss)
         if missed is not None or many:
             return Objection(missed) if missed is not None else None
-        if corrected is not None and corrected > STANDS * loss:
-            share = loss / max(self.witness.terms(field), 1e-300)
-            if share > problem.solver.tolerance**2:
-                detail = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
-                return Objection(None, float("inf"), Reason.STALLED, detail + _jump(problem.warnings))
-        opinion = second_opinion(self.model, field)
-        if opinion is None:
-            return None
-        if opinion.determined < UNDETERMINED:
-            found = f"{opinion.determined:.0e}"
-            detail = f"a function exists whose residual is {found} of its terms: it may be added almost freely"
-            return Objection(None, opinion.size, Reason.RANK_DEFICIENT, detail)
-        return Objection(size=opinion.size) if opinion.size > allowed else None
+        return self.free(field) if spaces is None else self._stability(field, spaces, allowed)
+
+    def _stability(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
+        terms, (loss, corrected) = self.witness.terms(field), spaces.losses
+        base = spaces.space.prolong(spaces.coefficients, spaces.halved)
+        null = spaces.null or null_of(self.model, spaces.halved, base)
+        near = near_singular(self.model, (spaces.space, spaces.coefficients), null, spaces.losses, terms)
+        against = _of_nearness(near, allowed)
+        share = loss / max(terms, 1e-300)
+        is_small = share <= self.model.problem.solver.tolerance**2 or near.residual <= allowed
+        if against is not None or is_small or corrected <= STANDS * loss:
+            return against
+        words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
+        detail = words + _jump(self.model.problem.warnings)
+        return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
+
+
+def _free(share: float) -> Objection:
+    detail = f"a function exists whose residual is {share:.0e} of its terms: it may be added almost freely"
+    return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)
+
+
+def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
+    if near.free > 0.0:
+        return _free(near.free)
+    if near.rounding > allowed:
+        detail = f"a function of size one exists with a residual of {near.sigma:.0e}: rounding hides it"
+        return Objection(None, near.rounding, Reason.BELOW_ROUNDING, detail)
+    if not near.settled:
+        detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
+        return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)
+    return Objection(size=near.size) if near.size > allowed else None
 
 
 def _jump(warnings: Sequence[str]) -> str:

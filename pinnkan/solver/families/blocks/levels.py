@@ -23,6 +23,7 @@ from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Polynomials of a coordinate before its knots are halved: five levels of two.
@@ -89,6 +90,11 @@ class BlocksLevels:
     def problem(self) -> Problem:
         """What is solved."""
         return self.model.problem
+
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
 
     def first(self) -> BlocksState:
         """One coordinate in each block."""
@@ -167,7 +173,7 @@ class BlocksLevels:
         scale = rich.norm(here + after)
         return weigh(solved.held, BlockField(rich, after), BlockField(space, c), None, solved.factor, scale)
 
-    def refine(self, state: BlocksState, estimate: BlocksEstimate, missed: Missed | None) -> BlocksState | None:
+    def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
         """The sum with the groups of the margin that carry the correction; with all where that sees nothing."""
         solved, space, rich = state.solved, state.space, estimate.correction.space
         assert solved is not None

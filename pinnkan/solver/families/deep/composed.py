@@ -29,6 +29,7 @@ from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.
@@ -114,6 +115,11 @@ class Composed:
         """Of all points."""
         return self.problem.solver.seed * 1_000_000 + 500_000
 
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
     def first(self) -> ComposedState:
         """No network yet: the race of the starts is part of the first level."""
         return ComposedState(None)
@@ -191,7 +197,7 @@ class Composed:
         assert state.field is not None
         return judge_by_blocks(self.model, state.field, self.space, self.seed + 2 * STRIDE * (state.number + 1))
 
-    def refine(self, state: ComposedState, estimate: BlocksEstimate, missed: Missed | None) -> ComposedState | None:
+    def refine(self, state: ComposedState, estimate: BlocksEstimate, against: Objection) -> ComposedState | None:
         """Another round; on denser points where the residual off them is far larger, or of a larger network."""
         after, network = state.after, state.network
         assert after is not None

@@ -31,7 +31,7 @@ from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import Missed
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Iteration, Level
 
 #: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
@@ -166,6 +166,11 @@ class DeepLevels:
         """See :class:`pinnkan.solver.family.Family`."""
         return self.settings.max_levels
 
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
     def first(self) -> DeepState:
         """No network yet."""
         return DeepState()
@@ -209,7 +214,7 @@ class DeepLevels:
         """By the judge."""
         return self.judge.estimate(measured.field)
 
-    def refine(self, state: DeepState, estimate: ErrorEstimate, missed: Missed | None) -> DeepState:
+    def refine(self, state: DeepState, estimate: ErrorEstimate, against: Objection) -> DeepState:
         """Another sweep, with halved intervals where the losses are larger."""
         return DeepState(state.number + 1, state.swept, state.trained)
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.fitted.crest import structure
 from pinnkan.solver.families.fitted.levels import FittedLevels
@@ -25,6 +27,7 @@ from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 
@@ -41,6 +44,9 @@ PAYS = 3.0
 START_SHARE = 0.5
 #: Samples per axis for the structure tensor, levels allowed in inner coordinates.
 SAMPLES, MOST_LEVELS = 200, 40
+#: Least share of the terms of a function that its residual must be, for a front to be sought: those of the shipped
+#: layers and fronts have 0.05 to 0.7, a wave 1e-5 beside its resonance 2e-8. Heuristic.
+SEEN = 1e-4
 
 
 def can_turn(problem: Problem) -> bool:
@@ -75,10 +81,10 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
     """Solve on the axes until a front askew to them is seen, then by whichever coordinates gain more."""
     state = monitor.resumed(LevelsState) or begun(axes)
     if state.beside is None:
-        out, state = solve_levels(axes, verify, monitor, state, lambda s: _direction(axes.problem, s) is not None)
+        out, state = solve_levels(axes, verify, monitor, state, lambda s: _direction(axes.model, s) is not None)
         if out.reason is not None:
             return out
-        angle = _direction(axes.problem, state)
+        angle = _direction(axes.model, state)
         assert angle is not None
         state = begun(_fitted(axes, angle), beside=state)
     assert state.beside is not None
@@ -105,14 +111,26 @@ def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:
     return FittedLevels(axes.model, rotated(angle, problem.ranges, middle), levels)
 
 
-def _direction(problem: Problem, state: LevelsState[ProductState]) -> float | None:
+def nearly_singular(model: Model, field: Field) -> bool:
+    """Whether a product of waves is so nearly free that a front's residual may hide any amount of it.
+
+    Coordinates fitted to a front see that front only; on the axes two spaces say whether such a wave is resolved.
+    """
+    found = probe(model, field, float("inf"))
+    return found is not None and found.share < SEEN
+
+
+def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     """The angle of rotated coordinates, where the levels show that these are worth a try, the first one."""
+    problem = model.problem
     least = max(UNRESOLVED, problem.solver.tolerance)
     if state.own.words or len(state.own_levels) < LEVELS or state.own_levels[-1].estimate < least:
         return None
     assert state.shown is not None
     found = structure(state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.ranges], 0)
-    return None if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE else found.angle
+    if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
+        return None
+    return found.angle
 
 
 def _joined(out: Outcome, axes: LevelsState[ProductState], promise: Promise) -> Outcome:

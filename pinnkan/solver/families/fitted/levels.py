@@ -31,6 +31,7 @@ from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: The network in words.
@@ -155,6 +156,11 @@ class FittedLevels:
         """What is solved."""
         return self.model.problem
 
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return True
+
     def first(self) -> FittedState:
         """Few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
@@ -221,14 +227,14 @@ class FittedLevels:
         error = InnerField((InnerPiece(state.coordinates, found.pieces),), tuple(self.problem.ranges))
         return AxisEstimate(size, error, corrections=found)
 
-    def refine(self, state: FittedState, estimate: AxisEstimate, missed: Missed | None) -> FittedState:
+    def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
         c = state.coefficients
         assert c is not None
         before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), tuple(self.problem.ranges))
         shown = min(1.0, estimate.size)
-        if missed is not None:
-            axes = with_knots(state.space.axes, in_coordinates(missed, state.coordinates))
+        if against.missed is not None:
+            axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
             gathered = replace(state.space, axes=axes)
             if gathered.shape != state.space.shape:
                 return FittedState(state.coordinates, gathered, before, shown)

@@ -17,8 +17,11 @@ from pinnkan.solver.estimate.norms import nonzero, relative
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
+from pinnkan.solver.verify.stability import least_determined
+from pinnkan.solver.verify.verify import Spaces
 from pinnkan.verdict.records import Evidence, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
@@ -28,6 +31,9 @@ LUCK = 4.0
 LEAST = 1e-14
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
 LARGE_WORK = 3e10
+#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
+#: not believed to be left for ever.
+SLOW, SLOWEST = 0.5, 0.9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,21 +52,48 @@ def estimate_by_correction(
     Raises:
         SolverError: the least squares have no solution there.
     """
-    fine = Space(tuple(a.halved() for a in space.axes), space.unknowns)
+    fine = twice(space)
     base = space.prolong(start, fine)
     target, fixed = with_conditions(model, fine, base)
-    system = System(model, fine)
+    system = System(model, fine, keeping=True)
     try:
         correction = system.steps(base, [target], fixed)[0]
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"least squares failed: {failed}") from failed
-    size = SAFETY * relative(fine, correction, base)
+    losses = measured.loss, system.mean_square(base + correction)
+    size = SAFETY * relative(fine, correction, base) * following(losses, floor_of(system.kept, base))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding[-1], LEAST)
-    losses = measured.loss, system.mean_square(base + correction)
+    asked = size <= model.problem.solver.tolerance or work(twice(fine)) > LARGE_WORK
+    null = least_determined(system.kept, fine, base, correction) if asked else None
+    spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
-    return HalvedEstimate(size + rounding, error, rounding, losses, space=fine, correction=correction)
+    return HalvedEstimate(size + rounding, error, rounding, spaces, space=fine, correction=correction)
+
+
+def following(losses: tuple[float, float], floor: float) -> float:
+    """The sum of all corrections to come over the first, where each leaves the same share of the residual.
+
+    1 / (1 - q) for the ratio q of the residuals after and before, from SLOW on, and as far as a ``floor`` of rounding
+    does not hide it. Their sizes fall as the residuals at least, faster for an equation of order m on fine knots. A
+    wave equation with data all around (q = 0.91) had a correction of a fifth of its error, x^0.3 (0.57) of 0.4.
+    """
+    before, after = losses
+    if after <= floor**2 or before <= 0.0:
+        return 1.0
+    q = float(np.sqrt(after / before))
+    return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
+
+
+def floor_of(equations: NormalEquations, coefficients: Array) -> float:
+    """What rounding leaves in the residual of a function."""
+    return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
+
+
+def twice(space: Space) -> Space:
+    """The space with every interval halved."""
+    return Space(tuple(a.halved() for a in space.axes), space.unknowns)
 
 
 def estimate_by_fall(
@@ -74,9 +107,8 @@ def estimate_by_fall(
     resolve the solution. On the shipped problems the effectivity was 2 to 10, where that of a correction is 1.2 to 2;
     Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
     """
-    fine = Space(tuple(a.halved() for a in space.axes), space.unknowns)
     known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if work(fine) <= LARGE_WORK or not known:
+    if work(twice(space)) <= LARGE_WORK or not known:
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
@@ -84,9 +116,9 @@ def estimate_by_fall(
     left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
     share = surplus(coarse, space, correction, nonzero(space.norm(start)))
     shrunk = share.fallen(left) * correction
-    losses = before.levels[-1].loss, loss
+    spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
     size, error = SAFETY * relative(space, shrunk, start), ProductField(((space, shrunk),))
-    return HalvedEstimate(size, error, rounding, losses, Evidence.FALL, space=space, correction=shrunk)
+    return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk)
 
 
 def work(space: Space) -> float:

@@ -23,6 +23,7 @@ from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
@@ -70,6 +71,11 @@ class ProductLevels:
     def problem(self) -> Problem:
         """What is solved."""
         return self.model.problem
+
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
 
     def first(self) -> ProductState:
         """Nearly uniform knots, and the data of the exact conditions alone."""
@@ -135,13 +141,15 @@ class ProductLevels:
             found = estimate_by_correction(self.model, before, space, c, measured)
         return replace(found, size=found.size + state.rounding, rounding=max(found.rounding, state.rounding))
 
-    def refine(self, state: ProductState, estimate: HalvedEstimate, missed: Missed | None) -> ProductState:
+    def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState:
         """Knots where the correction is, or where something was missed that they do not see yet."""
+        missed = against.missed
         gathered = None if missed is None else Space(with_knots(state.space.axes, missed), state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
             return self._begun(gathered, start, state)
-        space, start, is_solved = refined(self.model, state, estimate)
+        choose = whole if against.is_lasting else refined
+        space, start, is_solved = choose(self.model, state, estimate)
         begun = self._begun(space, start, state)
         return replace(begun, is_solved=True, rounding=estimate.rounding) if is_solved else begun
 
@@ -174,6 +182,12 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
     return Samples(np.meshgrid(*nodes, indexing="ij", sparse=True), weights, values)
 
 
+def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
+    """The space with every interval halved, where the correction of a linear problem is the rest of the solution."""
+    fine = estimate.space
+    return fine, state.space.prolong(state.coefficients, fine) + estimate.correction, model.is_linear
+
+
 def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """The next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
@@ -185,5 +199,5 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     finer = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
-        return fine, after, model.is_linear
+        return whole(model, state, estimate)
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False

@@ -18,6 +18,7 @@ from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SolvedSlab
+from pinnkan.solver.verify.stability import least_determined
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +37,28 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     more: int
     doubts: int
 
+    def light(self) -> ProductSlab:
+        """The same slab without the matrix of its corrections."""
+        self.richer.release()
+        return self
+
+    @property
+    def base(self) -> Array:
+        """The slab's coefficients in the space of its corrections."""
+        (space, c), (fine, _) = self.piece, self.error
+        return space.prolong(c, fine)
+
     @property
     def fall(self) -> float:
         """What the local correction leaves of the residual, root mean square."""
-        (space, c), (fine, _) = self.piece, self.error
-        base = space.prolong(c, fine)
+        base = self.base
         return float(np.sqrt(self.richer.loss(base + self.local) / nonzero(np.asarray(self.richer.loss(base)))))
+
+    @property
+    def hidden(self) -> float:
+        """The error that the residual left can hide: its norm over the least of a function of size one."""
+        null = least_determined(self.richer.kept, self.error[0], self.base)
+        return float(np.sqrt(self.richer.loss(self.base + self.local))) / max(null.sigma, 1e-300)
 
 
 def predicted(begun: SlabStart, time: Axis) -> Array:

@@ -51,9 +51,10 @@ STEP, CORRECTION = 1e-12, 1e-6
 #: Gauss points per halved interval that the correction has fewer than the slab has per interval. Effectivities of nine
 #: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50.
 FEWER = 1
-#: A slab about to be accepted whose correction takes more than LARGE of what is allowed, and leaves more than SLOW of
-#: the residual, is corrected once more, with MANY degrees. Where that finds FOUNDED times as much, all later slabs have
-#: them; where it does not, only every second, fourth, .. doubt is looked into.
+#: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
+#: of what is allowed or leaves enough to hide more than that, is corrected once more, with MANY degrees: the solution
+#: may be even about the middle of the slab, where one degree more adds odd functions only. Where that finds FOUNDED
+#: times as much, all later slabs have them; where it does not, only every second, fourth, .. doubt is looked into.
 SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is: data that disagree
 #: at a corner. The estimate says what that costs.
@@ -123,8 +124,9 @@ class ProductSlabs:
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self.corrected(aim, length, system, found, aim.more, at)
-        if aim.more == MANY or not self.is_doubtful(slab, at) or len(at.run.slabs) % 2**aim.doubts:
-            return slab
+        if aim.more == MANY or len(at.run.slabs) % 2**aim.doubts or not self.is_doubtful(slab, at):
+            return slab.light()
+        slab.light()
         closer = self.corrected(aim, length, system, found, MANY, at)
         founded = closer.size > FOUNDED * slab.size
         return closer if founded else replace(slab, doubts=slab.doubts + 1)
@@ -142,7 +144,7 @@ class ProductSlabs:
             at.monitor.check()
         moved = tuple(t + e for t, e in zip(traces, begun.errors, strict=True))
         target, _ = fixed_by(self.model, fine, moved, sides, base)
-        richer = System(self.model, fine, accuracy=CORRECTION, fewer=FEWER)
+        richer = System(self.model, fine, accuracy=CORRECTION, fewer=FEWER, keeping=more != MANY)
         local, error = richer.steps(base, [local_target, target], fine_fixed)
         scale = np.sqrt(at.mean_square(fine.norm(base) ** 2, length))
         size = float((fine.norm(local) / scale).max())
@@ -155,9 +157,11 @@ class ProductSlabs:
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""
-        allowed = at.allowed(slab.length)
-        is_last = slab.size <= allowed or self.given is not None
-        return is_last and slab.size > LARGE * allowed and slab.fall > SLOW
+        allowed, fine = at.allowed(slab.length), slab.error[0]
+        if slab.fall <= SLOW or (slab.size > allowed and self.given is None):
+            return False
+        scale = np.sqrt(at.mean_square(fine.norm(slab.base) ** 2, slab.length))
+        return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         """See :class:`pinnkan.solver.march.SlabFamily`."""

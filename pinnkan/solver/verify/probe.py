@@ -1,0 +1,223 @@
+"""Functions beyond the knots of a solve that the equations hardly see: a smallest-Rayleigh-quotient search of rank one.
+
+With J the linearised equations and conditions, sigma = min |J v| / |v| is sought among products
+
+    v = phi_1(x_1) .. phi_d(x_d),    phi_i in splines finer than those of the solve, and graded towards the ends.
+
+All factors but one run through waves (the eigenfunctions of a string with the same ends held); the best last factor is
+then a small dense problem: at each of its nodes the rows of the other coordinates are compressed by a QR factorisation,
+so that nothing is squared and ratios near the rounding unit are seen. On a line that is sigma itself. The best product
+is then sought again on finer knots, factor by factor in turn: a value that goes on falling belongs to a function that
+no knots hold. What it finds without being told: data all around a wave equation, Cauchy problems, resonances, turning
+points, layers that nothing holds. What it finds is an upper bound; a mode that is far from a product may be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import scipy.linalg
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.sliced import SlicedRows, compressed, linearised, terms, triangle
+
+
+@dataclass(frozen=True)
+class Fineness:
+    """Even intervals per coordinate, how often the outermost are halved, degree above the order of the equation.
+
+    ``halvings``: of all intervals that are known already.
+    """
+
+    intervals: int
+    graded: int
+    degree: int
+    halvings: int = 0
+
+    def finer(self) -> Fineness:
+        """Half the width, two more degrees."""
+        return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
+
+
+#: By number of coordinates: the first look, waves that are tried in each coordinate, finer looks at the best of them.
+#: A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
+LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
+#: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
+FURTHER = (0, 1, 2, 4)
+#: Most knots of a line: the rows are dense.
+MOST = 100
+#: Steps of inverse iteration, and vectors in it; sweeps over the factors of a finer look.
+STEPS, BLOCK, SWEEPS = 4, 2, 1
+#: A value has settled when a finer look finds no less than this share of it.
+SETTLED = 0.7
+#: Rounding of a residual, relative to what its columns contribute, for each of them: that of a triangular solve. A
+#: constant under u'' had 0.2 to 0.6 of it.
+UNIT = 1e-16
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``sigma``: the least residual of a function of size one; ``share``: of its terms.
+
+    ``settled``: whether finer knots find no less; ``lost``: whether rounding hides what is less.
+    """
+
+    sigma: float
+    share: float
+    settled: bool
+    lost: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them (function, wave)."""
+
+    root: Array
+    waves: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Lattice:
+    """The linearised rows on the grid of one fineness; ``free``: what no condition holds (function, .., unknown)."""
+
+    rows: tuple[SlicedRows, ...]
+    lines: tuple[_Line, ...]
+    free: np.ndarray
+
+    def best(self, held: Sequence[Array], last: int) -> _Found:
+        """The best factor ``last`` for given others of size one."""
+        others = tuple(i for i in range(self.free.ndim - 1) if i != last)
+        alive = np.asarray(self.free.any(axis=others)).T  # (unknown, function)
+        unknowns = len(alive)
+        rows = np.concatenate([compressed(block, held, last, unknowns) for block in self.rows])[:, alive.ravel()]
+        line = self.lines[last].root
+        root = scipy.linalg.block_diag(*[triangle(line[:, some]) for some in alive])
+        vector = np.zeros(alive.shape)
+        vector[alive], sigma = smallest(rows, root)
+        size = sum(terms(block, held, last, vector) for block in self.rows)
+        floor = UNIT * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
+        return _Found(vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A factor (unknown, function), the residual that it gives, its share of the terms, whether it is all rounding."""
+
+    factor: Array
+    sigma: float
+    share: float
+    lost: bool
+
+
+def probe(model: Model, field: Field, known: float) -> Probe | None:
+    """The least determined product at a steady field; None in more coordinates, on more knots, than are looked at.
+
+    ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
+    """
+    dimension = len(model.problem.ranges)
+    if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
+        return None
+    fineness, count, finer = LOOKS[dimension]
+    lattice = _lattice(model, field, fineness, count)
+    tried = []
+    for last in range(dimension):
+        for waves in product(*[range(1 if i == last else x.waves.shape[1]) for i, x in enumerate(lattice.lines)]):
+            tried.append((lattice.best(_factors(lattice, waves, last), last), waves, last))
+    found, waves, last = min(tried, key=lambda t: t[0].sigma)
+    settled = found.sigma > SETTLED * known
+    for _ in range(0 if settled else finer):
+        fineness, before = fineness.finer(), found
+        lattice = _lattice(model, field, fineness, count + finer * max(FURTHER) if count else 0)
+        higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
+        again = [(_polished(lattice, w, last), w) for w in (higher if count else higher[:1])]
+        found, waves = min(again, key=lambda t: t[0].sigma)
+        settled = found.sigma > SETTLED * before.sigma
+        if settled or found.lost:
+            found = min(before, found, key=lambda f: f.sigma)
+            break
+    return Probe(found.sigma, found.share, settled, found.lost)
+
+
+def _factors(lattice: _Lattice, waves: Sequence[int], last: int) -> list[Array]:
+    """Waves as factors (function); that of the last coordinate is not used."""
+    pairs = zip(lattice.lines, waves, strict=True)
+    return [x.root[0] if i == last else x.waves[:, k] for i, (x, k) in enumerate(pairs)]
+
+
+def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
+    """The best product near some waves, one factor after the other."""
+    factors = _factors(lattice, waves, last)
+    found = lattice.best(factors, last)
+    if len(factors) == 1 or lattice.free.shape[-1] > 1:  # of several unknowns each has a factor of its own
+        return found
+    for _ in range(SWEEPS * len(factors)):
+        factors[last] = found.factor[0]
+        last = (last + 1) % len(factors)
+        found = lattice.best(factors, last)
+    return found
+
+
+def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lattice:
+    axes = []
+    degree = max(model.orders) + fineness.degree
+    for i, ((low, high), periodic) in enumerate(zip(model.problem.ranges, model.problem.periodic, strict=True)):
+        known = field.breaks(i) if len(model.problem.ranges) == 1 else np.array([low, high])
+        axes.append(_graded(Axis(known, degree, periodic), fineness))
+    space = Space(tuple(axes), len(model.problem.unknowns))
+    free = ~zero_conditions(model.conditions, space)[1]
+    lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
+    return _Lattice(linearised(model, System(model, space), field), lines, free)
+
+
+def _graded(axis: Axis, fineness: Fineness) -> Axis:
+    """Intervals halved until they are as narrow as even ones, the outermost again and again towards each end."""
+    width = float(np.ptp(axis.breaks)) / fineness.intervals
+    for _ in range(fineness.halvings):
+        axis = axis.halved()
+    while (wide := np.diff(axis.breaks) > 1.5 * width).any():
+        axis = axis.inserted(wide)
+    for _ in range(0 if axis.periodic else fineness.graded):
+        ends = np.zeros(axis.intervals, dtype=bool)
+        ends[[0, -1]] = True
+        axis = axis.inserted(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.graded))
+    return axis
+
+
+def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> _Line:
+    """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
+    nodes, weights = axis.gauss(axis.degree + 1)
+    value, slope = (axis.matrix(nodes.ravel(), k) * np.sqrt(weights.ravel())[:, None] for k in (0, 1))
+    alive = free.any(axis=tuple(i for i in range(free.ndim) if i != index))
+    waves = np.zeros((axis.count, min(count, int(alive.sum()))))
+    if count:
+        a, b = slope[:, alive], value[:, alive]
+        waves[alive] = scipy.linalg.eigh(a.T @ a, b.T @ b, subset_by_index=(0, waves.shape[1] - 1))[1]
+    return _Line(triangle(value), waves)
+
+
+def smallest(matrix: Array, root: Array) -> tuple[Array, float]:
+    """The vector of |C v| = 1 with the least |A v|, and that: inverse iteration with the triangle of A.
+
+    The triangle is as accurate as each column by itself, where A C^-1 would have the errors of its largest singular
+    value, that of the narrowest knots.
+    """
+    factor = triangle(matrix)
+    if factor.shape[0] < factor.shape[1] or (np.diag(factor) == 0.0).any():
+        return np.zeros(matrix.shape[1]), 0.0
+    vectors = np.random.default_rng(0).standard_normal((matrix.shape[1], BLOCK))
+    for _ in range(STEPS):
+        image = scipy.linalg.solve_triangular(factor, root.T @ (root @ vectors), trans="T")
+        vectors = scipy.linalg.solve_triangular(factor, image)
+        vectors = scipy.linalg.solve_triangular(root, np.linalg.qr(root @ vectors)[0])
+    residual = matrix @ vectors
+    turn = np.linalg.eigh(residual.T @ residual)[1]
+    vector = vectors @ turn[:, 0]
+    return vector, float(np.linalg.norm(matrix @ vector) / np.linalg.norm(root @ vector))

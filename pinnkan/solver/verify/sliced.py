@@ -1,0 +1,87 @@
+"""Linearised rows of a product of functions, in one factor at a time: those of the other coordinates are compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.model import Model
+from pinnkan.kan.field import Array, Field
+from pinnkan.solver.estimate.correction import jets_of
+from pinnkan.solver.linear.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class SlicedRows:
+    """Linearised rows of a patch on its grid.
+
+    ``weights`` (node, .., jet), ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
+    (node, function); ``free``: mean squared term of each jet for half a wave of size one across the box, the share of
+    the equation in what any function is made of (zero for a condition).
+    """
+
+    weights: Array
+    orders: tuple[tuple[int, ...], ...]
+    unknowns: tuple[int, ...]
+    tables: tuple[tuple[Array, ...], ...]
+    free: float
+
+
+def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, ...]:
+    """The rows of every patch, linearised at the field, weighted by the roots of their quadrature weights."""
+    out = []
+    lengths = np.array([high - low for low, high in model.problem.ranges])
+    for k, patch in enumerate(system.patches):
+        weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
+        shape = [t.nodes.numel() for t in patch.tables]
+        jets = patch.equation.jets
+        tables = tuple(tuple(_dense(t.values[o], t.index, t.count) for o in range(len(t.values))) for t in patch.tables)
+        grid = weights.reshape(*shape, len(jets)).cpu().numpy()
+        waves = [float(np.prod((np.pi / lengths) ** np.array(j.order))) for j in jets]
+        mean = (grid**2).reshape(-1, len(jets)).sum(0) / patch.volume
+        free = float((mean * np.square(waves)).sum()) if k < len(model.equations) else 0.0
+        out.append(SlicedRows(grid, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
+    return tuple(out)
+
+
+def _dense(values: torch.Tensor, index: torch.Tensor, count: int) -> Array:
+    """A table (interval, point, function) with a column for each of all functions: (node, function)."""
+    out = values.new_zeros((*values.shape[:2], count))
+    out.scatter_add_(2, index.unsqueeze(1).expand(values.shape), values)
+    return out.reshape(-1, count).cpu().numpy()
+
+
+def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:
+    """Weights times the derivatives of the held factors: (node of the last, nodes of the others, jet)."""
+    out = np.moveaxis(block.weights, last, 0)
+    others = [i for i in range(len(held)) if i != last]
+    for place, i in enumerate(others):
+        derivatives = np.stack([block.tables[i][order[i]] @ held[i] for order in block.orders], -1)
+        out = out * derivatives.reshape([1] * (1 + place) + [-1] + [1] * (len(others) - 1 - place) + [out.shape[-1]])
+    return out.reshape(len(out), -1, out.shape[-1])
+
+
+def triangle(matrix: Array) -> Array:
+    """R of the QR factorisation of a matrix, or of each of a stack."""
+    return np.asarray(np.linalg.qr(matrix, mode="r"))
+
+
+def compressed(block: SlicedRows, held: Sequence[Array], last: int, unknowns: int) -> Array:
+    """SlicedRows (row, unknown * function) in the last factor with the norm of all rows: a triangle per node."""
+    factor = triangle(_factors(block, held, last))  # (node, row, jet)
+    count = block.tables[last][0].shape[1]
+    out = np.zeros((*factor.shape[:2], unknowns * count))
+    for k, (order, u) in enumerate(zip(block.orders, block.unknowns, strict=True)):
+        out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[last][order[last]][:, None]
+    return out.reshape(-1, unknowns * count)
+
+
+def terms(block: SlicedRows, held: Sequence[Array], last: int, factor: Array) -> float:
+    """Sum of the squares of the terms of a product of size one, and of half a wave; ``factor`` (unknown, function)."""
+    size = (_factors(block, held, last) ** 2).sum(1)  # (node, jet)
+    pairs = zip(block.orders, block.unknowns, strict=True)
+    values = np.stack([block.tables[last][order[last]] @ factor[u] for order, u in pairs], -1)
+    return float((size * values**2).sum()) + block.free
