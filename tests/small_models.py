@@ -40,6 +40,20 @@ conditions:
   - where: right
     equation: {right}
 """
+SQUARE = """
+name: square
+domain:
+  x: [0, 1]
+  y: [0, {height}]
+unknowns: [u]
+equations:
+  - {equation}
+conditions:
+  - where: [left, right]
+    equation: u = 0
+  - where: bottom
+    equation: u = 0
+"""
 STEEP = "u_xx = 3*exp(u) + sin(5*x)"
 
 
@@ -50,6 +64,12 @@ def model_of(text):
 
 def line(equation=STEEP, left="0", right="u_x + u**3 = 1"):
     return model_of(LINE.format(equation=equation, left=left, right=right))
+
+
+def square(equation, top="u = 0", slope="", height=1):
+    """Zero on three sides, ``top`` there, and ``slope`` as a second condition at the bottom."""
+    text = SQUARE.format(equation=equation, height=height) + f"  - where: top\n    equation: {top}\n"
+    return model_of(text + (f"  - where: bottom\n    equation: {slope}\n" if slope else ""))
 
 
 def prepared(model, space):

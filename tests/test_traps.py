@@ -19,7 +19,7 @@ SAID = {
     "alias": "not_asymptotic",
     "two_solutions": "contradicted",
     "no_solution": "not_finite",
-    "near_resonance": "tolerance_below_rounding",
+    "near_resonance": "",
     "resonance": "rank_deficient",
     "neumann": "rank_deficient",
     "neumann_incompatible": "rank_deficient",

@@ -1,0 +1,77 @@
+"""Sources that jump: knots and ends of slabs at their planes from the start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import start as module
+from pinnkan.solver.families.product.pace import Aim, slab_length
+from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.start import with_breaks
+
+STEP = """
+name: step
+domain: {{x: [0, 1]}}
+unknowns: [u]
+equations: ["-u_xx = heaviside(x - {c})"]
+conditions: [{{where: boundary, equation: u = 0}}]
+"""
+SWITCH = """
+name: switch
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = u_xx + heaviside(t - 0.5)*sin(pi*x)"]
+conditions: [{where: initial, equation: u = 0}, {where: boundary, equation: u = 0}]
+"""
+
+
+def step_error(c: float) -> tuple[float, float]:
+    """Estimate and true relative error of -u'' = H(x - c): u = (1 - c)^2 x/2 - (x - c)_+^2/2."""
+    found = solve(parse_problem(STEP.format(c=c), "t.yaml"))
+    assert found.verdict.converged
+    x = np.linspace(0.0, 1.0, 4001)
+    true = 0.5 * (1.0 - c) ** 2 * x - 0.5 * np.maximum(x - c, 0.0) ** 2
+    error = found.field(x[:, None], [(0,)])[:, 0, 0] - true
+    return found.levels[-1].estimate, float(np.linalg.norm(error) / np.linalg.norm(true))
+
+
+@pytest.mark.parametrize("c", [0.2, 0.5, 0.731])
+def test_a_source_that_jumps_is_solved_to_its_estimate(c: float) -> None:
+    estimate, true = step_error(c)
+    assert true <= estimate <= 1e-4
+
+
+def test_without_the_knot_the_estimate_is_below_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "with_breaks", lambda breaks, places: breaks)
+    estimate, true = step_error(0.2)
+    assert true > 3.0 * estimate
+
+
+def test_a_source_switched_on_in_time_is_solved() -> None:
+    found = solve(parse_problem(SWITCH, "t.yaml"))
+    assert found.verdict.converged
+    ends = [level.time[1] for level in found.levels if level.time is not None]
+    assert any(end == pytest.approx(0.5, abs=1e-12) for end in ends)
+    t = np.array([0.25, 0.6, 1.0])
+    values = found.field(np.column_stack([np.full(3, 0.5), t]), [(0, 0)])[:, 0, 0]
+    rate = np.pi**2
+    true = np.where(t > 0.5, (1.0 - np.exp(-rate * (t - 0.5))) / rate, 0.0)
+    np.testing.assert_allclose(values, true, atol=1e-4 * true.max())
+
+
+def test_slabs_end_at_the_next_stop() -> None:
+    begun = SlabStart.at(0.3, (), (np.zeros(1),), (np.zeros(1),), None)
+    assert slab_length(Aim(begun, 0.9, 8), 0.0, 0.5, 1.0, None) == pytest.approx(0.2)
+    assert slab_length(Aim(begun, 0.9, 8), 0.0, 0.5, 1.0, 2) == pytest.approx(0.2)
+
+
+def test_breaks_are_moved_to_places_or_added_there() -> None:
+    breaks = np.array([0.0, 0.3, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breaks(breaks, [0.32]), [0.0, 0.32, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breaks(breaks, [0.5]), [0.0, 0.3, 0.5, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breaks(breaks, [0.05]), [0.0, 0.05, 0.3, 0.7, 1.0])
+    np.testing.assert_array_equal(with_breaks(breaks, [0.3]), breaks)
+    assert len(with_breaks(breaks, [0.5, 0.5000001])) == 6

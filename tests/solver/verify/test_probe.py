@@ -1,0 +1,102 @@
+"""What the equations hardly see beyond the knots of a solve is found among products of finer functions."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+from small_models import LINE, model_of, square
+from threadpoolctl import threadpool_limits
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.solver.verify import probe as module
+from pinnkan.solver.verify.probe import Fineness, probe, smallest
+
+
+def probed(model):
+    space = Space(tuple(Axis(np.array(ends), 5) for ends in model.problem.ranges))
+    with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
+        return probe(model, ProductField(((space, np.zeros(space.shape)),)), np.inf)
+
+
+def line(equation, right="u = 0"):
+    return model_of(LINE.format(equation=equation, left=0, right=right))
+
+
+RESONANT_WAVE = square("u_xx - u_yy = 0", height="8/7")
+CAUCHY = square("lap(u) = 0", "none", "u_y = 0")
+OUTFLOW = line("-0.01*u_xx + u_x = 1", "none")
+TURN = line("0.005*u_xx - (x - 0.48)*u_x = 0")
+
+
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [
+        (square("lap(u) = 1"), 2 * np.pi**2),
+        (square("lap(u) + (41*pi**2 - 1e-5)*u = 1"), 1e-5),
+        (square("lap(u) = 1", top="u_y = 0"), 1.25 * np.pi**2),
+        (line("u_xx + (9*pi)**2*u - 1e-3*u = 1"), 1e-3),
+    ],
+    ids=["poisson", "resonance", "neumann", "line"],
+)
+def test_the_value_of_a_product_is_the_nearest_eigenvalue(model, value):
+    found = probed(model)
+    assert found.settled
+    assert found.sigma == pytest.approx(value, rel=1e-2)
+
+
+def test_data_all_around_a_wave_equation_leave_waves_free_if_its_sides_are_rational():
+    """sin(7 pi x) sin(7 pi y), whose eigenvalue is zero; the square root of two is not near to any ratio."""
+    found = probed(RESONANT_WAVE)
+    assert found.lost or (not found.settled and found.share < 1e-8)
+    n = np.arange(1, 200)
+    nearest = np.abs(n[:, None] ** 2 - n**2 / 1.41421356**2).min() * np.pi**2
+    apart = probed(square("u_xx - u_yy = 0", height=1.41421356))
+    assert apart.settled
+    assert apart.sigma == pytest.approx(nearest, rel=1e-3)
+
+
+@pytest.mark.parametrize("model", [CAUCHY, OUTFLOW, TURN], ids=["cauchy", "outflow", "turning point"])
+def test_a_function_that_no_knots_hold_is_found_to_fall(model):
+    found = probed(model)
+    assert not found.settled
+    assert found.share < 1e-9
+
+
+def test_on_coarse_knots_none_of_them_is_seen(monkeypatch):
+    """A control: the values of the first knots are those of well-posed problems."""
+    coarse = Fineness(3, 0, 5)
+    monkeypatch.setattr(module, "LOOKS", {1: (coarse, 0, 0), 2: (coarse, 3, 0)})
+    assert probed(RESONANT_WAVE).sigma > 2.0
+    assert probed(OUTFLOW).sigma > 1.0
+    assert probed(TURN).share > 1e-3
+
+
+def test_constants_under_derivatives_are_lost_in_rounding():
+    free = model_of(LINE.format(equation="-u_xx + 1e-14*u = 1", left=0, right="u_x = 0").replace("u = 0", "u_x = 0"))
+    assert probed(free).lost
+    assert not probed(line("-u_xx = 1")).lost
+
+
+def test_growth_along_a_line_settles_at_its_true_value():
+    """min |u' - 20 u| / |u| for u(0) = 0: with u = v exp(20 x) by spectral collocation, 8.2e-8."""
+    found = probed(line("u_x = 20*(u - 1)", "none"))
+    assert found.settled
+    x, w = np.polynomial.legendre.leggauss(120)
+    x, w = 0.5 * (x + 1), 0.5 * w
+    # the inverse is u(x) = integral over s < x of exp(20 (x - s)) f(s): its norm is 1 / sigma
+    kernel = np.where(x[:, None] >= x, np.exp(20 * (x[:, None] - x)), 0.0) * np.sqrt(w[:, None] * w)
+    assert found.sigma == pytest.approx(1.0 / np.linalg.norm(kernel, 2), rel=0.05)
+
+
+def test_the_smallest_value_is_found_below_the_root_of_the_rounding_unit():
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.standard_normal((n, 20)))[0] for n in (60, 20))
+    matrix = left @ np.diag(np.geomspace(1.0, 1e-11, 20)) @ right.T
+    root = np.triu(rng.standard_normal((20, 20))) + 5 * np.eye(20)
+    exact = scipy.linalg.svdvals(scipy.linalg.solve_triangular(root, matrix.T, trans="T").T)[-1]
+    vector, sigma = smallest(matrix, root)
+    assert sigma == pytest.approx(exact, rel=1e-2)
+    assert np.linalg.norm(root @ vector) == pytest.approx(1.0)
+    squared = np.linalg.eigvalsh(matrix.T @ matrix)[0]
+    assert abs(squared) > 1e3 * exact**2
