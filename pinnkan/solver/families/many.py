@@ -84,7 +84,11 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
     tried = "a deep network diverged"
     try:
         out, last = solve_levels(
-            family, verify, monitor, state, lambda s: _loses(s, beside) and monitor.elapsed() > family.until
+            family,
+            verify,
+            monitor,
+            state,
+            lambda s: _loses(s, beside) and (s.own.grown > 0 or monitor.elapsed() > family.until),
         )
         if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
             return replace(out, levels=(*beside.own_levels, *out.levels), history=(*beside.own_history, *out.history))

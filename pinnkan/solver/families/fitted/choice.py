@@ -91,8 +91,7 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
     family = _fitted(axes, state.own.coordinates.angle)
     promise = Promise.of(state.beside.own_levels)
     out, _ = solve_levels(family, verify, monitor, state, promise.is_broken)
-    lost = out.reason not in (None, Reason.CONVERGED, Reason.MAX_TIME) and out.levels[-1].estimate > UNRESOLVED
-    if out.reason is None or lost:
+    if out.reason is None or _is_lost(axes.problem, out):
         dropped = (
             "product: one block of multiplying nodes on all coordinates (rotated ones were tried and dropped: estimate "
             f"{out.levels[-1].estimate:.1e} with {out.levels[-1].parameters} coefficients, where the axes promised "
@@ -101,6 +100,13 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
         on_axes: LevelsState[ProductState] = state.beside
         return solve_levels(axes, verify, monitor, replace(on_axes, own=replace(on_axes.own, words=dropped)))[0]
     return _joined(out, state.beside, promise)
+
+
+def _is_lost(problem: Problem, out: Outcome) -> bool:
+    """Whether a solve has not found its front, or something spoke against what it found."""
+    failed = out.reason not in (Reason.CONVERGED, Reason.MAX_TIME)
+    estimate = out.levels[-1].estimate
+    return failed and (estimate > UNRESOLVED or estimate <= problem.solver.tolerance)
 
 
 def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:

@@ -15,7 +15,12 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
+from pinnkan.solver.families.product.judging import (
+    HalvedEstimate,
+    estimate_by_correction,
+    estimate_by_fall,
+    twice,
+)
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.family import Measured
 from pinnkan.solver.linear.system import System, require_memory
@@ -183,13 +188,21 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
 
 
 def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
-    """The space with every interval halved, where the correction of a linear problem is the rest of the solution."""
+    """The space with every interval halved, where the correction of a linear problem is the rest of the solution.
+
+    An estimate by the fall of the residual has made none: what it shrinks is in the space itself.
+    """
     fine = estimate.space
+    if fine.shape == state.space.shape:
+        finer = twice(state.space)
+        return finer, state.space.prolong(state.coefficients, finer), False
     return fine, state.space.prolong(state.coefficients, fine) + estimate.correction, model.is_linear
 
 
 def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """The next space, its starting coefficients, and whether they already solve it."""
+    if estimate.space.shape == state.space.shape:
+        return whole(model, state, estimate)
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
     share = surplus(space, fine, estimate.correction, nonzero(fine.norm(after)))
