@@ -112,7 +112,9 @@ def estimate_by_fall(
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
-    (coarse, function), (_, correction) = before.field.pieces[0], before.error.pieces[0]
+    (coarse, function), (corrected, correction) = before.field.pieces[0], before.error.pieces[0]
+    if corrected.shape != space.shape:  # the level before was judged by a fall itself
+        return None
     left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
     share = surplus(coarse, space, correction, nonzero(space.norm(start)))
     shrunk = share.fallen(left) * correction

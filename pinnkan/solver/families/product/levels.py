@@ -15,12 +15,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.product.judging import (
-    HalvedEstimate,
-    estimate_by_correction,
-    estimate_by_fall,
-    twice,
-)
+from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.family import Measured
 from pinnkan.solver.linear.system import System, require_memory
@@ -29,7 +24,7 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
 from pinnkan.solver.verify.verify import Objection
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Evidence, Iteration, Level
 
 #: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
 #: one is taken: it is already solved.
@@ -153,6 +148,10 @@ class ProductLevels:
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
             return self._begun(gathered, start, state)
+        if estimate.evidence == Evidence.FALL:  # what that shrinks lies in the space itself
+            measured = self.measured(state)
+            before = Outcome(measured.field, None)
+            estimate = estimate_by_correction(self.model, before, state.space, state.coefficients, measured)
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         begun = self._begun(space, start, state)
@@ -188,21 +187,13 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
 
 
 def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
-    """The space with every interval halved, where the correction of a linear problem is the rest of the solution.
-
-    An estimate by the fall of the residual has made none: what it shrinks is in the space itself.
-    """
+    """The space with every interval halved, where the correction of a linear problem is the rest of the solution."""
     fine = estimate.space
-    if fine.shape == state.space.shape:
-        finer = twice(state.space)
-        return finer, state.space.prolong(state.coefficients, finer), False
     return fine, state.space.prolong(state.coefficients, fine) + estimate.correction, model.is_linear
 
 
 def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """The next space, its starting coefficients, and whether they already solve it."""
-    if estimate.space.shape == state.space.shape:
-        return whole(model, state, estimate)
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
     share = surplus(space, fine, estimate.correction, nonzero(fine.norm(after)))
