@@ -110,6 +110,7 @@ def test_a_spike_in_one_of_four_coordinates_is_not_called_solved(monkeypatch):
     assert solve(problem).verdict.converged
 
 
+@pytest.mark.slow
 def test_a_bump_that_looks_like_a_front_is_solved_on_the_axes():
     v, domain = "x*y + 10*exp(-((x - 0.7312)**2 + (y - 0.2177)**2)/1e-3**2)", "x: [0, 1], y: [0, 1]"
     problem = parse_problem(HIDDEN.format(domain=domain, v=v, operator="lap"), "t.yaml")
