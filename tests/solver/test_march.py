@@ -1,4 +1,4 @@
-"""The loop over slabs of time, with a family that only recites: what is accepted, tried again and kept, and how it ends."""
+"""The loop over slabs, with a family that only recites: what is accepted, tried again and kept, and how it ends."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
