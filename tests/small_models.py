@@ -1,5 +1,7 @@
 """Problems of one and two coordinates with one unknown, compiled, and their systems with the conditions written in."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -57,9 +59,14 @@ conditions:
 STEEP = "u_xx = 3*exp(u) + sin(5*x)"
 
 
-def model_of(text):
-    problem = parse_problem(text, "t.yaml")
+def compiled(problem):
     return compile_model(problem, sort_conditions(problem), CPU)
+
+
+def model_of(text, **settings):
+    """The problem of a text, with ``settings`` of the solver in place of its own, compiled."""
+    problem = parse_problem(text, "t.yaml")
+    return compiled(replace(problem, solver=replace(problem.solver, **settings)))
 
 
 def line(equation=STEEP, left="0", right="u_x + u**3 = 1"):

@@ -93,8 +93,8 @@ class Progress:
 def level_line(level: Level) -> str:
     """A level or slab in one line."""
     name = f"level {level.number}" if level.time is None else f"slab {level.number}  t = {level.time[1]:.4g}"
-    note = f"  {level.note}" if level.note else ""
-    return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{note}"
+    remarks = f"  {level.remarks}" if level.remarks else ""
+    return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{remarks}"
 
 
 def numbers_of(level: Level) -> str:

@@ -36,7 +36,7 @@ def _level_row(level: Level) -> tuple[Any, ...]:
     true_error = "" if level.true_error is None else level.true_error
     return (
         level.number, start, end, by_x(level.intervals), by_x(level.degree), level.parameters, level.points, level.loss,
-        level.heldout, level.estimate, true_error, level.iterations, level.seconds, level.note,
+        level.heldout, level.estimate, true_error, level.iterations, level.seconds, level.remarks,
     )  # fmt: skip
 
 

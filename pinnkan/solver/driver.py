@@ -77,7 +77,7 @@ def solve(
         except OutOfTimeError:
             return result_so_far(problem, monitor, Reason.MAX_TIME)
         except SolverError as error:
-            if monitor.state is None or not monitor.state.levels:
+            if monitor.state is None:
                 raise
             return result_so_far(problem, monitor, Reason(error.reason), str(error))
         open_ended = undetermined(problem, None if model.is_linear else outcome.field)

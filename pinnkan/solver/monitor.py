@@ -80,9 +80,10 @@ class Monitor:
         return state
 
     def keep(self, state: State) -> None:
-        """From here the solve could go on."""
+        """From here the solve could go on; a first state with nothing to show is where it begins anyway."""
+        begins = self.state is None and state.field is None
         self.state = state
-        if self._keep is not None:
+        if self._keep is not None and not begins:
             self._keep(state, self.elapsed())
 
     def progressed(self, own: object) -> None:

@@ -73,6 +73,13 @@ class Level:
     unseen: str = ""
     evidence: Evidence = Evidence.CORRECTION
 
+    @property
+    def remarks(self) -> str:
+        """All that people should know of it beside its numbers, "" where that is nothing."""
+        unresolved = "" if self.is_resolved else "not resolved yet"
+        fallen = "judged by the fall of the residual" if self.evidence == Evidence.FALL else ""
+        return "; ".join(said for said in (self.note, unresolved, fallen, self.unseen) if said)
+
 
 @dataclass(frozen=True)
 class Iteration:

@@ -22,12 +22,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().par
 from tables import write  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
+from pinnkan.assembly.boundary_values import sort_conditions  # noqa: E402
+from pinnkan.assembly.model import compile_model  # noqa: E402
 from pinnkan.kan.layers.network import Network, random_network  # noqa: E402
+from pinnkan.solver.estimate.true_error import true_error  # noqa: E402
 from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E402
-from pinnkan.solver.families.blocks.scattered import exact_error, state  # noqa: E402
-from pinnkan.solver.families.deep.composed import SPREAD, Training  # noqa: E402
+from pinnkan.solver.families.blocks.scattered import samples_of  # noqa: E402
+from pinnkan.solver.families.deep import variable_projection as vp  # noqa: E402
+from pinnkan.solver.families.deep.composed import SPREAD, Composed  # noqa: E402
 from pinnkan.solver.minimise import levenberg_marquardt as lm  # noqa: E402
-from pinnkan.solver.monitor import Monitor  # noqa: E402
 
 STEPS = 60
 EDGES = ((7, 2), (9, 4))  # degree and intervals
@@ -47,37 +50,47 @@ class Trial:
     cpu_seconds: float
 
 
-def joint(run: Training, network: Network) -> Network:
-    """STEPS steps of Levenberg-Marquardt on all coefficients together."""
-    system = run.system(run.count(network), run.seed, network)
+def descended(evaluate: lm.Evaluate, start: torch.Tensor) -> torch.Tensor:
+    """Where STEPS steps of Levenberg-Marquardt lead."""
+    reached = lm.init(evaluate, start)
+    while reached.iteration < STEPS and not reached.stuck:
+        reached = lm.step(evaluate, reached)
+    return reached.x
+
+
+def joint(family: Composed, network: Network) -> Network:
+    """The network with all coefficients trained together."""
+    system = family.system(family.count(network, 1.0), family.seed, network)
 
     def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         return system.evaluate(network.with_flat(vector))
 
-    reached = lm.init(evaluate, network.flat())
-    while reached.iteration < STEPS and not reached.stuck:
-        reached = lm.step(evaluate, reached)
-    return network.with_flat(reached.x)
+    return network.with_flat(descended(evaluate, network.flat()))
 
 
-def projected(run: Training, network: Network) -> Network:
+def projected(family: Composed, network: Network) -> Network:
     """The same with the outer layer solved for in every step."""
-    return run.minimise(network, STEPS, 0)[0]
+    system, is_linear = family.system(family.count(network, 1.0), family.seed, network), family.model.is_linear
+
+    def evaluate(vector: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+        return vp.projected(system, vp.with_inner(network, vector), is_linear)[:2]
+
+    return vp.projected(system, vp.with_inner(network, descended(evaluate, vp.inner(network))), is_linear)[2]
 
 
 def trials() -> Iterator[Trial]:
     """All of them, in pairs."""
     problem = pinnkan.load_problem("poisson5d_gaussian")
-    statement = state(problem)
-    run = Training(statement, richer(first_space(statement, None)), Monitor(None, None))
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    family = Composed(model, richer(first_space(model, None)), None, "a trial")
     for degree, intervals in EDGES:
         for seed in SEEDS:
             start = random_network((5, 1, 1), degree, intervals, SPREAD, seed)
             for name, train in (("all coefficients", joint), ("outer layer projected", projected)):
                 cpu = time.process_time()
-                network = train(run, start)
+                network = train(family, start)
                 cpu = time.process_time() - cpu
-                error = exact_error(problem, run.field(network)) or 0.0
+                error = true_error(problem, samples_of(problem, family.function(network))) or 0.0
                 print(f"degree {degree}, {intervals} intervals, seed {seed}: {name:22} {error:8.1e} in {cpu:.2f} s")
                 yield Trial(degree, intervals, start.parameters, seed, name, error, cpu)
 

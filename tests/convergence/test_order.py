@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
+from small_models import model_of
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.driver import exact_squares
+from pinnkan.solver.estimate.true_error import true_error
+from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
@@ -34,15 +32,13 @@ INTERVALS = {3: (16, 32, 64), 4: (16, 32, 64), 5: (8, 16, 32), 6: (8, 12, 16, 24
 
 
 def observed_order(degree):
-    problem = parse_problem(LINE, "t.yaml")
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    model = model_of(LINE)
     errors = []
     for n in INTERVALS[degree]:
         space = Space((Axis(np.linspace(0, 1, n + 1), degree),))
         start, fixed = with_conditions(model, space, np.zeros(space.shape))
         found = gauss_newton(System(model, space), start, fixed, 1e-12)
-        error, exact = exact_squares(problem)(space, found.coefficients)
-        errors.append(float(np.sqrt(error / exact)[0]))
+        errors.append(true_error(model.problem, samples_of(space, found.coefficients)))
     return -np.polyfit(np.log(INTERVALS[degree]), np.log(errors), 1)[0]
 
 

@@ -110,7 +110,7 @@ def test_the_codes_of_success_usage_and_bad_files(folder: Path, capsys: pytest.C
 def test_a_bug_is_exit_1_with_a_request_to_report_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(solving, "solve_watched", lambda *_: 1 // 0)
+    monkeypatch.setattr(solving, "solve_monitored", lambda *_: 1 // 0)
     assert cli.main(["solve", "good.yaml"]) == 1
     said = capsys.readouterr().err
     assert "a bug in pinnkan" in said

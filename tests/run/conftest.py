@@ -18,7 +18,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "line.yaml").write_text(LINE)
     (tmp_path / "front.yaml").write_text(FRONT)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(solving, "solve_watched", solver())
+    monkeypatch.setattr(solving, "solve_monitored", solver())
     monkeypatch.setattr(restoring, "restore_field", restored)
     monkeypatch.setattr(results, "draw_pictures", blank_pictures)
     return tmp_path

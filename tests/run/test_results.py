@@ -10,8 +10,10 @@ from closed_form import levels, solved
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
+from pinnkan.run.progress import level_line
 from pinnkan.run.records import history_csv, levels_csv
 from pinnkan.run.results import exit_code, summary
+from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import Verdict
 
 
@@ -22,6 +24,20 @@ def test_the_levels_table_has_a_row_per_level_and_full_precision() -> None:
     assert rows[0]["time_start"] == ""
     slabs = list(csv.DictReader(levels_csv(levels("front")).splitlines()))
     assert (slabs[1]["time_start"], slabs[1]["time_end"]) == ("0.05", "0.15")
+
+
+def test_what_people_should_know_of_a_level_is_in_its_row_and_in_its_line() -> None:
+    plain = levels("plane")[0]
+    said = {
+        "on blocks": replace(plain, note="on blocks"),
+        "not resolved yet": replace(plain, is_resolved=False),
+        "judged by the fall of the residual": replace(plain, evidence=Evidence.FALL),
+        "on blocks; not seen near x = 0.4": replace(plain, note="on blocks", unseen="not seen near x = 0.4"),
+        "": plain,
+    }
+    rows = list(csv.DictReader(levels_csv(tuple(said.values())).splitlines()))
+    assert [row["note"] for row in rows] == list(said)
+    assert all(level_line(level).endswith(f"s  {words}" if words else "s") for words, level in said.items())
 
 
 def test_the_history_table_has_a_row_per_step() -> None:

@@ -5,14 +5,17 @@ from functools import cache
 
 import numpy as np
 import pytest
-from pinnkan.solver.families.fitted.state import FittedState
-from pinnkan.solver.families.product.state import SlabsState, SteadyState
 from stored_state import same_bits, stored
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import Result, solve
 from pinnkan.solver.families.deep.state import DeepState
+from pinnkan.solver.families.fitted.levels import FittedState
+from pinnkan.solver.families.product.levels import ProductState
+from pinnkan.solver.families.product.pace import Aim
+from pinnkan.solver.levels import LevelsState
+from pinnkan.solver.march import MarchState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import State
 
@@ -50,17 +53,23 @@ equations: [-lap(u)/30 + cos(pi/6)*u_x + u*u_y/2 = -lap(v)/30 + cos(pi/6)*dx(v) 
 conditions: [{where: boundary, equation: u = v}]
 solver: {tolerance: 1e-2}
 """
+#: Text, and what the family's own part of a state is.
 KINDS = {
-    "steady": (LAYER, SteadyState),
-    "slabs": (FRONT, SlabsState),
+    "steady": (LAYER, ProductState),
+    "slabs": (FRONT, Aim),
     "deep": (DEEP, DeepState),
     "joint": (JOINT, DeepState),
-    "askew": (ASKEW, SteadyState | FittedState),
+    "askew": (ASKEW, ProductState | FittedState),
 }
 
 
 def stated(kind: str) -> Problem:
     return parse_problem(KINDS[kind][0], f"{kind}.yaml")
+
+
+def own(state: State) -> object:
+    """The family's part of a state."""
+    return state.aim if isinstance(state, MarchState) else state.own if isinstance(state, LevelsState) else None
 
 
 @cache
@@ -72,9 +81,9 @@ def whole(kind: str) -> tuple[Result, list[State]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> None:
     result, states = whole(kind)
-    assert all(isinstance(s, KINDS[kind][1]) for s in states)
+    assert all(isinstance(own(s), KINDS[kind][1]) for s in states)
     picked = np.unique(np.linspace(0, len(states) - 1, 2 if kind in ("deep", "joint", "askew") else 4).astype(int))
-    picked = np.append(picked, [i for i, s in enumerate(states) if isinstance(s, FittedState)][:1]).astype(int)
+    picked = np.append(picked, [i for i, s in enumerate(states) if isinstance(own(s), FittedState)][:1]).astype(int)
     for number in picked:
         again = solve(stated(kind), monitor=Monitor(None, None, resumed=stored(states[number])))
         assert same_bits(again, result), f"state {number} of {len(states)}"
@@ -84,17 +93,18 @@ def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> N
 
 def test_another_state_leads_elsewhere() -> None:
     result, states = whole("steady")
-    state = next(s for s in states if isinstance(s, SteadyState) and s.number == 1)
-    moved = replace(state, start=state.start * (1.0 + 1e-9), newton=None, solved=False)
+    state = next(s for s in states if isinstance(s, LevelsState) and s.number == 1)
+    begun = replace(state.own, coefficients=state.own.coefficients * (1.0 + 1e-9), is_solved=False)
+    moved = replace(state, own=begun, newton=None)
     assert not same_bits(solve(stated("steady"), monitor=Monitor(None, None, resumed=moved)), result)
 
 
 def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahead() -> None:
-    fitted = [s for s in whole("askew")[1] if isinstance(s, FittedState)]
-    axes = fitted[0].axes
+    fitted = [s for s in whole("askew")[1] if isinstance(s, LevelsState) and isinstance(s.own, FittedState)]
+    axes = fitted[0].beside
     assert axes is not None
     assert fitted[0].field is axes.field
-    assert (fitted[0].network, fitted[0].levels) == ("", axes.levels)
+    assert (fitted[0].network, fitted[0].levels) == (axes.network, axes.levels)
     last = fitted[-1]
     assert last.field is axes.field
     ahead = replace(last, own_levels=(*last.own_levels[:-1], replace(last.own_levels[-1], estimate=1e-9)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from records import levels
 
+from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import HELDOUT_RATIO, REASONS, judge
 
 
@@ -57,10 +58,12 @@ def test_a_held_out_residual_out_of_proportion_is_undersampled():
 
 
 def test_evidence_that_does_not_rest_on_the_residual_does_not_ask_it():
-    found = judge(levels(1e-3, 1e-5, heldout=1e3), 1e-4, "", evidence="another solution")
+    other = Evidence.COMPARISON
+    found = judge(levels(1e-3, 1e-5, heldout=1e3, evidence=other), 1e-4, "")
     assert found.converged
-    assert found.evidence == "another solution"
-    assert not judge(levels(1e-3, 1e-3, heldout=1e3), 1e-4, "", evidence="another solution").converged
+    assert found.evidence == other
+    assert not judge(levels(1e-3, 1e-3, heldout=1e3, evidence=other), 1e-4, "").converged
+    assert not judge(levels(1e-3, 1e-5, heldout=1e3, evidence=Evidence.FALL), 1e-4, "").converged
 
 
 def test_slabs_are_judged_together_and_levels_by_the_last():
@@ -82,7 +85,7 @@ def test_a_residual_that_no_longer_falls_is_stalled():
 
 def test_a_slab_with_a_feature_left_unseen_is_undersampled():
     first, last = levels(1e-5, 1e-5, slabs=True)
-    verdict = judge([replace(first, note="not seen by the points near x = 0.4"), last], 1e-4, "")
+    verdict = judge([replace(first, unseen="not seen by the points near x = 0.4"), last], 1e-4, "")
     assert verdict.reason == "undersampled"
     assert "x = 0.4" in verdict.sentence
     assert judge([replace(first, note="a note"), last], 1e-4, "").converged
@@ -101,7 +104,7 @@ def test_what_is_not_determined_has_no_finite_error():
     assert verdict.estimate == math.inf
     assert "not known" in verdict.sentence
     assert judge(levels(1e-3, 1e-9), 1e-4, "max_time").estimate == 1e-9
-    assert judge(levels(1e-3, 1e-9, note="not resolved yet"), 1e-4, "max_time").estimate == math.inf
+    assert judge(levels(1e-3, 1e-9, is_resolved=False), 1e-4, "max_time").estimate == math.inf
 
 
 def test_the_evidence_of_slabs_names_the_slabs():

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import sympy
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from pinnkan.problem.expressions import functions as f
 
@@ -28,9 +27,16 @@ _HALVINGS = 40
 _CUT = 0.4837  # where a box is cut and looked at: a place where nothing vanishes by symmetry
 _UNKNOWN = (-np.inf, np.inf)
 
+
+def _erf(x: Array) -> Array:
+    from scipy.special import erf  # only where it is needed: `check` and `list` do without
+
+    return np.asarray(erf(x))
+
+
 _INCREASING: dict[Any, Callable[[Array], Array]] = {
     sympy.atan: np.arctan,
-    sympy.erf: erf,
+    sympy.erf: _erf,
     f.HyperbolicSine: np.sinh,
     f.HyperbolicTangent: np.tanh,
     f.Signum: np.sign,

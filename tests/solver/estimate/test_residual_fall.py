@@ -2,22 +2,19 @@
 
 import numpy as np
 import pytest
-import torch
+from small_models import model_of
+from solved import on_levels
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.driver import exact_squares
 from pinnkan.solver.estimate.residual_fall import decay
+from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.product import judging
-from pinnkan.solver.families.product.levels import solve_steady
+from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
-from pinnkan.solver.monitor import Monitor
-from pinnkan.verdict.verdict import BY_FALL
+from pinnkan.verdict.records import Evidence
 
 WAVES = """
 name: waves
@@ -39,16 +36,14 @@ solver:
 
 @pytest.fixture(scope="module")
 def model():
-    problem = parse_problem(WAVES, "waves.yaml")
-    return compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    return model_of(WAVES)
 
 
 def solved(model, x, y):
     space = Space((Axis(np.linspace(0, 1, x + 1), 7), Axis(np.linspace(0, 1, y + 1), 7)))
     start, fixed = with_conditions(model, space, np.zeros(space.shape))
     c = gauss_newton(System(model, space), start, fixed, 1e-8).coefficients
-    error, norm = exact_squares(model.problem)(space, c)
-    return System(model, space, extra=1), c, float(np.sqrt((error / norm).max()))
+    return System(model, space, extra=1), c, true_error(model.problem, samples_of(space, c))
 
 
 @pytest.mark.parametrize(("before", "after", "coordinate"), [((5, 24), (10, 24), 0), ((24, 6), (24, 12), 1)])
@@ -64,12 +59,12 @@ def test_the_refined_coordinate_falls_by_no_more_than_the_error(model, before, a
 
 def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monkeypatch):
     monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
-    out = solve_steady(model, 7, 3, 8, Monitor(None, None), exact_squares(model.problem))
+    out = on_levels(model, 7, 3, 8)
     last = out.levels[-1]
     assert out.reason == ""
-    assert last.note == BY_FALL
+    assert last.evidence == Evidence.FALL
     assert 0.8 * last.true_error <= last.estimate <= 10 * last.true_error
     assert last.estimate <= 1e-8
     monkeypatch.undo()
-    by_correction = solve_steady(model, 7, 3, 8, Monitor(None, None), exact_squares(model.problem)).levels[-1]
-    assert by_correction.note == ""
+    by_correction = on_levels(model, 7, 3, 8).levels[-1]
+    assert by_correction.evidence == Evidence.CORRECTION

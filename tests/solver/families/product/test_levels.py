@@ -4,17 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from small_models import model_of
+from solved import on_levels
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
-from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.driver import exact_squares
-from pinnkan.solver.families.product import levels as multilevel
-from pinnkan.solver.families.product.levels import solve_steady
+from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.hidden_features import Missed
-from pinnkan.solver.verify.verify import Objection, objection
+from pinnkan.solver.verify.verify import Objection, Verifier
 
 LAYER = """
 name: layer
@@ -50,10 +46,7 @@ exact:
 
 
 def run(text, tolerance=1e-6, degree=6, intervals=2, levels=14, limit=None, seen=None):
-    problem = parse_problem(text, "t.yaml")
-    problem = replace(problem, solver=replace(problem.solver, tolerance=tolerance))
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    return solve_steady(model, degree, intervals, levels, Monitor(limit, seen), exact_squares(problem))
+    return on_levels(model_of(text, tolerance=tolerance), degree, intervals, levels, Monitor(limit, seen))
 
 
 def test_levels_end_below_the_tolerance_with_an_honest_estimate():
@@ -104,13 +97,13 @@ def test_a_layer_between_the_points_is_not_believed():
 
 def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatch):
     """A witness that sees something as wide as the box asks for knots that every level has."""
-    wide, asked = Missed(np.array([0.5]), np.array([1.0]), 1.0), []
+    wide, asked, verify = Missed(np.array([0.5]), np.array([1.0]), 1.0), [], Verifier.__call__
 
     def once(*given):
         asked.append(given)
-        return Objection(wide) if len(asked) == 1 else objection(*given)
+        return Objection(wide) if len(asked) == 1 else verify(*given)
 
-    monkeypatch.setattr(multilevel, "objection", once)
+    monkeypatch.setattr(Verifier, "__call__", once)
     out = run(LAYER, 1e-4)
     assert len(asked) == 2
     assert out.reason == ""
@@ -120,8 +113,8 @@ def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatc
 def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_estimate(monkeypatch):
     plain = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     assert plain.levels[-1].iterations == 0
-    judge = multilevel.judge_by_correction
-    monkeypatch.setattr(multilevel, "judge_by_correction", lambda *a: replace(judge(*a), rounding=1e-10))
+    estimate = module.estimate_by_correction
+    monkeypatch.setattr(module, "estimate_by_correction", lambda *a: replace(estimate(*a), rounding=1e-10))
     rounded = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
     taken = [level.iterations == 0 for level in plain.levels]
@@ -139,6 +132,6 @@ def test_too_few_levels_and_too_little_time_are_named():
 def test_progress_hears_of_every_level_and_step():
     seen = []
     out = run(WAVES, 1e-3, degree=4, seen=seen.append)
-    assert [x for x in seen if x in out.levels] == out.levels
-    assert [x for x in seen if x in out.history] == out.history
+    assert tuple(x for x in seen if x in out.levels) == out.levels
+    assert tuple(x for x in seen if x in out.history) == out.history
     assert len(out.history) == sum(x.iterations for x in out.levels)

@@ -9,7 +9,7 @@ from scipy.special import erfc
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.pace import FEW, MANY
-from pinnkan.solver.families.product.slabs import March
+from pinnkan.solver.families.product.slabs import ProductSlabs
 
 STRING = """
 name: plucked
@@ -90,16 +90,16 @@ def test_the_estimate_sees_kinks_that_run_through_the_slabs(slabs, monkeypatch):
     ends = np.linspace(0, 1, 121), np.linspace(0, 2, 81)
     result = solve(problem)
     assert 0.95 < result.verdict.estimate / true_error(result.field, string, *ends) < 1.5
-    monkeypatch.setattr(March, "_is_doubtful", lambda *_: False)
+    monkeypatch.setattr(ProductSlabs, "is_doubtful", lambda *_: False)
     blind = solve(problem)
     assert blind.verdict.estimate / true_error(blind.field, string, *ends) < 0.9
 
 
 def test_a_smooth_solution_needs_no_more_degrees():
     taken = []
-    original = March._corrected
+    original = ProductSlabs.corrected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(March, "_corrected", lambda *given: taken.append(given[-1]) or original(*given))
+        patch.setattr(ProductSlabs, "corrected", lambda *given: taken.append(given[-2]) or original(*given))
         solve(load_problem("heat1d"))
     assert set(taken) == {FEW} != {MANY}
 

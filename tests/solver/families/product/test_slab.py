@@ -6,7 +6,7 @@ import pytest
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.slab import predicted, taylor
-from pinnkan.solver.families.product.slab_start import Front
+from pinnkan.solver.families.product.slab_start import SlabStart
 
 X = Axis(np.linspace(0.0, 1.0, 4), 3)
 
@@ -26,10 +26,10 @@ def polynomial(x, t):
 @pytest.mark.parametrize("degree", [4, 6])
 def test_a_polynomial_in_time_is_continued_exactly_into_a_slab_of_another_length_and_degree(degree):
     time, before = slab(0.2, 0.5, 5, polynomial)
-    front = Front(0.5, (X,), (before[:, -1],), (np.zeros(1),), taylor(time, before))
+    start = SlabStart(0.5, (X,), (before[:, -1],), (np.zeros(1),), taylor(time, before))
     after, expected = slab(0.5, 1.1, degree, polynomial)
-    assert predicted(front, after) == pytest.approx(expected, rel=1e-10)
-    without = Front(0.5, (X,), (before[:, -1],), (np.zeros(1),))
+    assert predicted(start, after) == pytest.approx(expected, rel=1e-10)
+    without = SlabStart(0.5, (X,), (before[:, -1],), (np.zeros(1),))
     assert np.abs(predicted(without, after) - expected).max() > 0.1
 
 
@@ -46,6 +46,6 @@ def test_taylor_coefficients_are_the_derivatives_over_factorials():
 
 def test_a_series_that_grows_ends_with_its_smallest_term():
     rates = np.stack([np.full((X.count, 1), r) for r in (1.0, 1e-3, 50.0)], -1)
-    front = Front(0.0, (X,), (np.ones((X.count, 1)),), (np.zeros(1),), rates)
-    end = predicted(front, Axis(np.array([0.0, 1.0]), 5))[:, -1]
+    start = SlabStart(0.0, (X,), (np.ones((X.count, 1)),), (np.zeros(1),), rates)
+    end = predicted(start, Axis(np.array([0.0, 1.0]), 5))[:, -1]
     assert end == pytest.approx(np.full_like(end, 2.001))

@@ -3,16 +3,16 @@
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.families.product.slab_start import READY, ROUNDED, Front, coarsened, prepared, wanted
+from pinnkan.solver.families.product.slab_start import READY, ROUNDED, SlabStart, coarsened, prepared, wanted
 
 INTERVALS, ALLOWED = 16, 1e-3
 NEAR = 5  # the interval that the correction lives in
 
 
-def front():
+def begun():
     axis = Axis(np.linspace(0.0, 1.0, INTERVALS + 1), 3)
     trace = axis.project(np.exp(-3 * axis.samples()), 0)
-    return Front(0.0, (axis,), (trace[:, None],), (np.zeros((axis.halved().count, 1)),))
+    return SlabStart(0.0, (axis,), (trace[:, None],), (np.zeros((axis.halved().count, 1)),))
 
 
 def mass(size):
@@ -27,7 +27,7 @@ def values(state, x):
 
 
 def test_a_correction_near_what_is_allowed_leaves_knots_for_the_next_slab():
-    start = front()
+    start = begun()
     state = prepared(start, mass(2 * READY * ALLOWED), ALLOWED)
     middle = start.axes[0].breaks[NEAR : NEAR + 2].mean()
     assert middle in state.axes[0].breaks
@@ -37,8 +37,8 @@ def test_a_correction_near_what_is_allowed_leaves_knots_for_the_next_slab():
 
 
 def test_a_small_correction_only_merges():
-    state = prepared(front(), mass(0.5 * READY * ALLOWED), ALLOWED)
-    merged = coarsened(front(), mass(0.5 * READY * ALLOWED), ALLOWED)
+    state = prepared(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
+    merged = coarsened(begun(), mass(0.5 * READY * ALLOWED), ALLOWED)
     assert state.axes[0].intervals < INTERVALS
     np.testing.assert_array_equal(state.axes[0].breaks, merged.axes[0].breaks)
 
@@ -50,6 +50,6 @@ def test_knots_are_wanted_where_the_correction_is():
 
 def test_no_knots_for_a_correction_that_is_everywhere_or_near_rounding():
     everywhere = [np.full(INTERVALS, (2 * READY * ALLOWED) ** 2 / INTERVALS)]
-    assert prepared(front(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
+    assert prepared(begun(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
     tiny = 0.5 * ROUNDED
-    assert prepared(front(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS
+    assert prepared(begun(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS

@@ -6,13 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
+from small_models import model_of
+from solved import on_slabs
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
-from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.driver import exact_squares
-from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, STEP, March, solve_slabs
+from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, STEP, ProductSlabs
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.monitor import Monitor
 
@@ -50,10 +47,8 @@ FRONT = text("tanh(20*(x - 0.2 - t/2))", "u_t + u*u_x = u_xx/50 + dt(v) + v*dx(v
 
 @cache
 def run(problem, tolerance, degree=4, intervals=4, slabs=None, passes=3, limit=None):
-    stated = parse_problem(problem, "t.yaml")
-    stated = replace(stated, solver=replace(stated.solver, tolerance=tolerance, time_slabs=slabs))
-    model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
-    return solve_slabs(model, (degree, degree), intervals, passes, Monitor(limit, None), exact_squares(stated))
+    model = model_of(problem, tolerance=tolerance, time_slabs=slabs)
+    return on_slabs(model, degree, intervals, passes, Monitor(limit, None))
 
 
 def effectivity(out):
@@ -94,19 +89,14 @@ def test_the_estimate_counts_the_growth_of_earlier_errors():
 
 
 def test_without_propagation_the_estimate_would_be_too_small(monkeypatch):
-    from pinnkan.solver.families.product import slabs as module
+    following = ProductSlabs.following
 
-    advance = module.March.advance
+    def forgetful(*given):
+        aim = following(*given)
+        return replace(aim, start=replace(aim.start, errors=tuple(np.zeros_like(e) for e in aim.start.errors)))
 
-    def forgetful(self, slab):
-        front = advance(self, slab)
-        return replace(front, errors=tuple(np.zeros_like(e) for e in front.errors))
-
-    monkeypatch.setattr(module.March, "advance", forgetful)
-    stated = parse_problem(GROWTH, "t.yaml")
-    stated = replace(stated, solver=replace(stated.solver, tolerance=1e-4, time_slabs=24))
-    model = compile_model(stated, sort_conditions(stated), torch.device("cpu"))
-    out = solve_slabs(model, (4, 4), 4, 1, Monitor(None, None), exact_squares(stated))
+    monkeypatch.setattr(ProductSlabs, "following", forgetful)
+    out = on_slabs(model_of(GROWTH, tolerance=1e-4, time_slabs=24), 4, 4, 1)
     assert effectivity(out) < 0.8
 
 
@@ -145,8 +135,8 @@ def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
 
 def test_a_correction_has_fewer_points_per_interval_of_space_and_none_fewer_in_time(monkeypatch):
     """One fewer in time made the effectivity of the wave equation fifty."""
-    seen, corrected = [], March._corrected
-    monkeypatch.setattr(March, "_corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
+    seen, corrected = [], ProductSlabs.corrected
+    monkeypatch.setattr(ProductSlabs, "corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
     run(WAVE, 1e-6, degree=8)
     of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
     assert richer[0] == of_slab[0] - FEWER

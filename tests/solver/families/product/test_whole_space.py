@@ -1,16 +1,16 @@
 """Where nearly all intervals are marked the space with all of them halved is taken: it has been solved already."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-import torch
+from small_models import compiled
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.families.product import levels as multilevel
-from pinnkan.solver.families.product.judging import Judged
+from pinnkan.solver.families.product import levels as module
+from pinnkan.solver.families.product.judging import HalvedEstimate
 from pinnkan.solver.families.product.start import with_conditions
 
 INTERVALS, DEGREE = 16, 4
@@ -19,15 +19,15 @@ INTERVALS, DEGREE = 16, 4
 def refined(monkeypatch, name, *unmarked):
     """The next space and start of a problem, so many intervals unmarked per coordinate; and those of all halved."""
     problem = load_problem(name)
-    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    model = compiled(replace(problem, solver=replace(problem.solver, tolerance=1e-4)))
     space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.ranges))
     fine = Space(tuple(a.halved() for a in space.axes))
     start = with_conditions(model, space, np.random.default_rng(0).standard_normal(space.shape))[0]
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]
     marks = iter([np.arange(INTERVALS) >= n for n in unmarked])
-    monkeypatch.setattr(multilevel, "mark", lambda *_: next(marks))
-    judged = Judged(fine, error, 1.0, 0.0, (1.0, 1.0))
-    found, after, _, solved = multilevel._refine(model, space, start, judged, 1e-4)
+    monkeypatch.setattr(module, "mark", lambda *_: next(marks))
+    estimate = HalvedEstimate(1.0, None, space=fine, correction=error)
+    found, after, solved = module.refined(model, module.ProductState(space, start, 1.0), estimate)
     return found, after, solved, fine, space.prolong(start, fine) + error
 
 
@@ -47,7 +47,7 @@ def test_with_less_marked_only_those_are_halved_and_solved(monkeypatch, unmarked
 
 
 def test_without_the_rule_the_marked_ones_would_be_solved_once_more(monkeypatch):
-    monkeypatch.setattr(multilevel, "WHOLE", 1.0)
+    monkeypatch.setattr(module, "WHOLE", 1.0)
     found, _, solved, fine, _ = refined(monkeypatch, "poisson2d", 1, 0)
     assert found.size < fine.size
     assert not solved

@@ -1,0 +1,255 @@
+"""The loop over levels, with a family that only recites: when it asks, when it ends and why, what it keeps."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import load_problem
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.levels import GARBAGE, begun, solve_levels
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection
+from pinnkan.verdict.records import Evidence, Iteration, Reason
+
+TOLERANCE = 1e-4
+PROBLEM = load_problem("poisson1d")
+PROBLEM = replace(PROBLEM, exact=None, solver=replace(PROBLEM.solver, tolerance=TOLERANCE))
+SPIKE = Missed(np.array([0.4]), np.array([1e-5]), 1.0)
+
+
+@dataclass(frozen=True)
+class At:
+    """Level ``number`` of the recital, before or at its minimum."""
+
+    number: int
+    at_minimum: bool = False
+
+
+@dataclass(frozen=True)
+class Recital:
+    """A family whose levels have these ``sizes`` of estimates; the function of level n is the text ``u<n>``."""
+
+    sizes: tuple[float, ...]
+    most_levels: int = 9
+    changes: tuple[dict, ...] = ()  # of what is measured, per level
+    rounding: float = 0.0
+    evidence: Evidence = Evidence.CORRECTION
+    vain_after: int = 99
+    richest: int = 99  # no level beyond it
+    initial: str | None = "data"
+    forgives: bool = False
+    ends_at_best: bool = True
+    name: str = "network"
+    problem: Problem = PROBLEM
+
+    def first(self):
+        return At(0)
+
+    def shown(self, state):
+        return self.initial
+
+    def minimise(self, state, number, monitor):
+        if state.at_minimum:
+            return state, ()
+        return replace(state, at_minimum=True), (monitor.iteration(number, 0, 1.0, 1.0, 0.0),)
+
+    def measured(self, state):
+        assert state.at_minimum
+        n = state.number
+        change = self.changes[n] if n < len(self.changes) else {}
+        return replace(Measured(f"u{n}", (2**n,), (3,), 2**n + 3, 9, 4.0**-n, 4.0**-n), **change)
+
+    def estimate(self, state, measured, before):
+        assert len(before.levels) == state.number
+        size = self.sizes[state.number]
+        return ErrorEstimate(size, f"e{state.number}", self.rounding, evidence=self.evidence)
+
+    def refine(self, state, estimate, against):
+        return None if state.number == self.richest else At(state.number + 1)
+
+    def clears(self, measured, missed):
+        return self.forgives
+
+    def in_vain(self, levels):
+        return "nothing moves" if len(levels) >= self.vain_after else ""
+
+    def in_words(self, state, outcome):
+        return f"{self.name} {state.number}"
+
+
+class Asked:
+    """A check that answers one after the other, then that there is nothing; ``fields``: what it was asked about."""
+
+    def __init__(self, *answers):
+        self.answers, self.fields = list(answers), []
+
+    def __call__(self, field, *_):
+        self.fields.append(field)
+        return self.answers.pop(0) if self.answers else None
+
+
+def solved(family, asked=None, monitor=None, state=None, **leave):
+    start = begun(family) if state is None else state
+    return solve_levels(family, asked or Asked(), monitor or Monitor(None, None), start, **leave)
+
+
+def unhurried(levels):
+    return [replace(level, seconds=0.0) for level in levels]
+
+
+def test_converged_is_said_only_after_the_checks_were_asked_about_that_function():
+    asked = Asked()
+    out, _ = solved(Recital((1e-1, 1e-3, 1e-5)), asked)
+    assert (out.reason, out.field, out.error, out.network) == (Reason.CONVERGED, "u2", "e2", "network 2")
+    assert asked.fields == ["u2"]
+    assert [level.estimate for level in out.levels] == [1e-1, 1e-3, 1e-5]
+    assert [level.number for level in out.levels] == [step.level for step in out.history] == [0, 1, 2]
+    assert [level.iterations for level in out.levels] == [1, 1, 1]
+
+
+def test_an_objection_raises_the_estimate_and_asks_for_another_level():
+    asked = Asked(Objection(size=1e-2), Objection(SPIKE))
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-6, 1e-7)), asked)
+    assert asked.fields == ["u1", "u2", "u3"]
+    assert [level.estimate for level in out.levels] == [1e-1, SAFETY * 1e-2, 1e-6, 1e-7]
+    assert out.reason == Reason.CONVERGED
+
+
+def test_an_objection_with_a_reason_ends_the_solve():
+    none_such = Objection(size=float("inf"), reason=Reason.RANK_DEFICIENT, detail="a function may be added")
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-6)), Asked(none_such))
+    assert (out.reason, out.detail, out.field) == (Reason.RANK_DEFICIENT, "a function may be added", "u1")
+    assert out.levels[-1].estimate == float("inf")
+
+
+def test_a_feature_that_the_family_knows_to_be_within_the_tolerance_is_no_objection():
+    for forgives, levels in ((True, 2), (False, 3)):
+        out, _ = solved(Recital((1e-1, 1e-5, 1e-6), forgives=forgives), Asked(Objection(SPIKE)))
+        assert (out.reason, len(out.levels)) == (Reason.CONVERGED, levels)
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_resolved": False}, {"unsettled": "still moving"}, {"heldout": 1.0, "loss": 1e-3}, {}]
+)
+def test_a_small_estimate_is_not_enough_where_the_level_is_not_sound(change):
+    """Not resolved, not at rest, or a residual off the points out of proportion; the last one is sound."""
+    asked = Asked()
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-5), changes=({}, change)), asked)
+    assert asked.fields == (["u2"] if change else ["u1"])
+    assert out.reason == Reason.CONVERGED
+
+
+def test_a_first_level_needs_a_margin_unless_it_was_compared():
+    near = 1.4 * FIRST_MARGIN * TOLERANCE
+    assert len(solved(Recital((near, near)))[0].levels) == 2
+    assert len(solved(Recital((0.9 * FIRST_MARGIN * TOLERANCE,)))[0].levels) == 1
+    assert len(solved(Recital((near,), evidence=Evidence.COMPARISON))[0].levels) == 1
+
+
+EXHAUSTED = [
+    ({}, None, Reason.MAX_LEVELS),
+    ({"is_resolved": False}, None, Reason.NOT_ASYMPTOTIC),
+    ({"unsettled": "still moving"}, None, Reason.STALLED),
+    ({}, Objection(SPIKE), Reason.UNDERSAMPLED),
+]
+
+
+@pytest.mark.parametrize(("change", "objection", "reason"), EXHAUSTED)
+@pytest.mark.parametrize("limit", [{"most_levels": 2}, {"richest": 1}], ids=["all used", "no richer one"])
+def test_without_more_levels_the_reason_is_what_was_wrong_with_the_last_one(limit, change, objection, reason):
+    small = 1e-5 if objection else 1e-2
+    asked = Asked(*[objection] * (objection is not None))
+    out, _ = solved(Recital((1e-1, small, 1e-5), changes=({}, change), **limit), asked)
+    assert (out.reason, len(out.levels), out.field) == (reason, 2, "u1")
+
+
+@pytest.mark.parametrize(("sizes", "best"), [((1e-1, 1e-3, 1e-2), 1), ((1e-1, 1e-2, 1e-3), 2)])
+def test_levels_in_vain_end_at_the_best_one(sizes, best):
+    out, _ = solved(Recital(sizes, vain_after=3))
+    assert (out.reason, out.detail) == (Reason.STALLED, "nothing moves")
+    assert (out.field, out.error) == (f"u{best}", f"e{best}")
+    assert out.levels[-1].estimate == min(sizes)
+    assert [level.number for level in out.levels] == list(range(3 + (best != 2)))
+
+
+def test_a_level_that_is_not_resolved_is_not_the_best():
+    out, _ = solved(Recital((1e-1, 1e-3, 1e-2), changes=({}, {"is_resolved": False}), vain_after=3))
+    assert (out.field, out.levels[-1].estimate) == ("u2", 1e-2)
+
+
+def test_rounding_above_the_tolerance_ends_the_solve_and_is_the_least_estimate():
+    finer = replace(PROBLEM, solver=replace(PROBLEM.solver, tolerance=1e-6))
+    for rounding, estimate in ((0.5 * GARBAGE, 1e-3), (2.0 * GARBAGE, float("inf"))):
+        out, _ = solved(Recital((1e-3, 1e-5), rounding=rounding, problem=finer))
+        assert (out.reason, len(out.levels)) == (Reason.BELOW_ROUNDING, 1)
+        assert out.levels[-1].estimate == estimate
+    below, _ = solved(Recital((1e-3, 1e-5), rounding=0.5 * TOLERANCE))
+    assert (below.reason, len(below.levels)) == (Reason.CONVERGED, 2)
+
+
+def test_when_the_time_is_over_there_is_one_level_to_show():
+    out, _ = solved(Recital((1e-1, 1e-2, 1e-5)), monitor=Monitor(1.0, None, spent=2.0))
+    assert (out.reason, len(out.levels), out.field) == (Reason.MAX_TIME, 1, "u0")
+    done, _ = solved(Recital((1e-5,)), monitor=Monitor(1.0, None, spent=2.0))
+    assert done.reason == Reason.CONVERGED
+
+
+def test_a_time_limit_that_passes_before_a_level_leaves_its_state():
+    family = Recital((1e-1, 1e-2, 1e-5))
+    _, state = solved(family, leave=lambda s: s.number == 2)
+    late = Monitor(1.0, None, spent=2.0)
+    with pytest.raises(OutOfTimeError):
+        solved(family, monitor=late, state=state)
+    assert late.state.field == "u1"
+    assert [level.estimate for level in late.state.levels] == [1e-1, 1e-2]
+
+
+def test_going_on_from_every_state_that_was_kept_gives_the_same():
+    family, kept = Recital((1e-1, 1e-3, 1e-5)), []
+    out, _ = solved(family, monitor=Monitor(None, None, lambda state, _: kept.append(state)))
+    assert [(s.own.number, s.own.at_minimum) for s in kept] == [(n, b) for n in range(3) for b in (False, True)]
+    assert [s.field for s in kept] == ["data", "data", "u0", "u0", "u1", "u1"]
+    for state in kept:
+        again, _ = solved(family, state=state)
+        assert unhurried(again.levels) == unhurried(out.levels)
+        assert unhurried(again.history) == unhurried(out.history)
+        assert again.field == out.field
+    elsewhere, _ = solved(Recital((1e-1, 1e-2, 1e-5)), state=kept[2])
+    assert unhurried(elsewhere.levels) != unhurried(out.levels)
+
+
+def test_a_first_state_with_nothing_to_show_is_not_kept():
+    kept = []
+    solved(Recital((1e-1, 1e-5), initial=None), monitor=Monitor(None, None, lambda state, _: kept.append(state)))
+    assert [(s.own.number, s.own.at_minimum) for s in kept] == [(0, True), (1, False), (1, True)]
+
+
+def test_a_solve_that_is_left_goes_on_from_its_state():
+    family = Recital((1e-1, 1e-3, 1e-5))
+    out, state = solved(family, leave=lambda s: len(s.levels) == 1)
+    assert (out.reason, state.number) == (None, 1)
+    whole, _ = solved(family, state=state)
+    assert (whole.reason, len(whole.levels)) == (Reason.CONVERGED, 3)
+
+
+def test_a_second_family_counts_on_and_is_shown_once_it_is_ahead():
+    _, first = solved(Recital((1e-1, 1e-2)), leave=lambda s: len(s.levels) == 2)
+    states = []
+    monitor = Monitor(None, None, lambda state, _: states.append(state))
+    second = Recital((1e-1, 1e-3, 1e-5), name="other")
+    out, _ = solved(second, monitor=monitor, state=begun(second, beside=first))
+    assert [level.number for level in out.levels] == [2, 3, 4]
+    assert [len(s.levels) for s in states] == [2, 2, 2, 2, 4, 4]
+    assert [s.network for s in states] == ["network 1"] * 4 + ["other 1"] * 2
+    assert [s.levels[-1].estimate for s in states] == [1e-2] * 4 + [1e-3] * 2
+
+
+def test_a_listener_hears_of_every_step_and_level():
+    heard = []
+    out, _ = solved(Recital((1e-1, 1e-5)), monitor=Monitor(None, heard.append))
+    assert [type(x) is Iteration for x in heard] == [True, False, True, False]
+    assert [x for x in heard if not isinstance(x, Iteration)] == list(out.levels)

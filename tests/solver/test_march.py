@@ -1,0 +1,246 @@
+"""The loop over slabs, with a family that only recites: what is accepted, tried again and kept, and how it ends."""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.problem.registry import load_problem
+from pinnkan.solver.family import Measured
+from pinnkan.solver.march import AIM_SHARE, LEAST_CUT, SHORTER, SolvedSlab, march
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.state import Step
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.verdict.records import Iteration, Reason
+
+TOLERANCE = 1e-3
+HEAT = load_problem("heat1d")
+X = Axis(np.linspace(0.0, 1.0, 2), 1)
+SPIKE = Missed(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
+
+
+def stated(slabs=None):
+    """Heat for a time of one, without a known solution."""
+    settings = replace(HEAT.solver, tolerance=TOLERANCE, time_slabs=slabs)
+    return replace(HEAT, ranges=((0.0, 1.0), (0.0, 1.0)), exact=None, solver=settings)
+
+
+def piece(start, end, value):
+    """A function that is constant in a slab."""
+    return Space((X, Axis(np.array([start, end]), 1))), np.full((2, 2, 1), value)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The length of the next attempt; ``knots``: whether they stand at a feature already."""
+
+    length: float
+    knots: bool = False
+
+
+class Recital:
+    """Slabs that pass up to the length ``passing``, with a relative error of ``error`` times the local tolerance.
+
+    Beyond the length ``solvable`` they have no solution. ``attempts`` and ``locals``: what was asked for.
+    """
+
+    def __init__(
+        self, passing=1.0, error=0.1, solvable=1.0, first=0.5, slabs=None, most_passes=3, fixed=False, patient=True,
+        failure=None, floor=0.0,
+    ):  # fmt: skip
+        self.problem, self.most_passes = stated(slabs), most_passes
+        self.passing, self.error, self.solvable, self.floor = passing, error, solvable, floor
+        self.start, self.fixed, self.patient = first, fixed, patient
+        self.failure = failure or SolverError("no solution", Reason.NOT_FINITE)
+        self.attempts, self.locals = [], []
+
+    def first(self, local):
+        self.locals.append(local)
+        return Aim(self.start)
+
+    def initial(self, aim):
+        return piece(0.0, aim.length, 7.0), aim.length
+
+    def length(self, aim, at):
+        return min(aim.length, at.end - at.time)
+
+    def attempt(self, aim, length, at):
+        self.attempts.append((at.time, length))
+        if length > self.solvable or at.time < self.floor <= at.time + length:
+            raise self.failure
+        slab = piece(at.time, at.time + length, 1.0), piece(at.time, at.time + length, 0.0)
+        squares = np.array([length])
+        return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, (self.error * at.local) ** 2 * squares)
+
+    def shortened(self, aim, length):
+        return None if self.fixed else replace(aim, length=length)
+
+    def passes(self, aim, slab, at):
+        return slab.length <= self.passing
+
+    def gathered(self, aim, slab, missed):
+        return None if aim.knots else replace(aim, knots=True)
+
+    def again(self, aim, slab, at):
+        return replace(aim, length=0.5 * slab.length) if self.patient else None
+
+    def following(self, aim, slab, at):
+        return Aim(self.start)
+
+    def measured(self, slab, at):
+        return Measured("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
+
+    def in_words(self):
+        return "a network"
+
+
+class Looking:
+    """What looks between the points: ``seen`` the first so many times; ``boxes``: where it looked."""
+
+    def __init__(self, times=0):
+        self.times, self.boxes = times, []
+
+    def between(self, field, box, loss):
+        self.boxes.append(box)
+        return SPIKE if len(self.boxes) <= self.times else None
+
+
+def marched(family, looking=None, monitor=None):
+    return march(family, looking or Looking(), monitor or Monitor(None, None))
+
+
+def ends(out):
+    return [level.time[1] for level in out.levels]
+
+
+def unhurried(records):
+    return [replace(record, seconds=0.0) for record in records]
+
+
+def test_slabs_cover_the_time_and_their_errors_add_up():
+    out = marched(Recital(first=0.4))
+    assert out.reason == Reason.CONVERGED
+    assert ends(out) == pytest.approx([0.4, 0.8, 1.0])
+    assert all(a.time[1] == b.time[0] for a, b in pairwise(out.levels))
+    assert [level.estimate for level in out.levels] == pytest.approx([SAFETY * 0.1 * TOLERANCE] * 3)
+    assert [level.number for level in out.levels] == [0, 1, 2]
+    assert out.field.grid([np.array([0.5]), np.array([0.1, 0.9])], (0, 0)) == pytest.approx(np.ones((1, 2, 1)))
+    assert out.network == "a network"
+
+
+def test_a_slab_that_does_not_pass_is_tried_again_and_its_steps_are_told():
+    family, heard = Recital(passing=0.3), []
+    out = marched(family, monitor=Monitor(None, heard.append))
+    assert family.attempts[:3] == [(0.0, 0.5), (0.0, 0.25), (0.25, 0.5)]
+    assert ends(out) == [0.25, 0.5, 0.75, 1.0]
+    assert len(out.history) == len(family.attempts) == 7  # the last one is as short as what remains
+    assert [x for x in heard if isinstance(x, Iteration)] == list(out.history)
+    assert [level.iterations for level in out.levels] == [1] * 4
+
+
+def test_a_slab_is_accepted_as_it_is_where_no_other_attempt_is_to_be_had():
+    family = Recital(passing=0.3, patient=False)
+    assert ends(marched(family)) == [0.5, 1.0]
+    assert len(family.attempts) == 2
+
+
+def test_only_slabs_that_pass_are_looked_at_in_their_own_box():
+    looking = Looking()
+    marched(Recital(passing=0.3), looking)
+    assert looking.boxes == [((0.0, 1.0), (t, t + 0.25)) for t in (0.0, 0.25, 0.5, 0.75)]
+
+
+@pytest.mark.parametrize(("times", "unseen"), [(0, False), (1, False), (2, True)])
+def test_a_missed_feature_gets_knots_and_is_told_of_where_it_is_still_missed(times, unseen):
+    family = Recital()
+    out = marched(family, Looking(times))
+    assert len(family.attempts) == 2 + (times > 0)
+    assert ["x = 0.4, t = 0.3" in level.unseen for level in out.levels] == [unseen, False]
+
+
+def test_a_slab_without_a_solution_is_tried_shorter():
+    family = Recital(solvable=0.2)
+    out = marched(family)
+    assert out.reason == Reason.CONVERGED
+    assert family.attempts[:3] == [(0.0, 0.5), (0.0, SHORTER * 0.5), (SHORTER * 0.5, 0.5)]
+    assert len(out.history) == len(out.levels)  # what raised has no steps
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(None, Reason.NOT_FINITE), (np.linalg.LinAlgError("singular"), Reason.DIVERGED)],
+    ids=["of the solver", "of the algebra"],
+)
+@pytest.mark.parametrize("fixed", [True, False])
+def test_where_no_slab_is_short_enough_the_place_is_named_and_the_slabs_before_stay(fixed, failure, reason):
+    """No slab crosses t = 0.7; one of a given length is not tried shorter."""
+    family, monitor = Recital(floor=0.7, fixed=fixed, failure=failure), Monitor(None, None)
+    with pytest.raises(SolverError, match=r"^at t = 0\.[567]") as found:
+        marched(family, monitor=monitor)
+    assert found.value.reason == reason
+    assert ends(monitor.state)[0] == 0.5
+    assert ends(monitor.state)[-1] == pytest.approx(0.5 if fixed else 0.7)
+    assert monitor.state.field is not None
+
+
+def test_another_pass_aims_lower_until_the_estimate_is_below_the_tolerance():
+    family = Recital(error=2.0)
+    out = marched(family)
+    assert out.reason == Reason.CONVERGED
+    assert family.locals == pytest.approx([TOLERANCE, TOLERANCE * AIM_SHARE / (SAFETY * 2.0)])
+    assert out.levels[-1].estimate == pytest.approx(AIM_SHARE * TOLERANCE)
+    assert (len(out.levels), len(out.history)) == (2, 4)  # the slabs of the last pass, the steps of both
+    alone = Recital(error=0.5)
+    marched(alone)
+    assert alone.locals == [TOLERANCE]
+
+
+def test_the_local_tolerance_falls_no_faster_than_it_may():
+    family = Recital(error=1e9)
+    out = marched(family)
+    assert out.reason == Reason.MAX_LEVELS
+    assert family.locals == pytest.approx([TOLERANCE * LEAST_CUT**n for n in range(3)])
+
+
+@pytest.mark.parametrize(("options", "passes"), [({"most_passes": 1}, 1), ({"slabs": 2}, 1), ({"most_passes": 2}, 2)])
+def test_passes_end_where_they_are_used_up_or_the_slabs_are_given(options, passes):
+    family = Recital(error=1e9, **options)
+    out = marched(family)
+    assert (out.reason, len(family.locals)) == (Reason.MAX_LEVELS, passes)
+    assert ends(out) == [0.5, 1.0]
+
+
+def test_going_on_from_every_state_gives_the_same():
+    kept = []
+    family = Recital(passing=0.3, error=2.0)
+    out = marched(family, monitor=Monitor(None, None, lambda state, _: kept.append(state)))
+    assert len(kept) == len(family.attempts) == 14
+    for state in kept:
+        again = marched(Recital(passing=0.3, error=2.0), monitor=Monitor(None, None, resumed=state))
+        assert unhurried(again.levels) == unhurried(out.levels)
+        assert unhurried(again.history) == unhurried(out.history)
+        assert again.reason == out.reason
+    moved = replace(kept[-2], local=2.0 * kept[-2].local)
+    elsewhere = marched(Recital(passing=0.3, error=2.0), monitor=Monitor(None, None, resumed=moved))
+    assert elsewhere.levels[-1].estimate > out.levels[-1].estimate
+
+
+def test_when_the_time_is_over_the_slabs_so_far_are_shown():
+    states = []
+    marched(Recital(first=0.25), monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    out = marched(Recital(first=0.25), monitor=Monitor(1.0, None, resumed=states[2], spent=2.0))
+    assert (out.reason, ends(out)) == (Reason.MAX_TIME, [0.25, 0.5])
+    assert out.field.breaks(1).tolist() == [0.0, 0.25, 0.5]
+
+
+def test_without_time_one_attempt_is_made_and_the_initial_data_are_shown():
+    family = Recital(passing=0.3)
+    out = marched(family, monitor=Monitor(1.0, None, spent=2.0))
+    assert (out.reason, out.levels, out.error) == (Reason.MAX_TIME, (), None)
+    assert family.attempts == [(0.0, 0.5)]
+    assert out.field.grid([np.array([0.5]), np.array([0.25])], (0, 0)) == pytest.approx(np.full((1, 1, 1), 7.0))
