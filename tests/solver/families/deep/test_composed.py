@@ -3,17 +3,21 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from many_problems import bell, model_of
+from many_problems import bell, model_of, told
 from stored_state import same_bits, stored
 
 import pinnkan
+from pinnkan.errors import SolverError
+from pinnkan.kan.layers.network import random_network
+from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.blocks.levels import first_space, richer
+from pinnkan.solver.families.blocks.scattered import sobol
 from pinnkan.solver.families.deep import composed
-from pinnkan.solver.families.deep.composed import Composed
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.families.deep.composed import Composed, _grown
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.records import Reason
 
 
 @pytest.fixture
@@ -24,40 +28,53 @@ def short(monkeypatch):
     monkeypatch.setattr(composed, "ROUND_STEPS", 3)
 
 
-def family(problem, most=3, hidden=None):
+def family(problem):
     model = model_of(problem)
-    return Composed(model, richer(first_space(model, None)), hidden, "asked for", most_levels=most)
+    return Composed(model, richer(first_space(model, None)), None, "asked for")
 
 
-def solved(levels, monitor, state=None):
-    return solve_levels(levels, Verifier(levels.model), monitor, state or begun(levels))[0]
+def first_level(levels):
+    """The state at the end of the first level, and its estimate."""
+    state, _ = levels.minimise(levels.first(), 0, Monitor(None, None))
+    return state, levels.estimate(state, levels.measured(state), None)
 
 
 def timeless(records):
     return [replace(record, seconds=0.0) for record in records]
 
 
-def test_going_on_from_any_stored_state_gives_the_same_bits(short):
-    levels, states = family(bell("tolerance: 1e-12, network: deep")), []
-    whole = solved(levels, Monitor(None, None, lambda state, _: states.append(state)))
-    assert [(s.number, s.own.after is None) for s in states] == [(n, begins) for n in range(3) for begins in (1, 0)]
-    for state in states[::2] + states[1:2]:
-        again = solved(levels, Monitor(None, None), stored(state))
+def test_going_on_from_a_stored_state_gives_the_same_bits(short):
+    """Two levels, the network grown between them; the states in the first level and before the second."""
+    problem = bell("tolerance: 1e-3, network: deep")
+    whole, states = told(problem)
+    assert [(s.number, s.own.after is None) for s in states] == [(0, True), (0, False), (1, True), (1, False)]
+    assert whole.levels[1].parameters > whole.levels[0].parameters
+    for state in states[1:3]:
+        again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
-    network = states[2].own.network
-    other = levels.function(network.with_flat(network.flat() * (1.0 + 1e-6)))
-    moved = replace(states[2], own=replace(states[2].own, field=other))
-    assert not same_bits(solved(levels, Monitor(None, None), moved), whole)
+    own = states[3].own
+    other = family(problem).function(own.network.with_flat(own.network.flat() * (1.0 + 1e-9)))
+    moved = replace(states[3], own=replace(own, field=other))
+    assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 
-def test_a_network_that_has_stalled_grows_and_represents_the_same_function(short):
-    levels = family(bell("tolerance: 1e-12, network: deep"))
-    states = []
-    solved(replace(levels, most_levels=1), Monitor(None, None, lambda state, _: states.append(state)))
-    state = states[-1].own
-    estimate = levels.estimate(state, levels.measured(state), None)
+def test_an_interrupted_solve_shows_its_last_level(short):
+    problem = bell("tolerance: 1e-3, network: deep")
+    whole, states = told(problem)
+    early = result_so_far(problem, Monitor(None, None, resumed=stored(states[2])), Reason.INTERRUPTED)
+    assert (early.verdict.converged, early.verdict.reason) == (False, "interrupted")
+    assert timeless(early.levels) == timeless(whole.levels[:1])
+    assert "54 coefficients" in early.network
+    assert "66 coefficients" in whole.network
+    with pytest.raises(SolverError, match="before there was anything to show"):
+        result_so_far(problem, Monitor(None, None, resumed=states[1]), Reason.INTERRUPTED)
+
+
+def test_a_network_that_has_stalled_grows_so_often_and_no_more(short):
+    levels = family(bell())
+    state, estimate = first_level(levels)
     going = levels.refine(replace(state, loss=100.0 * state.after), estimate, None)
     assert going.network.parameters == state.network.parameters
     stalled = replace(state, loss=state.after, density=composed.DENSEST)
@@ -67,11 +84,20 @@ def test_a_network_that_has_stalled_grows_and_represents_the_same_function(short
     assert levels.refine(replace(stalled, grown=composed.MOST), estimate, None) is None
 
 
+def test_what_a_network_grows_into_represents_its_function():
+    levels, network = family(bell()), random_network((5, 1, 1), 7, 2, 0.1, 0)
+    points = sobol(levels.problem.ranges, 50, 0)
+    before = levels.function(network)(points, [(0,) * 5])
+    for larger in _grown(network, True, 3):
+        assert larger.parameters > network.parameters
+        np.testing.assert_allclose(levels.function(larger)(points, [(0,) * 5]), before, rtol=0, atol=1e-12)
+    assert np.ptp(before) > 0.1
+    assert len(_grown(network, False, 3)) == 1  # widths that were asked for stay
+
+
 def test_a_residual_off_the_points_that_is_far_larger_calls_for_more_of_them(short):
-    levels, states = family(bell("tolerance: 1e-12, network: deep")), []
-    solved(replace(levels, most_levels=1), Monitor(None, None, lambda state, _: states.append(state)))
-    state = states[-1].own
-    estimate = levels.estimate(state, levels.measured(state), None)
+    levels = family(bell())
+    state, estimate = first_level(levels)
     denser = levels.refine(state, replace(estimate, heldout=1.1 * composed.MOST_GAP * state.after), None)
     assert denser.density == composed.DENSER * state.density
     assert denser.loss == math.inf  # of other points
