@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from many_problems import bell, model_of, told
-from stored_state import same_bits, stored
+from stored_state import Ending, same_bits, stored
 
 import pinnkan
 from pinnkan.errors import SolverError
@@ -114,3 +114,11 @@ def test_a_composition_gets_points_until_the_residual_off_them_agrees():
     assert solution.verdict.converged
     assert solution.true_error < 1e-4
     assert len(solution.levels) > 1
+
+
+def test_a_level_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_resumed_solve(short):
+    problem, monitor = bell("tolerance: 1e-3, network: deep"), Ending(4)
+    whole, cut = solve(problem), solve(problem, monitor=monitor)
+    assert (cut.verdict.reason, len(cut.levels)) == ("max_time", 1)
+    assert cut.levels[0].iterations < whole.levels[0].iterations
+    assert same_bits(solve(problem, monitor=Monitor(None, None, resumed=stored(monitor.state))), whole)
