@@ -9,6 +9,8 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.run.codec import decode, encode
+from pinnkan.solver.monitor import Monitor
+from pinnkan.verdict.records import Iteration
 
 
 def stored(state: Any) -> Any:
@@ -28,3 +30,20 @@ def same_bits(a: Any, b: Any) -> bool:
     """Whether the fields of two results are the same."""
     (one, meta), (other, also) = a.field.tensors(), b.field.tensors()
     return meta == also and set(one) == set(other) and all(np.array_equal(one[k], other[k]) for k in one)
+
+
+class Ending(Monitor):
+    """A monitor whose time is up after so many steps, whatever the clock says."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(None, None)
+        self.left = steps
+
+    def expired(self) -> bool:
+        """Whether the steps are done."""
+        return self.left <= 0
+
+    def iteration(self, *record: Any, **more: Any) -> Iteration:
+        """Counts it."""
+        self.left -= 1
+        return super().iteration(*record, **more)

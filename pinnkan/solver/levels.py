@@ -147,8 +147,9 @@ def _level(
     monitor.check_step(())
     own, steps = family.minimise(state.own, state.number, monitor)
     state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
-    monitor.keep(state)
     monitor.check_step(())
+    if not monitor.expired():  # else it may have been cut short, and a resumed solve does it in full
+        monitor.keep(state)
     measured = family.measured(own)
     before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
     estimate = family.estimate(own, measured, before)

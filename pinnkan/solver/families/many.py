@@ -17,7 +17,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.blocks.levels import LARGEST, BlocksLevels, first_space, richer
-from pinnkan.solver.families.deep.composed import Composed, described
+from pinnkan.solver.families.deep.composed import Composed, described, network_of
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
@@ -71,7 +71,7 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
     tolerance, only = blocks.problem.solver.tolerance, blocks.problem.solver.network == "product"
     if state.beside is None:
         out, state = solve_levels(
-            blocks, verify, monitor, state, lambda s: not only and forecast(s, tolerance)[1] > PATIENCE
+            blocks, verify, monitor, state, lambda s: not (only or s.own.why) and forecast(s, tolerance)[1] > PATIENCE
         )
         if out.reason is not None:
             return out
@@ -83,7 +83,7 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
     family = _trial(blocks, beside, needed, max(2.0 * PATIENCE, seconds) + monitor.elapsed())
     tried = "a deep network diverged"
     try:
-        out, last = solve_levels(
+        out, _ = solve_levels(
             family,
             verify,
             monitor,
@@ -92,11 +92,11 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
         )
         if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
             return replace(out, levels=(*beside.own_levels, *out.levels), history=(*beside.own_history, *out.history))
-        tried = f"a {described(last.own.network)} had {out.levels[-1].estimate:.0e}"
+        tried = f"a {described(network_of(out.field))} had {out.levels[-1].estimate:.0e}"
     except (SolverError, ValueError):
         pass
     why = f"chosen because {tried} where blocks of {_so_far(beside)}"
-    return solve_levels(replace(blocks, why=why), verify, monitor, replace(beside, beside=None))[0]
+    return solve_levels(blocks, verify, monitor, replace(beside, own=replace(beside.own, why=why)))[0]
 
 
 def _trial(blocks: BlocksLevels, state: LevelsState[Any], needed: float, until: float) -> Composed:

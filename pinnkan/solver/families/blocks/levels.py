@@ -46,12 +46,15 @@ class Solved:
 class BlocksState:
     """A sum of blocks and coefficients (product, unknown) in it, a minimum if ``is_solved``; its seed of points.
 
-    ``solved`` is made again where a state was stored.
+    ``start``: those with which the level began, at which its rows are weighted; ``why`` these blocks go on, where
+    another network was tried; ``solved`` is made again where a state was stored.
     """
 
     space: BlockSum
+    start: Array
     coefficients: Array
     seed: int
+    why: str = ""
     is_solved: bool = False
     solved: Solved | None = field(default=None, metadata={"stored": False})
 
@@ -99,11 +102,7 @@ class BlocksLevels:
     def first(self) -> BlocksState:
         """One coordinate in each block."""
         space = first_space(self.model, self.degree)
-        return self._before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
-
-    def _before(self, space: BlockSum, start: Array, seed: int) -> BlocksState:
-        rich = richer(space)
-        return BlocksState(BlockSum(rich.edges, space.groups, space.unknowns), start, seed)
+        return _before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
 
     def shown(self, state: BlocksState) -> None:
         """Nothing, before the first level has ended."""
@@ -111,7 +110,7 @@ class BlocksLevels:
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
         """Least squares at scattered points; the factor of a linear problem serves the richer sum too."""
         space, rich = state.space, richer(state.space)
-        before: Jets | None = None if self.model.is_linear else BlockField(space, state.coefficients)
+        before: Jets | None = None if self.model.is_linear else BlockField(space, state.start)
         rows = scattered(self.model, row_count(rich), state.seed, before)
         held = held_out(self.model, rich, state.seed, before)
         try:
@@ -184,7 +183,7 @@ class BlocksLevels:
         grown = with_groups(rich.edges, ordered([*space.groups, *(added or rich.groups[known:])]), space.unknowns)
         if richer(grown).size > LARGEST:
             return None
-        return self._before(grown, space.carry(state.coefficients, grown), state.seed + 2 * STRIDE)
+        return _before(grown, space.carry(state.coefficients, grown), state.seed + 2 * STRIDE, state.why)
 
     def clears(self, measured: Measured, missed: Missed) -> bool:
         """See :class:`pinnkan.solver.family.Family`."""
@@ -197,7 +196,12 @@ class BlocksLevels:
     def in_words(self, state: BlocksState, outcome: Outcome) -> str:
         """See :class:`pinnkan.solver.family.Family`."""
         which = in_words(state.space.groups, [c.name for c in self.problem.coordinates])
-        return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({self.why})"
+        return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({state.why or self.why})"
+
+
+def _before(space: BlockSum, start: Array, seed: int, why: str = "") -> BlocksState:
+    """Before a level: the space on edges that its margin shares."""
+    return BlocksState(BlockSum(richer(space).edges, space.groups, space.unknowns), start, start, seed, why)
 
 
 def _gauss_newton(

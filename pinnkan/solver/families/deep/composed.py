@@ -15,6 +15,7 @@ import torch
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.blocks import BlockSum
+from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network, random_network
@@ -75,10 +76,7 @@ class ComposedState:
     @property
     def network(self) -> Network:
         """The network of the field."""
-        assert self.field is not None
-        network = self.field.pieces[0].network
-        assert isinstance(network, Network)
-        return network
+        return network_of(self.field)
 
     @property
     def has_stalled(self) -> bool:
@@ -259,6 +257,14 @@ class _Round:
         """The one with the least held-out residual after a few steps."""
         found = [self.minimise(n, RACE_STEPS)[0] for n in networks]
         return min(found, key=lambda n: self.family.loss(n, self.family.seed + STRIDE))
+
+
+def network_of(field: Field | None) -> Network:
+    """The only network of a field."""
+    assert isinstance(field, DeepField)
+    network = field.pieces[0].network
+    assert isinstance(network, Network)
+    return network
 
 
 def described(network: Network) -> str:

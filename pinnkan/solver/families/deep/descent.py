@@ -39,6 +39,7 @@ class Descents:
         self.settings, self.monitor, self.device = settings, monitor, device
         self.known, self.descent = list(begun.done), begun.descent
         self.state = replace(begun, done=(), descent=None)
+        self._is_cut = False
 
     def is_late(self) -> bool:
         """Whether the time is up and nothing is left that costs none."""
@@ -52,6 +53,7 @@ class Descents:
             descend = self.descend if self.settings.is_damped else self.other
             end, whole = descend(system, network, level, most)
             if not whole:  # the time is up; a resumed solve goes on in the middle
+                self._is_cut = True
                 return network.with_flat(end.x), end
         self.state = replace(self.state, done=(*self.state.done, end), descent=None)
         return network.with_flat(end.x), end
@@ -70,7 +72,7 @@ class Descents:
             state = lm.again(evaluate, begun.x, begun.scale, begun.damping, len(losses) - 1)
         while state.iteration < most and not state.stuck and not _stalled(losses):
             self.state = replace(self.state, descent=Descent(state.x, state.scale, state.damping, tuple(losses)))
-            self.monitor.progressed(self.state)
+            self._keep()
             if self.is_late():
                 return Minimised(whole(state.x), state.loss, state.iteration), False
             state = lm.step(evaluate, state)
@@ -89,9 +91,14 @@ class Descents:
             return late
 
         self.descent = None
-        self.monitor.progressed(self.state)
+        self._keep()
         minimise = OTHERS["least_squares" if self.settings.is_frozen else self.settings.method]
         return minimise(system, network, most, report), not late
+
+    def _keep(self) -> None:
+        """Nothing after a minimisation that was cut short, which a resumed sweep has to end first."""
+        if not self._is_cut:
+            self.monitor.progressed(self.state)
 
     def _record(self, level: int, loss: float, size: float, damping: float, rate: float = 0.0) -> None:
         number = len(self.state.steps) + 1

@@ -17,18 +17,6 @@ def _sample(problem: Problem) -> Array:
     return points
 
 
-def _relative(error: Array, values: Array) -> float:
-    norms = np.sqrt((values**2).mean(0))
-    return float((np.sqrt((error**2).mean(0)) / np.maximum(norms, 1e-300)).max())
-
-
-def difference(a: DeepField, b: DeepField, problem: Problem) -> float:
-    """Relative L2 difference of two fields, worst unknown, on random points."""
-    points, zero = _sample(problem), [(0,) * problem.dimension]
-    u = a(points, zero)[..., 0]
-    return _relative(u - b(points, zero)[..., 0], u)
-
-
 def samples_of(problem: Problem, field: DeepField) -> Samples:
     """A field on random points, for its true error."""
     points = _sample(problem)

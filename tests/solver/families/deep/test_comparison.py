@@ -17,6 +17,7 @@ from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.verify.hidden_features import Witness
+from pinnkan.verdict.records import Evidence, Reason
 
 X, T = sympy.symbols("x t")
 LAYER = """
@@ -74,7 +75,7 @@ class Product:
     def __call__(self, model, monitor):
         self.tolerances.append(model.problem.solver.tolerance)
         if self.fails:
-            raise SolverError("no", "diverged")
+            raise SolverError("no", Reason.DIVERGED)
         settings = replace(model.problem.solver, max_levels=self.levels)
         return solve.solve_product(replace(model, problem=replace(model.problem, solver=settings)), monitor)
 
@@ -143,10 +144,9 @@ def known(own, seconds=0.0):
 
     def solved(model, monitor):
         outcome = solve.solve_product(model, Monitor(None, None))
-        outcome.levels[-1] = replace(outcome.levels[-1], estimate=own)
         monitor._start -= seconds
         calls.append(model.problem)
-        return outcome
+        return replace(outcome, levels=(*outcome.levels[:-1], replace(outcome.levels[-1], estimate=own)))
 
     calls = []
     return solved, calls
@@ -208,7 +208,7 @@ def test_what_may_be_another_solution_is_not_compared_and_what_is_not_finite_nei
 def test_without_a_comparison_the_correction_is_the_estimate():
     field = WithSlabs(EXACT[TIME] + sympy.sin(4 * X + T) / 1000, (X, T))
     compared, corrected = (Comparison(model_of(TIME), p, Monitor(60.0, None)) for p in (Product([]), Product([], True)))
-    one, other = compared.estimate(field)[0], corrected.estimate(field)[0]
-    assert compared.decides
-    assert not corrected.decides
-    assert other == pytest.approx(SAFETY * one, rel=0.05)
+    one, other = compared.estimate(field), corrected.estimate(field)
+    assert one.evidence == Evidence.COMPARISON
+    assert other.evidence == Evidence.CORRECTION
+    assert other.size == pytest.approx(SAFETY * one.size, rel=0.05)

@@ -1,222 +1,187 @@
-"""Fronts that move askew to the axes: found in the initial data, followed, solved in their own coordinates."""
+"""Slabs of time in coordinates that move with a front: followed, solved, corrected, refined and accepted."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
-from pinnkan.solver.families.fitted.state import FittedSlabsState
+from askew_problems import BURGERS, TURNING, error_of, model_of
 from stored_state import same_bits, stored
 
-from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.model import compile_model
+from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import InnerPiece
 from pinnkan.kan.product import Space
-from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.driver import solve
-from pinnkan.solver.families.fitted import slabs as inner_slabs
-from pinnkan.solver.families.fitted.choice import reference_of
+from pinnkan.solver.families.fitted import slabs as fitted_slabs
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.slabs import DEGREES, March, first_state, solve_inner_slabs
+from pinnkan.solver.families.fitted.levels import Corrections
+from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
-from pinnkan.solver.families.fitted.system import InnerSystem, inner_model
-from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.outcome import Outcome
-
-TURNING = """
-name: turning
-domain:
-  x: [-0.5, 0.5]
-  y: [-0.5, 0.5]
-  t: [0, END]
-parameters:
-  eps: 2e-3
-  spin: pi/2
-functions:
-  a: pi/6 + spin*t
-  s: cos(a)*x + sin(a)*y
-  v: erf(s/sqrt(4*eps*(t + 0.5)))
-unknowns: [u]
-equations:
-  - u_t + spin*(x*u_y - y*u_x) = eps*lap(u)
-conditions:
-  - where: initial
-    equation: u = v
-  - where: boundary
-    equation: u = v
-exact:
-  u: v
-solver:
-  tolerance: 1e-2
-"""
+from pinnkan.solver.family import Measured
+from pinnkan.solver.march import SHORTER, MarchState, Pass, Run, march
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.records import Reason
 
 
-def stated(end="0.1", text=TURNING):
-    problem = parse_problem(text.replace("END", end), "t.yaml")
-    return problem, compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-
-
-def test_the_front_of_the_initial_data_is_found_and_represented():
-    problem, model = stated()
+def family_of(model, share):
+    """The slabs of a model on the front of its initial data, with knots that represent these to a share."""
     values = initial_values(model)
-    found = front_of(problem, values)
-    assert found.angle % np.pi == pytest.approx(np.pi / 6, abs=6e-3)
-    axes = knots_for(values, found, problem, DEGREES[:2], 1e-3)
-    assert axes[0].intervals > 2 * axes[1].intervals
-    finer = knots_for(values, found, problem, DEGREES[:2], 1e-5)
-    assert finer[0].intervals > axes[0].intervals
+    first = front_of(model.problem, values)
+    return FittedSlabs(model, first, knots_for(values, first, model.problem, DEGREES[:2], share), values, 1, "")
 
 
-def test_data_without_a_front_askew_to_the_axes_have_no_coordinates():
-    text = TURNING.replace("  a: pi/6 + spin*t\n  s: cos(a)*x + sin(a)*y\n", "").replace("exact:\n  u: v\n", "")
-    for v in ("tanh(x/0.05)", "sin(3*x)*cos(2*y)"):
-        problem, model = stated(text=text.replace("erf(s/sqrt(4*eps*(t + 0.5)))", v))
-        assert front_of(problem, initial_values(model)) is None
+def before_the_first(model, monitor=None):
+    zero = np.zeros(1)
+    return Pass(model.problem, Run((), (), (0.0,), zero, zero), 1e-2, 0.0, monitor or Monitor(None, None))
 
 
-def test_a_course_is_carried_on_in_axes_that_turn_with_it():
-    """A line that turns at one radian per unit of time: known to t = 0.1, right at t = 0.15."""
-    problem, _ = stated()
-    first = continued(
-        front_of(problem, lambda p: np.tanh(20 * p @ np.array([np.cos(1.0), np.sin(1.0)]))[:, None]),
-        (*problem.ranges[:2], (0.0, 0.1)),
-    )
-    r, t = (g.ravel() for g in np.meshgrid(np.linspace(-0.4, 0.4, 9), np.linspace(0, 0.1, 5)))
-    turned = r * np.tan(t)  # the line at angle 1 + t, over the axes at angle 1: n . x = -tan(t) m . x
-    table = first.warp.axes[0].matrix(r)[:, :, None] * first.warp.axes[1].matrix(t)[:, None, :]
-    bend = np.linalg.lstsq(table.reshape(len(r), -1), -turned, rcond=None)[0].reshape(first.warp.shape)
-    later = continued(first.moved(first.warp, bend), (*problem.ranges[:2], (0.1, 0.2)))
-    assert later.angle % np.pi == pytest.approx(1.1, abs=5e-3)
-    line = np.outer(np.linspace(-0.4, 0.4, 9), [-np.sin(1.15), np.cos(1.15)])
-    s = later.forward(np.column_stack([line, np.full(9, 0.15)]))[:, 0]
-    assert np.abs(s).max() < 3e-3
-    assert np.abs(later.forward(np.column_stack([line, np.full(9, 0.1)]))[:, 0]).max() > 0.01
+def after(at, slab):
+    run = at.run
+    pieces, errors, ends = (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, at.time + slab.length)
+    squares, error_squares = run.squares + slab.squares, run.error_squares + slab.error_squares
+    return replace(at, run=Run(pieces, errors, ends, squares, error_squares))
 
 
 def test_a_slab_follows_the_front_and_corrects_itself():
     """One slab over a twentieth of a turn: the course bends after the front, and the estimate is honest."""
-    problem, model = stated()
-    values, reference = initial_values(model), reference_of(problem)
-    first = front_of(problem, values)
-    axes = knots_for(values, first, problem, DEGREES[:2], 3e-2)
-    run = first_state(problem, first, axes, values).run
-    march = March(inner_model(model), 1e-2, DEGREES[2], Monitor(None, None), reference, values, run)
-    solved = march.attempt(first, axes, 0.0, 0.1)
-    slab = solved.slab
-    error, size = solved.system.distance(slab.piece.terms[0][1], reference)
-    true = float(np.sqrt(error / size)[0])
+    model = model_of(TURNING)
+    family = family_of(model, 3e-2)
+    slab = family.attempt(family.first(1e-2), 0.1, before_the_first(model))
+    true = error_of(slab.system, slab.piece.terms[0][1])
     assert true < 2e-2
-    assert 0.8 <= sum(slab.sizes) / true <= 10
-    rebuilt = march.system(slab.piece.coordinates, slab.space)
-    assert rebuilt.mean_square(slab.piece.terms[0][1]) == solved.system.mean_square(slab.piece.terms[0][1])
-    later = continued(slab.piece.coordinates, (*problem.ranges[:2], (0.1, 0.2)))
+    assert 0.8 <= slab.size / true <= 10
+    propagated = float(np.sqrt(slab.error_squares / slab.squares)[0])
+    assert 0.8 * true <= propagated <= slab.size * (1.0 + 1e-12)  # nothing comes from slabs before
+    later = continued(slab.piece.coordinates, (*model.problem.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
-    march.advance(slab, solved.system, Outcome(slab.piece, None))
-    assert march.estimate == pytest.approx(1.25 * float(np.sqrt(slab.error_squares / slab.squares)[0]))
-
-
-def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
-    problem, model = stated()
-    first = continued(front_of(problem, initial_values(model)), (*problem.ranges[:2], (0.0, 0.1)))
-    box = first.box((*problem.ranges[:2], (0.0, 0.1)))
-    weights = []
-    for n in (6, 24):
-        axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(box, (n, 3, 1), strict=True)]
-        system = InnerSystem(inner_model(model), Space(tuple(axes)), first, (*problem.ranges[:2], (0.0, 0.1)))
-        start = next(p for p, _ in system.patches if np.all(p.places.outer[..., 2] == 0.0))
-        weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
-    for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long
-        np.testing.assert_allclose(w, 10 / 0.025 * 0.025**0.5)
-
-
-BURGERS = """
-name: burgers
-domain:
-  x: [0, 1]
-  y: [0, 1]
-  t: [0, 0.4]
-parameters:
-  nu: 0.004
-functions:
-  v: 0.5*(1 - tanh((0.8*x + 0.6*y - 0.7*t - 0.4)*0.35/nu))
-unknowns: [u]
-equations:
-  - u_t + 1.4*u*(0.8*u_x + 0.6*u_y) = nu*lap(u)
-conditions:
-  - where: initial
-    equation: u = v
-  - where: boundary
-    equation: u = v
-exact:
-  u: v
-"""
 
 
 def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
     """From the state frozen in x and y, Gauss-Newton took 8 steps here, 13 elsewhere, or did not settle."""
-    problem, model = stated(text=BURGERS)
-    values, reference = initial_values(model), reference_of(problem)
-    first = front_of(problem, values)
-    axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
-    run = first_state(problem, first, axes, values).run
-    march = March(inner_model(model), 1e-2, DEGREES[2], Monitor(None, None), reference, values, run)
-    out = Outcome(InnerField((), problem.ranges), None)
-    guess, begin = first, 0.0
+    model = model_of(BURGERS)
+    family, at = family_of(model, 1e-3), before_the_first(model)
+    aim, mistakes = family.first(1e-2), []
     for end in (0.02, 0.15):
-        solved = march.attempt(guess, axes, begin, end - begin)
-        march.advance(solved.slab, solved.system, out)
-        guess, axes, begin = solved.slab.piece.coordinates, solved.slab.space.axes[:2], end
-        assert len(solved.slab.steps) <= 6
-    assert out.levels[-1].true_error < 2e-3
+        slab = family.attempt(aim, end - at.time, at)
+        assert len(slab.steps) <= 6
+        mistakes.append(error_of(slab.system, slab.piece.terms[0][1]))
+        aim, at = family.following(aim, slab, at), after(at, slab)
+    assert max(mistakes) < 2e-3
 
 
-@pytest.mark.slow
-def test_auto_takes_moving_coordinates_where_they_need_fewer_coefficients():
-    problem, _ = stated("0.5", TURNING.replace("2e-3", "2e-4"))
-    result = solve(problem)
-    assert result.verdict.converged
-    assert "move with the front" in result.network
-    assert isinstance(result.field, InnerField)
-    assert result.levels[-1].true_error <= 1e-2
-    wide, _ = stated("0.01", TURNING.replace("2e-3", "2e-1"))
-    assert "move with the front" not in solve(wide).network
+def wide_front():
+    """A wide front in two slabs, the first of which is rejected twice, once FIRST_SLAB is a half."""
+    model = model_of(TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"), "0.02")
+    first = rotated(np.pi / 6, model.problem.ranges[:2])
+    box = first.box(model.problem.ranges[:2])
+    axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
+    return FittedSlabs(model, first, axes, initial_values(model), 1, "")
 
 
 def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
-    """A wide front in two slabs, the first of which is rejected twice."""
-    monkeypatch.setattr(inner_slabs, "FIRST_SLAB", 0.5)
-    problem, model = stated("0.02", TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"))
-    values, first, states = initial_values(model), rotated(np.pi / 6, problem.ranges[:2]), []
-    box = first.box(problem.ranges[:2])
-    axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
-
-    def march(monitor):
-        return solve_inner_slabs(inner_model(model), first, axes, 1, monitor, reference_of(problem), values)
-
-    whole = march(Monitor(None, None, lambda state, _: states.append(state)))
+    monkeypatch.setattr(fitted_slabs, "FIRST_SLAB", 0.5)
+    family, states = wide_front(), []
+    verify = Verifier(family.model)
+    whole = march(family, verify, Monitor(None, None, lambda state, _: states.append(state)))
     within = next(s for s in states if s.aim.best is not None)
     assert (len(within.run.slabs), len(states[-1].run.slabs)) == (0, 1)
     for state in (within, states[-1]):
-        again = march(Monitor(None, None, resumed=stored(state)))
+        again = march(family, verify, Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in whole.levels]
-    moved = replace(states[-1].aim, axes=(axes[0].halved(), axes[1]))
-    assert not same_bits(march(Monitor(None, None, resumed=replace(states[-1], aim=moved))), whole)
+    finer = replace(states[-1].aim, axes=(family.axes[0].halved(), family.axes[1]))
+    moved = replace(states[-1], aim=finer, newton=None)
+    assert not same_bits(march(family, verify, Monitor(None, None, resumed=moved)), whole)
 
 
 def test_the_time_limit_ends_a_slab_between_two_steps_and_the_data_are_there_to_show():
-    problem, model = stated(text=BURGERS)
-    values = initial_values(model)
-    first = front_of(problem, values)
-    axes = knots_for(values, first, problem, DEGREES[:2], 1e-3)
-    monitor = Monitor(1e-9, None)
-    with pytest.raises(OutOfTimeError):
-        solve_inner_slabs(inner_model(model), first, axes, 1, monitor, None, values)
-    assert isinstance(monitor.state, FittedSlabsState)
-    assert monitor.state.levels == ()
-    points = np.random.default_rng(0).random((200, 3)) * [1, 1, monitor.state.aim.length]
-    shown = monitor.state.field(points, [(0, 0, 0)])[:, 0, 0]
-    np.testing.assert_allclose(shown, values(points[:, :2])[:, 0], atol=0.02)
+    model = model_of(BURGERS)
+    family, monitor = family_of(model, 1e-3), Monitor(1e-9, None)
+    out = march(family, Verifier(model), monitor)
+    assert (out.reason, out.levels) == (Reason.MAX_TIME, ())
+    assert isinstance(monitor.state, MarchState)
+    assert len(monitor.state.newton.steps) == 1
+    points = np.random.default_rng(0).random((200, 3)) * [1, 1, monitor.state.until]
+    shown = out.field(points, [(0, 0, 0)])[:, 0, 0]
+    np.testing.assert_allclose(shown, family.values(points[:, :2])[:, 0], atol=0.02)
     assert np.ptp(shown) > 0.9
+
+
+COURSE = rotated(1.0, ((0.0, 1.0), (0.0, 1.0)))
+AXES = (Axis(np.linspace(0, 1, 5), 5), Axis(np.linspace(0, 1, 3), 4))
+
+
+@dataclass(frozen=True, eq=False)
+class Pretended(FittedSlabs):
+    """Slabs whose correction is ``correction`` of the intervals across; one accepted slab is enough."""
+
+    correction: object = None
+    seen: tuple[list, list] = ()
+
+    @property
+    def problem(self):
+        settings = SimpleNamespace(tolerance=1e-4, time_slabs=None)
+        return SimpleNamespace(ranges=((0.0, 1.0), (0.0, 1.0), (0.0, 0.01)), unknowns=("u",), solver=settings, exact={})
+
+    def initial(self, aim):
+        return InnerPiece(COURSE, ()), 0.01
+
+    def attempt(self, aim, length, at):
+        sizes = (self.correction(aim.axes[0].intervals), 0.0, 0.0)
+        self.seen[0].append((length, sizes[0]))
+        space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
+        local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
+        piece, one = InnerPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
+        return FittedSlab(piece, piece, length, (), one, one, local, None)
+
+    def measured(self, slab, at):
+        return Measured(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
+
+    def following(self, aim, slab, at):
+        self.seen[1].append((slab.length, slab.size))
+        raise TimeoutError
+
+
+def attempts(correction):
+    """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
+    family = Pretended(None, COURSE, AXES, None, 1, "", correction, ([], []))
+    verify = SimpleNamespace(between=lambda field, box, loss: None)
+    with pytest.raises(TimeoutError):
+        march(family, verify, Monitor(None, None))
+    seen, (accepted,) = family.seen
+    return seen, accepted
+
+
+def test_a_slab_in_which_gauss_newton_fails_is_tried_again_shorter():
+    outcomes = iter([False, False, True])
+
+    def correction(_):
+        if not next(outcomes):
+            raise SolverError("Gauss-Newton did not settle in a slab")
+        return 1e-9
+
+    seen, accepted = attempts(correction)
+    assert len(seen) == 1
+    assert accepted[0] == pytest.approx(0.02 * 0.01 * SHORTER**2)
+
+
+def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts():
+    seen, accepted = attempts(lambda n: 1e-3 * n)
+    sizes = [size for _, size in seen]
+    assert sizes[:3] == sorted(set(sizes[:3]))
+    assert accepted[1] == sizes[0]
+    assert len(seen) == 1 + fitted_slabs.IN_VAIN + 1  # the best one is made again
+
+
+def test_knots_that_lower_the_correction_are_put_in_until_it_is_allowed():
+    seen, accepted = attempts(lambda n: 1e-2 * 4.0**-n)
+    assert len(seen) > 1
+    assert accepted[1] == min(size for _, size in seen)
+
+
+def test_without_the_rule_all_rejections_would_be_used_up(monkeypatch):
+    monkeypatch.setattr(fitted_slabs, "IN_VAIN", 99)
+    seen, _ = attempts(lambda n: 1e-3 * n)
+    assert len(seen) == 1 + fitted_slabs.MOST_REJECTIONS

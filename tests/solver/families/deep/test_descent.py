@@ -1,0 +1,53 @@
+"""The minimisations of a deep solve are recorded, so that a stopped one goes on to the same bits."""
+
+from dataclasses import replace
+
+import pytest
+from deep_problems import LINE, stated
+from stored_state import Ending, same_bits, stored
+
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.deep import sweeps
+from pinnkan.solver.monitor import Monitor
+
+
+@pytest.mark.parametrize("method", ["adam", pytest.param("lbfgs", marks=pytest.mark.slow)])
+def test_going_on_from_a_state_gives_the_bits_of_the_whole_training(method, monkeypatch):
+    monkeypatch.setitem(sweeps.MOST_STEPS, method, 3)
+    monkeypatch.setitem(sweeps.RACE_STEPS, method, 2)
+    problem, states = stated(LINE, f"method: {method}, network: ridge, hidden: [2, 2], max_levels: 2"), []
+    whole = solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    assert len(states) >= 5
+    for state in (states[0], states[3], states[-1]):
+        again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
+        assert same_bits(again, whole)
+        assert [s.loss for s in again.history] == [s.loss for s in whole.history]
+    done = states[3].own.done
+    moved = replace(states[3].own, done=(*done[:-1], replace(done[-1], x=done[-1].x * (1.0 + 1e-9))))
+    again = solve(problem, monitor=Monitor(None, None, resumed=states[3].having(moved)))
+    assert not same_bits(again, whole)
+
+
+HEAT = """
+name: heat
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = u_xx/10 - u**3"]
+conditions: [{where: initial, equation: u = sin(pi*x)}, {where: boundary, equation: u = 0}]
+solver: {tolerance: 1e-9, network: deep, hidden: [2], degree: 4, knots: 1, time_slabs: 2, max_levels: 1}
+"""
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_a_sweep_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_resumed_solve(steps, monkeypatch):
+    """Two slabs; what was cut comes first, though the slab after it was begun to have something to show."""
+    monkeypatch.setitem(sweeps.MOST_STEPS, "gauss_newton", 3)
+    monkeypatch.setitem(sweeps.RACE_STEPS, "gauss_newton", 2)
+    problem, monitor = stated(HEAT, ""), Ending(steps)
+    whole, cut = solve(problem), solve(problem, monitor=monitor)
+    assert (cut.verdict.reason, len(cut.levels)) == ("max_time", 1)
+    assert len(cut.history) < len(whole.history)
+    assert not same_bits(cut, whole)
+    again = solve(problem, monitor=Monitor(None, None, resumed=stored(monitor.state)))
+    assert same_bits(again, whole)
+    assert [s.loss for s in again.history] == [s.loss for s in whole.history]

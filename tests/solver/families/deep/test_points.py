@@ -1,0 +1,16 @@
+"""Training points of a deep network: exact rules, and cells that follow the solution."""
+
+import numpy as np
+import pytest
+
+from pinnkan.solver.families.deep.points import equidistributed, gauss_cells, tensor
+
+
+def test_points_integrate_and_follow_a_steep_place():
+    points, weights = tensor([gauss_cells(np.array([0.0, 0.2, 1.0]), 3), gauss_cells(np.array([-1.0, 2.0]), 3)])
+    assert float(weights @ (points[:, 0] ** 5 * points[:, 1] ** 2)) == pytest.approx(1 / 6 * 3, rel=1e-12)
+    x = np.linspace(-1, 1, 401)
+    breaks = equidistributed(x, 1 + 50 * np.exp(-((x / 0.02) ** 2)), 20)
+    assert breaks[[0, -1]].tolist() == [-1.0, 1.0]
+    assert np.diff(breaks).min() < 0.1 * np.diff(breaks).max()
+    assert np.ptp(np.diff(equidistributed(x, np.ones(401), 20))) < 1e-12

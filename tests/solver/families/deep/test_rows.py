@@ -1,0 +1,29 @@
+"""Rows of several equations for several unknowns, and their Jacobian."""
+
+import numpy as np
+import sympy
+import torch
+from deep_problems import UX, U, X
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.network import random_network
+from pinnkan.problem.statement import Equation, Jet
+from pinnkan.solver.families.deep.rows import Group, NetworkSystem
+
+
+def test_several_unknowns_and_equations_have_the_right_rows():
+    v = sympy.Symbol("v")
+    first = Equation(U * v - X, {U: Jet(0, (0,)), v: Jet(1, (0,))}, "")
+    second = Equation(UX - v, {UX: Jet(0, (1,)), v: Jet(1, (0,))}, "")
+    inputs = Inputs(((0.0, 1.0),), (True,))
+    network = random_network((2, 3, 2), 3, 2, 0.3, seed=2)
+    x = np.linspace(0.1, 0.9, 5)[:, None]
+    equations = [CompiledEquation(e, (X,)) for e in (first, second)]
+    groups = [Group.build(equations, x, np.ones(5), "cpu"), Group.build(equations[:1], x, 2 * np.ones(5), "cpu")]
+    system = NetworkSystem(groups, inputs)
+    rows, tangent = system.evaluate(network)
+    theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())
+    assert rows.shape == (15,)
+    torch.testing.assert_close(rows[5:10], 2.0 * rows[:5])  # first equation, both groups; then the second
+    torch.testing.assert_close(tangent(), theirs, rtol=0, atol=1e-10 * float(theirs.abs().max()))

@@ -1,0 +1,88 @@
+"""The rows of one slab: their Jacobian, their weights, and points never trained on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from deep_problems import LINE, burgers, poisson, stated
+
+from pinnkan.kan.layers.architectures import layered, perceptron, with_free_knots
+from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.network import random_network
+from pinnkan.solver.families.deep.sweeps import slabs_of
+from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
+from pinnkan.solver.minimise import levenberg_marquardt as lm
+
+
+def test_the_jacobian_of_all_rows_agrees_with_autograd():
+    problem = burgers()
+    slab = slabs_of(problem, 2)[1]
+    inputs = Inputs(slab.ranges, problem.periodic)
+    piece = Piece(inputs, random_network((2, 3, 1), 4, 2, 0.3, seed=1), ())
+    piece = replace(piece, cells=cells_for(slab, piece))
+    system = make_system(problem, slab, piece, piece, "cpu")
+    network = piece.network
+    rows, tangent = system.evaluate(network)
+    theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())
+    scale = float(theirs.abs().max())
+    assert rows.shape == (system.rows,)
+    torch.testing.assert_close(tangent(), theirs, rtol=0, atol=1e-10 * scale)
+    loss, gradient = system.descend(network)
+    torch.testing.assert_close(loss, rows @ rows, rtol=1e-13, atol=0)
+    torch.testing.assert_close(gradient, 2 * theirs.T @ rows, rtol=1e-10, atol=1e-10 * float(gradient.abs().max()))
+    moved = system.evaluate(network.with_flat(network.flat() * (1 + 1e-6)))[1]()
+    assert float((moved - theirs).abs().max()) > 1e-10 * scale
+
+
+def test_conditions_weigh_as_the_operator_scales():
+    problem = poisson()
+    inputs = Inputs(problem.ranges, problem.periodic)
+    slab = TimeBox(problem.ranges, None, True)
+    weights = []
+    for knots in (4, 8):
+        piece = Piece(inputs, random_network((1, 3, 1), 5, knots, 0.1, seed=0), (np.array([0.0, 1.0, 2.0]),))
+        weights.append(float(make_system(problem, slab, piece, None, "cpu").groups[1].weights[0]))
+    assert weights[1] / weights[0] == pytest.approx(2**1.5, rel=1e-12)
+    assert weights[0] == pytest.approx(0.5**-1.5, rel=1e-12)
+
+
+def test_heldout_points_are_not_training_points():
+    problem = poisson()
+    inputs = Inputs(problem.ranges, problem.periodic)
+    slab = TimeBox(problem.ranges, None, True)
+    piece = Piece(inputs, random_network((1, 3, 1), 5, 4, 0.1, seed=0), (np.linspace(0, 2, 40),))
+    system = make_system(problem, slab, piece, None, "cpu")
+    assert heldout_loss(problem, slab, piece, None, "cpu") == pytest.approx(mean_square(system, piece), rel=1e-6)
+    coarse = replace(piece, cells=(np.array([0.0, 2.0]),))
+    seen = mean_square(make_system(problem, slab, coarse, None, "cpu"), coarse)
+    assert heldout_loss(problem, slab, coarse, None, "cpu") != pytest.approx(seen, rel=1e-6)
+
+
+LAYERED = {
+    "tanh": perceptron((1, 8, 8, 1), "tanh", 0),
+    "free": with_free_knots(layered(random_network((1, 3, 1), 5, 3, 0.1, seed=0))),
+}
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
+    problem = stated(LINE, "tolerance: 1e-4")
+    slab, inputs = TimeBox(problem.ranges, None, True), Inputs(problem.ranges, problem.periodic)
+    network = LAYERED[name]
+    piece = Piece(inputs, network, ())
+    piece = Piece(inputs, network, cells_for(slab, piece))
+    system = make_system(problem, slab, piece, None, "cpu")
+    state = lm.minimise(lambda x: system.evaluate(network.with_flat(x)), network.flat(), 60)
+    field = DeepField((Piece(inputs, network.with_flat(state.x), piece.cells),), None)
+    x = np.linspace(0, 2, 50)[:, None]
+    exact = np.sin(2 * x[:, 0]) + x[:, 0] ** 2
+
+    def error(field):
+        return np.linalg.norm(field(x, [(0,)])[:, 0, 0] - exact) / np.linalg.norm(exact)
+
+    assert error(field) < 1e-3
+    assert error(DeepField((piece,), None)) > 0.1
+    again = DeepField.restore(*field.tensors())
+    np.testing.assert_array_equal(again(x, [(1,)]), field(x, [(1,)]))

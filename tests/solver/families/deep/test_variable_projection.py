@@ -1,0 +1,42 @@
+"""The outer layer of a network projected out: at its best in every step, and the gradient of what is left."""
+
+import pytest
+import torch
+from many_problems import bell, model_of
+
+from pinnkan.kan.layers.network import random_network
+from pinnkan.solver.families.blocks.levels import first_space, richer
+from pinnkan.solver.families.deep.composed import Composed
+from pinnkan.solver.families.deep.variable_projection import inner, linearised, projected, with_inner
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The rows of a composition of one hidden unit, and this network."""
+    model = model_of(bell())
+    network = random_network((5, 1, 1), 5, 2, 0.1, 0)
+    return Composed(model, richer(first_space(model, None)), None, "").system(150, 0, network), network
+
+
+def test_the_outer_layer_is_at_its_best_in_every_step(small):
+    system, network = small
+    rows, _, best = projected(system, network, True)
+    again, _, outer = linearised(system, best)
+    torch.testing.assert_close(again, rows, rtol=0, atol=1e-8)
+    assert float((outer.T @ rows).norm()) < 1e-8 * float(outer.norm() * rows.norm())
+    assert float((outer.T @ linearised(system, network)[0]).norm()) > 1.0  # not so before
+
+
+def test_the_projected_jacobian_gives_the_gradient_of_the_projected_loss(small):
+    system, network = small
+    rows, jacobian, _ = projected(system, network, True)
+    gradient = 2.0 * jacobian().T @ rows
+    direction = torch.randn(len(gradient), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    step = 1e-6 * direction
+    losses = [
+        float(projected(system, with_inner(network, inner(network) + s), True)[0].square().sum()) for s in (step, -step)
+    ]
+    slope = float(gradient @ direction)
+    assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-4)
+    plain = 2.0 * linearised(system, network)[1]()[:, : len(gradient)].T @ linearised(system, network)[0]
+    assert abs(float(plain @ direction) - slope) > 0.1 * abs(slope)  # without projection it is another one

@@ -1,0 +1,93 @@
+"""Fronts askew to the axes: coordinates of their own are chosen, and kept only where they gain."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from askew_problems import FRONT, SMOOTH, TURNING, WIDE, model_of
+from stored_state import same_bits, stored
+
+from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.fitted import choice
+from pinnkan.solver.families.fitted.choice import Promise, can_turn
+from pinnkan.solver.families.fitted.levels import FittedLevels, FittedState
+from pinnkan.solver.levels import solve_levels
+from pinnkan.solver.monitor import Monitor
+
+
+def problem_of(text, end="0.1"):
+    return model_of(text, end).problem
+
+
+@pytest.mark.slow
+def test_a_front_askew_to_the_axes_is_solved_in_trained_coordinates():
+    result = solve(problem_of(FRONT))
+    assert result.verdict.converged
+    assert "trained inner coordinates" in result.network
+    assert isinstance(result.field, InnerField)
+    assert np.degrees(result.field.pieces[0].coordinates.angle) == pytest.approx(120, abs=0.2)
+    last = result.levels[-1]
+    assert last.true_error <= 1e-3
+    assert last.estimate >= 0.8 * last.true_error
+    assert last.parameters < 1200
+    assert [level.number for level in result.levels] == list(range(len(result.levels)))
+
+
+def test_coordinates_that_do_not_resolve_the_front_give_way_to_the_axes(monkeypatch):
+    """A pole beside a wave was taken for a front, and the run ended in coordinates that did nothing for it."""
+    tried = []
+
+    def lost(family, verify, monitor, state, leave=lambda _: False):
+        if not isinstance(family, FittedLevels):
+            return solve_levels(family, verify, monitor, state, leave)
+        tried.append(solve_levels(replace(family, most_levels=1), verify, monitor, state))
+        return tried[-1]
+
+    monkeypatch.setattr(choice, "solve_levels", lost)
+    problem, states = problem_of(WIDE), []
+    result = solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    assert tried[0][0].reason is not None
+    assert result.verdict.converged
+    assert "tried and dropped" in result.network
+    assert [level.number for level in result.levels] == list(range(len(result.levels)))
+    inside = next(s for s in states if isinstance(s.own, FittedState))
+    for state, tries in ((inside, 2), (states[-1], 2)):  # where they were dropped they are not tried again
+        again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
+        assert same_bits(again, result)
+        assert again.network == result.network
+        assert len(tried) == tries
+
+
+def test_a_promise_is_broken_by_as_many_coefficients_without_a_smaller_estimate():
+    problem, states = problem_of(WIDE), []
+    solve(problem, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    state = next(s for s in states if isinstance(s.own, FittedState) and len(s.own_levels) == 1)
+    level = state.own_levels[0]
+    assert Promise(level.parameters, level.estimate).is_broken(state)
+    assert not Promise(level.parameters + 1, level.estimate).is_broken(state)
+    assert not Promise(level.parameters, 1.1 * level.estimate).is_broken(state)
+    kept = Promise.of(state.beside.own_levels)
+    last, before = state.beside.own_levels[-1], state.beside.own_levels[-2]
+    assert kept.budget == choice.GROWTH * last.parameters
+    assert kept.estimate == pytest.approx(last.estimate * min(1.0, last.estimate / before.estimate))
+
+
+def test_what_the_axes_resolve_stays_on_them():
+    problem = problem_of(SMOOTH)
+    assert can_turn(problem)
+    result = solve(problem)
+    assert result.verdict.converged
+    assert "inner" not in result.network
+    asked = solve(replace(problem, solver=replace(problem.solver, network="product")))
+    assert "asked for" in asked.network
+
+
+@pytest.mark.slow
+def test_auto_takes_moving_coordinates_where_they_need_fewer_coefficients():
+    result = solve(problem_of(TURNING.replace("2e-3", "2e-4"), "0.5"))
+    assert result.verdict.converged
+    assert "move with the front" in result.network
+    assert isinstance(result.field, InnerField)
+    assert result.levels[-1].true_error <= 1e-2
+    assert "move with the front" not in solve(problem_of(TURNING.replace("2e-3", "2e-1"), "0.01")).network
