@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.solver.minimise.first_order import INNER, Rate, Trained, adam, lbfgs
+from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.
@@ -202,7 +202,7 @@ class _Watched:
         self.start = None
         return False
 
-    def ended(self, trained: Trained) -> StudyNetwork:
+    def ended(self, trained: Optimised) -> StudyNetwork:
         final = self.network.with_flat(trained.x)
         self.book.write(final, trained.losses[-1])
         return final
