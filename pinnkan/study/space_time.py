@@ -25,7 +25,7 @@ VALUE = JetSet([(0, 0)])
 
 
 @dataclass(frozen=True)
-class Equation:
+class SpaceTimeEquation:
     """Coordinates x and t as the network sees them, the jets that the residuals need, and the true solution (t, x)."""
 
     inputs: Inputs
