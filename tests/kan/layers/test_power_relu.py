@@ -174,9 +174,8 @@ def test_halving_a_ridge_network_leaves_it_unchanged(basis):
     assert relative(fine.forward(JETS, z)[0], network.forward(JETS, z)[0]) < 1e-12
 
 
-@pytest.mark.parametrize("basis", [Basis, PowerRelu])
-def test_a_stored_field_of_any_layers_comes_back(basis):
-    piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(basis), (np.linspace(-1, 1, 3),) * 2)
+def test_a_stored_field_of_any_layers_comes_back():
+    piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(Basis), (np.linspace(-1, 1, 3),) * 2)
     field = DeepField((piece,), None)
     again = DeepField.restore(*field.tensors())
     points = np.random.default_rng(0).uniform(-1, 1, (20, 2))

@@ -6,8 +6,9 @@ import torch
 from edited import only_fault
 
 import pinnkan
-from pinnkan.kan.layers.architectures import layered, perceptron, with_free_knots
+from pinnkan.kan.layers.architectures import layered, perceptron
 from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.free_knots import with_free_knots
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.problem.registry import parse_problem
