@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.study import spectrum
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
 from pinnkan.study.descent import Path, added_share, descend, remaining

@@ -9,10 +9,10 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREY, ORANGE, RED
-from pinnkan.kan.layers.change_of_basis import to_powers
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis, Breaks, halve_coefficients, uniform_breaks
 from pinnkan.study import regression
+from pinnkan.study.bases.change_of_basis import to_powers
+from pinnkan.study.bases.power_relu import PowerRelu
 from pinnkan.study.contest import FIRST_SEED, ContestOutcome, Record, Say, train
 from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import markdown

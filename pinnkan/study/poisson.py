@@ -18,8 +18,8 @@ from pinnkan.kan.layers.architectures import layered, perceptron
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layered import LayeredNetwork, stacked
 from pinnkan.kan.layers.network import random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.solver.minimise.first_order import Rate, ramp
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
 from pinnkan.study.curves import attach_outcomes

@@ -21,8 +21,8 @@ from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.layered import LayeredNetwork, stacked
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Affine
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
 from pinnkan.study.curves import attach_outcomes

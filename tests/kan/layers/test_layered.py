@@ -5,14 +5,14 @@ from two_inputs import JETS, input_jets, points
 
 from pinnkan.kan.layers import spline_layer
 from pinnkan.kan.layers.architectures import frozen_ridge, layered, perceptron, spread_directions
-from pinnkan.kan.layers.free_knots import FreeSpline, with_free_knots
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.layered import stacked
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.layers.stored import restored, stored
 from pinnkan.kan.spline import Basis, local_tables
+from pinnkan.study.bases.free_knots import FreeSpline, with_free_knots
+from pinnkan.study.bases.rewritten import network_in_powers
 
 VALUE = JetSet([(0, 0)])
 

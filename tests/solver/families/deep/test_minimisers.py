@@ -8,7 +8,6 @@ from edited import only_fault
 import pinnkan
 from pinnkan.kan.layers.architectures import layered, perceptron
 from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.free_knots import with_free_knots
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.problem.registry import parse_problem
@@ -20,6 +19,7 @@ from pinnkan.solver.families.deep.system import Slab, cells_for, make_system
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.minimise import outer_layer as outer
 from pinnkan.solver.monitor import Monitor
+from pinnkan.study.bases.free_knots import with_free_knots
 
 TEXT = """
 name: square

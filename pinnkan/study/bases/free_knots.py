@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pinnkan.kan.layers.features import FeatureTrace, features_forward
 from pinnkan.kan.layers.jet import Jets, JetSet
 from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, local_tables, prolongation
+from pinnkan.study.bases.features import FeatureTrace, features_forward
 
 
 @dataclass(frozen=True, eq=False)
