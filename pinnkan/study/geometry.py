@@ -9,6 +9,7 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
+from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.study import spectrum
@@ -73,12 +74,7 @@ def _spectra(report: StudyReport, quick: bool) -> None:
         panels = drawing.subplots(2, 2).ravel()
         _draw_eigenvalues(panels[0])
         _draw_eigenvectors(panels[1])
-        for r in ORDERS:
-            panels[2].loglog(sizes, conditions[r], "o-", ms=4, color=COLOURS[r], label=f"r = {r}")
-            guide = conditions[r][-1] * (sizes / sizes[-1]) ** (2.0 * r)
-            panels[2].loglog(sizes, guide, ":", color=COLOURS[r], lw=1.0)
-        panels[2].set(xlabel="intervals n", ylabel="largest / smallest eigenvalue", title="condition; dotted: n$^{2r}$")
-        panels[2].legend()
+        _draw_conditions(panels[2], sizes, conditions)
         _draw_sign_changes(panels[3], count)
 
 
@@ -100,6 +96,15 @@ def _draw_eigenvectors(axes: Axes) -> None:
         axes.plot(np.arange(1, len(vector) + 1), vector, color=colour, lw=0.8 if place == -1 else 1.6, label=label)
     axes.set(xlabel="knot", ylabel="entry", title="eigenvectors, r = 3, n = 50")
     axes.legend(ncols=2)
+
+
+def _draw_conditions(axes: Axes, sizes: Array, conditions: dict[int, Array]) -> None:
+    for r in ORDERS:
+        axes.loglog(sizes, conditions[r], "o-", ms=4, color=COLOURS[r], label=f"r = {r}")
+        guide = conditions[r][-1] * (sizes / sizes[-1]) ** (2.0 * r)
+        axes.loglog(sizes, guide, ":", color=COLOURS[r], lw=1.0)
+    axes.set(xlabel="intervals n", ylabel="largest / smallest eigenvalue", title="condition; dotted: n$^{2r}$")
+    axes.legend()
 
 
 def _draw_sign_changes(axes: Axes, intervals: int) -> None:
