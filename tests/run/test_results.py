@@ -10,7 +10,7 @@ from closed_form import levels, solved
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
-from pinnkan.run.records import history_csv, levels_csv
+from pinnkan.export.tables import history_csv, levels_csv
 from pinnkan.run.results import exit_code, summary
 from pinnkan.verdict.verdict import Verdict
 
