@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,10 @@ def test_ruff_has_no_complaint() -> None:
     run(sys.executable, "-m", "ruff", "check", "--no-cache", "pinnkan", "tests")
 
 
+def test_ruff_would_lay_nothing_out_anew() -> None:
+    run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "pinnkan", "tests")
+
+
 def test_mypy_has_no_complaint() -> None:
     run(sys.executable, "-m", "mypy")
 
@@ -35,6 +40,12 @@ def test_mypy_has_no_complaint() -> None:
 def test_imports_point_left_only() -> None:
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     run(sys.executable, "-c", code)
+
+
+def test_every_folder_is_part_of_the_package() -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES}
+    assert folders | {"pinnkan.problems"} == set(packages)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
