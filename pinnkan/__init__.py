@@ -18,15 +18,15 @@ from pinnkan.version import __version__
 if TYPE_CHECKING:
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.restoring import load_solution
-    from pinnkan.run.solution import Solution
     from pinnkan.run.solving import solve
+    from pinnkan.solution import Solution
 
 __all__ = ["Solution", "__version__", "load_problem", "load_solution", "solve"]
 
 _HOMES = {
     "load_problem": "pinnkan.problem.registry",
     "load_solution": "pinnkan.run.restoring",
-    "Solution": "pinnkan.run.solution",
+    "Solution": "pinnkan.solution",
     "solve": "pinnkan.run.solving",
 }
 

@@ -12,7 +12,7 @@ import sympy
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict

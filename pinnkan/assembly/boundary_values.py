@@ -20,7 +20,7 @@ from pinnkan.problem.statement import Condition, Problem, Side
 
 
 @dataclass(frozen=True)
-class Layer:
+class BoundaryValue:
     """`D_n^order u = value` on a side: exact, once the lower orders of that side are exact too."""
 
     side: Side
@@ -31,28 +31,28 @@ class Layer:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Initial layers (from the initial condition or the previous slab), layers of the other sides, and the rest."""
+    """Initial values (from the initial condition or the previous slab), those on the other sides, and the rest."""
 
-    initial: tuple[Layer, ...]
-    layers: tuple[Layer, ...]
+    initial: tuple[BoundaryValue, ...]
+    boundary: tuple[BoundaryValue, ...]
     rows: tuple[Condition, ...]
 
 
 def sort_conditions(problem: Problem) -> Conditions:
-    """Split the conditions of a problem into exact layers and rows."""
-    found: list[tuple[Condition, Layer | None]] = []
+    """Split the conditions of a problem into exact values and rows."""
+    found: list[tuple[Condition, BoundaryValue | None]] = []
     for condition in problem.conditions:
         if condition.equation is not None:
-            found.append((condition, _as_layer(condition, problem)))
-    exact: list[Layer] = []
+            found.append((condition, _as_boundary_value(condition, problem)))
+    exact: list[BoundaryValue] = []
     rows: list[Condition] = []
-    for condition, layer in sorted(found, key=lambda pair: pair[1].order if pair[1] else 99):
-        if layer is None or sum(_same_place(layer, other) for other in exact) != layer.order:
+    for condition, given in sorted(found, key=lambda pair: pair[1].order if pair[1] else 99):
+        if given is None or sum(_same_place(given, other) for other in exact) != given.order:
             rows.append(condition)
         else:
-            exact.append(layer)
+            exact.append(given)
     is_initial = [
-        layer.side == Side(problem.time_axis, 0) if problem.time_axis is not None else False for layer in exact
+        given.side == Side(problem.time_axis, 0) if problem.time_axis is not None else False for given in exact
     ]
     return Conditions(
         tuple(x for x, first in zip(exact, is_initial, strict=True) if first),
@@ -61,11 +61,11 @@ def sort_conditions(problem: Problem) -> Conditions:
     )
 
 
-def _same_place(a: Layer, b: Layer) -> bool:
+def _same_place(a: BoundaryValue, b: BoundaryValue) -> bool:
     return a.side == b.side and a.unknown == b.unknown
 
 
-def _as_layer(condition: Condition, problem: Problem) -> Layer | None:
+def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue | None:
     equation, side = condition.equation, condition.place
     if equation is None or condition.enforce == "penalty" or not isinstance(side, Side) or len(equation.jets) != 1:
         return None
@@ -77,16 +77,16 @@ def _as_layer(condition: Condition, problem: Problem) -> Layer | None:
     if not slope.is_number or slope.is_zero:
         return None
     value = -equation.residual.subs(symbol, 0) / slope
-    return Layer(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
+    return BoundaryValue(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
 
 
-def face_values(layer: Layer, space: Space) -> Array:
+def face_values(given: BoundaryValue, space: Space) -> Array:
     """The prescribed data as coefficients of the face's spline space: one index per other coordinate."""
-    axis = layer.side.axis
+    axis = given.side.axis
     samples = [a.samples() for a in space.axes]
-    samples[axis] = space.axes[axis].breaks[[0 if layer.side.end == 0 else -1]]
+    samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
     grid = np.meshgrid(*samples, indexing="ij")
-    values: Array = np.asarray(np.broadcast_to(layer.value(grid)[0], grid[0].shape), dtype=np.float64)
+    values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], grid[0].shape), dtype=np.float64)
     values = np.moveaxis(values, axis, 0)[0]
     others = [a for i, a in enumerate(space.axes) if i != axis]
     for i, other in enumerate(others):
@@ -95,19 +95,19 @@ def face_values(layer: Layer, space: Space) -> Array:
 
 
 def fix(
-    space: Space, layers: Sequence[tuple[Layer, Array]], start: Array, fixed: np.ndarray
+    space: Space, prescribed: Sequence[tuple[BoundaryValue, Array]], start: Array, fixed: np.ndarray
 ) -> tuple[Array, np.ndarray]:
     """Write prescribed face coefficients into copies of ``start`` and of the mask of ``fixed`` coefficients.
 
-    Later layers win where two sides meet.
+    Later values win where two sides meet.
     """
     coefficients, mask = start.copy(), fixed.copy()
-    for layer, values in layers:
-        axis, k = layer.side.axis, layer.order
-        d = space.axes[axis].end_derivatives(layer.side.end, k)
-        view = np.moveaxis(coefficients[..., layer.unknown], axis, 0)
-        known = np.moveaxis(mask[..., layer.unknown], axis, 0)
-        if layer.side.end == 1:
+    for given, values in prescribed:
+        axis, k = given.side.axis, given.order
+        d = space.axes[axis].end_derivatives(given.side.end, k)
+        view = np.moveaxis(coefficients[..., given.unknown], axis, 0)
+        known = np.moveaxis(mask[..., given.unknown], axis, 0)
+        if given.side.end == 1:
             view, known = view[::-1], known[::-1]
         below = np.tensordot(d[k, :k], view[:k], axes=(0, 0)) if k else 0.0
         view[k] = (values - below) / d[k, k]
@@ -117,8 +117,8 @@ def fix(
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
     """No coefficients at all, and the mask of those that exact conditions on the sides fix."""
-    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in conditions.layers]
-    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(conditions.layers, faces, strict=True)]
+    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in conditions.boundary]
+    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(conditions.boundary, faces, strict=True)]
     return fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 

@@ -10,7 +10,7 @@ import sympy
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, masked, title
 from pinnkan.kan.field import Array
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.verdict.records import Level
 
 

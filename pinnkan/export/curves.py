@@ -27,7 +27,7 @@ from pinnkan.export.style import (
     value_colours,
 )
 from pinnkan.kan.field import Array
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 _ERROR_COLOURS = {"error_estimate": ORANGE, "error": GREEN, "residual_1": BLUE}
 #: The estimate is wider, so that it is seen below a true error that agrees with it.

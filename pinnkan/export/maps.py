@@ -22,7 +22,7 @@ from pinnkan.export.style import (
 )
 from pinnkan.kan.coordinates.warped_field import InnerField
 from pinnkan.kan.field import Array
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 #: Pixels of a panel, about, along one of its sides.
 _PIXELS = 300

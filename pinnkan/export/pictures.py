@@ -11,7 +11,7 @@ from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
 from pinnkan.export.samples import shown_axes_of
 from pinnkan.export.style import Canvas, figure, stacked, title
 from pinnkan.export.vtk import stem_of
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 Draw = Callable[[Canvas, Solution, int], None]
 

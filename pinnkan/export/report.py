@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from pinnkan.export.samples import hidden_in_words
+from pinnkan.export.tables import by_x
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Condition, Problem
-from pinnkan.run.records import by_x
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.version import __version__
 
 #: Rows of a table that are shown from its beginning and from its end; the whole is in levels.csv.

@@ -9,7 +9,7 @@ import numpy as np
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 #: Samples per axis where the file asks for none, by number of space coordinates: a smooth curve, map or slice.
 DEFAULT_RESOLUTION = {1: 401, 2: 129, 3: 41}

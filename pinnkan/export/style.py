@@ -18,7 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from pinnkan.kan.field import Array
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 #: Colours that stay apart for colour-blind readers and in print (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, RED, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222", "#777777"

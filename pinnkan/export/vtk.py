@@ -20,7 +20,7 @@ from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import at_time, sampled
 from pinnkan.export.samples import frame_times, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.version import __version__
 
 #: Corners of a cell as steps along each axis, in VTK's order.

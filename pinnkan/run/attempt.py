@@ -20,7 +20,7 @@ from pinnkan.run.progress import Progress
 from pinnkan.run.results import circumstances_of, exit_code, write_results
 from pinnkan.run.resuming import header_of, resumable
 from pinnkan.run.signals import Stopped
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
 
 #: Options that a resumed run needs again, for the result depends on them.

@@ -20,7 +20,7 @@ from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.folder import write_atomically
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
 

@@ -25,7 +25,7 @@ from pinnkan.run.points import evaluate, write_values
 from pinnkan.run.restoring import load_solution
 from pinnkan.run.results import exit_code, summary
 from pinnkan.run.signals import Stopped, stoppable
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 def run_solve(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.statement import Problem
-from pinnkan.run.solution import OutsideError, Solution
+from pinnkan.solution import OutsideError, Solution
 
 #: The highest derivative that the residuals of pinnkan carry, and so the highest that networks evaluate.
 _HIGHEST = 4

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from pinnkan.export.tables import by_x
 from pinnkan.problem.statement import Problem
-from pinnkan.run.records import by_x
 from pinnkan.verdict.records import Iteration, Level
 
 _BAR = 24

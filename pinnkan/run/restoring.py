@@ -9,7 +9,7 @@ from pinnkan.errors import ProblemError, RunFolderError
 from pinnkan.kan.store import restore_field
 from pinnkan.problem.registry import load_problem
 from pinnkan.run.checkpoint import UNREADABLE, part_of, read_state, solution_of, with_solver
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 def load_solution(folder: str | os.PathLike[str]) -> Solution:

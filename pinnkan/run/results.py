@@ -16,12 +16,12 @@ from typing import Any
 from pinnkan.errors import Exit
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
+from pinnkan.export.tables import history_csv, levels_csv
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.resolved import resolved_text
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
-from pinnkan.run.records import history_csv, levels_csv
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pinnkan.errors import ResourceError, UsageError
 from pinnkan.problem.statement import Problem
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 from pinnkan.verdict.records import Iteration, Level, Reason
 
 if TYPE_CHECKING:

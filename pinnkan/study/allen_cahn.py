@@ -18,10 +18,10 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study import references
 from pinnkan.study.allen_cahn_report import SAMPLES, say_beside, say_spectra
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened
+from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
-from pinnkan.study.report import Report
-from pinnkan.study.space_time import Equation, grid, perceptrons, splines
+from pinnkan.study.report import StudyReport
+from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, splines
 from pinnkan.study.space_time_report import comparison, draw_map, solved
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
@@ -44,7 +44,7 @@ WEIGHTS, ATTENTION = (0.1, 1.0), 1e-4
 LOW, HIGH, CLIMB = 1e-4, 1e-2, 10
 
 
-def study_allen_cahn(report: Report, quick: bool, say: Say) -> None:
+def study_allen_cahn(report: StudyReport, quick: bool, say: Say) -> None:
     """The contest, its table, curves, fields and spectra, and our own solver on the same problem."""
     size = QUICK if quick else FULL
     equation = allen_cahn_equation()
@@ -70,7 +70,7 @@ def study_allen_cahn(report: Report, quick: bool, say: Say) -> None:
     report.say(solved(equation, load_problem("allen_cahn"), (1e-3,) if quick else (1e-3, 1e-4)))
 
 
-def _with_many_points(report: Report, equation: Equation, quick: bool, say: Say) -> None:
+def _with_many_points(report: StudyReport, equation: SpaceTimeEquation, quick: bool, say: Say) -> None:
     """The spline networks once more on as many points as in the paper, first seed."""
     size = QUICK if quick else FULL
     say(f"{size['many']} points")
@@ -83,15 +83,15 @@ def _with_many_points(report: Report, equation: Equation, quick: bool, say: Say)
     report.say(comparison(found, {}))
 
 
-def allen_cahn_equation() -> Equation:
+def allen_cahn_equation() -> SpaceTimeEquation:
     """The true solution on a grid."""
     x, t = np.linspace(-1.0, 1.0, 97), np.linspace(0.0, 1.0, 17)
     inputs = Inputs(((-1.0, 1.0), (0.0, 1.0)), (True, False))
     exact = references.allen_cahn(x, t.tolist(), DIFFUSION, REACTION)
-    return Equation(inputs, JetSet([(2, 0), (0, 1)]), x, t, exact)
+    return SpaceTimeEquation(inputs, JetSet([(2, 0), (0, 1)]), x, t, exact)
 
 
-def allen_cahn_task(equation: Equation, count: int) -> Task:
+def allen_cahn_task(equation: SpaceTimeEquation, count: int) -> Task:
     """The equation at ``count`` random points, the initial condition at 257."""
     random = np.random.default_rng(FIRST_SEED)
     points = np.stack([random.uniform(-1.0, 1.0, count), random.uniform(0.0, 1.0, count)], 1)
@@ -130,7 +130,7 @@ def rate(level: int) -> Rate:
     return ramp(LOW, HIGH, CLIMB)
 
 
-def residual_map(equation: Equation, network: StudyNetwork) -> Array:
+def residual_map(equation: SpaceTimeEquation, network: StudyNetwork) -> Array:
     """The residual (t, x) of the first run on SAMPLES x SAMPLES points."""
     x, t = -1.0 + 2.0 * np.arange(SAMPLES) / SAMPLES, np.linspace(0.0, 1.0, SAMPLES)
     u, _ = network.forward(equation.jets, equation.inputs.jets(equation.jets, torch.from_numpy(grid(x, t))))
@@ -138,7 +138,7 @@ def residual_map(equation: Equation, network: StudyNetwork) -> Array:
     return found
 
 
-def _draw_fields(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
+def _draw_fields(report: StudyReport, equation: SpaceTimeEquation, outcomes: list[ContestOutcome]) -> None:
     """The true solution and the errors of the spline networks, first seed."""
     shown = [o for o in outcomes if o.contender.family == "spline"]
     caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."

@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.study.contest import Outcome, median
-from pinnkan.study.report import Report
-from pinnkan.study.space_time import Equation
+from pinnkan.study.contest import ContestOutcome, median
+from pinnkan.study.report import StudyReport
+from pinnkan.study.space_time import SpaceTimeEquation
 from pinnkan.study.tables import markdown
 from pinnkan.study.task import StudyNetwork
 
@@ -43,7 +43,7 @@ def width(values: Array) -> float:
 
 
 def say_spectra(
-    report: Report, outcomes: Sequence[Outcome], residual: Callable[[StudyNetwork], Array]
+    report: StudyReport, outcomes: Sequence[ContestOutcome], residual: Callable[[StudyNetwork], Array]
 ) -> dict[str, Levels]:
     """Residual energy and spectrum after every level of the two multilevel trainings, first seed; the same by name."""
     shown = [o for o in outcomes if o.contender.name in DRAWN]
@@ -70,7 +70,9 @@ def say_spectra(
     return found
 
 
-def say_beside(report: Report, equation: Equation, outcomes: Sequence[Outcome], levels: dict[str, Levels]) -> None:
+def say_beside(
+    report: StudyReport, equation: SpaceTimeEquation, outcomes: Sequence[ContestOutcome], levels: dict[str, Levels]
+) -> None:
     """What the paper's figures show, and what ours show."""
     by = {o.contender.name: o for o in outcomes}
     ends = ", ".join(f"{loss:.1e}" for loss in ends_of_levels(by[DRAWN[0]]))
@@ -94,7 +96,7 @@ def say_beside(report: Report, equation: Equation, outcomes: Sequence[Outcome], 
     )
 
 
-def ends_of_levels(outcome: Outcome) -> list[float]:
+def ends_of_levels(outcome: ContestOutcome) -> list[float]:
     """The median loss at the end of every level."""
     return [
         median([r for r in outcome.records if r.level == n][-1].loss)

@@ -16,10 +16,10 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
 from pinnkan.study import references
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, in_both_bases, median, shortened
+from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
-from pinnkan.study.report import Report
-from pinnkan.study.space_time import Equation, grid, perceptrons, ridges
+from pinnkan.study.report import StudyReport
+from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, ridges
 from pinnkan.study.space_time_report import comparison, draw_map, solved
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import Task
@@ -49,7 +49,7 @@ conditions: [{where: initial, equation: u = -sin(pi*x)}, {where: [left, right], 
 """
 
 
-def study_burgers(report: Report, quick: bool, say: Say) -> None:
+def study_burgers(report: StudyReport, quick: bool, say: Say) -> None:
     """The contest, its table, curves and fields, and our own solver on the same problem."""
     size = QUICK if quick else FULL
     equation = burgers_equation()
@@ -80,14 +80,14 @@ def study_burgers(report: Report, quick: bool, say: Say) -> None:
     report.say(solved(equation, problem, (1e-3, 1e-5) if quick else (1e-3, 1e-5, 1e-7)))
 
 
-def burgers_equation() -> Equation:
+def burgers_equation() -> SpaceTimeEquation:
     """The true solution on a grid that resolves its front."""
     x, t = np.linspace(-1.0, 1.0, 129), np.linspace(0.0, 1.0, 33)
     inputs = Inputs(((-1.0, 1.0), (0.0, 1.0)), (False, False))
-    return Equation(inputs, JetSet([(2, 0), (0, 1)]), x, t, references.burgers(x, t[:, None], NU))
+    return SpaceTimeEquation(inputs, JetSet([(2, 0), (0, 1)]), x, t, references.burgers(x, t[:, None], NU))
 
 
-def burgers_task(equation: Equation, count: int) -> Task:
+def burgers_task(equation: SpaceTimeEquation, count: int) -> Task:
     """Equation on ``count`` x ``count`` points, initial and boundary conditions on ``count`` points a side."""
     x, t = np.linspace(-1.0, 1.0, count), np.linspace(0.0, 1.0, count)
     at = equation.jets.position
@@ -132,7 +132,7 @@ def rates(low: float, high: float) -> Callable[[int], Rate]:
     return lambda level: lambda n: climb(n) * wave(n)
 
 
-def _rates(report: Report, equation: Equation, share: int, quick: bool, say: Say) -> None:
+def _rates(report: StudyReport, equation: SpaceTimeEquation, share: int, quick: bool, say: Say) -> None:
     """Both readings of the paper's rates, on fewer points."""
     task, rows = burgers_task(equation, 12 if quick else SMALL), []
     for low, high in ((LOW, HIGH), OTHER):
@@ -149,7 +149,7 @@ def _rates(report: Report, equation: Equation, share: int, quick: bool, say: Say
     )
 
 
-def _draw_fields(report: Report, equation: Equation, outcomes: list[Outcome]) -> None:
+def _draw_fields(report: StudyReport, equation: SpaceTimeEquation, outcomes: list[ContestOutcome]) -> None:
     """The true solution and the errors of the spline networks, first seed."""
     shown = [o for o in outcomes if o.contender.family == "spline"]
     caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."

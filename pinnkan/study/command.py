@@ -21,7 +21,7 @@ from pinnkan.study.geometry import study_geometry
 from pinnkan.study.nesting import study_nesting
 from pinnkan.study.poisson import study_poisson
 from pinnkan.study.regression import study_regression
-from pinnkan.study.report import Report
+from pinnkan.study.report import StudyReport
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Study:
     """``run(report, quick, say)`` computes and writes everything but the end of the report."""
 
     title: str
-    run: Callable[[Report, bool, Say], None]
+    run: Callable[[StudyReport, bool, Say], None]
 
 
 STUDIES: dict[str, Study] = {
@@ -63,7 +63,7 @@ def run_study(arguments: argparse.Namespace) -> int:
     try:
         with stoppable(), replacing(target) as folder, disk_errors(folder):
             start = time.perf_counter()
-            report = Report(STUDIES[name].title, folder)
+            report = StudyReport(STUDIES[name].title, folder)
             STUDIES[name].run(report, arguments.quick, say)
             report.close(time.perf_counter() - start)
     except Stopped as stopped:

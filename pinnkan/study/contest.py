@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.solver.minimise.first_order import INNER, Rate, Trained, adam, lbfgs
+from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.
@@ -66,7 +66,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ContestOutcome:
     """A contender's records, from the start to the end; ``ends``: the first batch's networks after every level."""
 
     contender: Contender
@@ -101,7 +101,7 @@ class _Book:
         self._since = time.perf_counter()
 
 
-def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], say: Say) -> list[Outcome]:
+def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], say: Say) -> list[ContestOutcome]:
     """Trains every contender from every seed."""
     outcomes = []
     for contender in contenders:
@@ -115,7 +115,7 @@ def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], s
     return outcomes
 
 
-def train(task: Task, contender: Contender, seeds: Sequence[int]) -> Outcome:
+def train(task: Task, contender: Contender, seeds: Sequence[int]) -> ContestOutcome:
     """One contender from every seed: Adam trains all seeds at once, the others one after the other."""
     batches = [tuple(seeds)] if contender.method == "adam" else [(seed,) for seed in seeds]
     books, parameters, ends = [], 0, list[StudyNetwork]()
@@ -132,7 +132,7 @@ def train(task: Task, contender: Contender, seeds: Sequence[int]) -> Outcome:
                 ends.append(network)
         parameters = network.parameters
         books.append(book)
-    return Outcome(contender, parameters, tuple(seeds), merged([b.records for b in books]), tuple(ends))
+    return ContestOutcome(contender, parameters, tuple(seeds), merged([b.records for b in books]), tuple(ends))
 
 
 def merged(runs: Sequence[Sequence[Record]]) -> tuple[Record, ...]:
@@ -202,7 +202,7 @@ class _Watched:
         self.start = None
         return False
 
-    def ended(self, trained: Trained) -> StudyNetwork:
+    def ended(self, trained: Optimised) -> StudyNetwork:
         final = self.network.with_flat(trained.x)
         self.book.write(final, trained.losses[-1])
         return final

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
-from pinnkan.study.contest import Outcome, Record
-from pinnkan.study.report import Report
+from pinnkan.study.contest import ContestOutcome, Record
+from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import history_csv, outcomes_csv
 
 #: One colour per family, one line style per kind of schedule.
@@ -25,14 +25,14 @@ HIGHEST = 30.0
 SINGLES = ("-", (0, (6, 2)), (0, (1, 1)))
 
 
-def attach_outcomes(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:
+def attach_outcomes(report: StudyReport, outcomes: Sequence[ContestOutcome], loss: str, error: str) -> None:
     """What every contest leaves beside its table: both CSV files and the curves, labelled ``loss`` and ``error``."""
     report.attach("outcomes.csv", outcomes_csv(outcomes))
     report.attach("history.csv", history_csv(outcomes))
     draw_curves(report, outcomes, loss, error)
 
 
-def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: str) -> None:
+def draw_curves(report: StudyReport, outcomes: Sequence[ContestOutcome], loss: str, error: str) -> None:
     """Loss against work, error against work, error against seconds: medians, bands from the smallest to the largest."""
     caption = "Loss and true error: medians over the seeds, bands from the smallest to the largest; dots: a new level."
     with report.figure("curves", caption, 13.0, 4.3) as drawing:
@@ -52,7 +52,7 @@ def draw_curves(report: Report, outcomes: Sequence[Outcome], loss: str, error: s
 
 
 def _panel(
-    axes: Axes, outcomes: Sequence[Outcome], along: Callable[[Record], float], value: Callable[[Record], Array]
+    axes: Axes, outcomes: Sequence[ContestOutcome], along: Callable[[Record], float], value: Callable[[Record], Array]
 ) -> None:
     starts, lowest = [], []
     singles: Counter[str] = Counter()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.kan.layers.change_of_basis import change_matrix, inverse_matrix
 from pinnkan.kan.layers.network import Network
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
+from pinnkan.study.bases.change_of_basis import change_matrix, inverse_matrix
+from pinnkan.study.bases.power_relu import PowerRelu
 
 #: Sum of squares (scalar) and its gradient (coefficient) at a network.
 Descend = Callable[[Network], tuple[torch.Tensor, torch.Tensor]]

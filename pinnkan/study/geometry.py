@@ -9,15 +9,16 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
+from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.study import spectrum
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
 from pinnkan.study.descent import Path, added_share, descend, remaining
 from pinnkan.study.kernels import Kernels, layer_kernels, network_kernels, radius
-from pinnkan.study.report import Report
+from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import markdown
 from pinnkan.study.task import Task, Term
 
@@ -25,7 +26,7 @@ ORDERS = (1, 2, 3, 4)
 COLOURS = dict(zip((1, 2, 3, 4, 5, 6), (GREY, ORANGE, BLUE, GREEN, RED, "#CC79A7"), strict=True))
 
 
-def study_geometry(report: Report, quick: bool, say: Say) -> None:
+def study_geometry(report: StudyReport, quick: bool, say: Say) -> None:
     """Spectra, kernels, descents and costs, each with its table and picture."""
     say("spectrum of the change of basis")
     _spectra(report, quick)
@@ -37,7 +38,7 @@ def study_geometry(report: Report, quick: bool, say: Say) -> None:
     _costs(report, quick)
 
 
-def _spectra(report: Report, quick: bool) -> None:
+def _spectra(report: StudyReport, quick: bool) -> None:
     sizes = np.array([5, 10, 20, 40, 80] if quick else [5, 10, 20, 40, 80, 160])
     conditions = {r: np.array([spectrum.condition(spectrum.uniform_splines(r, n)) for n in sizes]) for r in ORDERS}
     count = 40 if quick else 100
@@ -73,12 +74,7 @@ def _spectra(report: Report, quick: bool) -> None:
         panels = drawing.subplots(2, 2).ravel()
         _draw_eigenvalues(panels[0])
         _draw_eigenvectors(panels[1])
-        for r in ORDERS:
-            panels[2].loglog(sizes, conditions[r], "o-", ms=4, color=COLOURS[r], label=f"r = {r}")
-            guide = conditions[r][-1] * (sizes / sizes[-1]) ** (2.0 * r)
-            panels[2].loglog(sizes, guide, ":", color=COLOURS[r], lw=1.0)
-        panels[2].set(xlabel="intervals n", ylabel="largest / smallest eigenvalue", title="condition; dotted: n$^{2r}$")
-        panels[2].legend()
+        _draw_conditions(panels[2], sizes, conditions)
         _draw_sign_changes(panels[3], count)
 
 
@@ -102,6 +98,15 @@ def _draw_eigenvectors(axes: Axes) -> None:
     axes.legend(ncols=2)
 
 
+def _draw_conditions(axes: Axes, sizes: Array, conditions: dict[int, Array]) -> None:
+    for r in ORDERS:
+        axes.loglog(sizes, conditions[r], "o-", ms=4, color=COLOURS[r], label=f"r = {r}")
+        guide = conditions[r][-1] * (sizes / sizes[-1]) ** (2.0 * r)
+        axes.loglog(sizes, guide, ":", color=COLOURS[r], lw=1.0)
+    axes.set(xlabel="intervals n", ylabel="largest / smallest eigenvalue", title="condition; dotted: n$^{2r}$")
+    axes.legend()
+
+
 def _draw_sign_changes(axes: Axes, intervals: int) -> None:
     for r in (4, 3, 2, 1):
         vectors = spectrum.gram_eigenvectors(spectrum.uniform_splines(r, intervals)).T
@@ -111,7 +116,7 @@ def _draw_sign_changes(axes: Axes, intervals: int) -> None:
     axes.legend()
 
 
-def _kernels(report: Report, quick: bool) -> None:
+def _kernels(report: StudyReport, quick: bool) -> None:
     x = torch.linspace(0.0, 1.0, 201 if quick else 401, dtype=torch.float64)
     sizes = (1, 2, 4, 8, 16, 32)
     rows = []
@@ -159,7 +164,7 @@ def _deep_kernels(order: int, intervals: int) -> Kernels:
 FREQUENCIES = (1, 4, 9)
 
 
-def _descents(report: Report, quick: bool) -> None:
+def _descents(report: StudyReport, quick: bool) -> None:
     x = torch.linspace(0.0, 1.0, 201, dtype=torch.float64)
     target = sum((torch.sin(k * torch.pi * x) for k in FREQUENCIES), torch.zeros_like(x))
     paths, gaps = four_descents(x, target, 100 if quick else 1000)
@@ -220,7 +225,7 @@ def four_descents(x: torch.Tensor, target: torch.Tensor, steps: int) -> tuple[di
     return paths, (gaps[0], gaps[1])
 
 
-def _costs(report: Report, quick: bool) -> None:
+def _costs(report: StudyReport, quick: bool) -> None:
     orders, sizes = ((2, 4), (4, 16)) if quick else ((2, 3, 4, 5, 6), (2, 4, 8, 16, 32, 64))
     by_order = [measure(r, 8) for r in orders]
     by_size = [measure(4, n) for n in sizes]

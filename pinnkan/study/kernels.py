@@ -12,9 +12,9 @@ import torch
 
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
-from pinnkan.kan.layers.power_relu import PowerRelu
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis
+from pinnkan.study.bases.power_relu import PowerRelu
+from pinnkan.study.bases.rewritten import network_in_powers
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREY, ORANGE, RED
-from pinnkan.kan.layers.change_of_basis import to_powers
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis, Breaks, halve_coefficients, uniform_breaks
 from pinnkan.study import regression
-from pinnkan.study.contest import FIRST_SEED, Outcome, Record, Say, train
-from pinnkan.study.report import Report
+from pinnkan.study.bases.change_of_basis import to_powers
+from pinnkan.study.bases.power_relu import PowerRelu
+from pinnkan.study.contest import FIRST_SEED, ContestOutcome, Record, Say, train
+from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import markdown
 
 #: Nested knots: coarse, then all of them and others, on [-1, 1].
@@ -53,7 +53,7 @@ def change(coarse: Breaks, fine: Breaks, degree: int) -> Change:
     return Change(float(spline.abs().max()) / size, float(moved.abs().max()) / size, ROUNDING * terms / size)
 
 
-def study_nesting(report: Report, quick: bool, say: Say) -> None:
+def study_nesting(report: StudyReport, quick: bool, say: Say) -> None:
     """The table of changes, and a training that shows no jump at a level."""
     say("changes by refinement")
     rows = []
@@ -81,13 +81,13 @@ def _pairs() -> list[tuple[str, Breaks, Breaks]]:
     ]
 
 
-def jumps(outcome: Outcome) -> list[float]:
+def jumps(outcome: ContestOutcome) -> list[float]:
     """Relative change of the loss, first run, at every change of level: last record before against first after."""
     pairs = zip(outcome.records, outcome.records[1:], strict=False)
     return [abs(float(b.loss[0] / a.loss[0]) - 1.0) for a, b in pairs if a.level != b.level]
 
 
-def multilevel(powers: bool, quick: bool) -> Outcome:
+def multilevel(powers: bool, quick: bool) -> ContestOutcome:
     """The regression experiment's multilevel training, one seed."""
     task = regression.regression_task(500 if quick else 2000)
     family = "power ReLU" if powers else "spline"
@@ -95,7 +95,7 @@ def multilevel(powers: bool, quick: bool) -> Outcome:
     return train(task, found, [FIRST_SEED])
 
 
-def _no_jump(report: Report, quick: bool) -> None:
+def _no_jump(report: StudyReport, quick: bool) -> None:
     caption = "Loss along a multilevel training (regression, one seed). Vertical lines: knots halved."
     told = []
     with report.figure("nesting", caption, 10.0, 3.8) as drawing:
@@ -116,7 +116,7 @@ def _no_jump(report: Report, quick: bool) -> None:
     )
 
 
-def _draw_levels(axes: Axes, outcome: Outcome, colour: str) -> None:
+def _draw_levels(axes: Axes, outcome: ContestOutcome, colour: str) -> None:
     work = np.array([r.work for r in outcome.records])
     loss = np.array([float(r.loss[0]) for r in outcome.records])
     axes.semilogy(work, loss, ".-", ms=4, color=colour, label="exact prolongation")
@@ -125,7 +125,7 @@ def _draw_levels(axes: Axes, outcome: Outcome, colour: str) -> None:
             axes.axvline(before.work, color=GREY, lw=0.7)
 
 
-def _draw_printed(axes: Axes, outcome: Outcome) -> None:
+def _draw_printed(axes: Axes, outcome: ContestOutcome) -> None:
     """The loss right after each refinement with the printed stencil: every spline halved."""
     task = regression.regression_task(2000)
     for network, record in zip(outcome.ends, _last_of_levels(outcome), strict=True):
@@ -141,5 +141,5 @@ def _draw_printed(axes: Axes, outcome: Outcome) -> None:
         )
 
 
-def _last_of_levels(outcome: Outcome) -> list[Record]:
+def _last_of_levels(outcome: ContestOutcome) -> list[Record]:
     return [[r for r in outcome.records if r.level == level][-1] for level in range(len(outcome.ends))]

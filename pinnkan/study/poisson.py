@@ -18,12 +18,12 @@ from pinnkan.kan.layers.architectures import layered, perceptron
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layered import LayeredNetwork, stacked
 from pinnkan.kan.layers.network import random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.solver.minimise.first_order import Rate, ramp
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
+from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
 from pinnkan.study.curves import attach_outcomes
-from pinnkan.study.report import Report
+from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
@@ -150,7 +150,7 @@ def contenders(share: int) -> list[Contender]:
     return [*found, Contender("MLP [3,16,16,1], LM", "Gauss-Newton", _perceptrons, (2 * sum(lm),), "gauss_newton")]
 
 
-def study_poisson(report: Report, quick: bool, say: Say) -> None:
+def study_poisson(report: StudyReport, quick: bool, say: Say) -> None:
     """The contest, its table, curves and fields."""
     size = QUICK if quick else FULL
     task, seeds = poisson_task(size["points"]), range(FIRST_SEED, FIRST_SEED + size["seeds"])
@@ -167,7 +167,7 @@ def study_poisson(report: Report, quick: bool, say: Say) -> None:
     _draw_fields(report, outcomes)
 
 
-def verdict(outcomes: Sequence[Outcome]) -> str:
+def verdict(outcomes: Sequence[ContestOutcome]) -> str:
     """What the paper's curves claim, in our figures."""
     by = {o.contender.name: median(o.last.error) for o in outcomes}
     best, mlp = by["spline, multilevel"], by["MLP [3,16,16,1]"]
@@ -180,7 +180,7 @@ def verdict(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _draw_fields(report: Report, outcomes: Sequence[Outcome]) -> None:
+def _draw_fields(report: StudyReport, outcomes: Sequence[ContestOutcome]) -> None:
     """The solution and the errors of the first seed."""
     exact = solution(_UNSEEN)
     names = {"spline, multilevel": "spline", "power ReLU, multilevel": "power ReLU", "MLP [3,16,16,1]": "MLP",

@@ -21,12 +21,12 @@ from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.layered import LayeredNetwork, stacked
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Affine
-from pinnkan.kan.layers.rewritten import network_in_powers
 from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
-from pinnkan.study.contest import FIRST_SEED, Contender, Outcome, Say, compete, median
+from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
 from pinnkan.study.curves import attach_outcomes
-from pinnkan.study.report import Report
+from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import markdown, outcomes_markdown, spread
 from pinnkan.study.task import StudyNetwork, Task, Term
 
@@ -125,7 +125,7 @@ def contenders(shrink: int = 1, inner: int = INNER) -> list[Contender]:
     return [*found, Contender("MLP [2,30,1], LM", "Gauss-Newton", mlp, (40 // shrink,), "gauss_newton")]
 
 
-def study_regression(report: Report, quick: bool, say: Say) -> None:
+def study_regression(report: StudyReport, quick: bool, say: Say) -> None:
     """The contest, its table and curves, the fit, and what more iterations a step do."""
     count, seeds = (5000, 3) if quick else (TRAINING, 5)
     task = regression_task(count)
@@ -144,7 +144,7 @@ def study_regression(report: Report, quick: bool, say: Say) -> None:
     _more_iterations(report, task, range(FIRST_SEED, FIRST_SEED + (1 if quick else seeds)), say)
 
 
-def verdict(outcomes: Sequence[Outcome]) -> str:
+def verdict(outcomes: Sequence[ContestOutcome]) -> str:
     """The ordering that the paper claims, in our figures."""
     loss = {o.contender.name: median(o.last.loss) for o in outcomes}
     best = loss["spline, multilevel"]
@@ -158,7 +158,7 @@ def verdict(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _more_iterations(report: Report, task: Task, seeds: Sequence[int], say: Say) -> None:
+def _more_iterations(report: StudyReport, task: Task, seeds: Sequence[int], say: Say) -> None:
     """The three schedules with more iterations a step: the advantage of levels is one of little work."""
     rows, found = [], []
     for inner in (1, 4, 20):
@@ -181,7 +181,7 @@ def least(losses: Sequence[torch.Tensor]) -> float:
     return min(map(median, losses))
 
 
-def _draw_fit(report: Report, outcomes: Sequence[Outcome]) -> None:
+def _draw_fit(report: StudyReport, outcomes: Sequence[ContestOutcome]) -> None:
     axis = (np.arange(150) + 0.5) / 150
     points = np.stack([m.ravel() for m in np.meshgrid(axis, axis)], 1)
     exact = target(points)

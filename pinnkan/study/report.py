@@ -25,7 +25,7 @@ COLOURS = 256
 
 
 @dataclass
-class Report:
+class StudyReport:
     """Collects the parts of report.md in order, and the files beside it."""
 
     title: str

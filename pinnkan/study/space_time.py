@@ -15,7 +15,7 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
 from pinnkan.kan.layers.layered import LayeredNetwork, stacked
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.kan.layers.rewritten import network_in_powers
+from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.task import Residual, StudyNetwork, Term
 
@@ -25,7 +25,7 @@ VALUE = JetSet([(0, 0)])
 
 
 @dataclass(frozen=True)
-class Equation:
+class SpaceTimeEquation:
     """Coordinates x and t as the network sees them, the jets that the residuals need, and the true solution (t, x)."""
 
     inputs: Inputs

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import solve
-from pinnkan.study.contest import Outcome
-from pinnkan.study.space_time import Equation, grid
+from pinnkan.study.contest import ContestOutcome
+from pinnkan.study.space_time import SpaceTimeEquation, grid
 from pinnkan.study.tables import markdown
 
 
-def comparison(outcomes: Sequence[Outcome], paper: Mapping[str, float]) -> str:
+def comparison(outcomes: Sequence[ContestOutcome], paper: Mapping[str, float]) -> str:
     """Coarse only and fine only as multiples of multilevel, in loss and in true error; ``paper``: its losses.
 
     And whether the order of the paper, multilevel first, is seen; and what the smallest loss of all is worth.
@@ -44,7 +44,7 @@ def comparison(outcomes: Sequence[Outcome], paper: Mapping[str, float]) -> str:
     return " ".join(parts)
 
 
-def solved(equation: Equation, problem: Problem, tolerances: Sequence[float]) -> str:
+def solved(equation: SpaceTimeEquation, problem: Problem, tolerances: Sequence[float]) -> str:
     """Error against seconds of ``pinnkan solve``, as a table."""
     points, rows = grid(equation.x, equation.t), []
     for tolerance in tolerances:
@@ -58,7 +58,7 @@ def solved(equation: Equation, problem: Problem, tolerances: Sequence[float]) ->
     return markdown(["tolerance", "coefficients, all slabs", "estimate", "true error", "s"], rows)
 
 
-def draw_map(drawing: Figure, axes: Axes, equation: Equation, values: Array, label: str, colours: str) -> None:
+def draw_map(drawing: Figure, axes: Axes, equation: SpaceTimeEquation, values: Array, label: str, colours: str) -> None:
     """``values`` (t, x) over time and place, zero in the middle of the colours."""
     high = float(np.abs(values).max())
     shown = axes.pcolormesh(equation.t, equation.x, values.T, cmap=colours, vmin=-high, vmax=high, shading="gouraud")

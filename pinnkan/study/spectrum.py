@@ -13,8 +13,8 @@ from math import comb, factorial
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.change_of_basis import change_matrix, inverse_matrix
 from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.study.bases.change_of_basis import change_matrix, inverse_matrix
 
 #: Entries of an eigenvector below this share of the largest have no sign: rounding.
 NO_SIGN = 1e-10

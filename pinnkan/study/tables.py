@@ -8,7 +8,7 @@ from csv import writer
 
 import torch
 
-from pinnkan.study.contest import Outcome, median
+from pinnkan.study.contest import ContestOutcome, median
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -25,7 +25,7 @@ def csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
+def outcomes_markdown(outcomes: Sequence[ContestOutcome]) -> str:
     """One line per contender: medians over the seeds, their range; the paper's loss and the ratio where it has any."""
     printed = any(o.contender.paper is not None for o in outcomes)
     rows = []
@@ -41,7 +41,7 @@ def outcomes_markdown(outcomes: Sequence[Outcome]) -> str:
     return markdown([*head, "true error (range)", "s per seed"], rows)
 
 
-def outcomes_csv(outcomes: Sequence[Outcome]) -> str:
+def outcomes_csv(outcomes: Sequence[ContestOutcome]) -> str:
     """One line per contender and seed."""
     rows = []
     for o in outcomes:
@@ -54,7 +54,7 @@ def outcomes_csv(outcomes: Sequence[Outcome]) -> str:
     return csv(head, rows)
 
 
-def history_csv(outcomes: Sequence[Outcome]) -> str:
+def history_csv(outcomes: Sequence[ContestOutcome]) -> str:
     """Medians over the seeds along every training."""
     rows = []
     for o in outcomes:

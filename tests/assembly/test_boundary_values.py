@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.assembly.boundary_values import Layer, end_trace, face_values, fix, sort_conditions
+from pinnkan.assembly.boundary_values import BoundaryValue, end_trace, face_values, fix, sort_conditions
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
@@ -49,7 +49,7 @@ def space(degree=6):
 
 
 def filled(problem, of):
-    layers = [(x, face_values(x, of)) for x in sort_conditions(problem).layers]
+    layers = [(x, face_values(x, of)) for x in sort_conditions(problem).boundary]
     noise = np.random.default_rng(0).standard_normal(of.shape)
     return noise, *fix(of, layers, noise, np.zeros(of.shape, dtype=bool))
 
@@ -57,13 +57,13 @@ def filled(problem, of):
 def test_a_value_and_a_slope_on_one_side_are_exact_and_a_mixture_is_a_row():
     found = sort_conditions(parse_problem(WAVE, "t.yaml"))
     assert [(x.side, x.order) for x in found.initial] == [(Side(1, 0), 0), (Side(1, 0), 1)]
-    assert [(x.side, x.order) for x in found.layers] == [(Side(0, 0), 0)]
+    assert [(x.side, x.order) for x in found.boundary] == [(Side(0, 0), 0)]
     assert [c.place for c in found.rows] == [Side(0, 1)]
 
 
 def test_a_slope_without_a_value_is_a_row():
     found = sort_conditions(square(("left", "dn(u) = 1"), ("right", "u = 0"), ("bottom", "u = 0"), ("top", "u = 0")))
-    assert len(found.layers) == 3
+    assert len(found.boundary) == 3
     assert [c.place for c in found.rows] == [Side(0, 0)]
 
 
@@ -72,7 +72,7 @@ def test_a_factor_that_varies_makes_a_row_and_a_constant_one_is_divided_out():
     assert len(sort_conditions(square(("left", "(2 + y)*u = 0"), *sides)).rows) == 1
     found = sort_conditions(square(("left", "-4*u = 8*y"), *sides))
     assert not found.rows
-    layer = next(x for x in found.layers if x.side == Side(0, 0))
+    layer = next(x for x in found.boundary if x.side == Side(0, 0))
     y = np.array([0.5])
     assert layer.value([np.zeros(1), y])[0] == -2 * y
 
@@ -80,7 +80,7 @@ def test_a_factor_that_varies_makes_a_row_and_a_constant_one_is_divided_out():
 def test_penalty_is_obeyed():
     text = SQUARE + "  - {where: boundary, equation: 'u = 0', enforce: penalty}\n"
     found = sort_conditions(parse_problem(text, "t.yaml"))
-    assert (len(found.layers), len(found.rows)) == (0, 4)
+    assert (len(found.boundary), len(found.rows)) == (0, 4)
 
 
 @pytest.mark.parametrize("side", [Side(0, 0), Side(0, 1), Side(1, 0), Side(1, 1)])
@@ -92,7 +92,7 @@ def test_fixed_layers_impose_value_slope_and_curvature_exactly(side):
     along_side = y if side.axis == 0 else x
     data = [1 + along_side**3, 2 - along_side, 3 * along_side**2]
     of = space()
-    layers = [Layer(side, 0, k, Tape([g], [x, y])) for k, g in enumerate(data)]
+    layers = [BoundaryValue(side, 0, k, Tape([g], [x, y])) for k, g in enumerate(data)]
     noise = np.random.default_rng(0).standard_normal(of.shape)
     c, fixed = fix(of, [(q, face_values(q, of)) for q in layers], noise, np.zeros(of.shape, dtype=bool))
     s = np.linspace(0.0, 1.0, 40)

@@ -140,19 +140,8 @@ def solve(case: Case, network: str, tolerance: float, limit: float) -> Row:
         print(f"{case.name}: {failed}", file=sys.stderr)
         spent = time.perf_counter() - began, time.process_time() - cpu
         nan, kind = math.nan, type(failed).__name__
-        return Row(
-            case.name,
-            tolerance,
-            kind,
-            nan,
-            nan,
-            nan,
-            *spent,
-            0,
-            "",
-            _judged(case, tolerance, False, nan, spent[0]),
-            case.source,
-        )
+        judged = _judged(case, tolerance, False, nan, spent[0])
+        return Row(case.name, tolerance, kind, nan, nan, nan, *spent, 0, "", judged, case.source)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     error = true_error(case, solution)
     verdict, estimate = solution.verdict, solution.verdict.estimate

@@ -26,6 +26,11 @@ ROUND = (
 #: Numbers that are drawn with three coordinates instead, since these take ten seconds each.
 THREE = {9: (3, False, "product"), 19: (3, True, "product")}
 
+#: Name, text with {u}, what it needs of the conditions, and the range of scales of the solution.
+Operator = tuple[str, str, str, tuple[float, float]]
+#: Scales of the solution: of a linear equation, and where terms of different powers balance.
+LINEAR, ONE = (1e-3, 1e3), (0.3, 3.0)
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -103,54 +108,59 @@ class _Draw:
 
     # ------------------------------------------------------------------------------------------- the equation
 
-    def operator(self) -> tuple[str, str, str, tuple[float, float]]:
+    def operator(self) -> Operator:
         """Name, text with {u}, what it needs of the conditions, and the range of scales of the solution."""
-        linear, one = (1e-3, 1e3), (0.3, 3.0)
         gradient = " + ".join(f"({self.log(0.3, 3):g})*d{c}({{u}})" for c in self.space)
         eps, r, d = self.log(0.01, 1), self.log(0.1, 100), self.log(0.01, 1)
         varying = f"({1 + self.log(0.05, 1):g} + sin({self.log(0.5, 5):g}*x))"
-        u, lap = "{u}", "lap({u})"
-        if self.has_time:
-            choices = [
-                ("heat", f"dt({u}) - {d}*{lap}", "", linear),
-                ("convection-diffusion", f"dt({u}) + {gradient} - {eps}*{lap}", "", linear),
-                ("growth", f"dt({u}) - {d}*{lap} - {self.log(0.5, 5)}*{u}", "", linear),
-                ("wave", f"dt(dt({u})) - {self.log(0.3, 3)}*{lap}", "velocity", linear),
-                ("Klein-Gordon", f"dt(dt({u})) - {lap} + {self.log(0.3, 3)}*{u}**3", "velocity", one),
-                ("Burgers", f"dt({u}) + {u}*dx({u}) - {self.log(0.02, 1)}*{lap}", "", one),
-                ("Allen-Cahn", f"dt({u}) - {d}*{lap} + {self.log(0.5, 5)}*({u}**3 - {u})", "", one),
-                ("Fisher", f"dt({u}) - {d}*{lap} - {self.log(0.5, 3)}*{u}*(1 - {u})", "", one),
-            ]
-            if self.space == "x" and self.network != "deep":
-                choices += [
-                    ("transport", f"dt({u}) + {self.log(0.3, 3)}*dx({u})", "inflow", linear),
-                    ("KdV", f"dt({u}) + {u}*dx({u}) + {self.log(0.003, 0.1)}*dx(dx(dx({u})))", "periodic", one),
-                    (
-                        "fourth order",
-                        f"dt({u}) + {u}*dx({u}) + {self.log(0.003, 0.1)}*dx(dx(dx(dx({u}))))",
-                        "periodic",
-                        one,
-                    ),
-                ]
-        else:
-            wave, helmholtz = self.log(2, 15), ""
-            if self.hard:  # an eigenvalue of the box with values given, nearly
-                near = 1 + self.log(1e-6, 1e-3)
-                squares = [(self.rng.integers(1, 5) / (self.ranges[c][1] - self.ranges[c][0])) ** 2 for c in self.space]
-                wave, helmholtz = f"({near:.9g}*pi*{np.sqrt(sum(squares)):.15g})", "values"
-            choices = [
-                ("Poisson", f"-{lap}", "" if len(self.space) > 1 else "sides", linear),
-                ("diffusion", f"-div({varying}*grad({u}))", "sides", linear),
-                ("reaction-diffusion", f"-{lap} + {self.log(1, 1e4)}*{u}", "", linear),
-                ("Helmholtz", f"{lap} + {wave}**2*{u}", helmholtz, linear),
-                ("convection-diffusion", f"-{eps}*{lap} + {gradient}", "values", linear),
-                ("cubic", f"-{lap} + {r}*{u}**3", "", one),
-                ("exponential", f"-{lap} + exp({u})", "", one),
-                ("steady Burgers", f"-{self.log(0.1, 1)}*{lap} + {u}*dx({u})", "values", one),
-            ]
-            if self.space == "x" and self.network != "deep":
-                choices.append(("beam", f"dx(dx(dx(dx({u})))) + {r}*{u}", "clamped", linear))
+        choices = self.in_time(gradient, eps, d) if self.has_time else self.steady(gradient, eps, r, varying)
         return choices[int(self.rng.integers(len(choices)))]
+
+    def in_time(self, gradient: str, eps: float, d: float) -> list[Operator]:
+        u, lap = "{u}", "lap({u})"
+        choices = [
+            ("heat", f"dt({u}) - {d}*{lap}", "", LINEAR),
+            ("convection-diffusion", f"dt({u}) + {gradient} - {eps}*{lap}", "", LINEAR),
+            ("growth", f"dt({u}) - {d}*{lap} - {self.log(0.5, 5)}*{u}", "", LINEAR),
+            ("wave", f"dt(dt({u})) - {self.log(0.3, 3)}*{lap}", "velocity", LINEAR),
+            ("Klein-Gordon", f"dt(dt({u})) - {lap} + {self.log(0.3, 3)}*{u}**3", "velocity", ONE),
+            ("Burgers", f"dt({u}) + {u}*dx({u}) - {self.log(0.02, 1)}*{lap}", "", ONE),
+            ("Allen-Cahn", f"dt({u}) - {d}*{lap} + {self.log(0.5, 5)}*({u}**3 - {u})", "", ONE),
+            ("Fisher", f"dt({u}) - {d}*{lap} - {self.log(0.5, 3)}*{u}*(1 - {u})", "", ONE),
+        ]
+        if self.space == "x" and self.network != "deep":
+            choices += [
+                ("transport", f"dt({u}) + {self.log(0.3, 3)}*dx({u})", "inflow", LINEAR),
+                ("KdV", f"dt({u}) + {u}*dx({u}) + {self.log(0.003, 0.1)}*dx(dx(dx({u})))", "periodic", ONE),
+                (
+                    "fourth order",
+                    f"dt({u}) + {u}*dx({u}) + {self.log(0.003, 0.1)}*dx(dx(dx(dx({u}))))",
+                    "periodic",
+                    ONE,
+                ),
+            ]
+        return choices
+
+    def steady(self, gradient: str, eps: float, r: float, varying: str) -> list[Operator]:
+        u, lap = "{u}", "lap({u})"
+        wave, helmholtz = self.log(2, 15), ""
+        if self.hard:  # an eigenvalue of the box with values given, nearly
+            near = 1 + self.log(1e-6, 1e-3)
+            squares = [(self.rng.integers(1, 5) / (self.ranges[c][1] - self.ranges[c][0])) ** 2 for c in self.space]
+            wave, helmholtz = f"({near:.9g}*pi*{np.sqrt(sum(squares)):.15g})", "values"
+        choices = [
+            ("Poisson", f"-{lap}", "" if len(self.space) > 1 else "sides", LINEAR),
+            ("diffusion", f"-div({varying}*grad({u}))", "sides", LINEAR),
+            ("reaction-diffusion", f"-{lap} + {self.log(1, 1e4)}*{u}", "", LINEAR),
+            ("Helmholtz", f"{lap} + {wave}**2*{u}", helmholtz, LINEAR),
+            ("convection-diffusion", f"-{eps}*{lap} + {gradient}", "values", LINEAR),
+            ("cubic", f"-{lap} + {r}*{u}**3", "", ONE),
+            ("exponential", f"-{lap} + exp({u})", "", ONE),
+            ("steady Burgers", f"-{self.log(0.1, 1)}*{lap} + {u}*dx({u})", "values", ONE),
+        ]
+        if self.space == "x" and self.network != "deep":
+            choices.append(("beam", f"dx(dx(dx(dx({u})))) + {r}*{u}", "clamped", LINEAR))
+        return choices
 
     # ------------------------------------------------------------------------------------------- the solution
 

@@ -11,7 +11,7 @@ from closed_form import solved
 from pinnkan.export import pictures
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.style import error_colours, value_colours
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 @pytest.mark.parametrize("kind", ["line", "plane", "box", "front", "pool"])

@@ -9,7 +9,7 @@ from closed_form import FRONT, LINE, restored, solver
 
 from pinnkan.export.vtk import stem_of
 from pinnkan.run import restoring, results, solving
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 @pytest.fixture

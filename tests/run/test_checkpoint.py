@@ -10,7 +10,7 @@ from closed_form import history, levels, restored, solved
 
 from pinnkan.errors import RunFolderError
 from pinnkan.run.checkpoint import part_of, read_state, save_checkpoint, solution_of, with_solver
-from pinnkan.run.solution import Solution
+from pinnkan.solution import Solution
 
 
 def reread(folder: Path, solution: Solution) -> Solution:

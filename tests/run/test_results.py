@@ -10,8 +10,8 @@ from closed_form import levels, solved
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
+from pinnkan.export.tables import history_csv, levels_csv
 from pinnkan.run.progress import level_line
-from pinnkan.run.records import history_csv, levels_csv
 from pinnkan.run.results import exit_code, summary
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import Verdict

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.change_of_basis import change_matrix
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import random_network
-from pinnkan.kan.layers.rewritten import network_in_powers, network_in_splines
 from pinnkan.study import spectrum
+from pinnkan.study.bases.change_of_basis import change_matrix
+from pinnkan.study.bases.rewritten import network_in_powers, network_in_splines
 from pinnkan.study.descent import added_share, descend, remaining
 from pinnkan.study.geometry import four_descents
 from pinnkan.study.kernels import layer_kernels, network_kernels, radius

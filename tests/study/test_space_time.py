@@ -7,8 +7,8 @@ import torch
 
 from pinnkan.study import allen_cahn, allen_cahn_report, burgers, chunked, references, space_time_report, tables
 from pinnkan.study.chunked import Chunked
-from pinnkan.study.contest import Outcome, Record
-from pinnkan.study.report import Report
+from pinnkan.study.contest import ContestOutcome, Record
+from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import grid, perceptrons, ridges, splines
 
 
@@ -128,14 +128,14 @@ def test_words_beside_the_papers_figures_follow_the_figures():
     assert allen_cahn_report.told((1.0, 5.0, 6.0), down=False) == "widens at every level (1 to 6)"
     records = tuple(Record(n // 2, n, n, torch.tensor([10.0 - n]), torch.tensor([1.0])) for n in range(4))
     contender = allen_cahn.contenders(100, True)[0]
-    assert allen_cahn_report.ends_of_levels(Outcome(contender, 1, (1,), records)) == [9.0, 7.0]
+    assert allen_cahn_report.ends_of_levels(ContestOutcome(contender, 1, (1,), records)) == [9.0, 7.0]
 
 
 def test_the_comparison_says_how_many_times():
     def outcome(name, loss, error):
         contender = next(c for c in burgers.contenders(100, True) if c.name == name)
         record = Record(0, 1.0, 1.0, torch.tensor([loss]), torch.tensor([error]))
-        return Outcome(contender, 1, (1,), (record,))
+        return ContestOutcome(contender, 1, (1,), (record,))
 
     names = [f"{f}, {k}" for f in ("spline", "power ReLU") for k in ("coarse only", "fine only", "multilevel")]
     text = space_time_report.comparison([outcome(n, 2.0 + i, 4.0) for i, n in enumerate(names)], burgers.PAPER)
@@ -159,7 +159,7 @@ def test_a_study_writes_its_tables_and_pictures(study, tmp_path, monkeypatch):
     monkeypatch.setitem(study.QUICK, "share", 800)
     monkeypatch.setitem(study.QUICK, "points", 40 if study is allen_cahn else 6)
     run = burgers.study_burgers if study is burgers else allen_cahn.study_allen_cahn
-    report, said = Report("title", tmp_path), []
+    report, said = StudyReport("title", tmp_path), []
     run(report, True, said.append)
     report.close(1.0)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Layered networks: the plain perceptron, ridges in fixed directions, and other forms of a given network."""
+"""Layered networks: the plain perceptron, ridges in fixed directions, and a network of edges layer by layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import torch
 
-from pinnkan.kan.layers.free_knots import FreeSpline
 from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.network import Network
@@ -27,11 +26,6 @@ def layered(network: Network) -> LayeredNetwork:
             layers.append(Activation("tanh"))
         layers.append(Affine(weight.squeeze(-1)) if isinstance(basis, Linear) else Spline(basis, weight))
     return LayeredNetwork(tuple(layers))
-
-
-def with_free_knots(network: LayeredNetwork) -> LayeredNetwork:
-    """The same function with the knots of every edge among the trained coefficients."""
-    return LayeredNetwork(tuple(FreeSpline.of(s) if isinstance(s, Spline) else s for s in network.layers))
 
 
 def perceptron(widths: Sequence[int], activation: str, seed: int) -> LayeredNetwork:

@@ -15,16 +15,13 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
 from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.network import JetNetwork, Network
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.layers.stored import restored, stored
 from pinnkan.kan.spline import Basis
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
-
-
 #: Names of the kinds of layers in a stored field.
-_KINDS: dict[type, str] = {Basis: "spline", PowerRelu: "power_relu", Linear: "linear"}
+_KINDS: dict[type, str] = {Basis: "spline", Linear: "linear"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ def _stored(network: JetNetwork) -> tuple[dict[str, Array], dict[str, Any]]:
     assert isinstance(network, Network)
     arrays = {}
     for layer, (basis, weight) in enumerate(zip(network.bases, network.weights, strict=True)):
-        if isinstance(basis, Basis | PowerRelu):
+        if isinstance(basis, Basis):
             arrays[f"layer{layer}.knots"] = basis.knots.cpu().numpy()
         arrays[f"layer{layer}.weight"] = weight.cpu().numpy()
     return arrays, {"layers": [[_KINDS[type(b)], b.degree] for b in network.bases], "squashed": network.squashed}
@@ -159,7 +156,6 @@ def _basis(kind: str, degree: int, knots: Array | None) -> LayerBasis:
     """A stored layer's functions; KeyError if the kind is unknown or the knots are missing."""
     if kind == "linear":
         return Linear()
-    if knots is None:
-        raise KeyError("knots")
-    kinds: dict[str, type[Basis] | type[PowerRelu]] = {"spline": Basis, "power_relu": PowerRelu}
-    return kinds[kind](torch.from_numpy(np.array(knots)), degree)
+    if kind != "spline" or knots is None:
+        raise KeyError(kind)
+    return Basis(torch.from_numpy(np.array(knots)), degree)

@@ -1,8 +1,7 @@
 """What a layer's edges are made of: any family of functions of one variable that knows its derivatives and how to nest.
 
-The layers of a :class:`pinnkan.kan.layers.network.Network` take any of three: B-splines
-(:class:`pinnkan.kan.spline.Basis`), powers of ReLU (:class:`pinnkan.kan.layers.power_relu.PowerRelu`), which span the
-same space, and :class:`Linear`.
+The layers of a :class:`pinnkan.kan.layers.network.Network` take B-splines (:class:`pinnkan.kan.spline.Basis`) and
+:class:`Linear`; those of the studies also powers of ReLU, which span the same space as the splines.
 """
 
 from __future__ import annotations

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pinnkan.kan.layers.free_knots import FreeSpline
 from pinnkan.kan.layers.jet import Jets, JetSet
-from pinnkan.kan.layers.pointwise import Affine, Layer, LayerTrace
-from pinnkan.kan.layers.spline_layer import Spline
+from pinnkan.kan.layers.pointwise import Layer, LayerTrace
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,16 @@ class LayeredNetwork:
     @property
     def intervals(self) -> int:
         """Knot intervals of an edge; 1 without splines."""
-        splines = (s for s in self.layers if isinstance(s, Spline | FreeSpline))
-        return next((s.basis.intervals if isinstance(s, Spline) else s.intervals for s in splines), 1)
+        return next((layer.intervals for layer in self.layers if layer.intervals), 1)
 
     @property
     def outputs(self) -> int:
         """Number of unknowns."""
-        last = self.layers[-1]
-        assert isinstance(last, Affine | Spline | FreeSpline)
-        return last.weight.shape[-2 if isinstance(last, Affine) else -3]
+        return next(layer.outputs for layer in reversed(self.layers) if layer.outputs)
 
     def breadth(self, jets: JetSet) -> int:
         """Jets per point and run of the widest layer."""
-        edges = (s.weight.shape[-3] for s in self.layers if isinstance(s, Spline | FreeSpline))
-        rows = (s.weight.shape[-2] for s in self.layers if isinstance(s, Affine))
-        return len(jets) * max([*edges, *rows])
+        return len(jets) * max(layer.outputs for layer in self.layers)
 
     @property
     def device(self) -> torch.device:

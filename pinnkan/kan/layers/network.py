@@ -82,7 +82,7 @@ class JetNetwork(Protocol):
 
 
 @dataclass(frozen=True)
-class LayerTrace:
+class EdgesTrace:
     """Jets (alpha, point, in, local) of the features b_c(z_i) that live at z_i, and of b_c'(z_i)."""
 
     jets: JetSet
@@ -138,14 +138,14 @@ def spread(features: torch.Tensor, index: torch.Tensor, count: int) -> torch.Ten
     return features.reshape(-1, features.shape[-2] * count)
 
 
-def layer(jets: JetSet, basis: LayerBasis, weight: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, LayerTrace]:
+def layer(jets: JetSet, basis: LayerBasis, weight: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, EdgesTrace]:
     """Output jets (alpha, point, out) and trace; ``weight`` (out, in, function), ``z`` (alpha, point, in)."""
     tables, first = basis.local(z[0], jets.order + 1)
     index = first.unsqueeze(-1) + torch.arange(tables.shape[-1], device=z.device)
     bell = jets.bell_polynomials(z)
     features = jets.compose(bell, tables)
     output = spread(features, index, basis.count) @ weight.reshape(len(weight), -1).T
-    trace = LayerTrace(jets, weight, features, jets.compose(bell, tables[1:]), index)
+    trace = EdgesTrace(jets, weight, features, jets.compose(bell, tables[1:]), index)
     return output.reshape(*z.shape[:2], -1), trace
 
 
@@ -242,11 +242,11 @@ class Network:
         return torch.cat(blocks[::-1])
 
 
-def _backward(traces: list[Trace], adjoint: torch.Tensor) -> Iterator[tuple[LayerTrace, torch.Tensor]]:
+def _backward(traces: list[Trace], adjoint: torch.Tensor) -> Iterator[tuple[EdgesTrace, torch.Tensor]]:
     """The layers, last first, each with the adjoints of its output."""
     for position in range(len(traces) - 1, -1, -1):
         trace = traces[position]
-        if isinstance(trace, LayerTrace):
+        if isinstance(trace, EdgesTrace):
             yield trace, adjoint
         if position:
             adjoint = trace.pull(adjoint)

@@ -45,6 +45,16 @@ class Layer(Protocol):
         """Number of trained coefficients of one run."""
         ...
 
+    @property
+    def outputs(self) -> int:
+        """Units that it feeds; 0 where these are as many as it is given."""
+        ...
+
+    @property
+    def intervals(self) -> int:
+        """Knot intervals of an edge; 0 without knots."""
+        ...
+
     def flat(self) -> torch.Tensor:
         """The trained coefficients (..., size)."""
         ...
@@ -78,6 +88,14 @@ class Affine:
     def size(self) -> int:
         outputs, inputs = self.weight.shape[-2:]
         return outputs * (inputs + (self.bias is not None)) if self.trained else 0
+
+    @property
+    def outputs(self) -> int:
+        return self.weight.shape[-2]
+
+    @property
+    def intervals(self) -> int:
+        return 0
 
     def flat(self) -> torch.Tensor:
         if not self.trained:
@@ -139,6 +157,14 @@ class Activation:
 
     @property
     def size(self) -> int:
+        return 0
+
+    @property
+    def outputs(self) -> int:
+        return 0
+
+    @property
+    def intervals(self) -> int:
         return 0
 
     def flat(self) -> torch.Tensor:

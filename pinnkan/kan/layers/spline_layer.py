@@ -48,6 +48,14 @@ class Spline:
         outputs, inputs, count = self.weight.shape[-3:]
         return outputs * inputs * count
 
+    @property
+    def outputs(self) -> int:
+        return self.weight.shape[-3]
+
+    @property
+    def intervals(self) -> int:
+        return self.basis.intervals
+
     def flat(self) -> torch.Tensor:
         return self.weight.flatten(-3)
 

@@ -9,15 +9,10 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.free_knots import FreeSpline
 from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.pointwise import Activation, Affine, Layer
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
-
-#: Names of the families of edges.
-EDGES: dict[type[Basis] | type[PowerRelu], str] = {Basis: "spline", PowerRelu: "power_relu"}
 
 
 def stored(network: LayeredNetwork) -> tuple[dict[str, Array], list[dict[str, Any]]]:
@@ -42,13 +37,9 @@ def _parts(layer: Layer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return {"weight": layer.weight, **bias}, {"kind": "affine", "trained": layer.trained, "bias": bool(bias)}
     if isinstance(layer, Activation):
         return {}, {"kind": "activation", "name": layer.name}
-    if isinstance(layer, Spline):
-        basis = layer.basis
-        assert isinstance(basis, Basis | PowerRelu)
-        return {"knots": basis.knots, "weight": layer.weight}, {"kind": EDGES[type(basis)], "degree": basis.degree}
-    assert isinstance(layer, FreeSpline)
-    kind = {"kind": "free_spline", "degree": layer.degree, "ends": list(layer.ends)}
-    return {"shares": layer.shares, "weight": layer.weight}, kind
+    assert isinstance(layer, Spline)
+    assert isinstance(layer.basis, Basis)
+    return {"knots": layer.basis.knots, "weight": layer.weight}, {"kind": "spline", "degree": layer.basis.degree}
 
 
 def _layer(arrays: Mapping[str, Array], prefix: str, kind: Mapping[str, Any]) -> Layer:
@@ -59,8 +50,6 @@ def _layer(arrays: Mapping[str, Array], prefix: str, kind: Mapping[str, Any]) ->
         return Affine(tensor("weight"), tensor("bias") if kind["bias"] else None, bool(kind["trained"]))
     if kind["kind"] == "activation":
         return Activation(str(kind["name"]))
-    for basis, name in EDGES.items():
-        if kind["kind"] == name:
-            return Spline(basis(tensor("knots"), int(kind["degree"])), tensor("weight"))
-    low, high = kind["ends"]
-    return FreeSpline(int(kind["degree"]), (float(low), float(high)), tensor("shares"), tensor("weight"))
+    if kind["kind"] == "spline":
+        return Spline(Basis(tensor("knots"), int(kind["degree"])), tensor("weight"))
+    raise KeyError(kind["kind"])

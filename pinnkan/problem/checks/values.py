@@ -235,17 +235,9 @@ def _check_satisfied(
         return
     if jumps:
         _tell_jumps(equation, jumps, span, what, report)
-    residual = equation.residual
-    terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
-
-    def evaluate(at: list[Array]) -> tuple[Array, Array]:
-        jets = _evaluate(derivatives, problem.coordinates, at)
-        both = _evaluate(terms, [*problem.coordinates, *equation.jets], [*at, *jets])
-        return np.abs(both[0]), np.abs(both[1:]).sum(axis=0)
-
     at = _random(problem, fixed)
-    error, scale = evaluate(at)
-    everywhere = np.append(scale, evaluate(_random(problem, {}))[1])
+    error, scale = _residual(problem, equation, derivatives, at)
+    everywhere = np.append(scale, _residual(problem, equation, derivatives, _random(problem, {}))[1])
     largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
     share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
     finite = np.isfinite(share)
@@ -255,12 +247,22 @@ def _check_satisfied(
     share = np.where(finite, share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:
-        report.error_at(
-            span,
+        message = (
             f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
-            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}",
-            "one of the two has a slip, or leave `exact` out",
+            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}"
         )
+        report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
+
+
+def _residual(
+    problem: Problem, equation: Equation, derivatives: Sequence[sympy.Expr], at: list[Array]
+) -> tuple[Array, Array]:
+    """Size (point) of left minus right with ``derivatives`` for the jets, and of its terms together."""
+    residual = equation.residual
+    terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
+    jets = _evaluate(derivatives, problem.coordinates, at)
+    both = _evaluate(terms, [*problem.coordinates, *equation.jets], [*at, *jets])
+    return np.abs(both[0]), np.abs(both[1:]).sum(axis=0)
 
 
 def _tell_jumps(

@@ -7,14 +7,14 @@ from typing import Any
 
 import sympy
 
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 
 _MOST_DEGREE = 8  # of a polynomial that is factored, and its most terms; choices: milliseconds
 _MOST_TERMS = 30
 #: The functions that switch, of exact numbers.
 _AT_NUMBERS: dict[Any, Callable[..., sympy.Expr]] = {
     Signum: sympy.sign,
-    Step: lambda a: (1 + sympy.sign(a)) / 2,
+    UnitStep: lambda a: (1 + sympy.sign(a)) / 2,
     Magnitude: sympy.Abs,
     Larger: sympy.Max,
     Smaller: sympy.Min,

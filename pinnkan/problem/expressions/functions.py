@@ -25,7 +25,7 @@ class Signum(sympy.Function):
         return sympy.S.Zero
 
 
-class Step(sympy.Function):
+class UnitStep(sympy.Function):
     """0 below zero, 1 above, 1/2 at zero; its derivative is zero."""
 
     nargs = (1,)
@@ -53,7 +53,7 @@ class Larger(sympy.Function):
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """1 for the argument that is larger, 0 for the other."""
         a, b = self.args
-        return Step(a - b) if argindex == 1 else Step(b - a)
+        return UnitStep(a - b) if argindex == 1 else UnitStep(b - a)
 
 
 class Smaller(sympy.Function):
@@ -64,7 +64,7 @@ class Smaller(sympy.Function):
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """1 for the argument that is smaller, 0 for the other."""
         a, b = self.args
-        return Step(b - a) if argindex == 1 else Step(a - b)
+        return UnitStep(b - a) if argindex == 1 else UnitStep(a - b)
 
 
 class HyperbolicSine(sympy.Function):
@@ -125,7 +125,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "sqrt": (_sqrt, math.sqrt, 1),
     "abs": (Magnitude, abs, 1),
     "sign": (Signum, lambda x: float((x > 0) - (x < 0)), 1),
-    "heaviside": (Step, lambda x: 0.5 * ((x > 0) - (x < 0) + 1), 1),
+    "heaviside": (UnitStep, lambda x: 0.5 * ((x > 0) - (x < 0) + 1), 1),
     "min": (Smaller, min, None),
     "max": (Larger, max, None),
     "erf": (sympy.erf, math.erf, 1),

@@ -40,7 +40,7 @@ _INCREASING: dict[Any, Callable[[Array], Array]] = {
     f.HyperbolicSine: np.sinh,
     f.HyperbolicTangent: np.tanh,
     f.Signum: np.sign,
-    f.Step: lambda x: 0.5 * (np.sign(x) + 1.0),
+    f.UnitStep: lambda x: 0.5 * (np.sign(x) + 1.0),
 }
 
 

@@ -19,10 +19,10 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions, factors
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.expressions.intervals import Box, bounds, sign
 
-JUMPING = (Signum, Step)
+JUMPING = (Signum, UnitStep)
 BENDING = (Magnitude, Larger, Smaller)
 _SWITCHES = (*JUMPING, *BENDING)
 
@@ -136,7 +136,7 @@ def _by_signs(node: sympy.Expr, search: _Search) -> sympy.Expr:
     size = value * sympy.Mul(number, *(f**n for f, n in parts.items()))
     if isinstance(node, Signum):
         return value
-    if isinstance(node, Step):
+    if isinstance(node, UnitStep):
         return (1 + value) / 2
     if isinstance(node, Magnitude):
         return size

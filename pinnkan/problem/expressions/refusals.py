@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.expressions.functions import Step
+from pinnkan.problem.expressions.functions import UnitStep
 from pinnkan.problem.expressions.jumps import JUMPING, Jump
 
 _WIDTH = "0.01"  # of the smooth step that is suggested; an example
@@ -43,7 +43,7 @@ def _where(surface: sympy.Expr) -> str:
 
 def _smooth(node: sympy.Expr, surface: sympy.Expr) -> str:
     """A smooth function in place of one that jumps."""
-    if isinstance(node, Step):
+    if isinstance(node, UnitStep):
         return f"(1 + tanh(({written(node.args[0])})/{_WIDTH}))/2"
     argument = node.args[0] if isinstance(node, JUMPING) else surface
     return f"tanh(({written(argument)})/{_WIDTH})"

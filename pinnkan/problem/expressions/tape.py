@@ -22,7 +22,7 @@ from pinnkan.problem.expressions.functions import (
     Magnitude,
     Signum,
     Smaller,
-    Step,
+    UnitStep,
 )
 
 _UNARY: dict[Any, str] = {
@@ -43,7 +43,7 @@ _UNARY: dict[Any, str] = {
     HyperbolicTangent: "tanh",
     Magnitude: "abs",
     Signum: "sign",
-    Step: "heaviside",
+    UnitStep: "heaviside",
 }
 
 

@@ -16,7 +16,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.enclosure import enclose
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 
@@ -69,7 +69,7 @@ def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) 
     """Factors of the arguments whose zeros are kinks."""
     for e in expressions:
         for node in sympy.preorder_traversal(e):
-            if isinstance(node, Step | Signum | Magnitude):
+            if isinstance(node, UnitStep | Signum | Magnitude):
                 argument = node.args[0]
             elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
                 argument = node.args[0] - node.args[1]

@@ -85,7 +85,7 @@ class Heights:
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
+class _Examined:
     """Boxes in which a part is steep: centre (coordinate, box), slopes there, share of the whole box, size."""
 
     part: np.ndarray
@@ -108,7 +108,7 @@ class Search:
         self.heights = Heights(len(parts))
         points = box[:, :1] + self.scale[:, None] * kronecker(SAMPLES, len(box)).T
         self.heights.see(np.array([np.broadcast_to(v, SAMPLES) for v in self.tape(list(points))]))
-        self.seen: list[_Seen] = []
+        self.seen: list[_Examined] = []
         self.undecided = np.zeros((0, self.dimension, 2))
         self.boxes = 0
 
@@ -153,7 +153,7 @@ class Search:
         size = hi[:, box] - lo[:, box]
         share = weight[part, box] * np.prod(size / self.scale[:, None], axis=0)
         centre, slope = 0.5 * (lo + hi)[:, box], np.abs(look.centre_slope[part, :, box].T)
-        self.seen.append(_Seen(part, centre, slope, share, size, np.full(len(part), singular)))
+        self.seen.append(_Examined(part, centre, slope, share, size, np.full(len(part), singular)))
 
     def _thinned(self, lo: Array, hi: Array, weight: Array, change: Array) -> Array:
         """The weights with the boxes that are followed for each part, the others left undecided.

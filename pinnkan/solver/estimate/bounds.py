@@ -79,9 +79,9 @@ def bound_of(model: Model, field: Field) -> Bound | None:
 
 def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
     """Whether each side that is not periodic has u = g, built in exactly, and nothing is a row."""
-    sides = {layer.side for layer in conditions.layers if layer.order == 0}
+    sides = {layer.side for layer in conditions.boundary if layer.order == 0}
     space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.periodic[i]]
-    others = [layer for layer in conditions.layers if layer.order > 0]
+    others = [layer for layer in conditions.boundary if layer.order > 0]
     return not conditions.rows and not others and sides == {Side(i, end) for i in space for end in (0, 1)}
 
 
@@ -206,7 +206,7 @@ def _largest_mismatch(
 ) -> float:
     """max |g - u_h| over samples of all sides with values."""
     worst = 0.0
-    for layer in conditions.layers:
+    for layer in conditions.boundary:
         axes = []
         for i, (low, high) in enumerate(problem.ranges):
             if i == layer.side.axis:

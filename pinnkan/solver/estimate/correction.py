@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from pinnkan.assembly.boundary_values import Layer, face_values, fix
+from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
 from pinnkan.assembly.equation import Patch
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis, along
@@ -88,7 +88,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
 def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
     """Correction on one box, and the squared norms of it and of the field."""
     system = System(model, space)
-    layers = [(layer, _mismatch(model, field, space, layer, before)) for layer in _layers(model)]
+    layers = [(layer, _mismatch(model, field, space, layer, before)) for layer in _prescribed(model)]
     moves, fixed = fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
@@ -101,12 +101,14 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
     return error, np.stack([space.norm(error) ** 2, reference])
 
 
-def _layers(model: Model) -> list[Layer]:
-    return [*model.conditions.initial, *model.conditions.layers]
+def _prescribed(model: Model) -> list[BoundaryValue]:
+    return [*model.conditions.initial, *model.conditions.boundary]
 
 
-def _mismatch(model: Model, field: Field, space: Space, layer: Layer, before: tuple[Space, Array] | None) -> Array:
-    """Data of a layer minus the field there, as coefficients of the face."""
+def _mismatch(
+    model: Model, field: Field, space: Space, layer: BoundaryValue, before: tuple[Space, Array] | None
+) -> Array:
+    """Data of a condition minus the field there, as coefficients of the face."""
     axis = layer.side.axis
     order = tuple(layer.order if i == axis else 0 for i in range(len(space.axes)))
     samples = [a.samples() for a in space.axes]

@@ -24,7 +24,7 @@ MEMORY, INNER = 100, 20
 
 
 @dataclass(frozen=True)
-class Trained:
+class Optimised:
     """The last parameters with a finite loss, and the losses (step + 1, ...): before every step, and at the end."""
 
     x: torch.Tensor
@@ -62,7 +62,7 @@ def fading(rate: Rate, last: float, steps: int) -> Rate:
     return lambda n: rate(n) * last ** (min(n, steps) / steps)
 
 
-def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, monitor: Monitor | None = None) -> Trained:
+def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, monitor: Monitor | None = None) -> Optimised:
     """``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
     leaf = x.detach().clone()
     optimiser = torch.optim.Adam([leaf], lr=1.0)
@@ -82,7 +82,7 @@ def lbfgs(
     monitor: Monitor | None = None,
     inner: int = INNER,
     searched: bool = False,
-) -> Trained:
+) -> Optimised:
     """``steps`` steps of ``inner`` iterations of L-BFGS (Liu and Nocedal 1989) from ``x`` (parameter).
 
     ``searched``: with a line search for the strong Wolfe conditions; else every iteration moves by the rate.
@@ -124,7 +124,7 @@ def _march(
     rate: Rate,
     monitor: Monitor | None,
     losses: list[torch.Tensor] | None = None,
-) -> Trained:
+) -> Optimised:
     """Evaluate, step, repeat; runs that are no longer finite keep their last good parameters."""
     losses = [] if losses is None else losses
     good = leaf.clone()
@@ -142,4 +142,4 @@ def _march(
     value, _ = objective(leaf)
     finite = torch.isfinite(value)
     losses.append(value)
-    return Trained(torch.where(finite.unsqueeze(-1), leaf, good), torch.stack(losses))
+    return Optimised(torch.where(finite.unsqueeze(-1), leaf, good), torch.stack(losses))

@@ -57,7 +57,7 @@ class Neighbourhood(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class LocalGrid:
     """A product of points of each coordinate."""
 
     place: Array
@@ -116,7 +116,7 @@ def around(
     return (_grid if len(box) in CLOSER else _shells)(place, graded, box, held)
 
 
-def _grid(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Grid:
+def _grid(place: Array, graded: Sequence[int], box: Box, held: int | None) -> LocalGrid:
     across = ACROSS[len(box) - len(graded) - (held is not None)]
     nodes, weights = [], np.ones(())
     for i, (low, high) in enumerate(box):
@@ -131,7 +131,7 @@ def _grid(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Gr
             x, w = _gauss(np.array([low, high]), across)
         nodes.append(x)
         weights = np.multiply.outer(weights, w)
-    return Grid(place, nodes, weights)
+    return LocalGrid(place, nodes, weights)
 
 
 def _shells(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Scattered:

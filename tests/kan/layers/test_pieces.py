@@ -3,8 +3,8 @@ import torch
 
 from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.pieces import pieces_of
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
+from pinnkan.study.bases.power_relu import PowerRelu
 
 UNEVEN = [-1.0, -0.4, -0.1, 0.05, 0.5, 1.0]
 BASES = {

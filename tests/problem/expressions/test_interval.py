@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pinnkan.problem.expressions import interval
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.expressions.interval import Interval
+from pinnkan.problem.expressions.tape import Tape
 
 X, Y = sympy.symbols("x y")
 UNARY = [name for name, entry in FUNCTIONS.items() if entry[2] == 1]

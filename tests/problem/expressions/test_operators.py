@@ -7,7 +7,7 @@ import pytest
 import sympy
 from edited import edited, problem, without_exact
 
-from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.expressions.operators import (
     JetSpace,
     JumpError,
@@ -88,23 +88,23 @@ def test_the_normal_derivative_points_outward() -> None:
     [
         (Magnitude(U), Signum(U) * sympy.Symbol("u_x")),
         (U * Signum(U), Signum(U) * sympy.Symbol("u_x")),
-        ((U - X) ** 2 * Step(U - X), 2 * (U - X) * (sympy.Symbol("u_x") - 1) * Step(U - X)),
-        (Larger(U, X), Step(U - X) * sympy.Symbol("u_x") + Step(X - U)),
-        (Smaller(U, X), Step(X - U) * sympy.Symbol("u_x") + Step(U - X)),
+        ((U - X) ** 2 * UnitStep(U - X), 2 * (U - X) * (sympy.Symbol("u_x") - 1) * UnitStep(U - X)),
+        (Larger(U, X), UnitStep(U - X) * sympy.Symbol("u_x") + UnitStep(X - U)),
+        (Smaller(U, X), UnitStep(X - U) * sympy.Symbol("u_x") + UnitStep(U - X)),
     ],
 )
 def test_kinks_are_differentiated_almost_everywhere(expression: sympy.Expr, derivative: sympy.Expr) -> None:
     assert sympy.expand(SPACE.derivative(expression, 0) - derivative) == 0
 
 
-@pytest.mark.parametrize("expression", [Signum(U), Step(U - X), Signum(U) * sympy.Symbol("u_x"), X / Magnitude(X)])
+@pytest.mark.parametrize("expression", [Signum(U), UnitStep(U - X), Signum(U) * sympy.Symbol("u_x"), X / Magnitude(X)])
 def test_a_jump_is_not_differentiated(expression: sympy.Expr) -> None:
     with pytest.raises(JumpError, match="differentiates a jump"):
         SPACE.derivative(expression, 0)
 
 
 def test_the_linearisation_of_a_nonsmooth_function_stays_that_almost_everywhere() -> None:
-    assert sympy.diff(Signum(U) + Step(U) + Magnitude(U), U) == Signum(U)
+    assert sympy.diff(Signum(U) + UnitStep(U) + Magnitude(U), U) == Signum(U)
 
 
 def test_an_order_above_four_is_refused() -> None:

@@ -8,7 +8,7 @@ import sympy
 import torch
 
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, Step
+from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.expressions.tape import Tape
@@ -43,7 +43,7 @@ def test_numpy_and_torch_agree_with_sympy(expression: sympy.Expr) -> None:
 def test_functions_with_kinks_take_their_usual_values(namespace: object) -> None:
     values = [-2.0, 0.0, 3.0]
     x = np.array(values) if namespace is np else torch.tensor(values, dtype=torch.float64)
-    built = [Magnitude(X), Signum(X), Step(X), Larger(X, sympy.Integer(1)), Smaller(X, sympy.Integer(1))]
+    built = [Magnitude(X), Signum(X), UnitStep(X), Larger(X, sympy.Integer(1)), Smaller(X, sympy.Integer(1))]
     found = [list(map(float, out)) for out in Tape(built, [X])([x], namespace)]
     assert found == [[2, 0, 3], [-1, 0, 1], [0, 0.5, 1], [1, 1, 3], [-2, 0, 1]]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinnkan.problem.features.narrow import Survey, features
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.problem.features.narrow import Survey, features
 from pinnkan.problem.features.subdivision import SAME
+from pinnkan.problem.registry import load_problem, parse_problem
 
 TEXT = """
 name: hidden

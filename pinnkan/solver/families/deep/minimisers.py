@@ -76,7 +76,7 @@ def _objective(system: NetworkSystem, network: JetNetwork) -> first_order.Object
     return lambda x: system.descend(quick.with_flat(x))
 
 
-def _minimised(found: first_order.Trained) -> Minimised:
+def _minimised(found: first_order.Optimised) -> Minimised:
     finite = found.losses[torch.isfinite(found.losses)]
     if not len(finite):
         raise SolverError("the residual or its gradient is not finite at the starting point", "not_finite")

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from pinnkan.kan.layers.network import LayerTrace, Network
+from pinnkan.kan.layers.network import EdgesTrace, Network
 from pinnkan.solver.families.deep.rows import NetworkSystem
 
 #: Directions of the outer layer that the rows see less than this, relative to the best seen, stay zero: splines where
@@ -57,7 +57,7 @@ def linearised(
     u, traces = network.forward(system.jets, system.inputs)
     found = system.linearise(u)
     last = traces[-1]
-    assert isinstance(last, LayerTrace)
+    assert isinstance(last, EdgesTrace)
     outer = [last.coefficient_rows(adjoint).flatten(1)[pick] for _, pick, adjoint in found]
 
     def tangent() -> torch.Tensor:

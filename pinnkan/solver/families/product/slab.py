@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-from pinnkan.assembly.boundary_values import Layer, face_values, fix
+from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -84,13 +84,13 @@ def taylor(time: Axis, coefficients: Array) -> Array:
     return np.stack(terms, -1)
 
 
-def side_values(model: Model, space: Space) -> list[tuple[Layer, Array]]:
+def side_values(model: Model, space: Space) -> list[tuple[BoundaryValue, Array]]:
     """The conditions that fix coefficients on the sides of a slab, with their values."""
-    return [(layer, face_values(layer, space)) for layer in model.conditions.layers]
+    return [(layer, face_values(layer, space)) for layer in model.conditions.boundary]
 
 
 def fixed_by(
-    model: Model, space: Space, traces: Sequence[Array], sides: list[tuple[Layer, Array]], start: Array
+    model: Model, space: Space, traces: Sequence[Array], sides: list[tuple[BoundaryValue, Array]], start: Array
 ) -> tuple[Array, np.ndarray]:
     """``start`` with the traces of u, u_t, .. and the values on the sides written into it, and the mask of both."""
     initial = [(layer, traces[layer.order][..., layer.unknown]) for layer in model.conditions.initial]

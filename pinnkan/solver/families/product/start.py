@@ -57,7 +57,7 @@ def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
 
 def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np.ndarray]:
     """``start`` with all exact conditions written in, and the mask of the coefficients they fix."""
-    layers = [(layer, face_values(layer, space)) for layer in model.conditions.layers]
+    layers = [(layer, face_values(layer, space)) for layer in model.conditions.boundary]
     return fix(space, layers, start, np.zeros(space.shape, dtype=bool))
 
 

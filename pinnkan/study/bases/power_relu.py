@@ -11,8 +11,8 @@ from math import perm
 
 import torch
 
-from pinnkan.kan.layers.change_of_basis import to_powers, to_splines
 from pinnkan.kan.spline import Basis, Breaks
+from pinnkan.study.bases.change_of_basis import to_powers, to_splines
 
 #: Two knots closer than this, relative to [a, b], are one: midpoints computed in two ways differ by rounding.
 SAME_KNOT = 1e-13

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.change_of_basis import bands, change_matrix, inverse_matrix, to_powers, to_splines
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.kan.layers.power_relu import PowerRelu
-from pinnkan.kan.layers.rewritten import network_in_powers, network_in_splines
 from pinnkan.kan.spline import Basis, uniform_breaks
+from pinnkan.study.bases.change_of_basis import bands, change_matrix, inverse_matrix, to_powers, to_splines
+from pinnkan.study.bases.power_relu import PowerRelu
+from pinnkan.study.bases.rewritten import network_in_powers, network_in_splines
 
 BREAKS = {
     "uniform": [-1.0, -0.5, 0.0, 0.5, 1.0],
@@ -174,9 +174,8 @@ def test_halving_a_ridge_network_leaves_it_unchanged(basis):
     assert relative(fine.forward(JETS, z)[0], network.forward(JETS, z)[0]) < 1e-12
 
 
-@pytest.mark.parametrize("basis", [Basis, PowerRelu])
-def test_a_stored_field_of_any_layers_comes_back(basis):
-    piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(basis), (np.linspace(-1, 1, 3),) * 2)
+def test_a_stored_field_of_any_layers_comes_back():
+    piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(Basis), (np.linspace(-1, 1, 3),) * 2)
     field = DeepField((piece,), None)
     again = DeepField.restore(*field.tensors())
     points = np.random.default_rng(0).uniform(-1, 1, (20, 2))

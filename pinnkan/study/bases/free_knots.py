@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from pinnkan.kan.layers.features import FeatureTrace, features_forward
 from pinnkan.kan.layers.jet import Jets, JetSet
+from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, local_tables, prolongation
+from pinnkan.study.bases.features import FeatureTrace, features_forward
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,10 @@ class FreeSpline:
     def size(self) -> int:
         outputs, inputs, count = self.weight.shape[-3:]
         return inputs * self.intervals + outputs * inputs * count
+
+    @property
+    def outputs(self) -> int:
+        return self.weight.shape[-3]
 
     def flat(self) -> torch.Tensor:
         return torch.cat([self.shares.flatten(-2), self.weight.flatten(-3)], -1)
@@ -96,6 +101,11 @@ class FreeSpline:
         trace = FreeTrace(self, jets, stacked, around.transpose(-2, -3), near.transpose(-2, -3), None)
         y, features = trace.evaluate(trace.near)
         return y.mT.unbind(0), replace(trace, features=features)
+
+
+def with_free_knots(network: LayeredNetwork) -> LayeredNetwork:
+    """The same function with the knots of every edge among the trained coefficients."""
+    return LayeredNetwork(tuple(FreeSpline.of(s) if isinstance(s, Spline) else s for s in network.layers))
 
 
 @dataclass(frozen=True)

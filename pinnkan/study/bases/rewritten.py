@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pinnkan.kan.layers.change_of_basis import to_powers, to_splines
 from pinnkan.kan.layers.network import Network
-from pinnkan.kan.layers.power_relu import PowerRelu
 from pinnkan.kan.spline import Basis
+from pinnkan.study.bases.change_of_basis import to_powers, to_splines
+from pinnkan.study.bases.power_relu import PowerRelu
 
 
 def network_in_powers(network: Network) -> Network:
