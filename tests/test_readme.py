@@ -1,5 +1,6 @@
 """The README says what the tables say."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +22,28 @@ DEEP = [dict(problem="a", verdict="max_time", error="2e-4", seconds="60.1")]
 def test_the_table_of_the_readme_is_the_one_measured():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.with_table(text, readme.table(readme.rows_of("accuracy"), readme.rows_of("deep"))) == text
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_that_a_page_names_are_there(page):
+    assert lacking((ROOT / page).read_text(encoding="utf-8")) == set()
+
+
+def test_a_file_that_is_not_there_would_be_noticed():
+    assert lacking("`solver/driver.py`, `tests/fuzz/`, `solver/drivers.py`") == {"solver/drivers.py"}
+
+
+def lacking(text):
+    """Paths of code and folders between backquotes at which nothing ends: a page may leave out the rooms before."""
+    named = set(re.findall(r"`([a-z_/]+/(?:[a-z_]+\.py)?)`", text)) - {"domain/"}  # planned, and said to be so
+    there = [path.relative_to(ROOT) for top in ("pinnkan", "tests", "problems") for path in (ROOT / top).rglob("*")]
+    known = [f"/{top}/" for top in ("pinnkan", "tests", "problems")]
+    known += [f"/{path}/" if (ROOT / path).is_dir() else f"/{path}" for path in there]
+    return {
+        name
+        for name in named
+        if not name.startswith("results/") and not any(path.endswith(f"/{name}") for path in known)
+    }
 
 
 def test_a_row_that_repeats_the_one_above_is_left_out_and_what_is_not_known_is_a_dash():
