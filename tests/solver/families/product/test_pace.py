@@ -19,11 +19,11 @@ def test_the_order_that_two_attempts_have_shown_shortens_a_slab_at_a_kink():
 
 @pytest.mark.parametrize(("length", "expected"), [(0.3, 0.3), (0.7, 0.5), (1.5, 1.0)])
 def test_no_sliver_of_time_is_left_over(length, expected):
-    assert slab_length(Aim(START, length, 8), 0.0, 1.0, None) == expected
+    assert slab_length(Aim(START, length, 8), 0.0, 1.0, 1.0, None) == expected
 
 
 def test_a_given_number_of_slabs_is_kept():
-    assert slab_length(Aim(START, 0.9, 8), 0.0, 1.0, 4) == 0.25
+    assert slab_length(Aim(START, 0.9, 8), 0.0, 1.0, 1.0, 4) == 0.25
 
 
 @pytest.mark.parametrize(
