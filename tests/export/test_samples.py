@@ -47,6 +47,19 @@ def test_all_frames_share_the_knots_of_all_slabs() -> None:
         assert np.isin(solution.field.breaks(0, time), union).all()
 
 
+@pytest.mark.parametrize("length", [1e-6, 1.0, 1e6])
+def test_knots_of_two_slabs_that_differ_by_rounding_are_one(length: float) -> None:
+    class Slabs:
+        def breaks(self, axis: int, time: float | None = None) -> np.ndarray:
+            moved = 1e-13 if time is not None and time > 0.5 else 0.0
+            return np.array([0.0, 0.5, 1.0]) if axis == 1 else length * np.array([-0.5, moved - 0.25, 0.25, 0.5])
+
+    solution = solved("front")
+    ranges = ((-0.5 * length, 0.5 * length), (0.0, 1.0))
+    wide = replace(solution, field=Slabs(), problem=replace(solution.problem, ranges=ranges))
+    assert space_breaks(wide, 0) == pytest.approx(length * np.array([-0.5, -0.25, 0.25, 0.5]), rel=1e-12)
+
+
 def test_the_number_of_points_is_limited_but_never_below_the_users_wish() -> None:
     solution = solved("plane")
     fine = np.linspace(-1, 1, 4001)

@@ -67,6 +67,14 @@ def test_what_a_step_needs_is_what_it_takes() -> None:
     assert memory.bytes_of_space(square(60, 3), (60 * 3, 30 * 3), 2) / 1e6 < 0.5 * taken
 
 
+def test_more_points_and_more_derivatives_need_at_least_their_columns() -> None:
+    """One float64 per point for the value and each derivative of the equation; a hundred would be another mistake."""
+    space = square(20, 3)
+    few, many, more = (memory.bytes_of_space(space, (p, p), jets) for p, jets in ((40, 2), (80, 2), (80, 8)))
+    assert 1.0 <= (many - few) / (8 * (80**2 - 40**2) * (2 + 1)) < 100.0
+    assert 1.0 <= (more - many) / (8 * 80**2 * (8 - 2)) < 100.0
+
+
 def test_too_much_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda _: 2.5e9)
     memory.require(2.4e9, "a step")

@@ -120,8 +120,8 @@ class JetSet:
         parts: list[torch.Tensor | None] = [None] * len(self)
         for alpha, beta, rest, weight in self.leibniz:
             known = parts[beta]
-            if known is None:
-                parts[beta] = weight * adjoint[alpha] * g[rest] if weight != 1.0 else adjoint[alpha] * g[rest]
+            if known is None:  # alpha = beta, of weight one: lower orders come first
+                parts[beta] = adjoint[alpha] * g[rest]
             else:
                 parts[beta] = torch.addcmul(known, adjoint[alpha], g[rest], value=weight)
         return [p for p in parts if p is not None]

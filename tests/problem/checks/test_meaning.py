@@ -79,6 +79,8 @@ CASES = [
     ("unknowns: [u]", "unknowns: []", "there is no unknown", 7, 11),
     ("x: [0, 1]", "x: [1, 0]", "is empty", 3, 6),
     ("x: [0, 1]", "x: [0]", "must be two numbers", 3, 6),
+    ("x: [0, 1]", "x: [0, q]", "unknown name 'q'", 3, 10),
+    ("x: [0, 1]", "x: [q, 1]", "unknown name 'q'", 3, 7),
     ("x: [0, 1]", "shape: {disk: {center: [0, 0], radius: 1}}", "the shape 'disk' is not available yet", 3, 10),
     ("t: [0, 1]", "t: [0, 1]\n  periodic: [t]", "time cannot be periodic", 5, 14),
     ("t: [0, 1]", "t: [0, 1]\n  periodic: [y]", "'y' is not a coordinate", 5, 14),
@@ -143,10 +145,20 @@ def test_a_slip_is_reported_at_its_place(old: str, new: str, reason: str, line: 
     assert [(f.line, f.column) for f in found][:1] == [(line, column)]
 
 
+def test_both_of_two_equal_signs_are_underlined() -> None:
+    assert only_fault(edited("u_t = k*u_xx", "u_t == k*u_xx", without_exact())).length == 2
+
+
 def test_two_contradicting_conditions_show_both_places() -> None:
     fault = only_fault(edited("equation: u = 0", "equation: u = 0\n  - where: left\n    equation: u = 1"))
     assert (fault.line, fault.column) == (16, 15)
     assert "14:15" in fault.hint
+
+
+def test_two_conditions_are_compared_where_they_differ_most() -> None:
+    """u = t and u = -t agree at the start only."""
+    text = edited("equation: u = 0", "equation: u = t\n  - where: left\n    equation: u = -t", without_exact())
+    assert "u = 1 against u = -1 at x = 0, t = 1" in only_fault(text).message
 
 
 def test_a_side_may_say_that_it_has_no_condition() -> None:

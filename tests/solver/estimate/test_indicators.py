@@ -5,7 +5,7 @@ import pytest
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import MARKING, mark, surplus
+from pinnkan.solver.estimate.indicators import MARKING, Surplus, mark, surplus
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
 FINE = Space(tuple(a.halved() for a in COARSE.axes))
@@ -51,6 +51,13 @@ def test_the_share_is_relative_to_the_scale_of_each_unknown():
     e = correction_of(lambda x, y: np.sin(15 * x * y))
     one, ten = (surplus(COARSE, FINE, e, np.full(1, s)).size for s in (1.0, 10.0))
     np.testing.assert_allclose(one, 10 * np.array(ten), rtol=1e-13)
+
+
+def test_shares_that_fall_leave_what_is_left_of_each():
+    """3 and 4 make 5; a half of the one and a tenth of the other make the root of 1.5^2 + 0.4^2."""
+    decay = np.array([0.5, 0.1])
+    assert Surplus((3.0, 4.0), ()).fallen(decay) == pytest.approx(np.hypot(1.5, 0.4) / 5.0)
+    assert Surplus((0.0, 0.0), ()).fallen(decay) == 0.5
 
 
 def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked():

@@ -78,7 +78,9 @@ def test_the_solution_is_numpys_least_squares_solution(name, some_fixed):
 def test_long_axes_give_a_band_and_short_ones_a_dense_matrix():
     """Folding keeps neighbours across the seam at most twice as far apart."""
     free = {name: order_coefficients(s, np.zeros(s.shape, dtype=bool), CPU) for name, s in SPACES.items()}
-    width = {name: NormalEquations([cells(s, 40)], free[name]).bandwidth for name, s in SPACES.items()}
+    made = {name: NormalEquations([cells(s, 40)], free[name]) for name, s in SPACES.items()}
+    width = {name: equations.bandwidth for name, equations in made.items()}
+    assert {name for name, equations in made.items() if equations._dense} == {"dense", "periodic folded"}
     assert width["banded"] == 2 * 4 + 2
     assert width["periodic"] == 4
     assert width["dense"] == 3 * 5 + 3  # a cell has 4 x 4 of the 5 x 5 coefficients

@@ -1,0 +1,26 @@
+"""The report lists what there is, and has no section for what there is not."""
+
+import pytest
+from closed_form import solved
+
+from pinnkan.export.report import _FILES, report_of
+
+
+def test_every_warning_and_every_file_has_a_line() -> None:
+    text = report_of(solved("plane"), ["solution.vtu", "levels.csv"], ["the disk is nearly full"])
+    assert "## Warnings\n\n- the disk is nearly full\n\n" in text
+    assert f"## Files\n\n- `solution.vtu`: {_FILES['.vtu']}\n- `levels.csv`: {_FILES['levels.csv']}\n" in text
+
+
+def test_a_run_without_warnings_and_files_has_no_such_sections() -> None:
+    text = report_of(solved("plane"), [])
+    assert "Warnings" not in text
+    assert "## Files" not in text
+    assert "## Verdict" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("a.spacetime.vtu", ".spacetime.vtu"), ("a.vtu", ".vtu"), ("convergence.png", "convergence.png")]
+)
+def test_a_file_is_explained_by_the_longest_ending_that_fits(name: str, end: str) -> None:
+    assert f"`{name}`: {_FILES[end]}" in report_of(solved("plane"), [name])
