@@ -29,7 +29,8 @@ from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.levels import Best, LevelsState
-from pinnkan.solver.march import MarchState, Run
+from pinnkan.solver.march import MarchState
+from pinnkan.solver.slab_family import Run
 from pinnkan.solver.state import Newton, Step
 from pinnkan.verdict.records import Iteration, Level
 

@@ -22,9 +22,10 @@ from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
-from pinnkan.solver.march import SlabFamily, march
+from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason

@@ -11,9 +11,10 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import AIM_SHARE, LEAST_CUT, SHORTER, SolvedSlab, march
+from pinnkan.solver.march import AIM_SHARE, LEAST_CUT, SHORTER, march
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.verdict.records import Iteration, Reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -63,13 +64,17 @@ class System:
     accuracy: float = EXACT
     fewer: int = 0
     keeping: bool = False
-    patches: tuple[Patch, ...] = field(init=False)
     rounding: list[float] = field(init=False, default_factory=list)
     _kept: list[NormalEquations] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        """Raises ResourceError where a step would need more memory than there is."""
+        require_memory(self.model, self.space, self.extra)
+
+    @cached_property
+    def patches(self) -> tuple[Patch, ...]:
+        """The rows of each equation and of each condition that is not exact."""
         model, space = self.model, self.space
-        require_memory(model, space, self.extra)
         alone = len(space.axes) == 1
         counts = [
             points_per_interval(a.degree, a.intervals, k, alone) + self.extra
@@ -86,7 +91,7 @@ class System:
             faces = list(tables)
             faces[side.axis] = end_table(space.axes[side.axis], side.end, orders, model.device)
             patches.append(Patch(equation, space, faces, self._weight(side, highest)))
-        object.__setattr__(self, "patches", tuple(patches))
+        return tuple(patches)
 
     def _weight(self, side: Side, order: int) -> float:
         """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of normal order m."""

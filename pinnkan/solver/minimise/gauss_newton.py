@@ -6,7 +6,7 @@ rise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -115,18 +115,10 @@ def gauss_newton(
         if system.model.is_linear:
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
             return Converged(c + step, tuple(steps), True)
-        size = relative_size(step, c + step)
-        after = system.loss(c + step)
-        while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
-            damping = max(1e-6, 8.0 * damping)
-            if damping > 1e8:
-                raise _no_step(system, c + step, after)
-            if monitor:
-                monitor.check_step(steps)
-            step = system.steps(c, [c], fixed, damping)[0]
-            size, after = relative_size(step, c + step), system.loss(c + step)
-        c, loss = c + step, after
-        steps.append(Step(loss, size, damping))
+        check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
+        step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check)
+        c, loss, size, damping = c + step, taken.loss, taken.size, taken.damping
+        steps.append(taken)
         if damping == 0.0 and (size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
         if damping == 0.0 and _after_chord(size, previous, known) <= tolerance:
@@ -135,6 +127,28 @@ def gauss_newton(
                 return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _damped(
+    system: LeastSquares,
+    c: Array,
+    fixed: np.ndarray,
+    first: tuple[Array, float],
+    loss: float,
+    tolerance: float,
+    check: Callable[[], None],
+) -> tuple[Array, Step]:
+    """The ``first`` step and damping, damped more until the loss is finite and no larger; ``check`` before each try."""
+    step, damping = first
+    size, after = relative_size(step, c + step), system.loss(c + step)
+    while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
+        damping = max(1e-6, 8.0 * damping)
+        if damping > 1e8:
+            raise _no_step(system, c + step, after)
+        check()
+        step = system.steps(c, [c], fixed, damping)[0]
+        size, after = relative_size(step, c + step), system.loss(c + step)
+    return step, Step(after, size, damping)
 
 
 def _next(size: float, previous: float, known: float) -> float:

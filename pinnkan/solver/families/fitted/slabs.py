@@ -27,8 +27,9 @@ from pinnkan.solver.families.fitted.start import Carried, Values, standing
 from pinnkan.solver.families.fitted.system import InnerSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SMALLEST_SLAB, Pass, SolvedSlab
+from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.slab_family import Pass, SolvedSlab
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
 
 #: The network in words.

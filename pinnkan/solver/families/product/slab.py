@@ -17,7 +17,7 @@ from pinnkan.solver.estimate.indicators import Surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.march import SolvedSlab
+from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.verify.stability import least_determined
 
 

@@ -36,8 +36,9 @@ from pinnkan.solver.families.product.slab_start import SlabStart, prepared, want
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.family import Measured
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.march import SMALLEST_SLAB, Pass
+from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.slab_family import Pass
 from pinnkan.solver.verify.hidden_features import Missed, with_knots
 
 #: First slab, relative to the whole time; a rejected one costs little.

@@ -19,8 +19,9 @@ from pinnkan.solver.families.fitted.levels import Corrections
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SHORTER, MarchState, Pass, Run, march
+from pinnkan.solver.march import SHORTER, MarchState, march
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.slab_family import Pass, Run
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 

@@ -1,0 +1,178 @@
+"""A family of networks in slabs of time: what it is told, what it solves, what it decides. The march does the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as made
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.kan.slab_fields import SlabPiece
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.norms import nonzero, relative_root
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.family import Measured
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.state import Step
+from pinnkan.solver.verify.hidden_features import Missed
+
+#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
+#: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
+#: on it.
+LOCAL_SHARE = 0.3
+FLOOR_SHARE = 0.02
+#: Times that differ by this share of the whole time are the same.
+ROUNDING = 1e-12
+
+P = TypeVar("P", bound=SlabPiece)
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Generic[P]):
+    """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown.
+
+    ``true``: those (2, unknown) of the true error and of ``exact``.
+    """
+
+    slabs: tuple[P, ...]
+    errors: tuple[P, ...]
+    ends: tuple[float, ...]
+    squares: Array
+    error_squares: Array
+    true: Array = made(default_factory=lambda: np.zeros((2, 1)))
+
+    @property
+    def estimate(self) -> float:
+        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
+        return SAFETY * relative_root(self.error_squares, self.squares)
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedSlab(Generic[P]):
+    """A solved slab: its function and global error, steps, squared norms of both per unknown."""
+
+    piece: P
+    error: P
+    length: float
+    steps: tuple[Step, ...]
+    squares: Array
+    error_squares: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Pass(Generic[P]):
+    """Where a pass through time stands: the slabs so far, the tolerance they share, what a family may ask.
+
+    ``stops``: times at which formulas jump or bend, so that a slab has to end there, and the end of time;
+    ``contraction``: of the Gauss-Newton steps nearby.
+    """
+
+    problem: Problem
+    run: Run[P]
+    local: float
+    stops: tuple[float, ...]
+    contraction: float
+    monitor: Monitor
+
+    @property
+    def time(self) -> float:
+        """Where the next slab begins."""
+        return self.run.ends[-1]
+
+    @property
+    def start(self) -> float:
+        """The first time."""
+        return self.problem.ranges[-1][0]
+
+    @property
+    def end(self) -> float:
+        """The last time."""
+        return self.problem.ranges[-1][1]
+
+    @property
+    def until(self) -> float:
+        """Where the next slab has to end."""
+        return next(stop for stop in self.stops if stop > self.time + ROUNDING * self.total)
+
+    @property
+    def total(self) -> float:
+        """The whole time."""
+        return self.end - self.start
+
+    def allowed(self, length: float) -> float:
+        """Largest local correction accepted for a slab of this length."""
+        return LOCAL_SHARE * self.local * max(length / self.total, FLOOR_SHARE) ** 0.5
+
+    def mean_square(self, squares: Array, length: float) -> Array:
+        """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""
+        past = self.time - self.start
+        return nonzero((self.run.squares + squares) / (past + length) * length)
+
+
+B = TypeVar("B", bound=SolvedSlab[SlabPiece])
+
+
+class SlabFamily(Protocol[A, B]):
+    """Networks of one kind for one problem in time; ``A``: what is aimed at next, ``B``: a solved slab."""
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        ...
+
+    @property
+    def most_passes(self) -> int:
+        """After so many passes the solve ends."""
+        ...
+
+    def first(self, local: float) -> A:
+        """The first aim."""
+        ...
+
+    def initial(self, aim: A) -> tuple[SlabPiece, float]:
+        """The initial data at rest, and until when: what there is to show before the first slab."""
+        ...
+
+    def length(self, aim: A, at: Pass[Any]) -> float:
+        """The length of the next attempt."""
+        ...
+
+    def attempt(self, aim: A, length: float, at: Pass[Any]) -> B:
+        """Solve a slab and correct it; raises SolverError where that does not work."""
+        ...
+
+    def shortened(self, aim: A, length: float) -> A | None:
+        """The same slab shorter; None where the lengths are given."""
+        ...
+
+    def passes(self, aim: A, slab: B, at: Pass[Any]) -> bool:
+        """Whether the local correction is as small as allowed."""
+        ...
+
+    def gathered(self, aim: A, slab: B, missed: Missed) -> A | None:
+        """The same slab with knots at a feature that was missed; None after too many attempts."""
+        ...
+
+    def again(self, aim: A, slab: B, at: Pass[Any]) -> A | None:
+        """The next attempt at a slab that did not pass; None where it is accepted all the same."""
+        ...
+
+    def following(self, aim: A, slab: B, at: Pass[Any]) -> A:
+        """What is aimed at after an accepted slab."""
+        ...
+
+    def measured(self, slab: B, at: Pass[Any]) -> Measured:
+        """What there is in the slab."""
+        ...
+
+    def samples(self, slab: B) -> Samples:
+        """Its values where a true error can be measured."""
+        ...
+
+    def in_words(self) -> str:
+        """The network in words."""
+        ...
