@@ -85,6 +85,31 @@ def test_a_solve_interrupted_in_a_trial_shows_the_blocks_while_they_are_ahead(tr
     assert not same_bits(ahead, blocks)
 
 
+@pytest.mark.parametrize(("share", "reason"), [(0.1, None), (1e9, Reason.MAX_LEVELS)])
+def test_a_composition_that_has_stalled_behind_the_blocks_is_left_before_it_grows_on(monkeypatch, share, reason):
+    """However long it might have been tried; one that counts as ahead grows as often as it may."""
+    outcomes = []
+
+    def watched(family, *rest):
+        out, state = solve_levels(family, *rest)
+        if isinstance(family, Composed):
+            outcomes.append(out)
+        return out, state
+
+    monkeypatch.setattr(many, "PATIENCE", -1.0)
+    monkeypatch.setattr(many, "CLEARLY", share)
+    monkeypatch.setattr(many, "solve_levels", watched)
+    monkeypatch.setattr(composed, "RACE_STEPS", 1)
+    monkeypatch.setattr(composed, "ROUND_STEPS", 1)
+    monkeypatch.setattr(composed, "MOST", 2)
+    monkeypatch.setattr(composed, "MOST_GAP", float("inf"))
+    result = solve(coupled())
+    assert result.verdict.converged
+    (out,) = outcomes
+    assert out.reason == reason
+    assert len({level.parameters for level in out.levels}) == (1 if reason is None else 3)
+
+
 def solved(problem):
     solution = pinnkan.solve(problem)
     assert solution.verdict.converged, solution.verdict.sentence
