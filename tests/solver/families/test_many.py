@@ -96,7 +96,7 @@ def test_a_composition_that_has_stalled_behind_the_blocks_is_left_before_it_grow
             outcomes.append(out)
         return out, state
 
-    monkeypatch.setattr(many, "PATIENCE", -1.0)
+    monkeypatch.setattr(many, "forecast", lambda state, tolerance: (1e3, 1e9))
     monkeypatch.setattr(many, "CLEARLY", share)
     monkeypatch.setattr(many, "solve_levels", watched)
     monkeypatch.setattr(composed, "RACE_STEPS", 1)
