@@ -69,13 +69,13 @@ def shortened(name):
 def test_going_on_from_any_stored_state_gives_the_same_bits(name):
     problem = shortened(name)
     whole, states = told(problem)
-    assert [(s.number, s.own.is_solved) for s in states] == [(0, False), (0, True), (1, False), (1, True)]
+    assert [(s.number, s.own.is_solved) for s in states] == [(0, True), (1, False), (1, True)]
     for state in states:
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
-    moved = replace(states[2], own=replace(states[2].own, seed=states[2].own.seed + 1))
+    moved = replace(states[1], own=replace(states[1].own, seed=states[1].own.seed + 1))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 
@@ -83,7 +83,7 @@ def test_an_interrupted_solve_shows_its_last_level():
     problem = shortened("linear")
     whole, states = told(problem)
     assert all(isinstance(s.own, BlocksState) for s in states)
-    early = result_so_far(problem, Monitor(None, None, resumed=stored(states[2])), Reason.INTERRUPTED)
+    early = result_so_far(problem, Monitor(None, None, resumed=stored(states[1])), Reason.INTERRUPTED)
     assert (early.verdict.converged, early.verdict.reason) == (False, "interrupted")
     assert timeless(early.levels) == timeless(whole.levels[:1])
     assert early.verdict.evidence == Evidence.BLOCKS

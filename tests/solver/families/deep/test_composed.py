@@ -17,6 +17,7 @@ from pinnkan.solver.families.blocks.scattered import sobol
 from pinnkan.solver.families.deep import composed
 from pinnkan.solver.families.deep.composed import Composed, _grown
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Reason
 
 
@@ -47,41 +48,41 @@ def test_going_on_from_a_stored_state_gives_the_same_bits(short):
     """Two levels, the network grown between them; the states in the first level and before the second."""
     problem = bell("tolerance: 1e-3, network: deep")
     whole, states = told(problem)
-    assert [(s.number, s.own.after is None) for s in states] == [(0, True), (0, False), (1, True), (1, False)]
+    assert [(s.number, s.own.after is None) for s in states] == [(0, False), (1, True), (1, False)]
     assert whole.levels[1].parameters > whole.levels[0].parameters
-    for state in states[1:3]:
+    for state in states[:2]:
         again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
         assert same_bits(again, whole)
         assert timeless(again.levels) == timeless(whole.levels)
         assert timeless(again.history) == timeless(whole.history)
-    own = states[3].own
+    own = states[2].own
     other = family(problem).function(own.network.with_flat(own.network.flat() * (1.0 + 1e-9)))
-    moved = replace(states[3], own=replace(own, field=other))
+    moved = replace(states[2], own=replace(own, field=other))
     assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
 
 
 def test_an_interrupted_solve_shows_its_last_level(short):
     problem = bell("tolerance: 1e-3, network: deep")
     whole, states = told(problem)
-    early = result_so_far(problem, Monitor(None, None, resumed=stored(states[2])), Reason.INTERRUPTED)
+    early = result_so_far(problem, Monitor(None, None, resumed=stored(states[1])), Reason.INTERRUPTED)
     assert (early.verdict.converged, early.verdict.reason) == (False, "interrupted")
     assert timeless(early.levels) == timeless(whole.levels[:1])
     assert "54 coefficients" in early.network
     assert "66 coefficients" in whole.network
     with pytest.raises(SolverError, match="before there was anything to show"):
-        result_so_far(problem, Monitor(None, None, resumed=states[1]), Reason.INTERRUPTED)
+        result_so_far(problem, Monitor(None, None, resumed=states[0]), Reason.INTERRUPTED)
 
 
 def test_a_network_that_has_stalled_grows_so_often_and_no_more(short):
     levels = family(bell())
     state, estimate = first_level(levels)
-    going = levels.refine(replace(state, loss=100.0 * state.after), estimate, None)
+    going = levels.refine(replace(state, loss=100.0 * state.after), estimate, Objection())
     assert going.network.parameters == state.network.parameters
     stalled = replace(state, loss=state.after, density=composed.DENSEST)
-    grown = levels.refine(stalled, estimate, None)
+    grown = levels.refine(stalled, estimate, Objection())
     assert grown.network.parameters > state.network.parameters
     assert (grown.grown, grown.after, grown.number) == (1, None, state.number + 1)
-    assert levels.refine(replace(stalled, grown=composed.MOST), estimate, None) is None
+    assert levels.refine(replace(stalled, grown=composed.MOST), estimate, Objection()) is None
 
 
 def test_what_a_network_grows_into_represents_its_function():
@@ -98,11 +99,11 @@ def test_what_a_network_grows_into_represents_its_function():
 def test_a_residual_off_the_points_that_is_far_larger_calls_for_more_of_them(short):
     levels = family(bell())
     state, estimate = first_level(levels)
-    denser = levels.refine(state, replace(estimate, heldout=1.1 * composed.MOST_GAP * state.after), None)
+    denser = levels.refine(state, replace(estimate, heldout=1.1 * composed.MOST_GAP * state.after), Objection())
     assert denser.density == composed.DENSER * state.density
     assert denser.loss == math.inf  # of other points
     assert denser.network.parameters == state.network.parameters
-    same = levels.refine(state, replace(estimate, heldout=0.9 * composed.MOST_GAP * state.after), None)
+    same = levels.refine(state, replace(estimate, heldout=0.9 * composed.MOST_GAP * state.after), Objection())
     assert same.density == state.density
 
 

@@ -78,9 +78,9 @@ def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
 class Forgetful(FittedLevels):
     """Refines once, and from then on begins again with the knots of the first level."""
 
-    def refine(self, state, estimate, missed):
+    def refine(self, state, estimate, against):
         is_first = state.before is None and state.shown == 1.0
-        return super().refine(state, estimate, missed) if is_first else replace(self.first(), shown=0.999)
+        return super().refine(state, estimate, against) if is_first else replace(self.first(), shown=0.999)
 
 
 def test_levels_that_bring_neither_a_smaller_estimate_nor_half_of_the_residual_are_in_vain():

@@ -19,7 +19,7 @@ from pinnkan.solver.families.fitted.levels import Corrections
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SHORTER, MarchState, march
+from pinnkan.solver.march import SHORTER, MarchState, march, stops_of
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
 from pinnkan.solver.verify.verify import Verifier
@@ -33,9 +33,10 @@ def family_of(model, share):
     return FittedSlabs(model, first, knots_for(values, first, model.problem, DEGREES[:2], share), values, 1, "")
 
 
-def before_the_first(model, monitor=None):
+def before_the_first(model):
     zero = np.zeros(1)
-    return Pass(model.problem, Run((), (), (0.0,), zero, zero), 1e-2, 0.0, monitor or Monitor(None, None))
+    run = Run((), (), (0.0,), zero, zero)
+    return Pass(model.problem, run, 1e-2, stops_of(model.problem), 0.0, Monitor(None, None))
 
 
 def after(at, slab):
@@ -121,11 +122,6 @@ class Pretended(FittedSlabs):
     correction: object = None
     seen: tuple[list, list] = ()
 
-    @property
-    def problem(self):
-        settings = SimpleNamespace(tolerance=1e-4, time_slabs=None)
-        return SimpleNamespace(ranges=((0.0, 1.0), (0.0, 1.0), (0.0, 0.01)), unknowns=("u",), solver=settings, exact={})
-
     def initial(self, aim):
         return InnerPiece(COURSE, ()), 0.01
 
@@ -147,7 +143,8 @@ class Pretended(FittedSlabs):
 
 def attempts(correction):
     """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
-    family = Pretended(None, COURSE, AXES, None, 1, "", correction, ([], []))
+    problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
+    family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, ([], []))
     verify = SimpleNamespace(between=lambda field, box, loss: None)
     with pytest.raises(TimeoutError):
         march(family, verify, Monitor(None, None))
