@@ -1,1 +1,1 @@
-"""What is asked of a would-be verdict, whatever family it comes from."""
+"""Checks of a would-be verdict."""
