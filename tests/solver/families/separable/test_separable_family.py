@@ -1,0 +1,221 @@
+"""Sums of products of all coordinates: solved, judged, refined; closed-form truth."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from many_problems import UNIT, stated
+
+from pinnkan.errors import UsageError
+from pinnkan.kan.axis import Axis
+from pinnkan.solver.families.separable.family import SeparableFamily
+from pinnkan.solver.families.separable.integrals import Integrals, gauss_rule
+from pinnkan.solver.families.separable.knots import resolved
+from pinnkan.solver.families.separable.minimise import alternate, descend
+from pinnkan.solver.families.separable.points import PointRows, graded
+from pinnkan.solver.families.separable.prediction import predicted
+from pinnkan.solver.families.separable.system import Statement, linearised_at
+from pinnkan.solver.families.blocks.scattered import exact_error
+
+
+def sines(*numbers):
+    return "*".join(f"sin({n}*pi*x{i})" for i, n in enumerate(numbers, 1))
+
+
+def cube(dimension):
+    return {f"x{i}": "[0, 1]" for i in range(1, dimension + 1)}
+
+
+def poisson(exact, dimension=4, **settings):
+    return stated("-lap(u) = -lap(v)", exact, cube(dimension), **settings)
+
+
+THREE = f"{sines(1, 1, 1, 1)} + {sines(2, 1, 3, 1)} + {sines(1, 2, 2, 3)}"
+
+
+def solved(problem, tolerance, most=8):
+    """The loop of the driver in short: levels until the estimate is below the tolerance; checks what it promises."""
+    family = SeparableFamily.of(problem)
+    state = family.first()
+    for number in range(most):
+        state = family.minimise(state, tolerance)
+        found = family.estimate(state)
+        true = exact_error(problem, state.function)
+        assert found.size >= 0.8 * true, f"level {number}: {found.size:.1e} for {true:.1e}"
+        if found.size <= tolerance:
+            assert true <= tolerance
+            return state, found
+        state = family.refine(state, found)
+    raise AssertionError(f"{found.size:.1e} after {most} levels")
+
+
+@pytest.mark.parametrize("dimension", [4, 5, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_product_of_all_coordinates_takes_one_term_and_coefficients_linear_in_their_number(dimension):
+    state, _ = solved(poisson(sines(*[1] * dimension), dimension), 1e-6, 1)
+    assert state.products == 1
+    assert state.parameters == 12 * dimension
+
+
+def test_three_products_that_couple_all_coordinates_are_found_as_three_terms():
+    state, _ = solved(poisson(THREE), 1e-5)
+    assert state.products == 3
+
+
+def test_a_layer_in_one_coordinate_takes_knots_there_and_nowhere_else():
+    state, _ = solved(poisson(f"tanh((x1 - 0.5)/0.02)*{sines(0, 1, 1, 1).split('*', 3)[3]}"), 1e-5)
+    assert state.products == 1
+    counts = [a.intervals for a in state.function.axes]
+    assert counts[0] > 20
+    assert counts[1:] == [3, 3, 3]
+    assert np.diff(state.function.axes[0].breaks).min() < 0.02
+
+
+@pytest.mark.slow
+def test_a_fast_product_beside_functions_of_one_coordinate_is_solved():
+    state, _ = solved(poisson(f"x1 + x2 + x3 + x4 + 0.5*{sines(9, 8, 7, 9)}"), 1e-4)
+    assert state.singles == (0, 1, 2, 3)
+
+
+@pytest.mark.slow
+def test_a_resonant_mode_that_no_start_holds_is_in_the_estimate_and_then_in_the_solution():
+    k2 = "(18*pi**2 - 1e-2)"
+    problem = stated(f"lap(u) + {k2}*u = lap(v) + {k2}*v", f"x1 + {sines(2, 3, 1, 2)}")
+    family = SeparableFamily.of(problem)
+    state = family.minimise(family.first(), 1e-4)
+    assert state.loss < 1e-5  # of 9e6 without the solution: the residual alone would be believed
+    assert exact_error(problem, state.function) > 0.3
+    found = family.estimate(state)
+    assert found.sigma < 0.02
+    assert found.size > 0.3
+    solved(problem, 1e-4)
+
+
+CONDITIONS = {
+    "normal": stated("u - lap(u) = v - lap(v)", "cos(pi*x1)*cos(pi*x2)*cos(pi*x3)*cos(pi*x4)", UNIT,
+                     (("boundary", "dn(u) = 0"),)),
+    "robin": stated("-lap(u) = -lap(v)", "exp(x1)*sin(x2 + 0.3)*cos(x3)*(1 + x4)", UNIT,
+                    (("[x1_low, x1_high]", "u = v"),
+                     ("[x2_low, x2_high, x3_low, x3_high, x4_low, x4_high]", "dn(u) + u = dn(v) + v"))),
+    "periodic": stated("u - lap(u) = v - lap(v)", "exp(sin(x1)/2)*sin(pi*x2)*cos(x3)*exp(x4)",
+                       UNIT | {"x1": "[0, 2*pi]"},
+                       (("[x2_low, x2_high, x3_low, x3_high, x4_low, x4_high]", "u = v"),), "x1"),
+    "time": stated("u_t = lap(u)/9 + dt(v) - lap(v)/9", f"exp(-t)*{sines(1, 1, 1, 1)}", UNIT | {"t": "[0, 2]"},
+                   (("initial", "u = v"), ("boundary", "u = v"))),
+    "variable": stated("-lap(u) - x1*x2*dx1(u) + exp(x1*x3)*u = -lap(v) - x1*x2*dx1(v) + exp(x1*x3)*v",
+                       sines(1, 1, 1, 1)),
+    "cubic": stated("lap(u) = u**3 + lap(v) - v**3", sines(1, 1, 1, 1)),
+    "exponential": stated("lap(u) = exp(u) + lap(v) - exp(v)", sines(1, 1, 1, 1)),
+    "entangled": stated("-lap(u) + u/sqrt(1 + x1 + x2*x3 + x4**2) = -lap(v) + v/sqrt(1 + x1 + x2*x3 + x4**2)",
+                        sines(1, 1, 1, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in ("cubic", "entangled") else pytest.mark.slow) for n in CONDITIONS]
+)
+def test_conditions_of_every_kind_time_and_terms_that_do_not_separate_are_solved(name):
+    solved(CONDITIONS[name], 1e-5, 3)
+
+
+def system_of_three(terms=3, seed=0):
+    """Rows of a sum of three products with free ends, at a random sum of so many."""
+    problem = poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)")
+    statement = Statement(problem)
+    axes = [Axis(np.array([0.0, 0.4, 1.0]), 5) for _ in range(4)]
+    system = statement.system(axes, None, terms, 0)
+    rng = np.random.default_rng(seed)
+    smooth = tuple(rng.standard_normal((terms, w.count)) / (1.0 + np.arange(w.count)) ** 3 for w in system.waves)
+    return statement, system, smooth
+
+
+def test_integrals_of_one_dimension_are_the_mean_over_the_box():
+    statement, system, edges = system_of_three()
+    rule = gauss_rule(system.axes)
+    points = np.stack([g.ravel() for g in np.meshgrid(*(x for x, _ in rule), indexing="ij")], -1)
+    weights = np.einsum("a,b,c,d->abcd", *(w for _, w in rule)).ravel()
+    residual, _, _ = linearised_at(statement.placed[0].compiled, points, system.function(edges))
+    assert isinstance(system.rows[0], Integrals)
+    assert system.rows[0].loss(edges) == pytest.approx(weights @ residual**2, rel=1e-9)
+    more = (2.0 * edges[0], *edges[1:])
+    assert system.rows[0].loss(more) != pytest.approx(weights @ residual**2, rel=0.1)
+
+
+def test_the_joint_gradient_and_matrix_are_those_of_the_loss():
+    _, system, edges = system_of_three()
+    rng = np.random.default_rng(2)
+    move = tuple(1e-5 * rng.standard_normal(e.shape) for e in edges)
+    flat = np.concatenate([m.ravel() for m in move])
+    up = system.loss(tuple(e + m for e, m in zip(edges, move, strict=True)))
+    down = system.loss(tuple(e - m for e, m in zip(edges, move, strict=True)))
+    matrix, left = system.joint(edges)
+    assert up - down == pytest.approx(-4.0 * flat @ left, rel=1e-6)
+    np.testing.assert_allclose(matrix, matrix.T, rtol=1e-9, atol=1e-9 * np.abs(matrix).max())
+    for k in range(4):
+        own, right = system.alone(edges, k)
+        here = slice(sum(e.size for e in edges[:k]), sum(e.size for e in edges[: k + 1]))
+        np.testing.assert_allclose(matrix[here, here], own, rtol=1e-9, atol=1e-9 * np.abs(own).max())
+        np.testing.assert_allclose(left[here], right - own @ edges[k].ravel(), atol=1e-9 * np.abs(right).max())
+
+
+def test_rows_at_points_are_the_integrals_that_they_sample():
+    _, system, edges = system_of_three()
+    points, weights = graded(system.axes, 2**15, 0)
+    statement = Statement(poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)"))
+    residual, slopes, _ = linearised_at(statement.placed[0].compiled, points, None)
+    orders = [j.order for j in statement.placed[0].compiled.jets]
+    root = np.sqrt(weights)
+    rows = PointRows(system.waves, points, {o: root * slopes[:, k] for k, o in enumerate(orders)}, -root * residual)
+    exact = system.rows[0]
+    assert rows.loss(edges) == pytest.approx(exact.loss(edges), rel=0.02)
+    assert rows.square(edges) == pytest.approx(exact.square(edges), rel=0.02)
+    for mine, theirs in zip(rows.joint(edges), exact.joint(edges), strict=True):
+        assert np.linalg.norm(mine - theirs) < 0.05 * np.linalg.norm(theirs)
+
+
+def test_levenberg_marquardt_on_all_edges_goes_where_alternation_stalls():
+    """From the same start: three products of fast growth that are much alike."""
+    problem = poisson("exp(x1 - x2)*cos(2*x3)*(1 + x4**2) + x1*x2*sin(3*x3)*exp(-x4) + cos(x1)*x2*x3*x4")
+    family = SeparableFamily.of(problem)
+    system = family.statement.system(family.first().function.axes, None, 3, 0)
+    rng = np.random.default_rng(0)
+    edges = tuple(rng.standard_normal((3, w.count)) / (1.0 + np.arange(w.count)) ** 2 for w in system.waves)
+    trained = system.trained(3)
+    alone = alternate(system, edges, trained, 60)
+    assert descend(system, alone.edges, trained, 60).loss < 1e-3 * alone.loss
+
+
+def test_points_follow_the_knots_and_their_weights_are_a_mean():
+    axis = Axis(np.array([0.0, 0.48, 0.49, 0.5, 0.51, 0.52, 1.0]), 3)
+    points, weights = graded([axis, Axis(np.array([0.0, 1.0]), 3)], 4096, 0)
+    inside = (points[:, 0] > 0.48) & (points[:, 0] < 0.52)
+    assert inside.mean() > 0.3  # 4 % of the range
+    assert weights.sum() == pytest.approx(1.0, abs=1e-3)
+    assert weights @ points[:, 0] ** 2 == pytest.approx(1.0 / 3.0, abs=1e-3)
+
+
+def test_first_knots_find_a_spike_in_a_source_that_coarse_points_miss():
+    axis = Axis(np.linspace(0.0, 1.0, 4), 9)
+    spiky = resolved(axis, lambda x: np.exp(-(((x - 0.41237) / 1e-5) ** 2))[None])
+    assert np.diff(spiky.breaks).min() < 1e-4
+    assert resolved(axis, lambda x: np.sin(3 * x)[None]) is axis
+
+
+def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice():
+    one, three = predicted(poisson(sines(1, 1, 1, 1))), predicted(poisson(THREE))
+    assert one == 48.0
+    assert 2 * one <= three <= 6 * one
+    assert predicted(poisson("sin(pi*x1)*x2*x3", 3)) is None
+    assert predicted(CONDITIONS["entangled"]) is None
+
+
+def test_a_state_is_the_same_solve_when_it_is_taken_up_again():
+    family = SeparableFamily.of(poisson(sines(2, 1, 1, 1)))
+    state = family.first()
+    first, again = family.minimise(state, 1e-6), family.minimise(replace(state), 1e-6)
+    for a, b in zip(first.function.edges, again.function.edges, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_several_unknowns_are_refused():
+    with pytest.raises(UsageError, match="one unknown"):
+        SeparableFamily.of(replace(poisson("x1"), unknowns=("u", "v")))
