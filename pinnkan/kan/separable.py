@@ -79,7 +79,7 @@ class Separable:
     def prolonged(self, axes: Sequence[Axis]) -> Separable:
         """The same function on knots that contain these."""
         both = zip(self.edges, self.axes, axes, strict=True)
-        return Separable(tuple(axes), tuple(e if a is b else e @ a.prolongation_to(b).T for e, a, b in both))
+        return Separable(tuple(axes), tuple(e if _same(a, b) else e @ a.prolongation_to(b).T for e, a, b in both))
 
     def plus(self, other: Separable, scale: float = 1.0) -> Separable:
         """This and ``scale`` times another on the same knots, the terms of both one after the other."""
@@ -110,3 +110,8 @@ class Separable:
         numbered = enumerate(zip(data["degrees"], data["periodic"], strict=True))
         axes = tuple(Axis(tensors[f"breaks.{i}"], int(p), bool(wrapped)) for i, (p, wrapped) in numbered)
         return cls(axes, tuple(tensors[f"edges.{i}"] for i in range(len(axes))))
+
+
+def _same(one: Axis, other: Axis) -> bool:
+    """Whether two axes, one of them perhaps restored, have the same knots."""
+    return one is other or np.array_equal(one.breaks, other.breaks)

@@ -5,8 +5,8 @@ import pytest
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.store import restore_field
 from pinnkan.kan.separable import Separable
+from pinnkan.kan.store import restore_field
 from pinnkan.kan.waves import Waves
 
 

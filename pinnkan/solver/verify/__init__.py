@@ -1,1 +1,1 @@
-"""Checks of a would-be verdict."""
+"""What is asked of a would-be verdict, whatever family it comes from."""

@@ -23,7 +23,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
-from pinnkan.solver.scaled import solve
+from pinnkan.solver.linear.scaled import solve
 
 #: Products of waves that are looked at, those of them that are improved, and sweeps, fewer where one gains less than
 #: SETTLED.

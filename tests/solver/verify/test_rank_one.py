@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from many_problems import UNIT, stated
+from many_problems import UNIT, model_of, stated
 
+from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.families.separable.system import Statement
 from pinnkan.solver.verify.rank_one import smallest_product
 
 
 def found(problem, intervals=8, looked=256):
-    statement = Statement(problem)
+    model = SeparableModel(model_of(problem))
     axes = [Axis(np.linspace(a, b, intervals + 1), 9) for a, b in problem.ranges]
-    system = statement.homogeneous(axes, None, 0)
+    system = model.homogeneous(axes, None, 0)
     return smallest_product(system, system.waves, 0, looked)
 
 

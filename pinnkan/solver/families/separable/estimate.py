@@ -11,15 +11,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinnkan.assembly.separable.points import graded
+from pinnkan.assembly.separable.system import SeparableModel, linearised_at, points_at
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.minimise import descend, with_term
-from pinnkan.solver.families.separable.points import graded
 from pinnkan.solver.families.separable.starts import starts
-from pinnkan.solver.families.separable.state import Estimate, State
-from pinnkan.solver.families.separable.system import Statement, linearised_at, points_at
+from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState
+from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.verify.rank_one import smallest_product
+from pinnkan.verdict.records import Evidence
 
 #: Levenberg-Marquardt steps of the correction: the first ones find it, the others polish.
 STEPS = 5
@@ -34,14 +36,14 @@ SHARE = 0.02
 ROUNDING = 1e-12
 
 
-def estimate(statement: Statement, state: State) -> Estimate:
+def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
     """The error of a trained sum."""
     function = state.function
     fine = tuple(a.halved() for a in function.axes)
     start = function.prolonged(fine)
     seed = state.seed + STRIDE * (2 * state.number + 1)
-    system = statement.system(fine, start, start.terms + 1, seed)
-    homogeneous = statement.homogeneous(fine, start, seed)
+    system = rows.system(fine, start, start.terms + 1, seed)
+    homogeneous = rows.homogeneous(fine, start, seed)
     mode = smallest_product(homogeneous, homogeneous.waves, seed)
     trained = system.trained(start.terms, state.singles)
     corrected = descend(system, system.edges(start), trained, STEPS).edges
@@ -52,17 +54,18 @@ def estimate(statement: Statement, state: State) -> Estimate:
     scale = size(function, points, weights) or 1.0
     error = richer.plus(start, -1.0)
     fitted = richer.edges
-    orders = np.max([p.equation.orders for p in statement.placed if p.equation.jets], axis=0)
+    orders = np.max([p.equation.orders for p in rows.placed if p.equation.jets], axis=0)
     plain = [_surplus(k, function.axes, fine, fitted, 0) for k in range(len(fine))]
     rough = [_surplus(k, function.axes, fine, fitted, int(n)) for k, n in enumerate(orders)]
-    heldout = held_out(statement, richer, seed + STRIDE)
-    return Estimate(
+    explained = size(error, points, weights) / scale
+    unexplained = held_out(rows, richer, seed + STRIDE) / (mode.sigma or 1e-300) / scale
+    return SeparableEstimate(
+        SAFETY * (explained + unexplained),
+        error,
+        evidence=Evidence.PRODUCTS,
         richer=richer,
-        error=error,
-        explained=size(error, points, weights) / scale,
-        unexplained=heldout / (mode.sigma or 1e-300) / scale,
-        heldout=held_out(statement, function, seed + STRIDE),
-        unsolved=held_out(statement, Separable.zero(function.axes), seed + STRIDE),
+        explained=explained,
+        unexplained=unexplained,
         by_knots=float(np.sqrt(sum(s.sum() for s in plain))) / scale,
         by_term=size(term, points, weights) / scale,
         marked=tuple(a | b for a, b in zip(_large(plain), _large(rough), strict=True)),
@@ -83,10 +86,10 @@ def size(function: Separable, points: Array, weights: Array) -> float:
     return float(np.sqrt(weights @ values**2))
 
 
-def held_out(statement: Statement, function: Separable, seed: int) -> float:
+def held_out(rows: SeparableModel, function: Separable, seed: int) -> float:
     """Root mean square of all weighted residuals of a function at points of that seed."""
     total = 0.0
-    for number, placed in enumerate(statement.placed):
+    for number, placed in enumerate(rows.placed):
         count = HELD_OUT if placed.place is None else ON_SIDE
         points, weights = points_at(placed.place, function.axes, count, seed + number)
         residual, _, _ = linearised_at(placed.compiled, points, function)

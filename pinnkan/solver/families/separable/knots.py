@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import sympy
 
+from pinnkan.assembly.separable.products import Products
+from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.separable.products import Products
-from pinnkan.solver.families.separable.system import Statement
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
 
 #: Degree and intervals before any is halved. A third of the range holds two half waves of degree 9 to 1e-5.
@@ -29,24 +29,24 @@ MISSED = 1e-3
 MOST, LARGEST = 22, 256
 
 
-def first_axes(statement: Statement, degree: int | None, intervals: int | None) -> tuple[Axis, ...]:
+def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) -> tuple[Axis, ...]:
     """Knots of each coordinate, nearly uniform where nothing asks for more."""
-    problem = statement.problem
-    lowest = max((o for p in statement.placed for o in p.equation.orders), default=0) + 2
+    problem = rows.problem
+    lowest = max((o for p in rows.placed for o in p.equation.orders), default=0) + 2
     p = max(degree or DEGREE, lowest)
     axes = []
     for i, ((low, high), periodic) in enumerate(zip(problem.ranges, problem.periodic, strict=True)):
         n = max(intervals or INTERVALS, p + 1 if periodic else 1)
         place = np.arange(n + 1.0)
         place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        axes.append(resolved(Axis(low + (high - low) * place / n, p, periodic), _functions(statement, i)))
+        axes.append(resolved(Axis(low + (high - low) * place / n, p, periodic), _functions(rows, i)))
     return tuple(axes)
 
 
-def _functions(statement: Statement, coordinate: int) -> Callable[[Array], Array]:
+def _functions(rows: SeparableModel, coordinate: int) -> Callable[[Array], Array]:
     """All functions of a coordinate that occur: points to (function, point)."""
     every: dict[sympy.Expr, Products] = {}
-    for products in statement.products:
+    for products in rows.products:
         if products is not None:
             every |= dict.fromkeys(products.factors(coordinate), products)
 

@@ -8,14 +8,15 @@ and what this file does, a term by alternation and then all edges by Levenberg-M
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.assembly.separable.system import System
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.separable.system import System
-from pinnkan.solver.scaled import solve
+from pinnkan.solver.linear.scaled import solve
+from pinnkan.solver.state import Step
 
 Edges = tuple[Array, ...]
 
@@ -32,11 +33,11 @@ STUCK, PATIENCE = 1e-2, 3
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Edges, loss, number of steps."""
+    """Edges, their loss, the steps of Levenberg-Marquardt that led there."""
 
     edges: Edges
     loss: float
-    steps: int
+    steps: tuple[Step, ...] = ()
 
 
 def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
@@ -56,7 +57,7 @@ def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
 def alternate(system: System, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS) -> Trained:
     """Least squares for the edges of one coordinate after the other (Carroll, Chang 1970; Harshman 1970)."""
     now, loss = tuple(edges), system.loss(edges)
-    for sweep in range(sweeps):
+    for _ in range(sweeps):
         for k, mask in enumerate(trained):
             chosen = mask.ravel()
             if not chosen.any():
@@ -68,16 +69,23 @@ def alternate(system: System, edges: Sequence[Array], trained: Sequence[np.ndarr
             now = (*now[:k], moved.reshape(now[k].shape), *now[k + 1 :])
         now, before, loss = balanced(now, trained), loss, system.loss(now)
         if loss > (1.0 - SETTLED) * before or loss <= ROUNDING * system.source_square:
-            return Trained(now, loss, sweep + 1)
-    return Trained(now, loss, sweeps)
+            break
+    return Trained(now, loss)
 
 
-def descend(system: System, edges: Sequence[Array], trained: Sequence[np.ndarray], steps: int) -> Trained:
+def descend(
+    system: System,
+    edges: Sequence[Array],
+    trained: Sequence[np.ndarray],
+    most: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> Trained:
     """Levenberg-Marquardt on all trained edges at once; a step is accepted only if the loss falls."""
     now, loss, damping = balanced(edges, trained), system.loss(edges), FIRST
     chosen = np.concatenate([m.ravel() for m in trained])
+    steps: list[Step] = []
     small = 0
-    for step in range(steps):
+    while len(steps) < most and small < PATIENCE and not expired():
         matrix, left = system.joint(now)
         matrix, left = matrix[np.ix_(chosen, chosen)], left[chosen]
         accepted = None
@@ -90,15 +98,21 @@ def descend(system: System, edges: Sequence[Array], trained: Sequence[np.ndarray
             else:
                 damping = 10.0 * max(damping, LEAST)
         if accepted is None:
-            return Trained(now, loss, step)
+            break
         promised = float(2.0 * move @ left - move @ matrix @ move)
         gain, share = (loss - reached) / max(promised, 1e-300), (loss - reached) / abs(loss)
         now, loss = balanced(accepted, trained), reached
         damping = max(LEAST, damping / 10.0 if gain > GOOD else damping if gain > POOR else 4.0 * damping)
+        steps.append(Step(loss, _relative(move, now), damping))
         small = small + 1 if share < STUCK else 0
-        if small == PATIENCE or loss <= ROUNDING * system.source_square:
-            return Trained(now, loss, step + 1)
-    return Trained(now, loss, steps)
+        if loss <= ROUNDING * system.source_square:
+            break
+    return Trained(now, loss, tuple(steps))
+
+
+def _relative(move: Array, edges: Edges) -> float:
+    """The size of a step relative to the edges."""
+    return float(np.linalg.norm(move)) / max(sum(float((e**2).sum()) for e in edges) ** 0.5, 1e-300)
 
 
 def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.separable.integrals import gauss_rule
+from pinnkan.assembly.separable.products import Products
+from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Problem
-from pinnkan.solver.families.separable.integrals import gauss_rule
 from pinnkan.solver.families.separable.knots import first_axes
-from pinnkan.solver.families.separable.products import Products
-from pinnkan.solver.families.separable.system import Statement
 
 #: Fewest coordinates in which this family is worth a look.
 FEWEST = 4
@@ -17,24 +17,25 @@ FEWEST = 4
 COUNTED = 1e-6
 
 
-def predicted(problem: Problem) -> float | None:
+def predicted(model: Model) -> float | None:
     """Coefficients on the first knots for as many terms as the data show; None where this family is none to choose.
 
     A sum of R products has rank at most R between one coordinate and all others, so that the largest such rank of the
     source and of the data is a lower bound of their terms (Kolda, Bader 2009, section 3.3): a guess, not a promise.
     None for several unknowns, few coordinates, and equations that do not separate or are not linear.
     """
+    problem = model.problem
     if len(problem.unknowns) != 1 or problem.dimension < FEWEST:
         return None
-    statement = Statement(problem)
-    products = [p for p in statement.products if p is not None]
-    if len(products) < len(statement.placed):
+    rows = SeparableModel(model)
+    products = [p for p in rows.products if p is not None]
+    if len(products) < len(rows.placed):
         return None
-    axes = first_axes(statement, problem.solver.degree, problem.solver.knots)
+    axes = first_axes(rows, problem.solver.degree, problem.solver.knots)
     rule = gauss_rule(axes)
     terms = max([1, *(rank(p, [(x, w) for x, w in rule]) for p in {id(p): p for p in products}.values())])
     counts = [a.count for a in axes]
-    return float(terms * sum(counts) + sum(counts[i] for i in statement.singles))
+    return float(terms * sum(counts) + sum(counts[i] for i in rows.singles))
 
 
 def rank(products: Products, rule: list[tuple[Array, Array]]) -> int:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinnkan.assembly.separable.system import System
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.minimise import Edges
-from pinnkan.solver.families.separable.system import System
 from pinnkan.solver.verify.rank_one import lowered
 
 #: Random starts, and the waves that each mixes.

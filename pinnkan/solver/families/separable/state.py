@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.family import ErrorEstimate
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class SeparableState:
     """A sum whose first terms, ``singles``, depend on one coordinate each; ``wanted``: products that it shall have.
 
-    ``hint``: a product to begin the next term with; ``before``: the estimate of the level before; ``loss``, ``steps``:
-    of the last training.
+    ``number`` of the level; ``hint``: a product to begin the next term with; ``before``: the estimate of the level
+    before; ``loss``: of the last training; ``is_solved``: whether that has ended.
     """
 
     function: Separable
@@ -27,7 +27,7 @@ class State:
     hint: Separable | None = None
     before: float = float("inf")
     loss: float = float("inf")
-    steps: int = 0
+    is_solved: bool = False
 
     @property
     def products(self) -> int:
@@ -37,35 +37,32 @@ class State:
     @property
     def parameters(self) -> int:
         """Coefficients of the edges; a single has one edge."""
-        counts = [a.count for a in self.function.axes]
-        return sum(counts[i] for i in self.singles) + self.products * sum(counts)
+        return coefficients(self.function.axes, self.singles, self.products)
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """The richer sum and the error, their difference; relative sizes: what it explains, what the residual may hide.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SeparableEstimate(ErrorEstimate):
+    """The richer sum; relative sizes: what it explains, what the residual that it leaves may hide.
 
     ``marked`` (interval) per coordinate: those to halve. ``by_knots``, ``by_term``: shares of ``explained``; ``term``:
     the product that a richer sum begins with; ``mode``: the product that the equations see least, and how little.
     """
 
     richer: Separable
-    error: Separable
     explained: float
     unexplained: float
-    heldout: float
-    unsolved: float
     by_knots: float
     by_term: float
-    marked: tuple[np.ndarray, ...]
+    marked: tuple[np.ndarray, ...] = field(repr=False)
     term: Separable
     mode: Separable
     sigma: float
 
-    @property
-    def size(self) -> float:
-        """Relative L2 error, with the safety factor."""
-        return SAFETY * (self.explained + self.unexplained)
+
+def coefficients(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int) -> int:
+    """Of all edges on these knots."""
+    counts = [a.count for a in axes]
+    return sum(counts[i] for i in singles) + products * sum(counts)
 
 
 def first_function(axes: tuple[Axis, ...], singles: tuple[int, ...]) -> Separable:

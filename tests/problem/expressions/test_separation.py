@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.problem.separation import Separation, values_at
+from pinnkan.problem.expressions.separation import Separation, values_at
 from pinnkan.problem.expressions.tape import Tape
 
 X = sympy.symbols("x1:5")

@@ -18,9 +18,9 @@ import sympy
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
-from pinnkan.problem.separation import Separated, Separation
-from pinnkan.problem.statement import Equation
+from pinnkan.problem.expressions.separation import Separated, Separation
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation
 
 
 @dataclass(frozen=True)

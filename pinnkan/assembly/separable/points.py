@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.waves import Waves
-from pinnkan.solver.families.blocks.scattered import sobol
 
 #: Share of the points that follow the knots; the others are uniform, so that no weight exceeds twice a mean.
 GRADED = 0.5
@@ -38,7 +38,7 @@ def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
 
 
 class PointRows:
-    """Implements :class:`pinnkan.solver.families.separable.system.Rows`.
+    """Implements :class:`pinnkan.assembly.separable.system.Rows`.
 
     ``terms``: coefficients (point) by multi-index; ``source`` (point); both times the root of the quadrature weight.
     """
@@ -79,7 +79,7 @@ class PointRows:
         return np.asarray(rows).reshape(len(self.source), -1)
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
-        """See :class:`pinnkan.solver.families.separable.integrals.Integrals`; root weights serve as weights."""
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`; root weights serve as weights."""
         left = self._left(edges, self._values(edges))
         for i, (table, one) in enumerate(zip(self.tables, start, strict=True)):
             if i != k:
@@ -92,17 +92,17 @@ class PointRows:
         return float(left @ left)
 
     def square(self, edges: Sequence[Array]) -> float:
-        """See :class:`pinnkan.solver.families.separable.integrals.Integrals`."""
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         image = self.source - self._left(edges, self._values(edges))
         return float(image @ image)
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """See :class:`pinnkan.solver.families.separable.integrals.Integrals`."""
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         rows = self._rows(edges, self._values(edges), k)
         return rows.T @ rows, rows.T @ self.source
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
-        """See :class:`pinnkan.solver.families.separable.integrals.Integrals`."""
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         values = self._values(edges)
         rows = np.concatenate([self._rows(edges, values, k) for k in range(len(edges))], axis=1)
         return rows.T @ rows, rows.T @ self._left(edges, values)

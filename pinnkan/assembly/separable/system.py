@@ -10,16 +10,17 @@ from typing import Protocol
 import numpy as np
 import sympy
 
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets
+from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
+from pinnkan.assembly.separable.points import PointRows, graded
+from pinnkan.assembly.separable.products import Products, linearised
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
 from pinnkan.problem.statement import Equation, Point, Problem, Side
-from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.solver.families.separable.integrals import Integrals, gauss_rule
-from pinnkan.solver.families.separable.points import PointRows, graded
-from pinnkan.solver.families.separable.products import Products, linearised
-from pinnkan.solver.families.blocks.scattered import CONDITION_WEIGHT, Jets
 
 #: Points where the sizes of equations are taken.
 SIZED = 256
@@ -125,21 +126,22 @@ class System:
 
 
 @dataclass(frozen=True, eq=False)
-class Statement:
-    """A scalar problem whose rows are made for any knots."""
+class SeparableModel:
+    """A model of one unknown whose rows are made for any knots."""
 
-    problem: Problem
+    model: Model
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
 
     @cached_property
     def placed(self) -> tuple[Placed, ...]:
         """Equations and conditions; conditions weigh CONDITION_WEIGHT times what their largest term does."""
-        problem = self.problem
-        inside = [(e, CompiledEquation(e, problem.coordinates), None) for e in problem.equations]
-        given = [
-            (c.equation, CompiledEquation(c.equation, problem.coordinates), c.place)
-            for c in problem.conditions
-            if c.equation is not None
-        ]
+        problem, model = self.problem, self.model
+        inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
+        given = [(c.equation, e, c.place) for c, e in model.conditions_as_rows if c.equation is not None]
         largest = max(_size(problem, c) for _, c, _ in inside)
         around = [Placed(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
         return (*(Placed(e, c, p, 1.0) for e, c, p in inside), *around)

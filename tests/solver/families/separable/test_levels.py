@@ -1,21 +1,22 @@
 """Sums of products of all coordinates: solved, judged, refined; closed-form truth."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from many_problems import UNIT, stated
+from many_problems import UNIT, model_of, stated
 
-from pinnkan.errors import UsageError
+from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
+from pinnkan.assembly.separable.points import PointRows, graded
+from pinnkan.assembly.separable.system import SeparableModel, linearised_at
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.families.separable.family import SeparableFamily
-from pinnkan.solver.families.separable.integrals import Integrals, gauss_rule
+from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.separable.knots import resolved
+from pinnkan.solver.families.separable.levels import SeparableLevels
 from pinnkan.solver.families.separable.minimise import alternate, descend
-from pinnkan.solver.families.separable.points import PointRows, graded
 from pinnkan.solver.families.separable.prediction import predicted
-from pinnkan.solver.families.separable.system import Statement, linearised_at
-from pinnkan.solver.families.blocks.scattered import exact_error
+from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.records import Reason
 
 
 def sines(*numbers):
@@ -33,36 +34,44 @@ def poisson(exact, dimension=4, **settings):
 THREE = f"{sines(1, 1, 1, 1)} + {sines(2, 1, 3, 1)} + {sines(1, 2, 2, 3)}"
 
 
-def solved(problem, tolerance, most=8):
-    """The loop of the driver in short: levels until the estimate is below the tolerance; checks what it promises."""
-    family = SeparableFamily.of(problem)
-    state = family.first()
-    for number in range(most):
-        state = family.minimise(state, tolerance)
-        found = family.estimate(state)
-        true = exact_error(problem, state.function)
-        assert found.size >= 0.8 * true, f"level {number}: {found.size:.1e} for {true:.1e}"
-        if found.size <= tolerance:
-            assert true <= tolerance
-            return state, found
-        state = family.refine(state, found)
-    raise AssertionError(f"{found.size:.1e} after {most} levels")
+def levels(problem, most=8):
+    return SeparableLevels(model_of(problem), None, most, "asked for")
+
+
+def solved(problem, most=8):
+    """The state and the outcome of a solve that converged; checks what every level promises."""
+    family, states = levels(problem, most), []
+    monitor = Monitor(None, None, lambda state, _: states.append(state))
+    outcome, _ = solve_levels(family, Verifier(family.model), monitor, begun(family))
+    for level in outcome.levels:
+        assert level.estimate >= 0.8 * level.true_error, level
+    assert outcome.reason == Reason.CONVERGED
+    assert outcome.levels[-1].true_error <= problem.solver.tolerance
+    return states[-1].own, outcome
+
+
+def minimised(family, state):
+    return family.minimise(state, 0, Monitor(None, None))[0]
+
+
+def true(problem, family, state):
+    return true_error(problem, family.samples(state))
 
 
 @pytest.mark.parametrize("dimension", [4, 5, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_product_of_all_coordinates_takes_one_term_and_coefficients_linear_in_their_number(dimension):
-    state, _ = solved(poisson(sines(*[1] * dimension), dimension), 1e-6, 1)
+    state, _ = solved(poisson(sines(*[1] * dimension), dimension, solver="tolerance: 1e-6"), 1)
     assert state.products == 1
     assert state.parameters == 12 * dimension
 
 
 def test_three_products_that_couple_all_coordinates_are_found_as_three_terms():
-    state, _ = solved(poisson(THREE), 1e-5)
+    state, _ = solved(poisson(THREE))
     assert state.products == 3
 
 
 def test_a_layer_in_one_coordinate_takes_knots_there_and_nowhere_else():
-    state, _ = solved(poisson(f"tanh((x1 - 0.5)/0.02)*{sines(0, 1, 1, 1).split('*', 3)[3]}"), 1e-5)
+    state, _ = solved(poisson(f"tanh((x1 - 0.5)/0.02)*{sines(0, 1, 1, 1).split('*', 3)[3]}"))
     assert state.products == 1
     counts = [a.intervals for a in state.function.axes]
     assert counts[0] > 20
@@ -72,22 +81,22 @@ def test_a_layer_in_one_coordinate_takes_knots_there_and_nowhere_else():
 
 @pytest.mark.slow
 def test_a_fast_product_beside_functions_of_one_coordinate_is_solved():
-    state, _ = solved(poisson(f"x1 + x2 + x3 + x4 + 0.5*{sines(9, 8, 7, 9)}"), 1e-4)
+    state, _ = solved(poisson(f"x1 + x2 + x3 + x4 + 0.5*{sines(9, 8, 7, 9)}", solver="tolerance: 1e-4"))
     assert state.singles == (0, 1, 2, 3)
 
 
 @pytest.mark.slow
 def test_a_resonant_mode_that_no_start_holds_is_in_the_estimate_and_then_in_the_solution():
     k2 = "(18*pi**2 - 1e-2)"
-    problem = stated(f"lap(u) + {k2}*u = lap(v) + {k2}*v", f"x1 + {sines(2, 3, 1, 2)}")
-    family = SeparableFamily.of(problem)
-    state = family.minimise(family.first(), 1e-4)
+    problem = stated(f"lap(u) + {k2}*u = lap(v) + {k2}*v", f"x1 + {sines(2, 3, 1, 2)}", solver="tolerance: 1e-4")
+    family = levels(problem)
+    state = minimised(family, family.first())
     assert state.loss < 1e-5  # of 9e6 without the solution: the residual alone would be believed
-    assert exact_error(problem, state.function) > 0.3
-    found = family.estimate(state)
+    assert true(problem, family, state) > 0.3
+    found = family.estimate(state, None, None)
     assert found.sigma < 0.02
     assert found.size > 0.3
-    solved(problem, 1e-4)
+    solved(problem)
 
 
 CONDITIONS = {
@@ -114,26 +123,26 @@ CONDITIONS = {
     "name", [pytest.param(n, marks=() if n in ("cubic", "entangled") else pytest.mark.slow) for n in CONDITIONS]
 )
 def test_conditions_of_every_kind_time_and_terms_that_do_not_separate_are_solved(name):
-    solved(CONDITIONS[name], 1e-5, 3)
+    solved(CONDITIONS[name], 3)
 
 
 def system_of_three(terms=3, seed=0):
     """Rows of a sum of three products with free ends, at a random sum of so many."""
     problem = poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)")
-    statement = Statement(problem)
+    model = SeparableModel(model_of(problem))
     axes = [Axis(np.array([0.0, 0.4, 1.0]), 5) for _ in range(4)]
-    system = statement.system(axes, None, terms, 0)
+    system = model.system(axes, None, terms, 0)
     rng = np.random.default_rng(seed)
     smooth = tuple(rng.standard_normal((terms, w.count)) / (1.0 + np.arange(w.count)) ** 3 for w in system.waves)
-    return statement, system, smooth
+    return model, system, smooth
 
 
 def test_integrals_of_one_dimension_are_the_mean_over_the_box():
-    statement, system, edges = system_of_three()
+    model, system, edges = system_of_three()
     rule = gauss_rule(system.axes)
     points = np.stack([g.ravel() for g in np.meshgrid(*(x for x, _ in rule), indexing="ij")], -1)
     weights = np.einsum("a,b,c,d->abcd", *(w for _, w in rule)).ravel()
-    residual, _, _ = linearised_at(statement.placed[0].compiled, points, system.function(edges))
+    residual, _, _ = linearised_at(model.placed[0].compiled, points, system.function(edges))
     assert isinstance(system.rows[0], Integrals)
     assert system.rows[0].loss(edges) == pytest.approx(weights @ residual**2, rel=1e-9)
     more = (2.0 * edges[0], *edges[1:])
@@ -160,9 +169,9 @@ def test_the_joint_gradient_and_matrix_are_those_of_the_loss():
 def test_rows_at_points_are_the_integrals_that_they_sample():
     _, system, edges = system_of_three()
     points, weights = graded(system.axes, 2**15, 0)
-    statement = Statement(poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)"))
-    residual, slopes, _ = linearised_at(statement.placed[0].compiled, points, None)
-    orders = [j.order for j in statement.placed[0].compiled.jets]
+    model = SeparableModel(model_of(poisson("exp(x1)*cos(x2)*sin(x3)*x4 + x1*x2*x3 + cos(x4)")))
+    residual, slopes, _ = linearised_at(model.placed[0].compiled, points, None)
+    orders = [j.order for j in model.placed[0].compiled.jets]
     root = np.sqrt(weights)
     rows = PointRows(system.waves, points, {o: root * slopes[:, k] for k, o in enumerate(orders)}, -root * residual)
     exact = system.rows[0]
@@ -175,8 +184,8 @@ def test_rows_at_points_are_the_integrals_that_they_sample():
 def test_levenberg_marquardt_on_all_edges_goes_where_alternation_stalls():
     """From the same start: three products of fast growth that are much alike."""
     problem = poisson("exp(x1 - x2)*cos(2*x3)*(1 + x4**2) + x1*x2*sin(3*x3)*exp(-x4) + cos(x1)*x2*x3*x4")
-    family = SeparableFamily.of(problem)
-    system = family.statement.system(family.first().function.axes, None, 3, 0)
+    family = levels(problem)
+    system = family.rows.system(family.first().function.axes, None, 3, 0)
     rng = np.random.default_rng(0)
     edges = tuple(rng.standard_normal((3, w.count)) / (1.0 + np.arange(w.count)) ** 2 for w in system.waves)
     trained = system.trained(3)
@@ -201,21 +210,8 @@ def test_first_knots_find_a_spike_in_a_source_that_coarse_points_miss():
 
 
 def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice():
-    one, three = predicted(poisson(sines(1, 1, 1, 1))), predicted(poisson(THREE))
+    one, three = predicted(model_of(poisson(sines(1, 1, 1, 1)))), predicted(model_of(poisson(THREE)))
     assert one == 48.0
     assert 2 * one <= three <= 6 * one
-    assert predicted(poisson("sin(pi*x1)*x2*x3", 3)) is None
-    assert predicted(CONDITIONS["entangled"]) is None
-
-
-def test_a_state_is_the_same_solve_when_it_is_taken_up_again():
-    family = SeparableFamily.of(poisson(sines(2, 1, 1, 1)))
-    state = family.first()
-    first, again = family.minimise(state, 1e-6), family.minimise(replace(state), 1e-6)
-    for a, b in zip(first.function.edges, again.function.edges, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_several_unknowns_are_refused():
-    with pytest.raises(UsageError, match="one unknown"):
-        SeparableFamily.of(replace(poisson("x1"), unknowns=("u", "v")))
+    assert predicted(model_of(poisson("sin(pi*x1)*x2*x3", 3))) is None
+    assert predicted(model_of(CONDITIONS["entangled"])) is None

@@ -17,10 +17,10 @@ from functools import lru_cache
 import numpy as np
 import sympy
 
+from pinnkan.assembly.separable.products import Products
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.waves import Waves
-from pinnkan.solver.families.separable.products import Products
 
 #: Nodes and weights of each coordinate; of sides, the ends of their own coordinate.
 Rule = tuple[tuple[Array, Array], ...]
@@ -39,7 +39,7 @@ def gauss_rule(axes: Sequence[Axis], coordinate: int | None = None, ends: Sequen
 
 
 class Integrals:
-    """Implements :class:`pinnkan.solver.families.separable.system.Rows`; ``weight`` multiplies every row.
+    """Implements :class:`pinnkan.assembly.separable.system.Rows`; ``weight`` multiplies every row.
 
     Per coordinate: ``kinds`` (term) which of the distinct A_i, of which the first is the identity;
     ``gram`` (kind, kind, function, function); ``right`` (kind, function, source).
