@@ -71,11 +71,12 @@ def weigh(
     rest = own + matrix @ error.coefficients.ravel()
     scale = nonzero(scale)
     explained = float((error.space.norm(error.coefficients) / scale).max())
-    unexplained = float(np.linalg.norm(rest)) / factor.smallest() / float(scale.min())
+    left = float(np.linalg.norm(rest))
+    unexplained = left / factor.smallest() / float(scale.min())
     size = SAFETY * (explained + unexplained)
     return BlocksEstimate(
         size, error, evidence=Evidence.BLOCKS, correction=error, explained=explained, unexplained=unexplained,
-        heldout=float(own @ own),
+        heldout=float(own @ own), left=left,
     )  # fmt: skip
 
 
