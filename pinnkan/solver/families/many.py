@@ -88,9 +88,9 @@ def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: Lev
         trials = trials[trials.index(_TRIALS[type(inside.own)]) :]
     tried = ""
     for trial in trials:
-        out, tried = trial(blocks, verify, monitor, inside, beside)
-        if out is not None:
-            return replace(out, levels=(*beside.own_levels, *out.levels), history=(*beside.own_history, *out.history))
+        won, tried = trial(blocks, verify, monitor, inside, beside)
+        if won is not None:
+            return replace(won, levels=(*beside.own_levels, *won.levels), history=(*beside.own_history, *won.history))
         inside = None
     why = f"chosen because {tried} where blocks of {_so_far(beside)}"
     return solve_levels(blocks, verify, monitor, replace(beside, own=replace(beside.own, why=why)))[0]
@@ -138,11 +138,8 @@ def _products(
         return None, "a sum of products of all coordinates diverged"
     if out.reason in (Reason.CONVERGED, Reason.MAX_TIME) or not (out.reason is None or _loses(out.levels, beside)):
         return out, ""
-    parameters, error = out.levels[-1].parameters, out.levels[-1].estimate
-    return (
-        None,
-        f"a sum of {last.own.products} products of all coordinates, of {parameters} coefficients, had {error:.0e}",
-    )
+    size = f"{last.own.products} products of all coordinates, of {out.levels[-1].parameters} coefficients,"
+    return None, f"a sum of {size} had {out.levels[-1].estimate:.0e}"
 
 
 def _composition(

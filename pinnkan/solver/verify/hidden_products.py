@@ -1,8 +1,8 @@
 """An error that is a product of functions of all coordinates, which an estimate in few coordinates does not see.
 
 The estimate of blocks divides the residual that it leaves by the least residual of blocks. Near a resonance that of a
-product of all coordinates may be a thousand times smaller (Helmholtz' equation in four coordinates: 1e-2 beside 10), and
-hides an error a thousand times larger.
+product of all coordinates may be a thousand times smaller (Helmholtz' equation in four coordinates: 1e-2 beside 10),
+and hides an error a thousand times larger.
 """
 
 from __future__ import annotations
