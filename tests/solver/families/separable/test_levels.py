@@ -1,21 +1,27 @@
 """Sums of products of all coordinates: solved, judged, refined; closed-form truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from many_problems import UNIT, model_of, stated
+from many_problems import UNIT, model_of, stated, told
+from stored_state import Ending, same_bits, stored
 
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.system import SeparableModel, linearised_at
 from pinnkan.kan.axis import Axis
+from pinnkan.solver.driver import solve
 from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.separable.knots import resolved
 from pinnkan.solver.families.separable.levels import SeparableLevels
 from pinnkan.solver.families.separable.minimise import alternate, descend
 from pinnkan.solver.families.separable.prediction import predicted
+from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.verify import Verifier
+from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Reason
 
 
@@ -215,3 +221,55 @@ def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice
     assert 2 * one <= three <= 6 * one
     assert predicted(model_of(poisson("sin(pi*x1)*x2*x3", 3))) is None
     assert predicted(model_of(CONDITIONS["entangled"])) is None
+
+
+def test_a_solve_goes_on_from_every_stored_state_to_the_same_bits():
+    problem = poisson(f"{sines(1, 1, 1, 1)} + 0.01*{sines(2, 3, 1, 1)}", solver="tolerance: 1e-4")
+    whole, states = told(problem)
+    own = [s for s in states if isinstance(s.own, SeparableState)]
+    assert whole.verdict.converged
+    assert len(own) > 3
+    assert {s.own.is_solved for s in own} == {True, False}
+    for state in own:
+        again = solve(problem, monitor=Monitor(None, None, resumed=stored(state)))
+        assert same_bits(again, whole)
+        assert [replace(x, seconds=0) for x in again.levels] == [replace(x, seconds=0) for x in whole.levels]
+        assert again.network == whole.network
+    last = own[-1].own
+    moved = replace(own[-1], own=replace(last, function=last.function.plus(last.function, 1e-9)))
+    assert not same_bits(solve(problem, monitor=Monitor(None, None, resumed=moved)), whole)
+
+
+def test_the_time_limit_cuts_a_level_short():
+    family = levels(poisson(THREE))
+    whole, steps = family.minimise(replace(family.first(), wanted=3), 0, Monitor(None, None))
+    assert (whole.function.terms, [s.iteration for s in steps]) == (3, list(range(len(steps))))
+    assert family.minimise(replace(family.first(), wanted=3), 0, Ending(1))[0].function.terms < 3
+    system = family.rows.system(whole.function.axes, None, 3, 0)
+    edges = tuple(1.1 * e for e in system.edges(whole.function))
+    assert descend(system, edges, system.trained(3), 5).steps
+    assert not descend(system, edges, system.trained(3), 5, lambda: True).steps
+
+
+def test_a_feature_that_was_missed_gets_knots():
+    family = levels(poisson(sines(1, 1, 1, 1)))
+    state = minimised(family, family.first())
+    found = family.estimate(state, None, None)
+    missed = Missed(np.array([0.3, 0.5, 0.5, 0.5]), np.array([1e-4, 1.0, 1.0, 1.0]), 1.0)
+    counts = [a.intervals for a in family.refine(state, found, Objection(missed)).function.axes]
+    assert counts[0] > 10
+    assert counts[1:] == [3, 3, 3]
+    assert [a.intervals for a in family.refine(state, found, Objection()).function.axes] != counts
+
+
+def test_levels_that_lower_no_estimate_are_in_vain_and_too_many_coefficients_the_end():
+    _, outcome = solved(poisson(sines(1, 1, 1, 1)))
+    family, level = levels(poisson(sines(1, 1, 1, 1))), outcome.levels[0]
+    resting = [replace(level, estimate=e) for e in (1e-2, 9e-3, 8e-3, 9e-3, 7e-3)]
+    assert family.in_vain(resting)
+    assert not family.in_vain(resting[:-1])
+    assert not family.in_vain([*resting, replace(level, estimate=1e-4)])
+    state = minimised(family, family.first())
+    found = family.estimate(state, None, None)
+    assert family.refine(state, found, Objection()) is not None
+    assert family.refine(replace(state, wanted=100), found, Objection()) is None
