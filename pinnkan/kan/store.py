@@ -23,6 +23,10 @@ def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
             from pinnkan.kan.block_field import BlockField
 
             return BlockField.restore(tensors, meta)
+        if meta.get("kind") == "separable":
+            from pinnkan.kan.separable import Separable
+
+            return Separable.restore(tensors, meta)
         if meta.get("kind") == "deep":
             from pinnkan.kan.layers.deep_field import DeepField
 

@@ -28,6 +28,7 @@ from pinnkan.solver.families.fitted.slabs import FittedAim
 from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import Best, LevelsState
 from pinnkan.solver.march import MarchState
 from pinnkan.solver.slab_family import Run
@@ -39,7 +40,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
     for kind in (
         Aim, Axis, Best, BlocksState, BlockSum, ComposedState, Coordinates, DeepState, Descent, Edge, FittedAim,
         FittedState, InnerPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
-        ProductState, Run, SlabStart, Space, Step, Trained,
+        ProductState, Run, SeparableState, SlabStart, Space, Step, Trained,
     )
 }  # fmt: skip
 

@@ -21,7 +21,8 @@ class ErrorEstimate:
     """The estimated error of a function: its size relative to the solution, worst unknown, and itself as a function.
 
     ``rounding``: what the arithmetic leaves, relative; ``spaces``: where it was corrected, if in splines on all
-    coordinates.
+    coordinates; ``left``: root mean square of the rows off the training points that the correction leaves, where
+    products of all coordinates are no part of the estimate.
     """
 
     size: float
@@ -29,6 +30,7 @@ class ErrorEstimate:
     rounding: float = 0.0
     spaces: Spaces | None = None
     evidence: Evidence = Evidence.CORRECTION
+    left: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

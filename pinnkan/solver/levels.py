@@ -227,7 +227,8 @@ def _judged(
 
 def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estimate: E) -> Objection | None:
     loss = measured.heldout if estimate.spaces is None else measured.loss
-    against = verify(measured.field, loss, estimate.spaces, family.problem.solver.tolerance / SAFETY)
+    allowed = family.problem.solver.tolerance / SAFETY
+    against = verify(measured.field, loss, estimate.spaces, allowed, estimate.left)
     cleared = against is not None and against.missed is not None and family.clears(measured, against.missed)
     return None if cleared else against
 

@@ -32,6 +32,10 @@ class Evidence(StrEnum):
         "correction in a richer sum of blocks, plus the held-out residual that it leaves over the smallest singular "
         "value"
     )
+    PRODUCTS = (
+        "correction in a richer sum of products, plus the held-out residual that it leaves over the least residual of "
+        "a product of size one"
+    )
     COMPARISON = (
         "distance from a product network solved for to a smaller tolerance, plus the estimated error of that one"
     )
@@ -39,7 +43,7 @@ class Evidence(StrEnum):
     @property
     def holds_residuals(self) -> bool:
         """Whether residuals off the points are part of it, or unnecessary."""
-        return self in (Evidence.BLOCKS, Evidence.COMPARISON)
+        return self in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON)
 
 
 @dataclass(frozen=True)

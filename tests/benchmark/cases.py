@@ -208,6 +208,7 @@ CASES = (
         cloud(10),
         Target(1e-10, 2, 1e-4, 4),
     ),
+    Case("product10d", lambda *x: np.sin(np.pi * np.stack(x)).prod(0), cloud(10), Target(1e-6, 2, 1e-4, 4)),
     Case("poisson5d_gaussian", lambda *x: np.exp(-(np.stack(x) ** 2).sum(0) / 2), cloud(5), Target(1e-6, 60, 1e-4, 4)),
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -1,15 +1,18 @@
-"""More than three coordinates of space: blocks on few of them, or a composition, whichever is predicted to be cheaper.
+"""More than three coordinates of space: blocks on few of them, a sum of products of all, or a composition.
 
 ``auto`` starts with blocks. After each level the decades gained per coefficient say how many coefficients, and seconds,
-they still need. Where that is more than PATIENCE, a deep network of one hidden unit is trained until it stalls, for no
-longer than the blocks would need; where its estimated error is clearly below theirs it goes on, and they only if that
-fails.
+they still need. Where that is more than PATIENCE, others are tried, and blocks go on only if these fail:
+
+* a sum of products of all coordinates, where the data are such a sum and blocks do not converge, or their first
+  correction was larger than the solution: so a product of sines is seen in 0.1 s;
+* a deep network of one hidden unit, trained until it stalls, for no longer than the blocks would need; where its
+  estimated error is clearly below theirs it goes on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +20,10 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.blocks.levels import LARGEST, BlocksLevels, first_space, richer
-from pinnkan.solver.families.deep.composed import Composed, described, network_of
+from pinnkan.solver.families.deep.composed import Composed, ComposedState, described, network_of
+from pinnkan.solver.families.separable.levels import SeparableLevels
+from pinnkan.solver.families.separable.prediction import predicted
+from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
@@ -33,6 +39,8 @@ COST_POWER = 2.5
 #: A deep network is preferred when its estimate is below this share of that of the blocks: both have a long way to go
 #: else, and blocks are sure to get on.
 CLEARLY = 0.1
+#: A first correction of this size, relative to the solution, says that functions of one coordinate hold nothing of it.
+NOTHING = 1.0
 
 
 def solve_many(model: Model, monitor: Monitor) -> Outcome:
@@ -68,42 +76,102 @@ def _refuse(problem: Problem) -> None:
 
 
 def _choose(blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any]) -> Outcome:
-    tolerance, only = blocks.problem.solver.tolerance, blocks.problem.solver.network == "product"
-    if state.beside is None:
-        out, state = solve_levels(
-            blocks, verify, monitor, state, lambda s: not (only or s.own.why) and forecast(s, tolerance)[1] > PATIENCE
+    only, beside = blocks.problem.solver.network == "product", state.beside
+    if beside is None:
+        out, beside = solve_levels(
+            blocks, verify, monitor, state, lambda s: not (only or s.own.why) and _leaves(blocks, s)
         )
         if out.reason is not None:
             return out
-        needed, seconds = forecast(state, tolerance)
-        state = begun(_trial(blocks, state, needed, max(2.0 * PATIENCE, seconds) + monitor.elapsed()), beside=state)
-    beside = state.beside
-    assert beside is not None
-    needed, seconds = forecast(beside, tolerance)
-    family = _trial(blocks, beside, needed, max(2.0 * PATIENCE, seconds) + monitor.elapsed())
-    tried = "a deep network diverged"
+    trials, inside = _trials(blocks, beside), state if state.beside is not None else None
+    if inside is not None:
+        trials = trials[trials.index(_TRIALS[type(inside.own)]) :]
+    tried = ""
+    for trial in trials:
+        won, tried = trial(blocks, verify, monitor, inside, beside)
+        if won is not None:
+            return replace(won, levels=(*beside.own_levels, *won.levels), history=(*beside.own_history, *won.history))
+        inside = None
+    why = f"chosen because {tried} where blocks of {_so_far(beside)}"
+    return solve_levels(blocks, verify, monitor, replace(beside, own=replace(beside.own, why=why)))[0]
+
+
+def _leaves(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
+    """Whether something else is tried before more levels of blocks."""
+    if forecast(state, blocks.problem.solver.tolerance)[1] > PATIENCE:
+        return True
+    if len(state.own_levels) > 1 or state.own_levels[0].estimate < NOTHING:
+        return False
+    asked = predicted(blocks.model)
+    return asked is not None and asked <= state.own.space.size
+
+
+def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> tuple[_Try, ...]:
+    """What is tried where the blocks stand, one after the other."""
+    asked, (needed, _) = predicted(blocks.model), forecast(beside, blocks.problem.solver.tolerance)
+    if asked is None:
+        return (_composition,)
+    if math.isinf(needed) or beside.own_levels[0].estimate >= NOTHING:
+        return _products, _composition
+    return (_composition, _products) if asked < needed else (_composition,)
+
+
+def _products(
+    blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any] | None, beside: LevelsState[Any]
+) -> tuple[Outcome | None, str]:
+    """The outcome of a sum of products of all coordinates, None where that is behind; and what it was, in words.
+
+    One that is clearly ahead of the blocks when it ends is the outcome, whatever the reason: they do not get there.
+    """
+    until = 2.0 * PATIENCE + monitor.elapsed()
+    why = f"chosen because blocks of {_so_far(beside)}"
+    family = SeparableLevels(blocks.model, blocks.degree, blocks.most_levels, why)
+    try:
+        out, last = solve_levels(
+            family,
+            verify,
+            monitor,
+            state or begun(family, beside=beside),
+            lambda s: _loses(s.own_levels, beside) and monitor.elapsed() > until,
+        )
+    except (SolverError, ValueError):
+        return None, "a sum of products of all coordinates diverged"
+    if out.reason in (Reason.CONVERGED, Reason.MAX_TIME) or not (out.reason is None or _loses(out.levels, beside)):
+        return out, ""
+    size = f"{last.own.products} products of all coordinates, of {out.levels[-1].parameters} coefficients,"
+    return None, f"a sum of {size} had {out.levels[-1].estimate:.0e}"
+
+
+def _composition(
+    blocks: BlocksLevels, verify: Verifier, monitor: Monitor, state: LevelsState[Any] | None, beside: LevelsState[Any]
+) -> tuple[Outcome | None, str]:
+    """The outcome of a composition, None where that is behind; and what it was, in words."""
+    needed, seconds = forecast(beside, blocks.problem.solver.tolerance)
+    more = f"would need about {_round(needed)} of them" if 0.0 < needed < math.inf else "did not converge"
+    why = f"chosen because blocks of {_so_far(beside)} and {more}"
+    until = max(2.0 * PATIENCE, seconds) + monitor.elapsed()
+    family = Composed(blocks.model, richer(beside.own.space), blocks.problem.solver.hidden, why, until)
     try:
         out, _ = solve_levels(
             family,
             verify,
             monitor,
-            state,
-            lambda s: _loses(s, beside) and (s.own.grown > 0 or monitor.elapsed() > family.until),
+            state or begun(family, beside=beside),
+            lambda s: _loses(s.own_levels, beside) and (s.own.grown > 0 or monitor.elapsed() > until),
         )
-        if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
-            return replace(out, levels=(*beside.own_levels, *out.levels), history=(*beside.own_history, *out.history))
-        tried = f"a {described(network_of(out.field))} had {out.levels[-1].estimate:.0e}"
     except (SolverError, ValueError):
-        pass
-    why = f"chosen because {tried} where blocks of {_so_far(beside)}"
-    return solve_levels(blocks, verify, monitor, replace(beside, own=replace(beside.own, why=why)))[0]
+        return None, "a deep network diverged"
+    if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
+        return out, ""
+    return None, f"a {described(network_of(out.field))} had {out.levels[-1].estimate:.0e}"
 
 
-def _trial(blocks: BlocksLevels, state: LevelsState[Any], needed: float, until: float) -> Composed:
-    """The composition that is tried where the blocks stand."""
-    more = f"would need about {_round(needed)} of them" if math.isfinite(needed) else "did not converge"
-    why = f"chosen because blocks of {_so_far(state)} and {more}"
-    return Composed(blocks.model, richer(state.own.space), blocks.problem.solver.hidden, why, until)
+#: A trial that goes on from its state, or begins: the outcome, None where it is behind; what it was, in words.
+_Try = Callable[
+    [BlocksLevels, Verifier, Monitor, LevelsState[Any] | None, LevelsState[Any]], tuple[Outcome | None, str]
+]
+#: The trial that a state belongs to.
+_TRIALS: dict[type, _Try] = {SeparableState: _products, ComposedState: _composition}
 
 
 def _so_far(state: LevelsState[Any]) -> str:
@@ -111,9 +179,9 @@ def _so_far(state: LevelsState[Any]) -> str:
     return f"{last.parameters} coefficients had {last.estimate:.0e}"
 
 
-def _loses(deep: LevelsState[Any], blocks: LevelsState[Any]) -> bool:
-    """Whether the composition is not clearly ahead of the blocks."""
-    return deep.own_levels[-1].estimate >= CLEARLY * blocks.own_levels[-1].estimate
+def _loses(levels: Sequence[Level], blocks: LevelsState[Any]) -> bool:
+    """Whether another family is not clearly ahead of the blocks."""
+    return levels[-1].estimate >= CLEARLY * blocks.own_levels[-1].estimate
 
 
 def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.checks.values import DISAGREE
 from pinnkan.solver.verify.hidden_features import Box, Missed, Witness
+from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.stability import Null
@@ -73,18 +74,32 @@ class Verifier:
         share = 0.0 if found is None else free_share(found)
         return _free(share) if share > 0.0 else None
 
-    def __call__(self, field: Field, loss: float, spaces: Spaces | None, allowed: float) -> Objection | None:
+    @cached_property
+    def least_product(self) -> float | None:
+        """What the equations see of a product of all coordinates of norm one, at least."""
+        return least_residual(self.model)
+
+    def __call__(
+        self, field: Field, loss: float, spaces: Spaces | None, allowed: float, left: float = 0.0
+    ) -> Objection | None:
         """The first objection to a field whose correction is below ``allowed``; None where there is none.
 
         ``loss``: its mean squared residual; ``spaces``: where it has been solved for and corrected, if in splines on
-        all coordinates.
+        all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
         """
         problem = self.model.problem
         many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
         missed = None if many and not self.witness.features else self.witness.examine(field, problem.ranges, loss)
-        if missed is not None or many:
-            return Objection(missed) if missed is not None else None
+        if missed is not None:
+            return Objection(missed)
+        if many:
+            return self._hidden_product(field, left, allowed)
         return self.free(field) if spaces is None else self._stability(field, spaces, allowed)
+
+    def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:
+        sigma = self.least_product if left > 0.0 else None
+        size = 0.0 if sigma is None else hidden_size(self.model, field, left, sigma)
+        return Objection(size=size) if size > allowed else None
 
     def _stability(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
         terms, (loss, corrected) = self.witness.terms(field), spaces.losses

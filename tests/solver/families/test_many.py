@@ -1,21 +1,27 @@
 """More than three coordinates: blocks, or a composition, whichever is predicted to be cheaper."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from many_problems import bell, block_levels, coupled, told
+from many_problems import bell, block_levels, coupled, stated, told
 from stored_state import same_bits, stored
 
 import pinnkan
+from pinnkan.cli import main
+from pinnkan.errors import SolverError
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families import many
+from pinnkan.solver.families.blocks.levels import BlocksLevels
 from pinnkan.solver.families.deep import composed
 from pinnkan.solver.families.deep.composed import Composed, ComposedState
 from pinnkan.solver.families.many import forecast
+from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.records import Reason
+from pinnkan.verdict.records import Evidence, Reason
 
 
 def state_after(family, count):
@@ -130,3 +136,81 @@ def test_a_composition_is_found_and_chosen_where_blocks_would_need_thousands(see
 def test_blocks_alone_reach_the_bell_curve_too():
     solution = solved(bell("tolerance: 1e-4, network: product"))
     assert solution.parameters > 500
+
+
+def sines(count):
+    """A product of sines of so many coordinates."""
+    exact = "*".join(f"sin(pi*x{i})" for i in range(1, count + 1))
+    ranges = {f"x{i}": "[0, 1]" for i in range(1, count + 1)}
+    return stated("-lap(u) = -lap(v)", exact, ranges, solver="tolerance: 1e-6")
+
+
+def test_a_product_of_all_coordinates_is_chosen_after_one_level_of_blocks():
+    result = solve(sines(4))
+    assert result.verdict.converged
+    assert result.verdict.evidence == Evidence.PRODUCTS
+    assert [level.number for level in result.levels] == [0, 1]
+    assert "1 product of functions of one coordinate each" in result.network
+    assert result.levels[-1].parameters == 48
+    assert result.levels[-1].true_error <= 1e-6
+
+
+def test_blocks_that_are_asked_for_are_not_left():
+    problem = sines(4)
+    asked = replace(problem, solver=replace(problem.solver, network="product", max_levels=2))
+    result = solve(asked)
+    assert not result.verdict.converged
+    assert result.verdict.evidence == Evidence.BLOCKS
+
+
+@pytest.fixture
+def behind(monkeypatch):
+    """Sums of products never get ahead of blocks, and compositions diverge."""
+
+    def lost(family, verify, monitor, state, leave=lambda _: False):
+        if isinstance(family, BlocksLevels):
+            return solve_levels(replace(family, most_levels=3), verify, monitor, state, leave)
+        if isinstance(family, Composed):
+            raise SolverError("it diverged")
+        out, last = solve_levels(replace(family, most_levels=1), verify, monitor, state)
+        return replace(out, reason=None), last
+
+    monkeypatch.setattr(many, "solve_levels", lost)
+
+
+def test_a_sum_of_products_that_loses_gives_way_to_the_next_and_to_blocks(behind):
+    problem = sines(4)
+    whole, states = told(problem)
+    assert "chosen because a deep network diverged where blocks" in whole.network
+    assert whole.verdict.evidence == Evidence.BLOCKS
+    inside = next(s for s in states if isinstance(s.own, SeparableState))
+    again = solve(problem, monitor=Monitor(None, None, resumed=stored(inside)))
+    assert same_bits(again, whole)
+    assert again.network == whole.network
+
+
+@pytest.mark.slow
+def test_three_products_and_a_layer_are_chosen_and_solved():
+    three = "sin(pi*x1)*sin(pi*x2)*sin(pi*x3)*sin(pi*x4)"
+    three += " + sin(2*pi*x1)*sin(pi*x2)*sin(3*pi*x3)*sin(pi*x4) + sin(pi*x1)*sin(2*pi*x2)*sin(2*pi*x3)*sin(3*pi*x4)"
+    layer = "tanh((x1 - 0.5)/0.02)*sin(pi*x2)*sin(pi*x3)*sin(pi*x4)"
+    for exact, said in ((three, "3 products of functions"), (layer, "1 product of functions")):
+        assert said in solved(stated("-lap(u) = -lap(v)", exact)).network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k2", ["(18*pi**2 - 1e-2)", "(18*pi**2 + 3e-2)"])
+def test_a_resonant_product_that_blocks_do_not_see_is_found_by_the_sum_of_products(k2):
+    exact = "x1 + sin(2*pi*x1)*sin(3*pi*x2)*sin(pi*x3)*sin(2*pi*x4)"
+    solved(stated(f"lap(u) + {k2}*u = lap(v) + {k2}*v", exact, solver="tolerance: 1e-4"))
+
+
+@pytest.mark.slow
+def test_the_command_line_writes_its_result_folder(tmp_path, capsys):
+    assert main(["solve", "product10d", "--json", "--quiet", "--out", str(tmp_path / "run")]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["verdict"] == "converged"
+    assert said["true_error"] <= said["error_estimate"] <= 1e-4
+    assert {"solution.vtu", "report.md", "levels.csv"} <= {p.name for p in (tmp_path / "run").iterdir()}
+    points = np.full((1, 10), 0.5)
+    assert pinnkan.load_solution(tmp_path / "run")(points)["u"] == pytest.approx(1.0, abs=1e-6)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import Jets, sobol
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Array
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, scattered, sobol
+from pinnkan.solver.families.blocks.scattered import ScatteredRows, scattered
 from pinnkan.solver.families.blocks.system import Factor, jacobian
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.outcome import SAFETY
@@ -70,11 +71,12 @@ def weigh(
     rest = own + matrix @ error.coefficients.ravel()
     scale = nonzero(scale)
     explained = float((error.space.norm(error.coefficients) / scale).max())
-    unexplained = float(np.linalg.norm(rest)) / factor.smallest() / float(scale.min())
+    left = float(np.linalg.norm(rest))
+    unexplained = left / factor.smallest() / float(scale.min())
     size = SAFETY * (explained + unexplained)
     return BlocksEstimate(
         size, error, evidence=Evidence.BLOCKS, correction=error, explained=explained, unexplained=unexplained,
-        heldout=float(own @ own),
+        heldout=float(own @ own), left=left,
     )  # fmt: skip
 
 

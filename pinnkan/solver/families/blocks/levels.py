@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import Jets
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge, Levels
@@ -16,7 +17,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.growth import BLIND, first_groups, in_words, margin, ordered, worthwhile
 from pinnkan.solver.families.blocks.judging import STRIDE, BlocksEstimate, held_out, row_count, weigh
-from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, mean_square, samples_of, scattered
+from pinnkan.solver.families.blocks.scattered import ScatteredRows, mean_square, samples_of, scattered
 from pinnkan.solver.families.blocks.system import Factor, jacobian
 from pinnkan.solver.family import Measured
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size

@@ -1,4 +1,4 @@
-"""Points where no tensor grid can go: Sobol's sequence in a box of any dimension and on its sides, and the rows there.
+"""Rows at scattered points of a box of any dimension and on its sides.
 
 Rows are means, not integrals: an equation counts the mean square of its residual over the box, a condition that over
 its side.
@@ -6,32 +6,25 @@ its side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
-from scipy.stats import qmc
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Jet, Point, Problem, Side
 from pinnkan.solver.estimate.true_error import Samples
 
-#: Weight of a condition relative to the equations in units of the box. The five-dimensional Gaussian with singles and
-#: pairs has the error of the best approximation from 1 to 10 and 12 % more with 100 (measured); below ten the smallest
-#: singular value is that of the conditions, and the estimate grows with it.
-CONDITION_WEIGHT = 10.0
 #: Points of all sides together, per point inside; and the fewest on a side.
 SIDES_SHARE = 0.6
 LEAST_ON_SIDE = 24
 #: Points at which a true error is measured, and their seed.
 TRUE_POINTS, TRUE_SEED = 2048, 20_260_304
-
-#: A function of points (point, coordinate) and orders: derivatives (point, unknown, order). None is the zero function.
-Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +68,6 @@ def alike(rows: Sequence[ScatteredRows]) -> dict[tuple[Jet, ...], list[int]]:
 def mean_square(rows: Sequence[ScatteredRows], function: Jets | None) -> float:
     """The sum of the squared rows, which are means."""
     return sum(float((residual**2).sum()) for residual, _ in linearised(rows, function))
-
-
-def sobol(ranges: Sequence[tuple[float, float]], count: int, seed: int) -> Array:
-    """The first ``count`` points of a scrambled Sobol sequence in a box: (point, coordinate)."""
-    if not ranges:
-        return np.zeros((count, 0))
-    low, high = np.array(ranges, dtype=np.float64).T
-    unit = qmc.Sobol(len(ranges), seed=seed).random_base2(max(1, (count - 1).bit_length()))[:count]
-    return np.asarray(low + (high - low) * unit)
 
 
 def scattered(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:

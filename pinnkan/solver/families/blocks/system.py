@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.blocks.scattered import Jets, ScatteredRows, alike, linearised
+from pinnkan.solver.families.blocks.scattered import ScatteredRows, alike, linearised
 
 #: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations: both cost n^2 per
 #: row, the latter half and on all cores; orthonormal products keep the condition number near 300 (measured).

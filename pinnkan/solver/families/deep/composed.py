@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
@@ -22,7 +23,7 @@ from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
-from pinnkan.solver.families.blocks.scattered import Jets, mean_square, samples_of, scattered
+from pinnkan.solver.families.blocks.scattered import mean_square, samples_of, scattered
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
 from pinnkan.solver.family import Measured

@@ -9,11 +9,11 @@ from many_problems import bell, model_of, told
 from stored_state import Ending, same_bits, stored
 
 import pinnkan
+from pinnkan.assembly.quasi_random import sobol
 from pinnkan.errors import SolverError
 from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.blocks.levels import first_space, richer
-from pinnkan.solver.families.blocks.scattered import sobol
 from pinnkan.solver.families.deep import composed
 from pinnkan.solver.families.deep.composed import Composed, _grown
 from pinnkan.solver.monitor import Monitor

@@ -1,0 +1,108 @@
+"""Least-squares rows at quasi-random points, for an equation that is no sum of few products.
+
+The points lie where the knots do: Sobol's sequence is stretched in every coordinate so that each knot interval gets as
+many points, and a row weighs what its points stand for, so that a layer that the knots resolve is seen by the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pinnkan.assembly.quasi_random import sobol
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.waves import Waves
+
+#: Share of the points that follow the knots; the others are uniform, so that no weight exceeds twice a mean.
+GRADED = 0.5
+
+
+def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
+    """Points (point, coordinate) and weights of a mean over the box (point), summing to about one.
+
+    In every coordinate the density is GRADED times that of the knots plus the rest of the uniform one.
+    """
+    unit = sobol([(0.0, 1.0)] * len(axes), count, seed)
+    points, weights = np.empty_like(unit), np.full(count, 1.0 / count)
+    for i, axis in enumerate(axes):
+        x = axis.breaks
+        places = np.linspace(0.0, 1.0, len(x))
+        distribution = GRADED * places + (1.0 - GRADED) * (x - x[0]) / (x[-1] - x[0])
+        points[:, i] = np.interp(unit[:, i], distribution, x)
+        density = np.diff(distribution) * (x[-1] - x[0]) / np.diff(x)
+        cell = np.clip(np.searchsorted(x, points[:, i], side="right") - 1, 0, len(x) - 2)
+        weights /= density[cell]
+    return points, weights
+
+
+class PointRows:
+    """Implements :class:`pinnkan.assembly.separable.system.Rows`.
+
+    ``terms``: coefficients (point) by multi-index; ``source`` (point); both times the root of the quadrature weight.
+    """
+
+    def __init__(
+        self, waves: Sequence[Waves], points: Array, terms: dict[tuple[int, ...], Array], source: Array
+    ) -> None:
+        self.terms, self.source = terms, source
+        self.tables = [
+            {n: w.matrix(points[:, i], n) for n in {0} | {order[i] for order in terms}} for i, w in enumerate(waves)
+        ]
+        self.source_square = float(source @ source)
+
+    def _values(self, edges: Sequence[Array]) -> list[dict[int, Array]]:
+        """Derivatives of every edge at the points: (point, term) by order, per coordinate."""
+        return [{n: t @ e.T for n, t in tables.items()} for tables, e in zip(self.tables, edges, strict=True)]
+
+    def _left(self, edges: Sequence[Array], values: list[dict[int, Array]]) -> Array:
+        """f - J u at the points."""
+        out = self.source.copy()
+        for order, weight in self.terms.items():
+            product = np.ones((len(out), len(edges[0])))
+            for i, n in enumerate(order):
+                product *= values[i][n]
+            out -= weight * product.sum(1)
+        return out
+
+    def _rows(self, edges: Sequence[Array], values: list[dict[int, Array]], k: int) -> Array:
+        """J by the edges of one coordinate: (point, term * function)."""
+        by_order: dict[int, Array] = {}
+        for order, weight in self.terms.items():
+            product = np.repeat(weight[:, None], len(edges[0]), axis=1)
+            for i, n in enumerate(order):
+                if i != k:
+                    product = product * values[i][n]
+            by_order[order[k]] = by_order.get(order[k], 0.0) + product
+        rows = sum(p[:, :, None] * self.tables[k][n][:, None, :] for n, p in by_order.items())
+        return np.asarray(rows).reshape(len(self.source), -1)
+
+    def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`; root weights serve as weights."""
+        left = self._left(edges, self._values(edges))
+        for i, (table, one) in enumerate(zip(self.tables, start, strict=True)):
+            if i != k:
+                left = left * (table[0] @ one[0])
+        return np.asarray(left @ self.tables[k][0])
+
+    def loss(self, edges: Sequence[Array]) -> float:
+        """Weighted sum of squares."""
+        left = self._left(edges, self._values(edges))
+        return float(left @ left)
+
+    def square(self, edges: Sequence[Array]) -> float:
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
+        image = self.source - self._left(edges, self._values(edges))
+        return float(image @ image)
+
+    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
+        rows = self._rows(edges, self._values(edges), k)
+        return rows.T @ rows, rows.T @ self.source
+
+    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
+        values = self._values(edges)
+        rows = np.concatenate([self._rows(edges, values, k) for k in range(len(edges))], axis=1)
+        return rows.T @ rows, rows.T @ self._left(edges, values)

@@ -1,0 +1,116 @@
+"""A linearised equation as sums of products of functions of one coordinate each.
+
+    sum_t c_t prod_i a_ti(x_i) D^alpha_ti v  =  sum_s c_s prod_i f_si(x_i)
+
+At a function that is itself a sum of products, polynomial nonlinearities stay such sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+import sympy
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.separable import Separable
+from pinnkan.problem.expressions.separation import Separated, Separation
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation
+
+
+@dataclass(frozen=True)
+class Spline:
+    """A derivative of one edge of a sum of products."""
+
+    axis: Axis
+    coefficients: Array
+    order: int
+
+    def __call__(self, x: Array) -> Array:
+        return self.axis.matrix(x, self.order) @ self.coefficients
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """``terms``: coefficient and multi-index of each; ``sources``: the right-hand side.
+
+    ``splines``: what further symbols in them stand for.
+    """
+
+    coordinates: tuple[sympy.Symbol, ...]
+    terms: tuple[tuple[Separated, tuple[int, ...]], ...]
+    sources: tuple[Separated, ...]
+    splines: Mapping[sympy.Symbol, Spline] = field(default_factory=dict)
+
+    def values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
+        """Functions of one coordinate at points x: (function, point)."""
+        if not expressions:
+            return np.zeros((0, len(x)))
+        used = sorted({s for e in expressions for s in e.free_symbols} & self.splines.keys(), key=str)
+        tape = _tape(tuple(expressions), (self.coordinates[coordinate], *used))
+        found = tape([x, *(self.splines[s](x) for s in used)])
+        return np.stack([np.broadcast_to(np.asarray(f, dtype=np.float64), len(x)) for f in found])
+
+    def factors(self, coordinate: int) -> tuple[sympy.Expr, ...]:
+        """All that depends on a coordinate in it, each once."""
+        every = [t.factors[coordinate] for t, _ in self.terms] + [s.factors[coordinate] for s in self.sources]
+        return tuple(dict.fromkeys(e for e in every if e.free_symbols))
+
+
+@lru_cache(maxsize=1024)
+def _tape(expressions: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]) -> Tape:
+    """Made once for all knots."""
+    return Tape(expressions, symbols)
+
+
+def linearised(
+    equation: Equation,
+    coordinates: Sequence[sympy.Symbol],
+    ranges: Sequence[tuple[float, float]],
+    at: Separable | None,
+) -> Products | None:
+    """The equation linearised at a function (None: zero) for what is to be added to zero: J v = J u - F(u).
+
+    None if it is no sum of few products.
+    """
+    weights = {s: sympy.diff(equation.residual, s) for s in equation.jets}
+    splines: dict[sympy.Symbol, Spline] = {}
+    if at is None:
+        zero = {s: sympy.S.Zero for s in equation.jets}
+        weights = {s: w.subs(zero) for s, w in weights.items()}
+        source, separation = -equation.residual.subs(zero), Separation(coordinates, ranges)
+    else:
+        source = sum((w * s for s, w in weights.items()), sympy.S.Zero) - equation.residual
+        sums, owners, splines = _symbols(at, equation)
+        separation = Separation(coordinates, ranges, owners, sums)
+    parts = {s: separation(w) for s, w in weights.items()}
+    sources = separation(sympy.expand(source) if at is not None else source)
+    if sources is None or any(p is None for p in parts.values()):
+        return None
+    terms = tuple((p, equation.jets[s].order) for s, found in parts.items() for p in found or ())
+    return Products(tuple(coordinates), terms, sources, splines)
+
+
+def _symbols(
+    at: Separable, equation: Equation
+) -> tuple[dict[sympy.Symbol, tuple[Separated, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, Spline]]:
+    """Jets as sums of products of new symbols, the coordinates of these, and what they stand for."""
+    owners: dict[sympy.Symbol, int] = {}
+    splines: dict[sympy.Symbol, Spline] = {}
+    made: dict[tuple[int, int, int], sympy.Symbol] = {}
+    orders = [jet.order for jet in equation.jets.values()]
+    for term, (i, axis) in product(range(at.terms), enumerate(at.axes)):
+        for order in {o[i] for o in orders}:
+            symbol = sympy.Dummy(f"edge_{term}_{i}_{order}")
+            made[term, i, order] = symbol
+            owners[symbol], splines[symbol] = i, Spline(axis, at.edges[i][term], order)
+    sums = {
+        s: tuple(Separated(1.0, tuple(made[term, i, n] for i, n in enumerate(jet.order))) for term in range(at.terms))
+        for s, jet in equation.jets.items()
+    }
+    return sums, owners, splines

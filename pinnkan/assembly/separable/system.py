@@ -1,0 +1,295 @@
+"""All rows of a problem for a sum of products: equations and conditions, integrated exactly where they separate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets
+from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
+from pinnkan.assembly.separable.points import PointRows, graded
+from pinnkan.assembly.separable.products import Products, linearised
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.separable import Separable
+from pinnkan.kan.waves import Waves
+from pinnkan.problem.statement import Equation, Point, Problem, Side
+
+#: Points where the sizes of equations are taken.
+SIZED = 256
+#: Data below this share of the factor of u are zero, and a clamped spline holds them exactly.
+ZERO = 1e-14
+#: Points per coefficient of the tangent space, and the fewest, of rows that do not separate.
+ROWS, FEWEST = 3.0, 2000
+
+
+#: Per coordinate, of its lower and upper end.
+Ends = tuple[tuple[bool, bool], ...]
+
+
+class Rows(Protocol):
+    """Weighted least-squares rows J u - f, linear in u, as means; ``edges[i]`` is (term, function)."""
+
+    source_square: float
+
+    def loss(self, edges: Sequence[Array]) -> float:
+        """|J u - f|^2."""
+        ...
+
+    def square(self, edges: Sequence[Array]) -> float:
+        """|J u|^2."""
+        ...
+
+    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+        """J^T J and J^T f by the edges of one coordinate."""
+        ...
+
+    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+        """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
+        ...
+
+    def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
+        """Mean of f - J u times a product with one factor left open: (function)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """An equation and its place, None inside; its rows count ``weight`` times."""
+
+    equation: Equation
+    compiled: CompiledEquation
+    place: Side | Point | None
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """Rows for edges in waves, which are zero where conditions hold them."""
+
+    waves: tuple[Waves, ...]
+    rows: tuple[Rows, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Knots of each coordinate."""
+        return tuple(w.axis for w in self.waves)
+
+    def edges(self, function: Separable) -> tuple[Array, ...]:
+        """The edges of a function on these knots in waves, what is not zero where it should be left out."""
+        return tuple(e @ w.dual.T for e, w in zip(function.edges, self.waves, strict=True))
+
+    def function(self, edges: Sequence[Array]) -> Separable:
+        """The function with edges in waves."""
+        return Separable(self.axes, tuple(e @ w.transform.T for e, w in zip(edges, self.waves, strict=True)))
+
+    @property
+    def source_square(self) -> float:
+        """Mean square of all right-hand sides."""
+        return sum(r.source_square for r in self.rows)
+
+    def loss(self, edges: Sequence[Array]) -> float:
+        """Sum over all rows."""
+        return sum(r.loss(edges) for r in self.rows)
+
+    def square(self, edges: Sequence[Array]) -> float:
+        """Sum over all rows."""
+        return sum(r.square(edges) for r in self.rows)
+
+    def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
+        """Sum over all rows."""
+        parts = [r.alone(edges, k) for r in self.rows]
+        return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
+
+    def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
+        """Sum over all rows."""
+        parts = [r.joint(edges) for r in self.rows]
+        return _sum([p[0] for p in parts]), _sum([p[1] for p in parts])
+
+    def trained(self, terms: int, singles: Sequence[int] = ()) -> tuple[np.ndarray, ...]:
+        """Coefficients that are trained, (term, function) per coordinate.
+
+        The first terms, of ``singles``, depend on one coordinate each.
+        """
+        masks = [np.ones((terms, w.count), dtype=bool) for w in self.waves]
+        for term, coordinate in enumerate(singles):
+            for i, mask in enumerate(masks):
+                mask[term] = i == coordinate
+        return tuple(masks)
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableModel:
+    """A model of one unknown whose rows are made for any knots."""
+
+    model: Model
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    @cached_property
+    def placed(self) -> tuple[Placed, ...]:
+        """Equations and conditions; conditions weigh CONDITION_WEIGHT times what their largest term does."""
+        problem, model = self.problem, self.model
+        inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
+        given = [(c.equation, e, c.place) for c, e in model.conditions_as_rows if c.equation is not None]
+        largest = max(_size(problem, c) for _, c, _ in inside)
+        around = [Placed(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
+        return (*(Placed(e, c, p, 1.0) for e, c, p in inside), *around)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether one linearisation is the equation itself."""
+        return all(p.compiled.is_linear for p in self.placed)
+
+    @cached_property
+    def products(self) -> tuple[Products | None, ...]:
+        """The equations as they are where these are linear and separate: independent of knots and function."""
+        made: dict[sympy.Expr, Products | None] = {}
+        for p in self.placed:
+            if p.equation.residual not in made:
+                made[p.equation.residual] = self._products(p, None) if p.compiled.is_linear else None
+        return tuple(made[p.equation.residual] for p in self.placed)
+
+    def _products(self, placed: Placed, at: Separable | None) -> Products | None:
+        return linearised(placed.equation, self.problem.coordinates, self.problem.ranges, at)
+
+    @cached_property
+    def clamped(self) -> Ends:
+        """Which ends of each coordinate hold u = 0, so that a clamped spline does."""
+        return self._ends(True)
+
+    @cached_property
+    def held(self) -> Ends:
+        """Which ends of each coordinate hold a value of u, whatever it is: there the error is zero."""
+        return self._ends(False)
+
+    def _ends(self, zero: bool) -> Ends:
+        out = [[False, False] for _ in self.problem.coordinates]
+        for placed in self.placed:
+            place = placed.place
+            if isinstance(place, Side) and not self.problem.periodic[place.axis] and self._holds(placed, zero):
+                out[place.axis][place.end] = True
+        return tuple((low, high) for low, high in out)
+
+    def _holds(self, placed: Placed, zero: bool) -> bool:
+        """Whether a condition fixes u (at zero), computed at points of its side."""
+        compiled = placed.compiled
+        if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
+            return False
+        points = _spread(self.problem, placed.place)
+        data, slopes = compiled.linearise_numpy(points, np.zeros((len(points), 1)))
+        least = float(np.abs(slopes).min())
+        return least > 0.0 and (not zero or float(np.abs(data).max()) <= ZERO * least)
+
+    @property
+    def singles(self) -> tuple[int, ...]:
+        """Coordinates of which a function alone meets what the splines hold exactly."""
+        fixed = {i for i, ends in enumerate(self.clamped) if any(ends)}
+        return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
+
+    def system(self, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> System:
+        """Rows on these knots, linearised at a function where they need one, for a sum of so many products."""
+        return self._system(self.clamped, axes, at, terms, seed)
+
+    def homogeneous(self, axes: Sequence[Axis], at: Jets | None, seed: int) -> System:
+        """Rows of one product that may be added to a function, which is zero wherever values are given."""
+        return self._system(self.held, axes, at, 1, seed)
+
+    def _system(self, ends: Ends, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> System:
+        waves = tuple(Waves.of(a, e) for a, e in zip(axes, ends, strict=True))
+        rows: list[Rows] = []
+        for numbers in self._alike(ends):
+            rows += self._rows(numbers, waves, at, terms, seed)
+        return System(waves, tuple(rows))
+
+    def _alike(self, ends: Ends) -> list[list[int]]:
+        """Numbers of the equations and of the conditions that are rows; one condition on both ends of a coordinate."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for number, placed in enumerate(self.placed):
+            place = placed.place
+            if not isinstance(place, Side):
+                groups[number,] = [number]
+            elif not ends[place.axis][place.end]:
+                groups.setdefault((placed.equation.residual, placed.weight, place.axis), []).append(number)
+        return list(groups.values())
+
+    def _rows(
+        self, numbers: Sequence[int], waves: Sequence[Waves], at: Jets | None, terms: int, seed: int
+    ) -> list[Rows]:
+        placed = self.placed[numbers[0]]
+        products = self.products[numbers[0]]
+        if products is None and isinstance(at, Separable) and not placed.compiled.is_linear:
+            products = self._products(placed, at)
+        if products is None or isinstance(placed.place, Point):
+            return [self._at_points(n, waves, at, terms, seed) for n in numbers]
+        places = [self.placed[n].place for n in numbers]
+        axis = placed.place.axis if isinstance(placed.place, Side) else None
+        rule = gauss_rule([w.axis for w in waves], axis, [p.end for p in places if isinstance(p, Side)])
+        return [Integrals(products, waves, rule, placed.weight)]
+
+    def _at_points(self, number: int, waves: Sequence[Waves], at: Jets | None, terms: int, seed: int) -> PointRows:
+        placed, axes = self.placed[number], [w.axis for w in waves]
+        count = max(FEWEST, int(ROWS * terms * sum(w.count for w in waves)))
+        points, weights = points_at(placed.place, axes, count, seed + number)
+        residual, slopes, jets = linearised_at(placed.compiled, points, at)
+        root = placed.weight * np.sqrt(weights)
+        terms_: dict[tuple[int, ...], Array] = {}
+        for k, jet in enumerate(placed.compiled.jets):
+            terms_[jet.order] = terms_.get(jet.order, 0.0) + root * slopes[:, k]
+        return PointRows(waves, points, terms_, root * ((slopes * jets).sum(1) - residual))
+
+
+def _sum(parts: Sequence[Array]) -> Array:
+    return np.asarray(sum(parts[1:], parts[0]))
+
+
+def points_at(place: Side | Point | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
+    """Quasi-random points where the knots lie, (point, coordinate), and weights of a mean over the place."""
+    if isinstance(place, Point):
+        return np.array([place.position]), np.ones(1)
+    if place is None:
+        return graded(axes, count, seed)
+    others = [a for i, a in enumerate(axes) if i != place.axis]
+    points, weights = graded(others, count, seed)
+    return np.insert(points, place.axis, axes[place.axis].breaks[-place.end], axis=1), weights
+
+
+def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) -> tuple[Array, Array, Array]:
+    """F (point), its derivatives by the jets and the jets themselves, both (point, jet), at a function."""
+    jets = np.zeros((len(points), len(compiled.jets)))
+    if at is not None and compiled.jets:
+        orders = sorted({jet.order for jet in compiled.jets})
+        values = at(points, orders)
+        jets = np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in compiled.jets], -1)
+    residual, slopes = compiled.linearise_numpy(points, jets)
+    return residual, slopes, jets
+
+
+def _spread(problem: Problem, place: Side | Point | None) -> Array:
+    """Points of a place where functions are looked at."""
+    if isinstance(place, Point):
+        return np.array([place.position])
+    low, high = np.array(problem.ranges, dtype=np.float64).T
+    points = low + (high - low) * np.random.default_rng(0).random((SIZED, len(low)))
+    if place is not None:
+        points[:, place.axis] = problem.ranges[place.axis][place.end]
+    return points
+
+
+def _size(problem: Problem, compiled: CompiledEquation) -> float:
+    """The largest term of an equation, root mean square, for a function of size one that varies over the box."""
+    points = _spread(problem, None)
+    _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
+    widths = np.array([b - a for a, b in problem.ranges])
+    scales = [float(np.prod(widths ** -np.array(jet.order, dtype=np.float64))) for jet in compiled.jets]
+    return max((float(np.sqrt((slopes[:, k] ** 2).mean())) * s for k, s in enumerate(scales)), default=0.0)

@@ -1,0 +1,117 @@
+"""A network of multiplying nodes of all coordinates with trained edges: a sum of few products.
+
+    u(x) = sum_r prod_i phi_ri(x_i)
+
+Every edge phi_ri is a spline with coefficients of its own; the edges of a coordinate share their knots. The number of
+coefficients is linear in the number of coordinates. Such a sum is what separable KANs (arXiv:2411.06286) and the
+multiplying nodes of KAN 2.0 (arXiv:2408.10205) make of the canonical decomposition (Hitchcock 1927) and of separated
+representations (Beylkin, Mohlenkamp 2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+
+#: Points that are evaluated at once.
+CHUNK = 16384
+
+
+@dataclass(frozen=True, eq=False)
+class Separable:
+    """Implements :class:`pinnkan.kan.field.Field` for one unknown; ``edges[i]`` is (term, coefficient)."""
+
+    axes: tuple[Axis, ...]
+    edges: tuple[Array, ...]
+
+    @classmethod
+    def zero(cls, axes: Sequence[Axis]) -> Separable:
+        """A sum of no products."""
+        return cls(tuple(axes), tuple(np.zeros((0, a.count)) for a in axes))
+
+    @property
+    def terms(self) -> int:
+        """Number of products."""
+        return len(self.edges[0])
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives (point, unknown, order)."""
+        points = np.asarray(points, dtype=np.float64)
+        out = np.empty((len(points), 1, len(orders)))
+        for start in range(0, len(points), CHUNK):
+            part = slice(start, start + CHUNK)
+            tables: dict[tuple[int, int], Array] = {}
+            for k, order in enumerate(orders):
+                out[part, 0, k] = self._product(points[part], order, tables).sum(-1)
+        return out
+
+    def _product(self, points: Array, order: tuple[int, ...], tables: dict[tuple[int, int], Array]) -> Array:
+        """A derivative of every term: (point, term)."""
+        product = np.ones((len(points), self.terms))
+        for i, n in enumerate(order):
+            if (i, n) not in tables:
+                tables[i, n] = self.axes[i].matrix(points[:, i], n) @ self.edges[i].T
+            product *= tables[i, n]
+        return product
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """One derivative on the tensor grid of ``axes``, unknown last."""
+        values = np.ones((1, self.terms))
+        for axis, x, n, edge in zip(self.axes, axes, order, self.edges, strict=True):
+            along = axis.matrix(np.asarray(x, dtype=np.float64), n) @ edge.T
+            values = (values[:, None, :] * along).reshape(-1, self.terms)
+        return values.sum(-1).reshape(*(len(a) for a in axes), 1)
+
+    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
+        """See :class:`pinnkan.kan.field.Field`."""
+        return [self.grid(axes, order) for order in orders]
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""
+        return self.axes[axis].breaks
+
+    def prolonged(self, axes: Sequence[Axis]) -> Separable:
+        """The same function on knots that contain these."""
+        both = zip(self.edges, self.axes, axes, strict=True)
+        return Separable(tuple(axes), tuple(e if _same(a, b) else e @ a.prolongation_to(b).T for e, a, b in both))
+
+    def plus(self, other: Separable, scale: float = 1.0) -> Separable:
+        """This and ``scale`` times another on the same knots, the terms of both one after the other."""
+        first, *rest = other.edges
+        pairs = zip(self.edges, (scale * first, *rest), strict=True)
+        return Separable(self.axes, tuple(np.concatenate(p) for p in pairs))
+
+    def norm(self) -> float:
+        """Root of the mean square over the box: products of one-dimensional integrals, good to the root of rounding."""
+        total = np.ones((self.terms, self.terms))
+        for axis, edge in zip(self.axes, self.edges, strict=True):
+            nodes, weights = axis.gauss(axis.degree + 1)
+            values = axis.matrix(nodes.ravel()) @ edge.T
+            total *= (values * (weights.ravel() / weights.sum())[:, None]).T @ values
+        return float(np.sqrt(max(total.sum(), 0.0)))
+
+    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
+        """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
+        arrays = {f"breaks.{i}": a.breaks for i, a in enumerate(self.axes)}
+        arrays |= {f"edges.{i}": e for i, e in enumerate(self.edges)}
+        degrees, periodic = [a.degree for a in self.axes], [a.periodic for a in self.axes]
+        return arrays, {"kind": "separable", "degrees": degrees, "periodic": periodic}
+
+    @classmethod
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> Separable:
+        """The inverse of :meth:`tensors`; KeyError if something is missing."""
+        data = cast(dict[str, Any], meta)
+        numbered = enumerate(zip(data["degrees"], data["periodic"], strict=True))
+        axes = tuple(Axis(tensors[f"breaks.{i}"], int(p), bool(wrapped)) for i, (p, wrapped) in numbered)
+        return cls(axes, tuple(tensors[f"edges.{i}"] for i in range(len(axes))))
+
+
+def _same(one: Axis, other: Axis) -> bool:
+    """Whether two axes, one of them perhaps restored, have the same knots."""
+    return one is other or np.array_equal(one.breaks, other.breaks)

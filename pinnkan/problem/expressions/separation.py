@@ -1,0 +1,227 @@
+"""An expression as a sum of products of functions of one coordinate each, found by computing.
+
+    g(x) = sum_p prod_i g_pi(x_i)
+
+Sums, products, whole powers and exponentials are taken apart by their rules; any other function of several coordinates
+is sampled, and what is of low rank there is written as a sum of products of its own sections (cross approximation of
+the coordinates one after the other: Tyrtyshnikov 2000; Oseledets, Tyrtyshnikov 2010):
+
+    g(x, y) = sum_jk g(x, y_j) C_jk g(x_k, y),    C = g(x_k, y_j)^-1
+
+which is exact where g has that rank, whatever its formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.expressions.tape import Tape
+
+Array = NDArray[np.float64]
+
+#: Most products of one expression: an assembly takes the square of their number.
+MOST = 256
+#: Most products that one sampled function gives in a coordinate, and points per group of coordinates that are sampled.
+MOST_RANK, SAMPLED = 16, 160
+#: Pivots below this share of the largest value are left out: the factor of a pivot of 1e-13 is rounding to 1e-3. What
+#: the sum misses at points never sampled may be that share of the largest value.
+PIVOT, MISSED = 1e-11, 1e-9
+
+
+@dataclass(frozen=True)
+class Separated:
+    """``constant * prod_i factors[i]``; factor i depends on coordinate i alone (and on symbols that stand for such)."""
+
+    constant: float
+    factors: tuple[sympy.Expr, ...]
+
+    def __mul__(self, other: Separated) -> Separated:
+        factors = zip(self.factors, other.factors, strict=True)
+        return Separated(self.constant * other.constant, tuple(a * b for a, b in factors))
+
+
+class Separation:
+    """Takes expressions of the same coordinates apart.
+
+    ``ranges``: ends of each coordinate, where functions are sampled. ``owners``: further symbols, each with the
+    coordinate that it is a function of; ``sums``: symbols that stand for a sum of products already.
+    """
+
+    def __init__(
+        self,
+        coordinates: Sequence[sympy.Symbol],
+        ranges: Sequence[tuple[float, float]],
+        owners: Mapping[sympy.Symbol, int] | None = None,
+        sums: Mapping[sympy.Symbol, tuple[Separated, ...]] | None = None,
+    ) -> None:
+        self.coordinates, self.ranges = tuple(coordinates), tuple(ranges)
+        self.owner = {c: i for i, c in enumerate(coordinates)} | dict(owners or {})
+        self.sums = dict(sums or {})
+
+    def __call__(self, expression: sympy.Expr) -> tuple[Separated, ...] | None:
+        """The products, those of the same factors added; None if they would be too many or cannot be found."""
+        parts = self._apart(sympy.sympify(expression))
+        if parts is None:
+            return None
+        added: dict[tuple[sympy.Expr, ...], float] = {}
+        for part in parts:
+            added[part.factors] = added.get(part.factors, 0.0) + part.constant
+        found = tuple(Separated(c, f) for f, c in added.items() if c != 0.0)
+        return found if len(found) <= MOST else None
+
+    def _apart(self, e: sympy.Expr) -> list[Separated] | None:
+        symbols = e.free_symbols
+        if not symbols & self.sums.keys():
+            owners = {self.owner[s] for s in symbols}
+            if len(owners) <= 1:
+                return [self._single(e, owners)]
+        elif e in self.sums:
+            return list(self.sums[e])
+        if isinstance(e, sympy.Add):
+            parts = [self._apart(a) for a in e.args]
+            if any(p is None for p in parts):
+                return None
+            return [q for p in parts if p is not None for q in p]
+        if isinstance(e, sympy.Mul):
+            return self._product([self._apart(a) for a in e.args])
+        if isinstance(e, sympy.Pow) and e.exp.is_Integer and 0 < int(e.exp) <= 8:
+            return self._product([self._apart(e.base)] * int(e.exp))
+        if isinstance(e, sympy.exp):
+            sums = self._apart(e.args[0])
+            split = None if sums is None else _exponential(sums, len(self.coordinates))
+            if split is not None:
+                return split
+        return None if symbols & self.sums.keys() else self._sampled(e)
+
+    def _single(self, e: sympy.Expr, owners: set[int]) -> Separated:
+        one = [sympy.S.One] * len(self.coordinates)
+        if not owners:
+            return Separated(float(e), tuple(one))
+        constant, factor = e.as_coeff_Mul()
+        one[owners.pop()] = factor
+        return Separated(float(constant), tuple(one))
+
+    def _product(self, sums: Sequence[list[Separated] | None]) -> list[Separated] | None:
+        out = None
+        for factor in sums:
+            if factor is None or (out is not None and len(out) * len(factor) > MOST):
+                return None
+            out = factor if out is None else [a * b for a, b in product(out, factor)]
+        return out
+
+    def _sampled(self, e: sympy.Expr) -> list[Separated] | None:
+        """A function that no rule takes apart."""
+        if not e.free_symbols <= set(self.coordinates):
+            return None
+        parts = self._crossed(e, 0.0)
+        return parts if parts is not None and self._holds(e, parts) else None
+
+    def _crossed(self, e: sympy.Expr, floor: float) -> list[Separated] | None:
+        """Cross approximation between the first coordinate of a function and its others, then between those.
+
+        With C = L U the two factors are g(x, y_j) U^-1, which stays near one, and L^-1 g(x_k, y): C^-1 itself would
+        lose what the last pivots hold. Values below ``floor`` are rounding.
+        """
+        owners = sorted({self.owner[s] for s in e.free_symbols})
+        if len(owners) <= 1:
+            return [self._single(e, set(owners))]
+        first, *others = owners
+        rng = np.random.default_rng(0)
+        one, rest = self._places([first], rng), self._places(others, rng)
+        values = self._values(e, first, one, others, rest)
+        floor = max(floor, PIVOT * float(np.abs(values).max()))
+        pivots = _cross(values, floor)
+        if pivots is None:
+            return None
+        rows, columns = pivots
+        if len(rows) ** len(others) > MOST:
+            return None
+        lower, upper = _triangles(values[np.ix_(rows, columns)])
+        sections = [e.subs({self.coordinates[i]: rest[c, n] for n, i in enumerate(others)}) for c in columns]
+        across = [e.subs(self.coordinates[first], float(one[r, 0])) for r in rows]
+        out: list[Separated] = []
+        for k in range(len(rows)):
+            right = self._crossed(_combined(lower[k], across), floor)
+            if right is None or len(out) + len(right) > MOST:
+                return None
+            factor = self._single(_combined(upper[:, k], sections), {first})
+            out += [factor * part for part in right]
+        return out
+
+    def _places(self, which: Sequence[int], rng: np.random.Generator) -> Array:
+        """Points, denser to the ends, of some coordinates: (point, coordinate)."""
+        low, high = np.array([self.ranges[i] for i in which], dtype=np.float64).T
+        return np.asarray(low + (high - low) * (0.5 - 0.5 * np.cos(np.pi * rng.random((SAMPLED, len(which))))))
+
+    def _values(self, e: sympy.Expr, first: int, one: Array, others: Sequence[int], rest: Array) -> Array:
+        """(point of the first coordinate, point of the others)."""
+        symbols = [self.coordinates[i] for i in (first, *others)]
+        (value,) = Tape([e], symbols)([one, *rest.T[:, None, :]])
+        return np.asarray(np.broadcast_to(value, (len(one), len(rest))))
+
+    def _holds(self, e: sympy.Expr, parts: Sequence[Separated]) -> bool:
+        points = self._places(range(len(self.coordinates)), np.random.default_rng(1))
+        found = Tape([e], self.coordinates)(list(points.T))[0]
+        missed = np.abs(values_at(parts, self.coordinates, points) - found).max()
+        return bool(missed <= MISSED * np.abs(found).max())
+
+
+def values_at(parts: Sequence[Separated], coordinates: Sequence[sympy.Symbol], points: Array) -> Array:
+    """The sum of the products at points (point, coordinate), which hold no symbols but the coordinates."""
+    total = np.zeros(len(points))
+    for part in parts:
+        factors = Tape(part.factors, coordinates)(list(points.T))
+        total = total + part.constant * np.prod(np.stack([np.broadcast_to(f, len(points)) for f in factors]), axis=0)
+    return total
+
+
+def _exponential(sums: Sequence[Separated], dimension: int) -> list[Separated] | None:
+    """exp of a sum of functions of one coordinate each is one product; None for any other sum."""
+    factors = [sympy.S.One] * dimension
+    for part in sums:
+        on = [i for i, f in enumerate(part.factors) if f is not sympy.S.One]
+        if len(on) > 1:
+            return None
+        i = on[0] if on else 0
+        factors[i] = factors[i] * sympy.exp(part.constant * part.factors[i])
+    return [Separated(1.0, tuple(factors))]
+
+
+def _cross(values: Array, floor: float) -> tuple[list[int], list[int]] | None:
+    """Rows and columns of the largest remainders, one after the other, until all is below ``floor``.
+
+    None if there are too many.
+    """
+    left = values.copy()
+    if not np.isfinite(left).all():
+        return None
+    rows: list[int] = []
+    columns: list[int] = []
+    while len(rows) <= MOST_RANK:
+        r, c = np.unravel_index(np.abs(left).argmax(), left.shape)
+        if np.abs(left[r, c]) <= floor:
+            return rows, columns
+        rows.append(int(r))
+        columns.append(int(c))
+        left = left - np.outer(left[:, c], left[r]) / left[r, c]
+    return None
+
+
+def _triangles(matrix: Array) -> tuple[Array, ...]:
+    """L^-1 and U^-1 of a matrix whose pivots stand in order already."""
+    n = len(matrix)
+    upper, lower = matrix.copy(), np.eye(n)
+    for k in range(n):
+        lower[k + 1 :, k] = upper[k + 1 :, k] / upper[k, k]
+        upper[k + 1 :] -= lower[k + 1 :, k : k + 1] * upper[k]
+    return tuple(np.asarray(np.linalg.inv(m), dtype=np.float64) for m in (lower, np.triu(upper)))
+
+
+def _combined(weights: Array, expressions: Sequence[sympy.Expr]) -> sympy.Expr:
+    return sympy.Add(*(float(w) * e for w, e in zip(weights, expressions, strict=True) if w != 0.0))

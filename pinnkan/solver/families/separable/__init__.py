@@ -1,0 +1,1 @@
+"""Products of all coordinates with trained edges, and few of them."""

@@ -1,0 +1,108 @@
+"""First knots: where the functions of one coordinate, of which equations and conditions are made, ask for them.
+
+A source or coefficient that separates is seen one coordinate at a time, so that thousands of points per coordinate cost
+nothing: a spike of width 1e-5 in one of ten coordinates is no more hidden than on a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.separable.products import Products
+from pinnkan.assembly.separable.system import SeparableModel
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
+
+#: Degree and intervals before any is halved. A third of the range holds two half waves of degree 9 to 1e-5.
+DEGREE, INTERVALS = 9, 3
+#: Uniform points at which the functions are looked at, and points of an interval that make its polynomial.
+SCANNED, FITTED = 2**16, 33
+#: An interval is halved while the polynomial misses this share of the largest value: the solution is smoother than its
+#: source, and what is missing comes with the corrections.
+MISSED = 1e-3
+#: Halvings of an interval, down to 1e-7 of the range; intervals at which halving ends: what asks for more is nothing
+#: that knots resolve.
+MOST, LARGEST = 22, 256
+
+
+def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) -> tuple[Axis, ...]:
+    """Knots of each coordinate, nearly uniform where nothing asks for more."""
+    problem = rows.problem
+    lowest = max((o for p in rows.placed for o in p.equation.orders), default=0) + 2
+    p = max(degree or DEGREE, lowest)
+    axes = []
+    for i, ((low, high), periodic) in enumerate(zip(problem.ranges, problem.periodic, strict=True)):
+        n = max(intervals or INTERVALS, p + 1 if periodic else 1)
+        place = np.arange(n + 1.0)
+        place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
+        axes.append(resolved(Axis(low + (high - low) * place / n, p, periodic), _functions(rows, i)))
+    return tuple(axes)
+
+
+def _functions(rows: SeparableModel, coordinate: int) -> Callable[[Array], Array]:
+    """All functions of a coordinate that occur: points to (function, point)."""
+    every: dict[sympy.Expr, Products] = {}
+    for products in rows.products:
+        if products is not None:
+            every |= dict.fromkeys(products.factors(coordinate), products)
+
+    def values(x: Array) -> Array:
+        found = [p.values([factor], coordinate, x) for factor, p in every.items()]
+        return np.concatenate(found) if found else np.zeros((0, len(x)))
+
+    return values
+
+
+def resolved(axis: Axis, functions: Callable[[Array], Array]) -> Axis:
+    """Intervals halved until polynomials of the axis' degree hold all functions on each."""
+    scan = np.linspace(axis.breaks[0], axis.breaks[-1], SCANNED + 1)
+    scanned = functions(scan)
+    scanned = scanned[np.isfinite(scanned).all(1)]
+    scale = np.abs(scanned).max(1, initial=0.0)
+    if not (scale > 0.0).any():
+        return axis
+    nodes = np.cos(np.pi * (np.arange(FITTED) + 0.5) / FITTED)
+    fit = np.asarray(np.linalg.pinv(np.polynomial.chebyshev.chebvander(nodes, axis.degree)), dtype=np.float64)
+    done = np.zeros(axis.intervals, dtype=bool)
+    for _ in range(MOST):
+        marked = np.zeros(axis.intervals, dtype=bool)
+        for j in np.flatnonzero(~done):
+            low, high = axis.breaks[j], axis.breaks[j + 1]
+            marked[j] = _misses(low, high, nodes, fit, functions, scan, scanned, scale)
+        if not marked.any() or axis.intervals > LARGEST:
+            break
+        done = np.repeat(~marked, 1 + marked)
+        axis = axis.inserted(marked)
+    return axis
+
+
+def _misses(
+    low: float,
+    high: float,
+    nodes: Array,
+    fit: Array,
+    functions: Callable[[Array], Array],
+    scan: Array,
+    scanned: Array,
+    scale: Array,
+) -> bool:
+    """Whether a function on [low, high] is no polynomial, at its own points or at those of the scan."""
+    here = functions(0.5 * (low + high) + 0.5 * (high - low) * nodes)
+    here = here[np.isfinite(here).all(1)]
+    if len(here) != len(scale):
+        return False
+    scale = np.maximum(scale, np.abs(here).max(1))[:, None]
+    scale = np.where(scale > 0.0, scale, 1.0)
+    coefficients = here @ fit.T
+    degree = fit.shape[0] - 1
+    own = coefficients @ np.polynomial.chebyshev.chebvander(nodes, degree).T
+    if (np.abs(own - here) > MISSED * scale).any():
+        return True
+    a, b = np.searchsorted(scan, [low, high])
+    inside = (2.0 * scan[a:b] - low - high) / (high - low)
+    table = np.polynomial.chebyshev.chebvander(inside, degree).T
+    return bool((np.abs(coefficients @ table - scanned[:, a:b]) > MISSED * scale).any())

@@ -1,0 +1,166 @@
+"""A sum of few products of all coordinates with trained edges: minimised, corrected, enriched by knots and terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.separable.system import SeparableModel
+from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.separable import Separable
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.blocks.scattered import samples_of
+from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out
+from pinnkan.solver.families.separable.knots import first_axes
+from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients, first_function
+from pinnkan.solver.families.separable.training import Training
+from pinnkan.solver.family import Measured
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.verify import Objection
+from pinnkan.verdict.records import Iteration, Level
+
+#: Both knots and a term are added where neither gains less than this share of the other.
+BOTH = 0.3
+#: After a level that left more than this share of the estimate, the richer sum of the correction is the next one.
+STALLED = 0.5
+#: So many levels that lower the smallest estimate by less than a share STALLED are in vain.
+VAIN = 4
+#: Most coefficients: the normal equations of all edges have 72 MB, of the correction on halved knots four times that.
+LARGEST = 3000
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableLevels:
+    """Sums of products of splines of one coordinate each, for one unknown; ``why`` they were chosen."""
+
+    model: Model
+    degree: int | None
+    most_levels: int
+    why: str
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+    @property
+    def ends_at_best(self) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return True
+
+    @cached_property
+    def rows(self) -> SeparableModel:
+        """The equations taken apart, once for all knots."""
+        return SeparableModel(self.model)
+
+    def first(self) -> SeparableState:
+        """Knots where source and coefficients ask for them; functions of one coordinate where conditions allow them."""
+        settings, singles = self.problem.solver, self.rows.singles
+        axes = first_axes(self.rows, self.degree, settings.knots)
+        return SeparableState(first_function(axes, singles), singles, 1, seed=settings.seed * 1_000_000)
+
+    def shown(self, state: SeparableState) -> None:
+        """Nothing, before the first level has ended."""
+
+    def minimise(
+        self, state: SeparableState, number: int, monitor: Monitor
+    ) -> tuple[SeparableState, tuple[Iteration, ...]]:
+        """Train all edges, term after term until there are as many as wanted.
+
+        Raises:
+            SolverError: the rows do not determine the edges, or are not finite.
+        """
+        if state.is_solved:
+            return state, ()
+        try:
+            training = Training(self.rows, number, monitor)
+            return training.minimised(state), tuple(training.steps)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"least squares failed: {failed}") from failed
+
+    def measured(self, state: SeparableState) -> Measured:
+        """See :class:`pinnkan.solver.family.Family`."""
+        function, seed = state.function, state.seed + STRIDE * (2 * state.number + 2)
+        heldout = held_out(self.rows, function, seed) ** 2
+        data = held_out(self.rows, Separable.zero(function.axes), seed) ** 2
+        return Measured(
+            field=function,
+            intervals=tuple(a.intervals for a in function.axes),
+            degree=tuple(a.degree for a in function.axes),
+            parameters=state.parameters,
+            points=sum(a.intervals * (a.degree + 2) for a in function.axes),
+            loss=max(state.loss, 0.0),
+            heldout=heldout,
+            is_resolved=heldout <= RESOLVED * data or heldout == 0.0,
+        )
+
+    def samples(self, state: SeparableState) -> Samples:
+        """At Sobol points."""
+        return samples_of(self.problem, state.function)
+
+    def estimate(self, state: SeparableState, measured: Measured, before: Outcome) -> SeparableEstimate:
+        """See :func:`pinnkan.solver.families.separable.estimate.estimate`.
+
+        Raises:
+            SolverError: the rows of the richer sum do not determine it.
+        """
+        try:
+            return estimate(self.rows, state)
+        except np.linalg.LinAlgError as failed:
+            raise SolverError(f"the error of the sum could not be estimated: {failed}") from failed
+
+    def refine(self, state: SeparableState, estimate: SeparableEstimate, against: Objection) -> SeparableState | None:
+        """Knots where something was missed or the correction gains by them, a term where that gains, or both."""
+        following = _refined(state, estimate, against.missed)
+        following = replace(following, number=state.number + 1, before=estimate.size, is_solved=False)
+        wanted = coefficients(following.function.axes, state.singles, following.wanted)
+        return following if wanted <= LARGEST else None
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """See :class:`pinnkan.solver.family.Family`."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """Knots and terms no longer lower the estimate."""
+        if len(levels) <= VAIN:
+            return ""
+        best = min(level.estimate for level in levels[:-VAIN])
+        rests = min(level.estimate for level in levels[-VAIN:]) > STALLED * best
+        return "neither knots nor terms lower the estimate" if rests else ""
+
+    def in_words(self, state: SeparableState, outcome: Outcome) -> str:
+        """See :class:`pinnkan.solver.family.Family`."""
+        many = f"{state.products} product{'' if state.products == 1 else 's'} of functions of one coordinate each"
+        beside = f" beside {len(state.singles)} functions of one coordinate" if state.singles else ""
+        return f"product: {many}{beside}, all edges trained ({self.why})"
+
+
+def _refined(state: SeparableState, found: SeparableEstimate, missed: Missed | None) -> SeparableState:
+    axes = state.function.axes
+    gathered = axes if missed is None else with_knots(axes, missed)
+    if [a.intervals for a in gathered] != [a.intervals for a in axes]:
+        return replace(state, function=state.function.prolonged(gathered))
+    if found.size > STALLED * state.before:
+        return replace(state, function=found.richer, wanted=state.wanted + 1)
+    out = state
+    if found.by_term >= BOTH * found.by_knots:
+        out = replace(out, wanted=state.wanted + 1, hint=_nearest(found.term, axes))
+    if found.by_knots >= BOTH * found.by_term:
+        finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked, strict=True))
+        hint = None if out.hint is None else out.hint.prolonged(finer)
+        out = replace(out, function=state.function.prolonged(finer), hint=hint)
+    return out
+
+
+def _nearest(term: Separable, axes: tuple[Axis, ...]) -> Separable:
+    """A product on the coarser knots of these axes."""
+    pairs = zip(axes, term.axes, term.edges, strict=True)
+    return Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))

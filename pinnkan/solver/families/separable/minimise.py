@@ -1,0 +1,137 @@
+"""Train the edges of a sum of products: a new term by alternating least squares, all edges by Levenberg-Marquardt.
+
+Measured on a sum of three products of different shapes in four coordinates (true error, steps, seconds): terms added
+without training the old ones again 1.5e-1 with three, 3e-2 with ten; alternation over all edges 2e-6 after 148 sweeps
+(0.5 s), from random edges 3e-8 after 153 to 183; Levenberg-Marquardt from random edges 2e-12 after 28 or stuck at 9e-2;
+and what this file does, a term by alternation and then all edges by Levenberg-Marquardt, 2e-10 after 16 (0.3 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.assembly.separable.system import System
+from pinnkan.kan.field import Array
+from pinnkan.solver.linear.scaled import solve
+from pinnkan.solver.state import Step
+
+Edges = tuple[Array, ...]
+
+#: A loss below this share of the source is rounding: integrals of squares are good to about 1e-16 of it.
+ROUNDING = 1e-15
+#: Sweeps of a new term, fewer where a sweep gains less than SETTLED of the loss.
+SWEEPS, SETTLED = 8, 1e-2
+#: Damping of the first step, relative to the diagonal; its bounds; gain ratios (Nielsen 1999) to lower or raise it.
+FIRST, LEAST, MOST = 1e-4, 1e-13, 1e3
+GOOD, POOR = 0.7, 0.3
+#: Steps that gain less than a share STUCK of the loss end the training when there were so many.
+STUCK, PATIENCE = 1e-2, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Edges, their loss, the steps of Levenberg-Marquardt that led there."""
+
+    edges: Edges
+    loss: float
+    steps: tuple[Step, ...] = ()
+
+
+def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
+    """The same products, the trained edges of each of the same size: a product only fixes the product of these."""
+    out = [e.copy() for e in edges]
+    for term in range(len(edges[0])):
+        moved = [i for i, mask in enumerate(trained) if mask[term].any()]
+        sizes = np.array([np.linalg.norm(edges[i][term]) / np.sqrt(edges[i].shape[1]) for i in moved])
+        if len(moved) < 2 or not (sizes > 0.0).all():
+            continue
+        mean = np.exp(np.log(sizes).mean())
+        for i, size in zip(moved, sizes, strict=True):
+            out[i][term] *= mean / size
+    return tuple(out)
+
+
+def alternate(system: System, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS) -> Trained:
+    """Least squares for the edges of one coordinate after the other (Carroll, Chang 1970; Harshman 1970)."""
+    now, loss = tuple(edges), system.loss(edges)
+    for _ in range(sweeps):
+        for k, mask in enumerate(trained):
+            chosen = mask.ravel()
+            if not chosen.any():
+                continue
+            matrix, right = system.alone(now, k)
+            left = right - matrix @ now[k].ravel()
+            moved = now[k].ravel().copy()
+            moved[chosen] += solve(matrix[np.ix_(chosen, chosen)], left[chosen])
+            now = (*now[:k], moved.reshape(now[k].shape), *now[k + 1 :])
+        now, before, loss = balanced(now, trained), loss, system.loss(now)
+        if loss > (1.0 - SETTLED) * before or loss <= ROUNDING * system.source_square:
+            break
+    return Trained(now, loss)
+
+
+def descend(
+    system: System,
+    edges: Sequence[Array],
+    trained: Sequence[np.ndarray],
+    most: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Levenberg-Marquardt on all trained edges at once; a step is accepted only if the loss falls."""
+    now, loss, damping = balanced(edges, trained), system.loss(edges), FIRST
+    chosen = np.concatenate([m.ravel() for m in trained])
+    steps: list[Step] = []
+    small = 0
+    while len(steps) < most and small < PATIENCE and not expired():
+        matrix, left = system.joint(now)
+        matrix, left = matrix[np.ix_(chosen, chosen)], left[chosen]
+        accepted = None
+        while accepted is None and damping <= MOST:
+            move = solve(matrix, left, damping)
+            tried = _moved(now, chosen, move)
+            reached = system.loss(tried)
+            if reached < loss:
+                accepted = tried
+            else:
+                damping = 10.0 * max(damping, LEAST)
+        if accepted is None:
+            break
+        promised = float(2.0 * move @ left - move @ matrix @ move)
+        gain, share = (loss - reached) / max(promised, 1e-300), (loss - reached) / abs(loss)
+        now, loss = balanced(accepted, trained), reached
+        damping = max(LEAST, damping / 10.0 if gain > GOOD else damping if gain > POOR else 4.0 * damping)
+        steps.append(Step(loss, _relative(move, now), damping))
+        small = small + 1 if share < STUCK else 0
+        if loss <= ROUNDING * system.source_square:
+            break
+    return Trained(now, loss, tuple(steps))
+
+
+def _relative(move: Array, edges: Edges) -> float:
+    """The size of a step relative to the edges."""
+    return float(np.linalg.norm(move)) / max(sum(float((e**2).sum()) for e in edges) ** 0.5, 1e-300)
+
+
+def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
+    flat = np.concatenate([e.ravel() for e in edges])
+    flat[chosen] += move
+    ends = np.cumsum([e.size for e in edges])[:-1]
+    return tuple(part.reshape(e.shape) for part, e in zip(np.split(flat, ends), edges, strict=True))
+
+
+def with_term(system: System, edges: Sequence[Array], starts: Sequence[Edges], sweeps: int = SWEEPS) -> Trained:
+    """One product more, the others as they are: the best of those that alternation makes of ``starts``."""
+    terms = len(edges[0])
+    trained = system.trained(terms + 1)
+    for mask in trained:
+        mask[:terms] = False
+    found = []
+    for start in starts:
+        both = tuple(np.concatenate(pair) for pair in zip(edges, start, strict=True))
+        found.append(alternate(system, both, trained, sweeps))
+        if found[-1].loss <= ROUNDING * system.source_square:
+            break
+    return min(found, key=lambda t: t.loss)
