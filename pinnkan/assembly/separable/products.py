@@ -24,7 +24,7 @@ from pinnkan.problem.statement import Equation
 
 
 @dataclass(frozen=True)
-class Spline:
+class LineSpline:
     """A derivative of one edge of a sum of products."""
 
     axis: Axis
@@ -45,7 +45,7 @@ class Products:
     coordinates: tuple[sympy.Symbol, ...]
     terms: tuple[tuple[Separated, tuple[int, ...]], ...]
     sources: tuple[Separated, ...]
-    splines: Mapping[sympy.Symbol, Spline] = field(default_factory=dict)
+    splines: Mapping[sympy.Symbol, LineSpline] = field(default_factory=dict)
 
     def values(self, expressions: Sequence[sympy.Expr], coordinate: int, x: Array) -> Array:
         """Functions of one coordinate at points x: (function, point)."""
@@ -79,7 +79,7 @@ def linearised(
     None if it is no sum of few products.
     """
     weights = {s: sympy.diff(equation.residual, s) for s in equation.jets}
-    splines: dict[sympy.Symbol, Spline] = {}
+    splines: dict[sympy.Symbol, LineSpline] = {}
     if at is None:
         zero = {s: sympy.S.Zero for s in equation.jets}
         weights = {s: w.subs(zero) for s, w in weights.items()}
@@ -98,17 +98,17 @@ def linearised(
 
 def _symbols(
     at: Separable, equation: Equation
-) -> tuple[dict[sympy.Symbol, tuple[Separated, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, Spline]]:
+) -> tuple[dict[sympy.Symbol, tuple[Separated, ...]], dict[sympy.Symbol, int], dict[sympy.Symbol, LineSpline]]:
     """Jets as sums of products of new symbols, the coordinates of these, and what they stand for."""
     owners: dict[sympy.Symbol, int] = {}
-    splines: dict[sympy.Symbol, Spline] = {}
+    splines: dict[sympy.Symbol, LineSpline] = {}
     made: dict[tuple[int, int, int], sympy.Symbol] = {}
     orders = [jet.order for jet in equation.jets.values()]
     for term, (i, axis) in product(range(at.terms), enumerate(at.axes)):
         for order in {o[i] for o in orders}:
             symbol = sympy.Dummy(f"edge_{term}_{i}_{order}")
             made[term, i, order] = symbol
-            owners[symbol], splines[symbol] = i, Spline(axis, at.edges[i][term], order)
+            owners[symbol], splines[symbol] = i, LineSpline(axis, at.edges[i][term], order)
     sums = {
         s: tuple(Separated(1.0, tuple(made[term, i, n] for i, n in enumerate(jet.order))) for term in range(at.terms))
         for s, jet in equation.jets.items()

@@ -34,7 +34,7 @@ ROWS, FEWEST = 3.0, 2000
 Ends = tuple[tuple[bool, bool], ...]
 
 
-class Rows(Protocol):
+class SeparableRows(Protocol):
     """Weighted least-squares rows J u - f, linear in u, as means; ``edges[i]`` is (term, function)."""
 
     source_square: float
@@ -61,7 +61,7 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class PlacedRows:
     """An equation and its place, None inside; its rows count ``weight`` times."""
 
     equation: Equation
@@ -71,11 +71,11 @@ class Placed:
 
 
 @dataclass(frozen=True, eq=False)
-class System:
+class SeparableSystem:
     """Rows for edges in waves, which are zero where conditions hold them."""
 
     waves: tuple[Waves, ...]
-    rows: tuple[Rows, ...]
+    rows: tuple[SeparableRows, ...]
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -137,14 +137,14 @@ class SeparableModel:
         return self.model.problem
 
     @cached_property
-    def placed(self) -> tuple[Placed, ...]:
+    def placed(self) -> tuple[PlacedRows, ...]:
         """Equations and conditions; conditions weigh CONDITION_WEIGHT times what their largest term does."""
         problem, model = self.problem, self.model
         inside = [(e, c, None) for e, c in zip(problem.equations, model.equations, strict=True)]
         given = [(c.equation, e, c.place) for c, e in model.conditions_as_rows if c.equation is not None]
         largest = max(_size(problem, c) for _, c, _ in inside)
-        around = [Placed(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
-        return (*(Placed(e, c, p, 1.0) for e, c, p in inside), *around)
+        around = [PlacedRows(e, c, p, CONDITION_WEIGHT * largest / (_size(problem, c) or 1.0)) for e, c, p in given]
+        return (*(PlacedRows(e, c, p, 1.0) for e, c, p in inside), *around)
 
     @property
     def is_linear(self) -> bool:
@@ -160,7 +160,7 @@ class SeparableModel:
                 made[p.equation.residual] = self._products(p, None) if p.compiled.is_linear else None
         return tuple(made[p.equation.residual] for p in self.placed)
 
-    def _products(self, placed: Placed, at: Separable | None) -> Products | None:
+    def _products(self, placed: PlacedRows, at: Separable | None) -> Products | None:
         return linearised(placed.equation, self.problem.coordinates, self.problem.ranges, at)
 
     @cached_property
@@ -181,7 +181,7 @@ class SeparableModel:
                 out[place.axis][place.end] = True
         return tuple((low, high) for low, high in out)
 
-    def _holds(self, placed: Placed, zero: bool) -> bool:
+    def _holds(self, placed: PlacedRows, zero: bool) -> bool:
         """Whether a condition fixes u (at zero), computed at points of its side."""
         compiled = placed.compiled
         if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
@@ -197,20 +197,20 @@ class SeparableModel:
         fixed = {i for i, ends in enumerate(self.clamped) if any(ends)}
         return tuple(i for i in range(self.problem.dimension) if fixed <= {i})
 
-    def system(self, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> System:
+    def system(self, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
         """Rows on these knots, linearised at a function where they need one, for a sum of so many products."""
         return self._system(self.clamped, axes, at, terms, seed)
 
-    def homogeneous(self, axes: Sequence[Axis], at: Jets | None, seed: int) -> System:
+    def homogeneous(self, axes: Sequence[Axis], at: Jets | None, seed: int) -> SeparableSystem:
         """Rows of one product that may be added to a function, which is zero wherever values are given."""
         return self._system(self.held, axes, at, 1, seed)
 
-    def _system(self, ends: Ends, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> System:
+    def _system(self, ends: Ends, axes: Sequence[Axis], at: Jets | None, terms: int, seed: int) -> SeparableSystem:
         waves = tuple(Waves.of(a, e) for a, e in zip(axes, ends, strict=True))
-        rows: list[Rows] = []
+        rows: list[SeparableRows] = []
         for numbers in self._alike(ends):
             rows += self._rows(numbers, waves, at, terms, seed)
-        return System(waves, tuple(rows))
+        return SeparableSystem(waves, tuple(rows))
 
     def _alike(self, ends: Ends) -> list[list[int]]:
         """Numbers of the equations and of the conditions that are rows; one condition on both ends of a coordinate."""
@@ -225,7 +225,7 @@ class SeparableModel:
 
     def _rows(
         self, numbers: Sequence[int], waves: Sequence[Waves], at: Jets | None, terms: int, seed: int
-    ) -> list[Rows]:
+    ) -> list[SeparableRows]:
         placed = self.placed[numbers[0]]
         products = self.products[numbers[0]]
         if products is None and isinstance(at, Separable) and not placed.compiled.is_linear:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.assembly.separable.system import System
+from pinnkan.assembly.separable.system import SeparableSystem
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.scaled import solve
 from pinnkan.solver.state import Step
@@ -32,7 +32,7 @@ STUCK, PATIENCE = 1e-2, 3
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainedEdges:
     """Edges, their loss, the steps of Levenberg-Marquardt that led there."""
 
     edges: Edges
@@ -54,7 +54,9 @@ def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
     return tuple(out)
 
 
-def alternate(system: System, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS) -> Trained:
+def alternate(
+    system: SeparableSystem, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS
+) -> TrainedEdges:
     """Least squares for the edges of one coordinate after the other (Carroll, Chang 1970; Harshman 1970)."""
     now, loss = tuple(edges), system.loss(edges)
     for _ in range(sweeps):
@@ -70,16 +72,16 @@ def alternate(system: System, edges: Sequence[Array], trained: Sequence[np.ndarr
         now, before, loss = balanced(now, trained), loss, system.loss(now)
         if loss > (1.0 - SETTLED) * before or loss <= ROUNDING * system.source_square:
             break
-    return Trained(now, loss)
+    return TrainedEdges(now, loss)
 
 
 def descend(
-    system: System,
+    system: SeparableSystem,
     edges: Sequence[Array],
     trained: Sequence[np.ndarray],
     most: int,
     expired: Callable[[], bool] = lambda: False,
-) -> Trained:
+) -> TrainedEdges:
     """Levenberg-Marquardt on all trained edges at once; a step is accepted only if the loss falls."""
     now, loss, damping = balanced(edges, trained), system.loss(edges), FIRST
     chosen = np.concatenate([m.ravel() for m in trained])
@@ -107,7 +109,7 @@ def descend(
         small = small + 1 if share < STUCK else 0
         if loss <= ROUNDING * system.source_square:
             break
-    return Trained(now, loss, tuple(steps))
+    return TrainedEdges(now, loss, tuple(steps))
 
 
 def _relative(move: Array, edges: Edges) -> float:
@@ -122,7 +124,9 @@ def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
     return tuple(part.reshape(e.shape) for part, e in zip(np.split(flat, ends), edges, strict=True))
 
 
-def with_term(system: System, edges: Sequence[Array], starts: Sequence[Edges], sweeps: int = SWEEPS) -> Trained:
+def with_term(
+    system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges], sweeps: int = SWEEPS
+) -> TrainedEdges:
     """One product more, the others as they are: the best of those that alternation makes of ``starts``."""
     terms = len(edges[0])
     trained = system.trained(terms + 1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinnkan.assembly.separable.system import System
+from pinnkan.assembly.separable.system import SeparableSystem
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.minimise import Edges
 from pinnkan.solver.verify.rank_one import lowered
@@ -23,7 +23,7 @@ POWER = 6
 LOWERED = 3
 
 
-def starts(system: System, edges: Edges, seed: int, hints: Sequence[Separable] = ()) -> tuple[Edges, ...]:
+def starts(system: SeparableSystem, edges: Edges, seed: int, hints: Sequence[Separable] = ()) -> tuple[Edges, ...]:
     """The product most like the residual, what the equations see least near it, ``hints``, and smooth products.
 
     Near a resonance the residual that is left is the mode that is missing. Its edges must fit the knots before least
@@ -34,7 +34,7 @@ def starts(system: System, edges: Edges, seed: int, hints: Sequence[Separable] =
     return (fitted, lowered(system, fitted, LOWERED)[1], *smooth)
 
 
-def _fitted(system: System, edges: Edges, start: Edges) -> tuple[float, Edges]:
+def _fitted(system: SeparableSystem, edges: Edges, start: Edges) -> tuple[float, Edges]:
     """The product of norm one nearest to the residual inside, from a start; the square of their inner product.
 
     Power iteration (De Lathauwer, De Moor, Vandewalle 2000).
@@ -49,7 +49,7 @@ def _fitted(system: System, edges: Edges, start: Edges) -> tuple[float, Edges]:
     return size, start
 
 
-def _smooth(system: System, seed: int, hints: Sequence[Separable]) -> tuple[Edges, ...]:
+def _smooth(system: SeparableSystem, seed: int, hints: Sequence[Separable]) -> tuple[Edges, ...]:
     counts = [min(w.count, WAVES) for w in system.waves]
     out: list[Edges] = [system.edges(h.prolonged(system.axes)) for h in hints]
     out.append(tuple(np.eye(1, w.count) for w in system.waves))

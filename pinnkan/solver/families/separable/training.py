@@ -8,7 +8,7 @@ from pinnkan.assembly.separable.points import graded
 from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.estimate import STRIDE, size
-from pinnkan.solver.families.separable.minimise import Trained, descend, with_term
+from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, with_term
 from pinnkan.solver.families.separable.starts import starts
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.monitor import Monitor
@@ -64,7 +64,7 @@ class Training:
             edges, loss = found.edges, self._told(found)
         return replace(state, function=system.function(edges), loss=loss)
 
-    def _told(self, found: Trained) -> float:
+    def _told(self, found: TrainedEdges) -> float:
         """The loss of a training whose steps are reported."""
         for step in found.steps:
             record = (self.number, len(self.steps), step.loss, step.size, step.damping)
