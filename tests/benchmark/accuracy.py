@@ -85,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _default_cases(deep: bool) -> list[Case]:
     """Every case; with deep networks those in one and two coordinates of space."""
-    return [case for case in CASES if not (deep and case.name in ("poisson3d", "poisson5d", "poisson10d"))]
+    beyond = ("poisson3d", "poisson5d", "poisson10d", "product10d")
+    return [case for case in CASES if not (deep and case.name in beyond)]
 
 
 def tolerances(case: Case, deep: bool = False) -> list[float]:
