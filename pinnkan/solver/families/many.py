@@ -113,7 +113,7 @@ def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> tuple[_Try, ...]:
         return (_composition,)
     if math.isinf(needed) or beside.own_levels[0].estimate >= NOTHING:
         return _products, _composition
-    return (_composition, _products) if asked < needed else (_composition,)
+    return (_composition, _products) if needed > LARGEST else (_composition,)
 
 
 def _products(
