@@ -159,7 +159,8 @@ def _level(
         return outcome, None
     following = family.refine(own, estimate, against)
     if following is None:
-        return replace(outcome, reason=_exhausted(measured, against)), None
+        detail = "" if against.missed is None else against.missed.words(family.problem)
+        return replace(outcome, reason=_exhausted(measured, against), detail=detail), None
     return outcome, LevelsState(
         following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
         None, state.beside,

@@ -89,7 +89,7 @@ def test_it_falls_where_a_small_correction_means_nothing(model, intervals):
 def test_squared_rows_alone_do_not_see_a_value_below_the_root_of_the_rounding_unit():
     """Ten is 4e-10 of the largest one: inverse iteration with the factor of J^T J ends at fifty times that or more."""
     space = space_of(RESONANT, 96, 9)
-    zero, fixed = zero_conditions(RESONANT, space)
+    zero, fixed = zero_conditions(RESONANT.conditions, space)
     equations = System(RESONANT, space).equations(zero, fixed)
     assert least_determined(equations, space, zero).sigma == pytest.approx(10.0, rel=1e-3)
     v = np.random.default_rng(0).standard_normal((equations.ordering.size, 1))
@@ -136,7 +136,7 @@ def test_a_value_that_falls_when_its_function_is_resolved_has_settled():
 
 def test_what_a_step_has_left_of_the_least_determined_function_is_told():
     space = space_of(RESONANT, 24, 9)
-    zero, fixed = zero_conditions(RESONANT, space)
+    zero, fixed = zero_conditions(RESONANT.conditions, space)
     system = System(RESONANT, space, keeping=True)
     step = system.steps(zero, [zero], fixed)[0]
     assert least_determined(system.kept, space, zero, step).missing < 1e-6 * space.norm(step)[0]

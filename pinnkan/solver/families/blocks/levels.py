@@ -175,6 +175,8 @@ class BlocksLevels:
 
     def refine(self, state: BlocksState, estimate: BlocksEstimate, against: Objection) -> BlocksState | None:
         """The sum with the groups of the margin that carry the correction; with all where that sees nothing."""
+        if against.missed is not None:  # no knots can be put there
+            return None
         solved, space, rich = state.solved, state.space, estimate.correction.space
         assert solved is not None
         known, correction = len(space.groups), estimate.correction.coefficients

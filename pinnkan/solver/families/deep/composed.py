@@ -198,6 +198,8 @@ class Composed:
 
     def refine(self, state: ComposedState, estimate: BlocksEstimate, against: Objection) -> ComposedState | None:
         """Another round; on denser points where the residual off them is far larger, or of a larger network."""
+        if against.missed is not None:  # no knots can be put there
+            return None
         after, network = state.after, state.network
         assert after is not None
         following = replace(state, loss=after, after=None, number=state.number + 1)

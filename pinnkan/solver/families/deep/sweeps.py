@@ -214,8 +214,10 @@ class DeepLevels:
         """By the judge."""
         return self.judge.estimate(measured.field)
 
-    def refine(self, state: DeepState, estimate: ErrorEstimate, against: Objection) -> DeepState:
+    def refine(self, state: DeepState, estimate: ErrorEstimate, against: Objection) -> DeepState | None:
         """Another sweep, with halved intervals where the losses are larger."""
+        if against.missed is not None:  # no knots can be put there
+            return None
         return DeepState(state.number + 1, state.swept, state.trained)
 
     def clears(self, measured: Measured, missed: Missed) -> bool:
