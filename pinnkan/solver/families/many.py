@@ -3,8 +3,9 @@
 ``auto`` starts with blocks. After each level the decades gained per coefficient say how many coefficients, and seconds,
 they still need. Where that is more than PATIENCE, others are tried, and blocks go on only if these fail:
 
-* a sum of products of all coordinates, where the data are such a sum and blocks do not converge, or their first
-  correction was larger than the solution: so a product of sines is seen in 0.1 s;
+* a sum of products of all coordinates, where the data are such a sum: first where blocks do not converge or their first
+  correction was larger than the solution, so that a product of sines is seen after one level; after the composition
+  where blocks would grow too large;
 * a deep network of one hidden unit, trained until it stalls, for no longer than the blocks would need; where its
   estimated error is clearly below theirs it goes on.
 """
