@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -28,8 +28,6 @@ SIZED = 256
 ZERO = 1e-14
 #: Points per coefficient of the tangent space, and the fewest, of rows that do not separate.
 ROWS, FEWEST = 3.0, 2000
-
-
 #: Per coordinate, of its lower and upper end.
 Ends = tuple[tuple[bool, bool], ...]
 
@@ -247,6 +245,12 @@ class SeparableModel:
         for k, jet in enumerate(placed.compiled.jets):
             terms_[jet.order] = terms_.get(jet.order, 0.0) + root * slopes[:, k]
         return PointRows(waves, points, terms_, root * ((slopes * jets).sum(1) - residual))
+
+
+@lru_cache(maxsize=2)
+def rows_of(model: Model) -> SeparableModel:
+    """Of a model, once for family, prediction and checks: to take equations apart may take seconds."""
+    return SeparableModel(model)
 
 
 def _sum(parts: Sequence[Array]) -> Array:

@@ -3,8 +3,9 @@
 ``auto`` starts with blocks. After each level the decades gained per coefficient say how many coefficients, and seconds,
 they still need. Where that is more than PATIENCE, others are tried, and blocks go on only if these fail:
 
-* a sum of products of all coordinates, where the data are such a sum and blocks do not converge, or their first
-  correction was larger than the solution: so a product of sines is seen in 0.1 s;
+* a sum of products of all coordinates, where the data are such a sum: first where blocks do not converge or their first
+  correction was larger than the solution, so that a product of sines is seen after one level; after the composition
+  where blocks would grow too large;
 * a deep network of one hidden unit, trained until it stalls, for no longer than the blocks would need; where its
   estimated error is clearly below theirs it goes on.
 """
@@ -113,7 +114,7 @@ def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> tuple[_Try, ...]:
         return (_composition,)
     if math.isinf(needed) or beside.own_levels[0].estimate >= NOTHING:
         return _products, _composition
-    return (_composition, _products) if asked < needed else (_composition,)
+    return (_composition, _products) if needed > LARGEST else (_composition,)
 
 
 def _products(

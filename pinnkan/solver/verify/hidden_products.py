@@ -11,7 +11,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import sobol
-from pinnkan.assembly.separable.system import SeparableModel
+from pinnkan.assembly.separable.system import rows_of
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.solver.verify.rank_one import smallest_product
@@ -33,7 +33,7 @@ def least_residual(model: Model) -> float | None:
     for (low, high), periodic in zip(problem.ranges, problem.periodic, strict=True):
         intervals = max(INTERVALS, degree + 1 if periodic else 1)
         axes.append(Axis(np.linspace(low, high, intervals + 1), degree, periodic))
-    rows = SeparableModel(model).homogeneous(axes, None, problem.solver.seed)
+    rows = rows_of(model).homogeneous(axes, None, problem.solver.seed)
     try:
         return smallest_product(rows, rows.waves, problem.solver.seed).sigma
     except np.linalg.LinAlgError:

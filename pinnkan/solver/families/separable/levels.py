@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.separable.system import SeparableModel
+from pinnkan.assembly.separable.system import SeparableModel, rows_of
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.separable import Separable
@@ -59,7 +59,7 @@ class SeparableLevels:
     @cached_property
     def rows(self) -> SeparableModel:
         """The equations taken apart, once for all knots."""
-        return SeparableModel(self.model)
+        return rows_of(self.model)
 
     def first(self) -> SeparableState:
         """Knots where source and coefficients ask for them; functions of one coordinate where conditions allow them."""

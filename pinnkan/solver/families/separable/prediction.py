@@ -7,7 +7,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.separable.integrals import gauss_rule
 from pinnkan.assembly.separable.products import Products
-from pinnkan.assembly.separable.system import SeparableModel
+from pinnkan.assembly.separable.system import rows_of
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.separable.knots import first_axes
 
@@ -27,7 +27,7 @@ def predicted(model: Model) -> float | None:
     problem = model.problem
     if len(problem.unknowns) != 1 or problem.dimension < FEWEST:
         return None
-    rows = SeparableModel(model)
+    rows = rows_of(model)
     products = [p for p in rows.products if p is not None]
     if len(products) < len(rows.placed):
         return None
