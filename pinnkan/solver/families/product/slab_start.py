@@ -117,10 +117,11 @@ def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
     """Mask of knots to keep: midpoints of two equal intervals go when the merged interval's predicted mass is small."""
     keep = np.ones(len(axis.breaks), dtype=bool)
     width = np.diff(axis.breaks)
+    rounding = 8.0 * np.finfo(np.float64).eps * float(np.abs(axis.breaks).max())  # of the width of an interval
     growth = 4.0 ** (axis.degree + 1)
     i = 0
     while i + 1 < axis.intervals:
-        halves = abs(width[i] - width[i + 1]) < 1e-9 * width[i]
+        halves = abs(width[i] - width[i + 1]) < 1e-9 * width[i] + rounding
         fewest = int(keep.sum()) - 2 >= axis.degree + 1
         if halves and fewest and (mass[i] + mass[i + 1]) * growth <= budget:
             keep[i + 1] = False

@@ -1,9 +1,19 @@
 """The state between two slabs on other knots: the same function, knots where the last correction wants them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.families.product.slab_start import READY, ROUNDED, SlabStart, coarsened, prepared, wanted
+from pinnkan.solver.families.product.slab_start import (
+    READY,
+    ROUNDED,
+    SlabStart,
+    _kept,
+    coarsened,
+    prepared,
+    wanted,
+)
 
 INTERVALS, ALLOWED = 16, 1e-3
 NEAR = 5  # the interval that the correction lives in
@@ -53,3 +63,16 @@ def test_no_knots_for_a_correction_that_is_everywhere_or_near_rounding():
     assert prepared(begun(), everywhere, ALLOWED).axes[0].intervals == INTERVALS
     tiny = 0.5 * ROUNDED
     assert prepared(begun(), mass(2 * READY * tiny), tiny).axes[0].intervals <= INTERVALS
+
+
+def test_two_halves_merge_however_near_to_rounding_they_are():
+    """Intervals of 8e-10 at x = 0.3, known to 1e-7 of their width only: a heat equation kept them to its end."""
+    axis = Axis(np.array([0.0, 0.3, 1.0]), 3)
+    for _ in range(30):
+        axis = axis.inserted(np.arange(axis.intervals) == 1)  # the one to the right of 0.3
+    width = np.diff(axis.breaks)
+    assert 1e-9 < abs(width[1] / width[2] - 1.0) < 1e-5
+    kept = _kept(axis, np.zeros(axis.intervals), 1.0)
+    assert not kept[2]
+    askew = replace(axis, breaks=np.where(np.arange(len(kept)) == 2, 0.3 + 0.9 * width[1], axis.breaks))
+    assert _kept(askew, np.zeros(axis.intervals), 1.0)[2]
