@@ -66,7 +66,7 @@ class Separation:
 
     def __call__(self, expression: sympy.Expr) -> tuple[Separated, ...] | None:
         """The products, those of the same factors added; None if they would be too many or cannot be found."""
-        parts = self._apart(sympy.sympify(expression))
+        parts = self._apart(sympy.Add(expression))
         if parts is None:
             return None
         added: dict[tuple[sympy.Expr, ...], float] = {}
