@@ -52,6 +52,23 @@ class Measured:
     unsettled: str = ""
     note: str = ""
 
+    def record(self, number: int, estimate: float, seconds: float, iterations: int) -> Level:
+        """The record of a level or slab at this minimum."""
+        return Level(
+            number=number,
+            intervals=self.intervals,
+            degree=self.degree,
+            parameters=self.parameters,
+            points=self.points,
+            loss=self.loss,
+            heldout=self.heldout,
+            estimate=estimate,
+            seconds=seconds,
+            iterations=iterations,
+            note=self.note,
+            is_resolved=self.is_resolved,
+        )
+
 
 S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)

@@ -168,22 +168,10 @@ def _level(
 
 
 def _record(family: Family[S, E], state: LevelsState[S], measured: Measured, estimate: E, monitor: Monitor) -> Level:
-    return Level(
-        number=state.number,
-        intervals=measured.intervals,
-        degree=measured.degree,
-        parameters=measured.parameters,
-        points=measured.points,
-        loss=measured.loss,
-        heldout=measured.heldout,
-        estimate=estimate.size,
-        seconds=monitor.elapsed(),
-        iterations=sum(1 for step in state.own_history if step.level == state.number),
-        true_error=true_error(family.problem, family.samples(state.own)) if family.problem.exact else None,
-        note=measured.note,
-        is_resolved=measured.is_resolved,
-        evidence=estimate.evidence,
-    )
+    iterations = sum(1 for step in state.own_history if step.level == state.number)
+    level = measured.record(state.number, estimate.size, monitor.elapsed(), iterations)
+    true = true_error(family.problem, family.samples(state.own)) if family.problem.exact else None
+    return replace(level, true_error=true, evidence=estimate.evidence)
 
 
 def _judged(

@@ -187,20 +187,10 @@ def _advanced(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true,
     )  # fmt: skip
-    level = Level(
-        number=len(run.slabs) - 1,
-        intervals=measured.intervals,
-        degree=measured.degree,
-        parameters=measured.parameters,
-        points=measured.points,
-        loss=measured.loss,
-        heldout=measured.heldout,
-        estimate=run.estimate,
-        seconds=at.monitor.elapsed(),
-        iterations=len(slab.steps),
+    level = replace(
+        measured.record(len(run.slabs) - 1, run.estimate, at.monitor.elapsed(), len(slab.steps)),
         time=(at.time, end),
         true_error=None if squares is None else relative_root(true[0], true[1]),
-        note=measured.note,
         unseen="" if missed is None else missed.words(problem),
     )
     aim = family.following(state.aim, slab, at)
