@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import sympy
+
+from pinnkan.errors import SolverError
 
 
 @dataclass(frozen=True)
@@ -56,23 +59,56 @@ class Side:
 
 @dataclass(frozen=True)
 class Point:
-    """A single point of the closed domain."""
+    """A single point of the closed domain; None stands for every value of a coordinate (of t)."""
 
-    position: tuple[float, ...]
+    position: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All of the domain: the place of an integral, over space at every time."""
+
+
+Place: TypeAlias = Side | Point | Whole
+
+
+def position_of(place: Point | Whole) -> tuple[float, ...]:
+    """The point that a place is, for networks whose rows stand at points.
+
+    Raises:
+        SolverError: it is no single point.
+    """
+    if isinstance(place, Point) and None not in place.position:
+        return tuple(x for x in place.position if x is not None)
+    raise SolverError("this network cannot hold an integral, or a value at a point through time; try network: product")
 
 
 @dataclass(frozen=True)
 class Condition:
     """One equation at one place. A condition of the file that names several sides becomes several of these.
 
-    ``dn`` is already replaced by the signed derivative of that side. ``equation`` is None for a side that
-    has none (``equation: none``). ``enforce`` is ``auto``, ``exact`` or ``penalty``. ``name`` is the place as written.
+    ``dn`` is already replaced by the signed derivative of that side. On the whole domain the integral of the residual
+    is to vanish. ``equation`` is None for a side that has none (``equation: none``). ``enforce`` is ``auto``, ``exact``
+    or ``penalty``. ``name`` is the place as written.
     """
 
-    place: Side | Point
+    place: Place
     equation: Equation | None
     enforce: str
     name: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What is read off the solution: the ``kind`` of ``integral``, ``value``, ``max`` or ``min``.
+
+    ``parts``: where, and the expression there (as a residual); several for an integral over several sides, which is
+    their sum. ``at_end``: of a time-dependent problem the last time only, else a curve over time.
+    """
+
+    kind: str
+    parts: tuple[tuple[Place, Equation], ...]
+    at_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +145,8 @@ class Problem:
     """A partial differential equation on a box with its conditions.
 
     ``coordinates`` are symbols in the order x, y, z, t (those present); ``ranges`` are their ends; ``periodic``
-    says which are wrapped; ``time_axis`` is the index of t, always the last, or None.
+    says which are wrapped; ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
+    ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
     """
 
     name: str
@@ -127,6 +164,8 @@ class Problem:
     source: str = ""
     path: str = ""
     warnings: tuple[str, ...] = ()
+    vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
 
     @property
     def dimension(self) -> int:

@@ -20,7 +20,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
-from pinnkan.problem.statement import Equation, Point, Problem, Side
+from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole, position_of
 
 #: Points where the sizes of equations are taken.
 SIZED = 256
@@ -64,7 +64,7 @@ class PlacedRows:
 
     equation: Equation
     compiled: CompiledEquation
-    place: Side | Point | None
+    place: Place | None
     weight: float
 
 
@@ -228,7 +228,7 @@ class SeparableModel:
         products = self.products[numbers[0]]
         if products is None and isinstance(at, Separable) and not placed.compiled.is_linear:
             products = self._products(placed, at)
-        if products is None or isinstance(placed.place, Point):
+        if products is None or isinstance(placed.place, Point | Whole):
             return [self._at_points(n, waves, at, terms, seed) for n in numbers]
         places = [self.placed[n].place for n in numbers]
         axis = placed.place.axis if isinstance(placed.place, Side) else None
@@ -257,12 +257,12 @@ def _sum(parts: Sequence[Array]) -> Array:
     return np.asarray(sum(parts[1:], parts[0]))
 
 
-def points_at(place: Side | Point | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
+def points_at(place: Place | None, axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
     """Quasi-random points where the knots lie, (point, coordinate), and weights of a mean over the place."""
-    if isinstance(place, Point):
-        return np.array([place.position]), np.ones(1)
     if place is None:
         return graded(axes, count, seed)
+    if not isinstance(place, Side):
+        return np.array([position_of(place)]), np.ones(1)
     others = [a for i, a in enumerate(axes) if i != place.axis]
     points, weights = graded(others, count, seed)
     return np.insert(points, place.axis, axes[place.axis].breaks[-place.end], axis=1), weights
@@ -279,10 +279,10 @@ def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) ->
     return residual, slopes, jets
 
 
-def _spread(problem: Problem, place: Side | Point | None) -> Array:
+def _spread(problem: Problem, place: Place | None) -> Array:
     """Points of a place where functions are looked at."""
-    if isinstance(place, Point):
-        return np.array([place.position])
+    if place is not None and not isinstance(place, Side):
+        return np.array([position_of(place)])
     low, high = np.array(problem.ranges, dtype=np.float64).T
     points = low + (high - low) * np.random.default_rng(0).random((SIZED, len(low)))
     if place is not None:

@@ -20,7 +20,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Jet, Point, Problem, Side
+from pinnkan.problem.statement import Jet, Place, Problem, Side
 
 Array = NDArray[np.float64]
 #: One derivative of an unknown on the tensor grid of nodes, one array per coordinate.
@@ -28,7 +28,7 @@ Derivative = Callable[[Sequence[Array], Jet], Array]
 
 #: dF/djet at all samples by the order of the jet; None where it is not known.
 Coefficients = Mapping[tuple[int, ...], Array | None]
-Place = Side | Point
+Place = Place
 
 #: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
 SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}

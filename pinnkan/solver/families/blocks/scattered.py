@@ -17,7 +17,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, sobol
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Jet, Point, Problem, Side
+from pinnkan.problem.statement import Jet, Place, Problem, Side, position_of
 from pinnkan.solver.estimate.true_error import Samples
 
 #: Points of all sides together, per point inside; and the fewest on a side.
@@ -87,9 +87,9 @@ def scattered(model: Model, count: int, seed: int, function: Jets | None = None)
     return (*rows[:inner], *scaled)
 
 
-def _on(problem: Problem, place: Side | Point, count: int, seed: int) -> Array:
-    if isinstance(place, Point):
-        return np.array([place.position])
+def _on(problem: Problem, place: Place, count: int, seed: int) -> Array:
+    if not isinstance(place, Side):
+        return np.array([position_of(place)])
     others = [r for i, r in enumerate(problem.ranges) if i != place.axis]
     return np.insert(sobol(others, count, seed), place.axis, problem.ranges[place.axis][place.end], axis=1)
 

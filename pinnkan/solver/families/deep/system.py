@@ -11,7 +11,7 @@ import sympy
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Piece
-from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
 from pinnkan.solver.families.deep.points import arc_length, equidistributed, gauss_cells, tensor
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
@@ -98,10 +98,10 @@ def _time(slab: TimeBox) -> int:
     return -1 if slab.time_axis is None else slab.time_axis
 
 
-def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list[tuple[Side | Point, CompiledEquation]]:
+def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list[tuple[Place, CompiledEquation]]:
     """Places and equations; those of ``previous`` replace the initial ones."""
     start = Side(_time(slab), 0)
-    found: list[tuple[Side | Point, CompiledEquation]] = []
+    found: list[tuple[Place, CompiledEquation]] = []
     for condition in problem.conditions:
         if condition.equation is not None and not (condition.place == start and previous is not None):
             found.append((condition.place, CompiledEquation(condition.equation, problem.coordinates)))
@@ -117,10 +117,10 @@ def _conditions(problem: Problem, slab: TimeBox, previous: Piece | None) -> list
     return found
 
 
-def _at(place: Side | Point, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Points and quadrature weights of a place."""
-    if isinstance(place, Point):
-        return np.array([place.position]), np.ones(1)
+    if not isinstance(place, Side):
+        return np.array([position_of(place)]), np.ones(1)
     on_side = list(rules)
     on_side[place.axis] = (np.array([slab.ranges[place.axis][place.end]]), np.ones(1))
     return tensor(on_side)
@@ -140,7 +140,7 @@ def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
 
 
 def _scale(
-    condition: CompiledEquation, place: Side | Point, sizes: list[tuple[tuple[int, ...], float]], piece: Piece
+    condition: CompiledEquation, place: Place, sizes: list[tuple[tuple[int, ...], float]], piece: Piece
 ) -> float:
     """Weight of a condition: what a unit mismatch, faded out over one knot interval h, would cost inside.
 
