@@ -197,8 +197,6 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
             names.append(item.text)
     if node is not None and not names:
         report.error_at(node.span, "there is no unknown", "write unknowns: [u]")
-    if len(names) > 1 and node is not None:
-        report.error_at(node.span, f"{len(names)} unknowns: systems are not available yet", "one unknown, one equation")
     return tuple(names)
 
 
