@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -95,6 +96,7 @@ class Gathered:
     blocks: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     index: torch.Tensor
     residual: torch.Tensor
+    is_exact: ClassVar[bool] = True
 
     def reach(self, ordering: Ordering) -> int:
         """See :class:`pinnkan.assembly.tensor_rows.Rows`."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 
@@ -33,7 +33,12 @@ MULTIPLIED = 2**24
 
 
 class Rows(Protocol):
-    """Rows of a least-squares problem; ``residual`` has the side as its last index."""
+    """Rows of a least-squares problem; ``residual`` has the side as its last index.
+
+    ``is_exact``: whether :meth:`gram` is J^T J, not only something near to it.
+    """
+
+    is_exact: ClassVar[bool]
 
     @property
     def residual(self) -> torch.Tensor: ...
@@ -64,6 +69,7 @@ class TensorRows:
     jets: tuple[Jet, ...]
     weights: torch.Tensor
     residual: torch.Tensor
+    is_exact: ClassVar[bool] = True
 
     def reach(self, ordering: Ordering) -> int:
         """See :class:`Rows`."""
@@ -226,6 +232,7 @@ class CellRows:
     jacobian: torch.Tensor
     residual: torch.Tensor
     index: torch.Tensor
+    is_exact: ClassVar[bool] = True
 
     def reach(self, ordering: Ordering) -> int:
         """See :class:`Rows`."""

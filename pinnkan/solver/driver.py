@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,8 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Field
+from pinnkan.kan.scaled import scaled
+from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
@@ -70,7 +72,8 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    model = compile_model(problem, sort_conditions(problem), torch.device(device))
+    solved, sizes = in_natural_units(problem)
+    model = compile_model(solved, sort_conditions(solved), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
         try:
@@ -81,10 +84,10 @@ def solve(
             if monitor.state is None:
                 raise
             return result_so_far(problem, monitor, Reason(error.reason), str(error))
-        open_ended = undetermined(problem, None if model.is_linear else outcome.field)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        return _result(model, outcome, monitor)
+        return _in_units(_result(model, outcome, monitor), sizes)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -144,7 +147,14 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    return Result(state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
+    found = Result(state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
+    return _in_units(found, in_natural_units(problem)[1])
+
+
+def _in_units(result: Result, sizes: Sequence[float]) -> Result:
+    """The result for the unknowns of the file, which have these sizes in natural units."""
+    error = None if result.error is None else scaled(result.error, sizes)
+    return replace(result, field=scaled(result.field, sizes), error=error)
 
 
 def is_many(problem: Problem) -> bool:

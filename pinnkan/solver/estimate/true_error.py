@@ -39,4 +39,4 @@ def squared_error(problem: Problem, samples: Samples) -> Array | None:
 def true_error(problem: Problem, samples: Samples) -> float | None:
     """Relative L2 error of the worst unknown; None where ``exact`` leaves an unknown out."""
     squares = squared_error(problem, samples)
-    return None if squares is None else relative_root(squares[0], squares[1])
+    return None if squares is None else relative_root(problem, squares[0], squares[1])

@@ -17,7 +17,7 @@ from pinnkan.assembly.tensor_rows import CellRows, Rows
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table, end_table, gauss_table
+from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
@@ -123,7 +123,7 @@ class InnerSystem:
             initial = side.axis == problem.time_axis
             places: Grid | Batch
             if initial:
-                start = end_table(space.axes[2], 0, highest[2], CPU)
+                start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)
                 places = Grid(space, [*tables[:2], start], coordinates, ranges)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]
