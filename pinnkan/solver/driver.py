@@ -36,10 +36,10 @@ from pinnkan.verdict.verdict import Verdict, judge
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
 #: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
 DEGREES = {1: 9, 2: 10, 3: 8}
-SLAB_DEGREES = {2: 8, 3: 6, 4: 5}
+SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
 #: Knot intervals per coordinate on the coarsest level.
 INTERVALS = {1: 3, 2: 3, 3: 3}
-SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
+SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none.
 LEVELS, PASSES = 14, 3
 

@@ -71,7 +71,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
     """The bound for a solved problem; None where the equation or its conditions are of no known form."""
     problem = model.problem
     form = form_of(problem)
-    if form is None or _points(field, problem) < FEWEST or not _all_values_given(problem, model.conditions):
+    if form is None or problem.dimension == 1 - (problem.time_axis is None) or _points(field, problem) < FEWEST or not _all_values_given(problem, model.conditions):
         return None
     bound = _steady(problem, form, model, field) if problem.time_axis is None else _in_time(problem, form, model, field)
     return bound if bound is not None and np.isfinite(bound.value) else None
