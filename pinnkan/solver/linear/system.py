@@ -98,7 +98,7 @@ class System:
                 held[i] = point_table(axis, x, order, model.device)
         if isinstance(place, Whole):
             measure = float(np.prod([np.ptp(a.breaks) for a, t, m in zip(space.axes, tables, held, strict=True) if t is not m]))
-            return IntegralPatch(equation, space, tables, held, CONDITION_WEIGHT * measure**-0.5)
+            return IntegralPatch(equation, space, tables, held, 0.1 * measure**-0.5)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [None if t is h else _width(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)]
         return Patch(equation, space, held, CONDITION_WEIGHT * condition_weight(model, equation, points, widths))
