@@ -24,7 +24,7 @@ def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
 
     In every coordinate the density is GRADED times that of the knots plus the rest of the uniform one.
     """
-    unit = sobol([(0.0, 1.0)] * len(axes), count, seed)
+    unit = sobol(seed)(count, len(axes))
     points, weights = np.empty_like(unit), np.full(count, 1.0 / count)
     for i, axis in enumerate(axes):
         x = axis.breaks

@@ -13,7 +13,7 @@ from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value, side_name
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
@@ -39,7 +39,7 @@ def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
     All combinations of the fractions while they are few; else lines along every coordinate and a random choice.
     """
     axes = []
-    for axis, (low, high) in enumerate(problem.ranges):
+    for axis, (low, high) in enumerate(problem.domain.box.ranges):
         nodes = [low + f * (high - low) for f in _FRACTIONS]
         nodes[-1] = high
         if low < 0 < high and 0.0 not in nodes:
@@ -67,7 +67,7 @@ def _lines(axes: Sequence[Array]) -> list[Array]:
 def _random(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
     generator = np.random.default_rng(_SEED)
     unit = generator.random((problem.dimension, _RANDOM_POINTS))
-    ranges = problem.ranges
+    ranges = problem.domain.box.ranges
     return [
         np.full(_RANDOM_POINTS, fixed[axis]) if axis in fixed else low + unit[axis] * (high - low)
         for axis, (low, high) in enumerate(ranges)
@@ -87,7 +87,7 @@ def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int]
 
 
 def _on(problem: Problem, *sides: Side) -> dict[int, float]:
-    return {s.axis: problem.ranges[s.axis][s.end] for s in sides}
+    return {s.axis: problem.domain.box.ranges[s.axis][s.end] for s in sides}
 
 
 def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
@@ -141,7 +141,7 @@ def _agree(u: float, v: float) -> bool:
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], report: Report) -> None:
+def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Placed], report: Report) -> None:
     """Warn where two sides that meet prescribe different values of the unknown."""
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed]
     pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
@@ -163,16 +163,16 @@ def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> N
     """Warn where prescribed values differ at the two ends of a periodic coordinate."""
     for p in placed:
         value = dirichlet_value(p.condition.equation)
-        for axis in [i for i, wraps in enumerate(problem.periodic) if wraps and value is not None]:
-            low, high = (grid(problem, {**_on(problem, p.side), axis: end}) for end in problem.ranges[axis])
+        for axis in [i for i, wraps in enumerate(problem.domain.box.periodic) if wraps and value is not None]:
+            low, high = (grid(problem, {**_on(problem, p.side), axis: end}) for end in problem.domain.box.ranges[axis])
             (a,), (b,) = (_evaluate([value], problem.coordinates, at) for at in (low, high))
             worst = int(np.argmax(np.abs(a - b)))
             if not _agree(a[worst], b[worst]):
                 name = problem.coordinates[axis]
                 report.warn_at(
                     p.equation,
-                    f"not periodic: {a[worst]:.6g} at {name} = {problem.ranges[axis][0]:g}, "
-                    f"{b[worst]:.6g} at {name} = {problem.ranges[axis][1]:g}",
+                    f"not periodic: {a[worst]:.6g} at {name} = {problem.domain.box.ranges[axis][0]:g}, "
+                    f"{b[worst]:.6g} at {name} = {problem.domain.box.ranges[axis][1]:g}",
                 )
 
 
@@ -203,11 +203,11 @@ def check_exact(
 
 
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
-    for axis in [i for i, wraps in enumerate(problem.periodic) if wraps]:
+    for axis in [i for i, wraps in enumerate(problem.domain.box.periodic) if wraps]:
         for name, expression in (problem.exact or {}).items():
             low, high = (
                 _evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
-                for end in problem.ranges[axis]
+                for end in problem.domain.box.ranges[axis]
             )
             if not all(_agree(a, b) for a, b in zip(low, high, strict=True)):
                 report.error_at(

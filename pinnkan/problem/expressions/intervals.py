@@ -45,7 +45,7 @@ _INCREASING: dict[Any, Callable[[Array], Array]] = {
 
 
 @dataclass(frozen=True)
-class Box:
+class SymbolRanges:
     """The closed ranges of the coordinates, and of the side that is looked at, if one is.
 
     A coordinate that is absent, and every unknown, may be anything.
@@ -55,10 +55,10 @@ class Box:
     ranges: tuple[tuple[float, float], ...]
     side: tuple[tuple[float, float], ...] | None = None
 
-    def at(self, axis: int, end: int) -> Box:
+    def at(self, axis: int, end: int) -> SymbolRanges:
         """The box looked at on the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
         here = (self.ranges[axis][end],) * 2
-        return Box(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
+        return SymbolRanges(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
 
 
 def bounds(e: sympy.Expr, box: Mapping[sympy.Symbol, Interval], shape: tuple[int, ...] = ()) -> Interval:
@@ -153,7 +153,7 @@ def _wave(of: Callable[[Array], Array], low: Array, high: Array, peak: float) ->
 
 
 @lru_cache(maxsize=4096)
-def sign(e: sympy.Expr, box: Box) -> int:
+def sign(e: sympy.Expr, box: SymbolRanges) -> int:
     """1 or -1 if the expression provably has that sign in the whole box (it may touch zero); 0 if nothing is proven.
 
     On a side the sign there counts, and where the expression vanishes on it, that in the box.

@@ -15,7 +15,9 @@ def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
     for c in problem.conditions:
         if c.equation is not None and isinstance(c.place, Side):
             axis = c.place.axis
-            out.append(c.equation.residual.subs(problem.coordinates[axis], problem.ranges[axis][c.place.end]))
+            out.append(
+                c.equation.residual.subs(problem.coordinates[axis], problem.domain.box.ranges[axis][c.place.end])
+            )
     return tuple(out)
 
 

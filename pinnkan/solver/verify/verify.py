@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.checks.values import DISAGREE
-from pinnkan.solver.verify.hidden_features import Box, Missed, Witness
+from pinnkan.solver.verify.hidden_features import Missed, Witness
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
 from pinnkan.solver.verify.probe import probe
@@ -64,9 +65,9 @@ class Verifier:
         """What looks between the points; what it looks at is worked out once."""
         return Witness(self.model)
 
-    def between(self, field: Field, box: Box, loss: float) -> Missed | None:
-        """A feature that lies between the points of a slab ``box``; ``loss``: the mean squared residual there."""
-        return self.witness.examine(field, box, loss)
+    def between(self, field: Field, slab: Domain, loss: float) -> Missed | None:
+        """A feature that lies between the points of a slab of time; ``loss``: the mean squared residual there."""
+        return self.witness.examine(field, slab, loss)
 
     def free(self, field: Field) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
@@ -89,7 +90,7 @@ class Verifier:
         """
         problem = self.model.problem
         many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
-        missed = None if many and not self.witness.features else self.witness.examine(field, problem.ranges, loss)
+        missed = None if many and not self.witness.features else self.witness.examine(field, problem.domain, loss)
         if missed is not None:
             return Objection(missed)
         if many:

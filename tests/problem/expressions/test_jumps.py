@@ -9,14 +9,14 @@ from edited import TEXT, edited, faults, only_fault, problem, without_exact
 from scipy.integrate import quad
 
 from pinnkan.errors import Fault, ProblemError
-from pinnkan.problem.expressions.intervals import Box, sign
+from pinnkan.problem.expressions.intervals import SymbolRanges, sign
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.report import render
 
 X, T, U = sympy.symbols("x t u")
-UNIT = Box((X, T), ((0.0, 1.0), (0.0, 1.0)))
+UNIT = SymbolRanges((X, T), ((0.0, 1.0), (0.0, 1.0)))
 
 
 def with_source(source: str, start: str = "0") -> str:

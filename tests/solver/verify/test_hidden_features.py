@@ -8,6 +8,7 @@ import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
+from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
@@ -37,10 +38,10 @@ def test_the_witness_finds_what_the_rows_do_not_and_keeps_silent_otherwise():
     problem = load_problem("poisson1d")
     result = solve(problem)
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss) is None
+    assert Witness(model).examine(result.field, problem.domain, result.levels[-1].loss) is None
     spike = stated("-pi**2*sin(pi*x) + 1e3*exp(-((x - 0.4)/1e-5)**2)")
     model = compile_model(spike, sort_conditions(spike), torch.device("cpu"))
-    missed = Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss)
+    missed = Witness(model).examine(result.field, problem.domain, result.levels[-1].loss)
     assert missed.place[0] == pytest.approx(0.4, abs=1e-6)  # a tenth of its width
     assert 1e-6 < missed.width[0] < 1e-4
     assert "x = 0.4" in missed.words(problem)
@@ -51,7 +52,7 @@ def test_a_difference_that_does_not_matter_is_no_concern():
     result = solve(problem)
     faint = stated("-pi**2*sin(pi*x) + 1e-6*exp(-((x - 0.4)/1e-2)**2)")
     model = compile_model(faint, sort_conditions(faint), torch.device("cpu"))
-    assert Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss) is None
+    assert Witness(model).examine(result.field, problem.domain, result.levels[-1].loss) is None
 
 
 def test_knots_are_halved_down_to_the_feature_and_only_there():
@@ -73,19 +74,19 @@ def test_knots_are_never_closer_than_rounding():
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("held", [None, 0])
-def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, held):
+@pytest.mark.parametrize("fixed", [{}, {0: 0.0}])
+def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, fixed):
     """A spike in the last coordinate integrates to its mass, whatever the width; only the last is narrow."""
-    if dimension == 1 and held == 0:
+    if dimension == 1 and fixed:
         return
     place, width = np.full(dimension, 0.5), np.ones(dimension)
     place[-1], width[-1] = 0.41237, 1e-5
     feature = Feature(place, width, 1.0)
-    found = around(feature, width < 1.0, [(0.0, 1.0)] * dimension, held, 0.0)
+    found = around(feature, width < 1.0, Box(((0.0, 1.0),) * dimension, (False,) * dimension), fixed)
     spike = np.exp(-(((found.points[..., -1] - place[-1]) / width[-1]) ** 2))
     assert (spike * found.weights).sum() == pytest.approx(np.sqrt(np.pi) * 1e-5, rel=0.02)
     assert 1e-6 < found.width(spike * found.weights)[-1] < 1e-5
-    assert around(feature, width < 1.0, [(0.5, 1.0)] * dimension, held, 0.0) is None
+    assert around(feature, width < 1.0, Box(((0.5, 1.0),) * dimension, (False,) * dimension), fixed) is None
 
 
 HIDDEN = """

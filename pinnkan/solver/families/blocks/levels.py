@@ -64,7 +64,8 @@ def first_space(model: Model, degree: int | None) -> BlockSum:
     """Blocks on one coordinate each, all levels of the polynomials."""
     problem = model.problem
     edges = tuple(
-        Edge.first(a, b, degree or DEGREE, p) for (a, b), p in zip(problem.ranges, problem.periodic, strict=True)
+        Edge.first(a, b, degree or DEGREE, p)
+        for (a, b), p in zip(problem.domain.box.ranges, problem.domain.box.periodic, strict=True)
     )
     most = max(len(e.ends) - 1 for e in edges)
     return with_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))

@@ -23,6 +23,8 @@ def gauss_cells(breaks: Array, per_cell: int) -> tuple[Array, Array]:
 
 def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Points (point, coordinate) and product weights (point) of one-dimensional rules."""
+    if not axes:  # the end of a line
+        return np.zeros((1, 0)), np.ones(1)
     grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
     weights = np.ones(grids[0].shape)
     for w in np.meshgrid(*(w for _, w in axes), indexing="ij"):

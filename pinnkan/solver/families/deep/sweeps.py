@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -126,13 +127,10 @@ def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
     """Equal time slabs; the whole box for a steady problem."""
     axis = problem.time_axis
     if axis is None:
-        return [TimeBox(problem.ranges, None, True)]
-    ends = np.linspace(*problem.ranges[axis], count + 1)
-    out = []
-    for n in range(count):
-        ranges = tuple(r if i != axis else (float(ends[n]), float(ends[n + 1])) for i, r in enumerate(problem.ranges))
-        out.append(TimeBox(ranges, axis, n == 0))
-    return out
+        return [TimeBox(problem.domain, None, True)]
+    ends = np.linspace(*problem.domain.box.ranges[axis], count + 1)
+    pairs = enumerate(pairwise(ends))
+    return [TimeBox(problem.domain.during(float(a), float(b)), axis, n == 0) for n, (a, b) in pairs]
 
 
 class Judge(Protocol):

@@ -9,6 +9,8 @@ import numpy as np
 import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.domain.box import Ranges
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
@@ -28,11 +30,16 @@ PER_CELL = 3
 
 @dataclass(frozen=True)
 class TimeBox:
-    """A box; ``is_first``: its initial data are those of the problem."""
+    """A domain, perhaps between two times; ``is_first``: its initial data are those of the problem."""
 
-    ranges: tuple[tuple[float, float], ...]
+    domain: Domain
     time_axis: int | None
     is_first: bool
+
+    @property
+    def ranges(self) -> Ranges:
+        """Of its box, where networks see numbers from -1 to 1."""
+        return self.domain.box.ranges
 
 
 def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
@@ -121,9 +128,9 @@ def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[
     """Points and quadrature weights of a place."""
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
-    on_side = list(rules)
-    on_side[place.axis] = (np.array([slab.ranges[place.axis][place.end]]), np.ones(1))
-    return tensor(on_side)
+    side = slab.domain.pieces[place]
+    parameters, weights = tensor([rule for i, rule in enumerate(rules) if i != place.axis])
+    return side.at(parameters), weights * side.stretch(parameters)
 
 
 def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.assembly.cut_cells import Ranges, inside
+from pinnkan.domain.box import Ranges
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
 from pinnkan.kan.field import Array, Field
@@ -83,7 +84,7 @@ class Ridge:
         return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
 
 
-def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: Ranges, unknown: int = 0) -> Ridge:
+def ridge(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain, unknown: int = 0) -> Ridge:
     """The ridge of |u_s| of a spline on lines of constant r (and t)."""
 
     def slope(axes: Sequence[Array]) -> Array:
@@ -91,7 +92,7 @@ def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: R
 
     times = [np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:]]
     low, high = space.axes[1].breaks[[0, -1]]
-    return ridge_of(slope, space.axes[0].gauss(PER_INTERVAL), (low, high), times, coordinates, ranges)
+    return ridge_of(slope, space.axes[0].gauss(PER_INTERVAL), (low, high), times, coordinates, domain)
 
 
 def ridge_of(
@@ -100,7 +101,7 @@ def ridge_of(
     ends: tuple[float, float],
     times: Sequence[Array],
     coordinates: Coordinates,
-    ranges: Ranges,
+    domain: Domain,
 ) -> Ridge:
     """The ridge of a function with the derivative ``slope`` (axes of a grid to its values) along s.
 
@@ -111,7 +112,7 @@ def ridge_of(
     axes = [s.ravel(), low + (high - low) * (np.arange(LINES) + 0.5) / LINES, *times]
     steep = slope(axes)
     grid = np.meshgrid(*axes, indexing="ij")
-    within = inside(coordinates.inverse(np.stack([g.ravel() for g in grid], -1)), ranges).reshape(steep.shape)
+    within = domain.contains(coordinates.inverse(np.stack(grid, -1).reshape(-1, len(grid)))).reshape(steep.shape)
     peak = np.abs(steep[within]).max(initial=0.0)
     energy = np.where(within, (steep / (peak or 1.0)) ** RIDGE_POWER, 0.0) * w.reshape(-1, *(1,) * (len(axes) - 1))
     mass = energy.sum(0)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pinnkan.assembly.cut_cells import Ranges
 from pinnkan.assembly.model import Model
+from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
@@ -164,7 +164,7 @@ class FittedLevels:
     def first(self) -> FittedState:
         """Few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
-        space = first_space(self.coordinates, self.problem.ranges, (DEGREE, DEGREE), FIRST, unknowns)
+        space = first_space(self.coordinates, self.problem.domain.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
 
     def shown(self, state: FittedState) -> None:
@@ -172,7 +172,7 @@ class FittedLevels:
 
     def _system(self, state: FittedState) -> InnerSystem:
         pull = max(RIDGE, PULL * state.shown**2)
-        return state.system or InnerSystem(self.model, state.space, state.coordinates, self.problem.ranges, pull=pull)
+        return state.system or InnerSystem(self.model, state.space, state.coordinates, self.problem.domain, pull=pull)
 
     def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
         """Gauss-Newton in the space on the present coordinates."""
@@ -196,7 +196,7 @@ class FittedLevels:
         assert c is not None
         loss = system.mean_square(c)
         return Measured(
-            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), tuple(self.problem.ranges)),
+            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), self.problem.domain.box.ranges),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
@@ -224,14 +224,14 @@ class FittedLevels:
         size = SAFETY * float(sum(found.sizes))
         if before.levels:
             size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        error = InnerField((InnerPiece(state.coordinates, found.pieces),), tuple(self.problem.ranges))
+        error = InnerField((InnerPiece(state.coordinates, found.pieces),), self.problem.domain.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
         c = state.coefficients
         assert c is not None
-        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), tuple(self.problem.ranges))
+        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), self.problem.domain.box.ranges)
         shown = min(1.0, estimate.size)
         if against.missed is not None:
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
@@ -270,9 +270,9 @@ def _refined(
     state: FittedState, problem: Problem, coefficients: Array, found: Corrections
 ) -> tuple[Coordinates, Space]:
     """The next coordinates and space: knots where the correction is, and the front straight."""
-    space, coordinates, ranges = state.space, state.coordinates, problem.ranges
+    space, coordinates, ranges = state.space, state.coordinates, problem.domain.box.ranges
     axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
-    course = ridge(space, coefficients, coordinates, ranges)
+    course = ridge(space, coefficients, coordinates, problem.domain)
     moved = straightened(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)

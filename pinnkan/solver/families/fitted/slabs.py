@@ -110,7 +110,7 @@ class FittedSlabs:
 
     def first(self, local: float) -> FittedAim:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
-        start, end = self.problem.ranges[-1]
+        start, end = self.problem.domain.box.ranges[-1]
         return FittedAim(self.coordinates, self.axes, FIRST_SLAB * (end - start))
 
     def initial(self, aim: FittedAim) -> tuple[InnerPiece, float]:
@@ -128,15 +128,16 @@ class FittedSlabs:
 
     def attempt(self, aim: FittedAim, length: float, at: FittedPass) -> FittedSlab:
         """Solve one slab on the course of the aim, again while the front leaves it, and correct it."""
-        ranges = (*self.problem.ranges[:2], (at.time, at.time + length))
+        domain = self.problem.domain.during(at.time, at.time + length)
+        ranges = domain.box.ranges
         coordinates, axes = continued(aim.coordinates, ranges), aim.axes
         for turn in range(AGAIN):
             box = coordinates.box(ranges)
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
-            system = InnerSystem(self.model, space, coordinates, ranges, before=at.run.slabs[-1:])
+            system = InnerSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
             found = self._solved(system, length, at)
-            course = ridge(space, found.coefficients, coordinates, ranges)
+            course = ridge(space, found.coefficients, coordinates, domain)
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
             moved = straightened(coordinates, course, ranges)
@@ -150,7 +151,7 @@ class FittedSlabs:
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
             values = at.run.slabs[-1].at(at.time) if at.run.slabs else self.values
-            start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.ranges))
+            start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.domain.projected(2)))
         found = gauss_newton(system, start, system.fixed, SETTLED * at.allowed(length), at.monitor)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
@@ -200,7 +201,7 @@ class FittedSlabs:
     def measured(self, slab: FittedSlab, at: FittedPass) -> Measured:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
         system, (space, c) = slab.system, slab.piece.terms[0]
-        ranges = (*self.problem.ranges[:2], (at.time, at.time + slab.length))
+        ranges = self.problem.domain.during(at.time, at.time + slab.length).box.ranges
         return Measured(
             field=InnerField((slab.piece,), ranges, np.array(ranges[2])),
             intervals=tuple(a.intervals for a in space.axes),

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.collocation import Batch, Grid
-from pinnkan.assembly.cut_cells import Ranges, side_points
+from pinnkan.assembly.cut_cells import side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.point_rows import ImmersedPatch, gathered
 from pinnkan.assembly.tensor_rows import CellRows, Rows
+from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -42,9 +43,9 @@ SIDE_WEIGHT = 1.0
 SLIVER = 0.1
 
 
-def grid_of(space: Space, coordinates: Coordinates, ranges: Ranges, orders: Sequence[int]) -> Grid:
-    """The points for an operator of these ``orders``, inside the domain ``ranges``."""
-    return Grid(space, _tables(space, orders, orders, 0), coordinates, ranges)
+def grid_of(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> Grid:
+    """The points for an operator of these ``orders``, inside the domain."""
+    return Grid(space, _tables(space, orders, orders, 0), coordinates, domain)
 
 
 def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
@@ -86,7 +87,7 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
 
 
 class InnerSystem:
-    """Rows of a model in ``space`` over ``coordinates``, on the box ``ranges`` of (x, y[, t]).
+    """Rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
 
     All conditions are among them, since no side of the domain is a line of the coordinates.
 
@@ -99,12 +100,12 @@ class InnerSystem:
         model: Model,
         space: Space,
         coordinates: Coordinates,
-        ranges: Ranges,
+        domain: Domain,
         extra: int = 0,
         before: Sequence[Callable[..., Array]] = (),
         pull: float = RIDGE,
     ) -> None:
-        self.model, self.space, self.coordinates, self.ranges = model, space, coordinates, ranges
+        self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
         self._before, self._pull = before, pull
         problem = model.problem
         space_order = max(jet.total for e in model.equations for jet in e.jets)
@@ -113,22 +114,21 @@ class InnerSystem:
             max(o, max((j.total for _, e in model.conditions_as_rows for j in e.jets), default=0)) for o in self.orders
         ]
         tables = _tables(space, self.orders, highest, extra)
-        self.grid = Grid(space, tables, coordinates, ranges)
+        self.grid = Grid(space, tables, coordinates, domain)
         self.area = float(self.grid.weights.sum())
         inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
         for condition, equation in model.conditions_as_rows:
-            side = condition.place
-            assert isinstance(side, Side)
-            initial = side.axis == problem.time_axis
+            initial = problem.time_axis is not None and condition.place == Side(problem.time_axis, 0)
+            piece = domain.pieces[condition.place]
             places: Grid | Batch
             if initial:
                 start = end_table(space.axes[2], 0, highest[2], CPU)
-                places = Grid(space, [*tables[:2], start], coordinates, ranges)
+                places = Grid(space, [*tables[:2], start], coordinates, domain)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]
-                places = Batch(space, side_points(space, coordinates, ranges, side.axis, side.end, counts), highest)
-            patch = self._weighted(equation, places, side)
+                places = Batch(space, side_points(space, coordinates, piece, counts), highest)
+            patch = self._weighted(equation, places, None if initial else piece)
             self.patches.append((patch, self._offset(patch) if initial and before else None))
         self.ridge = self._ridge(inside)
         self.fixed = (self.ridge == 0.0).reshape(space.shape)
@@ -136,7 +136,7 @@ class InnerSystem:
     def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> InnerSystem:
         """The same problem in another space, with more fields ``before`` if given."""
         before = self._before if before is None else before
-        return InnerSystem(self.model, space, self.coordinates, self.ranges, extra, before, self._pull)
+        return InnerSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
     def checked(self) -> InnerSystem:
         """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
@@ -158,20 +158,21 @@ class InnerSystem:
     def _patch(self, equation: CompiledEquation, places: Grid | Batch) -> ImmersedPatch:
         return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
 
-    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: Side) -> ImmersedPatch:
+    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: BoundaryPiece | None) -> ImmersedPatch:
         """A patch whose rows weigh like the operator's: its size over the condition's, times sqrt(width).
 
-        At the start it is what the operator makes of a change in time: as much as an error there costs inside.
+        At the start (``side`` None) it is what the operator makes of a change in time: as much as an error there costs
+        inside.
         """
         patch = self._patch(equation, places)
         widths = self._widths(places)
-        initial = side.axis == 2
+        initial = side is None
         inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.equations]
-        if initial:
+        if side is None:
             weight, width = CONDITION_WEIGHT, widths[..., 2]
         else:
-            normal = np.eye(self.model.problem.dimension)[side.axis, :2]
-            slopes = np.abs(np.array([normal @ self.coordinates.normal, normal @ self.coordinates.tangent]))
+            normal = np.stack(np.broadcast_arrays(*side.normal(list(np.moveaxis(places.outer, -1, 0)))[:2]), -1)
+            slopes = np.abs(np.stack([normal @ self.coordinates.normal, normal @ self.coordinates.tangent], -1))
             weight, width = SIDE_WEIGHT, 1.0 / (slopes / widths[..., :2]).sum(-1)
         scale = weight * torch.stack(inside).sum(0) / patch.size(widths) * torch.from_numpy(np.sqrt(width))
         patch.root_weight = patch.root_weight * scale

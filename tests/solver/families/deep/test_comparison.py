@@ -182,7 +182,7 @@ def test_a_bump_between_the_knots_of_both_is_seen_where_a_witness_points():
     comparison, field = Comparison(model, Product([]), Monitor(60.0, None)), closed(LAYER, bump)
     true = relative(bump, EXACT[LAYER])
     assert true > model.problem.solver.tolerance
-    missed = Witness(model).examine(field, model.problem.ranges, 0.0)
+    missed = Witness(model).examine(field, model.problem.domain, 0.0)
     assert missed.place[0] == pytest.approx(0.31, abs=1e-3)
     assert not comparison.clears(field, missed)
     assert comparison.compare(field, missed)[0] == pytest.approx(true, rel=0.1)

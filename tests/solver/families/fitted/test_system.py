@@ -65,12 +65,14 @@ def test_a_function_is_fitted_exactly_where_the_space_holds_it():
 
 def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
     model = model_of(TURNING)
-    ranges = (*model.problem.ranges[:2], (0.0, 0.1))
-    first = continued(front_of(model.problem, initial_values(model)), ranges)
+    domain = model.problem.domain.during(0.0, 0.1)
+    first = continued(front_of(model.problem, initial_values(model)), domain.box.ranges)
     weights = []
     for n in (6, 24):
-        axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (n, 3, 1), strict=True)]
-        system = InnerSystem(model, Space(tuple(axes)), first, ranges)
+        axes = [
+            Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(domain.box.ranges), (n, 3, 1), strict=True)
+        ]
+        system = InnerSystem(model, Space(tuple(axes)), first, domain)
         start = next(p for p, _ in system.patches if np.all(p.places.outer[..., 2] == 0.0))
         weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
     for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long
