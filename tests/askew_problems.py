@@ -92,8 +92,8 @@ def model_of(text, end="0.1"):
 def steady_system(text, intervals, degree=7, angle=2.0):
     """The least-squares problem of a steady text on few intervals of turned coordinates."""
     model = model_of(text)
-    coordinates = rotated(angle, model.problem.domain.box.ranges, 0.3)
-    space = first_space(coordinates, model.problem.domain.box.ranges, (degree, degree), intervals, 1)
+    coordinates = rotated(angle, model.problem.box.ranges, 0.3)
+    space = first_space(coordinates, model.problem.box.ranges, (degree, degree), intervals, 1)
     return InnerSystem(model, space, coordinates, model.problem.domain)
 
 

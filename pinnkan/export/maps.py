@@ -91,7 +91,7 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
         _knots(grid[0, column], solution, shown)
         for row in (0, 1):
             _shape(grid[row, column], solution, shown)
-        middle = (problem.domain.box.ranges[fixed][0] + problem.domain.box.ranges[fixed][1]) / 2
+        middle = (problem.box.ranges[fixed][0] + problem.box.ranges[fixed][1]) / 2
         grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
     canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(name, rotation=0)
     canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
@@ -107,7 +107,7 @@ def _fine(solution: Solution) -> tuple[Array, ...]:
 
 def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[tuple[Array, ...], dict[str, Array]]:
     problem = solution.problem
-    low, high = problem.domain.box.ranges[fixed]
+    low, high = problem.box.ranges[fixed]
     axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
     full = sliced(problem, axes)
     arrays = (
@@ -135,7 +135,7 @@ def _surface(axes: Axes, samples: tuple[Array, ...], values: Array, colours: dic
 
 def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
     problem = solution.problem
-    (a, b), (c, d) = (problem.domain.box.ranges[i] for i in shown)
+    (a, b), (c, d) = (problem.box.ranges[i] for i in shown)
     axes.set(xlim=(a, b), ylim=(c, d))
     axes.set_xlabel(problem.coordinates[shown[0]].name)
     axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0, labelpad=8)
@@ -153,7 +153,7 @@ def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float |
         )
         return
     knots = [_breaks(solution, axis, time) for axis in shown]
-    ranges = [solution.problem.domain.box.ranges[axis] for axis in shown]
+    ranges = [solution.problem.box.ranges[axis] for axis in shown]
     faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
     axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint[0])
     axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint[1])

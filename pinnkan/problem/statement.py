@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import sympy
 
-from pinnkan.domain.box import Side
+from pinnkan.domain.box import Box, Side
 from pinnkan.domain.domain import Domain
 from pinnkan.errors import SolverError
 
@@ -156,6 +156,11 @@ class Problem:
     warnings: tuple[str, ...] = ()
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
+
+    @property
+    def box(self) -> Box:
+        """What holds the domain: where splines live."""
+        return self.domain.box
 
     @property
     def dimension(self) -> int:

@@ -181,4 +181,4 @@ def describe(problem: Problem) -> str:
 
 def end_of_time(problem: Problem) -> float | None:
     """The upper end of t, if there is one."""
-    return None if problem.time_axis is None else problem.domain.box.ranges[problem.time_axis][1]
+    return None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]

@@ -111,23 +111,21 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
     """Times at which formulas jump or bend, and the end of time."""
-    planes = kinks(formulas(problem), problem.coordinates, problem.domain.box.ranges).planes
-    return (*planes[-1], problem.domain.box.ranges[-1][1])
+    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    return (*planes[-1], problem.box.ranges[-1][1])
 
 
 def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]:
     aim, problem = family.first(local), family.problem
     initial, until = family.initial(aim)
     zero = np.zeros(len(problem.unknowns))
-    run: Run[SlabPiece] = Run((), (), (float(problem.domain.box.ranges[-1][0]),), zero, zero)
-    return MarchState(
-        number, local, aim, run, problem.domain.box.ranges, stops_of(problem), initial, until, family.in_words()
-    )
+    run: Run[SlabPiece] = Run((), (), (float(problem.box.ranges[-1][0]),), zero, zero)
+    return MarchState(number, local, aim, run, problem.box.ranges, stops_of(problem), initial, until, family.in_words())
 
 
 def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
     """March to the end; raises OutOfTimeError when the time limit is over, after one attempt at the earliest."""
-    start, end = family.problem.domain.box.ranges[-1]
+    start, end = family.problem.box.ranges[-1]
     tried = False
     while state.run.ends[-1] < end - ROUNDING * (end - start):
         monitor.keep(state)

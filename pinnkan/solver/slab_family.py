@@ -86,12 +86,12 @@ class Pass(Generic[P]):
     @property
     def start(self) -> float:
         """The first time."""
-        return self.problem.domain.box.ranges[-1][0]
+        return self.problem.box.ranges[-1][0]
 
     @property
     def end(self) -> float:
         """The last time."""
-        return self.problem.domain.box.ranges[-1][1]
+        return self.problem.box.ranges[-1][1]
 
     @property
     def until(self) -> float:

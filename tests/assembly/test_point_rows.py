@@ -32,11 +32,10 @@ DEGREE, WIDTHS = 4, (0.1, 0.5)
 def patches():
     problem = parse_problem(TEXT, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    turned = rotated(np.radians(60), problem.domain.box.ranges, 0.0)
-    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.box(problem.domain.box.ranges), WIDTHS, strict=True)]
+    turned = rotated(np.radians(60), problem.box.ranges, 0.0)
+    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.box(problem.box.ranges), WIDTHS, strict=True)]
     counts = [
-        int(np.ceil((b - a) / w))
-        for (_, b), a, w in zip(turned.box(problem.domain.box.ranges), ends, WIDTHS, strict=True)
+        int(np.ceil((b - a) / w)) for (_, b), a, w in zip(turned.box(problem.box.ranges), ends, WIDTHS, strict=True)
     ]
     axes = tuple(Axis(a + w * np.arange(n + 1), DEGREE) for a, w, n in zip(ends, WIDTHS, counts, strict=True))
     return [p for p, _ in InnerSystem(model, Space(axes), turned, problem.domain).patches]

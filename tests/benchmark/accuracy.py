@@ -182,7 +182,7 @@ def _levels(solution: pinnkan.Solution) -> str:
     number = len(solution.levels)
     if not solution.levels or solution.levels[-1].time is None:
         return f"{number} levels"
-    end, reached = solution.problem.domain.box.ranges[-1][1], solution.domain.box.ranges[-1][1]
+    end, reached = solution.problem.box.ranges[-1][1], solution.domain.box.ranges[-1][1]
     return f"{number} slabs" + ("" if reached >= end * (1 - 1e-12) else f" to t = {reached:.3g}")
 
 

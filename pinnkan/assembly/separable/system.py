@@ -159,7 +159,7 @@ class SeparableModel:
         return tuple(made[p.equation.residual] for p in self.placed)
 
     def _products(self, placed: PlacedRows, at: Separable | None) -> Products | None:
-        return linearised(placed.equation, self.problem.coordinates, self.problem.domain.box.ranges, at)
+        return linearised(placed.equation, self.problem.coordinates, self.problem.box.ranges, at)
 
     @cached_property
     def clamped(self) -> Ends:
@@ -175,11 +175,7 @@ class SeparableModel:
         out = [[False, False] for _ in self.problem.coordinates]
         for placed in self.placed:
             place = placed.place
-            if (
-                isinstance(place, Side)
-                and not self.problem.domain.box.periodic[place.axis]
-                and self._holds(placed, zero)
-            ):
+            if isinstance(place, Side) and not self.problem.box.periodic[place.axis] and self._holds(placed, zero):
                 out[place.axis][place.end] = True
         return tuple((low, high) for low, high in out)
 
@@ -294,6 +290,6 @@ def _size(problem: Problem, compiled: CompiledEquation) -> float:
     """The largest term of an equation, root mean square, for a function of size one that varies over the box."""
     points = _spread(problem, None)
     _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
-    widths = problem.domain.box.lengths
+    widths = problem.box.lengths
     scales = [float(np.prod(widths ** -np.array(jet.order, dtype=np.float64))) for jet in compiled.jets]
     return max((float(np.sqrt((slopes[:, k] ** 2).mean())) * s for k, s in enumerate(scales)), default=0.0)

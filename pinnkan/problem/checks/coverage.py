@@ -49,7 +49,7 @@ def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpan
     for side in sides_of(domain):
         if side not in given:
             name = side_name(side, domain)
-            place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
+            place = f"{domain.coordinates[side.axis]} = {domain.box.pieces[side].fixed[side.axis]:g}"
             report.error_at(
                 spans.conditions,
                 f"the side '{name}' ({place}) has no condition",

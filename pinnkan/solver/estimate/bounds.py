@@ -72,7 +72,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
     problem = model.problem
     form = form_of(problem)
     if (
-        problem.domain != problem.domain.box
+        problem.domain != problem.box
         or form is None
         or _points(field, problem) < FEWEST
         or not _all_values_given(problem, model.conditions)
@@ -85,7 +85,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
 def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
     """Whether each side that is not periodic has u = g, built in exactly, and nothing is a row."""
     sides = {layer.side for layer in conditions.boundary if layer.order == 0}
-    space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.domain.box.periodic[i]]
+    space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.box.periodic[i]]
     others = [layer for layer in conditions.boundary if layer.order > 0]
     return not conditions.rows and not others and sides == {Side(i, end) for i in space for end in (0, 1)}
 
@@ -93,20 +93,18 @@ def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
 def _first_eigenvalue(problem: Problem, form: Form) -> float:
     """lambda: sum of a_i (pi / L_i)^2 over the coordinates with values at both ends."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
-    lengths = problem.domain.box.lengths[space]
+    lengths = problem.box.lengths[space]
     return sum(
         a * (np.pi / x) ** 2
         for a, x, i in zip(form.diffusion, lengths, space, strict=True)
-        if not problem.domain.box.periodic[i]
+        if not problem.box.periodic[i]
     )
 
 
 def _gap(problem: Problem, form: Form, c: float) -> float:
     """min |sum_i a_i k_i^2 + c|, k_i = n pi / L (n = 1, 2, ..), or 2 n pi / L (n = 0, 1, ..) when periodic."""
     sums = np.zeros(1)
-    for a, (low, high), periodic in zip(
-        form.diffusion, problem.domain.box.ranges, problem.domain.box.periodic, strict=True
-    ):
+    for a, (low, high), periodic in zip(form.diffusion, problem.box.ranges, problem.box.periodic, strict=True):
         most = int(np.ceil(np.sqrt(max(-c, 0.0) / a) * (high - low) / np.pi)) + 2
         n = 2.0 * np.arange(most // 2 + 2) if periodic else np.arange(1.0, most + 1)
         sums = np.add.outer(sums, a * (n * np.pi / (high - low)) ** 2).ravel()
@@ -191,7 +189,7 @@ def _jump(
     first: bool,
 ) -> float:  # fmt: skip
     """What u_h loses between two slabs, or of the initial data."""
-    length = problem.domain.box.lengths[-1]
+    length = problem.box.lengths[-1]
     order = (0,) * problem.dimension
     after = field.grid([*nodes, np.array([t + 1e-13 * length])], order)[..., 0]
     if first:
@@ -216,7 +214,7 @@ def _largest_mismatch(
     worst = 0.0
     for layer in conditions.boundary:
         axes = []
-        for i, (low, high) in enumerate(problem.domain.box.ranges):
+        for i, (low, high) in enumerate(problem.box.ranges):
             if i == layer.side.axis:
                 axes.append(np.array([(low, high)[layer.side.end]]))
             elif i == problem.time_axis and reached is not None:

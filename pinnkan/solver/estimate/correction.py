@@ -66,7 +66,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
     degree = max(model.orders) + EXTRA_DEGREE
     space_axes = [
         Axis(np.linspace(a, b, intervals + 1), degree, p)
-        for i, ((a, b), p) in enumerate(zip(problem.domain.box.ranges, problem.domain.box.periodic, strict=True))
+        for i, ((a, b), p) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True))
         if i != problem.time_axis
     ]
     if problem.time_axis is None:

@@ -57,7 +57,7 @@ class Witness:
         self.problem = model.problem
         self.equations = model.equations
         problem = model.problem
-        self.features = features(formulas(problem), problem.coordinates, problem.domain.box.ranges).features
+        self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float) -> Missed | None:
@@ -121,7 +121,7 @@ class Witness:
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
         """Surroundings of the features in the domain, or on a piece of its boundary."""
         for feature in self.features:
-            narrow = feature.width < self.problem.domain.box.lengths
+            narrow = feature.width < self.problem.box.lengths
             found = around(feature, narrow, domain, {} if piece is None else piece.fixed)
             if found is not None:
                 yield found

@@ -30,7 +30,7 @@ def least_residual(model: Model) -> float | None:
         return None
     degree = max(DEGREE, max(model.orders) + 2)
     axes = []
-    for (low, high), periodic in zip(problem.domain.box.ranges, problem.domain.box.periodic, strict=True):
+    for (low, high), periodic in zip(problem.box.ranges, problem.box.periodic, strict=True):
         intervals = max(INTERVALS, degree + 1 if periodic else 1)
         axes.append(Axis(np.linspace(low, high, intervals + 1), degree, periodic))
     rows = rows_of(model).homogeneous(axes, None, problem.solver.seed)

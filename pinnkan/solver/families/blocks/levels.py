@@ -65,7 +65,7 @@ def first_space(model: Model, degree: int | None) -> BlockSum:
     problem = model.problem
     edges = tuple(
         Edge.first(a, b, degree or DEGREE, p)
-        for (a, b), p in zip(problem.domain.box.ranges, problem.domain.box.periodic, strict=True)
+        for (a, b), p in zip(problem.box.ranges, problem.box.periodic, strict=True)
     )
     most = max(len(e.ends) - 1 for e in edges)
     return with_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))

@@ -95,7 +95,7 @@ def _on(problem: Problem, place: Place, count: int, seed: int) -> Array:
 
 def _size(rows: ScatteredRows, slopes: Array, problem: Problem) -> float:
     """The largest term of an equation for a function of size one that varies over the box."""
-    widths = problem.domain.box.lengths
+    widths = problem.box.lengths
 
     def scale(jet: Jet) -> float:
         return float(np.prod(widths ** -np.array(jet.order, dtype=np.float64)))

@@ -107,7 +107,7 @@ class Composed:
     @property
     def inputs(self) -> Inputs:
         """What the first layer sees."""
-        return Inputs(self.problem.domain.box.ranges, self.problem.domain.box.periodic)
+        return Inputs(self.problem.box.ranges, self.problem.box.periodic)
 
     @property
     def seed(self) -> int:
@@ -147,7 +147,7 @@ class Composed:
 
     def function(self, network: Network) -> DeepField:
         """The network on the whole box; as knots, its intervals on every coordinate."""
-        cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.domain.box.ranges)
+        cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.box.ranges)
         return DeepField((Piece(self.inputs, network, cells),), None)
 
     def system(self, count: int, seed: int, at: Network | None) -> NetworkSystem:

@@ -92,7 +92,7 @@ class _Sweep:
 
     def loss(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> float:
         """Loss per volume of a start."""
-        return mean_square(make_system(self.problem, slab, piece, previous, self.device), piece)
+        return mean_square(make_system(self.problem, slab, piece, previous, self.device), slab, piece)
 
     def race(self, slab: TimeBox, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
         """The best of the starts after a few steps; a single one as it is."""
@@ -114,7 +114,7 @@ class _Sweep:
             most = MOST_STEPS[self.settings.method]
             network, end = self.descents.minimise(system, piece.network, self.level, most)
             piece = replace(piece, network=network)
-            loss = mean_square(system, piece)
+            loss = mean_square(system, slab, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
             steps += end.steps
             if held <= MOST_GAP * loss or self.descents.is_late():
@@ -128,7 +128,7 @@ def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
     axis = problem.time_axis
     if axis is None:
         return [TimeBox(problem.domain, None, True)]
-    ends = np.linspace(*problem.domain.box.ranges[axis], count + 1)
+    ends = np.linspace(*problem.box.ranges[axis], count + 1)
     pairs = enumerate(pairwise(ends))
     return [TimeBox(problem.domain.during(float(a), float(b)), axis, n == 0) for n, (a, b) in pairs]
 

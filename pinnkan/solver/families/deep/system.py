@@ -86,6 +86,8 @@ def make_system(
     what = f"a network of {coefficients} coefficients at {count} points"
     memory.require(memory.bytes_of_network(coefficients, count), what, device)
     points, weights = tensor(rules)
+    inner = slab.domain.contains(points)
+    points, weights = points[inner], weights[inner]
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
     inside = Group.build(equations, points, np.sqrt(weights), device)
     sizes = _sizes(inside, piece)
@@ -166,12 +168,12 @@ def _scale(
     return best if best > 0.0 else 1.0
 
 
-def mean_square(system: NetworkSystem, piece: Piece) -> float:
+def mean_square(system: NetworkSystem, slab: TimeBox, piece: Piece) -> float:
     """Sum of the squared rows per volume of the slab."""
     r, _ = system.evaluate(piece.network)
-    return float(r @ r) / float(np.prod([b - a for a, b in piece.inputs.ranges]))
+    return float(r @ r) / slab.domain.measure
 
 
 def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str) -> float:
     """:func:`mean_square` at points between the training points."""
-    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), piece)
+    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), slab, piece)

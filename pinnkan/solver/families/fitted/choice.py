@@ -53,7 +53,7 @@ def can_turn(problem: Problem) -> bool:
     """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides."""
     return (
         problem.dimension - (problem.time_axis is not None) == 2
-        and not any(problem.domain.box.periodic)
+        and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) for c in problem.conditions)
     )
 
@@ -111,10 +111,10 @@ def _is_lost(problem: Problem, out: Outcome) -> bool:
 
 def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:
     problem = axes.problem
-    centre = [0.5 * (a + b) for a, b in problem.domain.box.ranges[:2]]
+    centre = [0.5 * (a + b) for a, b in problem.box.ranges[:2]]
     middle = float(np.cos(angle) * centre[0] + np.sin(angle) * centre[1])
     levels = problem.solver.max_levels or MOST_LEVELS
-    return FittedLevels(axes.model, rotated(angle, problem.domain.box.ranges, middle), levels)
+    return FittedLevels(axes.model, rotated(angle, problem.box.ranges, middle), levels)
 
 
 def nearly_singular(model: Model, field: Field) -> bool:
@@ -134,7 +134,7 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
         return None
     assert state.shown is not None
     found = structure(
-        state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.domain.box.ranges], 0
+        state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges], 0
     )
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
         return None
@@ -166,9 +166,7 @@ def slabs_fitted(axes: ProductSlabs) -> ProductSlabs | FittedSlabs:
     if knots is None:
         return axes
     finest = float(np.diff(knots[0].breaks).min())
-    spans = [
-        (b - a) * abs(n) / finest for (a, b), n in zip(problem.domain.box.ranges, coordinates.normal, strict=False)
-    ]
+    spans = [(b - a) * abs(n) / finest for (a, b), n in zip(problem.box.ranges, coordinates.normal, strict=False)]
     on_axes = float(np.prod([span + axes.degree[0] for span in spans]))
     needed = float(np.prod([axis.count for axis in knots]))
     if needed * PAYS > on_axes:

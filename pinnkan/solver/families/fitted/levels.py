@@ -164,7 +164,7 @@ class FittedLevels:
     def first(self) -> FittedState:
         """Few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
-        space = first_space(self.coordinates, self.problem.domain.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
+        space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
 
     def shown(self, state: FittedState) -> None:
@@ -196,7 +196,7 @@ class FittedLevels:
         assert c is not None
         loss = system.mean_square(c)
         return Measured(
-            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), self.problem.domain.box.ranges),
+            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), self.problem.box.ranges),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
@@ -224,14 +224,14 @@ class FittedLevels:
         size = SAFETY * float(sum(found.sizes))
         if before.levels:
             size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        error = InnerField((InnerPiece(state.coordinates, found.pieces),), self.problem.domain.box.ranges)
+        error = InnerField((InnerPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
         c = state.coefficients
         assert c is not None
-        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), self.problem.domain.box.ranges)
+        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), self.problem.box.ranges)
         shown = min(1.0, estimate.size)
         if against.missed is not None:
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
@@ -270,7 +270,7 @@ def _refined(
     state: FittedState, problem: Problem, coefficients: Array, found: Corrections
 ) -> tuple[Coordinates, Space]:
     """The next coordinates and space: knots where the correction is, and the front straight."""
-    space, coordinates, ranges = state.space, state.coordinates, problem.domain.box.ranges
+    space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
     course = ridge(space, coefficients, coordinates, problem.domain)
     moved = straightened(coordinates, course, ranges)

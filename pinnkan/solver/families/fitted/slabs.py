@@ -110,7 +110,7 @@ class FittedSlabs:
 
     def first(self, local: float) -> FittedAim:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
-        start, end = self.problem.domain.box.ranges[-1]
+        start, end = self.problem.box.ranges[-1]
         return FittedAim(self.coordinates, self.axes, FIRST_SLAB * (end - start))
 
     def initial(self, aim: FittedAim) -> tuple[InnerPiece, float]:

@@ -37,7 +37,7 @@ def initial_values(model: Model) -> Values | None:
     layers = {x.unknown: x for x in model.conditions.initial if x.order == 0}
     if len(layers) != len(model.problem.unknowns):
         return None
-    start = model.problem.domain.box.ranges[-1][0]
+    start = model.problem.box.ranges[-1][0]
 
     def values(points: Array) -> Array:
         columns = [*points.T, np.full(len(points), start)]
@@ -49,9 +49,9 @@ def initial_values(model: Model) -> Values | None:
 
 def front_of(problem: Problem, values: Values) -> Coordinates | None:
     """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
-    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.domain.box.ranges[:2]]
+    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges[:2]]
     points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], -1)
-    step = DIFFERENCE * (problem.domain.box.ranges[0][1] - problem.domain.box.ranges[0][0])
+    step = DIFFERENCE * (problem.box.ranges[0][1] - problem.box.ranges[0][0])
     found = direction_of(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
@@ -83,7 +83,7 @@ def knots_for(
     values: Values, coordinates: Coordinates, problem: Problem, degrees: Sequence[int], tolerance: float
 ) -> tuple[Axis, ...] | None:
     """Axes of (s, r) on which the data are represented to ``tolerance``; None if they cannot be."""
-    ranges, unknowns = problem.domain.box.ranges[:2], len(problem.unknowns)
+    ranges, unknowns = problem.box.ranges[:2], len(problem.unknowns)
     space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
     for _ in range(ROUNDS):
         base = fit(space, _grid(space, coordinates, problem), values)
@@ -103,7 +103,7 @@ def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
 
 def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> InnerPiece:
     """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
-    start = problem.domain.box.ranges[-1][0]
+    start = problem.box.ranges[-1][0]
     domain = problem.domain.during(start, start + length)
     ranges = domain.box.ranges
     coordinates = continued(first, ranges)

@@ -94,7 +94,7 @@ class ProductSlabs:
 
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them."""
-        start, end = self.problem.domain.box.ranges[-1]
+        start, end = self.problem.box.ranges[-1]
         begun = first_slab_start(self.model, self.degree, self.intervals, local)
         return Aim(begun, FIRST_SLAB * (end - start), self.degree[1])
 

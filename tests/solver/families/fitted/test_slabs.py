@@ -56,7 +56,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     assert 0.8 <= slab.size / true <= 10
     propagated = float(np.sqrt(slab.error_squares / slab.squares)[0])
     assert 0.8 * true <= propagated <= slab.size * (1.0 + 1e-12)  # nothing comes from slabs before
-    later = continued(slab.piece.coordinates, (*model.problem.domain.box.ranges[:2], (0.1, 0.2)))
+    later = continued(slab.piece.coordinates, (*model.problem.box.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
 
 
@@ -76,8 +76,8 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
 def wide_front():
     """A wide front in two slabs, the first of which is rejected twice, once FIRST_SLAB is a half."""
     model = model_of(TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"), "0.02")
-    first = rotated(np.pi / 6, model.problem.domain.box.ranges[:2])
-    box = first.box(model.problem.domain.box.ranges[:2])
+    first = rotated(np.pi / 6, model.problem.box.ranges[:2])
+    box = first.box(model.problem.box.ranges[:2])
     axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
     return FittedSlabs(model, first, axes, initial_values(model), 1, "")
 
