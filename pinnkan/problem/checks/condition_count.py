@@ -67,7 +67,7 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
 
     Without ``derivative`` of a solution only coefficients free of the unknown are known.
     """
-    if len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
+    if problem.domain != problem.box or len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
         return None
     on = Counter(c.place for c in problem.conditions if c.equation is not None)
     orders = problem.equations[0].orders
