@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
@@ -68,6 +69,40 @@ class Measured:
             note=self.note,
             is_resolved=self.is_resolved,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFamily:
+    """What all families share: the compiled model that they are made of."""
+
+    model: Model
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+
+@dataclass(frozen=True, eq=False)
+class ModelLevels(ModelFamily):
+    """A :class:`Family` of a model, with the answers that most of them give."""
+
+    @property
+    def ends_at_best(self) -> bool:
+        """No."""
+        return False
+
+    def shown(self, state: Any) -> Field | None:
+        """Nothing."""
+        return None
+
+    def clears(self, measured: Measured, missed: Missed) -> bool:
+        """No."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """Never."""
+        return ""
 
 
 S = TypeVar("S")

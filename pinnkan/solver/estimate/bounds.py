@@ -84,9 +84,9 @@ def bound_of(model: Model, field: Field) -> Bound | None:
 
 def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
     """Whether each side that is not periodic has u = g, built in exactly, and nothing is a row."""
-    sides = {layer.side for layer in conditions.boundary if layer.order == 0}
+    sides = {given.side for given in conditions.boundary if given.order == 0}
     space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.box.periodic[i]]
-    others = [layer for layer in conditions.boundary if layer.order > 0]
+    others = [given for given in conditions.boundary if given.order > 0]
     return not conditions.rows and not others and sides == {Side(i, end) for i in space for end in (0, 1)}
 
 
@@ -193,9 +193,9 @@ def _jump(
     order = (0,) * problem.dimension
     after = field.grid([*nodes, np.array([t + 1e-13 * length])], order)[..., 0]
     if first:
-        layer = next(x for x in model.conditions.initial if x.order == 0)
+        given = next(x for x in model.conditions.initial if x.order == 0)
         grid = np.meshgrid(*nodes, np.array([t]), indexing="ij")
-        before = np.broadcast_to(layer.value(grid)[0], after.shape)
+        before = np.broadcast_to(given.value(grid)[0], after.shape)
     else:
         before = field.grid([*nodes, np.array([t])], order)[..., 0]
     return float(_norms(after - before, weights, power)[0])
@@ -212,18 +212,18 @@ def _largest_mismatch(
 ) -> float:
     """max |g - u_h| over samples of all sides with values."""
     worst = 0.0
-    for layer in conditions.boundary:
+    for given in conditions.boundary:
         axes = []
         for i, (low, high) in enumerate(problem.box.ranges):
-            if i == layer.side.axis:
-                axes.append(np.array([(low, high)[layer.side.end]]))
+            if i == given.side.axis:
+                axes.append(np.array([(low, high)[given.side.end]]))
             elif i == problem.time_axis and reached is not None:
                 axes.append(_gauss(field.breaks(i), 12)[0])
             else:
                 axes.append(np.concatenate([[low], _gauss(field.breaks(i), 12)[0], [high]]))
-        ours = field.grid(axes, (0,) * problem.dimension)[..., layer.unknown]
-        given = layer.value(np.meshgrid(*axes, indexing="ij"))[0]
-        worst = max(worst, float(np.abs(ours - given).max()))
+        ours = field.grid(axes, (0,) * problem.dimension)[..., given.unknown]
+        wanted = given.value(np.meshgrid(*axes, indexing="ij"))[0]
+        worst = max(worst, float(np.abs(ours - wanted).max()))
     return worst
 
 

@@ -27,13 +27,13 @@ from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings
 from pinnkan.solver.families.deep.starts import continued_piece, random_pieces
 from pinnkan.solver.families.deep.state import DeepState, Trained
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
-from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.solver.verify.verify import Objection, Verifier
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration
 
 #: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
@@ -127,10 +127,9 @@ def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
     """Equal time slabs; the whole box for a steady problem."""
     axis = problem.time_axis
     if axis is None:
-        return [TimeBox(problem.domain, None, True)]
+        return [TimeBox(problem.domain, None)]
     ends = np.linspace(*problem.box.ranges[axis], count + 1)
-    pairs = enumerate(pairwise(ends))
-    return [TimeBox(problem.domain.during(float(a), float(b)), axis, n == 0) for n, (a, b) in pairs]
+    return [TimeBox(problem.domain.during(float(a), float(b)), axis) for a, b in pairwise(ends)]
 
 
 class Judge(Protocol):
@@ -146,35 +145,20 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class DeepLevels:
+class DeepLevels(ModelLevels):
     """Deep or ridge networks with all layers trained, or the outer one alone; judged by ``judge``."""
 
-    model: Model
     settings: DeepSettings
     judge: Judge
     device: str = "cpu"
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def most_levels(self) -> int:
-        """See :class:`pinnkan.solver.family.Family`."""
         return self.settings.max_levels
-
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def first(self) -> DeepState:
         """No network yet."""
         return DeepState()
-
-    def shown(self, state: DeepState) -> None:
-        """Nothing, before the first level has ended."""
 
     def minimise(self, state: DeepState, number: int, monitor: Monitor) -> tuple[DeepState, tuple[Iteration, ...]]:
         """One sweep over the slabs."""
@@ -189,7 +173,6 @@ class DeepLevels:
         return replace(state, done=(), descent=None, steps=(), swept=swept, trained=tuple(t for _, t in done)), steps
 
     def measured(self, state: DeepState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         field, slabs, dimension = state.swept, state.trained, self.problem.dimension
         assert isinstance(field, DeepField)
         finest = max((piece.network for piece in field.pieces), key=lambda n: n.intervals)
@@ -222,12 +205,7 @@ class DeepLevels:
         """By the judge."""
         return self.judge.clears(measured.field, missed)
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return ""
-
     def in_words(self, state: DeepState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return self.settings.described()
 
 

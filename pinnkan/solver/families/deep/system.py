@@ -30,11 +30,10 @@ PER_CELL = 3
 
 @dataclass(frozen=True)
 class TimeBox:
-    """A domain, perhaps between two times; ``is_first``: its initial data are those of the problem."""
+    """A domain, perhaps between two times."""
 
     domain: Domain
     time_axis: int | None
-    is_first: bool
 
     @property
     def ranges(self) -> Ranges:

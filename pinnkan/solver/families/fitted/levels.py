@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
@@ -26,7 +25,7 @@ from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
 from pinnkan.solver.families.fitted.system import RIDGE, InnerSystem
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
-from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
@@ -144,21 +143,14 @@ class AxisEstimate(ErrorEstimate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedLevels:
+class FittedLevels(ModelLevels):
     """The tensor-product spline space on ``coordinates`` that are trained from level to level."""
 
-    model: Model
     coordinates: Coordinates
     most_levels: int
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
         return True
 
     def first(self) -> FittedState:
@@ -166,9 +158,6 @@ class FittedLevels:
         unknowns = len(self.problem.unknowns)
         space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
-
-    def shown(self, state: FittedState) -> None:
-        """Nothing, before the first level has ended."""
 
     def _system(self, state: FittedState) -> InnerSystem:
         pull = max(RIDGE, PULL * state.shown**2)
@@ -191,7 +180,6 @@ class FittedLevels:
         return solved, monitor.steps(number, found.steps)
 
     def measured(self, state: FittedState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
         loss = system.mean_square(c)
@@ -241,10 +229,6 @@ class FittedLevels:
         coordinates, space = _refined(state, self.problem, c, estimate.corrections)
         return FittedState(coordinates, space, before, shown)
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
         resolved = [i for i, level in enumerate(levels) if level.is_resolved]
@@ -256,7 +240,6 @@ class FittedLevels:
         return "more knots no longer lower the estimate" if stuck else ""
 
     def in_words(self, state: FittedState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return f"{TRAINED} ({state.coordinates}): {IMMERSED}"
 
 

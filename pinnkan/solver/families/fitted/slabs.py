@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
 from pinnkan.kan.product import Space
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
@@ -26,7 +24,7 @@ from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, in_coor
 from pinnkan.solver.families.fitted.start import Carried, Values, standing
 from pinnkan.solver.families.fitted.system import InnerSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.slab_family import Pass, SolvedSlab
@@ -89,37 +87,28 @@ class FittedAim:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedSlabs:
+class FittedSlabs(ModelFamily):
     """The tensor-product spline space on coordinates that move with a front, in slabs of time.
 
     ``coordinates``, ``axes``: those in which the initial data are represented; ``values``: these data as a function of
     (x, y); ``why`` these coordinates were chosen.
     """
 
-    model: Model
     coordinates: Coordinates
     axes: tuple[Axis, ...]
     values: Values
     most_passes: int
     why: str
 
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
     def first(self, local: float) -> FittedAim:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         start, end = self.problem.box.ranges[-1]
         return FittedAim(self.coordinates, self.axes, FIRST_SLAB * (end - start))
 
     def initial(self, aim: FittedAim) -> tuple[InnerPiece, float]:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         piece = standing(self.values, self.coordinates, self.axes, self.problem, aim.length)
         return piece, float(piece.terms[0][0].axes[2].breaks[-1])
 
     def length(self, aim: FittedAim, at: FittedPass) -> float:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return aim.length if aim.is_last else fitted(aim.length, at.until - at.time)
 
     def shortened(self, aim: FittedAim, length: float) -> FittedAim:
@@ -158,7 +147,6 @@ class FittedSlabs:
         return found
 
     def passes(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> bool:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab.size <= at.allowed(slab.length)
 
     def gathered(self, aim: FittedAim, slab: FittedSlab, missed: Missed) -> FittedAim | None:
@@ -194,12 +182,10 @@ class FittedSlabs:
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 
     def following(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         length = slab.length * min(max(_change(slab, at.allowed(slab.length)), SHRINK), GROW)
         return FittedAim(slab.piece.coordinates, slab.space.axes[:2], length)
 
     def measured(self, slab: FittedSlab, at: FittedPass) -> Measured:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         system, (space, c) = slab.system, slab.piece.terms[0]
         ranges = self.problem.domain.during(at.time, at.time + slab.length).box.ranges
         return Measured(
@@ -218,7 +204,6 @@ class FittedSlabs:
         return slab.system.checked().samples(slab.piece.terms[0][1])
 
     def in_words(self) -> str:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return f"{MOVING}: {IMMERSED.replace('them', 'them and time in each slab')} ({self.why})"
 
 

@@ -34,14 +34,14 @@ FIRST, ROUNDS = (8, 2), 60
 
 def initial_values(model: Model) -> Values | None:
     """The initial data as a function of points (point, (x, y)) to (point, unknown); None where they are not given."""
-    layers = {x.unknown: x for x in model.conditions.initial if x.order == 0}
-    if len(layers) != len(model.problem.unknowns):
+    given = {x.unknown: x for x in model.conditions.initial if x.order == 0}
+    if len(given) != len(model.problem.unknowns):
         return None
     start = model.problem.box.ranges[-1][0]
 
     def values(points: Array) -> Array:
         columns = [*points.T, np.full(len(points), start)]
-        found = [layers[u].value(columns)[0] for u in range(len(layers))]
+        found = [given[u].value(columns)[0] for u in range(len(given))]
         return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), len(points)) for v in found], -1)
 
     return values

@@ -40,7 +40,7 @@ def test_the_jacobian_of_all_rows_agrees_with_autograd():
 def test_conditions_weigh_as_the_operator_scales():
     problem = poisson()
     inputs = Inputs(problem.box.ranges, problem.box.periodic)
-    slab = TimeBox(problem.domain, None, True)
+    slab = TimeBox(problem.domain, None)
     weights = []
     for knots in (4, 8):
         piece = Piece(inputs, random_network((1, 3, 1), 5, knots, 0.1, seed=0), (np.array([0.0, 1.0, 2.0]),))
@@ -52,7 +52,7 @@ def test_conditions_weigh_as_the_operator_scales():
 def test_heldout_points_are_not_training_points():
     problem = poisson()
     inputs = Inputs(problem.box.ranges, problem.box.periodic)
-    slab = TimeBox(problem.domain, None, True)
+    slab = TimeBox(problem.domain, None)
     piece = Piece(inputs, random_network((1, 3, 1), 5, 4, 0.1, seed=0), (np.linspace(0, 2, 40),))
     system = make_system(problem, slab, piece, None, "cpu")
     assert heldout_loss(problem, slab, piece, None, "cpu") == pytest.approx(mean_square(system, slab, piece), rel=1e-6)
@@ -70,7 +70,7 @@ LAYERED = {
 @pytest.mark.parametrize("name", LAYERED)
 def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     problem = stated(LINE, "tolerance: 1e-4")
-    slab, inputs = TimeBox(problem.domain, None, True), Inputs(problem.box.ranges, problem.box.periodic)
+    slab, inputs = TimeBox(problem.domain, None), Inputs(problem.box.ranges, problem.box.periodic)
     network = LAYERED[name]
     piece = Piece(inputs, network, ())
     piece = Piece(inputs, network, cells_for(slab, piece))
