@@ -57,14 +57,13 @@ class Box:
         return {Side(i, end): BoxSide(self, i, end) for i in axes for end in (0, 1)}
 
     def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
-        """See :class:`Domain`; a coordinate that wraps around may be any number."""
+        """Which points lie inside; a coordinate that wraps around may be any number."""
         low, high = np.array(self.ranges, dtype=np.float64).T
         beside = slack * (high - low)
         within = (points >= low - beside) & (points <= high + beside)
         return np.asarray(np.where(self.periodic, np.isfinite(points), within).all(-1))
 
     def nearest(self, points: Array) -> Array:
-        """See :class:`Domain`."""
         low, high = np.array(self.ranges, dtype=np.float64).T
         return np.where(self.periodic, points, np.clip(points, low, high))
 
@@ -76,7 +75,6 @@ class Box:
         raise ValueError("the point is inside")
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
-        """See :class:`Domain`."""
         low, high = np.array(self.ranges, dtype=np.float64).T
         return np.asarray(low + (high - low) * unit(count, len(low)))
 
@@ -113,7 +111,6 @@ class BoxSide:
         return float(np.prod([b - a for a, b in self.parameters]))
 
     def at(self, parameters: Array) -> Array:
-        """See :class:`BoundaryPiece`."""
         return np.insert(parameters, self.axis, self.fixed[self.axis], axis=1)
 
     def stretch(self, parameters: Array) -> Array:
@@ -125,6 +122,5 @@ class BoxSide:
         return tuple((2 * self.end - 1) * (i == self.axis) for i in range(len(point)))
 
     def sample(self, count: int, unit: UnitPoints) -> Array:
-        """See :class:`BoundaryPiece`."""
         low, high = np.array(self.parameters, dtype=np.float64).reshape(-1, 2).T
         return self.at(low + (high - low) * unit(count, len(low)))

@@ -92,17 +92,14 @@ class PointRows:
         return float(left @ left)
 
     def square(self, edges: Sequence[Array]) -> float:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         image = self.source - self._left(edges, self._values(edges))
         return float(image @ image)
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         rows = self._rows(edges, self._values(edges), k)
         return rows.T @ rows, rows.T @ self.source
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         values = self._values(edges)
         rows = np.concatenate([self._rows(edges, values, k) for k in range(len(edges))], axis=1)
         return rows.T @ rows, rows.T @ self._left(edges, values)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.field import Array, on_grid
+from pinnkan.kan.field import Array, Field, on_grid
 from pinnkan.kan.product import Space
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
@@ -58,8 +58,8 @@ def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence
 
 
 @dataclass(frozen=True, eq=False)
-class InnerField:
-    """Implements :class:`pinnkan.kan.field.Field` on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
+class InnerField(Field):
+    """Functions of inner coordinates, on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
 
     pieces: tuple[InnerPiece, ...]
     ranges: tuple[tuple[float, float], ...]
@@ -74,7 +74,6 @@ class InnerField:
         return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(self.pieces) - 1)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
         points = np.asarray(points, dtype=np.float64)
         if self.ends is None:
             return self.pieces[0](points, orders)
@@ -84,12 +83,7 @@ class InnerField:
             out[owner == k] = self.pieces[k](points[owner == k], orders)
         return out
 
-    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
-        return self.grids(axes, [order])[0]
-
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
@@ -119,7 +113,6 @@ class InnerField:
         return tuple(a.intervals for a in piece.terms[0][0].axes[:2])
 
     def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """See :class:`pinnkan.kan.field.Field`."""
         arrays: dict[str, Array] = {}
         if self.ends is not None:
             arrays["ends"] = self.ends

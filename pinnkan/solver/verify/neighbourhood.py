@@ -58,7 +58,7 @@ class Neighbourhood(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LocalGrid:
-    """A product of points of each coordinate."""
+    """A :class:`Neighbourhood` that is a product of points of each coordinate."""
 
     place: Array
     nodes: list[Array]
@@ -66,15 +66,12 @@ class LocalGrid:
 
     @property
     def points(self) -> Array:
-        """See :class:`Neighbourhood`."""
         return np.stack(np.meshgrid(*self.nodes, indexing="ij"), -1)
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        """See :class:`Neighbourhood`."""
         return jets_on(field, self.nodes, equation.jets)
 
     def width(self, mass: Array) -> Array:
-        """See :class:`Neighbourhood`."""
         others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
         pairs = zip(self.nodes, self.place, others, strict=True)
         return np.array([_half(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
@@ -82,20 +79,18 @@ class LocalGrid:
 
 @dataclass(frozen=True, eq=False)
 class Scattered:
-    """Points (point, coordinate) without order."""
+    """A :class:`Neighbourhood` of points (point, coordinate) without order."""
 
     place: Array
     points: Array
     weights: Array
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        """See :class:`Neighbourhood`."""
         orders = sorted({jet.order for jet in equation.jets})
         values = field(self.points, orders)
         return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in equation.jets], -1)
 
     def width(self, mass: Array) -> Array:
-        """See :class:`Neighbourhood`."""
         return np.array([_half(distance, mass) for distance in np.abs(self.points - self.place).T])
 
 
