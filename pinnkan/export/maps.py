@@ -20,7 +20,7 @@ from pinnkan.export.style import (
     floored,
     value_colours,
 )
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -146,7 +146,7 @@ def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
     """Knot lines, fainter the more there are."""
-    if isinstance(solution.field, InnerField):
+    if isinstance(solution.field, FittedField):
         lines = solution.field.knot_lines(time)
         axes.add_collection(
             LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
@@ -164,7 +164,7 @@ def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:
-    if isinstance(solution.field, InnerField):
+    if isinstance(solution.field, FittedField):
         return " × ".join(map(str, solution.field.intervals()))
     space = shown_axes_of(solution.problem)
     return " × ".join(str(len(space_breaks(solution, axis)) - 1) for axis in space if axis in shown)

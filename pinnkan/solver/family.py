@@ -12,7 +12,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Spaces
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -96,7 +96,7 @@ class ModelLevels(ModelFamily):
         """Nothing."""
         return None
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """No."""
         return False
 
@@ -155,7 +155,7 @@ class Family(Protocol[S, E]):
         """The next state: richer where the estimate says, or what speaks ``against`` it; None where it cannot."""
         ...
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """Whether a feature that was missed is known to be within the tolerance all the same."""
         ...
 

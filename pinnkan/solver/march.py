@@ -26,7 +26,7 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.state import Newton
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason
 
@@ -173,7 +173,7 @@ def _advanced(
     slab: B,
     at: Pass[SlabPiece],
     measured: Measured,
-    missed: Missed | None,
+    missed: HiddenFeature | None,
 ) -> MarchState[A]:
     """After an accepted slab."""
     run, problem = state.run, family.problem

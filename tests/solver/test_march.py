@@ -16,13 +16,13 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.verdict.records import Iteration, Reason
 
 TOLERANCE = 1e-3
 HEAT = load_problem("heat1d")
 X = Axis(np.linspace(0.0, 1.0, 2), 1)
-SPIKE = Missed(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
+SPIKE = HiddenFeature(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
 
 
 def stated(slabs=None):

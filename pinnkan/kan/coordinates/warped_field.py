@@ -18,7 +18,7 @@ COARSEST, FINEST = 16, 150
 
 
 @dataclass(frozen=True, eq=False)
-class InnerPiece:
+class FittedPiece:
     """A sum of spline functions, ``terms``, over the same inner coordinates."""
 
     coordinates: Coordinates
@@ -58,14 +58,14 @@ def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence
 
 
 @dataclass(frozen=True, eq=False)
-class InnerField(Field):
+class FittedField(Field):
     """Functions of inner coordinates, on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
 
-    pieces: tuple[InnerPiece, ...]
+    pieces: tuple[FittedPiece, ...]
     ranges: tuple[tuple[float, float], ...]
     ends: Array | None = None
 
-    def piece(self, time: float) -> InnerPiece:
+    def piece(self, time: float) -> FittedPiece:
         """The piece whose slab ends at or after ``time``."""
         return self.pieces[int(self._owner(np.array([time]))[0])]
 
@@ -128,7 +128,7 @@ class InnerField(Field):
         return arrays, {"kind": "inner", "degrees": degrees, "ranges": [list(r) for r in self.ranges]}
 
     @classmethod
-    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> InnerField:
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> FittedField:
         """The inverse of :meth:`tensors`."""
         pieces = []
         for k, parts in enumerate(cast(list[list[list[int]]], meta["degrees"])):
@@ -138,6 +138,6 @@ class InnerField(Field):
                 coefficients = tensors[f"{k}.{j}.coefficients"]
                 spaces.append((Space(axes, coefficients.shape[-1]), coefficients))
             coordinates = Coordinates(float(tensors[f"{k}.angle"][0]), *spaces[0])
-            pieces.append(InnerPiece(coordinates, tuple(spaces[1:])))
+            pieces.append(FittedPiece(coordinates, tuple(spaces[1:])))
         ranges = tuple((float(a), float(b)) for a, b in cast(list[list[float]], meta["ranges"]))
         return cls(tuple(pieces), ranges, tensors.get("ends"))

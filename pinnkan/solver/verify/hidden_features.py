@@ -1,4 +1,4 @@
-"""A witness that the solver never heard: the residual where formulas hold something narrow, and elsewhere.
+"""The residual at points never trained on: where formulas hold something narrow, and elsewhere.
 
 Around every narrow feature (:mod:`pinnkan.problem.features.narrow`) the squared residual is integrated on intervals
 that shrink towards it, from a twentieth of the box to 1e-8 of it, in the coordinates in which it is narrow; and it is
@@ -37,7 +37,7 @@ NARROWEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Missed:
+class HiddenFeature:
     """A feature between the points: where and how wide, per coordinate, and its share of the squared terms."""
 
     place: Array
@@ -50,7 +50,7 @@ class Missed:
         return "not seen by the points near " + ", ".join(f"{c} = {x:.6g}" for c, x in at)
 
 
-class Witness:
+class FeatureCheck:
     """What is looked at is found once per problem; ``examine`` looks at a function."""
 
     def __init__(self, model: Model) -> None:
@@ -60,7 +60,7 @@ class Witness:
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
-    def examine(self, field: Field, domain: Domain, loss: float) -> Missed | None:
+    def examine(self, field: Field, domain: Domain, loss: float) -> HiddenFeature | None:
         """The feature that ``loss`` (mean squared residual on the training points) misses by most.
 
         ``domain``: that of the problem, perhaps between two times only.
@@ -74,12 +74,12 @@ class Witness:
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
-                found.append(Missed(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
+                found.append(HiddenFeature(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
             for near in self._neighbourhoods(domain):
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
-                    found.append(Missed(near.place, near.width(mass), float(mass.sum()) / known))
+                    found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known))
         return max(found, key=lambda m: m.share, default=None)
 
     def terms(self, field: Field) -> float:
@@ -97,7 +97,7 @@ class Witness:
 
     def _conditions(
         self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
-    ) -> Iterator[Missed]:
+    ) -> Iterator[HiddenFeature]:
         """Data of the conditions near narrow features that the function does not have.
 
         What a mismatch is worth is said by the terms of the condition at the scattered ``points`` of the whole box.
@@ -116,7 +116,7 @@ class Witness:
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:
-                    yield Missed(near.place, near.width(mass), float(mass.sum()) / known)
+                    yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
 
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
         """Surroundings of the features in the domain, or on a piece of its boundary."""
@@ -127,7 +127,7 @@ class Witness:
                 yield found
 
 
-def with_knots(axes: Sequence[Axis], missed: Missed) -> tuple[Axis, ...]:
+def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
     out = []
     for axis, centre, width in zip(axes, missed.place, missed.width, strict=False):

@@ -31,7 +31,7 @@ from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Iteration
 
@@ -139,7 +139,7 @@ class Judge(Protocol):
         """Of a field, as a function where that is known."""
         ...
 
-    def clears(self, field: Field, suspect: Missed) -> bool:
+    def clears(self, field: Field, suspect: HiddenFeature) -> bool:
         """Whether the field is within the tolerance however closely one looks at a place."""
         ...
 
@@ -201,7 +201,7 @@ class DeepLevels(ModelLevels):
             return None
         return DeepState(state.number + 1, state.swept, state.trained)
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """By the judge."""
         return self.judge.clears(measured.field, missed)
 

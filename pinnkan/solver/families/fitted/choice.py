@@ -18,7 +18,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.families.fitted.crest import structure
+from pinnkan.solver.families.fitted.front import structure
 from pinnkan.solver.families.fitted.levels import FittedLevels
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlabs
 from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for

@@ -16,20 +16,20 @@ from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
-from pinnkan.solver.families.fitted.system import RIDGE, InnerSystem
+from pinnkan.solver.families.fitted.front import carried, front_in, straightened
+from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
 from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
@@ -72,7 +72,7 @@ class Corrections:
     masses: tuple[Array, ...]
 
 
-def corrections(system: InnerSystem, coefficients: Array, scale: Array) -> Corrections:
+def corrections(system: ImmersedSystem, coefficients: Array, scale: Array) -> Corrections:
     """Correct a solution of ``system`` along each coordinate; ``scale``: squared norm of each unknown."""
     space = system.space
     pieces, sizes, masses = [], [], []
@@ -123,11 +123,11 @@ class FittedState:
 
     coordinates: Coordinates
     space: Space
-    before: InnerField | None = None
+    before: FittedField | None = None
     shown: float = 1.0
     coefficients: Array | None = None
     unsettled: str = ""
-    system: InnerSystem | None = field(default=None, metadata={"stored": False})
+    system: ImmersedSystem | None = field(default=None, metadata={"stored": False})
 
     @property
     def is_solved(self) -> bool:
@@ -159,9 +159,11 @@ class FittedLevels(ModelLevels):
         space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
 
-    def _system(self, state: FittedState) -> InnerSystem:
-        pull = max(RIDGE, PULL * state.shown**2)
-        return state.system or InnerSystem(self.model, state.space, state.coordinates, self.problem.domain, pull=pull)
+    def _system(self, state: FittedState) -> ImmersedSystem:
+        pull = max(REGULARISATION, PULL * state.shown**2)
+        return state.system or ImmersedSystem(
+            self.model, state.space, state.coordinates, self.problem.domain, pull=pull
+        )
 
     def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
         """Gauss-Newton in the space on the present coordinates."""
@@ -184,7 +186,7 @@ class FittedLevels(ModelLevels):
         assert c is not None
         loss = system.mean_square(c)
         return Measured(
-            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), self.problem.box.ranges),
+            field=FittedField((FittedPiece(state.coordinates, ((space, c),)),), self.problem.box.ranges),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
@@ -212,14 +214,14 @@ class FittedLevels(ModelLevels):
         size = SAFETY * float(sum(found.sizes))
         if before.levels:
             size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        error = InnerField((InnerPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
+        error = FittedField((FittedPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
         c = state.coefficients
         assert c is not None
-        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), self.problem.box.ranges)
+        before = FittedField((FittedPiece(state.coordinates, ((state.space, c),)),), self.problem.box.ranges)
         shown = min(1.0, estimate.size)
         if against.missed is not None:
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
@@ -243,7 +245,7 @@ class FittedLevels(ModelLevels):
         return f"{TRAINED} ({state.coordinates}): {IMMERSED}"
 
 
-def in_coordinates(missed: Missed, coordinates: Coordinates) -> Missed:
+def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
     """The same feature in inner coordinates, as wide there as in the direction in which it is widest."""
     place = coordinates.forward(missed.place[None])[0]
     return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())))
@@ -255,7 +257,7 @@ def _refined(
     """The next coordinates and space: knots where the correction is, and the front straight."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
-    course = ridge(space, coefficients, coordinates, problem.domain)
+    course = front_in(space, coefficients, coordinates, problem.domain)
     moved = straightened(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)

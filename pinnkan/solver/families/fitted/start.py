@@ -12,12 +12,12 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.crest import carried, direction_of, ridge_of, straightened
+from pinnkan.solver.families.fitted.front import carried, direction_of, front_on_lines, straightened
 from pinnkan.solver.families.fitted.levels import Corrections, first_space, marked
 from pinnkan.solver.families.fitted.system import fit, grid_of
 
@@ -67,7 +67,7 @@ def front_of(problem: Problem, values: Values) -> Coordinates | None:
             return _slope(values, here.inverse(inner), here.normal, step).reshape(len(grid[0]), -1)
 
         rule = Axis(np.linspace(*box[0], ACROSS + 1), 1).gauss(2)
-        course = ridge_of(slope, rule, box[1], [], here, domain)
+        course = front_on_lines(slope, rule, box[1], [], here, domain)
         moved = straightened(here, course, ranges)
         if moved is None:
             return here.moved(here.warp, here.bend + course.middle)
@@ -101,7 +101,7 @@ def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
     return grid_of(space, coordinates, problem.domain.projected(2), (0, 0))
 
 
-def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> InnerPiece:
+def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> FittedPiece:
     """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
     start = problem.box.ranges[-1][0]
     domain = problem.domain.during(start, start + length)
@@ -110,7 +110,7 @@ def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: 
     across = (carried(a, ends, 0.0) for a, ends in zip(axes, coordinates.box(ranges), strict=False))
     space = Space((*across, Axis(np.array(ranges[2]), 1)), len(problem.unknowns))
     grid = grid_of(space, coordinates, domain, (0, 0, 0))
-    return InnerPiece(coordinates, ((space, fit(space, grid, lambda points: values(points[:, :2]))),))
+    return FittedPiece(coordinates, ((space, fit(space, grid, lambda points: values(points[:, :2]))),))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 #: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the
 #: same within 10 % from 1e-6 to 1e-10 while a front is resolved; a smooth solution ends at 4e-8 with 1e-8 (measured).
 #: ``pull`` is more than that while a front is not resolved, see :mod:`pinnkan.solver.families.fitted.levels`.
-RIDGE = 1e-10
+REGULARISATION = 1e-10
 #: Gauss points per interval of s and r, of which whole cells need n: n // PARTS + MORE in each of so many parts, since
 #: the domain cuts cells. Layers at 30 degrees and bent ones converge with 2 and 2 in 12 to 16 levels from 1e-3 to 1e-7;
 #: with n + 2, or with 2 and 1, 3 and 1, some end with three times the residual between the points.
@@ -78,21 +78,21 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
         weights = [root if unknown == u else none for u in range(space.unknowns)]
         rows.append(grid.rows([zero], weights, -values[:, unknown : unknown + 1]))
     size = float(np.sqrt(grid.weights.sum() / max(1, int(touched.sum()))))
-    ridge = torch.full((int(touched.sum()), 1, 1), RIDGE * size, dtype=torch.float64)
-    rows.append(CellRows(ridge, torch.zeros_like(ridge), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
+    pull = torch.full((int(touched.sum()), 1, 1), REGULARISATION * size, dtype=torch.float64)
+    rows.append(CellRows(pull, torch.zeros_like(pull), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
     ordering = order_coefficients(space, ~touched.reshape(space.shape), CPU)
     out = np.zeros(space.shape)
     out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
     return out
 
 
-class InnerSystem:
+class ImmersedSystem:
     """Rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
 
     All conditions are among them, since no side of the domain is a line of the coordinates.
 
     ``extra`` more Gauss points give held-out rows. ``before``: fields whose sum at the lower end of time replaces the
-    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see RIDGE.
+    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see REGULARISATION.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class InnerSystem:
         domain: Domain,
         extra: int = 0,
         before: Sequence[Callable[..., Array]] = (),
-        pull: float = RIDGE,
+        pull: float = REGULARISATION,
     ) -> None:
         self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
         self._before, self._pull = before, pull
@@ -130,15 +130,15 @@ class InnerSystem:
                 places = Batch(space, side_points(space, coordinates, piece, counts), highest)
             patch = self._weighted(equation, places, None if initial else piece)
             self.patches.append((patch, self._offset(patch) if initial and before else None))
-        self.ridge = self._ridge(inside)
-        self.fixed = (self.ridge == 0.0).reshape(space.shape)
+        self.regularisation = self._regularisation(inside)
+        self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
-    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> InnerSystem:
+    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> ImmersedSystem:
         """The same problem in another space, with more fields ``before`` if given."""
         before = self._before if before is None else before
-        return InnerSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
+        return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
-    def checked(self) -> InnerSystem:
+    def checked(self) -> ImmersedSystem:
         """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
 
         In a thinner one there are few points to train on, and none of them may be near one of these.
@@ -195,7 +195,7 @@ class InnerSystem:
         axes = enumerate(self.space.axes)
         return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
 
-    def _ridge(self, inside: Sequence[ImmersedPatch]) -> Array:
+    def _regularisation(self, inside: Sequence[ImmersedPatch]) -> Array:
         """The pull times the length that each column would have if its functions were whole: (coefficient,).
 
         ``inside``: a patch per equation.
@@ -204,9 +204,9 @@ class InnerSystem:
         size = torch.stack([p.size(widths) for p in inside]).sum(0).numpy()
         return self._pull * np.repeat(self.grid.most(size * np.sqrt(widths.prod(-1))), self.space.unknowns)
 
-    def _ridge_rows(self, coefficients: Array, sides: int) -> CellRows:
-        index = np.flatnonzero(self.ridge > 0.0)
-        weight = torch.from_numpy(self.ridge[index]).reshape(-1, 1, 1)
+    def _regularisation_rows(self, coefficients: Array, sides: int) -> CellRows:
+        index = np.flatnonzero(self.regularisation > 0.0)
+        weight = torch.from_numpy(self.regularisation[index]).reshape(-1, 1, 1)
         pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
@@ -238,7 +238,7 @@ class InnerSystem:
         rows = [p.rows(coefficients, offset, sides) for p, offset in self.patches]
         scattered = [r for r in rows if isinstance(r, CellRows)]
         whole = [r for r in rows if not isinstance(r, CellRows)]
-        return [*whole, *([gathered(scattered)] if scattered else []), self._ridge_rows(coefficients, sides)]
+        return [*whole, *([gathered(scattered)] if scattered else []), self._regularisation_rows(coefficients, sides)]
 
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0

@@ -37,7 +37,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.slab_family import Pass
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 
 #: First slab, relative to the whole time; a rejected one costs little.
 FIRST_SLAB = 0.05
@@ -156,7 +156,7 @@ class ProductSlabs(ModelFamily):
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         return slab.size <= at.allowed(slab.length)
 
-    def gathered(self, aim: Aim, slab: ProductSlab, missed: Missed) -> Aim | None:
+    def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
         """The same state with knots at the feature, and a shorter slab."""
         if aim.rejections >= MOST_REJECTIONS:
             return None

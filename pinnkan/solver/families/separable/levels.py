@@ -21,7 +21,7 @@ from pinnkan.solver.families.separable.training import Training
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
@@ -125,7 +125,7 @@ class SeparableLevels(ModelLevels):
         return f"product: {many}{beside}, all edges trained ({self.why})"
 
 
-def _refined(state: SeparableState, found: SeparableEstimate, missed: Missed | None) -> SeparableState:
+def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeature | None) -> SeparableState:
     axes = state.function.axes
     gathered = axes if missed is None else with_knots(axes, missed)
     if [a.intervals for a in gathered] != [a.intervals for a in axes]:

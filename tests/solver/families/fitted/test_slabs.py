@@ -11,7 +11,7 @@ from stored_state import same_bits, stored
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
 from pinnkan.solver.families.fitted.course import continued
@@ -123,14 +123,14 @@ class Pretended(FittedSlabs):
     seen: tuple[list, list] = ()
 
     def initial(self, aim):
-        return InnerPiece(COURSE, ()), 0.01
+        return FittedPiece(COURSE, ()), 0.01
 
     def attempt(self, aim, length, at):
         sizes = (self.correction(aim.axes[0].intervals), 0.0, 0.0)
         self.seen[0].append((length, sizes[0]))
         space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
         local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
-        piece, one = InnerPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
+        piece, one = FittedPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
         return FittedSlab(piece, piece, length, (), one, one, local, None)
 
     def measured(self, slab, at):
