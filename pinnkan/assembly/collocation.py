@@ -7,6 +7,7 @@ sides, which run across the cells, points sorted into cells.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -60,9 +61,7 @@ class Grid:
         self.outer = outer[self.index]
         self.along = np.stack([g.ravel() for g in np.meshgrid(*self.axes[1:], indexing="ij")], -1)
         self.owner = self.index % len(self.along)
-        weight = np.ones(())
-        for t in tables:
-            weight = np.multiply.outer(weight, t.weights.reshape(-1).numpy())
+        weight = reduce(np.multiply.outer, (t.weights.reshape(-1).numpy() for t in tables))
         self.weights = weight.ravel()[self.index]
         place = np.unravel_index(self.index, [len(x) for x in self.axes])
         self.cells = np.stack([i // t.nodes.shape[1] for i, t in zip(place, tables, strict=True)], -1)

@@ -29,12 +29,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
@@ -118,7 +120,7 @@ def _steady(problem: Problem, form: Form, model: Model, field: Field) -> Bound |
     nodes, weights = _quadrature(field, problem, range(problem.dimension), None)
     u = field.grid(nodes, (0,) * problem.dimension)[..., 0]
     residual = _residual(model, field, nodes) / form.scale
-    total = _outer(weights)
+    total = reduce(np.multiply.outer, weights)
     norm, size = np.sqrt((residual**2 * total).sum()), np.sqrt((u**2 * total).sum())
     edge = _largest_mismatch(problem, model.conditions, field, None)
     rate = _first_eigenvalue(problem, form) + limits[0]
@@ -150,9 +152,9 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         return None
     for low, high in pairwise(ends):
         nodes, weights = _quadrature(field, problem, range(time), 0.5 * (low + high))
-        total = _outer(weights)
+        total = reduce(np.multiply.outer, weights)
         error += _jump(problem, model, field, nodes, total, power, float(low), low == ends[0])
-        t, w = _gauss(np.array([low, high]), STEPS * 2)
+        t, w = gauss_cells(np.array([low, high]), STEPS * 2)
         u = field.grid([*nodes, t], (0,) * problem.dimension)[..., 0]
         residual = _residual(model, field, [*nodes, t]) / form.scale
         norms, size = _norms(residual, total, power), _norms(u, total, power)
@@ -218,9 +220,9 @@ def _largest_mismatch(
             if i == given.side.axis:
                 axes.append(np.array([(low, high)[given.side.end]]))
             elif i == problem.time_axis and reached is not None:
-                axes.append(_gauss(field.breaks(i), 12)[0])
+                axes.append(gauss_cells(field.breaks(i), 12)[0])
             else:
-                axes.append(np.concatenate([[low], _gauss(field.breaks(i), 12)[0], [high]]))
+                axes.append(np.concatenate([[low], gauss_cells(field.breaks(i), 12)[0], [high]]))
         ours = field.grid(axes, (0,) * problem.dimension)[..., given.unknown]
         wanted = given.value(np.meshgrid(*axes, indexing="ij"))[0]
         worst = max(worst, float(np.abs(ours - wanted).max()))
@@ -243,20 +245,7 @@ def _quadrature(
     for i in axes:
         breaks = field.breaks(i, time)
         halves = np.sort(np.concatenate([breaks, 0.5 * (breaks[1:] + breaks[:-1])]))
-        x, w = _gauss(halves, _points(field, problem))
+        x, w = gauss_cells(halves, _points(field, problem))
         nodes.append(x)
         weights.append(w)
     return nodes, weights
-
-
-def _gauss(ends: Array, points: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(points)
-    half = 0.5 * np.diff(ends)[:, None]
-    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
-
-
-def _outer(weights: Sequence[Array]) -> Array:
-    out = np.ones(())
-    for w in weights:
-        out = np.multiply.outer(out, w)
-    return out

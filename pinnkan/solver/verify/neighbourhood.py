@@ -15,6 +15,7 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import Feature
@@ -122,9 +123,9 @@ def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int
             closer, times, points = CLOSER[len(graded)]
             arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
             ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
-            x, w = _gauss(np.unique(np.clip(ends, low, high)), points)
+            x, w = gauss_cells(np.unique(np.clip(ends, low, high)), points)
         else:
-            x, w = _gauss(np.array([low, high]), across)
+            x, w = gauss_cells(np.array([low, high]), across)
         nodes.append(x)
         weights = np.multiply.outer(weights, w)
     return LocalGrid(place, nodes, weights)
@@ -147,12 +148,6 @@ def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[i
         weights.append(np.full(int((~inner).sum()), volume / ON_SHELL))
         arm = 0.5 * arm
     return Scattered(place, np.concatenate(parts), np.concatenate(weights))
-
-
-def _gauss(ends: Array, points: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(points)
-    half = 0.5 * np.diff(ends)[:, None]
-    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
 
 
 def _half(distance: Array, mass: Array) -> float:

@@ -11,11 +11,12 @@ import sympy
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
-from pinnkan.solver.families.deep.points import arc_length, equidistributed, gauss_cells, tensor
+from pinnkan.solver.families.deep.points import arc_length, equidistributed, tensor
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
 #: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.

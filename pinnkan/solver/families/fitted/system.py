@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -146,9 +147,7 @@ class ImmersedSystem:
         other = self.on(self.space, extra=1)
         seen = np.zeros([a.intervals for a in self.space.axes])
         np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
-        volume = np.ones(())
-        for axis in self.space.axes:
-            volume = np.multiply.outer(volume, np.diff(axis.breaks))
+        volume = reduce(np.multiply.outer, (np.diff(axis.breaks) for axis in self.space.axes))
         known = seen > SLIVER * volume
         for patch, _ in other.patches:
             kept = known[tuple(np.moveaxis(patch.places.cells, -1, 0))]
