@@ -28,14 +28,15 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     ``widths``: of the interval next to it, over the degree, in the coordinates that it holds; None in those that run
     along it, where functions vary over a tenth of the domain.
     """
-    lengths = [high - low for low, high in model.problem.ranges]
+    lengths = np.ptp(model.problem.box.ranges, axis=1)
     scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
     near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
     own = _terms(model, [condition], near, scale)
     inside = _terms(model, model.equations, near, scale)
     if not any(inside.get(unknown) for unknown in own):  # the equations degenerate there
-        low, high = np.array(model.problem.ranges, dtype=np.float64).T
-        inside = _terms(model, model.equations, low + (high - low) * np.random.default_rng(0).random(near.shape), scale)
+        rng = np.random.default_rng(0)
+        somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
+        inside = _terms(model, model.equations, somewhere, scale)
     costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
     layer = float(np.prod([h**0.5 for h in widths if h is not None]))
     return layer * max(costs, default=1.0)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.network import Network
@@ -24,7 +24,7 @@ def scaled(field: Field, factors: Sequence[float]) -> Field:
         return field
     if isinstance(field, ProductField):
         return replace(field, pieces=tuple((space, f * c) for space, c in field.pieces))
-    if isinstance(field, InnerField):
+    if isinstance(field, FittedField):
         pieces = [replace(p, terms=tuple((space, f * c) for space, c in p.terms)) for p in field.pieces]
         return replace(field, pieces=tuple(pieces))
     if isinstance(field, BlockField):

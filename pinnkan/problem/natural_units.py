@@ -67,13 +67,13 @@ class _Looked:
 
     def __init__(self, problem: Problem, equation: Equation, side: Side | None) -> None:
         rng = np.random.default_rng(0)
-        low, high = np.array(problem.ranges, dtype=np.float64).T
-        points = low + (high - low) * rng.random((SAMPLES, len(low)))
-        if side is not None:
-            points[:, side.axis] = problem.ranges[side.axis][side.end]
-        self.points = points
+        where = problem.domain if side is None else problem.domain.pieces[side]
+        self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
         self.jets: list[Jet] = list(equation.jets.values())
-        self.rates = [float(np.prod((WAVELENGTH * (high - low)) ** -np.array(j.order, float))) for j in self.jets]
+        self.rates = [
+            float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
+            for j in self.jets
+        ]
         self.waves = rng.standard_normal((len(self.jets), SAMPLES))
         symbols = list(equation.jets)
         slopes = [sympy.diff(equation.residual, s) for s in symbols]

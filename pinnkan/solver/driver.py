@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
-from pinnkan.kan.field import Field
 from pinnkan.kan.scaled import scaled
 from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
+from pinnkan.solution import Solution
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
 from pinnkan.solver.families.deep.settings import choose_settings
@@ -30,8 +30,8 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.records import Iteration, Level, Reason
-from pinnkan.verdict.verdict import Verdict, judge
+from pinnkan.verdict.records import Reason
+from pinnkan.verdict.verdict import judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
 #: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
@@ -48,22 +48,9 @@ LEVELS, PASSES = 14, 3
 SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A solved problem: function, estimated error as a function, verdict, records; ``network`` says what was chosen."""
-
-    field: Field
-    error: Field | None
-    verdict: Verdict
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    seconds: float
-    network: str
-
-
 def solve(
     problem: Problem, *, device: str = "cpu", progress: Progress | None = None, monitor: Monitor | None = None
-) -> Result:
+) -> Solution:
     """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
 
     Raises:
@@ -87,7 +74,7 @@ def solve(
         open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        return _in_units(_result(model, outcome, monitor), sizes)
+        return _in_units(problem, _result(model, outcome, monitor), sizes)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -123,7 +110,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     return march(family, verify, monitor)
 
 
-def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
+def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
@@ -133,10 +120,10 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     records = outcome.levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
-    return Result(outcome.field, outcome.error, verdict, *records)
+    return Solution(problem, outcome.field, outcome.error, verdict, *records)
 
 
-def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Result:
+def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Solution:
     """What the last state of a solve that ended for ``reason`` has to show.
 
     Raises:
@@ -147,19 +134,21 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    found = Result(state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
-    return _in_units(found, in_natural_units(problem)[1])
+    found = Solution(
+        problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
+    )
+    return _in_units(problem, found, in_natural_units(problem)[1])
 
 
-def _in_units(result: Result, sizes: Sequence[float]) -> Result:
-    """The result for the unknowns of the file, which have these sizes in natural units."""
-    error = None if result.error is None else scaled(result.error, sizes)
-    return replace(result, field=scaled(result.field, sizes), error=error)
+def _in_units(problem: Problem, found: Solution, sizes: Sequence[float]) -> Solution:
+    """The solution of the file's problem from that in natural units, in which its unknowns have these sizes."""
+    error = None if found.error is None else scaled(found.error, sizes)
+    return replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
 
 
 def is_many(problem: Problem) -> bool:
     """Whether there are more coordinates of space than one block can have."""
-    return problem.dimension - (problem.time_axis is not None) > max(DEGREES)
+    return problem.space_dimension > max(DEGREES)
 
 
 def _blas_threads(problem: Problem) -> int | None:
@@ -191,4 +180,4 @@ def describe(problem: Problem) -> str:
 
 def end_of_time(problem: Problem) -> float | None:
     """The upper end of t, if there is one."""
-    return None if problem.time_axis is None else problem.ranges[problem.time_axis][1]
+    return None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]

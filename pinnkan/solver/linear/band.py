@@ -117,9 +117,6 @@ class NormalEquations:
         q / (1 - q) if they go on to shrink by the factor q of the last two, and ten times it if they no longer shrink.
         """
         step = -self.backsolve(self.gradient(residuals))
-        if not all(r.is_exact for r in self.rows):
-            step, self.rounding = self._accelerated(residuals, np.zeros_like(step))
-            return step
         changes = [float(np.abs(step).max(initial=0.0))]
         for _ in range(REFINEMENTS):
             left = [r + a for r, a in zip(residuals, self.apply(step), strict=True)]
