@@ -1,9 +1,12 @@
-"""A condition on an integral over space: one dense row, at every time one.
+"""Conditions on an integral over space, and at a point: one row, at every time one.
 
 The row itself is never squared. In the matrix J^T J stands the same condition at one point in the middle of the domain,
 times the measure of the domain, which says the same of a constant; a step is then moved along what those rows at the
 point can change until the integrals are right (:func:`settled`). That is exact where the integral fixes what nothing
 else does: the level of a pressure, of a solution with given fluxes only.
+
+Where a value at a point of the plane fixes such a level, the checks see the integral in its stead (:func:`as_seen`):
+there are functions of size one that are zero at a point and that no equation sees, on ever finer knots.
 """
 
 from __future__ import annotations
@@ -23,22 +26,55 @@ from pinnkan.kan.table import Table
 
 
 @dataclass(frozen=True, eq=False)
-class MiddleRows(TensorRows):
-    """The rows at the point, with the residuals of the integrals; ``grid``: those of the integrals, quadrature weights
-    in them, to be summed over the indices ``summed``."""
+class IntegralRows:
+    """Rows at all points of ``grid``, quadrature weights in them, to be summed over the indices ``summed``."""
 
     grid: TensorRows
     summed: tuple[int, ...]
 
-    def missed(self, ordering: Ordering, step: Array) -> Array:
-        """What the integrals lack after a step (free coefficient, side): (row, side)."""
-        after = self.grid.residual + self.grid.apply(ordering, torch.from_numpy(step).to(self.residual))
-        return after.sum(self.summed).reshape(-1, step.shape[1]).cpu().numpy()
+    @property
+    def residual(self) -> torch.Tensor:
+        """That of the integrals, the side as its last index."""
+        return self.grid.residual.sum(self.summed, keepdim=True)
 
-    def changed(self, ordering: Ordering, step: Array) -> Array:
-        """What a step changes in the integrals: (row, side)."""
-        moved = self.grid.apply(ordering, torch.from_numpy(step).to(self.residual))
-        return moved.sum(self.summed).reshape(-1, step.shape[1]).cpu().numpy()
+    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.grid.transpose(ordering, residual.expand(*self.grid.residual.shape[:-1], residual.shape[-1]))
+
+    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.grid.apply(ordering, step).sum(self.summed, keepdim=True)
+
+
+@dataclass(frozen=True, eq=False)
+class PointRows(TensorRows):
+    """Rows at a point; ``integral``: the mean of the same over the domain."""
+
+    integral: IntegralRows
+
+
+@dataclass(frozen=True, eq=False)
+class MiddleRows(PointRows):
+    """Rows at a point that stand for those of the integral, with its residual."""
+
+
+def as_seen(rows: Rows) -> Rows | IntegralRows:
+    """What rows say of a function: those at a point, what the integral says."""
+    return rows.integral if isinstance(rows, PointRows) else rows
+
+
+class PointPatch(Patch):
+    """A condition at a point; ``whole``: the same as an integral."""
+
+    def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: IntegralPatch) -> None:
+        super().__init__(equation, space, tables)
+        self.whole = whole
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> PointRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        at = super().tensor_rows(self.jets(coefficients), moves)
+        integral = self.whole.rows(coefficients, moves).integral
+        return PointRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
 
 
 class IntegralPatch(Patch):
@@ -61,11 +97,15 @@ class IntegralPatch(Patch):
         """The mean at every time, times the root of the weight of that."""
         return super().residual(coefficients).sum(self.summed)
 
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        return self.rows_at(self.jets(coefficients), moves)
+
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
         """See :class:`pinnkan.assembly.equation.Patch`."""
-        grid = self.tensor_rows(jets, moves)
-        weights, residual = (x.sum(self.summed, keepdim=True) for x in (grid.weights, grid.residual))
-        return MiddleRows(self.space, self.middle, grid.jets, weights, residual, grid, self.summed)
+        whole = IntegralRows(self.tensor_rows(jets, moves), self.summed)
+        weights = whole.grid.weights.sum(self.summed, keepdim=True)
+        return MiddleRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)
 
 
 def settled(
@@ -82,6 +122,15 @@ def settled(
             residual.reshape(size, total)[:, first : first + size] = -torch.eye(size).to(residual)
             first += size
     moves = solve(residuals)
-    lacking = np.concatenate([r.missed(ordering, step) for r in placed])
-    matrix = np.concatenate([r.changed(ordering, moves) for r in placed])
+    lacking = _stacked([r.residual + r.integral.apply(ordering, _tensor(step, r)) for r in placed])
+    matrix = _stacked([r.integral.apply(ordering, _tensor(moves, r)) for r in placed])
     return step - moves @ np.linalg.lstsq(matrix, lacking, rcond=1e-12)[0]
+
+
+def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:
+    return torch.from_numpy(step).to(like.residual)
+
+
+def _stacked(rows: Sequence[torch.Tensor]) -> Array:
+    """(row, side) of all of them."""
+    return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])
