@@ -44,8 +44,15 @@ def thinned(samples: Array, count: int) -> Array:
     return samples[np.unique(np.round(np.linspace(0, len(samples) - 1, count)).astype(int))]
 
 
+def has_frames(problem: Problem) -> bool:
+    """Whether files and pictures show one time after the other."""
+    return problem.time_axis is not None and problem.dimension > 1
+
+
 def space_axes_of(problem: Problem) -> tuple[int, ...]:
-    """Indices of the coordinates that are not time."""
+    """Indices of the coordinates that are not time; t alone is shown as a coordinate of space is."""
+    if not has_frames(problem):
+        return tuple(range(problem.dimension))
     return tuple(axis for axis in range(problem.dimension) if axis != problem.time_axis)
 
 
@@ -69,7 +76,7 @@ def hidden_in_words(problem: Problem) -> str:
 def space_breaks(solution: Solution, axis: int) -> Array:
     """Knots of a space coordinate; with time the union over all slabs, so that every frame has the same mesh."""
     time_axis = solution.problem.time_axis
-    if time_axis is None:
+    if time_axis is None or axis == time_axis:
         return solution.field.breaks(axis)
     slabs = solution.field.breaks(time_axis)
     knots = np.unique(np.concatenate([solution.field.breaks(axis, t) for t in (slabs[1:] + slabs[:-1]) / 2]))

@@ -108,7 +108,7 @@ def test_the_verdict_travels_in_the_field_data(opened: dict[str, dict[str, Any]]
     assert opened["plane"]["fields"]["converged"] == [1, 1]
     assert opened["missed"]["fields"]["converged"] == [0, 0]
     assert opened["plane"]["fields"]["tolerance"] == [1e-4, 1e-4]
-    assert {"TimeValue", "error_estimate", "version"} <= set(opened["plane"]["fields"])
+    assert {"TimeValue", "relative_error_estimate"} <= set(opened["plane"]["fields"])
 
 
 @pytest.mark.parametrize("kind", ["plane", "front", "pool", "surface"])
