@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.quantities import Reading, read_off
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
+
+#: Times of frames and curves where the file asks for none.
+FRAMES = 51
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,16 @@ class Solution:
             return self.problem.ranges
         ends = self.field.breaks(time_axis)
         return (*self.problem.ranges[:time_axis], (float(ends[0]), float(ends[-1])))
+
+    @cached_property
+    def quantities(self) -> dict[str, Reading]:
+        """The quantities of the problem with their errors; curves over time at the times of the frames."""
+        return read_off(self.problem, self.field, self.error, self.times()) if self.problem.quantities else {}
+
+    def times(self, count: int | None = None) -> Array:
+        """So many times from the start to the time reached; None takes the number of frames of the file, or 51."""
+        wanted = count if count is not None else self.problem.output.times
+        return np.linspace(*self.ranges[-1], FRAMES if wanted is None else wanted)
 
     @property
     def parameters(self) -> int:

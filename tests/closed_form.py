@@ -11,7 +11,7 @@ import sympy
 
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, Whole
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
@@ -139,6 +139,14 @@ def problem(kind: str, tolerance: float = 1e-4) -> Problem:
         conditions=tuple(sides), exact=exact, solver=SolverSettings(tolerance=tolerance), source=text,
         vectors=VECTORS.get(kind, {}),
     )  # fmt: skip
+
+
+def mean_of(kind: str) -> Quantity:
+    """The integral of the last unknown over space."""
+    name, dimension = UNKNOWNS.get(kind, ("u",))[-1], len(COORDINATES[kind])
+    symbol = sympy.Symbol(name)
+    equation = Equation(symbol, {symbol: Jet(len(exact_of(kind)) - 1, (0,) * dimension)}, name)
+    return Quantity("integral", ((Whole(), equation),))
 
 
 def levels(kind: str) -> tuple[Level, ...]:

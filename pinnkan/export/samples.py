@@ -18,8 +18,6 @@ PER_INTERVAL = 4
 #: Points of one steady file, and of all frames of a series together: about 50 MB and 500 MB with all arrays.
 LARGEST_FILE = 400_000
 LARGEST_SERIES = 4_000_000
-#: Frames of a series where the file asks for none.
-DEFAULT_FRAMES = 51
 #: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
 LARGEST_REQUEST = 20_000_000
 
@@ -116,8 +114,7 @@ def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
 
 def frame_times(solution: Solution, frames: int | None = None) -> Array:
     """Times of the frames, from the start to the time reached; None takes the file's number or the default."""
-    count = frames if frames is not None else solution.problem.output.times
-    count = DEFAULT_FRAMES if count is None else count
-    if count < 2:
-        raise UsageError(f"{count} frames are too few: a series has at least its two ends")
-    return np.linspace(*solution.ranges[-1], count)
+    times = solution.times(frames)
+    if len(times) < 2:
+        raise UsageError(f"{len(times)} frames are too few: a series has at least its two ends")
+    return times

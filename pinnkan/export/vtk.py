@@ -17,7 +17,7 @@ from vtkmodules.vtkCommonDataModel import VTK_HEXAHEDRON, VTK_LINE, VTK_QUAD
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from pinnkan.errors import RunFolderError, UsageError
-from pinnkan.export.arrays import components, sampled, shown_of
+from pinnkan.export.arrays import components, sampled
 from pinnkan.export.samples import frame_times, has_frames, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
@@ -89,11 +89,10 @@ def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> 
 
 
 def point_data(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
-    """The arrays of a file, the one to open on in front: what the first unknown belongs to, a vector or itself."""
+    """The arrays of a file, the unknowns in front, vectors with their components."""
     arrays = sampled(solution, axes)
-    arrays |= components(solution.problem, arrays)
-    names = [shown.name for shown in shown_of(solution.problem)]
-    return {name: arrays[name] for name in [*names, *(n for n in arrays if n not in names)]}
+    first = {name: arrays[name] for name in solution.problem.unknowns}
+    return first | arrays | components(solution.problem, arrays)
 
 
 def field_data(solution: Solution, time: float) -> dict[str, Array]:
@@ -147,7 +146,10 @@ def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], f
 
 
 def _activate(grid: pyvista.UnstructuredGrid, arrays: Mapping[str, Array]) -> None:
-    """ParaView opens on the first array, and its glyphs and stream lines take the first vector."""
+    """ParaView opens on the first array, and its glyphs and stream lines take the first vector.
+
+    They would not, were it also what ParaView opens on: an array has one role there.
+    """
     grid.point_data.active_scalars_name = next(iter(arrays))
     vectors = [name for name in arrays if grid.point_data[name].ndim == 2 and grid.point_data[name].shape[1] == 3]
     if vectors:

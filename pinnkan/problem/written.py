@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
 import sympy
 
 from pinnkan.problem.conditions import prescribed_value
+from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.statement import Condition, Equation, Point, Problem, Quantity, Side, Whole
+from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, Side, Whole
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
@@ -48,10 +49,19 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
     elif isinstance(place, Side) and quantity.kind == "value":
         where = f" at {problem.coordinates[place.axis].name} = {problem.ranges[place.axis][place.end]:g}"
     elif isinstance(place, Side):
-        where = f" over {1 + len(others)} side{'s' * bool(others)}"
+        where = " over " + _sides(problem, [place, *(other for other, _ in others)])
     curve = problem.time_axis is not None and problem.dimension > 1
     when = "" if not curve else " at the end" if quantity.at_end else ", over time"
     return f"{quantity.kind} of {equation.text}{where}{when}"
+
+
+def _sides(problem: Problem, places: Sequence[Place]) -> str:
+    """``left, right``, or ``boundary`` for all of them."""
+    names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if
+             sympy.Symbol(c) in problem.coordinates}  # fmt: skip
+    every = {key for key in names if not problem.periodic[key[0]]}
+    given = [(place.axis, place.end) for place in places if isinstance(place, Side)]
+    return "boundary" if set(given) == every else ", ".join(names[key] for key in given)
 
 
 def _domain(problem: Problem) -> Iterator[str]:

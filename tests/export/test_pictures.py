@@ -13,8 +13,10 @@ from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.style import error_colours, value_colours
 from pinnkan.solution import Solution
 
+SLOW = ("vortex", "jet")
 
-@pytest.mark.parametrize("kind", COORDINATES)
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k in SLOW)) for k in COORDINATES])
 def test_every_shape_of_problem_has_both_pictures(kind: str, tmp_path: Path) -> None:
     written, warnings = draw_pictures(solved(kind), tmp_path)
     assert warnings == []
