@@ -58,34 +58,28 @@ def _reading(problem: Problem, quantity: Quantity, field: Field, error: Field | 
     is_curve = problem.time_axis is not None and problem.dimension > 1
     if is_curve:
         moments = [float(times[-1])] if quantity.at_end else [float(t) for t in times]
-    rows = np.array([_at(problem, quantity, field, error, t) for t in moments])
     shown = times if is_curve and not quantity.at_end else None
-    return Reading(rows[:, 0], None if error is None else rows[:, 1], shown)
-
-
-def _at(
-    problem: Problem, quantity: Quantity, field: Field, error: Field | None, time: float | None
-) -> tuple[float, float]:
-    """Value and error at one time."""
-    value, missed = _measure(problem, quantity, _Function(problem, field, None), time)
+    values, missed = _measure(problem, quantity, _Function(problem, field, None), moments)
     if error is None:
-        return value, math.nan
-    corrected, _ = _measure(problem, quantity, _Function(problem, field, error), time)
-    return value, SAFETY * abs(corrected - value) + missed
+        return Reading(values, None, shown)
+    corrected, _ = _measure(problem, quantity, _Function(problem, field, error), moments)
+    return Reading(values, SAFETY * np.abs(corrected - values) + missed, shown)
 
 
-def _measure(problem: Problem, quantity: Quantity, function: _Function, time: float | None) -> tuple[float, float]:
-    """The value for one function, and what quadrature and rounding may have missed of it."""
+def _measure(
+    problem: Problem, quantity: Quantity, function: _Function, moments: Sequence[float | None]
+) -> tuple[Array, Array]:
+    """The values (time,) for one function, and what quadrature and rounding may have missed of them."""
     if quantity.kind == "integral":
-        found = [_integral(function, place, equation, time) for place, equation in quantity.parts]
-        return math.fsum(value for value, _ in found), math.fsum(missed for _, missed in found)
+        found = np.array([[_integral(function, *part, time) for part in quantity.parts] for time in moments])
+        return found[..., 0].sum(1), found[..., 1].sum(1)
     ((place, equation),) = quantity.parts
     if quantity.kind == "value":
-        value = float(function.at(equation, _position(function, place, time)[None])[0])
-        return value, _ROUNDING * abs(value)
-    sign = 1.0 if quantity.kind == "max" else -1.0
-    value = sign * _largest(function, equation, time, sign)
-    return value, _ROUNDING * abs(value)
+        values = function.at(equation, np.stack([_position(function, place, time) for time in moments]))
+    else:
+        sign = 1.0 if quantity.kind == "max" else -1.0
+        values = sign * _largest(function, equation, moments, sign)
+    return values, _ROUNDING * np.abs(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,52 +184,56 @@ def _scattered(
     return float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(_SPREADS)
 
 
-def _largest(function: _Function, equation: Equation, time: float | None, sign: float) -> float:
-    """The largest value of ``sign`` times an expression over the domain at one time."""
-    held = _held(function.problem, Whole(), time)
-    knots = {axis: function.knots(axis, time) for axis in range(function.problem.dimension) if axis not in held}
+def _largest(function: _Function, equation: Equation, moments: Sequence[float | None], sign: float) -> Array:
+    """The largest values (time,) of ``sign`` times an expression over the domain."""
+    starts, steps, owner = [], [], []
+    for number, time in enumerate(moments):
+        held = _held(function.problem, Whole(), time)
+        knots = {axis: function.knots(axis, time) for axis in range(function.problem.dimension) if axis not in held}
+        found, step = (_peaks if len(knots) <= _MOST_AXES else _highest)(function, equation, held, knots, sign)
+        starts.append(found)
+        steps.append(np.broadcast_to(step, found.shape))
+        owner += [number] * len(found)
     low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
+    times = np.array([np.nan if time is None else time for time in moments])[owner]
 
     def value(around: Array) -> Array:
-        """Values (.., offset) at places (.., offset, axis)."""
+        """Values (start, offset) at places (start, offset, axis of space)."""
         points = np.empty((*around.shape[:-1], function.problem.dimension))
-        points[..., list(knots)] = np.clip(around, low, high)
-        for axis, fixed in held.items():
-            points[..., axis] = fixed
+        points[..., -1] = times[:, None]
+        points[..., list(knots)] = around
         return sign * function.at(equation, points.reshape(-1, points.shape[-1])).reshape(around.shape[:-1])
 
-    if len(knots) <= _MOST_AXES:
-        return _zoomed(value, *_peaks(function, equation, held, knots, sign), low, high)
-    return _climbed(value, low, high)
+    search = _zoomed if len(knots) <= _MOST_AXES else _climbed
+    best = search(value, np.concatenate(starts), np.concatenate(steps), low, high)
+    return np.array([best[np.array(owner) == number].max() for number in range(len(moments))])
 
 
-def _zoomed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> float:
-    """The largest value near some places (place, axis): grids around the best so far that shrink by four."""
-    offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=len(steps))))
-    best = -math.inf
+def _zoomed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> Array:
+    """The largest values (start,) near some places (start, axis): grids around the best so far that shrink by four."""
+    offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=starts.shape[1])))
+    best = np.full(len(starts), -math.inf)
     for _ in range(_ROUNDS):
-        around = np.clip(starts[:, None] + offsets * steps, low, high)
+        around = np.clip(starts[:, None] + offsets * steps[:, None], low, high)
         values = value(around)
         starts = around[np.arange(len(around)), np.argmax(values, axis=1)]
-        best = max(best, float(values.max()))
+        best = np.maximum(best, values.max(axis=1))
         steps = steps / 4
     return best
 
 
-def _climbed(value: Callable[[Array], Array], low: Array, high: Array) -> float:
-    """The largest value in many coordinates: from the best of Sobol's points, one step along one axis at a time."""
-    points = sobol(list(zip(low.tolist(), high.tolist(), strict=True)), _SCATTERED, 0)
-    starts = points[np.argsort(-value(points), kind="stable")[:_FOLLOWED]]
-    star = np.concatenate([np.zeros((1, len(low))), np.eye(len(low)), -np.eye(len(low))])
-    steps = np.tile((high - low) / 16, (len(starts), 1))
-    best = -math.inf
+def _climbed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> Array:
+    """The same in many coordinates: one step along one axis at a time, halved where none is higher."""
+    count = starts.shape[1]
+    star = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
+    best = np.full(len(starts), -math.inf)
     for _ in range(_CLIMBS):
         around = np.clip(starts[:, None] + star * steps[:, None], low, high)
         values = value(around)
         chosen = np.argmax(values, axis=1)
         starts = around[np.arange(len(around)), chosen]
         steps = np.where((chosen == 0)[:, None], steps / 2, steps)
-        best = max(best, float(values.max()))
+        best = np.maximum(best, values.max(axis=1))
     return best
 
 
@@ -255,3 +253,16 @@ def _peaks(
     best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_FOLLOWED]]
     starts = np.stack([axes[axis][best[:, axis]] for axis in axes], -1)
     return starts, np.array([float(np.diff(samples).max()) for samples in axes.values()])
+
+
+def _highest(
+    function: _Function, equation: Equation, held: dict[int, float], knots: dict[int, Array], sign: float
+) -> tuple[Array, Array]:
+    """The best of Sobol's points (point, axis), and a sixteenth of the ranges (axis,)."""
+    low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
+    points = np.empty((_SCATTERED, function.problem.dimension))
+    points[:, list(knots)] = sobol(list(zip(low.tolist(), high.tolist(), strict=True)), _SCATTERED, 0)
+    for axis, value in held.items():
+        points[:, axis] = value
+    best = np.argsort(-sign * function.at(equation, points), kind="stable")[:_FOLLOWED]
+    return points[best][:, list(knots)], (high - low) / 16

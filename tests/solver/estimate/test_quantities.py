@@ -13,6 +13,7 @@ from edited import problem
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
+from pinnkan.run.solving import solve
 from pinnkan.solver.estimate.quantities import Reading, read_off
 from pinnkan.solver.outcome import SAFETY
 
@@ -137,3 +138,38 @@ def test_in_many_coordinates_a_mean_over_points_knows_how_far_it_is_off() -> Non
     assert abs(found.values[0] - (1 - np.cos(1.0)) ** 5) < 4 * found.errors[0] < 1e-4
     peak = read(stated("{max: u}", f"{{{box}}}"), sympy.Add(*(s - s**2 for s in symbols)), symbols[0])
     assert peak.values == pytest.approx([1.25], abs=1e-8)
+
+
+HEAT = """\
+name: warm
+domain: {x: [0, 1], t: [0, 0.2]}
+functions: {U: "exp(-pi**2*t)*sin(pi*x) + x*t"}
+unknowns: [u]
+equations: ["u_t = u_xx + x"]
+conditions:
+  - {where: initial, equation: u = U}
+  - {where: boundary, equation: u = U}
+exact: {u: U}
+solver: {tolerance: 1e-5}
+output: {times: 11}
+quantities:
+  mass: {integral: u}
+  flux: {integral: dn(u), over: boundary}
+  peak: {max: u}
+  mid: {value: u_x, at: [0.3]}
+"""
+
+
+def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
+    """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding."""
+    stated_problem = problem(HEAT)
+    solution = solve(stated_problem)
+    exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.ranges, 30)  # type: ignore[index]
+    known = read_off(stated_problem, exact, None, solution.times())  # type: ignore[arg-type]
+    for name, found in solution.quantities.items():
+        true = np.abs(found.values - known[name].values)
+        seen = true > 0.05 * true.max()
+        assert found.errors is not None
+        assert true.max() > 1e-12
+        assert np.all(found.errors[seen] >= 0.8 * true[seen])
+        assert np.all(found.errors[seen] <= 4 * true[seen])
