@@ -82,5 +82,5 @@ def test_what_is_understood_is_shown_place_by_place() -> None:
     assert names == ["domain"] * 2 + ["vector"] + ["left"] * 2 + ["right"] * 2 + ["bottom"] * 2 + ["top"] * 2 + [
         "domain"] + ["quantity"] * 3  # fmt: skip
     assert ["quantity", "middle = value of u**2 + v**2 at x = 0.5, y = 1"] in lines
-    assert ["quantity", "drag = integral of n_y*u_y - n_x*p over 4 sides"] in lines
+    assert ["quantity", "drag = integral of n_y*u_y - n_x*p over boundary"] in lines
     assert ["domain", "integral(p) = 0"] in lines

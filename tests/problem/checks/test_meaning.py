@@ -261,6 +261,17 @@ def test_a_file_full_of_faults_is_given_up_soon() -> None:
     assert len(faults("".join(f"k{i}: 1\n" for i in range(9000)))) <= 51
 
 
+def test_many_warnings_are_no_error() -> None:
+    """Fourteen unknowns, each of which jumps at four corners."""
+    names = [f"c{i}" for i in range(14)]
+    given = "".join(
+        f"  - {{where: boundary, equation: {c} = 0}}\n  - {{where: initial, equation: {c} = 1}}\n" for c in names
+    )
+    equations = "".join(f"  - {c}_t = lap({c})\n" for c in names)
+    text = f"name: rod\ndomain: {{x: [0, 1], y: [0, 1], t: [0, 1]}}\nunknowns: [{', '.join(names)}]\n"
+    assert len(problem(f"{text}equations:\n{equations}conditions:\n{given}").warnings) == 50
+
+
 def test_expressions_of_a_file_have_a_common_limit() -> None:
     text = "functions:\n" + "".join(f"  f{i}: {'+'.join(['x'] * 900)}\n" for i in range(200)) + TEXT
     assert "all expressions together" in faults(text)[0].message
