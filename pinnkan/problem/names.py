@@ -17,6 +17,8 @@ from pinnkan.problem.expressions.scope import RESERVED, Scope
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
+#: Arrays of every result file.
+_OUTPUT = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z", re.ASCII)
 #: Unknowns of a file; a choice: the coupling of all with all grows with their square.
 MAX_UNKNOWNS = 30
@@ -194,6 +196,12 @@ def check_name(name: str, span: Span, report: Report, what: str) -> None:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
 
 
+def _check_output(name: str, span: Span, report: Report) -> None:
+    """Refuse an unknown or vector whose array would have the name of another one in the files of a result."""
+    if _OUTPUT.match(name):
+        report.error_at(span, f"'{name}' is the name of another array in the results", "choose another name")
+
+
 def meanings(coordinates: tuple[str, ...]) -> set[str]:
     """Names that mean something in a domain with these coordinates only: numbered ones, derivatives, the normal."""
     space = [c for c in coordinates if c != "t"]
@@ -210,6 +218,7 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
         check_name(item.text, item.span, report, "unknown")
         if item.text in meanings(coordinates):
             report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
+        _check_output(item.text, item.span, report)
         if item.text in names:
             report.error_at(item.span, f"the unknown '{item.text}' stands twice")
         else:
@@ -230,6 +239,7 @@ def read_vectors(
     named = section(node, report, "vectors")
     for name, (span, value) in named.items():
         check_name(name, span, report, "vector")
+        _check_output(name, span, report)
         parts = []
         for item in schema.items(value, report, f"the vector '{name}'"):
             part = item.text if isinstance(item, Scalar) else ""

@@ -28,6 +28,6 @@ def _check(
     values.check_finite(problem, placed, spans, report)
     if report.failed:
         return
-    values.check_corners(problem, domain, placed, report)
+    values.check_corners(problem, placed, report)
     values.check_seams(problem, placed, report)
     exact.check_exact(problem, space, placed, spans, report)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.names import Domain
-from pinnkan.problem.places import side_name
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Place, Point, Problem, Side
+from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
 
@@ -148,23 +146,27 @@ def agree(u: float, v: float) -> bool:
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], report: Report) -> None:
-    """Warn where two sides that meet prescribe different values of the unknown."""
-    on_sides = [p for p in placed if isinstance(p.condition.place, Side)]
-    given = [(p, dirichlet_value(p.condition.equation)) for p in on_sides]
-    pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
-    for p, u, q, v in pairs:
-        if u is None or v is None or p.unknown != q.unknown:
+def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> None:
+    """Warn where two sides that meet, or a side and a point on it, prescribe different values of the unknown."""
+    given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]
+    for (p, u), (q, v) in itertools.combinations(given, 2):
+        if u is None or v is None or p.unknown != q.unknown or not _meet(problem, p, q):
             continue
-        at = grid(problem, held_at(problem, p.side, q.side))
+        at = grid(problem, held_at(problem, p.condition.place, q.condition.place))
         a, b = evaluate([u, v], problem.coordinates, at)
         gap = np.abs(a - b) - _AGREE * (1 + np.maximum(np.abs(a), np.abs(b)))
         worst = int(np.argmax(gap))
         if gap[worst] > 0:
-            name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
+            name, first, second = problem.unknowns[p.unknown], p.condition.name, q.condition.name
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
             message = f"{DISAGREE} at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
+
+
+def _meet(problem: Problem, *placed: Placed) -> bool:
+    """Whether two places that are not the same have a point in common."""
+    a, b = (held_at(problem, p.condition.place) for p in placed)
+    return a.keys() != b.keys() and all(a[axis] == b[axis] for axis in a.keys() & b.keys())
 
 
 def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> None:

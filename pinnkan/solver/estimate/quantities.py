@@ -8,7 +8,7 @@ what the quadrature misses and rounding.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -23,7 +23,9 @@ from pinnkan.solver.outcome import SAFETY
 
 #: Gauss points per knot interval, and as many as their result is compared with: squares of splines of degree 10 are
 #: exact with eleven. In more coordinates than _MOST_AXES it is Sobol's points, so many times, and the spread between.
-_GAUSS, _FEWER = 12, 8
+_COUNTS = 12, 8
+#: Points of a tensor grid that are held at once: 16 MB for each derivative.
+_MOST_AT_ONCE = 2_000_000
 _MOST_AXES = 3
 _SPREADS, _SCATTERED = 8, 8192
 #: Extrema: samples per knot interval, fewer where they were more than so many in all; as many of the best of them are
@@ -146,19 +148,38 @@ def _integral(function: _Function, place: Place, equation: Equation, time: float
     free = [axis for axis in range(problem.dimension) if axis not in held]
     if len(free) > _MOST_AXES:
         return _scattered(function, equation, held, free)
-    found = []
-    for count in (_GAUSS, _FEWER):
-        rules = {axis: _gauss(function.knots(axis, time), count) for axis in free}
-        values = function.on_grid(equation, [
-            rules[a][0] if a in rules else np.array([held[a]]) for a in range(problem.dimension)
-        ])  # fmt: skip
-        sizes = np.abs(values)
-        for axis in reversed(range(problem.dimension)):
-            weights = rules[axis][1] if axis in rules else np.ones(1)
-            values, sizes = np.tensordot(values, weights, (axis, 0)), np.tensordot(sizes, weights, (axis, 0))
-        found.append((float(values), float(sizes)))
+    found = [
+        _by_gauss(function, equation, held, {a: _gauss(function.knots(a, time), n) for a in free}) for n in _COUNTS
+    ]
     (value, size), (fewer, _) = found
     return value, abs(value - fewer) + _ROUNDING * size
+
+
+def _by_gauss(
+    function: _Function, equation: Equation, held: dict[int, float], rules: dict[int, tuple[Array, Array]]
+) -> tuple[float, float]:
+    """The sums of an expression and of its size over a tensor grid, in parts along the first axis that fit memory."""
+    others = math.prod(len(x) for x, _ in list(rules.values())[1:])
+    total = size = 0.0
+    for part in _parts(rules, max(1, _MOST_AT_ONCE // others)):
+        axes = [part[a][0] if a in part else np.array([held[a]]) for a in range(function.problem.dimension)]
+        values = function.on_grid(equation, axes)
+        sizes = np.abs(values)
+        for axis in reversed(range(len(axes))):
+            weights = part[axis][1] if axis in part else np.ones(1)
+            values, sizes = np.tensordot(values, weights, (axis, 0)), np.tensordot(sizes, weights, (axis, 0))
+        total, size = total + float(values), size + float(sizes)
+    return total, size
+
+
+def _parts(rules: dict[int, tuple[Array, Array]], most: int) -> Iterator[dict[int, tuple[Array, Array]]]:
+    """The rules with at most so many points of the first axis at a time; once where there is no axis."""
+    if not rules:
+        yield rules
+        return
+    first, (x, w) = next(iter(rules.items()))
+    for begin in range(0, len(x), most):
+        yield {**rules, first: (x[begin : begin + most], w[begin : begin + most])}
 
 
 def _gauss(knots: Array, count: int) -> tuple[Array, Array]:
