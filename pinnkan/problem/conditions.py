@@ -128,7 +128,8 @@ def _integral(node: Node, scope: Scope, domain: Domain, report: Report) -> Equat
     rest = equation.residual.subs({symbol: 0 for symbol in integrals})
     varying = {scope.space.symbols[axis] for axis in domain.placing} | set(integrals)
     if not integrals:
-        report.error_at(span, "a condition on all of the domain is an integral", "write integral(u) = 0")
+        unknown = min(map(str, equation.jets), default=scope.space.unknowns[0])
+        report.error_at(span, "a condition on all of the domain is an integral", f"write integral({unknown}) = 0")
     elif equation.jets or any(e.free_symbols & varying for e in (*factors, rest)):
         hint = "only numbers, parameters and t stand outside: integral(p) = 0, 2*integral(u) = 1 + t"
         report.error_at(span, "an integral can only be multiplied and added to", hint)

@@ -31,7 +31,9 @@ from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole
 
 #: A determinant below this share of what its rows allow may vanish somewhere between the samples.
 _LEAST = 1e-6
-#: Directions in which the symbol of an elliptic system is looked at.
+#: Nor may one below this share of the largest, over all samples: a coefficient that passes zero, or is noise there.
+_SHARE = 1e-3
+#: Directions, besides the axes, in which the symbol of an elliptic system is looked at.
 _DIRECTIONS = 50
 #: Real parts at which the Laplace transform is looked at, in units of one over the time that is solved for, and wave
 #: numbers along the side, over its length. Growth as of exp(100 t/T) is left out.
@@ -62,13 +64,14 @@ class Lacking:
 def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking | None:
     """The first side that provably has too few conditions; None where none does, or nothing is proven."""
     with np.errstate(all="ignore"):
-        system = linearised(problem, derivative)
+        in_time = problem.time_axis is not None  # signs of waves along a solution may be those of its error
+        system = linearised(problem, None if in_time else derivative)
         if system is None:
             return None
         on = Counter(c.place for c in problem.conditions if c.equation is not None)
         if problem.dimension == 1 and problem.time_axis is None:
             return _on_a_line(problem, system, on)
-        if problem.time_axis is None:
+        if not in_time:
             return _elliptic(problem, system, on)
         return _in_time(problem, system, on) if problem.dimension > 1 else None
 
@@ -81,7 +84,7 @@ def order_in(problem: Problem, axis: int) -> int:
         if system is None or weights is None:
             return 0
         numbers = [1.0 + 0.3j * k for k in range(problem.dimension)]
-        return weights.total if _stays(_principal(system, weights, _one(numbers, axis), along(axis))) else 0
+        return weights.total if _is_regular(_principal(system, weights, _one(numbers, axis), along(axis))) else 0
 
 
 def along(axis: int) -> Callable[[Jet], int]:
@@ -112,7 +115,8 @@ def _elliptic(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacki
     sides = [Side(i, end) for i, wraps in enumerate(problem.periodic) if not wraps for end in (0, 1)]
     if max((on[side] for side in sides), default=0) > half or all(on[side] >= half for side in sides):
         return None
-    directions = np.random.default_rng(0).standard_normal((_DIRECTIONS, problem.dimension))
+    random = np.random.default_rng(0).standard_normal((_DIRECTIONS, problem.dimension))
+    directions = np.concatenate([np.eye(problem.dimension), random])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     if not all(_stays(_principal(system, weights, list(direction), _total)) for direction in directions):
         return None
@@ -122,12 +126,15 @@ def _elliptic(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacki
 
 def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
     """Systems in time: on each side as many conditions as solutions decay away from it."""
-    if not all(known or not jet.total for (_, jet), known in system.known.items()):
+    last = along(problem.dimension - 1)
+    if not all(known or not last(jet) for (_, jet), known in system.known.items()):
         return None
     held = 0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, Point | Whole))
     for axis in range(problem.dimension - 1):
         weights = None if problem.periodic[axis] else assigned(system.orders(along(axis)))
         if weights is None or not 0 < weights.total <= _HIGHEST:
+            continue
+        if not _is_principal_known(system, weights, along(axis)):
             continue
         for side in (Side(axis, 0), Side(axis, 1)):
             wanted = _entering(problem, system, side, weights) if on[side] + held < weights.total else None
@@ -158,9 +165,10 @@ def _rates(
     system: Linearised, at: list[int], axis: int, weights: Weights, numbers: list[complex]
 ) -> Iterator[NDArray[np.complex128]]:
     """The roots l of the determinant of the symbol along one coordinate, the others held, at each sample."""
-    principal = _principal(system, weights, _one(numbers, axis), along(axis), at)
-    if not _stays(principal):
+    everywhere = _principal(system, weights, _one(numbers, axis), along(axis))
+    if not _stays(everywhere):
         return
+    principal = everywhere[at]
     n = weights.total
     constant = np.abs(np.linalg.det(system.symbol([*numbers[:axis], 0.0, *numbers[axis + 1 :]], at)))
     radius = np.max((constant / np.abs(np.linalg.det(principal))) ** (1 / n)) or 1.0
@@ -177,14 +185,10 @@ def _one(numbers: list[complex], axis: int) -> list[complex]:
 
 
 def _principal(
-    system: Linearised,
-    weights: Weights,
-    numbers: Sequence[complex],
-    weigh: Callable[[Jet], int],
-    at: Sequence[int] | None = None,
+    system: Linearised, weights: Weights, numbers: Sequence[complex], weigh: Callable[[Jet], int]
 ) -> NDArray[np.complex128]:
-    """The matrices (sample, equation, unknown) of the principal terms of the symbol; at all samples without ``at``."""
-    every = range(math.prod(system.shape)) if at is None else at
+    """The matrices (sample, equation, unknown) of the principal terms of the symbol."""
+    every = range(math.prod(system.shape))
     return system.symbol(numbers, every, lambda i, jet: weigh(jet) == weights.difference(i, jet.unknown))
 
 
@@ -192,7 +196,15 @@ def _is_principal_known(system: Linearised, weights: Weights, weigh: Callable[[J
     return all(known or weigh(jet) < weights.difference(i, jet.unknown) for (i, jet), known in system.known.items())
 
 
-def _stays(matrices: NDArray[np.complex128]) -> bool:
-    """Whether determinants stay away from zero, each by the size that its rows allow (Hadamard)."""
+def _is_regular(matrices: NDArray[np.complex128]) -> bool:
+    """Whether determinants are not zero, each by the size that its rows allow (Hadamard)."""
     size = np.prod(np.linalg.norm(matrices, axis=-1), axis=-1)
     return bool(np.all(size > 0.0) and np.all(np.abs(np.linalg.det(matrices)) > _LEAST * size))
+
+
+def _stays(matrices: NDArray[np.complex128]) -> bool:
+    """Whether determinants also stay near each other from sample to sample, so that none vanishes between them."""
+    determinants = np.linalg.det(matrices)
+    size = np.abs(determinants)
+    turned = (determinants / determinants.flat[0]).real if size.min() > 0.0 else np.zeros(1)
+    return _is_regular(matrices) and bool(size.min() > _SHARE * size.max() and turned.min() > 0.0)

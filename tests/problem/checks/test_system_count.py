@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from edited import faults, problem
 
@@ -84,6 +85,8 @@ def test_a_side_with_too_few_conditions_is_found(
         (X, "uv", CHAIN, {"left": FILLED, "right": ("u = 0",)}),
         (X, "uv", CHAIN, {"left": ("u = 0",), "right": ("u = 0",), "domain": ("integral(v) = 0",)}),
         (X, "uv", ("x*u_x = v", "v_x = u"), {"left": ("v = 0",), "right": ()}),  # regular at x = 0
+        (XT, "uv", ("u_t + (x - 0.5)*u_x = 0", "v_t + v_x = u"), {"left": ("v = 0",), "right": ()} | at_start("uv")),
+        (XY, "uv", ("x*u_x + u = v_y", "u_y = v - v_x"), {"left, right, bottom, top": ()}),  # degenerates at x = 0
         (X, "uv", ("u*u_x = v", "v_x = u"), {"left": ("v = 0",), "right": ()}),  # not known before a solution is
     ],
 )  # fmt: skip
@@ -93,6 +96,15 @@ def test_where_nothing_is_proven_nothing_is_said(
     found = stated(domain, unknowns, equations, given)
     assert missing_condition(found) is None
     assert [w for w in found.warnings if "conditions disagree" not in w] == []
+
+
+def test_a_coefficient_is_known_along_a_solution_of_a_steady_problem_alone() -> None:
+    """There it may be the error of the solution: a wave that does not enter would."""
+    steady = stated(X, "uv", ("u*u_x = v", "v_x = u"), {"left": ("v = 0",), "right": ()})
+    assert missing_condition(steady, lambda nodes, jet: 1.0 + nodes[0]) == Lacking(RIGHT, 2, 1, is_line=True)
+    assert missing_condition(steady, lambda nodes, jet: nodes[0]) is None  # it vanishes at x = 0
+    moving = stated(XT, "uv", ("u_t + u*u_x = v", "v_t + v_x = u"), {"left": ("v = 0",), "right": ()} | at_start("uv"))
+    assert missing_condition(moving, lambda nodes, jet: np.full((7, 7), 1e-9)) is None
 
 
 def test_more_conditions_than_the_orders_add_up_to_are_a_warning() -> None:

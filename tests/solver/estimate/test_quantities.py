@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy
 from edited import problem
+from flow import ORDINARY
 
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
@@ -127,6 +128,18 @@ def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
     assert (peak.times, peak.values) == (None, pytest.approx([0.25]))
     point = read(stated("{value: u_t, at: [0.5]}", domain), X * T**2, X)
     assert point.values == pytest.approx(np.linspace(0, 1, 5))
+
+
+def test_where_t_is_alone_quantities_are_read_off_all_of_it() -> None:
+    stated_problem = problem(
+        f"{ORDINARY}quantities:\n  area: {{integral: a}}\n  top: {{max: a*b}}\n  late: {{value: b, at: [1.5]}}\n"
+        "  end: {value: a_t, at: [2]}\n"
+    )
+    field = Given((sympy.cos(T), -sympy.sin(T)), stated_problem.coordinates, stated_problem.ranges)
+    found = read_off(stated_problem, field, None, np.zeros(1))  # type: ignore[arg-type]
+    expected = {"area": np.sin(2.0), "top": -np.sin(4.0) / 2, "late": -np.sin(1.5), "end": -np.sin(2.0)}
+    assert {name: float(reading.values[0]) for name, reading in found.items()} == pytest.approx(expected, abs=1e-9)
+    assert all(reading.times is None for reading in found.values())
 
 
 def test_in_many_coordinates_a_mean_over_points_knows_how_far_it_is_off() -> None:
