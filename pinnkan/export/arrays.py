@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from pinnkan.domain.box import SLACK
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
@@ -55,7 +56,7 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
         name -> array with one dimension per axis: ``residual_1`` .. (left minus right of each equation),
         ``error_estimate`` where the solver gives an error function and ``error`` where the problem has ``exact``, as
         magnitudes and of several unknowns one each (:func:`error_name`), of a vector its length; the length of each
-        vector under its name, and each unknown under its own.
+        vector under its name, and each unknown under its own. Outside the domain they are nan.
     """
     problem = solution.problem
     zero = (0,) * problem.dimension
@@ -70,8 +71,12 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
         errors["error"] = values - exact_values(problem, problem.exact, axes)
     for kind, error in errors.items():
         arrays |= {error_name(kind, problem, name): size for name, size in _sizes(problem, error).items()}
-    lengths = {shown.name: shown.of(values) for shown in shown_of(problem) if shown.is_vector}
-    return arrays | lengths | {name: values[..., i] for i, name in enumerate(problem.unknowns)}
+    arrays |= {shown.name: shown.of(values) for shown in shown_of(problem) if shown.is_vector}
+    arrays |= {name: values[..., i] for i, name in enumerate(problem.unknowns)}
+    outside = ~solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK)
+    for array in arrays.values():
+        array[outside] = np.nan
+    return arrays
 
 
 def _sizes(problem: Problem, error: Array) -> dict[str, Array]:

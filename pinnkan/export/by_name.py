@@ -59,7 +59,7 @@ def _weighed(solution: Solution) -> Sequence[tuple[Array, dict[str, Array]]]:
     if problem.time_axis is None or problem.dimension == 1:
         shape = [len(a) for a in full]
         return [(weight.reshape(shape), sampled(solution, full))]
-    start, end = solution.ranges[-1]
+    start, end = solution.domain.box.ranges[-1]
     times = start + (end - start) * (np.arange(_TIMES) + 0.5) / _TIMES
     shape = [len(a) for a in full] + [1]
     return [((weight / _TIMES).reshape(shape), sampled(solution, [*full, np.array([t])])) for t in times]

@@ -60,7 +60,7 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         width = _ESTIMATE_WIDTH if label == ESTIMATED else 1.0
         bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[label], lw=width, label=label)
     _cut_below(bottom)
-    bottom.set(xlabel=problem.coordinates[0].name, ylabel="error", xlim=problem.ranges[0])
+    bottom.set(xlabel=problem.coordinates[0].name, ylabel="error", xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
@@ -90,9 +90,9 @@ def _map(axes: Axes, solution: Solution, shown: Shown) -> None:
     ]  # fmt: skip
     faint = float(np.clip(10 / np.sqrt(len(knots)), 0.2, 0.8))
     axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint), autolim=False)
-    axes.vlines(slabs, *problem.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
-    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.ranges[0])
-    axes.set_xlim(problem.ranges[1])
+    axes.vlines(slabs, *problem.box.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
+    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.box.ranges[0])
+    axes.set_xlim(problem.box.ranges[1])
     count = len(slabs) - 1
     axes.set_title(f"{words_of(shown)}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
 
@@ -100,7 +100,7 @@ def _map(axes: Axes, solution: Solution, shown: Shown) -> None:
 def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None:
     problem = solution.problem
     axes = space_samples(solution)
-    times = np.linspace(*solution.ranges[1], _PROFILES)
+    times = np.linspace(*solution.domain.box.ranges[1], _PROFILES)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
     label = ""
     for time, colour in zip(times, colours, strict=True):
@@ -109,9 +109,9 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
         key, label = error_panels(arrays, shown.name)[-1]
         right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
     _cut_below(right)
-    left.set(xlabel=problem.coordinates[0].name, ylabel=words_of(shown), xlim=problem.ranges[0])
+    left.set(xlabel=problem.coordinates[0].name, ylabel=words_of(shown), xlim=problem.box.ranges[0])
     left.set_title("profiles", loc="left")
-    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.ranges[0])
+    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.box.ranges[0])
     right.set_title(f"{label} along the same profiles", loc="left")
     for panel in (left, right):
         few_ticks(panel, panel.xaxis)

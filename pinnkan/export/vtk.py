@@ -53,7 +53,7 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
             what = "steady" if problem.time_axis is None else "on a line of time"
             raise UsageError(f"{problem.name} is {what}: it has no frames to choose")
         axes = space_samples(solution, resolution)
-        time = 0.0 if problem.time_axis is None else solution.ranges[-1][1]
+        time = 0.0 if problem.time_axis is None else solution.domain.box.ranges[-1][1]
         write_grid(
             folder / f"{stem}.vtu", axes, point_data(solution, sliced(problem, axes)), field_data(solution, time)
         )

@@ -10,7 +10,7 @@ import sympy
 from pinnkan.problem import schema
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import Named, read_places, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
@@ -68,7 +68,7 @@ def residual_of(expression: sympy.Expr, node: Scalar, scope: Scope, report: Repo
     return Equation(expression, scope.space.jets_of(expression), " ".join(node.text.split()), line, column)
 
 
-def read_conditions(node: Node | None, domain: Domain, scope: Scope, report: Report) -> list[Placed]:
+def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
     """Every condition of the file, one per place it names."""
     placed: list[Placed] = []
     if node is None or (isinstance(node, Scalar) and node.value is None):
@@ -95,7 +95,7 @@ def _enforce(node: Node | None, report: Report) -> str:
     return "auto"
 
 
-def _read_one(node: Node, at: Named, enforce: str, domain: Domain, scope: Scope, report: Report) -> list[Placed]:
+def _read_one(node: Node, at: Named, enforce: str, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
     is_initial = isinstance(at.place, Side) and domain.coordinates[at.place.axis] == "t"
     if isinstance(node, Scalar) and node.text.strip() == "none":
         if is_initial or not isinstance(at.place, Side):
@@ -117,7 +117,7 @@ def _read_one(node: Node, at: Named, enforce: str, domain: Domain, scope: Scope,
     return [Placed(Condition(at.place, equation, enforce, at.name), at.span, span)]
 
 
-def _integral(node: Node, scope: Scope, domain: Domain, report: Report) -> Equation | None:
+def _integral(node: Node, scope: Scope, domain: DomainSection, report: Report) -> Equation | None:
     """``integral(p) = g(t)`` as an equation whose integral over space is to vanish: p - g/measure."""
     integrals: dict[sympy.Symbol, sympy.Expr] = {}
     equation = parse_equation(node, replace(scope, integrals=integrals), report)
@@ -134,14 +134,14 @@ def _integral(node: Node, scope: Scope, domain: Domain, report: Report) -> Equat
         hint = "only numbers, parameters and t stand outside: integral(p) = 0, 2*integral(u) = 1 + t"
         report.error_at(span, "an integral can only be multiplied and added to", hint)
     else:
-        measure = math.prod(high - low for low, high in (domain.ranges[axis] for axis in domain.placing))
+        measure = math.prod(high - low for low, high in (domain.box.ranges[axis] for axis in domain.placing))
         terms = [factor * inside for factor, inside in zip(factors, integrals.values(), strict=True)]
         density = sympy.Add(*terms, rest / measure)
         return replace(equation, residual=density, jets=scope.space.jets_of(density))
     return None
 
 
-def settled(domain: Domain, placed: list[Placed]) -> Domain:
+def settled(domain: DomainSection, placed: list[Placed]) -> DomainSection:
     """The domain, where time is marched only if nothing is given later: of ordinary equations initial values alone."""
     later = domain.is_ordinary and any(p.condition.place != Side(0, 0) for p in placed)
     return replace(domain, is_marched=False) if later else domain

@@ -9,7 +9,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import Domain, constant
+from pinnkan.problem.names import DomainSection, constant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Place, Point, Side, Whole
@@ -27,15 +27,15 @@ class Named:
     span: Span
 
 
-def side_name(side: Side, domain: Domain) -> str:
+def side_name(side: Side, domain: DomainSection) -> str:
     """The word of the file for a side: left, right, ..., x1_low, ..., initial; the end of time is ``t = 20``."""
     coordinate = domain.coordinates[side.axis]
     if coordinate == "t":
-        return "initial" if side.end == 0 else f"t = {domain.ranges[side.axis][1]:g}"
+        return "initial" if side.end == 0 else f"t = {domain.box.ranges[side.axis][1]:g}"
     return next(name for name, place in SIDES.items() if place == (coordinate, side.end))
 
 
-def place_name(place: Place, domain: Domain) -> str:
+def place_name(place: Place, domain: DomainSection) -> str:
     """The word for a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
     if isinstance(place, Side):
         return side_name(place, domain)
@@ -45,22 +45,23 @@ def place_name(place: Place, domain: Domain) -> str:
     return ", ".join(f"{name} = {value:g}" for name, value in given if value is not None)
 
 
-def sides_of(domain: Domain) -> list[Side]:
+def sides_of(domain: DomainSection) -> list[Side]:
     """The sides of the space domain that need a condition: those of axes that do not wrap around."""
-    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.periodic[i]]
+    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
     return [Side(axis, end) for axis in axes for end in (0, 1)]
 
 
-def scope_at(place: Place, scope: Scope, domain: Domain, where: str) -> Scope:
+def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
     """The names that an expression may use at a place: on a side of space the outward normal too."""
     if not isinstance(place, Side):
         return replace(scope, where=where)
     space: JetSpace = scope.space.on(place.axis, place.end)
     is_space = domain.coordinates[place.axis] != "t"
-    return replace(scope, space=space, normal=(place.axis, place.end) if is_space else None, where=where)
+    normal = domain.box.pieces[place].normal(space.symbols) if is_space else None
+    return replace(scope, space=space, normal=normal, where=where)
 
 
-def read_places(node: Node, domain: Domain, scope: Scope, report: Report) -> list[Named]:
+def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Named]:
     """The places that ``where`` or ``over`` name, each once."""
     found: list[Named] = []
     for item in node.items if isinstance(node, Sequence) else [node]:
@@ -76,7 +77,7 @@ def read_places(node: Node, domain: Domain, scope: Scope, report: Report) -> lis
     return found
 
 
-def _places(node: Node, domain: Domain, scope: Scope, report: Report) -> list[Place]:
+def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Place]:
     if isinstance(node, Scalar):
         return _named(node.text, domain, lambda message, hint: report.error_at(node.span, message, hint))
     entries = schema.entries(node, schema.POINT, report, "a place")
@@ -84,7 +85,7 @@ def _places(node: Node, domain: Domain, scope: Scope, report: Report) -> list[Pl
     return [] if point is None else [point]
 
 
-def read_point(node: Node, domain: Domain, scope: Scope, report: Report) -> Point | Side | None:
+def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) -> Point | Side | None:
     """The point with these coordinates of space (or this t, where t is alone); on a line an end is the side there."""
     axes = domain.placing
     names = [domain.coordinates[axis] for axis in axes]
@@ -98,7 +99,7 @@ def read_point(node: Node, domain: Domain, scope: Scope, report: Report) -> Poin
     values = [constant(item, local, report) for item in node.items]
     position: list[float | None] = [None] * len(domain.coordinates)
     for axis, value, item in zip(axes, values, node.items, strict=True):
-        low, high = domain.ranges[axis]
+        low, high = domain.box.ranges[axis]
         if value is not None and not low <= value <= high:
             message = f"this point is outside of the domain: {domain.coordinates[axis]} = {value:g}"
             report.error_at(item.span, message, f"{domain.coordinates[axis]} goes from {low:g} to {high:g}")
@@ -106,12 +107,12 @@ def read_point(node: Node, domain: Domain, scope: Scope, report: Report) -> Poin
         position[axis] = value
     if any(value is None for value in values):
         return None
-    if len(axes) == 1 and not domain.periodic[axes[0]] and values[0] in domain.ranges[axes[0]]:
-        return Side(axes[0], domain.ranges[axes[0]].index(values[0]))
+    if len(axes) == 1 and not domain.box.periodic[axes[0]] and values[0] in domain.box.ranges[axes[0]]:
+        return Side(axes[0], domain.box.ranges[axes[0]].index(values[0]))
     return Point(tuple(position))
 
 
-def _named(name: str, domain: Domain, fail: _Fail) -> list[Place]:
+def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
     """What one word means; nothing, and a fault, where it means nothing here."""
     if name == "domain":
         return [Whole()]
@@ -136,7 +137,7 @@ def _named(name: str, domain: Domain, fail: _Fail) -> list[Place]:
         fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
         return []
     axis = domain.coordinates.index(coordinate)
-    if domain.periodic[axis]:
+    if domain.box.periodic[axis]:
         fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")
         return []
     return [Side(axis, end)]

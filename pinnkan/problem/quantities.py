@@ -6,7 +6,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_of
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import Domain, check_name, section
+from pinnkan.problem.names import DomainSection, check_name, section
 from pinnkan.problem.places import read_places, read_point, scope_at
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
@@ -17,7 +17,7 @@ KINDS = ("integral", "value", "max", "min")
 MAX_QUANTITIES = 100
 
 
-def read_quantities(node: Node | None, domain: Domain, scope: Scope, report: Report) -> dict[str, Quantity]:
+def read_quantities(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> dict[str, Quantity]:
     """Each quantity under its name."""
     quantities: dict[str, Quantity] = {}
     for name, (span, value) in list(section(node, report, "quantities").items())[:MAX_QUANTITIES]:
@@ -32,7 +32,7 @@ def read_quantities(node: Node | None, domain: Domain, scope: Scope, report: Rep
     return quantities
 
 
-def _read(name: str, node: Mapping, domain: Domain, scope: Scope, report: Report) -> Quantity | None:
+def _read(name: str, node: Mapping, domain: DomainSection, scope: Scope, report: Report) -> Quantity | None:
     found = schema.entries(node, schema.QUANTITY, report, f"the quantity '{name}'")
     kinds = [kind for kind in KINDS if kind in found]
     if len(kinds) != 1:
@@ -61,7 +61,7 @@ def _read(name: str, node: Mapping, domain: Domain, scope: Scope, report: Report
 
 
 def _places(
-    kind: str, found: dict[str, Node], node: Mapping, domain: Domain, scope: Scope, report: Report
+    kind: str, found: dict[str, Node], node: Mapping, domain: DomainSection, scope: Scope, report: Report
 ) -> list[Place]:
     """Where it is read off; nothing, and a fault, where that is not said."""
     if kind == "value":
@@ -81,7 +81,7 @@ def _places(
     return [at.place for at in named_places]
 
 
-def _is_end(node: Node, domain: Domain, report: Report) -> bool:
+def _is_end(node: Node, domain: DomainSection, report: Report) -> bool:
     if not isinstance(node, Scalar) or node.text != "end":
         report.error_at(node.span, "'time' must be: end", "without it the quantity is a curve over time")
     elif "t" not in domain.coordinates or domain.is_ordinary:

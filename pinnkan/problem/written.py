@@ -47,7 +47,7 @@ def quantity_words(problem: Problem, quantity: Quantity) -> str:
         given = zip(problem.coordinates, place.position, strict=True)
         where = " at " + ", ".join(f"{c.name} = {x:g}" for c, x in given if x is not None)
     elif isinstance(place, Side) and quantity.kind == "value":
-        where = f" at {problem.coordinates[place.axis].name} = {problem.ranges[place.axis][place.end]:g}"
+        where = f" at {problem.coordinates[place.axis].name} = {problem.box.ranges[place.axis][place.end]:g}"
     elif isinstance(place, Side):
         where = " over " + _sides(problem, [place, *(other for other, _ in others)])
     curve = problem.time_axis is not None and problem.dimension > 1
@@ -59,13 +59,13 @@ def _sides(problem: Problem, places: Sequence[Place]) -> str:
     """``left, right``, or ``boundary`` for all of them."""
     names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if
              sympy.Symbol(c) in problem.coordinates}  # fmt: skip
-    every = {key for key in names if not problem.periodic[key[0]]}
+    every = {key for key in names if not problem.box.periodic[key[0]]}
     given = [(place.axis, place.end) for place in places if isinstance(place, Side)]
     return "boundary" if set(given) == every else ", ".join(names[key] for key in given)
 
 
 def _domain(problem: Problem) -> Iterator[str]:
-    for symbol, (low, high), wraps in zip(problem.coordinates, problem.ranges, problem.periodic, strict=True):
+    for symbol, (low, high), wraps in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True):
         yield f"{symbol.name} from {low:.10g} to {high:.10g}{', periodic' if wraps else ''}"
 
 

@@ -52,11 +52,11 @@ class Missing:
         """``order 2 in x asks for 2 conditions along it, here is 1: one more is needed, at x = 1 for instance``."""
         coordinate = problem.coordinates[self.axis]
         if self.inflow:
-            end = problem.ranges[self.axis][self.side.end]
+            end = problem.box.ranges[self.axis][self.side.end]
             return f"waves enter at {coordinate} = {end:g}, where no condition is given"
         given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
         more = "one more is needed" if self.order == self.given + 1 else f"{self.order - self.given} more are needed"
-        place = f"{coordinate} = {problem.ranges[self.axis][self.side.end]:g}"
+        place = f"{coordinate} = {problem.box.ranges[self.axis][self.side.end]:g}"
         asked = f"order {self.order} in {coordinate} asks for {self.order} condition{'s' * (self.order > 1)} along it"
         return f"{asked}, {given}: {more}, at {place} for instance"
 
@@ -73,7 +73,7 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
     on = Counter(c.place for c in problem.conditions if c.equation is not None)
     orders = problem.equations[0].orders
     for axis, order in enumerate(orders):
-        if axis == problem.time_axis or problem.periodic[axis]:
+        if axis == problem.time_axis or problem.box.periodic[axis]:
             continue
         ends = Side(axis, 1), Side(axis, 0)
         given = sum(on[end] for end in ends) + _within(problem, on)
@@ -104,7 +104,7 @@ def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficien
     equation = problem.equations[0]
     symbols = list(equation.jets)
     slopes = [sympy.diff(equation.residual, s) for s in symbols]
-    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.ranges]
+    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.box.ranges]
     grid = np.meshgrid(*nodes, indexing="ij")
     anything = np.random.default_rng(0).standard_normal((len(symbols), *grid[0].shape))
     jets = [

@@ -14,7 +14,7 @@ from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.checks.system_count import order_in
 from pinnkan.problem.checks.weights import assigned
 from pinnkan.problem.conditions import Placed
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, sides_of
 from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Equation, Place, Problem, Side, Whole
@@ -24,7 +24,7 @@ _PARALLEL = 1e-9
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
-def check(problem: Problem, domain: Domain, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     """Report every side, initial datum and order that is missing, given twice or too high."""
     orders = equation_orders(problem)
     _check_unknowns(problem, spans, report)
@@ -61,7 +61,7 @@ def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
     """Whether two equations fix the same quantity: their slopes are parallel everywhere."""
     if set(a.jets) != set(b.jets):
         return False
-    slopes = gradients(problem, (a, b), values.random_points(problem, values.held_at(problem, place)))
+    slopes = gradients(problem, (a, b), values.points_at(problem, place))
     across = np.abs(np.einsum("pi,pj->pij", slopes[0], slopes[1]) - np.einsum("pi,pj->pji", slopes[0], slopes[1]))
     size = np.linalg.norm(slopes[0], axis=1) * np.linalg.norm(slopes[1], axis=1)
     return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))
@@ -82,12 +82,12 @@ def _unknowns(equation: Equation | None) -> set[int]:
     return {jet.unknown for jet in equation.jets.values()} if equation is not None else set()
 
 
-def _check_sides(domain: Domain, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     given = {p.condition.place for p in placed}
     for side in sides_of(domain):
         if side not in given:
             name = side_name(side, domain)
-            place = f"{domain.coordinates[side.axis]} = {domain.ranges[side.axis][side.end]:g}"
+            place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
             report.error_at(
                 spans.conditions,
                 f"the side '{name}' ({place}) has no condition",
@@ -95,7 +95,7 @@ def _check_sides(domain: Domain, placed: list[Placed], spans: ProblemSpans, repo
             )
 
 
-def _check_orders(problem: Problem, domain: Domain, placed: list[Placed], report: Report) -> None:
+def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:
     for p in placed:
         at, equation = p.condition.place, p.condition.equation
         if equation is None or not isinstance(at, Side):
@@ -174,7 +174,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
 
 def _warn_count(
     problem: Problem,
-    domain: Domain,
+    domain: DomainSection,
     orders: tuple[int, ...],
     placed: list[Placed],
     spans: ProblemSpans,

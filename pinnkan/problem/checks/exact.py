@@ -9,12 +9,12 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.checks.values import agree, evaluate, grid, held_at, place, random_points
+from pinnkan.problem.checks.values import agree, evaluate, grid, place, points_at, random_points
 from pinnkan.problem.conditions import Placed
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Problem, Side, Whole
+from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, Whole
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def check_exact(
     """``exact``, where given, is finite and satisfies the equations and the conditions."""
     if problem.exact is None:
         return
-    inside, corners = random_points(problem, {}), grid(problem, {})
+    inside, corners = random_points(problem.domain), grid(problem, {})
     for name, expression in problem.exact.items():
         for at in (inside, corners):
             finite = np.isfinite(evaluate([expression], problem.coordinates, at)[0])
@@ -46,7 +46,8 @@ def check_exact(
     span = next(iter(spans.exact.values()))
     _check_wraps(problem, span, report)
     for equation in problem.equations:
-        _check_satisfied(problem, space, equation, {}, span, f"the equation of line {equation.line}", report)
+        what = f"the equation of line {equation.line}"
+        _check_satisfied(problem, space, equation, Whole(), span, what, report)
     for p in placed:
         if p.condition.equation is not None:
             what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
@@ -55,15 +56,15 @@ def check_exact(
                 _check_integral(problem, space, equation, span, what, report)
             else:
                 local = space.on(on.axis, on.end) if isinstance(on, Side) else space
-                _check_satisfied(problem, local, equation, held_at(problem, on), span, what, report)
+                _check_satisfied(problem, local, equation, on, span, what, report)
 
 
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
-    for axis in [i for i, wraps in enumerate(problem.periodic) if wraps]:
+    for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps]:
         for name, expression in (problem.exact or {}).items():
             low, high = (
                 evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
-                for end in problem.ranges[axis]
+                for end in problem.box.ranges[axis]
             )
             if not all(agree(a, b) for a, b in zip(low, high, strict=True)):
                 report.error_at(
@@ -77,7 +78,7 @@ def _check_satisfied(
     problem: Problem,
     space: JetSpace,
     equation: Equation,
-    fixed: Mapping[int, float],
+    where: Place,
     span: Span,
     what: str,
     report: Report,
@@ -91,16 +92,16 @@ def _check_satisfied(
         return
     if jumps:
         _tell_jumps(equation, jumps, span, what, report)
-    at = random_points(problem, fixed)
+    at = points_at(problem, where)
     residual, scale = _residual(problem, equation, derivatives, at)
     error = np.abs(residual)
-    everywhere = np.append(scale, _residual(problem, equation, derivatives, random_points(problem, {}))[1])
+    everywhere = np.append(scale, _residual(problem, equation, derivatives, random_points(problem.domain))[1])
     largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
     share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
     finite = np.isfinite(share)
     if not finite.all():
-        where = place(problem, at, int(np.argmin(finite)))
-        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {where}")
+        at_one = place(problem, at, int(np.argmin(finite)))
+        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {at_one}")
     share = np.where(finite, share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:
@@ -163,12 +164,12 @@ def _check_integral(
     except OperatorError:
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
-    rules = [_panels(problem.ranges[axis], _PANELS[len(over)]) for axis in over]
+    rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]
     weights = np.ones(())
     for _, w in rules:
         weights = np.multiply.outer(weights, w)
     points = [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")]
-    for t in [None] if problem.time_axis is None else np.linspace(*problem.ranges[-1], 3):
+    for t in [None] if problem.time_axis is None else np.linspace(*problem.box.ranges[-1], 3):
         at = points if t is None else [*points, np.full(points[0].shape, t)]
         residual, scale = _residual(problem, equation, derivatives, at)
         error = abs(float(residual @ weights.ravel()))

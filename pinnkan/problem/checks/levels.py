@@ -49,7 +49,7 @@ def _is_felt(problem: Problem, jet: Jet) -> bool:
 def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:
     """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns."""
     generator = np.random.default_rng(0)
-    at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.ranges]
+    at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
     values = [0.5 + generator.random(_POINTS) for _ in equation.jets]
     slopes = [sympy.diff(equation.residual, symbol) for symbol in jets]
     found = Tape(slopes, [*problem.coordinates, *equation.jets])([*at, *values])

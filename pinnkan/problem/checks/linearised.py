@@ -61,7 +61,7 @@ def linearised(problem: Problem, derivative: Derivative | None = None) -> Linear
     """The equations at samples of the box; None in too many coordinates, or where a coefficient is not finite."""
     if problem.dimension not in _SAMPLES or len(problem.equations) != len(problem.unknowns):
         return None
-    nodes = [np.linspace(low, high, _SAMPLES[problem.dimension]) for low, high in problem.ranges]
+    nodes = [np.linspace(low, high, _SAMPLES[problem.dimension]) for low, high in problem.box.ranges]
     grid = np.meshgrid(*nodes, indexing="ij")
     jets = dict(chain.from_iterable(e.jets.items() for e in problem.equations))
     generator = np.random.default_rng(0)

@@ -55,7 +55,7 @@ class Lacking:
     def words(self, problem: Problem) -> str:
         """``the system asks for 2 conditions at x = 1, here is 1``."""
         coordinate = problem.coordinates[self.side.axis]
-        end = problem.ranges[self.side.axis][self.side.end]
+        end = problem.box.ranges[self.side.axis][self.side.end]
         place = f"along {coordinate}" if self.is_line else f"at {coordinate} = {end:g}"
         given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
         return f"the system asks for {self.wanted} condition{'s' * (self.wanted > 1)} {place}, {given}"
@@ -98,7 +98,7 @@ def _total(jet: Jet) -> int:
 
 def _on_a_line(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
     weights = assigned(system.orders(_total))
-    if weights is None or problem.periodic[0] or not _is_principal_known(system, weights, _total):
+    if weights is None or problem.box.periodic[0] or not _is_principal_known(system, weights, _total):
         return None
     given = sum(on.values())
     if given >= weights.total or not _stays(_principal(system, weights, [1.0], _total)):
@@ -112,7 +112,7 @@ def _elliptic(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacki
     if weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
         return None
     half = weights.total // 2
-    sides = [Side(i, end) for i, wraps in enumerate(problem.periodic) if not wraps for end in (0, 1)]
+    sides = [Side(i, end) for i, wraps in enumerate(problem.box.periodic) if not wraps for end in (0, 1)]
     if max((on[side] for side in sides), default=0) > half or all(on[side] >= half for side in sides):
         return None
     random = np.random.default_rng(0).standard_normal((_DIRECTIONS, problem.dimension))
@@ -131,7 +131,7 @@ def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lackin
         return None
     held = 0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, Point | Whole))
     for axis in range(problem.dimension - 1):
-        weights = None if problem.periodic[axis] else assigned(system.orders(along(axis)))
+        weights = None if problem.box.periodic[axis] else assigned(system.orders(along(axis)))
         if weights is None or not 0 < weights.total <= _HIGHEST:
             continue
         if not _is_principal_known(system, weights, along(axis)):
@@ -149,7 +149,7 @@ def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights
     nodes = [[0, n // 2, n - 1] if problem.dimension < 4 else [0, n - 1] for n in system.shape]
     nodes[axis] = [side.end * (system.shape[axis] - 1)]
     at = [int(k) for k in np.ravel_multi_index(np.array(list(product(*nodes))).T, system.shape)]
-    lengths = [high - low for low, high in problem.ranges]
+    lengths = [high - low for low, high in problem.box.ranges]
     seen: set[int] = set()
     for rate, wave in product(_RATES, _WAVES):
         numbers = [2j * np.pi * wave / length for length in lengths]

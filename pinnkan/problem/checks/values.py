@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
@@ -23,8 +24,6 @@ _FRACTIONS = (0.0, 0.1372, 0.25, 0.3894, 0.5, 0.6183, 0.75, 0.8617, 1.0)
 _SEED = 20_260_304
 _RANDOM_POINTS = 200
 _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up to 10,000
-#: How a warning of data that jump at a corner begins.
-DISAGREE = "conditions disagree"
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
@@ -34,15 +33,15 @@ def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
     All combinations of the fractions while they are few; else lines along every coordinate and a random choice.
     """
     axes = []
-    for axis, (low, high) in enumerate(problem.ranges):
+    for axis, (low, high) in enumerate(problem.box.ranges):
         nodes = [low + f * (high - low) for f in _FRACTIONS]
         nodes[-1] = high
         if low < 0 < high and 0.0 not in nodes:
             nodes.append(0.0)
         axes.append(np.array([fixed[axis]] if axis in fixed else nodes))
-    if np.prod([float(len(a)) for a in axes]) > _MOST_POINTS:
-        return _lines(axes)
-    return [a.ravel() for a in np.meshgrid(*axes, indexing="ij")]
+    is_large = np.prod([float(len(a)) for a in axes]) > _MOST_POINTS
+    points = np.stack(_lines(axes) if is_large else [a.ravel() for a in np.meshgrid(*axes, indexing="ij")], -1)
+    return list(points[problem.domain.contains(points)].T)
 
 
 def _lines(axes: Sequence[Array]) -> list[Array]:
@@ -59,15 +58,18 @@ def _lines(axes: Sequence[Array]) -> list[Array]:
     return list(np.concatenate(parts, axis=1))
 
 
-def random_points(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
-    """A fixed random choice of points of the domain, one array (point,) per coordinate."""
-    generator = np.random.default_rng(_SEED)
-    unit = generator.random((problem.dimension, _RANDOM_POINTS))
-    ranges = problem.ranges
-    return [
-        np.full(_RANDOM_POINTS, fixed[axis]) if axis in fixed else low + unit[axis] * (high - low)
-        for axis, (low, high) in enumerate(ranges)
-    ]
+def random_points(where: Domain | BoundaryPiece) -> list[Array]:
+    """A fixed random choice of points of a domain or a piece of its boundary, one array (point,) per coordinate."""
+    return list(where.sample(_RANDOM_POINTS, lambda *shape: np.random.default_rng(_SEED).random(shape)).T)
+
+
+def points_at(problem: Problem, at: Place) -> list[Array]:
+    """A fixed random choice of points of a place; a single point, if it is one through time, at random times."""
+    if isinstance(at, Side):
+        return random_points(problem.domain.pieces[at])
+    points = random_points(problem.domain)
+    return [np.full_like(x, held) if held is not None else x for x, held in
+            zip(points, at.position if isinstance(at, Point) else (None,) * len(points), strict=True)]  # fmt: skip
 
 
 def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], at: Sequence[Array]) -> Array:
@@ -84,10 +86,10 @@ def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int]
 
 def held_at(problem: Problem, *places: Place) -> dict[int, float]:
     """The coordinates that are held at these places, with their values."""
-    held = {}
+    held: dict[int, float] = {}
     for at in places:
         if isinstance(at, Side):
-            held[at.axis] = problem.ranges[at.axis][at.end]
+            held |= problem.domain.pieces[at].fixed
         elif isinstance(at, Point):
             held |= {axis: x for axis, x in enumerate(at.position) if x is not None}
     return held
@@ -146,8 +148,13 @@ def agree(u: float, v: float) -> bool:
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> None:
-    """Warn where two sides that meet, or a side and a point on it, prescribe different values of the unknown."""
+def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> list[Point]:
+    """Where two sides that meet, or a side and a point on it, prescribe different values of the unknown.
+
+    Returns:
+        One point for each pair; each with a warning.
+    """
+    found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]
     for (p, u), (q, v) in itertools.combinations(given, 2):
         if u is None or v is None or p.unknown != q.unknown or not _meet(problem, p, q):
@@ -159,8 +166,10 @@ def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) ->
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], p.condition.name, q.condition.name
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
-            message = f"{DISAGREE} at {place(problem, at, worst)}: {both}"
+            message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
+            found.append(Point(tuple(float(x[worst]) for x in at)))
+    return found
 
 
 def _meet(problem: Problem, *placed: Placed) -> bool:
@@ -173,14 +182,14 @@ def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> N
     """Warn where prescribed values differ at the two ends of a periodic coordinate."""
     for p in placed:
         value = dirichlet_value(p.condition.equation) if isinstance(p.condition.place, Side) else None
-        for axis in [i for i, wraps in enumerate(problem.periodic) if wraps and value is not None]:
-            low, high = (grid(problem, {**held_at(problem, p.side), axis: end}) for end in problem.ranges[axis])
+        for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps and value is not None]:
+            low, high = (grid(problem, {**held_at(problem, p.side), axis: end}) for end in problem.box.ranges[axis])
             (a,), (b,) = (evaluate([value], problem.coordinates, at) for at in (low, high))
             worst = int(np.argmax(np.abs(a - b)))
             if not agree(a[worst], b[worst]):
                 name = problem.coordinates[axis]
                 report.warn_at(
                     p.equation,
-                    f"not periodic: {a[worst]:.6g} at {name} = {problem.ranges[axis][0]:g}, "
-                    f"{b[worst]:.6g} at {name} = {problem.ranges[axis][1]:g}",
+                    f"not periodic: {a[worst]:.6g} at {name} = {problem.box.ranges[axis][0]:g}, "
+                    f"{b[worst]:.6g} at {name} = {problem.box.ranges[axis][1]:g}",
                 )

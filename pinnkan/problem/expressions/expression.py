@@ -135,12 +135,14 @@ class _Reader:
         return self._unknown_name(node, base, split(subscript) or [])
 
     def _normal(self, node: ast.Name) -> sympy.Expr:
-        """A component of the outward normal of the side at hand: 1, 0 or -1."""
-        space, (axis, end) = self.scope.space, self.scope.normal or (0, 0)
+        """A component of the outward normal of the boundary at hand."""
+        space = self.scope.space
         if "n" in space.unknowns:
             message = f"'{node.id}' could be the outward normal or a derivative of the unknown 'n'"
             raise _fault(node, message, f"write d{node.id[2:]}(n) for the derivative, or rename the unknown")
-        return sympy.Integer((2 * end - 1) * (space.coordinates[axis] == node.id[2:]))
+        assert self.scope.normal is not None
+        component = self.scope.normal[space.coordinates.index(node.id[2:])]
+        return component if isinstance(component, sympy.Expr) else fold(component)
 
     def _vector(self, node: ast.Name) -> Vector:
         """A vector of unknowns with a component per space coordinate."""
@@ -205,7 +207,7 @@ class _Reader:
         if name == "dn":
             if self.scope.normal is None:
                 raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
-            return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
+            return _guarded(node, operators.normal_derivative, space, inner, self.scope.normal)
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"

@@ -22,16 +22,16 @@ class Scope:
     """The names an expression may use.
 
     ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only, and with them
-    ``vectors`` of them; ``normal`` is (axis, end) on a side. ``integrals`` collects what is integrated under the symbol
-    that stands for it, None where no integral may stand. ``used`` collects the names met. ``where`` completes "unknown
-    name 'a' in ...".
+    ``vectors`` of them; ``normal`` is the outward one on a side. ``integrals`` collects what is integrated under the
+    symbol that stands for it, None where no integral may stand. ``used`` collects the names met. ``where`` completes
+    "unknown name 'a' in ...".
     """
 
     space: JetSpace
     values: Mapping[str, sympy.Expr] = field(default_factory=dict)
     unknowns: bool = False
     coordinates: bool = True
-    normal: tuple[int, int] | None = None
+    normal: Sequence[sympy.Expr | float] | None = None
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     integrals: dict[sympy.Symbol, sympy.Expr] | None = None
     used: set[str] = field(default_factory=set)

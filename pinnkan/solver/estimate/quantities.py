@@ -138,7 +138,7 @@ def _position(function: _Function, place: Place, time: float | None) -> Array:
 def _held(problem: Problem, place: Place, time: float | None) -> dict[int, float]:
     """The coordinates that do not vary over a place at one time."""
     held = {} if time is None else {problem.dimension - 1: time}
-    return held | ({place.axis: problem.ranges[place.axis][place.end]} if isinstance(place, Side) else {})
+    return held | ({place.axis: problem.box.ranges[place.axis][place.end]} if isinstance(place, Side) else {})
 
 
 def _integral(function: _Function, place: Place, equation: Equation, time: float | None) -> tuple[float, float]:
@@ -193,12 +193,12 @@ def _scattered(
     function: _Function, equation: Equation, held: dict[int, float], free: Sequence[int]
 ) -> tuple[float, float]:
     """Mean over scrambled Sobol sequences times the measure, and the standard error of it."""
-    ranges = [function.problem.ranges[axis] for axis in free]
-    measure = math.prod(high - low for low, high in ranges)
+    low, high = np.array([function.problem.box.ranges[axis] for axis in free]).T
+    measure = float(np.prod(high - low))
     means = []
     for seed in range(_SPREADS):
         points = np.empty((_SCATTERED, function.problem.dimension))
-        points[:, free] = sobol(ranges, _SCATTERED, seed)
+        points[:, free] = low + (high - low) * sobol(seed)(_SCATTERED, len(free))
         for axis, value in held.items():
             points[:, axis] = value
         means.append(measure * float(function.at(equation, points).mean()))
@@ -282,7 +282,7 @@ def _highest(
     """The best of Sobol's points (point, axis), and a sixteenth of the ranges (axis,)."""
     low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
     points = np.empty((_SCATTERED, function.problem.dimension))
-    points[:, list(knots)] = sobol(list(zip(low.tolist(), high.tolist(), strict=True)), _SCATTERED, 0)
+    points[:, list(knots)] = low + (high - low) * sobol(0)(_SCATTERED, len(knots))
     for axis, value in held.items():
         points[:, axis] = value
     best = np.argsort(-sign * function.at(equation, points), kind="stable")[:_FOLLOWED]

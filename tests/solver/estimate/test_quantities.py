@@ -58,8 +58,8 @@ def stated(quantities: str, domain: str = "{x: [0, 1], y: [0, 2]}") -> Problem:
 
 
 def read(stated_problem: Problem, u: sympy.Expr, v: sympy.Expr, e: sympy.Expr | None = None) -> Reading:
-    field = Given((u, v), stated_problem.coordinates, stated_problem.ranges)
-    error = None if e is None else Given((e, sympy.S.Zero), stated_problem.coordinates, stated_problem.ranges)
+    field = Given((u, v), stated_problem.coordinates, stated_problem.box.ranges)
+    error = None if e is None else Given((e, sympy.S.Zero), stated_problem.coordinates, stated_problem.box.ranges)
     return read_off(stated_problem, field, error, np.linspace(0.0, 1.0, 5))["q"]  # type: ignore[arg-type]
 
 
@@ -135,7 +135,7 @@ def test_where_t_is_alone_quantities_are_read_off_all_of_it() -> None:
         f"{ORDINARY}quantities:\n  area: {{integral: a}}\n  top: {{max: a*b}}\n  late: {{value: b, at: [1.5]}}\n"
         "  end: {value: a_t, at: [2]}\n"
     )
-    field = Given((sympy.cos(T), -sympy.sin(T)), stated_problem.coordinates, stated_problem.ranges)
+    field = Given((sympy.cos(T), -sympy.sin(T)), stated_problem.coordinates, stated_problem.box.ranges)
     found = read_off(stated_problem, field, None, np.zeros(1))  # type: ignore[arg-type]
     expected = {"area": np.sin(2.0), "top": -np.sin(4.0) / 2, "late": -np.sin(1.5), "end": -np.sin(2.0)}
     assert {name: float(reading.values[0]) for name, reading in found.items()} == pytest.approx(expected, abs=1e-9)
@@ -177,7 +177,7 @@ def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
     """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding."""
     stated_problem = problem(HEAT)
     solution = solve(stated_problem)
-    exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.ranges, 30)  # type: ignore[index]
+    exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.box.ranges, 30)  # type: ignore[index]
     known = read_off(stated_problem, exact, None, solution.times())  # type: ignore[arg-type]
     for name, found in solution.quantities.items():
         true = np.abs(found.values - known[name].values)
