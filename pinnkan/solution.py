@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.quantities import Reading, read_off
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
+
+#: Times of frames and curves where the file asks for none.
+FRAMES = 51
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,16 @@ class Solution:
             return self.problem.domain
         ends = self.field.breaks(time_axis)
         return self.problem.domain.during(float(ends[0]), float(ends[-1]))
+
+    @cached_property
+    def quantities(self) -> dict[str, Reading]:
+        """The quantities of the problem with their errors; curves over time at the times of the frames."""
+        return read_off(self.problem, self.field, self.error, self.times()) if self.problem.quantities else {}
+
+    def times(self, count: int | None = None) -> Array:
+        """So many times from the start to the time reached; None takes the number of frames of the file, or 51."""
+        wanted = count if count is not None else self.problem.output.times
+        return np.linspace(*self.domain.box.ranges[-1], FRAMES if wanted is None else wanted)
 
     @property
     def parameters(self) -> int:
