@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, Whole
 from pinnkan.solution import Solution
+from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
@@ -142,8 +143,15 @@ def problem(kind: str, tolerance: float = 1e-4) -> Problem:
     )  # fmt: skip
 
 
-def mean_of(kind: str) -> Quantity:
-    """The integral of the last unknown over space."""
+def with_mean(kind: str) -> Solution:
+    """The solution with a quantity ``mean``, the integral of the last unknown over space."""
+    solution = solved(kind)
+    stated = replace(solution.problem, quantities={"mean": _mean_of(kind)})
+    read = read_off(stated, solution.field, solution.error, solution.times())
+    return replace(solution, problem=stated, quantities=read)
+
+
+def _mean_of(kind: str) -> Quantity:
     name, dimension = UNKNOWNS.get(kind, ("u",))[-1], len(COORDINATES[kind])
     symbol = sympy.Symbol(name)
     equation = Equation(symbol, {symbol: Jet(len(exact_of(kind)) - 1, (0,) * dimension)}, name)

@@ -32,14 +32,16 @@ def errors_by_name(solution: Solution) -> list[NamedError]:
     """One per unknown that is in no vector, one per vector; in many coordinates on the slice shown."""
     problem = solution.problem
     squares: dict[str, float] = {}
+    inside = 0.0
     for weight, arrays in _weighed(solution):
         for name, array in arrays.items():
-            squares[name] = squares.get(name, 0.0) + float((array**2 * weight).sum())
+            squares[name] = squares.get(name, 0.0) + float(np.nansum(array**2 * weight))
+        inside += float(weight[np.isfinite(arrays[problem.unknowns[0]])].sum())
     found = []
     for shown in shown_of(problem):
-        size = float(np.sqrt(squares[shown.name]))
+        size = float(np.sqrt(squares[shown.name] / (inside or 1.0)))
         errors = [squares.get(error_name(kind, problem, shown.name)) for kind in ("error_estimate", "error")]
-        relative = [None if e is None else float(np.sqrt(e)) / (size or 1.0) for e in errors]
+        relative = [None if e is None else float(np.sqrt(e / (inside or 1.0))) / (size or 1.0) for e in errors]
         found.append(NamedError(shown.name, size, *relative))
     return found
 

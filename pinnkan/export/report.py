@@ -13,7 +13,7 @@ from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
-from pinnkan.solver.estimate.quantities import Reading
+from pinnkan.verdict.records import Reading
 from pinnkan.version import __version__
 
 #: Rows of a table that are shown from its beginning and from its end; the whole is in levels.csv.

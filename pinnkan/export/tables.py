@@ -7,8 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pinnkan.solver.estimate.quantities import Reading
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level, Reading
 
 _LEVEL = (
     "level", "time_start", "time_end", "intervals", "degree", "parameters", "points", "loss", "heldout_residual",

@@ -23,7 +23,7 @@ from pinnkan.problem.resolved import resolved_text
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
-from pinnkan.solver.estimate.quantities import Reading
+from pinnkan.verdict.records import Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 

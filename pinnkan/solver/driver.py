@@ -19,6 +19,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
+from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
 from pinnkan.solver.families.product.levels import ProductLevels
@@ -143,7 +144,8 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
 def _in_units(problem: Problem, found: Solution, sizes: Sequence[float]) -> Solution:
     """The solution of the file's problem from that in natural units, in which its unknowns have these sizes."""
     error = None if found.error is None else scaled(found.error, sizes)
-    return replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
+    shown = replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
+    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times()))
 
 
 def is_many(problem: Problem) -> bool:

@@ -102,3 +102,15 @@ class Iteration:
     damping: float
     seconds: float
     rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Values and errors (time,) of a quantity; ``times`` None and a single value where it is no curve over time.
+
+    ``errors`` are None where the method has no error function.
+    """
+
+    values: tuple[float, ...]
+    errors: tuple[float, ...] | None
+    times: tuple[float, ...] | None = None

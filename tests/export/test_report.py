@@ -1,9 +1,7 @@
 """The report lists what there is, and has no section for what there is not."""
 
-from dataclasses import replace
-
 import pytest
-from closed_form import mean_of, solved
+from closed_form import solved, with_mean
 
 from pinnkan.export.report import _FILES, report_of
 
@@ -29,19 +27,17 @@ def test_a_file_is_explained_by_the_longest_ending_that_fits(name: str, end: str
 
 
 def test_quantities_have_a_table_with_as_many_digits_as_their_error_leaves() -> None:
-    solution = solved("plane")
-    stated = replace(solution, problem=replace(solution.problem, quantities={"mean": mean_of("plane")}))
+    stated = with_mean("plane")
     ((line,),) = ([x for x in report_of(stated, []).splitlines() if x.startswith("| mean |")],)
     assert "| integral of u |" in line
     reading = stated.quantities["mean"]
     assert reading.errors is not None
     assert line.endswith(f"| {reading.errors[0]:.1e} |")
-    assert "## Quantities" not in report_of(solution, [])
+    assert "## Quantities" not in report_of(solved("plane"), [])
 
 
 def test_a_curve_shows_its_end() -> None:
-    solution = solved("front")
-    stated = replace(solution, problem=replace(solution.problem, quantities={"mean": mean_of("front")}))
+    stated = with_mean("front")
     assert "integral of u, over time | 1.00000" in report_of(stated, [])
     assert " at t = 1 |" in report_of(stated, [])
 

@@ -6,11 +6,10 @@ import csv
 import io
 from dataclasses import replace
 
-import numpy as np
 from closed_form import levels
 
 from pinnkan.export.tables import levels_csv, quantities_csv
-from pinnkan.solver.estimate.quantities import Reading
+from pinnkan.verdict.records import Reading
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -27,8 +26,8 @@ def test_errors_of_several_unknowns_are_columns_of_their_own() -> None:
 
 
 def test_a_curve_has_a_row_per_time_and_a_number_one() -> None:
-    curve = Reading(np.array([1.0, 2.0]), np.array([0.1, 0.2]), np.array([0.0, 0.5]))
-    number = Reading(np.array([3.0]), None)
+    curve = Reading((1.0, 2.0), (0.1, 0.2), (0.0, 0.5))
+    number = Reading((3.0,), None)
     assert rows(quantities_csv({"mass": curve, "peak": number})) == [
         {"quantity": "mass", "time": "0.0", "value": "1.0", "error": "0.1"},
         {"quantity": "mass", "time": "0.5", "value": "2.0", "error": "0.2"},

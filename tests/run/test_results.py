@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from closed_form import levels, mean_of, solved
+from closed_form import levels, solved, with_mean
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
@@ -71,15 +71,14 @@ def test_the_summary_has_the_keys_of_the_contract_and_only_numbers_of_json() -> 
 
 def test_the_summary_has_the_quantities_of_the_file() -> None:
     for kind, keys in (("plane", ["value", "error"]), ("front", ["times", "values", "errors"])):
-        solution = solved(kind)
-        stated = replace(solution, problem=replace(solution.problem, quantities={"mean": mean_of(kind)}))
+        stated = with_mean(kind)
         found = summary(stated, Path("results"))["quantities"]
         assert list(found) == ["mean"]
         assert list(found["mean"]) == keys
         json.dumps(found, allow_nan=False)
     assert len(found["mean"]["times"]) == len(found["mean"]["errors"]) == 51
-    blind = summary(replace(stated, error=None), Path("results"))["quantities"]["mean"]
-    assert set(blind["errors"]) == {None}
+    unknown = replace(stated, quantities={"mean": replace(stated.quantities["mean"], errors=None)})
+    assert set(summary(unknown, Path("results"))["quantities"]["mean"]["errors"]) == {None}
 
 
 def test_the_report_of_a_miss_says_what_to_try() -> None:

@@ -20,6 +20,7 @@ from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Quantity, Side, Whole
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.verdict.records import Reading
 
 #: Gauss points per knot interval, and as many as their result is compared with: squares of splines of degree 10 are
 #: exact with eleven. In more coordinates than _MOST_AXES it is Sobol's points, so many times, and the spread between.
@@ -38,18 +39,6 @@ _CLIMBS = 300
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """Values and errors (time,) of a quantity; ``times`` None and a single value where it is no curve over time.
-
-    ``errors`` are None where the method has no error function.
-    """
-
-    values: Array
-    errors: Array | None
-    times: Array | None = None
-
-
 def read_off(problem: Problem, field: Field, error: Field | None, times: Array) -> dict[str, Reading]:
     """Every quantity of the problem; curves at ``times``, the last of which is the end."""
     return {name: _reading(problem, quantity, field, error, times) for name, quantity in problem.quantities.items()}
@@ -62,10 +51,12 @@ def _reading(problem: Problem, quantity: Quantity, field: Field, error: Field | 
         moments = [float(times[-1])] if quantity.at_end else [float(t) for t in times]
     shown = times if is_curve and not quantity.at_end else None
     values, missed = _measure(problem, quantity, _Function(problem, field, None), moments)
+    when = None if shown is None else tuple(shown.tolist())
     if error is None:
-        return Reading(values, None, shown)
+        return Reading(tuple(values.tolist()), None, when)
     corrected, _ = _measure(problem, quantity, _Function(problem, field, error), moments)
-    return Reading(values, SAFETY * np.abs(corrected - values) + missed, shown)
+    errors = SAFETY * np.abs(corrected - values) + missed
+    return Reading(tuple(values.tolist()), tuple(errors.tolist()), when)
 
 
 def _measure(
