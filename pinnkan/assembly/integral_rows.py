@@ -47,34 +47,34 @@ class IntegralRows:
 
 
 @dataclass(frozen=True, eq=False)
-class PointRows(TensorRows):
+class ValueRows(TensorRows):
     """Rows at a point; ``integral``: the mean of the same over the domain."""
 
     integral: IntegralRows
 
 
 @dataclass(frozen=True, eq=False)
-class MiddleRows(PointRows):
+class MiddleRows(ValueRows):
     """Rows at a point that stand for those of the integral, with its residual."""
 
 
 def as_seen(rows: Rows) -> Rows | IntegralRows:
     """What rows say of a function: those at a point, what the integral says."""
-    return rows.integral if isinstance(rows, PointRows) else rows
+    return rows.integral if isinstance(rows, ValueRows) else rows
 
 
-class PointPatch(Patch):
+class ValuePatch(Patch):
     """A condition at a point; ``whole``: the same as an integral."""
 
     def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: IntegralPatch) -> None:
         super().__init__(equation, space, tables)
         self.whole = whole
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> PointRows:
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> ValueRows:
         """See :class:`pinnkan.assembly.equation.Patch`."""
         at = super().tensor_rows(self.jets(coefficients), moves)
         integral = self.whole.rows(coefficients, moves).integral
-        return PointRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
+        return ValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
 
 
 class IntegralPatch(Patch):

@@ -2,10 +2,11 @@
 
 Multiplying an equation, an unknown or a coordinate by a number changes no solution, so it should change no solve
 either. With functions that vary over a tenth of the domain (wavenumber k), an equation i has terms of size
-|a_ij| k^alpha U_j. Sizes U_j of the unknowns and E_i of the equations are chosen so that these terms, the sources and the
-data of conditions are as near to E_i as they can be, in the sense of least squares of the logarithms (Curtis and Reid,
-J. Inst. Maths Applics 10, 1972). Equations that are weighed like that also balance orders: div u = 0 counts nu k times
-as much as the momentum equations of a flow, as the orders of the unknowns want it (Agmon, Douglis and Nirenberg 1964).
+|a_ij| k^alpha U_j. Sizes U_j of the unknowns and E_i of the equations are chosen so that these terms, the sources and
+the data of conditions are as near to E_i as they can be, in the sense of least squares of the logarithms (Curtis and
+Reid, J. Inst. Maths Applics 10, 1972). Equations that are weighed like that also balance orders: div u = 0 counts nu k
+times as much as the momentum equations of a flow, as the orders of the unknowns want it (Agmon, Douglis and Nirenberg
+1964).
 Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from a hundredth to a hundred times of this
 one need the same knots within a level; a thousandth, two more.
 """
@@ -23,8 +24,9 @@ from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 #: Functions of size one are taken to vary over this share of the domain.
 WAVELENGTH = 0.1
-#: Points at which terms are looked at, and repetitions where coefficients depend on the unknowns.
-SAMPLES, REPETITIONS = 64, 8
+#: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
+#: error of the logarithms, and what may be left of it.
+SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
@@ -57,7 +59,9 @@ def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...
     unknown = np.zeros(len(problem.unknowns))
     for _ in range(REPETITIONS):
         found, scales = _balanced(inside, placed, unknown)
-        unknown = 0.5 * (unknown + _shared(problem, found))
+        before, unknown = unknown, 0.5 * (unknown + _shared(problem, found))
+        if np.abs(unknown - before).max() < SETTLED:
+            break
     sizes = np.exp(_shared(problem, found))
     return tuple(map(float, sizes)), tuple(map(float, np.exp(scales)))
 

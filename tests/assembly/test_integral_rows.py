@@ -63,7 +63,9 @@ def test_without_that_the_integral_is_off():
 
 def test_the_residual_is_that_of_the_integral():
     one = torch.ones(SPACE.shape, dtype=torch.float64)
-    expected = sum(float(w) * (1.0 - float(t) ** 2) ** 2 * 2.0 for t, w in zip(*map(np.ravel, SPACE.axes[1].gauss(5))))
+    expected = sum(
+        float(w) * (1.0 - float(t) ** 2) ** 2 * 2.0 for t, w in zip(*map(np.ravel, SPACE.axes[1].gauss(5)), strict=True)
+    )
     assert MEAN.loss(one) == pytest.approx(expected)
     rows = MEAN.rows(one, [])
     assert isinstance(rows, MiddleRows)

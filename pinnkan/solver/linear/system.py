@@ -11,7 +11,7 @@ import torch
 
 from pinnkan.assembly.condition_weights import condition_weight
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
-from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, PointPatch, settled
+from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
@@ -101,7 +101,7 @@ class System:
         across = sum(table is not at for table, at in zip(tables, held, strict=True))
         if isinstance(place, Whole) or across > 1:
             whole = IntegralPatch(equation, space, tables, held)
-            return whole if isinstance(place, Whole) else PointPatch(equation, space, held, whole)
+            return whole if isinstance(place, Whole) else ValuePatch(equation, space, held, whole)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [
             None if t is h else _width(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)

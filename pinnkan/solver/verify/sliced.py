@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.assembly.integral_rows import IntegralPatch, PointPatch
+from pinnkan.assembly.integral_rows import IntegralPatch, ValuePatch
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
 from pinnkan.solver.estimate.correction import jets_of
@@ -56,7 +56,7 @@ def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, 
     out = []
     lengths = model.problem.box.lengths
     for k, placed in enumerate(system.patches):
-        patch = placed.whole if isinstance(placed, PointPatch) else placed
+        patch = placed.whole if isinstance(placed, ValuePatch) else placed
         weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
         shape = [t.nodes.numel() for t in patch.tables]
         jets = patch.equation.jets
