@@ -84,11 +84,11 @@ class Front:
         return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
 
 
-def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain, unknown: int = 0) -> Front:
-    """The front of a spline, the ridge of |u_s|, on lines of constant r (and t)."""
+def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain) -> Front:
+    """The front of a spline, the ridge of |u_s| of its first unknown, on lines of constant r (and t)."""
 
     def slope(axes: Sequence[Array]) -> Array:
-        return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., unknown]
+        return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., 0]
 
     times = [np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:]]
     low, high = space.axes[1].breaks[[0, -1]]
