@@ -50,11 +50,16 @@ class Direction:
         return float(min(abs(np.sin(self.angle)), abs(np.cos(self.angle))))
 
 
-def structure(field: Field, axes: Sequence[Array], unknown: int) -> Direction:
-    """Direction of one unknown's gradient from samples on a grid of (x, y[, t]), all as important."""
-    d = len(axes)
-    slopes = [field.grid(axes, tuple(int(i == k) for i in range(d)))[..., unknown].ravel() for k in (0, 1)]
-    return direction_of(np.stack(slopes))
+def lattice(domain: Domain, samples: int) -> tuple[list[Array], np.ndarray]:
+    """So many even samples of each coordinate of the box, and which of their products lie in the domain."""
+    axes = [a + (b - a) * (np.arange(samples) + 0.5) / samples for a, b in domain.box.ranges]
+    return axes, domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1))
+
+
+def structure(field: Field, domain: Domain, samples: int) -> Direction:
+    """Direction of the first unknown's gradient from samples in a domain of (x, y), all as important."""
+    axes, inside = lattice(domain, samples)
+    return direction_of(np.stack([field.grid(axes, order)[..., 0][inside] for order in ((1, 0), (0, 1))]))
 
 
 def direction_of(slopes: Array) -> Direction:
