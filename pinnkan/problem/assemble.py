@@ -54,10 +54,10 @@ def assemble(root: Mapping, report: Report) -> Problem:
         report.text.content,
         report.text.path,
     )
-    checks.check(problem, domain, space, placed, _spans(root, found), report)
+    disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
-    return replace(problem, warnings=report.warnings)
+    return replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
 
 
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:

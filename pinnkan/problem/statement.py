@@ -138,6 +138,7 @@ class Problem:
     ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
     ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
     ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
+    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Problem:
     warnings: tuple[str, ...] = ()
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    disagreements: tuple[Point, ...] = ()
 
     @property
     def box(self) -> Box:

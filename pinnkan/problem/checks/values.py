@@ -17,7 +17,7 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
 
 Array = NDArray[np.float64]
 
@@ -29,8 +29,6 @@ _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up
 # A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
 _EXACT_SHARE = 1e-6
 _EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
-#: How a warning of data that jump at a corner begins.
-DISAGREE = "conditions disagree"
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
@@ -136,8 +134,9 @@ def _agree(u: float, v: float) -> bool:
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Placed], report: Report) -> None:
-    """Warn where two sides that meet prescribe different values of the unknown."""
+def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Placed], report: Report) -> list[Point]:
+    """Where two sides that meet prescribe different values of the unknown, one point for each pair; with a warning."""
+    found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed]
     pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
     for p, u, q, v in pairs:
@@ -150,8 +149,10 @@ def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Plac
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
-            message = f"{DISAGREE} at {place(problem, at, worst)}: {both}"
+            message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
+            found.append(Point(tuple(float(x[worst]) for x in at)))
+    return found
 
 
 def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> None:

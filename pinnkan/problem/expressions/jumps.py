@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions, factors
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
-from pinnkan.problem.expressions.intervals import SymbolRanges, bounds, sign
+from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, sign
 
 JUMPING = (Signum, UnitStep)
 BENDING = (Magnitude, Larger, Smaller)
@@ -240,13 +239,10 @@ def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: _Search) ->
     Raises:
         _UndecidedError: something else may be infinite there, so that a product with zero says nothing.
     """
-    pairs = zip(search.box.symbols, search.box.ranges, strict=True)
-    ranges = {s: (np.array(a), np.array(b)) for s, (a, b) in pairs}
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
             continue
-        low, high = bounds(node, ranges)
-        if not np.isfinite(low) or not np.isfinite(high):
+        if not is_bounded(node, search.box):
             raise _UndecidedError
     terms = [t for t in sympy.Add.make_args(f) if not t.is_number]
     coefficient, term = max(terms, key=lambda t: (t.count_ops(), str(t))).as_coeff_Mul()

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.expressions.intervals import SymbolRanges
 from pinnkan.problem.expressions.jumps import jump_of, settled
 from pinnkan.problem.expressions.refusals import refusal
+from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +9,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
-from pinnkan.problem.checks.values import DISAGREE
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
@@ -117,7 +116,7 @@ class Verifier:
         if against is not None or is_small or corrected <= STANDS * loss:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
-        detail = words + _jump(self.model.problem.warnings)
+        detail = words + _jump(self.model.problem)
         return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
 
 
@@ -138,10 +137,9 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
     return Objection(size=near.size) if near.size > allowed else None
 
 
-def _jump(warnings: Sequence[str]) -> str:
-    """The first corner at which the conditions disagree, in words."""
-    for warning in warnings:
-        _, what, where = warning.partition(DISAGREE)
-        if what:
-            return f"; {what}{where.partition(': ')[0]}, where no function has a finite one"
+def _jump(problem: Problem) -> str:
+    """The first point at which the conditions disagree, in words."""
+    for point in problem.disagreements[:1]:
+        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point.position, strict=True))
+        return f"; conditions disagree at {at}, where no function has a finite one"
     return ""

@@ -6,7 +6,7 @@ import pytest
 from edited import TEXT, edited, faults, only_fault, problem, without_exact
 
 from pinnkan.problem.registry import load_problem, shipped
-from pinnkan.problem.statement import Jet, Side
+from pinnkan.problem.statement import Jet, Point, Side
 
 PERIODIC = (
     without_exact()
@@ -192,6 +192,13 @@ def warnings(text: str) -> str:
 def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() -> None:
     said = warnings(edited("equation: u = 0", "equation: u = 2", without_exact()))
     assert "rod.yaml:14:15: conditions disagree at x = 0, t = 0: u = 0 on 'initial', u = 2 on 'left'" in said
+
+
+def test_where_sides_disagree_is_data() -> None:
+    """'left' starts at 2, 'right' at 0 as 'initial' does there."""
+    text = edited("equation: u = 0", "equation: u = 2 - 2*x + x*t", without_exact())
+    assert problem(text).disagreements == (Point((0.0, 0.0)),)
+    assert problem(edited("equation: u = 0", "equation: u = t*x", without_exact())).disagreements == ()
 
 
 def test_corners_that_agree_are_not_mentioned() -> None:
