@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,12 @@ class Samples:
     points: Sequence[Array]
     weights: Array
     values: Array
+
+
+def samples_at(field: Callable[..., Array], points: Array) -> Samples:
+    """A function at points (point, coordinate) that spread evenly."""
+    values: Array = field(points, [(0,) * points.shape[1]])[..., 0]
+    return Samples(list(points.T), np.full(len(points), 1.0 / len(points)), values)
 
 
 def squared_error(problem: Problem, samples: Samples) -> Array | None:

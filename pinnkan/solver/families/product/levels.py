@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
@@ -160,9 +161,7 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
     """A function of a product space on Gauss points of its halved intervals."""
     rules = [axis.halved().gauss(TRUE_POINTS) for axis in space.axes]
     nodes = [x.ravel() for x, _ in rules]
-    weights = np.ones(())
-    for _, w in rules:
-        weights = np.multiply.outer(weights, w.ravel())
+    weights = reduce(np.multiply.outer, (w.ravel() for _, w in rules))
     values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
     return Samples(np.meshgrid(*nodes, indexing="ij", sparse=True), weights, values)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from deep_problems import burgers, model_of, poisson
 
+from pinnkan.assembly.quasi_random import pseudo_random
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.solver.estimate.true_error import true_error
-from pinnkan.solver.families.deep.error import samples_of
+from pinnkan.solver.estimate.true_error import samples_at, true_error
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.deep.sweeps import DeepLevels
 from pinnkan.solver.family import ErrorEstimate
@@ -29,7 +29,8 @@ class Judge:
 
     def estimate(self, function):
         self.asked.append(function)
-        size = true_error(self.problem, samples_of(self.problem, function)) if self.told is None else self.told
+        points = self.problem.domain.sample(4000, pseudo_random(0))
+        size = true_error(self.problem, samples_at(function, points)) if self.told is None else self.told
         return ErrorEstimate(size, None, evidence=Evidence.COMPARISON)
 
     def clears(self, function, suspect):
