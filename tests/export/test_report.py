@@ -1,5 +1,7 @@
 """The report lists what there is, and has no section for what there is not."""
 
+from dataclasses import replace
+
 import pytest
 from closed_form import solved
 
@@ -24,3 +26,11 @@ def test_a_run_without_warnings_and_files_has_no_such_sections() -> None:
 )
 def test_a_file_is_explained_by_the_longest_ending_that_fits(name: str, end: str) -> None:
     assert f"`{name}`: {_FILES[end]}" in report_of(solved("plane"), [name])
+
+
+def test_every_row_of_a_shortened_table_has_all_columns() -> None:
+    solution = solved("front")
+    text = report_of(replace(solution, levels=solution.levels * 20), [])
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert any("…" in row for row in rows)
+    assert len({row.count("|") for row in rows}) == 1
