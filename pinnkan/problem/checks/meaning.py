@@ -8,13 +8,13 @@ from pinnkan.problem.checks import coverage, values
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Point, Problem
 
 
 def check(
-    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> list[Point]:
     """Report every fault and warning of meaning: first of what is given where, then of the values.
 
@@ -26,7 +26,7 @@ def check(
 
 
 def _check(
-    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> list[Point]:
     coverage.check(problem, domain, placed, spans, report)
     values.check_finite(problem, placed, spans, report)

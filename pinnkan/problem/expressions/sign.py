@@ -20,7 +20,7 @@ _CUT = 0.4837  # where a box is cut and looked at: a place where nothing vanishe
 
 
 @dataclass(frozen=True)
-class Box:
+class SymbolRanges:
     """The closed ranges of the coordinates, and of the side that is looked at, if one is.
 
     A coordinate that is absent, and every unknown, may be anything.
@@ -30,10 +30,10 @@ class Box:
     ranges: tuple[tuple[float, float], ...]
     side: tuple[tuple[float, float], ...] | None = None
 
-    def at(self, axis: int, end: int) -> Box:
+    def at(self, axis: int, end: int) -> SymbolRanges:
         """The box looked at on the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
         here = (self.ranges[axis][end],) * 2
-        return Box(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
+        return SymbolRanges(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))
 
     def ends(self, symbols: Sequence[sympy.Symbol]) -> tuple[Array, Array]:
         """Lower and upper ends (symbol, 1)."""
@@ -42,14 +42,14 @@ class Box:
         return low[:, None], high[:, None]
 
 
-def is_bounded(e: sympy.Expr, box: Box) -> bool:
+def is_bounded(e: sympy.Expr, box: SymbolRanges) -> bool:
     """Whether the expression provably stays finite in the box."""
     symbols = list(e.free_symbols)
     return bool(np.isfinite(_over(Tape([e], symbols), *box.ends(symbols)).magnitude()).all())
 
 
 @lru_cache(maxsize=4096)
-def sign(e: sympy.Expr, box: Box) -> int:
+def sign(e: sympy.Expr, box: SymbolRanges) -> int:
     """1 or -1 if the expression provably has that sign in the whole box (it may touch zero); 0 if nothing is proven.
 
     On a side the sign there counts, and where the expression vanishes on it, that in the box.
@@ -57,7 +57,7 @@ def sign(e: sympy.Expr, box: Box) -> int:
     symbols = sorted(e.free_symbols, key=str)
     terms = e.args if isinstance(e, sympy.Add | sympy.Function) else (e,)
     tape = Tape([e, *terms], symbols)
-    on_side = 0 if box.side is None else _sign(tape, *Box(box.symbols, box.side).ends(symbols))
+    on_side = 0 if box.side is None else _sign(tape, *SymbolRanges(box.symbols, box.side).ends(symbols))
     return on_side or _sign(tape, *box.ends(symbols))
 
 

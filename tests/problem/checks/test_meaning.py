@@ -17,7 +17,7 @@ PERIODIC = (
 
 def test_a_file_becomes_the_problem_it_states() -> None:
     p = problem(TEXT)
-    assert (p.name, p.unknowns, p.time_axis, p.ranges, p.periodic) == (
+    assert (p.name, p.unknowns, p.time_axis, p.domain.box.ranges, p.domain.box.periodic) == (
         "rod",
         ("u",),
         1,
@@ -53,7 +53,7 @@ def test_small_numbers_are_numbers() -> None:
 
 def test_ranges_may_use_pi_and_parameters() -> None:
     p = problem(edited("x: [0, 1]", "x: [-2*pi, k]", without_exact()))
-    assert p.ranges[0] == (-6.283185307179586, 0.1)
+    assert p.domain.box.ranges[0] == (-6.283185307179586, 0.1)
 
 
 def test_boundary_leaves_periodic_sides_out() -> None:
@@ -64,7 +64,7 @@ def test_boundary_leaves_periodic_sides_out() -> None:
 
 
 def test_a_box_may_be_written_as_a_shape() -> None:
-    assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).ranges == ((0, 1), (0, 1))
+    assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).domain.box.ranges == ((0, 1), (0, 1))
 
 
 CASES = [

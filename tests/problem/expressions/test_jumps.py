@@ -10,13 +10,13 @@ from scipy.integrate import quad
 
 from pinnkan.errors import Fault, ProblemError
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.expressions.sign import Box, sign
+from pinnkan.problem.expressions.sign import SymbolRanges, sign
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.report import render
 
 X, T, U = sympy.symbols("x t u")
-UNIT = Box((X, T), ((0.0, 1.0), (0.0, 1.0)))
+UNIT = SymbolRanges((X, T), ((0.0, 1.0), (0.0, 1.0)))
 
 
 def with_source(source: str, start: str = "0") -> str:

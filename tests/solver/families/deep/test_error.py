@@ -13,7 +13,7 @@ def test_the_samples_are_spread_over_the_box_and_their_sums_are_integrals_over_i
     """Means of 4000 random points: within 4/sqrt(4000) standard deviations of the integrals."""
     problem, field = burgers(), ClosedForm(X**2 + T, (X, T))
     samples = samples_of(problem, field)
-    for x, (low, high) in zip(samples.points, problem.ranges, strict=True):
+    for x, (low, high) in zip(samples.points, problem.box.ranges, strict=True):
         assert low <= x.min() < low + 0.01 * (high - low)
         assert high - 0.01 * (high - low) < x.max() <= high
         assert abs(samples.weights @ x - 0.5 * (low + high)) < 0.07 * (high - low) / 12**0.5

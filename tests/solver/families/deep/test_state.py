@@ -16,7 +16,10 @@ from pinnkan.verdict.records import Iteration
 
 def swept(seed):
     problem = burgers()
-    inputs, cells = Inputs(problem.ranges, problem.periodic), tuple(np.linspace(a, b, 3) for a, b in problem.ranges)
+    inputs, cells = (
+        Inputs(problem.box.ranges, problem.box.periodic),
+        tuple(np.linspace(a, b, 3) for a, b in problem.box.ranges),
+    )
     return DeepField((Piece(inputs, random_network((2, 2, 1), 4, 2, 0.3, seed=seed), cells),), 1)
 
 
