@@ -1,5 +1,7 @@
 """The report lists what there is, and has no section for what there is not."""
 
+from dataclasses import replace
+
 import pytest
 from closed_form import solved, with_mean
 
@@ -48,3 +50,11 @@ def test_several_unknowns_have_their_errors_in_a_table_and_their_vectors_a_word(
     assert "`error_estimate_velocity`" in text
     assert "`Glyph` and `Stream Tracer` show a vector: `velocity`." in text
     assert "## Unknowns" not in report_of(solved("plane"), [])
+
+
+def test_every_row_of_a_shortened_table_has_all_columns() -> None:
+    solution = solved("front")
+    text = report_of(replace(solution, levels=solution.levels * 20), [])
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert any("…" in row for row in rows)
+    assert len({row.count("|") for row in rows}) == 1

@@ -287,3 +287,11 @@ def test_expressions_of_a_file_have_a_common_limit() -> None:
 def test_functions_that_double_each_other_are_refused() -> None:
     lines = "".join(f"  f{i}: f{i - 1}*sin(f{i - 1})\n" for i in range(1, 60))
     assert "more than 20,000" in faults(edited("unknowns:", f"functions:\n  f0: x + t\n{lines}unknowns:"))[0].message
+
+
+def test_a_coordinate_without_derivatives_needs_no_condition() -> None:
+    transport = (
+        "name: s\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations:\n  - u_x = y\nconditions:\n"
+        "  - {where: left, equation: u = 0}\n  - {where: [right, bottom, top], equation: none}\n"
+    )
+    assert warnings(transport) == ""

@@ -11,7 +11,8 @@ from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.solver.estimate.true_error import samples_at, true_error
 from pinnkan.solver.families.deep.settings import choose_settings
-from pinnkan.solver.families.deep.sweeps import DeepLevels
+from pinnkan.solver.families.deep.sweeps import DeepLevels, slabs_of
+from pinnkan.solver.families.deep.system import heldout_loss, make_system, mean_square
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
@@ -82,3 +83,14 @@ def test_slabs_follow_a_moving_front(moving):
     last = Piece(Inputs(((-2.0, 2.0), (0.0, 0.5)), (False, False)), moving.field.pieces[1].network, ())
     wrong = last.jets(np.stack([x, np.full(50, 0.5)], 1), [(0, 0)])[:, 0, 0]  # a slab shifted in time is seen
     assert np.abs(low - wrong).max() > 1e-2
+
+
+def test_the_loss_of_a_level_is_the_mean_over_its_slabs(moving):
+    """Up to the weights of the conditions, which the sweep took from the functions that it began with."""
+    problem, pieces = burgers(), moving.field.pieces
+    slabs = list(zip(slabs_of(problem, 2), pieces, (None, pieces[0]), strict=True))
+    losses = [mean_square(make_system(problem, slab, p, before, "cpu"), p) for slab, p, before in slabs]
+    held = [heldout_loss(problem, slab, p, before, "cpu") for slab, p, before in slabs]
+    assert moving.levels[-1].loss == pytest.approx(np.mean(losses), rel=0.01)
+    assert moving.levels[-1].heldout == pytest.approx(np.mean(held), rel=0.01)
+    assert max(losses) > 1.1 * min(losses)
