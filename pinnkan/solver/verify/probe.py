@@ -139,7 +139,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
         higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
         again = [(_polished(lattice, w, last), w) for w in (higher if count else higher[:1])]
         found, waves = min(again, key=lambda t: t[0].sigma)
-        settled = found.sigma > SETTLED * before.sigma
+        settled = found.sigma > SETTLED * before.sigma and not found.lost  # rounding alone may be that large
         if settled or found.lost:
             found = min(before, found, key=lambda f: f.sigma)
             break

@@ -1,0 +1,277 @@
+"""Problems whose source is plain and whose solution is not: by closed form, series, or scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import sympy
+from adversaries.adversary import Array, Draw, Stated, Truth, X, Y, exact, printed, shared, truth_of
+from scipy.integrate import solve_bvp, solve_ivp
+
+UNIT = {"x": (0.0, 1.0)}
+
+
+class AgainError(Exception):
+    """The independent method did not get there: another problem is drawn."""
+
+
+def resonance(d: Draw) -> Stated:
+    """Next to an eigenvalue, a mode of any size that the residual hardly sees."""
+    delta = d.sign() * d.log(1e-9, 1e-1)
+    n, m = d.one([1, 2, 3, 5, 7]), d.one([1, 2, 3, 4])
+    size, plane, beam = exact(d.log(1e-2, 2)), d.chance(0.5), d.chance(0.35)
+    mode = sympy.sin(n * sympy.pi * X) * (sympy.sin(m * sympy.pi * Y) if plane else 1)
+    other = d.one([X, sympy.exp(X), sympy.cos(3 * X) + X * Y if plane else X**2, sympy.sin(2 * X)])
+    v = other + size * mode
+    squares = n * n + (m * m if plane else 0)
+    functions: dict[str, str]
+    if beam:
+        level = sympy.pi**4 * squares**2 + exact(delta)
+        lap = lambda u: sympy.diff(u, X, 2) + sympy.diff(u, Y, 2)  # noqa: E731
+        text, source = f"lap(lap(u)) - ({printed(level)})*u", lap(lap(v)) - level * v
+        functions, f = shared(sympy.expand(source), "g")
+        sides = [("left", X, 0), ("right", X, 1), *([("bottom", Y, 0), ("top", Y, 1)] if plane else [])]
+        conditions = [(w, f"u = {printed(v.subs(s, end))}") for w, s, end in sides]
+        conditions += [
+            (w, f"u_{s}{s} = {printed(sympy.diff(v, s, 2).subs(s, end))}") for w, s, end in sides
+        ]
+    else:
+        level = sympy.pi**2 * squares + exact(delta)
+        text = f"lap(u) + ({printed(level)})*u"
+        functions, f = shared(sympy.expand(sympy.diff(v, X, 2) + sympy.diff(v, Y, 2) + level * v), "g")
+        conditions = [("boundary", f"u = {printed(v)}")]
+    ranges = {"x": (0.0, 1.0), "y": (0.0, 1.0)} if plane else UNIT
+    return Stated(
+        "beam near resonance" if beam else "Helmholtz near resonance", ranges, f"{text} = {f}", conditions,
+        truth_of(v, [X, Y] if plane else [X]), "constant", f"resonance {delta:.0e}", functions=functions,
+    )  # fmt: skip
+
+
+def growth(d: Draw) -> Stated:
+    """Initial values along x, a small part of which grows."""
+    rate, small = d.log(2, 25), d.one([0.0, d.log(1e-8, 1e-2)])
+    kind = d.one(["first", "second", "periodic", "chirp"])
+    start = 1.0 + small
+    if kind == "first":
+        v = 1 + exact(small) * sympy.exp(exact(rate) * X)
+        return _line("growth", f"u_x = {rate!r}*(u - 1)", [("left", f"u = {start!r}"), ("right", "none")],
+                     truth_of(v, [X]), f"growth e^{rate:.0f}")  # fmt: skip
+    if kind == "second":
+        v = sympy.cos(2 * X) + exact(small) * sympy.sinh(exact(rate) * X) / exact(rate)
+        square = exact(rate) ** 2
+        equation = f"u_xx - ({printed(square)})*u = {printed(sympy.expand(sympy.diff(v, X, 2) - square * v))}"
+        return _line("growth", equation, [("left", "u = 1"), ("left", f"u_x = {small!r}"), ("right", "none")],
+                     truth_of(v, [X]), f"growth e^{rate:.0f}")  # fmt: skip
+    if kind == "periodic":
+        equation = f"u_xx = -({rate!r})**2*(0.2 + cos({2 * rate:.3g}*x))*u"
+        found = _ivp(lambda x, y: [y[1], -(rate**2) * (0.2 + np.cos(float(f"{2 * rate:.3g}") * x)) * y[0]], [1.0, 0.0])
+        return _line("Mathieu", equation, [("left", "u = 1"), ("left", "u_x = 0"), ("right", "none")], found, "growth")
+    bend = d.log(10, 3000)
+    found = _ivp(lambda x, y: [y[1], -bend * (x - 0.4) * y[0]], [1.0, 0.0])
+    return _line("Airy", f"u_xx = -{bend!r}*(x - 0.4)*u", [("left", "u = 1"), ("left", "u_x = 0"), ("right", "none")],
+                 found, "turning point")  # fmt: skip
+
+
+def _line(kind: str, equation: str, conditions: Sequence[tuple[str, str]], truth: Truth, feature: str,
+          coefficients: str = "constant", spots: Sequence[tuple[float, float]] = ()) -> Stated:  # fmt: skip
+    return Stated(kind, UNIT, equation, conditions, truth, coefficients, feature, spots={"x": tuple(spots)})
+
+
+def _ivp(right: Callable[[float, Array], Sequence[float]], start: Sequence[float]) -> Truth:
+    found = solve_ivp(right, (0.0, 1.0), start, "DOP853", rtol=1e-12, atol=1e-14, dense_output=True)
+    if not found.success:
+        raise AgainError
+    return lambda points: found.sol(points[0])[0]
+
+
+def layered(d: Draw) -> Stated:
+    """eps u'' + b(x) u' - c(x) u = f, values given: layers anywhere, turning points, a plain source; by collocation."""
+    eps, place = d.log(1e-4, 0.3), d.even(0.1, 0.9)
+    wind = d.one(["1", "-1", f"(x - {place!r})", f"-(x - {place!r})", "0", f"(x - {place!r})**2",
+                  f"(1 + 3*heaviside(x - {place!r}))"])  # fmt: skip
+    reaction = d.one(["1", "0", "1e-6", f"{d.log(1, 1e3)!r}", f"(1 + 20*heaviside(x - {place!r}))", "x"])
+    if reaction == "0" and wind == "0":
+        reaction = "1"
+    source = d.one(["1", "0", f"heaviside(x - {place!r})", f"exp(-((x - {place!r})/0.01)**2)", "sin(9*x)", "x"])
+    ends = d.one([(0.0, 1.0), (1.0, -1.0), (2.0, 2.0), (0.0, 0.0)])
+    if ends == (0.0, 0.0) and source == "0":
+        ends = (1.0, 3.0)
+    at = {k: _function(text) for k, text in (("b", wind), ("c", reaction), ("f", source))}
+    truth = _collocated(
+        lambda x, y: np.stack([y[1], (at["f"](x) - at["b"](x) * y[1] + at["c"](x) * y[0]) / eps]), ends, [place]
+    )
+    equation = f"{eps!r}*u_xx + {wind}*u_x - ({reaction})*u = {source}"
+    conditions = [("left", f"u = {ends[0]!r}"), ("right", f"u = {ends[1]!r}")]
+    spots = [(0.0, eps), (1.0, eps), (place, eps), (place, eps**0.5), (0.0, eps**0.5), (1.0, eps**0.5)]
+    jumps = "jumping" if "heaviside" in wind + reaction + source else "smooth"
+    return _line("layers by collocation", equation, conditions, truth, "layer", jumps, spots)
+
+
+def _function(text: str) -> Callable[[Array], Array]:
+    names = {"heaviside": lambda x: np.heaviside(x, 0.5), "exp": np.exp, "sin": np.sin}
+    return lambda x: eval(text, names | {"x": x}) + 0.0 * x  # noqa: S307
+
+
+def _collocated(right: Callable[[Array, Array], Array], ends: tuple[float, float], places: Sequence[float]) -> Truth:
+    graded = [p + s * np.geomspace(1e-6, 1, 60) for p in (0.0, 1.0, *places) for s in (-1, 1)]
+    mesh = np.unique(np.clip(np.concatenate([np.linspace(0, 1, 401), *graded]), 0, 1))
+    start = np.stack([np.linspace(*ends, len(mesh)), np.full(len(mesh), ends[1] - ends[0])])
+    with np.errstate(all="ignore"):
+        found = solve_bvp(right, lambda a, b: np.array([a[0] - ends[0], b[0] - ends[1]]), mesh, start, tol=1e-9,
+                          max_nodes=40_000)  # fmt: skip
+    if not found.success:
+        raise AgainError
+    return lambda points: found.sol(points[0])[0]
+
+
+def eikonal(d: Draw) -> Stated:
+    """c u'^2 - eps u'' = c, zero at the ends: u = -(eps/c) log cosh((x - 1/2) c/eps) + ..; minus it nearly solves it."""
+    eps = d.log(1e-3, 0.5)
+
+    def truth(points: Sequence[Array]) -> Array:
+        inner = np.abs(points[0] - 0.5) / eps
+        logcosh = inner + np.log1p(np.exp(-2 * inner))
+        end = 0.5 / eps + np.log1p(np.exp(-1 / eps))
+        return -eps * (logcosh - end)
+
+    conditions = [("boundary", "u = 0")]
+    return _line("eikonal", f"u_x**2 - {eps!r}*u_xx = 1", conditions, truth, "spurious minimum", spots=[(0.5, eps)])
+
+
+def shock(d: Draw) -> Stated:
+    """u u' = nu u'' from a to b < a: a shock held by its ends, by exp(-a/(2 nu)) where b = -a."""
+    nu, lean = d.log(5e-3, 0.3), d.one([0.0, d.sign() * d.log(1e-3, 0.2)])
+    ends = 1.0 + lean, -1.0
+
+    def right(x: Array, y: Array) -> Array:
+        return np.stack([y[1], y[0] * y[1] / nu])
+
+    if lean == 0.0:
+        speed = _shock_speed(nu)
+        truth: Truth = lambda points: -speed * np.tanh(speed * (points[0] - 0.5) / (2 * nu))  # noqa: E731
+    else:
+        truth = _collocated(right, ends, [0.5])
+    conditions = [("left", f"u = {ends[0]!r}"), ("right", "u = -1")]
+    return _line("shock", f"u*u_x = {nu!r}*u_xx", conditions, truth, "near-translation", spots=[(0.5, nu)])
+
+
+def _shock_speed(nu: float) -> float:
+    speed = 1.0
+    for _ in range(200):
+        speed = 1.0 / np.tanh(speed / (4 * nu))
+    return float(speed)
+
+
+def interface(d: Draw) -> Stated:
+    """-(k u')' = f in flux form with a k that jumps: u bends there, in closed form."""
+    place, k1, k2, f = d.even(0.1, 0.9), d.log(1e-2, 1e2), d.log(1e-2, 1e2), d.log(0.3, 3)
+    # u' = (c - f x)/k; u(0) = 0, u(1) = 0
+    ones = place / k1 + (1 - place) / k2
+    firsts = place**2 / 2 / k1 + (1 - place**2) / 2 / k2
+    c = f * firsts / ones
+
+    def truth(points: Sequence[Array]) -> Array:
+        x = points[0]
+        left, right = np.minimum(x, place), np.maximum(x, place) - place
+        first = (np.maximum(x, place) ** 2 - place**2) / 2
+        return (c * left - f * left**2 / 2) / k1 + (c * right - f * first) / k2
+
+    equation = f"-dx(({k1!r} + {k2 - k1!r}*heaviside(x - {place!r}))*dx(u)) = {f!r}"
+    return _line("interface", equation, [("boundary", "u = 0")], truth, "jump", "jumping", [(place, 1e-3)])
+
+
+def modes(d: Draw) -> Stated:
+    """One wave sin(n pi x) with an amplitude that scipy integrates: pulses, switches, long vibrations, growth."""
+    n, end = d.one([1, 2, 3]), d.log(0.1, 40)
+    wave, kind = d.chance(0.5), d.one(["pulse", "switch", "none", "resonant", "spike"])
+    place, width = d.even(0.1 * end, 0.9 * end), float(f"{end * d.log(1e-3, 0.05):.3g}")
+    speed = d.log(0.01, 1)
+    free = n * np.pi * np.sqrt(speed)
+    source = {
+        "pulse": f"exp(-((t - {place!r})/{width!r})**2)", "spike": f"50*exp(-((t - {place!r})/{0.1 * width!r})**2)",
+        "switch": f"heaviside(t - {place!r})", "none": "0", "resonant": f"cos({free:.6g}*t)",
+    }[kind]  # fmt: skip
+    at, begun = _function(source.replace("t", "x").replace("exp", "exp")) if False else _of_t(source), d.one([0.0, 1.0])
+    begun = 1.0 if kind == "none" else begun
+    unit, rate = free**2, 0.0 if wave or d.chance(0.7) else float(f"{free**2 * d.even(0.2, 1.5):.3g}")
+
+    def right(t: float, y: Array) -> list[float]:
+        return [y[1], -unit * y[0] + at(t)] if wave else [(rate - unit) * y[0] + at(t), 0.0]
+
+    ends = sorted({0.0, end, *[x for x in (place - 8 * width, place, place + 8 * width) if 0 < x < end]})
+    pieces, y = [], [begun, 0.0]
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        method = "DOP853" if wave or unit * (b - a) < 50 else "Radau"
+        found = solve_ivp(right, (a, b), y, method, rtol=1e-11, atol=1e-13, dense_output=True,
+                          max_step=max(width, (b - a) / 2000) if kind in ("pulse", "spike") else (b - a) / 5)  # fmt: skip
+        if not found.success:
+            raise AgainError
+        pieces.append(found.sol)
+        y = found.y[:, -1]
+
+    def truth(points: Sequence[Array]) -> Array:
+        x, t = points
+        flat = np.clip(t.ravel(), 0.0, end)
+        index = np.clip(np.searchsorted(ends, flat, "right") - 1, 0, len(pieces) - 1)
+        amplitude = np.empty(len(flat))
+        for i, piece in enumerate(pieces):
+            some = index == i
+            if some.any():
+                amplitude[some] = piece(flat[some])[0]
+        return amplitude.reshape(t.shape) * np.sin(n * np.pi * x)
+
+    left = "u_tt" if wave else f"u_t - {rate!r}*u"
+    conditions = [("initial", f"u = {begun!r}*sin({n}*pi*x)"), ("boundary", "u = 0")]
+    conditions += [("initial", "u_t = 0")] if wave else []
+    return Stated(
+        "wave, one mode" if wave else "heat, one mode", {"x": (0.0, 1.0), "t": (0.0, end)},
+        f"{left} - {speed!r}*u_xx = ({source})*sin({n}*pi*x)", conditions, truth, "constant", f"{kind} in time",
+        spots={"t": ((place, width), (place, 0.1 * width))},
+    )  # fmt: skip
+
+
+def _of_t(source: str) -> Callable[[float], float]:
+    names = {"heaviside": lambda x: np.heaviside(x, 0.5), "exp": np.exp, "cos": np.cos}
+    return lambda t: float(eval(source, names | {"t": t}))  # noqa: S307
+
+
+def step_data(d: Draw) -> Stated:
+    """A step as initial data of a heat equation, by its sine series."""
+    low, high, diffusion = d.even(0.1, 0.5), d.even(0.55, 0.9), d.log(0.01, 1)
+    end = float(f"{d.log(0.05, 1) / diffusion:.3g}")
+    n = np.arange(1, 4001)
+    weight = 2 * (np.cos(n * np.pi * low) - np.cos(n * np.pi * high)) / (n * np.pi)
+
+    def truth(points: Sequence[Array]) -> Array:
+        x, t = points[0].ravel(), points[1].ravel()
+        decay = weight * np.exp(-diffusion * (n * np.pi) ** 2 * t[:, None])
+        return (np.sin(np.pi * np.outer(x, n)) @ decay.T).reshape(len(x), len(t))
+
+    data = f"heaviside(x - {low!r}) - heaviside(x - {high!r})"
+    conditions = [("initial", f"u = {data}"), ("boundary", "u = 0")]
+    spots = {"x": ((low, 0.01), (high, 0.01)), "t": ((0.0, 0.001 * end), (0.0, 0.03 * end))}
+    return Stated("heat", {"x": (0.0, 1.0), "t": (0.0, end)}, f"u_t = {diffusion!r}*u_xx", conditions, truth,
+                  feature="step data", spots=spots, tolerances=(-4, -2))  # fmt: skip
+
+
+def travelling(d: Draw) -> Stated:
+    """Transport of a step, a kink or a smooth bump from the inflow, along characteristics."""
+    speed, place, end = d.log(0.3, 3), d.even(0.2, 0.6), d.log(0.2, 1)
+    kind = d.one(["step", "kink", "bump"])
+    text = {"step": "heaviside(S)", "kink": "abs(S)", "bump": "exp(-(S/0.05)**2)"}[kind]
+    at: Callable[[Array], Array] = {
+        "step": lambda s: np.heaviside(s, 0.5), "kink": np.abs, "bump": lambda s: np.exp(-((s / 0.05) ** 2)),
+    }[kind]  # fmt: skip
+    conditions = [
+        ("initial", "u = " + text.replace("S", f"(x - {place!r})")),
+        ("left", "u = " + text.replace("S", f"(-{speed!r}*t - {place!r})")),
+        ("right", "none"),
+    ]
+    return Stated("transport", {"x": (0.0, 1.0), "t": (0.0, end)}, f"u_t + {speed!r}*u_x = 0", conditions,
+                  lambda points: at(points[0] - speed * points[1] - place), feature=f"travelling {kind}",
+                  tolerances=(-4, -2))  # fmt: skip
+
+
+SPECIAL = (resonance, resonance, growth, growth, layered, layered, layered, eikonal, shock, interface, modes, modes,
+           modes, step_data, travelling)  # fmt: skip
