@@ -56,7 +56,7 @@ class Stated:
     periodic: str = ""
     family: str = "auto"
     tolerances: tuple[int, int] = (-6, -2)
-    max_time: float = 8.0
+    max_time: float = 5.0
 
     def text(self, name: str, solver: Sequence[str]) -> str:
         """The problem file."""

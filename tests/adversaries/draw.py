@@ -10,7 +10,8 @@ from adversaries.adversary import Adversary, Draw, Stated
 from adversaries.ill_posed import ILL_POSED
 from adversaries.manufactured import manufactured, stated_in
 from adversaries.many import many
-from adversaries.special import SPECIAL, AgainError
+from adversaries.rough import ROUGH
+from adversaries.special import SPECIAL, AgainError, askew
 
 SEED = 20_261_126
 #: What is drawn, in turn, 25 to a round.
@@ -20,7 +21,7 @@ ROUND = (
     "xt", "special", "xy", "rare", "x",
 )  # fmt: skip
 #: One of these in a turn of ``"rare"``.
-RARE = ("many", "deep", "ridge", "xyz", "many", "deep", "xyt")
+RARE = ("many", "deep", "ridge", "askew", "many", "xyz", "askew", "xyt")
 
 
 def draw(number: int) -> Adversary:
@@ -42,16 +43,16 @@ def draw(number: int) -> Adversary:
 
 def _stated(d: Draw, what: str) -> Stated:
     if what == "special":
-        return d.one(SPECIAL)(d)
+        return d.one((*SPECIAL, *ROUGH))(d)
     if what == "ill-posed":
         return d.one(ILL_POSED)(d)
-    if what == "many":
-        return many(d)
+    if what in ("many", "askew"):
+        return (many if what == "many" else askew)(d)
     if what in ("deep", "ridge"):
         coordinates = d.one(["x", "x", "xy"])
-        return stated_in(d, coordinates, family=what, tolerances=(-3, -2), max_time=12.0)
+        return stated_in(d, coordinates, family=what, tolerances=(-3, -2), max_time=8.0)
     if len(what) == 3:
-        return stated_in(d, what, tolerances=(-3, -2), max_time=15.0)
+        return stated_in(d, what, tolerances=(-3, -2), max_time=8.0)
     return manufactured(d, what)
 
 

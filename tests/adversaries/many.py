@@ -28,7 +28,7 @@ def many(d: Draw) -> Stated:
     spots = {str(s): ((0.4, 0.03),) if "spike" in feature else () for s in x}
     return Stated(kind, {str(s): (0.0, 1.0) for s in x}, f"{left} = {f}", [("boundary", f"u = {printed(v)}")],
                   truth_of(v, x), feature=feature, spots=spots, functions=functions, family=f"{count} coordinates",
-                  tolerances=(-4, -2), max_time=12.0)  # fmt: skip
+                  tolerances=(-4, -2), max_time=6.0)  # fmt: skip
 
 
 def _solution(d: Draw, x: tuple[sympy.Symbol, ...]) -> tuple[str, sympy.Expr]:

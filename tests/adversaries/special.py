@@ -91,7 +91,8 @@ def layered(d: Draw) -> Stated:
     eps, place = d.log(1e-4, 0.3), d.even(0.1, 0.9)
     wind = d.one(["1", "-1", f"(x - {place!r})", f"-(x - {place!r})", "0", f"(x - {place!r})**2",
                   f"(1 + 3*heaviside(x - {place!r}))"])  # fmt: skip
-    reaction = d.one(["1", "0", "1e-6", f"{d.log(1, 1e3)!r}", f"(1 + 20*heaviside(x - {place!r}))", "x"])
+    reaction = d.one(["1", "0", "1e-6", f"{d.log(1, 1e3)!r}", f"(1 + 20*heaviside(x - {place!r}))", "x",
+                      f"{d.log(10, 1e3)!r}*exp(-((x - {place!r})/{d.log(1e-3, 0.05)!r})**2)"])
     if reaction == "0" and wind == "0":
         reaction = "1"
     source = d.one(["1", "0", f"heaviside(x - {place!r})", f"exp(-((x - {place!r})/0.01)**2)", "sin(9*x)", "x"])
@@ -274,5 +275,82 @@ def travelling(d: Draw) -> Stated:
                   tolerances=(-4, -2))  # fmt: skip
 
 
-SPECIAL = (resonance, resonance, growth, growth, layered, layered, layered, eikonal, shock, interface, modes, modes,
+def given_on_a_side(d: Draw) -> Stated:
+    """Laplace with a pulse or a jump on one side, by its sine series."""
+    place, width, n = d.even(0.2, 0.8), d.log(2e-3, 0.1), np.arange(1, 1501)
+    kind = d.one(["pulse", "pulse", "jump"])
+    data = {"pulse": f"exp(-((x - {place!r})/{width!r})**2)", "jump": f"heaviside(x - {place!r})*(1 - x)"}[kind]
+    ends = np.unique(np.clip([*np.linspace(0, 1, 3001), place, *(place + width * np.linspace(-8, 8, 161))], 0, 1))
+    x, w = np.polynomial.legendre.leggauss(6)
+    half = 0.5 * np.diff(ends)[:, None]
+    nodes, weights = (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
+    share = 2 * np.sin(np.pi * np.outer(n, nodes)) @ (weights * _function(data)(nodes))
+
+    def truth(points: Sequence[Array]) -> Array:
+        x, y = points[0].ravel(), points[1].ravel()[:, None]
+        grown = np.exp(n * np.pi * (y - 1)) * (1 - np.exp(-2 * n * np.pi * y)) / (1 - np.exp(-2 * n * np.pi))
+        return np.sin(np.pi * np.outer(x, n)) @ (share * grown).T
+
+    conditions = [("top", f"u = {data}"), ("[left, right, bottom]", "u = 0")]
+    spots = {"x": ((place, width), (place, 0.01)), "y": ((1.0, width), (1.0, 0.003))}
+    return Stated("Laplace", {"x": (0.0, 1.0), "y": (0.0, 1.0)}, "lap(u) = 0", conditions, truth,
+                  feature=f"{kind} on a side", spots=spots, tolerances=(-4, -2))  # fmt: skip
+
+
+def kicked(d: Draw) -> Stated:
+    """A heat equation whose reaction has a pulse in time, which multiplies u by exp of its area; in closed form."""
+    end, rate, area = d.log(0.2, 5), d.log(1e-3, 0.1), d.sign() * d.log(0.1, 4)
+    place, width = d.even(0.1 * end, 0.9 * end), float(f"{end * d.log(1e-4, 0.03):.3g}")
+    height = float(f"{area / (width * np.sqrt(np.pi)):.4g}")
+
+    def truth(points: Sequence[Array]) -> Array:
+        x, t = points
+        grown = 0.5 * height * width * np.sqrt(np.pi) * (erf((t - place) / width) + erf(place / width))
+        return np.sin(np.pi * x) * np.exp(grown - rate * np.pi**2 * t)
+
+    conditions = [("initial", "u = sin(pi*x)"), ("boundary", "u = 0")]
+    equation = f"u_t = {rate!r}*u_xx + {height!r}*exp(-((t - {place!r})/{width!r})**2)*u"
+    return Stated("kicked heat", {"x": (0.0, 1.0), "t": (0.0, end)}, equation, conditions, truth, "pulse in time",
+                  "pulse in time", spots={"t": ((place, width),)})  # fmt: skip
+
+
+def in_other_units(d: Draw) -> Stated:
+    """Diffusion, reaction and a source on lengths and sizes far from one."""
+    length, size, waves = d.log(1e-7, 1e7), d.log(1e-12, 1e12), d.one([1, 3, 10])
+    v = exact(size) * (sympy.sin(waves * sympy.pi * X / exact(length)) + X / exact(length))
+    reaction = exact(float(f"{d.log(1e-2, 1e3) / length**2:.3g}"))
+    functions, f = shared(-sympy.diff(v, X, 2) + reaction * v, "g")
+    conditions = [("left", "u = 0"), ("right", f"u = {size!r}")]
+    return Stated("other units", {"x": (0.0, length)}, f"-u_xx + ({printed(reaction)})*u = {f}", conditions,
+                  truth_of(v, [X]), "large and tiny", "oscillation", functions=functions)  # fmt: skip
+
+
+def askew(d: Draw) -> Stated:
+    """A front across the axes, which coordinates of its own can follow, and something else that they do not see."""
+    angle, width, place = d.even(0.2, 1.4), d.log(2e-3, 3e-2), d.even(0.3, 0.9)
+    inner = (exact(d.even(0.3, 1)) * X + exact(d.even(0.3, 1)) * Y - exact(place)) / exact(width)
+    beside = d.one(["nothing", "wave", "spike", "mode", "growth"])
+    size, x0, y0, w = exact(d.log(1e-3, 1)), exact(d.even(0.1, 0.9)), exact(d.even(0.1, 0.9)), exact(d.log(0.01, 0.1))
+    extra = {
+        "nothing": sympy.Integer(0), "wave": sympy.sin(exact(d.log(5, 40)) * (X - Y * exact(angle))),
+        "spike": sympy.exp(-(((X - x0) / w) ** 2) - ((Y - y0) / w) ** 2), "growth": sympy.exp(exact(d.log(2, 9)) * (X - 1)),
+        "mode": sympy.sin(3 * sympy.pi * X) * sympy.sin(2 * sympy.pi * Y),
+    }[beside]  # fmt: skip
+    v = sympy.tanh(inner) + size * extra
+    lap = sympy.diff(v, X, 2) + sympy.diff(v, Y, 2)
+    eps, level = exact(d.log(1e-3, 0.1)), 13 * sympy.pi**2 + exact(d.log(1e-5, 1))
+    kind = d.one(["-lap(u)", "resonance", "convection", "reaction"])
+    left, source = {
+        "-lap(u)": ("-lap(u)", -lap), "resonance": (f"lap(u) + ({printed(level)})*u", lap + level * v),
+        "convection": (f"-({printed(eps)})*lap(u) + u_x + 2*u_y", -eps * lap + sympy.diff(v, X) + 2 * sympy.diff(v, Y)),
+        "reaction": (f"-({printed(eps)})*lap(u) + u", -eps * lap + v),
+    }[kind]  # fmt: skip
+    functions, f = shared(source, "g")
+    spots = {c: tuple((i / 40, 0.02) for i in range(41)) for c in "xy"}
+    return Stated("front across the axes", {"x": (0.0, 1.0), "y": (0.0, 1.0)}, f"{left} = {f}",
+                  [("boundary", f"u = {printed(v)}")], truth_of(v, [X, Y]), kind.strip("-"), f"front and {beside}",
+                  spots=spots, functions=functions, tolerances=(-3, -2), max_time=6.0)  # fmt: skip
+
+
+SPECIAL = (given_on_a_side, kicked, in_other_units, resonance, resonance, growth, growth, layered, layered, layered, eikonal, shock, interface, modes, modes,
            modes, step_data, travelling)  # fmt: skip
