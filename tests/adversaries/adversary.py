@@ -17,6 +17,8 @@ Truth = Callable[[Sequence[Array]], Array]
 Spots = tuple[tuple[float, float], ...]
 
 X, Y, Z, T = sympy.symbols("x y z t", real=True)
+SYMBOLS = {"x": X, "y": Y, "z": Z, "t": T}
+Expr = sympy.Expr
 #: Names of the ends of each coordinate of space.
 SIDES = {"x": ("left", "right"), "y": ("bottom", "top"), "z": ("front", "back")}
 
@@ -70,6 +72,10 @@ class Stated:
         return "\n".join([*lines, "solver:", *(f"  {line}" for line in solver)]) + "\n"
 
 
+class AgainError(Exception):
+    """The independent method did not get there: another problem is drawn."""
+
+
 class Draw:
     """Random numbers as they are wanted: in decades, rounded to three digits so that texts hold them exactly."""
 
@@ -110,16 +116,16 @@ def exact(value: float) -> sympy.Rational:
 class _Printer(sympy.printing.str.StrPrinter):
     """Expressions in the grammar of problem files."""
 
-    def _print_Heaviside(self, e: sympy.Expr) -> str:
+    def _print_Heaviside(self, e: sympy.Expr) -> str:  # noqa: N802
         return f"heaviside({self._print(e.args[0])})"
 
-    def _print_Max(self, e: sympy.Expr) -> str:
+    def _print_Max(self, e: sympy.Expr) -> str:  # noqa: N802
         return f"max({', '.join(self._print(a) for a in e.args)})"
 
-    def _print_Abs(self, e: sympy.Expr) -> str:
+    def _print_Abs(self, e: sympy.Expr) -> str:  # noqa: N802
         return f"abs({self._print(e.args[0])})"
 
-    def _print_Exp1(self, e: sympy.Expr) -> str:
+    def _print_Exp1(self, e: sympy.Expr) -> str:  # noqa: N802
         return "exp(1)"
 
 

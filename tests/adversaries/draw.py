@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-from adversaries.adversary import Adversary, Draw, Stated
+
+from adversaries.adversary import Adversary, AgainError, Draw, Stated
 from adversaries.ill_posed import ILL_POSED
+from adversaries.in_time import IN_TIME
 from adversaries.manufactured import manufactured, stated_in
 from adversaries.many import many
 from adversaries.rough import ROUGH
-from adversaries.special import SPECIAL, AgainError, askew
+from adversaries.special import SPECIAL, askew
 
 SEED = 20_261_126
 #: What is drawn, in turn, 25 to a round.
@@ -43,7 +45,7 @@ def draw(number: int) -> Adversary:
 
 def _stated(d: Draw, what: str) -> Stated:
     if what == "special":
-        return d.one((*SPECIAL, *ROUGH))(d)
+        return d.one((*SPECIAL, *IN_TIME, *ROUGH))(d)
     if what == "ill-posed":
         return d.one(ILL_POSED)(d)
     if what in ("many", "askew"):
@@ -97,9 +99,7 @@ def quadrature(
     return nodes, weights
 
 
-def _scattered(
-    adversary: Adversary, ranges: list[tuple[float, float]]
-) -> tuple[list[np.ndarray], np.ndarray]:
+def _scattered(adversary: Adversary, ranges: list[tuple[float, float]]) -> tuple[list[np.ndarray], np.ndarray]:
     """Half of the points anywhere, half of them around the spots, weighted by one over the density of both."""
     rng, (low, high), d = np.random.default_rng(0), np.array(ranges).T, len(ranges)
     points = low + (high - low) * rng.random((20_000, d))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import sympy
+
 from adversaries import series
 from adversaries.adversary import Draw, Stated, X, Y, exact, printed, truth_of
 
@@ -20,7 +22,8 @@ def cauchy(d: Draw) -> Stated:
     conditions = [("bottom", "u = 0"), ("bottom", f"u_y = sin({n}*pi*x) + {small!r}*sin({m}*pi*x)"),
                   ("[left, right]", "u = 0"), ("top", "none")]  # fmt: skip
     return Stated("Cauchy", {"x": (0.0, 1.0), "y": (0.0, height)}, f"lap(u) + {shift!r}*u = 0", conditions,
-                  lambda points: np.real(truth(points)), feature=f"growth of {small:.0e}", posed="ill-posed")  # fmt: skip
+                  lambda points: np.real(truth(points)), feature=f"growth of {small:.0e}",
+                  posed="ill-posed")  # fmt: skip
 
 
 def heat_backwards(d: Draw) -> Stated:

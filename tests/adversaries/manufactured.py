@@ -6,14 +6,14 @@ larger by a tenth, or a side that wants none has one).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy
-from adversaries.adversary import SIDES, Draw, Stated, T, X, Y, Z, exact, printed, shared, truth_of
 
-SYMBOLS = {"x": X, "y": Y, "z": Z, "t": T}
-Expr = sympy.Expr
+from adversaries.adversary import SIDES, SYMBOLS, Draw, Expr, Stated, T, X, Y, exact, printed, shared, truth_of
+from adversaries.solutions import Solution
+
 Condition = tuple[str, str, Callable[[Expr], Expr]]
 
 
@@ -38,8 +38,8 @@ def manufactured(d: Draw, coordinates: str) -> Stated:
     """A problem in these coordinates, ``"x"``, ``"xy"``, ``"xt"``, .."""
     ranges = {c: _range(d, c) for c in coordinates}
     operator = (_in_time if "t" in coordinates else _steady)(d, coordinates, ranges)
-    solution = _Solution(d, ranges, operator)
-    v = solution.drawn()
+    solution = Solution(d, ranges, operator.order, operator.needs == "periodic")
+    v = solution.drawn(not operator.nonlinear)
     source = operator.apply(v).replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
     functions, f = shared(source, "g")
     posed, conditions = _conditions(d, operator, ranges, v)
@@ -93,7 +93,8 @@ def _steady(d: Draw, coordinates: str, ranges: Mapping[str, tuple[float, float]]
     wave, pk, pr = exact(d.log(1, 30 if len(coordinates) == 1 else 12)), printed(k), printed(r)
     smooth = kind not in ("jumping", "vanishing")
     choices = [
-        Operator("elliptic", f"-({pk})*lap(u) + ({pr})*u", lambda u: -k * lap(u) + r * u, coefficients=f"{kind} {other}")
+        Operator("elliptic", f"-({pk})*lap(u) + ({pr})*u", lambda u: -k * lap(u) + r * u,
+                 coefficients=f"{kind} {other}")
         if kind != "vanishing"
         else Operator("elliptic", f"-lap(u) + ({pk})*u", lambda u: -lap(u) + k * u, coefficients=kind),
         Operator("Helmholtz", f"lap(u) + ({printed(wave)})**2*u", lambda u: lap(u) + wave**2 * u),
@@ -180,98 +181,6 @@ def _in_time(d: Draw, coordinates: str, ranges: Mapping[str, tuple[float, float]
     return d.one(choices)
 
 
-# ----------------------------------------------------------------------------------------------------------- solutions
-
-
-class _Solution:
-    """A sum of one to three products of pieces, what they are called, and where they are narrow."""
-
-    def __init__(self, d: Draw, ranges: Mapping[str, tuple[float, float]], operator: Operator) -> None:
-        self.d, self.ranges, self.operator = d, ranges, operator
-        self.names: list[str] = []
-        self.spots: dict[str, list[tuple[float, float]]] = {c: [] for c in ranges}
-        self.many = len(ranges) > 1
-
-    def drawn(self) -> Expr:
-        """The solution."""
-        d = self.d
-        terms = [self._term() for _ in range(d.one([1, 1, 2, 3]))]
-        sizes = [d.sign() * d.log(0.3, 1), *[d.sign() * d.log(1e-3, 1) for _ in terms[1:]]]
-        scale = 1 if self.operator.nonlinear or d.chance(0.6) else exact(d.log(1e-3, 1e3))
-        return scale * sum(exact(s) * t for s, t in zip(sizes, terms, strict=True))
-
-    def _term(self) -> Expr:
-        space = [c for c in self.ranges if c != "t"]
-        if "t" in self.ranges and space == ["x"] and self.operator.needs != "periodic" and self.d.chance(0.25):
-            return self._moving()
-        out = sympy.Integer(1)
-        for c in space:
-            out *= self._wave() if self.operator.needs == "periodic" else self._piece(c)
-        return out * self._in_time() if "t" in self.ranges else out
-
-    def _wave(self) -> Expr:
-        low, high = self.ranges["x"]
-        n = self.d.one([1, 1, 2, 3, 5])
-        return sympy.sin(2 * n * sympy.pi * (X - exact(low)) / exact(round(high - low, 6)) + exact(self.d.even(0, 3)))
-
-    def _piece(self, c: str) -> Expr:
-        d, (low, high), s = self.d, self.ranges[c], SYMBOLS[c]
-        length, centre = high - low, d.even(low, high)
-        kind = d.one(["oscillation", "oscillation", "spike", "layer", "boundary layer", "polynomial", "growth", "chirp",
-                      "kink"])  # fmt: skip
-        self.names.append(kind)
-        narrow = 3e-2 if self.many else 1e-3
-        width = float(f"{length * d.log(narrow, 0.2):.3g}")
-        if kind == "oscillation":
-            waves = d.log(0.5, 6 if self.many else (30 if d.chance(0.8) else 150))
-            return sympy.sin(exact(float(f"{3.14159 * waves / length:.4g}")) * (s - exact(centre)))
-        if kind == "polynomial":
-            return (s - exact(centre)) ** d.one([1, 2, 3, 4]) + exact(d.even(0.01, 1))
-        if kind == "growth":
-            rate = d.sign() * d.log(1, 8 if self.many else 25) / length
-            return sympy.exp(exact(float(f"{rate:.3g}")) * (s - exact(low if rate < 0 else high)))
-        if kind == "chirp":
-            return sympy.sin(exact(float(f"{d.log(3, 20 if self.many else 100) / length**2:.3g}")) * (s - exact(low)) ** 2)
-        if kind == "kink":
-            self.spots[c].append((centre, 1e-3 * length))
-            return sympy.Max(s - exact(centre), 0) ** (self.operator.order + d.one([0, 1])) + exact(d.even(0.01, 1))
-        if kind == "boundary layer":
-            end, sign = d.one([(low, -1), (high, 1)])
-            self.spots[c].append((end, width))
-            return sympy.exp(sign * (s - exact(end)) / exact(width))
-        self.spots[c].append((centre, width))
-        inner = (s - exact(centre)) / exact(width)
-        return sympy.exp(-(inner**2)) if kind == "spike" else sympy.tanh(inner)
-
-    def _in_time(self) -> Expr:
-        d, end = self.d, self.ranges["t"][1]
-        kind = d.one(["steady", "oscillation in time", "pulse", "growth in time", "decay", "switch", "half wave"])
-        self.names.append(kind)
-        if kind == "pulse":
-            centre, width = d.even(0, end), float(f"{end * d.log(3e-3, 0.2):.3g}")
-            self.spots["t"].append((centre, width))
-            return exact(d.even(0, 1)) + sympy.exp(-(((T - exact(centre)) / exact(width)) ** 2))
-        if kind == "switch":
-            start = d.even(0.05 * end, 0.9 * end)
-            self.spots["t"].append((start, 1e-3 * end))
-            return exact(d.even(0, 1)) + sympy.Max(T - exact(start), 0) ** d.one([1, 2, 3])
-        if kind == "half wave":
-            return sympy.sin(sympy.pi * d.one([1, 2]) * T / exact(end)) + exact(d.even(0, 0.1))
-        if kind == "oscillation in time":
-            return sympy.cos(exact(float(f"{d.log(1, 40) / end:.3g}")) * T + exact(d.even(0, 3)))
-        rate = {"steady": 0.0, "growth in time": 1.0, "decay": -1.0}[kind] * d.log(0.5, 12) / end
-        return sympy.exp(exact(float(f"{rate:.3g}")) * T)
-
-    def _moving(self) -> Expr:
-        d, (low, high), end = self.d, self.ranges["x"], self.ranges["t"][1]
-        self.names.append("moving layer")
-        centre, speed = d.even(low, high), float(f"{d.even(-1, 1) * (high - low) / end:.3g}")
-        width = float(f"{(high - low) * d.log(0.03, 0.3):.3g}")
-        self.spots["x"] += [(centre + speed * end * s / 6, width) for s in range(7)]
-        inner = (X - exact(centre) - exact(speed) * T) / exact(width)
-        return d.one([sympy.tanh(inner), sympy.exp(-(inner**2))])
-
-
 # ---------------------------------------------------------------------------------------------------------- conditions
 
 
@@ -298,7 +207,7 @@ def _conditions(
     return posed, out
 
 
-def _wanted(d: Draw, operator: Operator, ranges: Mapping[str, tuple[float, float]]):  # noqa: ANN202
+def _wanted(d: Draw, operator: Operator, ranges: Mapping[str, tuple[float, float]]):
     """Conditions as (place, left side, order of derivative in its normal, (symbol, end))."""
     needs = operator.needs
     if "t" in ranges:

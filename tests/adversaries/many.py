@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import sympy
+
 from adversaries.adversary import Draw, Stated, exact, printed, shared, truth_of
 
 
@@ -39,7 +42,7 @@ def _solution(d: Draw, x: tuple[sympy.Symbol, ...]) -> tuple[str, sympy.Expr]:
         n = d.one([1, 2])
         return kind, sympy.prod([sympy.sin(n * sympy.pi * s) for s in x])
     if kind == "couplings":
-        return kind, sum(sympy.sin(exact(d.log(0.5, 4)) * (a + b)) for a, b in zip(x[:-1], x[1:], strict=True))
+        return kind, sum(sympy.sin(exact(d.log(0.5, 4)) * (a + b)) for a, b in pairwise(x))
     if kind == "spike":
         some = x[: d.one([1, 2, len(x)])]
         width = exact(d.log(0.01, 0.2))

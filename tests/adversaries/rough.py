@@ -1,12 +1,13 @@
-"""Problems in one closed form each: kinks, jumps and singular points in data and coefficients, and fast oscillations."""
+"""Problems in one closed form each: kinks, jumps, singular points in data and coefficients, fast oscillations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from adversaries.adversary import Array, Draw, Stated
 from scipy.special import erfc
+
+from adversaries.adversary import Array, Draw, Stated
 
 LINE = {"x": (0.0, 1.0)}
 

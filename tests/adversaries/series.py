@@ -1,4 +1,4 @@
-"""u_xx + (c0 + c1 x) u_yy + c2 u = x on [0, 1] x [0, H], zero around: sines in y, Legendre-Galerkin in x (Shen 1994)."""
+"""u_xx + (c0 + c1 x) u_yy + c2 u = x on [0, 1] x [0, H], zero around: sines in y, Legendre-Galerkin in x (Shen)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-from adversaries.adversary import Array
 from numpy.polynomial import legendre
+
+from adversaries.adversary import Array
 
 #: Sines, and Legendre polynomials.
 SINES, POLYNOMIALS = 120, 360

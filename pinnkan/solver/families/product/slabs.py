@@ -57,8 +57,8 @@ FEWER = 1
 #: may be even about the middle of the slab, where one degree more adds odd functions only. Where that finds FOUNDED
 #: times as much, all later slabs have them; where it does not, only every second, fourth, .. doubt is looked into.
 SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
-#: An error from before the slab that is a share COUNTS of what is allowed may grow by this factor in it, root mean square
-#: over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
+#: An error from before the slab that is a share COUNTS of what is allowed may grow by this factor in it, root mean
+#: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
 AMPLIFIED, COUNTS = 4.0, 1e-2
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is: data that disagree
