@@ -98,7 +98,7 @@ def measured(adversary: Adversary) -> Row:
 def true_error(adversary: Adversary, solution: pinnkan.Solution) -> float:
     """Relative L2 error over the time reached."""
     assert adversary.truth is not None
-    ranges = list(solution.ranges)
+    ranges = list(solution.domain.box.ranges)
     many = len(ranges) > 3
     knots = [] if many else [np.asarray(solution.field.breaks(i)) for i in range(len(ranges))]
     nodes, weights = quadrature(adversary, ranges, knots)

@@ -81,8 +81,7 @@ def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
     Its minimum may be a spurious one, where every correction vanishes: (u')^2 - 1e-3 u'' = 1 has one at about -u, with
     corrections of 4e-4 and a residual of 9e-2.
     """
-    volume = float(np.prod([high - low for low, high in model.problem.ranges]))
-    return SAFETY * float(np.sqrt(loss * volume)) / max(null.sigma * relative_to, 1e-300)
+    return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
 
 
 def following(losses: tuple[float, float], floor: float) -> float:
