@@ -130,7 +130,7 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
         return _free(near.free)
     if near.rounding > allowed:
         detail = f"a function of size one exists with a residual of {near.sigma:.0e}: rounding hides it"
-        return Objection(None, near.rounding, Reason.BELOW_ROUNDING, detail)
+        return Objection(None, near.rounding if near.settled else float("inf"), Reason.BELOW_ROUNDING, detail)
     if not near.settled:
         detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
         return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)
