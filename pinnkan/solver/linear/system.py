@@ -18,12 +18,18 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import end_table, gauss_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver import memory
-from pinnkan.solver.linear.band import EXACT, NormalEquations
+from pinnkan.solver.linear.band import EXACT
+from pinnkan.solver.linear.choice import solver_of
+from pinnkan.solver.linear.solver import LinearSolver
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
 #: error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
+
+
+#: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
+LEFT = 1e-3
 
 
 def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
@@ -65,7 +71,7 @@ class System:
     fewer: int = 0
     keeping: bool = False
     rounding: list[float] = field(init=False, default_factory=list)
-    _kept: list[NormalEquations] = field(init=False, default_factory=list)
+    _kept: list[LinearSolver] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Raises ResourceError where a step would need more memory than there is."""
@@ -132,12 +138,12 @@ class System:
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping)
+        found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding[-1] /= largest if largest > 0.0 else 1.0
         return found
 
-    def equations(self, coefficients: Array, fixed: np.ndarray) -> NormalEquations:
+    def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
         """J^T J at ``coefficients``, factorised.
 
         Raises:
@@ -145,10 +151,10 @@ class System:
         """
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+        return solver_of([p.rows(c, []) for p in self.patches], ordering)
 
     @property
-    def kept(self) -> NormalEquations:
+    def kept(self) -> LinearSolver:
         """The matrix of the last step, where it is kept."""
         return self._kept[-1]
 
@@ -170,15 +176,18 @@ class System:
         self._kept.clear()
 
     def solve_rows(
-        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0, size: float = 0.0
     ) -> list[Array]:
-        """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
+        """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
+
+        ``size``: of the largest coefficient that they are added to.
+        """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        equations = NormalEquations(rows, ordering, damping)
+        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         if self.keeping:
             self._kept.append(equations)
-        solved = equations.solve([r.residual for r in rows], self.accuracy)
+        solved = equations.solve([r.residual for r in rows], self.accuracy, size)
         self.rounding.append(equations.rounding)
         out = []
         for i, move in enumerate(moves):

@@ -3,7 +3,7 @@
 With rows J and the mass matrix M, sigma = min |J v| / |v|_M is the stability constant that knots can hold: an error e
 has a residual of sigma |e| at least. Where it has settled between the two spaces, a correction is the error of what
 the knots miss; where it goes on falling, the error can be anything: the knots are too coarse for what the equations
-leave nearly free, or nothing holds it at all (method.md, section 5). Its vector is found with the factor of the last
+leave nearly free, or nothing holds it at all (method.md, section 5). Its vector is found with the solver of the last
 step as a preconditioner, and |J v| is evaluated directly, so that ratios below the root of the rounding unit are seen.
 """
 
@@ -22,7 +22,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
-from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.solver import LinearSolver
 
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
 #: CHANGE of the value.
@@ -67,7 +67,7 @@ def stability(solved: Null, halved: Null) -> Stability:
     return Stability(solved.sigma, halved.sigma, halved.sigma > 0.0 and (agree or resolved_at_last))
 
 
-def least_determined(equations: NormalEquations, space: Space, at: Array, step: Array | None = None) -> Null:
+def least_determined(equations: LinearSolver, space: Space, at: Array, step: Array | None = None) -> Null:
     """The function of the space, zero where conditions fix it, that the rows see least.
 
     ``at``: coefficients at which the rows were made, ``step`` the one that has been solved for with them.
@@ -76,7 +76,7 @@ def least_determined(equations: NormalEquations, space: Space, at: Array, step: 
     seen = _Seen(equations, _Mass(space, free))
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
-        start = equations.backsolve(seen.weigh(start))
+        start = equations.precondition(seen.weigh(start))
     vectors, sigma = _descended(seen, seen.orthonormal(seen.of(start)))
     vector, image = vectors[: len(free), 0], [i[..., 0] for i in seen.images(vectors[:, :1])]
     if not sigma > equations.floor(vector):
@@ -89,7 +89,7 @@ def least_determined(equations: NormalEquations, space: Space, at: Array, step: 
 def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
     """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001, LOBPCG).
 
-    The factor is only the preconditioner, and the images J v are never squared: where J^T J has lost its smallest
+    The solver is only the preconditioner, and the images J v are never squared: where J^T J has lost its smallest
     eigenvalues to rounding, inverse iteration with its factor would not find them.
     """
     size, count = seen.size, vectors.shape[1]
@@ -97,7 +97,7 @@ def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
     for _ in range(STEPS):
         square = (vectors[2 * size :] ** 2).sum(0)
         wrong = seen.equations.gradient(seen.images(vectors)) - square * vectors[size : 2 * size]
-        basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.backsolve(wrong)), moved], 1))
+        basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.precondition(wrong)), moved], 1))
         _, values, turn = np.linalg.svd(np.linalg.qr(basis[2 * size :], mode="r"))
         following = basis @ turn[::-1][:count].T
         moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
@@ -110,7 +110,7 @@ def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
 class _Seen:
     """Columns of vectors v stacked upon M v and J v, so that a combination of them is one of all three."""
 
-    def __init__(self, equations: NormalEquations, weigh: _Mass) -> None:
+    def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
 
     def of(self, vectors: Array) -> Array:
@@ -157,7 +157,7 @@ class _Mass:
         return weighed
 
 
-def _missing(equations: NormalEquations, image: list[torch.Tensor], step: Array) -> float:
+def _missing(equations: LinearSolver, image: list[torch.Tensor], step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
     left = [r.residual[..., 0] + a[..., 0] for r, a in zip(equations.rows, equations.apply(step[:, None]), strict=True)]
     return abs(sum(float((r * i).sum()) for r, i in zip(left, image, strict=True)))
@@ -173,7 +173,7 @@ def _mass(axis: Axis) -> Any:
     return table.T @ (table * weights[:, None])
 
 
-def _roughness(equations: NormalEquations, image: torch.Tensor) -> float:
+def _roughness(equations: LinearSolver, image: torch.Tensor) -> float:
     """The share of J v, of the first equation, that no function of the space itself can be; zero on a line.
 
     There one more level costs less than to ask.

@@ -17,7 +17,7 @@ from pinnkan.solver.estimate.norms import nonzero, relative
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.stability import least_determined
@@ -86,7 +86,7 @@ def following(losses: tuple[float, float], floor: float) -> float:
     return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
 
 
-def floor_of(equations: NormalEquations, coefficients: Array) -> float:
+def floor_of(equations: LinearSolver, coefficients: Array) -> float:
     """What rounding leaves in the residual of a function."""
     return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
