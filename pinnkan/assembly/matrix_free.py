@@ -59,7 +59,7 @@ class MatrixFree:
         return out
 
     def diagonal(self) -> torch.Tensor:
-        """The diagonal of J^T J: (coefficient, .., unknown)."""
+        """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
         out = self.rows[0].weights.new_zeros(self.rows[0].space.shape)
         for rows, chunks in self._chunks:
             pairs = [(k, m) for k in range(len(rows.jets)) for m in range(k + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from pinnkan.assembly.tensor_rows import TensorRows
@@ -28,12 +29,17 @@ def modes(rows: Sequence[TensorRows], unknown: int, coordinate: int, free: torch
 
     Weights are averaged over the other coordinates. Singular values, not eigenvalues: those of u'''' on a hundred
     intervals of degree ten span more than the digits of a number, their roots do not. ``free``: mask of coefficients.
+
+    Raises numpy.linalg.LinAlgError where the rows are not finite.
     """
-    inside = next(r.tables[coordinate] for r in rows if r.tables[coordinate].nodes.shape[1] > 1)
-    mass = inside.weights.reshape(-1, 1).sqrt() * dense(inside, 0)[:, free]
+    axis = rows[0].space.axes[coordinate]
+    nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
+    mass = torch.from_numpy(np.sqrt(weights)[:, None] * axis.matrix(nodes)).to(free.device)[:, free]
     root = torch.linalg.qr(mass, mode="r").R
     blocks = [_seen(r, unknown, coordinate)[:, free] for r in rows if any(j.unknown == unknown for j in r.jets)]
     seen = torch.linalg.solve_triangular(root, torch.cat(blocks), upper=True, left=False)
+    if not bool(torch.isfinite(seen).all()):
+        raise np.linalg.LinAlgError("the rows are not finite")
     _, _, right = torch.linalg.svd(torch.linalg.qr(seen, mode="r").R)
     vectors = torch.linalg.solve_triangular(root, right.T.contiguous(), upper=True)
     return Modes(vectors, right @ root, _mixed(rows, unknown, coordinate, vectors, free))
