@@ -21,6 +21,7 @@ from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
 from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
@@ -47,11 +48,21 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
-    jets = sum(len(e.jets) for e in model.equations)
+    points, jets = _points(model, space, extra), sum(len(e.jets) for e in model.equations)
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
+
+
+def predicted_work(model: Model, space: Space) -> float:
+    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
+    points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
+    return min(factor_work(space), steps_work(float(np.prod([float(p) for p in points])), jets))
+
+
+def _points(model: Model, space: Space, extra: int) -> list[int]:
+    alone = len(space.axes) == 1
+    axes = zip(space.axes, model.orders, strict=True)
+    return [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,8 @@ from pinnkan.solver.linear.solver import LinearSolver
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
 #: CHANGE of the value.
 BLOCK, STEPS, CHANGE = 2, 12, 0.95
+#: Of squares of singular values: the ratio below which rounding hides the smallest.
+HIDDEN = 1e-12
 #: A value has settled when the halved space has no less than this share of it. Growth by e^8 along a line falls to 0.5
 #: on knots that see nothing of it, a singular point (x^0.3) to 0.8 for ever, layers and waves to 0.98.
 SETTLED = 2.0 / 3.0
@@ -98,13 +100,25 @@ def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
         square = (vectors[2 * size :] ** 2).sum(0)
         wrong = seen.equations.gradient(seen.images(vectors)) - square * vectors[size : 2 * size]
         basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.precondition(wrong)), moved], 1))
-        _, values, turn = np.linalg.svd(np.linalg.qr(basis[2 * size :], mode="r"))
-        following = basis @ turn[::-1][:count].T
+        values, turn = _least(basis[2 * size :], count)
+        following = basis @ turn
         moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
         vectors, before, sigma = following, sigma, float(values[-1])
         if sigma > CHANGE * before:
             break
     return vectors, sigma
+
+
+def _least(images: Array, count: int) -> tuple[Array, Array]:
+    """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
+
+    By the products of columns, unless rounding hides the smallest value in these.
+    """
+    squares, turn = np.linalg.eigh(images.T @ images)
+    if squares[0] > HIDDEN * squares[-1]:
+        return np.sqrt(squares[:count][::-1]), turn[:, :count]
+    _, values, rows = np.linalg.svd(np.linalg.qr(images, mode="r"))
+    return values, rows[::-1][:count].T
 
 
 class _Seen:

@@ -18,7 +18,7 @@ from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.solver import LinearSolver
-from pinnkan.solver.linear.system import System
+from pinnkan.solver.linear.system import System, predicted_work
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
@@ -65,7 +65,7 @@ def estimate_by_correction(
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding[-1], LEAST)
-    asked = size <= model.problem.solver.tolerance or work(twice(fine)) > LARGE_WORK
+    asked = size <= model.problem.solver.tolerance
     null = least_determined(system.kept, fine, base, correction) if asked else None
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
@@ -108,7 +108,7 @@ def estimate_by_fall(
     Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
     """
     known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if work(twice(space)) <= LARGE_WORK or not known:
+    if predicted_work(model, twice(space)) <= LARGE_WORK or not known:
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
@@ -121,13 +121,6 @@ def estimate_by_fall(
     spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
     size, error = SAFETY * relative(space, shrunk, start), ProductField(((space, shrunk),))
     return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk)
-
-
-def work(space: Space) -> float:
-    """Multiplications of a banded factorisation: coefficients times the square of the band."""
-    counts = sorted((a.count, a.degree) for a in space.axes)
-    band = (counts[-1][1] + 1) * float(np.prod([n for n, _ in counts[:-1]]))
-    return space.size * min(band, space.size) ** 2
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:
