@@ -70,11 +70,17 @@ class ConjugateGradients(Seen):
             self._inverse = self._ladder[self._rung].make()
         return self._inverse
 
+    def normal(self, step: Array) -> Array:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return self._normal(self._put(step)).cpu().numpy()
+
+    def _normal(self, step: torch.Tensor) -> torch.Tensor:
+        values = self.ordering.spread(step).reshape(*self._space.shape, -1)
+        return self._matrix(values).reshape(self._space.size, -1)[self.ordering.free]
+
     def _times(self, step: torch.Tensor) -> torch.Tensor:
         """(J^T J + damping) d."""
-        values = self.ordering.spread(step).reshape(*self._space.shape, -1)
-        image = self._matrix(values).reshape(self._space.size, -1)
-        return image[self.ordering.free] + self.damping * self._diagonal * step
+        return self._normal(step) + self.damping * self._diagonal * step
 
     def backsolve(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""

@@ -66,6 +66,10 @@ class LinearSolver(Protocol):
         """J^T r: (free coefficient, side)."""
         ...
 
+    def normal(self, step: Array) -> Array:
+        """J^T J d: (free coefficient, side)."""
+        ...
+
     def floor(self, coefficients: Array) -> float:
         """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
         ...
@@ -87,6 +91,10 @@ class Seen:
         """See :class:`LinearSolver`."""
         d = torch.from_numpy(step).to(self.ordering.position.device)
         return [b.apply(self.ordering, d) for b in self.rows]
+
+    def normal(self, step: Array) -> Array:
+        """See :class:`LinearSolver`."""
+        return self.gradient(self.apply(step))
 
     def floor(self, coefficients: Array) -> float:
         """See :class:`LinearSolver`."""

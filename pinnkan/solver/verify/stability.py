@@ -27,6 +27,8 @@ from pinnkan.solver.linear.solver import LinearSolver
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
 #: CHANGE of the value.
 BLOCK, STEPS, CHANGE = 2, 12, 0.95
+#: Rows from which on the vectors are first sought with J^T J v, fewer numbers than J v, and then looked at with these.
+MANY = 2_000_000
 #: Of squares of singular values: the ratio below which rounding hides the smallest.
 HIDDEN = 1e-12
 #: A value has settled when the halved space has no less than this share of it. Growth by e^8 along a line falls to 0.5
@@ -75,11 +77,14 @@ def least_determined(equations: LinearSolver, space: Space, at: Array, step: Arr
     ``at``: coefficients at which the rows were made, ``step`` the one that has been solved for with them.
     """
     free = equations.ordering.free.cpu().numpy()
-    seen = _Seen(equations, _Mass(space, free))
+    weigh = _Mass(space, free)
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
-        start = equations.precondition(seen.weigh(start))
-    vectors, sigma = _descended(seen, seen.orthonormal(seen.of(start)))
+        start = equations.precondition(weigh(start))
+    if sum(r.residual[..., 0].numel() for r in equations.rows) > MANY:
+        start = _Squared(equations, weigh).descended(start)[0][: len(free)]
+    seen = _Seen(equations, weigh)
+    vectors, sigma = seen.descended(start)
     vector, image = vectors[: len(free), 0], [i[..., 0] for i in seen.images(vectors[:, :1])]
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0)
@@ -88,51 +93,57 @@ def least_determined(equations: LinearSolver, space: Space, at: Array, step: Arr
     return Null(sigma, _roughness(equations, image[0]), missing, float(noise))
 
 
-def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
-    """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001, LOBPCG).
-
-    The solver is only the preconditioner, and the images J v are never squared: where J^T J has lost its smallest
-    eigenvalues to rounding, inverse iteration with its factor would not find them.
-    """
-    size, count = seen.size, vectors.shape[1]
-    moved, sigma = vectors[:, :0], np.inf
-    for _ in range(STEPS):
-        square = (vectors[2 * size :] ** 2).sum(0)
-        wrong = seen.equations.gradient(seen.images(vectors)) - square * vectors[size : 2 * size]
-        basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.precondition(wrong)), moved], 1))
-        values, turn = _least(basis[2 * size :], count)
-        following = basis @ turn
-        moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
-        vectors, before, sigma = following, sigma, float(values[-1])
-        if sigma > CHANGE * before:
-            break
-    return vectors, sigma
-
-
-def _least(images: Array, count: int) -> tuple[Array, Array]:
-    """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
-
-    By the products of columns, unless rounding hides the smallest value in these.
-    """
-    squares, turn = np.linalg.eigh(images.T @ images)
-    if squares[0] > HIDDEN * squares[-1]:
-        return np.sqrt(squares[:count][::-1]), turn[:, :count]
-    _, values, rows = np.linalg.svd(np.linalg.qr(images, mode="r"))
-    return values, rows[::-1][:count].T
-
-
 class _Seen:
     """Columns of vectors v stacked upon M v and J v, so that a combination of them is one of all three."""
 
     def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
 
+    def descended(self, start: Array) -> tuple[Array, float]:
+        """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
+
+        The solver is only the preconditioner, and the images J v are not squared: where J^T J has lost its smallest
+        eigenvalues to rounding, inverse iteration with its factor would not find them.
+        """
+        size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
+        moved, sigma = vectors[:, :0], np.inf
+        for _ in range(STEPS):
+            new = self.of(self.equations.precondition(self.wrong(vectors)))
+            basis = self.orthonormal(np.concatenate([vectors, new, moved], 1))
+            values, turn = self.least(basis, count)
+            following = basis @ turn
+            moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
+            vectors, before, sigma = following, sigma, float(values[-1])
+            if sigma > CHANGE * before:
+                break
+        return vectors, sigma
+
     def of(self, vectors: Array) -> Array:
         """The stack of vectors (free coefficient, vector), scaled to size one."""
         weighed = self.weigh(vectors)
         scale = np.sqrt(np.maximum((vectors * weighed).sum(0), 1e-300))
-        images = [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in self.equations.apply(vectors)]
-        return np.concatenate([vectors, weighed, *images]) / scale
+        return np.concatenate([vectors, weighed, *self.seen(vectors)]) / scale
+
+    def seen(self, vectors: Array) -> list[Array]:
+        """J v, by block of rows."""
+        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in self.equations.apply(vectors)]
+
+    def wrong(self, stack: Array) -> Array:
+        """What keeps vectors from being singular: J^T J v - sigma^2 M v."""
+        square = (stack[2 * self.size :] ** 2).sum(0)
+        return self.equations.gradient(self.images(stack)) - square * stack[self.size : 2 * self.size]
+
+    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+        """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
+
+        By the products of columns, unless rounding hides the smallest value in these.
+        """
+        images = stack[2 * self.size :]
+        squares, turn = np.linalg.eigh(images.T @ images)
+        if squares[0] > HIDDEN * squares[-1]:
+            return np.sqrt(squares[:count][::-1]), turn[:, :count]
+        _, values, rows = np.linalg.svd(np.linalg.qr(images, mode="r"))
+        return values, rows[::-1][:count].T
 
     def images(self, stack: Array) -> list[torch.Tensor]:
         """J v of a stack, by block of rows."""
@@ -151,6 +162,24 @@ class _Seen:
             kept = size > 1e-12 * size[-1]
             stack = stack @ (turn[:, kept] / np.sqrt(size[kept]))
         return stack
+
+
+class _Squared(_Seen):
+    """The same with J^T J v in place of J v, which are many more numbers: as good until rounding hides the smallest."""
+
+    def seen(self, vectors: Array) -> list[Array]:
+        """J^T J v."""
+        return [self.equations.normal(vectors)]
+
+    def wrong(self, stack: Array) -> Array:
+        """See :class:`_Seen`."""
+        vectors, weighed, squared = np.split(stack, 3)
+        return squared - (vectors * squared).sum(0) * weighed
+
+    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+        """See :class:`_Seen`."""
+        squares, turn = np.linalg.eigh(stack[: self.size].T @ stack[2 * self.size :])
+        return np.sqrt(np.maximum(squares[:count][::-1], 0.0)), turn[:, :count]
 
 
 class _Mass:
