@@ -29,6 +29,8 @@ from pinnkan.solver.linear.solver import LinearSolver
 BLOCK, STEPS, CHANGE = 2, 12, 0.95
 #: Rows from which on the vectors are first sought with J^T J v, fewer numbers than J v, and then looked at with these.
 MANY = 2_000_000
+#: Share by which the two may differ.
+AGREE = 0.1
 #: Of squares of singular values: the ratio below which rounding hides the smallest.
 HIDDEN = 1e-12
 #: A value has settled when the halved space has no less than this share of it. Growth by e^8 along a line falls to 0.5
@@ -81,11 +83,8 @@ def least_determined(equations: LinearSolver, space: Space, at: Array, step: Arr
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
-    if sum(r.residual[..., 0].numel() for r in equations.rows) > MANY:
-        start = _Squared(equations, weigh).descended(start)[0][: len(free)]
-    seen = _Seen(equations, weigh)
-    vectors, sigma = seen.descended(start)
-    vector, image = vectors[: len(free), 0], [i[..., 0] for i in seen.images(vectors[:, :1])]
+    many = sum(r.residual[..., 0].numel() for r in equations.rows) > MANY
+    vector, sigma, image = (_Squared if many else _Seen)(equations, weigh).found(start)
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
@@ -98,6 +97,11 @@ class _Seen:
 
     def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
+
+    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
+        """The vector of size one with the least residual, the size of that, and J v by block of rows."""
+        vectors, sigma = self.descended(start)
+        return vectors[: self.size, 0], sigma, [i[..., 0] for i in self.images(vectors[:, :1])]
 
     def descended(self, start: Array) -> tuple[Array, float]:
         """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
@@ -166,6 +170,15 @@ class _Seen:
 
 class _Squared(_Seen):
     """The same with J^T J v in place of J v, which are many more numbers: as good until rounding hides the smallest."""
+
+    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
+        """See :class:`_Seen`, which takes over where J v itself is not as large as J^T J says."""
+        vectors, sigma = self.descended(start)
+        image = [i[..., 0] for i in self.equations.apply(vectors[: self.size, :1])]
+        size = float(sum(i.square().sum() for i in image)) ** 0.5
+        if abs(size - sigma) <= AGREE * sigma:
+            return vectors[: self.size, 0], size, image
+        return _Seen(self.equations, self.weigh).found(vectors[: self.size])
 
     def seen(self, vectors: Array) -> list[Array]:
         """J^T J v."""
