@@ -117,9 +117,9 @@ def fix(
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
     """No coefficients at all, and the mask of those that exact conditions on the sides fix."""
-    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in conditions.boundary]
-    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(conditions.boundary, faces, strict=True)]
-    return fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in conditions.boundary]
+    zeros = [(given, np.zeros(tuple(face))) for given, face in zip(conditions.boundary, faces, strict=True)]
+    return fix(space, zeros, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:

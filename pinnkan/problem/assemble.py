@@ -14,7 +14,7 @@ from pinnkan.problem.conditions import parse_equation, read_conditions
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
@@ -43,8 +43,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
         name,
         about,
         space.symbols,
-        domain.ranges,
-        domain.periodic,
+        domain.box,
         domain.time_axis,
         unknowns,
         tuple(equations),
@@ -55,18 +54,18 @@ def assemble(root: Mapping, report: Report) -> Problem:
         report.text.content,
         report.text.path,
     )
-    checks.check(problem, domain, space, placed, _spans(root, found), report)
+    disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
-    return replace(problem, warnings=report.warnings)
+    return replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
 
 
-def _scope(found: dict[str, Node], report: Report) -> tuple[Domain, Scope, dict[str, Span]]:
+def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
     """The domain, the names that equations may use, and where each parameter stands."""
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
     domain = names.read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
-    scope = Scope(JetSpace(domain.coordinates, unknowns, domain.ranges), values, used=used, where="a function")
+    scope = Scope(JetSpace(domain.coordinates, unknowns, domain.box.ranges), values, used=used, where="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
     names.check_ambiguous(parameters | functions, unknowns, domain.coordinates, report)
     return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters
@@ -156,7 +155,7 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
         report.error_at(section.values["method"].span, message, hint)
 
 
-def _warn_idle(solver: SolverSettings, domain: Domain, section: Node | None, report: Report) -> None:
+def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | None, report: Report) -> None:
     """Settings that have no effect on this problem."""
     if not isinstance(section, Mapping):
         return

@@ -59,18 +59,10 @@ class Monitor:
         """Whether the time limit is over."""
         return self._limit is not None and self.elapsed() > self._limit
 
-    def exceeds(self, seconds: float) -> bool:
-        """Whether that many more seconds would go beyond the time limit."""
-        return self._limit is not None and self.elapsed() + seconds > self._limit
-
     def check(self) -> None:
         """Raises OutOfTimeError when the time limit is over."""
         if self.expired():
             raise OutOfTimeError
-
-    def resumes(self, kind: type[State]) -> bool:
-        """Whether the state from which to go on is of this kind."""
-        return isinstance(self._resumed, kind)
 
     def resumed(self, kind: type[_State]) -> _State | None:
         """The state from which to go on, None to begin; raises RunFolderError if it is another solver's."""

@@ -17,7 +17,7 @@ from pinnkan.solver.family import Measured
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
 #: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
@@ -86,12 +86,12 @@ class Pass(Generic[P]):
     @property
     def start(self) -> float:
         """The first time."""
-        return self.problem.ranges[-1][0]
+        return self.problem.box.ranges[-1][0]
 
     @property
     def end(self) -> float:
         """The last time."""
-        return self.problem.ranges[-1][1]
+        return self.problem.box.ranges[-1][1]
 
     @property
     def until(self) -> float:
@@ -153,7 +153,7 @@ class SlabFamily(Protocol[A, B]):
         """Whether the local correction is as small as allowed."""
         ...
 
-    def gathered(self, aim: A, slab: B, missed: Missed) -> A | None:
+    def gathered(self, aim: A, slab: B, missed: HiddenFeature) -> A | None:
         """The same slab with knots at a feature that was missed; None after too many attempts."""
         ...
 

@@ -90,7 +90,7 @@ class NormalEquations(Seen):
     @property
     def words(self) -> str:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return "Cholesky factor of the full matrix" if self._dense else "Cholesky factor of the band"
+        return ""
 
     def backsolve(self, gradient: Array) -> Array:
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""

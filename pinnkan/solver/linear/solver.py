@@ -19,7 +19,8 @@ UNIT = 4e-16
 class LinearSolver(Protocol):
     """min |J d + r|^2 + damping |d / scale|^2 over the free coefficients, for any right-hand side of the same rows.
 
-    ``rounding``: the largest error that the last solution has in a coefficient; ``words``: what was done, for people.
+    ``rounding``: the largest error that the last solution has in a coefficient; ``words``: what was done, for people,
+    "" for a factor.
     """
 
     @property
@@ -39,7 +40,7 @@ class LinearSolver(Protocol):
 
     @property
     def words(self) -> str:
-        """Who has solved, and how."""
+        """Who has solved, and how, "" for a factor."""
         ...
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:

@@ -38,10 +38,11 @@ SLOW, SLOWEST = 0.5, 0.9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HalvedEstimate(ErrorEstimate):
-    """An estimate whose error is the function ``correction`` in ``space``."""
+    """An estimate whose error is the function ``correction`` in ``space``; ``words``: who solved for it."""
 
     space: Space
     correction: Array
+    words: str = ""
 
 
 def estimate_by_correction(
@@ -64,12 +65,14 @@ def estimate_by_correction(
     size = SAFETY * relative(fine, correction, base) * following(losses, floor_of(system.kept, base))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
-    rounding = max(system.rounding[-1], LEAST)
+    rounding = max(system.rounding, LEAST)
     asked = size <= model.problem.solver.tolerance
     null = least_determined(system.kept, fine, base, correction) if asked else None
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
-    return HalvedEstimate(size + rounding, error, rounding, spaces, space=fine, correction=correction)
+    return HalvedEstimate(
+        size + rounding, error, rounding, spaces, space=fine, correction=correction, words=system.words
+    )
 
 
 def following(losses: tuple[float, float], floor: float) -> float:

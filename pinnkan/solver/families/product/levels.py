@@ -11,18 +11,17 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.system import System, require_memory
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -42,7 +41,8 @@ class ProductState:
 
     ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
-    another one was tried and dropped; ``system``: that of the space, which is made again where a state was stored.
+    another one was tried and dropped; ``linear``: who solved for the last step; ``system``: that of the space, which is
+    made again where a state was stored.
     """
 
     space: Space
@@ -52,31 +52,21 @@ class ProductState:
     rounding: float = 0.0
     unsettled: str = ""
     words: str = ""
+    linear: str = ""
     system: System | None = field(default=None, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)
-class ProductLevels:
+class ProductLevels(ModelLevels):
     """The tensor-product spline space of ``degree``, with so many ``intervals`` per coordinate at first.
 
     ``words``: the network and why it was chosen.
     """
 
-    model: Model
     degree: int
     intervals: int
     most_levels: int
     words: str = ""
-
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def first(self) -> ProductState:
         """Nearly uniform knots, and the data of the exact conditions alone."""
@@ -91,7 +81,6 @@ class ProductLevels:
         return ProductState(space, start, max(unsolved, system.mean_square(alone)), words=words, system=system)
 
     def shown(self, state: ProductState) -> ProductField:
-        """See :class:`pinnkan.solver.family.Family`."""
         return ProductField(((state.space, state.coefficients),))
 
     def minimise(
@@ -107,10 +96,9 @@ class ProductLevels:
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)
-        return replace(kept, system=system), monitor.steps(number, found.steps)
+        return replace(kept, system=system, linear=system.words), monitor.steps(number, found.steps)
 
     def measured(self, state: ProductState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
@@ -124,6 +112,7 @@ class ProductLevels:
             heldout=System(self.model, space, extra=1).mean_square(c),
             is_resolved=loss <= RESOLVED * state.unsolved or state.unsolved == 0.0,
             unsettled=state.unsettled,
+            note=state.linear,
         )
 
     def samples(self, state: ProductState) -> Samples:
@@ -156,11 +145,8 @@ class ProductLevels:
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         begun = self._begun(space, start, state)
-        return replace(begun, is_solved=True, rounding=estimate.rounding) if is_solved else begun
-
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
+        solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.words)
+        return solved if is_solved else begun
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests."""
@@ -172,7 +158,6 @@ class ProductLevels:
         return "no correction lowers the residual" if restless or resting else ""
 
     def in_words(self, state: ProductState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return state.words or self.words
 
 

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
-from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.levels import samples_of
@@ -34,12 +32,12 @@ from pinnkan.solver.families.product.pace import (
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, predicted, side_values, taylor
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.slab_family import Pass
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 
 #: First slab, relative to the whole time; a rejected one costs little.
 FIRST_SLAB = 0.05
@@ -65,22 +63,16 @@ ProductPass = Pass[tuple[Space, Array]]
 
 
 @dataclass(frozen=True, eq=False)
-class ProductSlabs:
+class ProductSlabs(ModelFamily):
     """The tensor-product spline space on all coordinates, of ``degree`` in space and in time, in slabs.
 
     ``intervals``: per coordinate of space at first; ``words``: the network and why it was chosen.
     """
 
-    model: Model
     degree: tuple[int, int]
     intervals: int
     most_passes: int
     words: str = ""
-
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
 
     @property
     def unknowns(self) -> int:
@@ -94,22 +86,19 @@ class ProductSlabs:
 
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them."""
-        start, end = self.problem.ranges[-1]
+        start, end = self.problem.box.ranges[-1]
         begun = first_slab_start(self.model, self.degree, self.intervals, local)
         return Aim(begun, FIRST_SLAB * (end - start), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         begun, end = aim.start, aim.start.time + aim.length
         space = Space((*begun.axes, Axis(np.array([begun.time, end]), 1)), begun.unknowns)
         return (space, np.stack([begun.traces[0]] * 2, axis=-2)), end
 
     def length(self, aim: Aim, at: ProductPass) -> float:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab_length(aim, at.start, at.until, at.end, self.given)
 
     def shortened(self, aim: Aim, length: float) -> Aim | None:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return None if self.given else replace(aim, length=length, guess=None)
 
     def attempt(self, aim: Aim, length: float, at: ProductPass) -> ProductSlab:
@@ -165,10 +154,9 @@ class ProductSlabs:
         return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab.size <= at.allowed(slab.length)
 
-    def gathered(self, aim: Aim, slab: ProductSlab, missed: Missed) -> Aim | None:
+    def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
         """The same state with knots at the feature, and a shorter slab."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
@@ -226,7 +214,6 @@ class ProductSlabs:
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         space, c = slab.piece
         return Measured(
             field=ProductField(((space, c),)),
@@ -236,6 +223,7 @@ class ProductSlabs:
             points=slab.system.points,
             loss=slab.system.mean_square(c),
             heldout=System(self.model, space, extra=1).mean_square(c),
+            note=slab.system.words,
         )
 
     def samples(self, slab: ProductSlab) -> Samples:
@@ -243,5 +231,4 @@ class ProductSlabs:
         return samples_of(*slab.piece)
 
     def in_words(self) -> str:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return self.words

@@ -34,8 +34,8 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
     """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend."""
     axes = []
     problem = model.problem
-    planes = kinks(formulas(problem), problem.coordinates, problem.ranges).planes
-    for (a, b), periodic, places in zip(problem.ranges, problem.periodic, planes, strict=True):
+    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    for (a, b), periodic, places in zip(problem.box.ranges, problem.box.periodic, planes, strict=True):
         n = max(intervals, degree + 1) if periodic else intervals
         place = np.arange(n + 1.0)
         place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
@@ -70,7 +70,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         SolverError: it cannot be.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
-    time = Axis(np.array(model.problem.ranges[-1]), degree[1])
+    time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
     for _ in range(60):
         require_memory(model, Space((*axes, time), unknowns))
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
