@@ -21,12 +21,19 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Place, Point, Side, Whole
 from pinnkan.solver import memory
-from pinnkan.solver.linear.band import EXACT, NormalEquations
+from pinnkan.solver.linear.band import EXACT
+from pinnkan.solver.linear.choice import solver_of
+from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
 #: error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
+
+
+#: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
+LEFT = 1e-3
 
 
 def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
@@ -44,11 +51,21 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
-    jets = sum(len(e.jets) for e in model.equations)
+    points, jets = _points(model, space, extra), sum(len(e.jets) for e in model.equations)
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
+
+
+def predicted_work(model: Model, space: Space) -> float:
+    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
+    points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
+    return min(factor_work(space), steps_work(float(np.prod([float(p) for p in points])), jets))
+
+
+def _points(model: Model, space: Space, extra: int) -> list[int]:
+    alone = len(space.axes) == 1
+    axes = zip(space.axes, model.orders, strict=True)
+    return [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(eq=False)
@@ -59,7 +76,7 @@ class System:
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
-    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them.
+    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved.
     ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
     """
 
@@ -70,7 +87,8 @@ class System:
     fewer: int = 0
     keeping: bool = False
     rounding: float = field(init=False, default=0.0)
-    _kept: NormalEquations | None = field(init=False, default=None)
+    words: str = field(init=False, default="")
+    _kept: LinearSolver | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Raises ResourceError where a step would need more memory than there is."""
@@ -141,12 +159,12 @@ class System:
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping)
+        found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         return found
 
-    def equations(self, coefficients: Array, fixed: np.ndarray) -> NormalEquations:
+    def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
         """J^T J at ``coefficients``, factorised.
 
         Raises:
@@ -154,10 +172,10 @@ class System:
         """
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+        return solver_of([p.rows(c, []) for p in self.patches], ordering)
 
     @property
-    def kept(self) -> NormalEquations:
+    def kept(self) -> LinearSolver:
         """The matrix of the last step, where it is kept."""
         assert self._kept is not None
         return self._kept
@@ -180,17 +198,20 @@ class System:
         self._kept = None
 
     def solve_rows(
-        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0, size: float = 0.0
     ) -> list[Array]:
-        """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
+        """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
+
+        ``size``: of the largest coefficient that they are added to.
+        """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        equations = NormalEquations(rows, ordering, damping)
+        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         self._kept = equations if self.keeping else None
-        solved = equations.solve([r.residual for r in rows], self.accuracy)
-        self.rounding = equations.rounding
+        solved = equations.solve([r.residual for r in rows], self.accuracy, size)
+        self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in rows):
-            solved = settled(rows, ordering, solved, equations.solve)
+            solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
         out = []
         for i, move in enumerate(moves):
             step = move.copy()

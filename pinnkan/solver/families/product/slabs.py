@@ -235,6 +235,7 @@ class ProductSlabs(ModelFamily):
             points=slab.system.points,
             loss=slab.system.mean_square(c),
             heldout=System(self.model, space, extra=1).mean_square(c),
+            note=slab.system.words,
         )
 
     def samples(self, slab: ProductSlab) -> Samples:
