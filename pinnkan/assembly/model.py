@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
 from pinnkan.assembly.boundary_values import Conditions
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.problem.statement import Condition, Problem
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled for a device: equations, and conditions that become rows."""
+    """A problem compiled for a device: equations, and conditions that become rows; ``clock``: of its solve."""
 
     problem: Problem
     conditions: Conditions
@@ -23,6 +24,7 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
+    clock: Clock = field(default_factory=Clock)
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
@@ -33,12 +35,12 @@ class Model:
         )
 
 
-def compile_model(problem: Problem, conditions: Conditions, device: torch.device) -> Model:
-    """Compile the equations, and the conditions that become rows, once for all levels."""
+def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:
+    """Compile the equations, and the conditions that become rows, once for all levels; without a ``clock`` no limit."""
     equations = tuple(CompiledEquation(e, problem.coordinates) for e in problem.equations)
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
     linear = all(e.is_linear for e in equations) and all(r.is_linear for _, r in rows)
-    return Model(problem, conditions, device, equations, rows, orders, linear)
+    return Model(problem, conditions, device, equations, rows, orders, linear, clock or Clock())

@@ -18,7 +18,7 @@ from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import frame_times, sliced, space_axes_of, space_samples, thinned
+from pinnkan.export.samples import frame_times, limited, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 from pinnkan.version import __version__
@@ -41,8 +41,10 @@ def stem_of(solution: Solution) -> str:
     return "solution" if solution.verdict.converged else "solution.NOT_CONVERGED"
 
 
-def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, frames: int | None = None) -> list[str]:
-    """Writes the result into ``folder``.
+def write_vtk(
+    solution: Solution, folder: Path, resolution: int | None = None, frames: int | None = None, most: float = np.inf
+) -> list[str]:
+    """Writes the result into ``folder``, in no more than about ``most`` points.
 
     Returns:
         The names written, files and folders, the one to open first.
@@ -51,21 +53,23 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
     if solution.problem.time_axis is None:
         if frames is not None:
             raise UsageError(f"{solution.problem.name} is steady: it has no frames to choose")
-        axes = space_samples(solution, resolution)
+        axes = space_samples(solution, resolution, most=most)
         write_grid(
             folder / f"{stem}.vtu", axes, sampled(solution, sliced(solution.problem, axes)), field_data(solution, 0.0)
         )
         return [f"{stem}.vtu"]
-    written = _write_series(solution, folder, resolution, frames)
+    written = _write_series(solution, folder, resolution, frames, most)
     if len(space_axes_of(solution.problem)) == 1:
-        written.append(_write_surface(solution, folder, resolution))
+        written.append(_write_surface(solution, folder, resolution, most))
     return written
 
 
-def _write_series(solution: Solution, folder: Path, resolution: int | None, frames: int | None) -> list[str]:
+def _write_series(
+    solution: Solution, folder: Path, resolution: int | None, frames: int | None, most: float
+) -> list[str]:
     stem = stem_of(solution)
-    times = frame_times(solution, frames)
-    axes = space_samples(solution, resolution, len(times))
+    times = frame_times(solution, frames, most)
+    axes = space_samples(solution, resolution, len(times), most)
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
@@ -77,11 +81,11 @@ def _write_series(solution: Solution, folder: Path, resolution: int | None, fram
     return [f"{stem}.pvd", inner.name]
 
 
-def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> str:
+def _write_surface(solution: Solution, folder: Path, resolution: int | None, most: float) -> str:
     """One space coordinate and time as one surface, time upwards: the picture of papers on such problems."""
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
-    t = frame_times(solution, _SURFACE[1])
+    x, t = limited((x, frame_times(solution, _SURFACE[1])), most)
     write_grid(folder / name, (x, t), sampled(solution, (x, t)), field_data(solution, float(t[-1])))
     return name
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from pinnkan.run.signals import Stopped
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
 
+#: With a time limit the files are written when LATE limits and GRACE seconds are over, or in LEAST seconds.
+LATE, GRACE, LEAST = 1.2, 3.0, 0.5
 #: Options that a resumed run needs again, for the result depends on them.
 _REPEATED = ("out", "tolerance", "device", "seed")
 
@@ -36,6 +40,7 @@ class Attempt:
         self.circumstances = circumstances_of(self.device, _source_bytes(problem))
         self.partial: Solution | None = None
         self._kept = False
+        self._began = time.perf_counter()
 
     def solve_into(self, folder: Path) -> tuple[Solution, list[str]]:
         """The solution, and the names of its files in ``folder``, the one to open first in front."""
@@ -60,10 +65,15 @@ class Attempt:
 
     def _write(self, solution: Solution, folder: Path, code: Exit) -> list[str]:
         with disk_errors(folder):
-            files, warnings = write_results(solution, folder, self.circumstances, code)
+            files, warnings = write_results(solution, folder, self.circumstances, code, self._seconds_left())
         for warning in warnings:
             self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         return files
+
+    def _seconds_left(self) -> float:
+        """For files, where there is a time limit."""
+        limit = self.problem.solver.max_time
+        return math.inf if limit is None else max(LATE * limit + GRACE - (time.perf_counter() - self._began), LEAST)
 
     def _leave(self, folder: Path, keeper: Keeper, monitor: Monitor, stop: Stopped | ResourceError) -> None:
         """Writes the last state, then the result it has to show."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnkan.errors import Exit
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv
@@ -25,6 +27,8 @@ from pinnkan.solution import Solution
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 
+#: Share of the time for files that those for ParaView may take; the rest is for pictures.
+OF_FIELDS = 0.5
 _PACKAGES = ("torch", "numpy", "scipy", "sympy", "pyyaml", "safetensors", "pyvista", "vtk", "matplotlib")
 
 
@@ -39,19 +43,22 @@ class Circumstances:
 
 
 def write_results(
-    solution: Solution, folder: Path, circumstances: Circumstances, code: Exit
+    solution: Solution, folder: Path, circumstances: Circumstances, code: Exit, seconds: float = math.inf
 ) -> tuple[list[str], list[str]]:
-    """Writes all files of a run that ends with exit ``code`` into ``folder``.
+    """Writes all files of a run that ends with exit ``code`` into ``folder``, in about so many ``seconds``.
 
     Returns:
-        The names written, the one to open first in front; and warnings about pictures that could not be drawn.
+        The names written, the one to open first in front; and warnings about what could not be drawn or written.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
     begun = time.perf_counter()
-    files = write_vtk(solution, folder)
-    pictures, warnings = draw_pictures(solution, folder)
+    allowance = Allowance(seconds)
+    files = write_vtk(solution, folder, most=allowance.points(solution, OF_FIELDS))
+    pictures, warnings = draw_pictures(solution, folder, allowance)
+    if seconds < math.inf and warnings:
+        warnings.append(f"files hold what could be written in {seconds:.0f} s: `pinnkan export` writes all points")
     texts = {
         "levels.csv": levels_csv(solution.levels).encode(),
         "history.csv": history_csv(solution.history).encode(),

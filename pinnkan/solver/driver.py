@@ -70,7 +70,7 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    model = compile_model(problem, sort_conditions(problem), torch.device(device))
+    model = compile_model(problem, sort_conditions(problem), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
         try:
@@ -124,7 +124,7 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
-    bound = None if is_many(problem) else bound_of(model, outcome.field)
+    bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
     if bound is not None:
         verdict = replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
     if not verdict.converged and problem.solver.method != "gauss_newton":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -128,11 +129,13 @@ class System:
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
-        rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping)
+        with self.timed():
+            rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+            found = self.solve_rows(rows, moves, fixed, damping)
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding[-1] /= largest if largest > 0.0 else 1.0
         return found
@@ -142,10 +145,16 @@ class System:
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+        with self.timed():
+            return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+
+    def timed(self) -> AbstractContextManager[None]:
+        """A factorisation: raises OutOfTimeError where it could not end in time."""
+        return self.model.clock.working("band", self.space.size * memory.bandwidth(self.space) ** 2)
 
     @property
     def kept(self) -> NormalEquations:

@@ -53,7 +53,7 @@ class Witness:
     """What is looked at is found once per problem; ``examine`` looks at a function."""
 
     def __init__(self, model: Model) -> None:
-        self.problem = model.problem
+        self.problem, self.clock = model.problem, model.clock
         self.equations = model.equations
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.ranges).features
@@ -73,6 +73,7 @@ class Witness:
                 width = (high - low) / len(points) ** (1.0 / len(box))
                 found.append(Missed(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
             for near in self._neighbourhoods(box):
+                self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
@@ -111,6 +112,7 @@ class Witness:
             area = float(np.prod([b - a for i, (a, b) in enumerate(box) if i != side.axis]))
             typical = area * float(_squares(equation, points, seen[equation])[1].mean())
             for near in surroundings:
+                self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:

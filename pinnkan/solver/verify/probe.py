@@ -121,6 +121,9 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     """The least determined product at a steady field; None in more coordinates, on more knots, than are looked at.
 
     ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
+
+    Raises:
+        OutOfTimeError: the time limit is over.
     """
     dimension = len(model.problem.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
@@ -130,10 +133,12 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     tried = []
     for last in range(dimension):
         for waves in product(*[range(1 if i == last else x.waves.shape[1]) for i, x in enumerate(lattice.lines)]):
+            model.clock.check()
             tried.append((lattice.best(_factors(lattice, waves, last), last), waves, last))
     found, waves, last = min(tried, key=lambda t: t[0].sigma)
     settled = found.sigma > SETTLED * known
     for _ in range(0 if settled else finer):
+        model.clock.check()
         fineness, before = fineness.finer(), found
         lattice = _lattice(model, field, fineness, count + finer * max(FURTHER) if count else 0)
         higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]

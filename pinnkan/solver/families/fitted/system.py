@@ -19,6 +19,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, end_table, gauss_table
 from pinnkan.problem.statement import Side
+from pinnkan.solver import memory
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
@@ -244,8 +245,9 @@ class InnerSystem:
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
         ordering = order_coefficients(self.space, fixed, CPU)
-        rows = self.rows(coefficients, len(targets))
-        solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
+        with self.model.clock.working("fitted", self.space.size * memory.bandwidth(self.space) ** 2):
+            rows = self.rows(coefficients, len(targets))
+            solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
         for i in range(len(targets)):
             step = np.zeros(self.space.shape)
