@@ -116,9 +116,10 @@ def fix(
 
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
-    """No coefficients at all, and the mask of those that exact conditions on the sides fix."""
-    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in conditions.boundary]
-    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(conditions.boundary, faces, strict=True)]
+    """No coefficients at all, and the mask of those that exact conditions fix, initial ones included."""
+    given = (*conditions.initial, *conditions.boundary)
+    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in given]
+    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(given, faces, strict=True)]
     return fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 

@@ -117,6 +117,11 @@ def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) ->
 
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    if levels and levels[-1].time is not None:
+        return (
+            "The finer a wave, the faster it grows: no accuracy of the data is enough. Check the signs of the highest "
+            "derivatives, or let the time run the other way."
+        )
     return (
         "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
         "another parameter where it is an eigenvalue of the problem."

@@ -161,6 +161,11 @@ class System:
         """The matrix of the last step, where it is kept."""
         return self._kept[-1]
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is."""
+        return bool(self._kept)
+
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
         if not self._kept:
