@@ -36,7 +36,7 @@ SMALLEST_SLAB = 1e-7
 SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
 RECENT = 12
-#: Slabs in a row, of those asked, whose stability constant goes on falling before that is taken for the equation's doing.
+#: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing.
 LASTING = 3
 #: When the estimate outgrows the tolerance, the next pass aims at this share of it, but falls no faster than LEAST_CUT.
 AIM_SHARE, LEAST_CUT = 0.3, 1e-3
@@ -50,7 +50,7 @@ class MarchState(Generic[A]):
     """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``.
 
     ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
-    until when; ``network`` in words; ``falling``: of the slabs asked last whose stability constant has not settled, why.
+    until when; ``network`` in words; ``falling``: why of the slabs asked last, each not settled.
     """
 
     number: int
