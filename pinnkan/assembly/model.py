@@ -10,12 +10,13 @@ import torch
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.problem.statement import Condition, Problem
+from pinnkan.assembly.interfaces import compiled
+from pinnkan.problem.statement import Condition, Interface, Problem
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled for a device: equations, and conditions that become rows; ``clock``: of its solve."""
+    """A problem compiled for a device: equations, conditions and interfaces that become rows; ``clock``: of its solve."""
 
     problem: Problem
     conditions: Conditions
@@ -24,6 +25,7 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
+    interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
     clock: Clock = field(default_factory=Clock)
 
     @cached_property
@@ -42,5 +44,6 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
-    linear = all(e.is_linear for e in equations) and all(r.is_linear for _, r in rows)
-    return Model(problem, conditions, device, equations, rows, orders, linear, clock or Clock())
+    planes = tuple((i, compiled(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
+    linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
+    return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())

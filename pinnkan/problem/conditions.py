@@ -9,7 +9,9 @@ import sympy
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import Domain
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
@@ -71,9 +73,16 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     sides = [parse(node, scope, report, 0, at), parse(node, scope, report, at + 1)]
     if sides[0] is None or sides[1] is None:
         return None
-    residual = sides[0] - sides[1]
+    try:
+        residual, interfaces = split(sides[0] - sides[1], scope.space)
+    except OperatorError as error:  # as everywhere else, where it is differentiated
+        alone = replace(scope, space=scope.space.joining(False))
+        if None not in (parse(node, alone, report, 0, at), parse(node, alone, report, at + 1)):
+            report.error_at(node.part(0, len(node.text)), str(error), error.hint)
+        return None
     line, column = report.text.locate(node.part(0, 1).start)
-    return Equation(residual, scope.space.jets_of(residual), " ".join(node.text.split()), line, column)
+    jets = scope.space.jets_of(residual)
+    return Equation(residual, jets, " ".join(node.text.split()), line, column, interfaces)
 
 
 def read_conditions(node: Node | None, domain: Domain, scope: Scope, report: Report) -> list[Placed]:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
-from pinnkan.errors import SolverError
+from pinnkan.errors import SolverError, UsageError
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver import memory
@@ -90,6 +90,8 @@ def solve(
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
     """What the family that fits the problem leaves."""
     problem = model.problem
+    if problem.interfaces and (is_many(problem) or problem.solver.family in ("deep", "ridge")):
+        raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
     if is_many(problem):
         from pinnkan.solver.families.many import solve_many
 

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.equation import Patch, where_not_finite
+from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import end_table, gauss_table
+from pinnkan.kan.table import end_table, gauss_table, joint_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT, NormalEquations
@@ -43,7 +44,7 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
     axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
+    points = [a.intervals * (points_per_interval(a.degree, a.fewest, k, alone) + extra) for a, k in axes]
     jets = sum(len(e.jets) for e in model.equations)
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
@@ -74,11 +75,11 @@ class System:
 
     @cached_property
     def patches(self) -> tuple[Patch, ...]:
-        """The rows of each equation and of each condition that is not exact."""
+        """The rows of each equation, of each condition that is not exact, and of each interface."""
         model, space = self.model, self.space
         alone = len(space.axes) == 1
         counts = [
-            points_per_interval(a.degree, a.intervals, k, alone) + self.extra
+            points_per_interval(a.degree, a.fewest, k, alone) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
@@ -91,14 +92,20 @@ class System:
             orders = max(model.orders[side.axis], highest)
             faces = list(tables)
             faces[side.axis] = end_table(space.axes[side.axis], side.end, orders, model.device)
-            patches.append(Patch(equation, space, faces, self._weight(side, highest)))
+            width = float(np.diff(space.axes[side.axis].breaks)[0 if side.end == 0 else -1])
+            patches.append(Patch(equation, space, faces, self._weight(side.axis, width, highest)))
+        for interface, equation in model.interfaces:
+            k, axis, faces = interface.axis, space.axes[interface.axis], list(tables)
+            faces[k] = joint_table(axis, interface.place, SHIFT - 1, SHIFT, model.device)
+            at = int(np.searchsorted(axis.breaks, interface.place))
+            width = float(np.diff(axis.breaks[at - 1 : at + 2]).min())
+            patches.append(Patch(equation, space, faces, self._weight(k, width, SHIFT - 1)))
         return tuple(patches)
 
-    def _weight(self, side: Side, order: int) -> float:
-        """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of normal order m."""
-        axis = self.space.axes[side.axis]
-        h = float(np.diff(axis.breaks)[0 if side.end == 0 else -1]) / axis.degree
-        return CONDITION_WEIGHT * h ** (order - self.model.orders[side.axis] + 0.5)
+    def _weight(self, axis: int, width: float, order: int) -> float:
+        """(h/p)^(order - m + 1/2): trace scaling of a condition beside an interval, under normal order m."""
+        h = width / self.space.axes[axis].degree
+        return CONDITION_WEIGHT * h ** (order - self.model.orders[axis] + 0.5)
 
     @property
     def points(self) -> int:

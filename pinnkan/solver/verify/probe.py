@@ -15,7 +15,7 @@ points, layers that nothing holds. What it finds is an upper bound; a mode that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -179,7 +179,8 @@ def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lat
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
     lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
-    return _Lattice(linearised(model, System(model, space), field), lines, free)
+    smooth = replace(model, interfaces=())  # no knots of these lines stand there
+    return _Lattice(linearised(smooth, System(smooth, space), field), lines, free)
 
 
 def _graded(axis: Axis, fineness: Fineness) -> Axis:
