@@ -16,7 +16,7 @@ from pinnkan.problem.statement import Condition, Interface, Problem
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled for a device: equations, conditions and interfaces that become rows; ``clock``: of its solve."""
+    """A problem compiled: equations, conditions and interfaces that become rows; ``clock`` of its solve."""
 
     problem: Problem
     conditions: Conditions

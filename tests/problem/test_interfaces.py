@@ -70,11 +70,19 @@ def test_the_equation_itself_holds_on_either_side():
         "-div((1 + heaviside(x - y))*grad(u)) = 1",
         "-div((1 + heaviside(0.1 - (x - 0.5)**2 - (y - 0.5)**2))*grad(u)) = 1",
         "dx(heaviside(u)*dx(u)) = 1",
+        "-div((1 + heaviside(x - 0.3)*heaviside(y - 0.6))*grad(u)) = 1",  # corners of materials
+        "-div((1 + heaviside((x - 0.5)*(y - 0.5)))*grad(u)) = 1",
+        "-div((1 + heaviside(0.2 - abs(x - 0.5))*heaviside(0.2 - abs(y - 0.5)))*grad(u)) = 1",
     ],
 )
 def test_what_cannot_be_said_is_refused_where_it_is_differentiated(equation):
     with pytest.raises(ProblemError, match="this differentiates a jump"):
         stated(equation)
+
+
+def test_materials_that_keep_their_ratio_along_a_plane_have_no_corner():
+    found = stated("-div(k*(2 - heaviside(y - 0.7))*grad(u)) = 1").interfaces
+    assert [(i.axis, i.place) for i in found] == [(0, 0.5), (1, 0.7)]
 
 
 def test_conditions_and_functions_differentiate_no_jump():

@@ -16,7 +16,7 @@ from pinnkan.problem.expressions.functions import Signum
 from pinnkan.problem.expressions.intervals import Box
 from pinnkan.problem.expressions.jumps import (
     SWITCHES,
-    Search,
+    SignSearch,
     UndecidedError,
     settled,
     size_of,
@@ -69,8 +69,8 @@ def beside(e: sympy.Expr, box: Box, x: sympy.Symbol, place: float, way: int) -> 
         return None
 
 
-def _written(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> tuple[sympy.Expr, Search] | None:
-    search = Search(box, moves)
+def _written(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> tuple[sympy.Expr, SignSearch] | None:
+    search = SignSearch(box, moves)
     try:
         plain = written_with_signs(settled(as_fractions(e, {}), box), search)
     except UndecidedError:
@@ -78,7 +78,7 @@ def _written(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> tu
     return None if plain.has(*SWITCHES) else (plain, search)
 
 
-def _on_side(e: sympy.Expr, search: Search, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
+def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
     """The signs of what depends on x alone as they are there, those of all else as functions again.
 
     Raises:

@@ -44,7 +44,7 @@ class UndecidedError(Exception):
 
 
 @dataclass
-class Search:
+class SignSearch:
     """The signs met so far: sigma by factor, and the node that each came from."""
 
     box: Box
@@ -60,7 +60,7 @@ def jump_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> Jum
     ``moves`` says whether an expression depends on the coordinate by which is differentiated.
     """
     plain = settled(as_fractions(e, {}), box)
-    return _first(plain, Search(box, moves)) if plain.has(*SWITCHES) else None
+    return _first(plain, SignSearch(box, moves)) if plain.has(*SWITCHES) else None
 
 
 def settled(e: sympy.Expr, box: Box) -> sympy.Expr:
@@ -106,7 +106,7 @@ def _sign(g: sympy.Expr, box: Box) -> int:
     return int(value)
 
 
-def written_with_signs(e: sympy.Expr, search: Search) -> sympy.Expr:
+def written_with_signs(e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """Every node that switches, innermost first, by its signs; one whose argument holds such a sign is left."""
     known: dict[sympy.Expr, sympy.Expr] = {}
 
@@ -120,7 +120,7 @@ def written_with_signs(e: sympy.Expr, search: Search) -> sympy.Expr:
     return visit(e)
 
 
-def _by_signs(node: sympy.Expr, search: Search) -> sympy.Expr:
+def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:
     g = _switch(node)
     number, parts = factors(sympy.expand_mul(g) if isinstance(g, sympy.Add) else g)
     if number == 0:
@@ -144,14 +144,14 @@ def _by_signs(node: sympy.Expr, search: Search) -> sympy.Expr:
     return mean + (size if isinstance(node, Larger) else -size) / 2
 
 
-def _sigma(f: sympy.Expr, node: sympy.Expr, search: Search) -> sympy.Dummy:
+def _sigma(f: sympy.Expr, node: sympy.Expr, search: SignSearch) -> sympy.Dummy:
     search.nodes.setdefault(f, node)
     if isinstance(node, JUMPING) and not isinstance(search.nodes[f], JUMPING):
         search.nodes[f] = node
     return search.sigmas.setdefault(f, sympy.Dummy("sigma"))
 
 
-def _first(e: sympy.Expr, search: Search) -> Jump | None:
+def _first(e: sympy.Expr, search: SignSearch) -> Jump | None:
     search.branches += 1
     try:
         e = written_with_signs(e, search)
@@ -184,7 +184,7 @@ def _put(e: sympy.Expr, values: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
     return e.xreplace(values)
 
 
-def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: Search) -> sympy.Expr | None:
+def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch) -> sympy.Expr | None:
     """[e] on f = 0: zero, or an expression that is not; None where that is not known."""
     above, below = (_put(e, {sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
@@ -198,7 +198,7 @@ def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: Search) ->
     return worst
 
 
-OnSurface = Callable[[sympy.Expr, Search], sympy.Expr]
+OnSurface = Callable[[sympy.Expr, SignSearch], sympy.Expr]
 
 
 def _surfaces(f: sympy.Expr, box: Box, jump: sympy.Expr) -> Iterator[OnSurface]:
@@ -227,14 +227,14 @@ def solved_for(f: sympy.Expr, box: Box) -> Iterator[tuple[sympy.Symbol, sympy.Ex
             yield s, root
 
 
-def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: Search) -> sympy.Expr:
+def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """The expression where s has this value, with the signs of the others there."""
     here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
     there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
     return written_with_signs(_put(e, {s: value, **there}), search)
 
 
-def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: Search) -> sympy.Expr:
+def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """The expression with f = 0 put in as far as it stands there: for the first of its terms, or for all of it.
 
     Raises:
@@ -253,7 +253,7 @@ def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: Search) -> 
     return written_with_signs(e.subs(term, term - f / coefficient), search)
 
 
-def _reduced(size: sympy.Expr, search: Search) -> sympy.Expr:
+def _reduced(size: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """A jump multiplied out, squares of signs as one."""
     if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         raise UndecidedError

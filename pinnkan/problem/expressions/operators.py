@@ -91,6 +91,10 @@ class JetSpace:
         self._beneath[found] = symbol
         return found
 
+    def above(self, symbol: sympy.Symbol) -> sympy.Symbol:
+        """The inverse of :meth:`beneath`."""
+        return self._beneath[symbol]
+
     def beneath_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
         """The jets of the lower side in an expression with their meaning."""
         return {s: self._jets[self._beneath[s]] for s in sorted(expression.free_symbols & set(self._beneath), key=str)}
@@ -129,8 +133,8 @@ class JetSpace:
         """The total derivative of an expression by coordinate ``axis``.
 
         Raises:
-            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis; in a
-                space that is :meth:`joining` only where that is no plane of the coordinate.
+            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis; if
+                this is :meth:`joining`, where that is no plane of the coordinate.
             OperatorError: the result would be too large, or its order too high.
         """
         for _, _, error in self.deltas_of(expression).values():

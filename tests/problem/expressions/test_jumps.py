@@ -76,7 +76,7 @@ def test_a_jump_that_a_function_brings_in_is_refused_where_it_is_differentiated(
         parse_problem(edited("k*u_xx", "dx(c*u)", text), "rod.yaml")
     lines = render(found.value).splitlines()
     assert lines[0] == "rod.yaml:11:11: error: this differentiates a jump: heaviside(x - 0.5) jumps at x = 0.5"
-    assert lines[2].startswith("      |           ^^^^^^^ a flux that jumps needs an interface, there for one unknown")
+    assert lines[2].startswith("      |           ^^^^^^^ a flux that jumps needs an interface (one unknown")
 
 
 def test_a_function_that_differentiates_a_jump_is_refused_too() -> None:
