@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.domain.box import SLACK
+from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
@@ -47,27 +49,20 @@ class Solution:
         names = ", ".join(c.name for c in problem.coordinates)
         if array.ndim != 2 or array.shape[1] != problem.dimension:
             raise UsageError(f"points have shape {array.shape}; wanted is (n, {problem.dimension}), columns {names}")
-        for axis, (low, high) in enumerate(self.ranges):
-            column = array[:, axis]
-            slack = 1e-12 * (high - low)
-            wrong = ~np.isfinite(column)
-            if not problem.periodic[axis]:
-                wrong |= (column < low - slack) | (column > high + slack)
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                raise OutsideError(row, f"{problem.coordinates[axis].name} = {column[row]:g}", f"[{low:g}, {high:g}]")
-            if not problem.periodic[axis]:
-                array[:, axis] = np.clip(column, low, high)
-        return array
+        outside = ~self.domain.contains(array, SLACK)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise OutsideError(row, self.domain.refusal(array[row], [c.name for c in problem.coordinates]))
+        return self.domain.nearest(array)
 
     @property
-    def ranges(self) -> tuple[tuple[float, float], ...]:
-        """Where the solution is defined: the domain, and of its time what was reached."""
+    def domain(self) -> Domain:
+        """Where the solution is defined: that of the problem, and of its time what was reached."""
         time_axis = self.problem.time_axis
         if time_axis is None:
-            return self.problem.ranges
+            return self.problem.domain
         ends = self.field.breaks(time_axis)
-        return (*self.problem.ranges[:time_axis], (float(ends[0]), float(ends[-1])))
+        return self.problem.domain.during(float(ends[0]), float(ends[-1]))
 
     @property
     def parameters(self) -> int:
@@ -83,8 +78,8 @@ class Solution:
 
 
 class OutsideError(UsageError):
-    """A point where the solution is not defined: its row, counted from 0, the coordinate, and the range allowed."""
+    """A point where the solution is not defined: its row, counted from 0, and why."""
 
-    def __init__(self, row: int, value: str, allowed: str) -> None:
-        self.row, self.value, self.allowed = row, value, allowed
-        super().__init__(f"point {row}: {value} is not in {allowed}")
+    def __init__(self, row: int, why: str) -> None:
+        self.row, self.why = row, why
+        super().__init__(f"point {row}: {why}")

@@ -8,7 +8,7 @@ from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.fitted.levels import first_space
-from pinnkan.solver.families.fitted.system import InnerSystem
+from pinnkan.solver.families.fitted.system import ImmersedSystem
 
 FRONT = """
 name: front
@@ -92,9 +92,9 @@ def model_of(text, end="0.1"):
 def steady_system(text, intervals, degree=7, angle=2.0):
     """The least-squares problem of a steady text on few intervals of turned coordinates."""
     model = model_of(text)
-    coordinates = rotated(angle, model.problem.ranges, 0.3)
-    space = first_space(coordinates, model.problem.ranges, (degree, degree), intervals, 1)
-    return InnerSystem(model, space, coordinates, model.problem.ranges)
+    coordinates = rotated(angle, model.problem.box.ranges, 0.3)
+    space = first_space(coordinates, model.problem.box.ranges, (degree, degree), intervals, 1)
+    return ImmersedSystem(model, space, coordinates, model.problem.domain)
 
 
 def error_of(system, coefficients):

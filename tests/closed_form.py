@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import sympy
 
+from pinnkan.domain.box import Box
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
@@ -107,7 +108,7 @@ def problem(kind: str, tolerance: float = 1e-4) -> Problem:
     text = f"name: {kind}\n# a problem known in closed form\nsolver:\n  tolerance: {tolerance}\n"
     return Problem(
         name=kind, about="a test of the output", coordinates=coordinates,
-        ranges=tuple(RANGES[c.name] for c in coordinates), periodic=(False,) * dimension,
+        domain=Box(tuple(RANGES[c.name] for c in coordinates), (False,) * dimension),
         time_axis=dimension - 1 if T in coordinates else None, unknowns=("u",), equations=(equation,),
         conditions=tuple(sides), exact={"u": exact}, solver=SolverSettings(tolerance=tolerance), source=text,
     )  # fmt: skip

@@ -5,6 +5,7 @@ import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
+from pinnkan.domain.box import Box
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
 
@@ -47,8 +48,7 @@ def poisson(**settings):
         name="poisson",
         about="",
         coordinates=(X,),
-        ranges=((0.0, 2.0),),
-        periodic=(False,),
+        domain=Box(((0.0, 2.0),), (False,)),
         time_axis=None,
         unknowns=("u",),
         equations=(equation(UXX - sympy.diff(exact, X, 2), u_xx=(2,)),),
@@ -67,8 +67,7 @@ def burgers(**settings):
         name="burgers",
         about="",
         coordinates=(X, T),
-        ranges=((-2.0, 2.0), (0.0, 1.0)),
-        periodic=(False, False),
+        domain=Box(((-2.0, 2.0), (0.0, 1.0)), (False, False)),
         time_axis=1,
         unknowns=("u",),
         equations=(equation(UT + U * UX - UXX, u=(0, 0), u_t=(0, 1), u_x=(1, 0), u_xx=(2, 0)),),

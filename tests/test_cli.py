@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pinnkan(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    command = [sys.executable, "-m", "pinnkan.cli", *arguments]
+    command = [sys.executable, "-m", "pinnkan", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
 
 
@@ -47,6 +47,14 @@ def modules_after(arguments: list[str]) -> set[str]:
 )
 def test_torch_is_not_imported_by(arguments: list[str]) -> None:
     assert modules_after(arguments) & {"torch", "scipy", "matplotlib", "pyvista"} == set()
+
+
+def test_the_package_is_the_command() -> None:
+    """``python -m pinnkan`` under the name that it is installed as, with its exit codes."""
+    done, wrong = pinnkan("--help"), pinnkan("frobnicate")
+    assert (done.returncode, wrong.returncode) == (0, 2)
+    assert done.stdout.startswith("usage: pinnkan [-h]")
+    assert "invalid choice: 'frobnicate'" in wrong.stderr
 
 
 def test_help_imports_neither_sympy_nor_numpy() -> None:

@@ -117,10 +117,10 @@ def fix(
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
     """No coefficients at all, and the mask of those that exact conditions fix, initial ones included."""
-    given = (*conditions.initial, *conditions.boundary)
-    faces = [np.delete(np.array(space.shape[:-1]), layer.side.axis) for layer in given]
-    layers = [(layer, np.zeros(tuple(face))) for layer, face in zip(given, faces, strict=True)]
-    return fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    prescribed = (*conditions.initial, *conditions.boundary)
+    faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in prescribed]
+    zeros = [(given, np.zeros(tuple(face))) for given, face in zip(prescribed, faces, strict=True)]
+    return fix(space, zeros, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 
 def end_trace(axis: Axis, coefficients: Array, order: int, index: int) -> Array:

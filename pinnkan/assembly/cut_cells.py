@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pinnkan.domain.domain import BoundaryPiece
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 
-Ranges = Sequence[tuple[float, float]]
 #: Samples of a side between which its crossings with knots are interpolated.
 SAMPLES = 513
 
@@ -29,38 +29,28 @@ class Points:
     weights: Array
 
 
-def inside(points: Array, ranges: Ranges) -> np.ndarray:
-    """Which points (point, coordinate) lie in the closed box: (point,)."""
-    low, high = np.array(ranges).T
-    return np.asarray(((points >= low) & (points <= high)).all(1))
-
-
-def side_points(
-    space: Space, coordinates: Coordinates, ranges: Ranges, axis: int, end: int, counts: Sequence[int]
-) -> Points:
-    """Points on a side of (x, y): Gauss points between its crossings with knots, at Gauss points of time."""
-    fixed, free = ranges[axis][end], 1 - axis
-    t, share = (a.ravel() for a in space.axes[2].gauss(counts[2])) if len(ranges) > 2 else (None, np.ones(1))
-    along = np.linspace(*ranges[free], SAMPLES)
-    inner = coordinates.forward(_on_side(np.tile(along, len(share)), free, fixed, t)).reshape(len(share), SAMPLES, -1)
+def side_points(space: Space, coordinates: Coordinates, side: BoundaryPiece, counts: Sequence[int]) -> Points:
+    """Points on a piece of the boundary of (x, y): Gauss points between crossings with knots, at Gauss points of t."""
+    times, share = np.zeros((1, 0)), np.ones(1)
+    if len(space.axes) > 2:
+        t, share = (a.ravel() for a in space.axes[2].gauss(counts[2]))
+        times = t[:, None]
+    along = np.linspace(*side.parameters[0], SAMPLES)
     x, w = np.polynomial.legendre.leggauss(max(counts[:2]))
     outer, weights = [], []
-    for k, (mapped, part) in enumerate(zip(inner, share, strict=True)):
-        cuts = _crossings(space, along, mapped)
+    for time, part in zip(times, share, strict=True):
+        cuts = _crossings(space, along, coordinates.forward(side.at(_with(along, time))))
         half, middle = 0.5 * np.diff(cuts)[:, None], 0.5 * (cuts[1:] + cuts[:-1])[:, None]
-        outer.append(_on_side((middle + half * x).ravel(), free, fixed, None if t is None else t[k : k + 1]))
-        weights.append((half * w).ravel() * part)
+        parameters = _with((middle + half * x).ravel(), time)
+        outer.append(side.at(parameters))
+        weights.append((half * w).ravel() * part * side.stretch(parameters))
     points = np.concatenate(outer)
     return Points(coordinates.forward(points), points, np.concatenate(weights))
 
 
-def _on_side(along: Array, free: int, fixed: float, times: Array | None) -> Array:
-    """Points on a side, as many at each time: (point, (x, y[, t]))."""
-    points = np.full((len(along), 2 if times is None else 3), fixed)
-    points[:, free] = along
-    if times is not None:
-        points[:, 2] = np.repeat(times, len(along) // len(times))
-    return points
+def _with(along: Array, time: Array) -> Array:
+    """Parameters of a curve, and the time, where there is one: (point, parameter)."""
+    return np.column_stack([along, np.tile(time, (len(along), 1))])
 
 
 def _crossings(space: Space, along: Array, inner: Array) -> Array:

@@ -97,11 +97,9 @@ class Gathered:
     residual: torch.Tensor
 
     def reach(self, ordering: Ordering) -> int:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self._alone().reach(ordering)
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         columns = self.index.shape[1]
         total = self.residual.new_zeros((len(self.index), columns, columns))
         for block, owner in self.blocks:
@@ -109,7 +107,6 @@ class Gathered:
         yield from cell_entries(ordering, self.index, total)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         local = residual.new_zeros((*self.index.shape, residual.shape[1]))
         for (block, owner), part in zip(self.blocks, self._split(residual), strict=True):
             local.index_add_(0, owner, torch.bmm(block.transpose(1, 2), part))
@@ -117,7 +114,6 @@ class Gathered:
         return out.index_add_(0, self.index.reshape(-1), local.flatten(0, 1))[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         local = ordering.spread(step)[self.index]
         return torch.cat([torch.bmm(block, local[owner]).flatten(0, 1) for block, owner in self.blocks])
 

@@ -1,4 +1,4 @@
-"""Points where no tensor grid can go: Sobol's sequence in a box of any dimension, and what conditions weigh there."""
+"""Points where no tensor grid can go: Sobol's sequence, and what conditions weigh there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.stats import qmc
 
+from pinnkan.domain.box import UnitPoints
 from pinnkan.kan.field import Array
 
 #: Weight of a condition relative to the equations in units of the box. The five-dimensional Gaussian with singles and
@@ -18,10 +19,18 @@ CONDITION_WEIGHT = 10.0
 Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 
-def sobol(ranges: Sequence[tuple[float, float]], count: int, seed: int) -> Array:
-    """The first ``count`` points of a scrambled Sobol sequence in a box: (point, coordinate)."""
-    if not ranges:
-        return np.zeros((count, 0))
-    low, high = np.array(ranges, dtype=np.float64).T
-    unit = qmc.Sobol(len(ranges), seed=seed).random_base2(max(1, (count - 1).bit_length()))[:count]
-    return np.asarray(low + (high - low) * unit)
+def sobol(seed: int) -> UnitPoints:
+    """Scrambled Sobol points of the unit cube: of a count and a dimension the first so many, (point, coordinate)."""
+
+    def points(count: int, dimension: int) -> Array:
+        if dimension == 0:
+            return np.zeros((count, 0))
+        found = qmc.Sobol(dimension, seed=seed).random_base2(max(1, (count - 1).bit_length()))
+        return np.asarray(found[:count])
+
+    return points
+
+
+def pseudo_random(seed: int) -> UnitPoints:
+    """Independent uniform points of the unit cube, the same for a seed."""
+    return lambda count, dimension: np.random.default_rng(seed).random((count, dimension))

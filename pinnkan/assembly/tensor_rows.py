@@ -53,7 +53,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TensorRows:
-    """Rows on a grid, (interval, point) per coordinate.
+    """:class:`Rows` on a grid, (interval, point) per coordinate.
 
     ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;
     ``residual`` (grid, side).
@@ -66,18 +66,15 @@ class TensorRows:
     residual: torch.Tensor
 
     def reach(self, ordering: Ordering) -> int:
-        """See :class:`Rows`."""
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        """See :class:`Rows`."""
         for u, v in self._unknown_pairs():
             pattern = self._pattern(ordering, u, v)
             values = self._contract(u, v).reshape(-1)
             yield pattern.place, values if pattern.twice is None else values.where(~pattern.twice, 2 * values)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`Rows`."""
         out = residual.new_zeros((*self.space.shape, residual.shape[-1]))
         for u in range(self.space.unknowns):
             weights = {j.order: self.weights[..., k : k + 1] for k, j in enumerate(self.jets) if j.unknown == u}
@@ -86,7 +83,6 @@ class TensorRows:
         return out.reshape(self.space.size, -1)[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`Rows`."""
         values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         out = step.new_zeros((step.shape[1], *self.residual.shape[:-1]))
         for weight, derivative in zip(self.weights.unbind(-1), grid_jets(self.tables, values, self.jets), strict=True):
@@ -218,7 +214,7 @@ def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) 
 
 @dataclass(frozen=True, eq=False)
 class CellRows:
-    """Rows written out for a batch of cells: ``jacobian`` (cell, row, column), ``residual`` (cell, row, side).
+    """:class:`Rows` written out for a batch of cells: ``jacobian`` (cell, row, column), ``residual`` (cell, row, side).
 
     ``index`` (cell, column) is the flat coefficient each column stands for.
     """
@@ -228,23 +224,19 @@ class CellRows:
     index: torch.Tensor
 
     def reach(self, ordering: Ordering) -> int:
-        """See :class:`Rows`."""
         position = ordering.position[self.index]
         lowest = position.masked_fill(position < 0, ordering.size).amin(1)
         return max(0, int((position.amax(1) - lowest).max()))
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        """See :class:`Rows`."""
         many = max(1, MULTIPLIED // self.index.shape[1] ** 2)
         for part, index in zip(self.jacobian.split(many), self.index.split(many), strict=True):
             yield from cell_entries(ordering, index, torch.bmm(part.transpose(1, 2), part))
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`Rows`."""
         local = torch.bmm(self.jacobian.transpose(1, 2), residual).flatten(0, 1)
         out = local.new_zeros((len(ordering.position), local.shape[1])).index_add_(0, self.index.reshape(-1), local)
         return out[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`Rows`."""
         return torch.bmm(self.jacobian, ordering.spread(step)[self.index])

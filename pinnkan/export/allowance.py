@@ -40,7 +40,7 @@ def _seconds_of_a_point(solution: Solution) -> float:
     problem = solution.problem
     axes = sliced(problem, limited(space_samples(solution), TRIED))
     if problem.time_axis is not None:
-        axes.append(np.array([0.5 * sum(solution.ranges[-1])]))
+        axes.append(np.array([0.5 * sum(solution.domain.box.ranges[-1])]))
     began = time.perf_counter()
     sampled(solution, axes)
     return (time.perf_counter() - began) / float(np.prod([len(a) for a in axes]))

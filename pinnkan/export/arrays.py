@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import sympy
 
+from pinnkan.domain.box import SLACK
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
@@ -19,7 +20,7 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     Returns:
         name -> array with one dimension per axis: ``residual_1`` .. (left minus right of each equation),
         ``error_estimate`` where the solver gives an error function and ``error`` where the problem has ``exact`` (both
-        the largest magnitude over the unknowns), and each unknown under its own name.
+        the largest magnitude over the unknowns), and each unknown under its own name. Outside the domain they are nan.
     """
     problem = solution.problem
     zero = (0,) * problem.dimension
@@ -31,7 +32,11 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
         arrays["error_estimate"] = np.abs(solution.error.grid(axes, zero)).max(-1)
     if problem.exact is not None:
         arrays["error"] = np.abs(values - exact_values(problem, problem.exact, axes)).max(-1)
-    return arrays | {name: values[..., i] for i, name in enumerate(problem.unknowns)}
+    arrays |= {name: values[..., i] for i, name in enumerate(problem.unknowns)}
+    outside = ~solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK)
+    for array in arrays.values():
+        array[outside] = np.nan
+    return arrays
 
 
 def at_time(solution: Solution, axes: Sequence[Array], time: float) -> dict[str, Array]:

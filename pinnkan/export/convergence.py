@@ -32,7 +32,7 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
     else:
         left, middle, right = drawing.subplots(1, 3)
         _errors(left, _ends(levels), levels, solution)
-        left.set(xlabel="time reached", ylabel="relative error so far", xlim=solution.problem.ranges[-1])
+        left.set(xlabel="time reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
         _slabs(middle, levels)
         _against_seconds(right, solution)
 

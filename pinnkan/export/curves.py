@@ -54,7 +54,7 @@ def draw_curve(canvas: Canvas, solution: Solution, unknown: int) -> None:
     for key, label in error_panels(arrays):
         bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[key], lw=_ERROR_WIDTHS[key], label=label)
     _cut_below(bottom)
-    bottom.set(xlabel=coordinate, ylabel="error", xlim=problem.ranges[0])
+    bottom.set(xlabel=coordinate, ylabel="error", xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
@@ -81,9 +81,9 @@ def _map(axes: Axes, solution: Solution, unknown: int) -> None:
     ]  # fmt: skip
     faint = float(np.clip(10 / np.sqrt(len(knots)), 0.2, 0.8))
     axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint), autolim=False)
-    axes.vlines(slabs, *problem.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
-    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.ranges[0])
-    axes.set_xlim(problem.ranges[1])
+    axes.vlines(slabs, *problem.box.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
+    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.box.ranges[0])
+    axes.set_xlim(problem.box.ranges[1])
     count = len(slabs) - 1
     axes.set_title(f"{problem.unknowns[unknown]}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
 
@@ -91,7 +91,7 @@ def _map(axes: Axes, solution: Solution, unknown: int) -> None:
 def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None:
     problem = solution.problem
     axes = space_samples(solution)
-    times = np.linspace(*solution.ranges[1], _PROFILES)
+    times = np.linspace(*solution.domain.box.ranges[1], _PROFILES)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
     label = ""
     for time, colour in zip(times, colours, strict=True):
@@ -100,9 +100,9 @@ def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None
         key, label = error_panels(arrays)[-1]
         right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
     _cut_below(right)
-    left.set(xlabel=problem.coordinates[0].name, ylabel=problem.unknowns[unknown], xlim=problem.ranges[0])
+    left.set(xlabel=problem.coordinates[0].name, ylabel=problem.unknowns[unknown], xlim=problem.box.ranges[0])
     left.set_title("profiles", loc="left")
-    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.ranges[0])
+    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.box.ranges[0])
     right.set_title(f"{label} along the same profiles", loc="left")
     for panel in (left, right):
         few_ticks(panel, panel.xaxis)

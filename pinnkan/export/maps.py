@@ -20,7 +20,7 @@ from pinnkan.export.style import (
     floored,
     value_colours,
 )
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -51,7 +51,7 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
     """One unknown in the plane at several times, in common colours."""
     problem = solution.problem
     name = problem.unknowns[unknown]
-    times = np.linspace(*solution.ranges[2], _FRAMES)
+    times = np.linspace(*solution.domain.box.ranges[2], _FRAMES)
     axes = limited(_fine(solution), _PIXELS**2)
     frames = [at_time(solution, axes, time)[name] for time in times]
     colours = value_colours(np.stack(frames))
@@ -81,7 +81,7 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
     key, label = error_panels(slices[0][1])[-1]
     values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
     errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
-    when = "" if problem.time_axis is None else f", t = {solution.ranges[-1][1]:.3g}"
+    when = "" if problem.time_axis is None else f", t = {solution.domain.box.ranges[-1][1]:.3g}"
     if hidden_in_words(problem):
         canvas.supxlabel(f"the other coordinates: {hidden_in_words(problem)}", fontsize="small")
     for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
@@ -91,7 +91,7 @@ def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
         _knots(grid[0, column], solution, shown)
         for row in (0, 1):
             _shape(grid[row, column], solution, shown)
-        middle = (problem.ranges[fixed][0] + problem.ranges[fixed][1]) / 2
+        middle = (problem.box.ranges[fixed][0] + problem.box.ranges[fixed][1]) / 2
         grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
     canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(name, rotation=0)
     canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
@@ -107,10 +107,14 @@ def _fine(solution: Solution) -> tuple[Array, ...]:
 
 def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[tuple[Array, ...], dict[str, Array]]:
     problem = solution.problem
-    low, high = problem.ranges[fixed]
+    low, high = problem.box.ranges[fixed]
     axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
     full = sliced(problem, axes)
-    arrays = sampled(solution, full) if problem.time_axis is None else at_time(solution, full, solution.ranges[-1][1])
+    arrays = (
+        sampled(solution, full)
+        if problem.time_axis is None
+        else at_time(solution, full, solution.domain.box.ranges[-1][1])
+    )
     flat = {name: np.take(array.reshape(array.shape[:3]), 0, axis=fixed) for name, array in arrays.items()}
     return tuple(a for i, a in enumerate(axes) if i != fixed), flat
 
@@ -131,7 +135,7 @@ def _surface(axes: Axes, samples: tuple[Array, ...], values: Array, colours: dic
 
 def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
     problem = solution.problem
-    (a, b), (c, d) = (problem.ranges[i] for i in shown)
+    (a, b), (c, d) = (problem.box.ranges[i] for i in shown)
     axes.set(xlim=(a, b), ylim=(c, d))
     axes.set_xlabel(problem.coordinates[shown[0]].name)
     axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0, labelpad=8)
@@ -142,14 +146,14 @@ def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
     """Knot lines, fainter the more there are."""
-    if isinstance(solution.field, InnerField):
+    if isinstance(solution.field, FittedField):
         lines = solution.field.knot_lines(time)
         axes.add_collection(
             LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
         )
         return
     knots = [_breaks(solution, axis, time) for axis in shown]
-    ranges = [solution.problem.ranges[axis] for axis in shown]
+    ranges = [solution.problem.box.ranges[axis] for axis in shown]
     faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
     axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint[0])
     axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint[1])
@@ -160,7 +164,7 @@ def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:
-    if isinstance(solution.field, InnerField):
+    if isinstance(solution.field, FittedField):
         return " × ".join(map(str, solution.field.intervals()))
     space = shown_axes_of(solution.problem)
     return " × ".join(str(len(space_breaks(solution, axis)) - 1) for axis in space if axis in shown)

@@ -76,7 +76,7 @@ def _verdict(solution: Solution) -> str:
 def _problem(problem: Problem) -> str:
     ranges = [
         f"{c.name} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
-        for c, (low, high), wrapped in zip(problem.coordinates, problem.ranges, problem.periodic, strict=True)
+        for c, (low, high), wrapped in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True)
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
     conditions = "\n".join(f"    {_condition(c)}" for c in problem.conditions)

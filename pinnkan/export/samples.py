@@ -59,13 +59,13 @@ def shown_axes_of(problem: Problem) -> tuple[int, ...]:
 def sliced(problem: Problem, axes: Sequence[Array]) -> list[Array]:
     """The axes shown, with the middle of its range for every other space coordinate."""
     hidden = space_axes_of(problem)[len(axes) :]
-    return [*axes, *(np.array([sum(problem.ranges[axis]) / 2]) for axis in hidden)]
+    return [*axes, *(np.array([sum(problem.box.ranges[axis]) / 2]) for axis in hidden)]
 
 
 def hidden_in_words(problem: Problem) -> str:
     """``x4 = 0.5, x5 = 0.5``: where the coordinates that are not shown are held; "" where all are shown."""
     hidden = space_axes_of(problem)[3:]
-    return ", ".join(f"{problem.coordinates[a].name} = {sum(problem.ranges[a]) / 2:.3g}" for a in hidden)
+    return ", ".join(f"{problem.coordinates[a].name} = {sum(problem.box.ranges[a]) / 2:.3g}" for a in hidden)
 
 
 def space_breaks(solution: Solution, axis: int) -> Array:
@@ -75,7 +75,7 @@ def space_breaks(solution: Solution, axis: int) -> Array:
         return solution.field.breaks(axis)
     slabs = solution.field.breaks(time_axis)
     knots = np.unique(np.concatenate([solution.field.breaks(axis, t) for t in (slabs[1:] + slabs[:-1]) / 2]))
-    low, high = solution.problem.ranges[axis]
+    low, high = solution.problem.box.ranges[axis]
     apart = np.diff(knots) > 1e-10 * (high - low)
     return np.concatenate([knots[:-1][apart], knots[-1:]])
 
@@ -121,4 +121,4 @@ def frame_times(solution: Solution, frames: int | None = None, most: float = np.
     count = DEFAULT_FRAMES if count is None else count
     if count < 2:
         raise UsageError(f"{count} frames are too few: a series has at least its two ends")
-    return np.linspace(*solution.ranges[-1], max(2, int(min(count, most / FEWEST))))
+    return np.linspace(*solution.domain.box.ranges[-1], max(2, int(min(count, most / FEWEST))))

@@ -80,12 +80,10 @@ class Axis:
     def gauss(self, points: int, parts: int = 1) -> tuple[Array, Array]:
         """Gauss nodes and weights in every interval, or in each of its equal parts: both (interval, point)."""
         nodes, weights = _legendre(points)
-        half = 0.5 * np.diff(self.breaks)[:, None]
-        middle = 0.5 * (self.breaks[1:] + self.breaks[:-1])[:, None]
         if parts > 1:
             centres = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
             nodes, weights = (centres[:, None] + nodes / parts).ravel(), np.tile(weights / parts, parts)
-        return middle + half * nodes, half * weights
+        return _between(self.breaks, nodes, weights)
 
     def halved(self) -> Axis:
         """Every interval halved; the same object each time, so that its tables are made once."""
@@ -162,6 +160,18 @@ class Axis:
                 mass[end, end] = 1.0
         factor: tuple[Array, bool] = scipy.linalg.cho_factor(mass, lower=True)
         return factor
+
+
+def gauss_cells(breaks: Array, points: int) -> tuple[Array, Array]:
+    """Gauss points and weights, so many in every interval of ``breaks``, as flat arrays."""
+    nodes, weights = _between(breaks, *_legendre(points))
+    return nodes.ravel(), weights.ravel()
+
+
+def _between(breaks: Array, nodes: Array, weights: Array) -> tuple[Array, Array]:
+    """A rule on [-1, 1] in every interval: (interval, point) each."""
+    half = 0.5 * np.diff(breaks)[:, None]
+    return 0.5 * (breaks[1:] + breaks[:-1])[:, None] + half * nodes, half * weights
 
 
 @lru_cache(maxsize=64)

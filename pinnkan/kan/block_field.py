@@ -10,12 +10,12 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.blocks import BlockSum, Edge
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 
 
 @dataclass(frozen=True, eq=False)
-class BlockField:
-    """Implements :class:`pinnkan.kan.field.Field`; ``coefficients`` (product, unknown)."""
+class BlockField(Field):
+    """A sum of blocks with its ``coefficients`` (product, unknown)."""
 
     space: BlockSum
     coefficients: Array
@@ -27,10 +27,6 @@ class BlockField:
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         """One derivative on the tensor grid of ``axes``, unknown last."""
         return self.space.evaluate_grid(self.coefficients, axes, order)
-
-    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
-        return [self.grid(axes, order) for order in orders]
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""

@@ -14,7 +14,10 @@ Array = NDArray[np.float64]
 
 
 class Field(Protocol):
-    """Values and derivatives of all unknowns on the whole box (all slabs, when there are any)."""
+    """Values and derivatives of all unknowns on the whole domain (all slabs, when there are any).
+
+    A class of fields gives :meth:`grid` or :meth:`grids`; the other follows.
+    """
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives at scattered points.
@@ -30,11 +33,11 @@ class Field(Protocol):
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         """One derivative on the tensor grid of ``axes`` (one sorted array per coordinate), unknown last."""
-        ...
+        return self.grids(axes, [order])[0]
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         """Several derivatives on a tensor grid, as :meth:`grid` gives each; what they share is worked out once."""
-        ...
+        return [self.grid(axes, order) for order in orders]
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate, both ends included (for time: ends of the slabs); ``time`` picks the slab."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 
 
 @dataclass(frozen=True, eq=False)
-class ProductField:
-    """Product networks, one per slab (or a single one): a :class:`pinnkan.kan.field.Field`.
+class ProductField(Field):
+    """Product networks, one per slab (or a single one).
 
     ``ends`` are the slab ends in time, one more than pieces; None when steady.
     """
@@ -31,7 +31,6 @@ class ProductField:
         return np.clip(np.searchsorted(self.ends, t, side="left") - 1, 0, len(self.pieces) - 1)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
         points = np.asarray(points, dtype=np.float64)
         if self.ends is None:
             space, c = self.pieces[0]
@@ -44,7 +43,6 @@ class ProductField:
         return out
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
         if self.ends is None:
             space, c = self.pieces[0]
             return space.evaluate_grid(c, axes, order)
@@ -56,12 +54,7 @@ class ProductField:
             parts.append(space.evaluate_grid(c, [*axes[:-1], t[owner == k]], order))
         return np.concatenate(parts, axis=-2)
 
-    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
-        return [self.grid(axes, order) for order in orders]
-
     def breaks(self, axis: int, time: float | None = None) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
         if self.ends is None:
             return self.pieces[0][0].axes[axis].breaks
         if axis == self._time:
@@ -71,7 +64,6 @@ class ProductField:
         return self.pieces[int(self._piece(np.array([time]))[0])][0].axes[axis].breaks
 
     def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """See :class:`pinnkan.kan.field.Field`."""
         arrays: dict[str, Array] = {}
         if self.ends is not None:
             arrays["ends"] = self.ends

@@ -17,15 +17,15 @@ from typing import Any, cast
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 
 #: Points that are evaluated at once.
 CHUNK = 16384
 
 
 @dataclass(frozen=True, eq=False)
-class Separable:
-    """Implements :class:`pinnkan.kan.field.Field` for one unknown; ``edges[i]`` is (term, coefficient)."""
+class Separable(Field):
+    """A sum of products of functions of one coordinate, for one unknown; ``edges[i]`` is (term, coefficient)."""
 
     axes: tuple[Axis, ...]
     edges: tuple[Array, ...]
@@ -67,10 +67,6 @@ class Separable:
             along = axis.matrix(np.asarray(x, dtype=np.float64), n) @ edge.T
             values = (values[:, None, :] * along).reshape(-1, self.terms)
         return values.sum(-1).reshape(*(len(a) for a in axes), 1)
-
-    def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
-        return [self.grid(axes, order) for order in orders]
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 
 #: A spline space with coefficients, or such over coordinates of its own.
-SlabPiece = tuple[Space, Array] | InnerPiece
+SlabPiece = tuple[Space, Array] | FittedPiece
 
 
 def field_of_slabs(
@@ -20,7 +20,7 @@ def field_of_slabs(
 ) -> Field:
     """The field of ``pieces`` of one kind between ``ends``; ``ranges`` of the whole problem."""
     times = np.array(ends)
-    warped = tuple(p for p in pieces if isinstance(p, InnerPiece))
+    warped = tuple(p for p in pieces if isinstance(p, FittedPiece))
     if warped:
-        return InnerField(warped, (*ranges[:-1], (float(times[0]), float(times[-1]))), times)
-    return ProductField(tuple(p for p in pieces if not isinstance(p, InnerPiece)), times)
+        return FittedField(warped, (*ranges[:-1], (float(times[0]), float(times[-1]))), times)
+    return ProductField(tuple(p for p in pieces if not isinstance(p, FittedPiece)), times)

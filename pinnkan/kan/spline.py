@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from math import comb, factorial
+from math import factorial
 
 import numpy as np
 import torch
@@ -225,23 +225,6 @@ def prolongation(coarse: Basis, fine: Basis) -> torch.Tensor:
     first, weights = prolongation_rows(coarse, fine)
     index = first.unsqueeze(-1) + torch.arange(coarse.degree + 1, device=first.device)
     return weights.new_zeros((fine.count, coarse.count)).scatter(1, index, weights)
-
-
-def dyadic_stencil(degree: int) -> torch.Tensor:
-    """Halving uniform knots: ``c_fine[2i - p + m] += stencil[m] c_coarse[i]``, m = 0..p+1, outside indices dropped.
-
-    ``2**-p C(p+1, m)`` (Lane and Riesenfeld 1980); arXiv:2603.04827 prints half of it.
-    """
-    return torch.tensor([comb(degree + 1, m) / 2**degree for m in range(degree + 2)], dtype=torch.float64)
-
-
-def halve_coefficients(coefficients: torch.Tensor, degree: int) -> torch.Tensor:
-    """Coefficients (..., n + degree) on n uniform extended intervals, on the 2 n halves: (..., 2 n + degree)."""
-    count = coefficients.shape[-1]
-    fine = coefficients.new_zeros((*coefficients.shape[:-1], 2 * count + degree))
-    for m, weight in enumerate(dyadic_stencil(degree).tolist()):
-        fine[..., m : m + 2 * count : 2] += weight * coefficients
-    return fine[..., degree : 2 * count]
 
 
 def _as_breaks(breaks: Breaks, device: torch.device | str) -> torch.Tensor:

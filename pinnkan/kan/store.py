@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pinnkan.errors import RunFolderError
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product_field import ProductField
 
@@ -18,7 +18,7 @@ def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
         if meta.get("kind") == "product":
             return ProductField.restore(tensors, meta)
         if meta.get("kind") == "inner":
-            return InnerField.restore(tensors, meta)
+            return FittedField.restore(tensors, meta)
         if meta.get("kind") == "blocks":
             from pinnkan.kan.block_field import BlockField
 

@@ -14,7 +14,7 @@ from pinnkan.problem.conditions import parse_equation, read_conditions
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
@@ -30,7 +30,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     space, unknowns = scope.space, scope.space.unknowns
-    joining = scope if any(domain.periodic) else replace(scope, space=space.joining())
+    joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
     equations = _equations(found.get("equations"), joining, report)
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
     exact = _exact(found.get("exact"), scope, report)
@@ -44,8 +44,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
         name,
         about,
         space.symbols,
-        domain.ranges,
-        domain.periodic,
+        domain.box,
         domain.time_axis,
         unknowns,
         tuple(equations),
@@ -56,18 +55,18 @@ def assemble(root: Mapping, report: Report) -> Problem:
         report.text.content,
         report.text.path,
     )
-    checks.check(problem, domain, space, placed, _spans(root, found), report)
+    disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
-    return replace(problem, warnings=report.warnings)
+    return replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
 
 
-def _scope(found: dict[str, Node], report: Report) -> tuple[Domain, Scope, dict[str, Span]]:
+def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
     """The domain, the names that equations may use, and where each parameter stands."""
     values, used, parameters = names.read_parameters(found.get("parameters"), report)
     domain = names.read_domain(found.get("domain"), values, used, report)
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
-    scope = Scope(JetSpace(domain.coordinates, unknowns, domain.ranges), values, used=used, where="a function")
+    scope = Scope(JetSpace(domain.coordinates, unknowns, domain.box.ranges), values, used=used, where="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
     names.check_ambiguous(parameters | functions, unknowns, domain.coordinates, report)
     return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters
@@ -157,7 +156,7 @@ def _refuse_unavailable(found: dict[str, Node], solver: SolverSettings, report: 
         report.error_at(section.values["method"].span, message, hint)
 
 
-def _warn_idle(solver: SolverSettings, domain: Domain, section: Node | None, report: Report) -> None:
+def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | None, report: Report) -> None:
     """Settings that have no effect on this problem."""
     if not isinstance(section, Mapping):
         return

@@ -12,7 +12,7 @@ from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.interfaces import split
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Condition, Equation, Side
@@ -42,16 +42,16 @@ class Placed:
         return min((jet.unknown for jet in equation.jets.values()), default=0) if equation is not None else 0
 
 
-def side_name(side: Side, domain: Domain) -> str:
+def side_name(side: Side, domain: DomainSection) -> str:
     """The word of the file for a side: left, right, ..., x1_low, ..., initial."""
     if side.axis == domain.time_axis:
         return "initial"
     return next(name for name, place in SIDES.items() if place == (domain.coordinates[side.axis], side.end))
 
 
-def sides_of(domain: Domain) -> list[Side]:
+def sides_of(domain: DomainSection) -> list[Side]:
     """The sides of the space domain that need a condition: those of axes that do not wrap around."""
-    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.periodic[i]]
+    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
     return [Side(axis, end) for axis in axes for end in (0, 1)]
 
 
@@ -85,7 +85,7 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     return Equation(residual, jets, " ".join(node.text.split()), line, column, interfaces)
 
 
-def read_conditions(node: Node | None, domain: Domain, scope: Scope, report: Report) -> list[Placed]:
+def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
     """Every condition of the file, one per side it names."""
     placed: list[Placed] = []
     if node is None or (isinstance(node, Scalar) and node.value is None):
@@ -113,7 +113,7 @@ def _enforce(node: Node | None, report: Report) -> str:
 
 
 def _read_one(
-    node: Node, side: Side, where: Span, enforce: str, domain: Domain, scope: Scope, report: Report
+    node: Node, side: Side, where: Span, enforce: str, domain: DomainSection, scope: Scope, report: Report
 ) -> list[Placed]:
     name = side_name(side, domain)
     is_initial = side.axis == domain.time_axis
@@ -122,7 +122,7 @@ def _read_one(
             report.error_at(node.span, "`none` is for sides only", "initially every quantity must be given")
             return []
         return [Placed(Condition(side, None, enforce, name), where, node.span)]
-    normal = None if is_initial else (side.axis, side.end)
+    normal = None if is_initial else domain.box.pieces[side].normal(scope.space.symbols)
     local = replace(scope, space=scope.space.on(side.axis, side.end), normal=normal, where="a condition")
     equation = parse_equation(node, local, report)
     if equation is None:
@@ -134,7 +134,7 @@ def _read_one(
     return [Placed(Condition(side, equation, enforce, name), where, span)]
 
 
-def _sides(node: Node, domain: Domain, report: Report) -> list[tuple[Side, Span]]:
+def _sides(node: Node, domain: DomainSection, report: Report) -> list[tuple[Side, Span]]:
     result: list[tuple[Side, Span]] = []
     for item in node.items if isinstance(node, Sequence) else [node]:
         for side in _sides_named(item, domain, report):
@@ -147,7 +147,7 @@ def _sides(node: Node, domain: Domain, report: Report) -> list[tuple[Side, Span]
     return result
 
 
-def _sides_named(node: Node, domain: Domain, report: Report) -> list[Side]:
+def _sides_named(node: Node, domain: DomainSection, report: Report) -> list[Side]:
     def fail(message: str, hint: str) -> list[Side]:
         report.error_at(node.span, message, hint)
         return []
@@ -172,7 +172,7 @@ def _sides_named(node: Node, domain: Domain, report: Report) -> list[Side]:
         hint = f"known places: {listed(places)}"
         return fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
     axis = domain.coordinates.index(coordinate)
-    if domain.periodic[axis]:
+    if domain.box.periodic[axis]:
         return fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")
     return [Side(axis, end)]
 

@@ -9,6 +9,7 @@ from keyword import iskeyword
 
 import sympy
 
+from pinnkan.domain.box import Box
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
 from pinnkan.problem.expressions.expression import parse
@@ -23,12 +24,11 @@ _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "di
 
 
 @dataclass(frozen=True)
-class Domain:
-    """The coordinates present, in the order x, y, z (or x1, x2, ..), t, with their ends, and which wrap around."""
+class DomainSection:
+    """The ``domain:`` section: the coordinates present, in the order x, y, z (or x1, x2, ..), t, and their box."""
 
     coordinates: tuple[str, ...]
-    ranges: tuple[tuple[float, float], ...]
-    periodic: tuple[bool, ...]
+    box: Box
 
     @property
     def time_axis(self) -> int | None:
@@ -36,21 +36,21 @@ class Domain:
         return len(self.coordinates) - 1 if self.coordinates[-1:] == ("t",) else None
 
 
-def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> Domain:
+def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> DomainSection:
     """The domain; where it has faults, a stand-in with the coordinates that could be read."""
     if node is None:
-        return Domain(("x",), ((0.0, 1.0),), (False,))
+        return DomainSection(("x",), Box(((0.0, 1.0),), (False,)))
     found = schema.entries(node, schema.DOMAIN, report, "the domain")
     if "shape" in found:
         found = {**found, **_box(found["shape"], report)}
     scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
     coordinates = tuple(c for c in COORDINATES if c in found)
     if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
-        return Domain((*PLAIN, "t"), ((0.0, 1.0),) * 4, (False,) * 4)
+        return DomainSection((*PLAIN, "t"), Box(((0.0, 1.0),) * 4, (False,) * 4))
     _check_coordinates(node, coordinates, report)
     ranges = tuple(_range(c, found[c], scope, report) for c in coordinates)
     wrapped = _periodic(found["periodic"], coordinates, report) if "periodic" in found else []
-    return Domain(coordinates, ranges, tuple(c in wrapped for c in coordinates))
+    return DomainSection(coordinates, Box(ranges, tuple(c in wrapped for c in coordinates)))
 
 
 def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:

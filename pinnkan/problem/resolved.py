@@ -44,10 +44,10 @@ def quoted(text: str) -> str:
 
 
 def _domain(problem: Problem) -> Iterator[str]:
-    for symbol, ends in zip(problem.coordinates, problem.ranges, strict=True):
+    for symbol, ends in zip(problem.coordinates, problem.box.ranges, strict=True):
         low, high = (shown(float(end)) for end in ends)
         yield f"  {symbol.name}: [{low}, {high}]"
-    wrapped = [s.name for s, wraps in zip(problem.coordinates, problem.periodic, strict=True) if wraps]
+    wrapped = [s.name for s, wraps in zip(problem.coordinates, problem.box.periodic, strict=True) if wraps]
     yield f"  periodic: [{', '.join(wrapped)}]"
 
 

@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import sympy
 
+from pinnkan.domain.box import Box, Side
+from pinnkan.domain.domain import Domain
 from pinnkan.errors import SolverError
 
 
@@ -62,17 +64,6 @@ class Equation:
         """The highest order of derivative in each coordinate."""
         dimension = len(next(iter(self.jets.values())).order) if self.jets else 0
         return tuple(max(jet.order[axis] for jet in self.jets.values()) for axis in range(dimension))
-
-
-@dataclass(frozen=True)
-class Side:
-    """A side of the box: the lower (``end = 0``) or upper (``end = 1``) end of coordinate ``axis``.
-
-    ``Side(time_axis, 0)`` is the place of initial conditions.
-    """
-
-    axis: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -160,18 +151,18 @@ class OutputSettings:
 
 @dataclass(frozen=True)
 class Problem:
-    """A partial differential equation on a box with its conditions.
+    """A partial differential equation on a domain with its conditions.
 
-    ``coordinates`` are symbols in the order x, y, z, t (those present); ``ranges`` are their ends; ``periodic``
-    says which are wrapped; ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
+    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
+    ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
     ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
+    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values.
     """
 
     name: str
     about: str
     coordinates: tuple[sympy.Symbol, ...]
-    ranges: tuple[tuple[float, float], ...]
-    periodic: tuple[bool, ...]
+    domain: Domain
     time_axis: int | None
     unknowns: tuple[str, ...]
     equations: tuple[Equation, ...]
@@ -184,6 +175,12 @@ class Problem:
     warnings: tuple[str, ...] = ()
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    disagreements: tuple[Point, ...] = ()
+
+    @property
+    def box(self) -> Box:
+        """What holds the domain: where splines live."""
+        return self.domain.box
 
     @property
     def dimension(self) -> int:

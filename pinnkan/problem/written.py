@@ -31,7 +31,7 @@ def describe(problem: Problem) -> str:
 
 
 def _domain(problem: Problem) -> Iterator[str]:
-    for symbol, (low, high), wraps in zip(problem.coordinates, problem.ranges, problem.periodic, strict=True):
+    for symbol, (low, high), wraps in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True):
         yield f"{symbol.name} from {low:.10g} to {high:.10g}{', periodic' if wraps else ''}"
 
 

@@ -15,7 +15,7 @@ import torch
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.blocks import BlockSum, Edge
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
@@ -39,7 +39,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
         Aim, Axis, Best, BlocksState, BlockSum, ComposedState, Coordinates, DeepState, Descent, Edge, FittedAim,
-        FittedState, InnerPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
+        FittedState, FittedPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
         ProductState, Run, SeparableState, SlabStart, Space, Step, Trained,
     )
 }  # fmt: skip

@@ -124,8 +124,7 @@ def evaluate(solution: Solution, path: Path, fields: str | None) -> tuple[list[s
     try:
         inside = solution.inside(points)
     except OutsideError as outside:
-        message = f"{path}:{lines[outside.row]}: {outside.value} is not in {outside.allowed}"
-        raise UsageError(message) from outside
+        raise UsageError(f"{path}:{lines[outside.row]}: {outside.why}") from outside
     orders = sorted({column.order for column in columns})
     values = solution.field(inside, orders)
     picked = [values[:, c.unknown, orders.index(c.order)] for c in columns]

@@ -28,7 +28,7 @@ class Progress:
     def __init__(self, problem: Problem, verbose: bool = False, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stderr, highlight=False)
         self._verbose = verbose
-        self._span = None if problem.time_axis is None else problem.ranges[problem.time_axis]
+        self._span = None if problem.time_axis is None else problem.box.ranges[problem.time_axis]
         self._level: Level | None = None
         self._step: Iteration | None = None
         self._writing = False

@@ -13,7 +13,6 @@ from pinnkan.solution import Solution
 from pinnkan.verdict.records import Iteration, Level, Reason
 
 if TYPE_CHECKING:
-    from pinnkan.solver.driver import Result
     from pinnkan.solver.monitor import Monitor
 
 Progress = Callable[[Level | Iteration], None]
@@ -65,7 +64,7 @@ def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution
     from pinnkan.solver.driver import solve as solve_problem
 
     try:
-        return _solution(problem, solve_problem(problem, device=device, monitor=monitor))
+        return solve_problem(problem, device=device, monitor=monitor)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch has no class of its own for this
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"
@@ -79,20 +78,7 @@ def so_far(problem: Problem, monitor: Monitor, reason: str, detail: str) -> Solu
 
     if monitor.state is None or not monitor.state.levels:
         return None
-    return _solution(problem, result_so_far(problem, monitor, Reason(reason), detail))
-
-
-def _solution(problem: Problem, result: Result) -> Solution:
-    return Solution(
-        problem=problem,
-        field=result.field,
-        error=result.error,
-        verdict=result.verdict,
-        levels=tuple(result.levels),
-        history=tuple(result.history),
-        seconds=result.seconds,
-        network=result.network,
-    )
+    return result_so_far(problem, monitor, Reason(reason), detail)
 
 
 def _require(device: str) -> None:

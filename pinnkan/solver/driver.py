@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError, UsageError
-from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
+from pinnkan.solution import Solution
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
 from pinnkan.solver.families.deep.settings import choose_settings
@@ -28,8 +28,8 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.records import Iteration, Level, Reason
-from pinnkan.verdict.verdict import Verdict, judge
+from pinnkan.verdict.records import Reason
+from pinnkan.verdict.verdict import judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
 #: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
@@ -46,22 +46,9 @@ LEVELS, PASSES = 14, 3
 SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A solved problem: function, estimated error as a function, verdict, records; ``network`` says what was chosen."""
-
-    field: Field
-    error: Field | None
-    verdict: Verdict
-    levels: tuple[Level, ...]
-    history: tuple[Iteration, ...]
-    seconds: float
-    network: str
-
-
 def solve(
     problem: Problem, *, device: str = "cpu", progress: Progress | None = None, monitor: Monitor | None = None
-) -> Result:
+) -> Solution:
     """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
 
     Raises:
@@ -122,7 +109,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     return march(family, verify, monitor)
 
 
-def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
+def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
@@ -132,10 +119,10 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Result:
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
     records = outcome.levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
-    return Result(outcome.field, outcome.error, verdict, *records)
+    return Solution(problem, outcome.field, outcome.error, verdict, *records)
 
 
-def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Result:
+def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Solution:
     """What the last state of a solve that ended for ``reason`` has to show.
 
     Raises:
@@ -146,7 +133,7 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    return Result(state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
+    return Solution(problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
 
 
 def is_many(problem: Problem) -> bool:
@@ -183,4 +170,4 @@ def describe(problem: Problem) -> str:
 
 def end_of_time(problem: Problem) -> float | None:
     """The upper end of t, if there is one."""
-    return None if problem.time_axis is None else problem.ranges[problem.time_axis][1]
+    return None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Spaces
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -70,6 +71,40 @@ class Measured:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ModelFamily:
+    """What all families share: the compiled model that they are made of."""
+
+    model: Model
+
+    @property
+    def problem(self) -> Problem:
+        """What is solved."""
+        return self.model.problem
+
+
+@dataclass(frozen=True, eq=False)
+class ModelLevels(ModelFamily):
+    """A :class:`Family` of a model, with the answers that most of them give."""
+
+    @property
+    def ends_at_best(self) -> bool:
+        """No."""
+        return False
+
+    def shown(self, state: Any) -> Field | None:
+        """Nothing."""
+        return None
+
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
+        """No."""
+        return False
+
+    def in_vain(self, levels: Sequence[Level]) -> str:
+        """Never."""
+        return ""
+
+
 S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)
 
@@ -120,7 +155,7 @@ class Family(Protocol[S, E]):
         """The next state: richer where the estimate says, or what speaks ``against`` it; None where it cannot."""
         ...
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """Whether a feature that was missed is known to be within the tolerance all the same."""
         ...
 

@@ -122,7 +122,7 @@ def solve_levels(
     state: LevelsState[S],
     leave: Callable[[LevelsState[S]], bool] = lambda _: False,
 ) -> tuple[Outcome, LevelsState[S]]:
-    """The outcome of all levels from ``state`` on, and the state of the last one.
+    """The outcome of all levels from ``state`` on, and the state before the next one, or else before the last.
 
     ``leave`` is asked before each level but the first; where it says yes the outcome has no reason yet, and the solve
     can go on from the state. The levels of the outcome are those of the family alone.

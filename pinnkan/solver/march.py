@@ -26,7 +26,7 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.state import Newton
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason
 
@@ -124,21 +124,21 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
     """Times at which formulas jump or bend, and the end of time."""
-    planes = kinks(formulas(problem), problem.coordinates, problem.ranges).planes
-    return (*planes[-1], problem.ranges[-1][1])
+    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    return (*planes[-1], problem.box.ranges[-1][1])
 
 
 def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]:
     aim, problem = family.first(local), family.problem
     initial, until = family.initial(aim)
     zero = np.zeros(len(problem.unknowns))
-    run: Run[SlabPiece] = Run((), (), (float(problem.ranges[-1][0]),), zero, zero)
-    return MarchState(number, local, aim, run, problem.ranges, stops_of(problem), initial, until, family.in_words())
+    run: Run[SlabPiece] = Run((), (), (float(problem.box.ranges[-1][0]),), zero, zero)
+    return MarchState(number, local, aim, run, problem.box.ranges, stops_of(problem), initial, until, family.in_words())
 
 
 def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
     """March to the end; raises OutOfTimeError when the time limit is over, after one attempt at the earliest."""
-    start, end = family.problem.ranges[-1]
+    start, end = family.problem.box.ranges[-1]
     tried = False
     while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
         monitor.keep(state)
@@ -166,7 +166,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     measured, against = family.measured(slab, at), None
     if family.passes(aim, slab, at) and measured.is_resolved:
         spaces = family.spaces(slab) if state.is_asked else None
-        against = verify.between(measured.field, _box(family.problem, at, slab), measured.loss, spaces)
+        during = family.problem.domain.during(at.time, at.time + slab.length)
+        against = verify.between(measured.field, during, measured.loss, spaces)
         missed = None if against is None else against.missed
         gathered = None if missed is None else family.gathered(aim, slab, missed)
         if gathered is not None:
@@ -183,17 +184,13 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     return _advanced(family, state, slab, at, measured, None if against is None else against.missed)
 
 
-def _box(problem: Problem, at: Pass[SlabPiece], slab: SolvedSlab[SlabPiece]) -> tuple[tuple[float, float], ...]:
-    return (*problem.ranges[:-1], (at.time, at.time + slab.length))
-
-
 def _advanced(
     family: SlabFamily[A, B],
     state: MarchState[A],
     slab: B,
     at: Pass[SlabPiece],
     measured: Measured,
-    missed: Missed | None,
+    missed: HiddenFeature | None,
 ) -> MarchState[A]:
     """After an accepted slab."""
     run, problem = state.run, family.problem

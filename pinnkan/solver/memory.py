@@ -28,8 +28,9 @@ PER_JET = 8
 BANDS, FULL = 4, 2
 #: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
 PROLONGATIONS = 2
-#: Bytes that even a small step takes (measured: a plane of 40 x 40 intervals took 73 MB, by the above 40 MB).
-LEAST = 50e6
+#: Bytes that even a small step takes: buffers of the libraries (measured: the first of a process on 3 x 3 intervals
+#: took 7 MB, the first of a small ridge network 15 MB).
+LEAST = 20e6
 #: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
 FORWARD, JACOBIAN = 1.5, 3.0
 

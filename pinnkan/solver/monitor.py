@@ -64,10 +64,6 @@ class Monitor:
         if self.expired():
             raise OutOfTimeError
 
-    def resumes(self, kind: type[State]) -> bool:
-        """Whether the state from which to go on is of this kind."""
-        return isinstance(self._resumed, kind)
-
     def resumed(self, kind: type[_State]) -> _State | None:
         """The state from which to go on, None to begin; raises RunFolderError if it is another solver's."""
         state, self._resumed = self._resumed, None

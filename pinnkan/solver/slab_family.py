@@ -17,7 +17,7 @@ from pinnkan.solver.family import Measured
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Spaces
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
@@ -98,12 +98,12 @@ class Pass(Generic[P]):
     @property
     def start(self) -> float:
         """The first time."""
-        return self.problem.ranges[-1][0]
+        return self.problem.box.ranges[-1][0]
 
     @property
     def end(self) -> float:
         """The last time."""
-        return self.problem.ranges[-1][1]
+        return self.problem.box.ranges[-1][1]
 
     @property
     def until(self) -> float:
@@ -165,7 +165,7 @@ class SlabFamily(Protocol[A, B]):
         """Whether the local correction is as small as allowed."""
         ...
 
-    def gathered(self, aim: A, slab: B, missed: Missed) -> A | None:
+    def gathered(self, aim: A, slab: B, missed: HiddenFeature) -> A | None:
         """The same slab with knots at a feature that was missed; None after too many attempts."""
         ...
 

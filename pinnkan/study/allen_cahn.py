@@ -18,11 +18,11 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study import references
 from pinnkan.study.allen_cahn_report import SAMPLES, say_beside, say_spectra
-from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median, shortened
+from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, splines
-from pinnkan.study.space_time_report import comparison, draw_map, solved
+from pinnkan.study.space_time_report import comparison, draw_errors, solved
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
 
@@ -61,7 +61,7 @@ def study_allen_cahn(report: StudyReport, quick: bool, say: Say) -> None:
     report.say(outcomes_markdown(outcomes))
     report.say(comparison(outcomes, {}))
     attach_outcomes(report, outcomes, "loss", "relative L2 error")
-    _draw_fields(report, equation, outcomes)
+    draw_errors(report, equation, outcomes)
     levels = say_spectra(report, outcomes, lambda network: residual_map(equation, network))
     say_beside(report, equation, outcomes, levels)
     _with_many_points(report, equation, quick, say)
@@ -136,16 +136,3 @@ def residual_map(equation: SpaceTimeEquation, network: StudyNetwork) -> Array:
     u, _ = network.forward(equation.jets, equation.inputs.jets(equation.jets, torch.from_numpy(grid(x, t))))
     found: Array = residual(equation.jets, u).reshape(-1, SAMPLES, SAMPLES)[0].numpy()
     return found
-
-
-def _draw_fields(report: StudyReport, equation: SpaceTimeEquation, outcomes: list[ContestOutcome]) -> None:
-    """The true solution and the errors of the spline networks, first seed."""
-    shown = [o for o in outcomes if o.contender.family == "spline"]
-    caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
-    with report.figure("fields", caption, 13.0, 3.2) as drawing:
-        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
-        draw_map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
-        for axes, outcome in zip(panels[1:], shown, strict=True):
-            u = equation.on_grid(outcome.ends[-1]).numpy()[0]
-            name = outcome.contender.name.removeprefix("spline, ")
-            draw_map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")

@@ -16,11 +16,11 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
 from pinnkan.study import references
-from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median, shortened
+from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, ridges
-from pinnkan.study.space_time_report import comparison, draw_map, solved
+from pinnkan.study.space_time_report import comparison, draw_errors, solved
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import Task
 
@@ -72,7 +72,7 @@ def study_burgers(report: StudyReport, quick: bool, say: Say) -> None:
         "points together."
     )
     attach_outcomes(report, outcomes, "loss", "relative L2 error")
-    _draw_fields(report, equation, outcomes)
+    draw_errors(report, equation, outcomes)
     _rates(report, equation, size["share"], quick, say)
     say("the product network by Gauss-Newton")
     report.say("## The same equation by `pinnkan solve`: product network, multilevel Gauss-Newton")
@@ -147,16 +147,3 @@ def _rates(report: StudyReport, equation: SpaceTimeEquation, share: int, quick: 
         "both; its own losses are "
         f"{', '.join(f'{kind} {PAPER[kind]:.1e}' for kind in ('fine', 'multilevel'))}."
     )
-
-
-def _draw_fields(report: StudyReport, equation: SpaceTimeEquation, outcomes: list[ContestOutcome]) -> None:
-    """The true solution and the errors of the spline networks, first seed."""
-    shown = [o for o in outcomes if o.contender.family == "spline"]
-    caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
-    with report.figure("fields", caption, 13.0, 3.2) as drawing:
-        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
-        draw_map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
-        for axes, outcome in zip(panels[1:], shown, strict=True):
-            u = equation.on_grid(outcome.ends[-1]).numpy()[0]
-            name = outcome.contender.name.removeprefix("spline, ")
-            draw_map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREY, ORANGE, RED
-from pinnkan.kan.spline import Basis, Breaks, halve_coefficients, uniform_breaks
+from pinnkan.kan.spline import Basis, Breaks, uniform_breaks
 from pinnkan.study import regression
 from pinnkan.study.bases.change_of_basis import to_powers
 from pinnkan.study.bases.power_relu import PowerRelu
@@ -143,3 +144,20 @@ def _draw_printed(axes: Axes, outcome: ContestOutcome) -> None:
 
 def _last_of_levels(outcome: ContestOutcome) -> list[Record]:
     return [[r for r in outcome.records if r.level == level][-1] for level in range(len(outcome.ends))]
+
+
+def dyadic_stencil(degree: int) -> torch.Tensor:
+    """Halving uniform knots: ``c_fine[2i - p + m] += stencil[m] c_coarse[i]``, m = 0..p+1, outside indices dropped.
+
+    ``2**-p C(p+1, m)`` (Lane and Riesenfeld 1980); arXiv:2603.04827 prints half of it.
+    """
+    return torch.tensor([comb(degree + 1, m) / 2**degree for m in range(degree + 2)], dtype=torch.float64)
+
+
+def halve_coefficients(coefficients: torch.Tensor, degree: int) -> torch.Tensor:
+    """Coefficients (..., n + degree) on n uniform extended intervals, on the 2 n halves: (..., 2 n + degree)."""
+    count = coefficients.shape[-1]
+    fine = coefficients.new_zeros((*coefficients.shape[:-1], 2 * count + degree))
+    for m, weight in enumerate(dyadic_stencil(degree).tolist()):
+        fine[..., m : m + 2 * count : 2] += weight * coefficients
+    return fine[..., degree : 2 * count]

@@ -14,6 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import solve
 from pinnkan.study.contest import ContestOutcome
+from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, grid
 from pinnkan.study.tables import markdown
 
@@ -56,6 +57,19 @@ def solved(equation: SpaceTimeEquation, problem: Problem, tolerances: Sequence[f
         count = sum(level.parameters for level in result.levels)
         rows.append([f"{tolerance:g}", count, f"{result.verdict.estimate:.1e}", f"{error:.1e}", f"{seconds:.2f}"])
     return markdown(["tolerance", "coefficients, all slabs", "estimate", "true error", "s"], rows)
+
+
+def draw_errors(report: StudyReport, equation: SpaceTimeEquation, outcomes: list[ContestOutcome]) -> None:
+    """The true solution and the errors of the spline networks, first seed."""
+    shown = [o for o in outcomes if o.contender.family == "spline"]
+    caption = "The solution, and the error of the spline networks (first seed): coarse only, fine only, multilevel."
+    with report.figure("fields", caption, 13.0, 3.2) as drawing:
+        panels = drawing.subplots(1, 1 + len(shown), sharey=True)
+        draw_map(drawing, panels[0], equation, equation.exact, "u", "RdBu_r")
+        for axes, outcome in zip(panels[1:], shown, strict=True):
+            u = equation.on_grid(outcome.ends[-1]).numpy()[0]
+            name = outcome.contender.name.removeprefix("spline, ")
+            draw_map(drawing, axes, equation, u - equation.exact, f"error, {name}", "PuOr_r")
 
 
 def draw_map(drawing: Figure, axes: Axes, equation: SpaceTimeEquation, values: Array, label: str, colours: str) -> None:

@@ -30,9 +30,6 @@ class Verdict:
     bound_sentence: str = ""
 
 
-#: Reasons for a verdict that is not ``converged``.
-REASONS = tuple(reason for reason in Reason if reason)
-
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
 HELDOUT_RATIO = 3.0
 

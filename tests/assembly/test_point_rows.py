@@ -10,7 +10,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.fitted.system import InnerSystem
+from pinnkan.solver.families.fitted.system import ImmersedSystem
 
 TEXT = """
 name: poisson
@@ -32,11 +32,13 @@ DEGREE, WIDTHS = 4, (0.1, 0.5)
 def patches():
     problem = parse_problem(TEXT, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    turned = rotated(np.radians(60), problem.ranges, 0.0)
-    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.box(problem.ranges), WIDTHS, strict=True)]
-    counts = [int(np.ceil((b - a) / w)) for (_, b), a, w in zip(turned.box(problem.ranges), ends, WIDTHS, strict=True)]
+    turned = rotated(np.radians(60), problem.box.ranges, 0.0)
+    ends = [np.floor(a / w) * w for (a, _), w in zip(turned.box(problem.box.ranges), WIDTHS, strict=True)]
+    counts = [
+        int(np.ceil((b - a) / w)) for (_, b), a, w in zip(turned.box(problem.box.ranges), ends, WIDTHS, strict=True)
+    ]
     axes = tuple(Axis(a + w * np.arange(n + 1), DEGREE) for a, w, n in zip(ends, WIDTHS, counts, strict=True))
-    return [p for p, _ in InnerSystem(model, Space(axes), turned, problem.ranges).patches]
+    return [p for p, _ in ImmersedSystem(model, Space(axes), turned, problem.domain).patches]
 
 
 def test_the_size_of_an_operator_is_that_on_functions_as_wide_as_a_cell_per_degree(patches):

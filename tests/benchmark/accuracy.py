@@ -165,7 +165,9 @@ def solve(case: Case, network: str, tolerance: float, limit: float) -> Row:
 def true_error(case: Case, solution: pinnkan.Solution) -> float:
     """Relative L2 error on the grid of the case; NaN where the time limit came before the end of time."""
     grid = case.grid()
-    if solution.problem.time_axis is not None and grid.points[:, -1].max() > solution.ranges[-1][1] * (1 + 1e-12):
+    if solution.problem.time_axis is not None and grid.points[:, -1].max() > solution.domain.box.ranges[-1][1] * (
+        1 + 1e-12
+    ):
         return math.nan
     u = np.concatenate([solution(part)[solution.problem.unknowns[0]] for part in _parts(grid.points)])
     return relative_l2(u, case.reference(*grid.points.T), grid.weights)
@@ -180,7 +182,7 @@ def _levels(solution: pinnkan.Solution) -> str:
     number = len(solution.levels)
     if not solution.levels or solution.levels[-1].time is None:
         return f"{number} levels"
-    end, reached = solution.problem.ranges[-1][1], solution.ranges[-1][1]
+    end, reached = solution.problem.box.ranges[-1][1], solution.domain.box.ranges[-1][1]
     return f"{number} slabs" + ("" if reached >= end * (1 - 1e-12) else f" to t = {reached:.3g}")
 
 

@@ -97,7 +97,7 @@ def _row(
 def true_error(drawn: Drawn, solution: pinnkan.Solution, expressions: Mapping[str, sympy.Expr] | None) -> float:
     """Relative L2 error over the time reached, by Gauss quadrature in intervals that see every feature."""
     problem, nodes, weights = solution.problem, [], np.ones(())
-    for axis, (low, high) in enumerate(solution.ranges):
+    for axis, (low, high) in enumerate(solution.domain.box.ranges):
         ends = edges(drawn, axis, low, high, EVEN[problem.dimension], solution.field.breaks(axis))
         x, w = np.polynomial.legendre.leggauss(4)
         half = 0.5 * np.diff(ends)[:, None]

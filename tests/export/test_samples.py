@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from closed_form import solved
 
+from pinnkan.domain.box import Box
 from pinnkan.errors import UsageError
 from pinnkan.export.samples import axis_samples, frame_times, space_breaks, space_samples, thinned
 
@@ -55,8 +56,8 @@ def test_knots_of_two_slabs_that_differ_by_rounding_are_one(length: float) -> No
             return np.array([0.0, 0.5, 1.0]) if axis == 1 else length * np.array([-0.5, moved - 0.25, 0.25, 0.5])
 
     solution = solved("front")
-    ranges = ((-0.5 * length, 0.5 * length), (0.0, 1.0))
-    wide = replace(solution, field=Slabs(), problem=replace(solution.problem, ranges=ranges))
+    domain = Box(((-0.5 * length, 0.5 * length), (0.0, 1.0)), (False, False))
+    wide = replace(solution, field=Slabs(), problem=replace(solution.problem, domain=domain))
     assert space_breaks(wide, 0) == pytest.approx(length * np.array([-0.5, -0.25, 0.25, 0.5]), rel=1e-12)
 
 

@@ -131,7 +131,7 @@ def test_a_stopped_run_shows_what_it_has_and_refuses_to_go_on_with_anything_else
     assert json.loads((left / "manifest.json").read_text())["exit_code"] == 130
     partial = pinnkan.load_solution(left)
     assert partial.verdict.reason == "interrupted"
-    assert 0.0 < partial.ranges[1][1] < 1.0
+    assert 0.0 < partial.domain.box.ranges[1][1] < 1.0
 
     def refusal(*options: str) -> str:
         assert cli.main(["solve", "front.yaml", "--resume", *options]) == 7
@@ -156,7 +156,7 @@ def test_a_moving_front_that_was_stopped_shows_its_slabs_and_goes_on(folder: Pat
     assert json.loads(out)["reason"] == "interrupted"
     partial = pinnkan.load_solution(folder / "results/moving.interrupted")
     assert "move with the front" in partial.network
-    assert 0.0 < partial.ranges[2][1] < 0.05
+    assert 0.0 < partial.domain.box.ranges[2][1] < 0.05
     assert len(partial.levels) >= 1
     done = run(folder, "solve", "moving.yaml", "-q", "--resume")
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from edited import edited, faults, only_fault, problem
 
+from pinnkan.domain.box import Box
 from pinnkan.problem.checks.values import grid
 from pinnkan.problem.coordinates import listed, order_of, places_of, split
 from pinnkan.run.points import parse_fields
@@ -116,7 +117,7 @@ def test_a_wrong_exact_solution_is_noticed_in_ten_coordinates() -> None:
 
 def test_many_coordinates_are_sampled_on_lines_and_at_random() -> None:
     cube = problem(CUBE)
-    wide = replace(cube, ranges=((-1.0, 2.0),) * 12, coordinates=(cube.coordinates * 3))
+    wide = replace(cube, domain=Box(((-1.0, 2.0),) * 12, (False,) * 12), coordinates=(cube.coordinates * 3))
     at = grid(wide, {3: 2.0})
     assert len(at) == 12
     assert len(at[0]) < 1000

@@ -83,7 +83,7 @@ def same_meaning(a: Problem, b: Problem) -> bool:
     def essence(p: Problem) -> tuple[object, ...]:
         equations = [e.residual for e in p.equations]
         conditions = [(c.name, c.place, c.enforce, c.equation and c.equation.residual) for c in p.conditions]
-        return p.name, p.about, p.ranges, p.periodic, p.unknowns, equations, conditions, p.exact, p.solver, p.output
+        return p.name, p.about, p.domain, p.unknowns, equations, conditions, p.exact, p.solver, p.output
 
     return essence(a) == essence(b)
 
@@ -107,7 +107,7 @@ def test_a_resolved_file_holds_what_the_command_line_changed() -> None:
 
 def test_a_resolved_file_keeps_ranges_to_the_last_digit() -> None:
     p = problem(edited("x: [0, 1]", "x: [-pi/3, 1e-7]").split("exact")[0])
-    assert problem(resolved_text(p)).ranges == p.ranges
+    assert problem(resolved_text(p)).domain == p.domain
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pinnkan.solver import memory
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.hidden_features import Witness
+from pinnkan.solver.verify.hidden_features import FeatureCheck
 from pinnkan.verdict.records import Evidence
 
 
@@ -83,10 +83,10 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
     assert named == {8}
 
 
-def test_a_witness_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
-    seen, examine = [], Witness.examine
+def test_the_check_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):
+    seen, examine = [], FeatureCheck.examine
     monkeypatch.setattr(Comparison, "compare", lambda self, field, suspect=None: None)
-    monkeypatch.setattr(Witness, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
+    monkeypatch.setattr(FeatureCheck, "examine", lambda self, *given: seen.append(given[-1]) or examine(self, *given))
     last = solve(stated(network="deep", hidden=(2,), knots=2)).levels[-1]
     assert seen == [last.heldout] != [last.loss]
 

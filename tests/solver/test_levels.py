@@ -11,14 +11,14 @@ from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.levels import GARBAGE, begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Reason
 
 TOLERANCE = 1e-4
 PROBLEM = load_problem("poisson1d")
 PROBLEM = replace(PROBLEM, exact=None, solver=replace(PROBLEM.solver, tolerance=TOLERANCE))
-SPIKE = Missed(np.array([0.4]), np.array([1e-5]), 1.0)
+SPIKE = HiddenFeature(np.array([0.4]), np.array([1e-5]), 1.0)
 
 
 @dataclass(frozen=True)

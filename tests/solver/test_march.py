@@ -16,7 +16,7 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
@@ -24,13 +24,13 @@ from pinnkan.verdict.verdict import judge
 TOLERANCE = 1e-3
 HEAT = load_problem("heat1d")
 X = Axis(np.linspace(0.0, 1.0, 2), 1)
-SPIKE = Missed(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
+SPIKE = HiddenFeature(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
 
 
 def stated(slabs=None):
     """Heat for a time of one, without a known solution."""
     settings = replace(HEAT.solver, tolerance=TOLERANCE, time_slabs=slabs)
-    return replace(HEAT, ranges=((0.0, 1.0), (0.0, 1.0)), exact=None, solver=settings)
+    return replace(HEAT, domain=HEAT.domain.during(0.0, 1.0), exact=None, solver=settings)
 
 
 def piece(start, end, value):
@@ -209,7 +209,7 @@ def test_a_slab_is_accepted_as_it_is_where_no_other_attempt_is_to_be_had():
 def test_only_slabs_that_pass_are_looked_at_in_their_own_box():
     looking = Looking()
     marched(Recital(passing=0.3), looking)
-    assert looking.boxes == [((0.0, 1.0), (t, t + 0.25)) for t in (0.0, 0.25, 0.5, 0.75)]
+    assert [box.ranges for box in looking.boxes] == [((0.0, 1.0), (t, t + 0.25)) for t in (0.0, 0.25, 0.5, 0.75)]
 
 
 @pytest.mark.parametrize(("times", "unseen"), [(0, False), (1, False), (2, True)])

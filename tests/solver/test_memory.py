@@ -62,7 +62,7 @@ def test_what_a_step_needs_is_what_it_takes() -> None:
     done = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, timeout=300, check=True)
     taken = float(done.stdout)
     space = Space((Axis(np.linspace(0, 1, 61), 9), Axis(np.linspace(0, 1, 61), 9)))
-    guessed = memory.bytes_of_space(space, (60 * 7, 60 * 7), 2) / 1e6
+    guessed = memory.bytes_of_space(space, (60 * 6, 60 * 6), 2) / 1e6
     assert 0.5 < guessed / taken < 2.0
     assert memory.bytes_of_space(square(60, 3), (60 * 3, 30 * 3), 2) / 1e6 < 0.5 * taken
 

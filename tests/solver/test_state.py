@@ -9,7 +9,8 @@ from stored_state import same_bits, stored
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.driver import Result, solve
+from pinnkan.solution import Solution
+from pinnkan.solver.driver import solve
 from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.families.fitted.levels import FittedState
 from pinnkan.solver.families.product.levels import ProductState
@@ -73,7 +74,7 @@ def own(state: State) -> object:
 
 
 @cache
-def whole(kind: str) -> tuple[Result, list[State]]:
+def whole(kind: str) -> tuple[Solution, list[State]]:
     states: list[State] = []
     return solve(stated(kind), monitor=Monitor(None, None, lambda state, _: states.append(state))), states
 

@@ -24,7 +24,7 @@ def graded(axes: Sequence[Axis], count: int, seed: int) -> tuple[Array, Array]:
 
     In every coordinate the density is GRADED times that of the knots plus the rest of the uniform one.
     """
-    unit = sobol([(0.0, 1.0)] * len(axes), count, seed)
+    unit = sobol(seed)(count, len(axes))
     points, weights = np.empty_like(unit), np.full(count, 1.0 / count)
     for i, axis in enumerate(axes):
         x = axis.breaks
@@ -92,17 +92,14 @@ class PointRows:
         return float(left @ left)
 
     def square(self, edges: Sequence[Array]) -> float:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         image = self.source - self._left(edges, self._values(edges))
         return float(image @ image)
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         rows = self._rows(edges, self._values(edges), k)
         return rows.T @ rows, rows.T @ self.source
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
-        """See :class:`pinnkan.assembly.separable.integrals.Integrals`."""
         values = self._values(edges)
         rows = np.concatenate([self._rows(edges, values, k) for k in range(len(edges))], axis=1)
         return rows.T @ rows, rows.T @ self._left(edges, values)

@@ -12,7 +12,7 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, pseudo_random
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.products import Products, linearised
@@ -159,7 +159,7 @@ class SeparableModel:
         return tuple(made[p.equation.residual] for p in self.placed)
 
     def _products(self, placed: PlacedRows, at: Separable | None) -> Products | None:
-        return linearised(placed.equation, self.problem.coordinates, self.problem.ranges, at)
+        return linearised(placed.equation, self.problem.coordinates, self.problem.box.ranges, at)
 
     @cached_property
     def clamped(self) -> Ends:
@@ -175,7 +175,7 @@ class SeparableModel:
         out = [[False, False] for _ in self.problem.coordinates]
         for placed in self.placed:
             place = placed.place
-            if isinstance(place, Side) and not self.problem.periodic[place.axis] and self._holds(placed, zero):
+            if isinstance(place, Side) and not self.problem.box.periodic[place.axis] and self._holds(placed, zero):
                 out[place.axis][place.end] = True
         return tuple((low, high) for low, high in out)
 
@@ -281,19 +281,15 @@ def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) ->
 
 def _spread(problem: Problem, place: Place | None) -> Array:
     """Points of a place where functions are looked at."""
-    if place is not None and not isinstance(place, Side):
+    if isinstance(place, Point | Whole):
         return np.array([position_of(place)])
-    low, high = np.array(problem.ranges, dtype=np.float64).T
-    points = low + (high - low) * np.random.default_rng(0).random((SIZED, len(low)))
-    if place is not None:
-        points[:, place.axis] = problem.ranges[place.axis][place.end]
-    return points
+    return (problem.domain if place is None else problem.domain.pieces[place]).sample(SIZED, pseudo_random(0))
 
 
 def _size(problem: Problem, compiled: CompiledEquation) -> float:
     """The largest term of an equation, root mean square, for a function of size one that varies over the box."""
     points = _spread(problem, None)
     _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
-    widths = np.array([b - a for a, b in problem.ranges])
+    widths = problem.box.lengths
     scales = [float(np.prod(widths ** -np.array(jet.order, dtype=np.float64))) for jet in compiled.jets]
     return max((float(np.sqrt((slopes[:, k] ** 2).mean())) * s for k, s in enumerate(scales)), default=0.0)

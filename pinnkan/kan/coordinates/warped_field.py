@@ -10,7 +10,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.field import Array, on_grid
+from pinnkan.kan.field import Array, Field, on_grid
 from pinnkan.kan.product import Space
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
@@ -18,7 +18,7 @@ COARSEST, FINEST = 16, 150
 
 
 @dataclass(frozen=True, eq=False)
-class InnerPiece:
+class FittedPiece:
     """A sum of spline functions, ``terms``, over the same inner coordinates."""
 
     coordinates: Coordinates
@@ -58,14 +58,14 @@ def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence
 
 
 @dataclass(frozen=True, eq=False)
-class InnerField:
-    """Implements :class:`pinnkan.kan.field.Field` on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
+class FittedField(Field):
+    """Functions of inner coordinates, on the box ``ranges`` of (x, y[, t]); ``ends`` of slabs, or None."""
 
-    pieces: tuple[InnerPiece, ...]
+    pieces: tuple[FittedPiece, ...]
     ranges: tuple[tuple[float, float], ...]
     ends: Array | None = None
 
-    def piece(self, time: float) -> InnerPiece:
+    def piece(self, time: float) -> FittedPiece:
         """The piece whose slab ends at or after ``time``."""
         return self.pieces[int(self._owner(np.array([time]))[0])]
 
@@ -74,7 +74,6 @@ class InnerField:
         return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(self.pieces) - 1)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
         points = np.asarray(points, dtype=np.float64)
         if self.ends is None:
             return self.pieces[0](points, orders)
@@ -84,12 +83,7 @@ class InnerField:
             out[owner == k] = self.pieces[k](points[owner == k], orders)
         return out
 
-    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        """See :class:`pinnkan.kan.field.Field`."""
-        return self.grids(axes, [order])[0]
-
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
@@ -119,7 +113,6 @@ class InnerField:
         return tuple(a.intervals for a in piece.terms[0][0].axes[:2])
 
     def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """See :class:`pinnkan.kan.field.Field`."""
         arrays: dict[str, Array] = {}
         if self.ends is not None:
             arrays["ends"] = self.ends
@@ -135,7 +128,7 @@ class InnerField:
         return arrays, {"kind": "inner", "degrees": degrees, "ranges": [list(r) for r in self.ranges]}
 
     @classmethod
-    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> InnerField:
+    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> FittedField:
         """The inverse of :meth:`tensors`."""
         pieces = []
         for k, parts in enumerate(cast(list[list[list[int]]], meta["degrees"])):
@@ -145,6 +138,6 @@ class InnerField:
                 coefficients = tensors[f"{k}.{j}.coefficients"]
                 spaces.append((Space(axes, coefficients.shape[-1]), coefficients))
             coordinates = Coordinates(float(tensors[f"{k}.angle"][0]), *spaces[0])
-            pieces.append(InnerPiece(coordinates, tuple(spaces[1:])))
+            pieces.append(FittedPiece(coordinates, tuple(spaces[1:])))
         ranges = tuple((float(a), float(b)) for a, b in cast(list[list[float]], meta["ranges"]))
         return cls(tuple(pieces), ranges, tensors.get("ends"))

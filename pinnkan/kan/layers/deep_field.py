@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from pinnkan.kan.field import Array, on_grid
+from pinnkan.kan.field import Array, Field, on_grid
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
@@ -46,8 +46,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class DeepField:
-    """Implements :class:`pinnkan.kan.field.Field`; ``time_axis`` is None when there is one piece and no time."""
+class DeepField(Field):
+    """Deep networks, one per slab; ``time_axis`` is None when there is one and no time."""
 
     pieces: tuple[Piece, ...]
     time_axis: int | None
@@ -75,12 +75,7 @@ class DeepField:
             out[which == n] = self.pieces[n].jets(points[which == n], orders)
         return out
 
-    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        """One derivative on the tensor grid of ``axes``, unknown last."""
-        return self.grids(axes, [order])[0]
-
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
-        """See :class:`pinnkan.kan.field.Field`."""
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:

@@ -28,7 +28,6 @@ Derivative = Callable[[Sequence[Array], Jet], Array]
 
 #: dF/djet at all samples by the order of the jet; None where it is not known.
 Coefficients = Mapping[tuple[int, ...], Array | None]
-Place = Place
 
 #: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
 SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}
@@ -54,12 +53,11 @@ class Missing:
     def words(self, problem: Problem) -> str:
         """``order 2 in x asks for 2 conditions along it, here is 1: one more is needed, at x = 1 for instance``."""
         coordinate = problem.coordinates[self.axis]
+        place = f"{coordinate} = {problem.domain.pieces[self.side].fixed[self.axis]:g}"
         if self.inflow:
-            end = problem.ranges[self.axis][self.side.end]
-            return f"waves enter at {coordinate} = {end:g}, where no condition is given"
+            return f"waves enter at {place}, where no condition is given"
         given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
         more = "one more is needed" if self.order == self.given + 1 else f"{self.order - self.given} more are needed"
-        place = f"{coordinate} = {problem.ranges[self.axis][self.side.end]:g}"
         asked = f"order {self.order} in {coordinate} asks for {self.order} condition{'s' * (self.order > 1)} along it"
         return f"{asked}, {given}: {more}, at {place} for instance"
 
@@ -69,12 +67,12 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
 
     Without ``derivative`` of a solution only coefficients free of the unknown are known.
     """
-    if len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
+    if problem.domain != problem.box or len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
         return None
     on = Counter(c.place for c in problem.conditions if c.equation is not None)
     orders = problem.equations[0].orders
     for axis, order in enumerate(orders):
-        if axis == problem.time_axis or problem.periodic[axis]:
+        if axis == problem.time_axis or problem.box.periodic[axis]:
             continue
         ends = Side(axis, 1), Side(axis, 0)
         given = sum(on[end] for end in ends)
@@ -98,7 +96,7 @@ def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficien
     equation = problem.equations[0]
     symbols = list(equation.jets)
     slopes = [sympy.diff(equation.residual, s) for s in symbols]
-    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.ranges]
+    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.box.ranges]
     grid = np.meshgrid(*nodes, indexing="ij")
     anything = np.random.default_rng(0).standard_normal((len(symbols), *grid[0].shape))
     jets = [

@@ -8,14 +8,14 @@ from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, side_name, sides_of
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Equation, Problem, Side
 
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
-def check(problem: Problem, domain: Domain, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     """Report every side, initial datum and order that is missing, given twice or too high."""
     orders = equation_orders(problem)
     _check_sides(domain, placed, spans, report)
@@ -44,12 +44,12 @@ def _unknowns(equation: Equation | None) -> set[int]:
     return {jet.unknown for jet in equation.jets.values()} if equation is not None else set()
 
 
-def _check_sides(domain: Domain, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
+def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     given = {p.side for p in placed}
     for side in sides_of(domain):
         if side not in given:
             name = side_name(side, domain)
-            place = f"{domain.coordinates[side.axis]} = {domain.ranges[side.axis][side.end]:g}"
+            place = f"{domain.coordinates[side.axis]} = {domain.box.pieces[side].fixed[side.axis]:g}"
             report.error_at(
                 spans.conditions,
                 f"the side '{name}' ({place}) has no condition",
@@ -57,7 +57,7 @@ def _check_sides(domain: Domain, placed: list[Placed], spans: ProblemSpans, repo
             )
 
 
-def _check_orders(domain: Domain, orders: tuple[int, ...], placed: list[Placed], report: Report) -> None:
+def _check_orders(domain: DomainSection, orders: tuple[int, ...], placed: list[Placed], report: Report) -> None:
     for p in placed:
         axis = p.side.axis
         if p.condition.equation is None:
@@ -71,7 +71,7 @@ def _check_orders(domain: Domain, orders: tuple[int, ...], placed: list[Placed],
             report.error_at(p.equation, message, "a condition needs a lower order than the equation")
 
 
-def _check_pairs(problem: Problem, domain: Domain, placed: list[Placed], report: Report) -> None:
+def _check_pairs(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:
     """Two conditions on one side that fix the same quantity, or one beside ``none``."""
     for i, second in enumerate(placed):
         for first in placed[:i]:
@@ -117,7 +117,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
 
 def _warn_count(
     problem: Problem,
-    domain: Domain,
+    domain: DomainSection,
     orders: tuple[int, ...],
     placed: list[Placed],
     spans: ProblemSpans,

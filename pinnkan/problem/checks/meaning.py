@@ -8,26 +8,31 @@ from pinnkan.problem.checks import coverage, values
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Problem
+from pinnkan.problem.statement import Point, Problem
 
 
 def check(
-    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
-) -> None:
-    """Report every fault and warning of meaning: first of what is given where, then of the values."""
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> list[Point]:
+    """Report every fault and warning of meaning: first of what is given where, then of the values.
+
+    Returns:
+        The points at which conditions disagree.
+    """
     with np.errstate(all="ignore"):  # infinite values are looked for, and reported with their place
-        _check(problem, domain, space, placed, spans, report)
+        return _check(problem, domain, space, placed, spans, report)
 
 
 def _check(
-    problem: Problem, domain: Domain, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
-) -> None:
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> list[Point]:
     coverage.check(problem, domain, placed, spans, report)
     values.check_finite(problem, placed, spans, report)
     if report.failed:
-        return
-    values.check_corners(problem, domain, placed, report)
+        return []
+    disagreements = values.check_corners(problem, domain, placed, report)
     values.check_seams(problem, placed, report)
     values.check_exact(problem, space, placed, spans, report)
+    return disagreements

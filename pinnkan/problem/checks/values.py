@@ -9,14 +9,15 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value, side_name
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.names import Domain
+from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
 
 Array = NDArray[np.float64]
 
@@ -28,8 +29,6 @@ _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up
 # A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
 _EXACT_SHARE = 1e-6
 _EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
-#: How a warning of data that jump at a corner begins.
-DISAGREE = "conditions disagree"
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
@@ -39,15 +38,15 @@ def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
     All combinations of the fractions while they are few; else lines along every coordinate and a random choice.
     """
     axes = []
-    for axis, (low, high) in enumerate(problem.ranges):
+    for axis, (low, high) in enumerate(problem.box.ranges):
         nodes = [low + f * (high - low) for f in _FRACTIONS]
         nodes[-1] = high
         if low < 0 < high and 0.0 not in nodes:
             nodes.append(0.0)
         axes.append(np.array([fixed[axis]] if axis in fixed else nodes))
-    if np.prod([float(len(a)) for a in axes]) > _MOST_POINTS:
-        return _lines(axes)
-    return [a.ravel() for a in np.meshgrid(*axes, indexing="ij")]
+    is_large = np.prod([float(len(a)) for a in axes]) > _MOST_POINTS
+    points = np.stack(_lines(axes) if is_large else [a.ravel() for a in np.meshgrid(*axes, indexing="ij")], -1)
+    return list(points[problem.domain.contains(points)].T)
 
 
 def _lines(axes: Sequence[Array]) -> list[Array]:
@@ -64,14 +63,8 @@ def _lines(axes: Sequence[Array]) -> list[Array]:
     return list(np.concatenate(parts, axis=1))
 
 
-def _random(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
-    generator = np.random.default_rng(_SEED)
-    unit = generator.random((problem.dimension, _RANDOM_POINTS))
-    ranges = problem.ranges
-    return [
-        np.full(_RANDOM_POINTS, fixed[axis]) if axis in fixed else low + unit[axis] * (high - low)
-        for axis, (low, high) in enumerate(ranges)
-    ]
+def _random(where: Domain | BoundaryPiece) -> list[Array]:
+    return list(where.sample(_RANDOM_POINTS, lambda *shape: np.random.default_rng(_SEED).random(shape)).T)
 
 
 def _evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], at: Sequence[Array]) -> Array:
@@ -87,7 +80,7 @@ def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int]
 
 
 def _on(problem: Problem, *sides: Side) -> dict[int, float]:
-    return {s.axis: problem.ranges[s.axis][s.end] for s in sides}
+    return {axis: end for side in sides for axis, end in problem.domain.pieces[side].fixed.items()}
 
 
 def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
@@ -141,8 +134,9 @@ def _agree(u: float, v: float) -> bool:
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], report: Report) -> None:
-    """Warn where two sides that meet prescribe different values of the unknown."""
+def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Placed], report: Report) -> list[Point]:
+    """Where two sides that meet prescribe different values of the unknown, one point for each pair; with a warning."""
+    found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed]
     pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
     for p, u, q, v in pairs:
@@ -155,24 +149,26 @@ def check_corners(problem: Problem, domain: Domain, placed: Sequence[Placed], re
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
-            message = f"{DISAGREE} at {place(problem, at, worst)}: {both}"
+            message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
+            found.append(Point(tuple(float(x[worst]) for x in at)))
+    return found
 
 
 def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> None:
     """Warn where prescribed values differ at the two ends of a periodic coordinate."""
     for p in placed:
         value = dirichlet_value(p.condition.equation)
-        for axis in [i for i, wraps in enumerate(problem.periodic) if wraps and value is not None]:
-            low, high = (grid(problem, {**_on(problem, p.side), axis: end}) for end in problem.ranges[axis])
+        for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps and value is not None]:
+            low, high = (grid(problem, {**_on(problem, p.side), axis: end}) for end in problem.box.ranges[axis])
             (a,), (b,) = (_evaluate([value], problem.coordinates, at) for at in (low, high))
             worst = int(np.argmax(np.abs(a - b)))
             if not _agree(a[worst], b[worst]):
                 name = problem.coordinates[axis]
                 report.warn_at(
                     p.equation,
-                    f"not periodic: {a[worst]:.6g} at {name} = {problem.ranges[axis][0]:g}, "
-                    f"{b[worst]:.6g} at {name} = {problem.ranges[axis][1]:g}",
+                    f"not periodic: {a[worst]:.6g} at {name} = {problem.box.ranges[axis][0]:g}, "
+                    f"{b[worst]:.6g} at {name} = {problem.box.ranges[axis][1]:g}",
                 )
 
 
@@ -182,7 +178,7 @@ def check_exact(
     """``exact``, where given, is finite and satisfies the equations and the conditions."""
     if problem.exact is None:
         return
-    inside, corners = _random(problem, {}), grid(problem, {})
+    inside, corners = _random(problem.domain), grid(problem, {})
     for name, expression in problem.exact.items():
         for at in (inside, corners):
             finite = np.isfinite(_evaluate([expression], problem.coordinates, at)[0])
@@ -194,20 +190,22 @@ def check_exact(
     span = next(iter(spans.exact.values()))
     _check_wraps(problem, span, report)
     for equation in problem.equations:
-        _check_satisfied(problem, space, equation, {}, span, f"the equation of line {equation.line}", report)
+        _check_satisfied(
+            problem, space, equation, problem.domain, span, f"the equation of line {equation.line}", report
+        )
     for p in placed:
         if p.condition.equation is not None:
             what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
             side = space.on(p.side.axis, p.side.end)
-            _check_satisfied(problem, side, p.condition.equation, _on(problem, p.side), span, what, report)
+            _check_satisfied(problem, side, p.condition.equation, problem.domain.pieces[p.side], span, what, report)
 
 
 def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
-    for axis in [i for i, wraps in enumerate(problem.periodic) if wraps]:
+    for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps]:
         for name, expression in (problem.exact or {}).items():
             low, high = (
                 _evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
-                for end in problem.ranges[axis]
+                for end in problem.box.ranges[axis]
             )
             if not all(_agree(a, b) for a, b in zip(low, high, strict=True)):
                 report.error_at(
@@ -221,7 +219,7 @@ def _check_satisfied(
     problem: Problem,
     space: JetSpace,
     equation: Equation,
-    fixed: Mapping[int, float],
+    where: Domain | BoundaryPiece,
     span: Span,
     what: str,
     report: Report,
@@ -235,15 +233,15 @@ def _check_satisfied(
         return
     if jumps:
         _tell_jumps(equation, jumps, span, what, report)
-    at = _random(problem, fixed)
+    at = _random(where)
     error, scale = _residual(problem, equation, derivatives, at)
-    everywhere = np.append(scale, _residual(problem, equation, derivatives, _random(problem, {}))[1])
+    everywhere = np.append(scale, _residual(problem, equation, derivatives, _random(problem.domain))[1])
     largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
     share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
     finite = np.isfinite(share)
     if not finite.all():
-        where = place(problem, at, int(np.argmin(finite)))
-        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {where}")
+        at_one = place(problem, at, int(np.argmin(finite)))
+        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {at_one}")
     share = np.where(finite, share, -np.inf)
     worst = int(np.argmax(share))
     if share[worst] > 0:

@@ -29,7 +29,8 @@ _MARGIN = 1.0 + 1e-14  # rounding of a sum over coordinates
 class Enclosure:
     """Per output and box: ``value`` and ``slope`` (output, box), (output, coordinate, box); the same at the centres.
 
-    ``slope`` holds derivatives times the width of the whole box of interest, so that coordinates compare.
+    ``slope`` holds derivatives times the width of the whole box of interest, so that coordinates compare. At a centre
+    one that overflows is nan.
     """
 
     value: Interval
@@ -47,11 +48,15 @@ class _Register:
 
 
 def enclose(tape: Tape, lo: Array, hi: Array, scale: Array) -> Enclosure:
-    """The outputs of a tape over the boxes between ``lo`` and ``hi`` (coordinate, box), slopes times ``scale``."""
+    """The outputs of a tape over the boxes between ``lo`` and ``hi`` (coordinate, box), slopes times ``scale``.
+
+    A coordinate may be the whole line: it then has no centre, and is what it is at the centre of the others.
+    """
     d, n = lo.shape
-    middle = np.clip(0.5 * (lo + hi), lo, hi)
-    radius = np.maximum(hi - middle, middle - lo) / scale[:, None] * _MARGIN
-    low, high = np.concatenate([lo, middle], 1), np.concatenate([hi, middle], 1)
+    with np.errstate(invalid="ignore"):
+        middle = np.clip(0.5 * (lo + hi), lo, hi)  # nan where infinite
+        radius = np.nan_to_num(np.maximum(hi - middle, middle - lo)) / scale[:, None] * _MARGIN
+    low, high = (np.concatenate([end, np.where(np.isnan(middle), end, middle)], 1) for end in (lo, hi))
     registers = []
     for i in range(d):
         unit = (scale[i] * (np.arange(d) == i))[:, None]
@@ -66,6 +71,7 @@ def enclose(tape: Tape, lo: Array, hi: Array, scale: Array) -> Enclosure:
     with np.errstate(all="ignore"):
         centre = 0.5 * (value.lo[:, n:] + value.hi[:, n:])
         centre_slope = 0.5 * (slope.lo[..., n:] + slope.hi[..., n:])
+        centre_slope = np.where(np.isinf(centre_slope), np.nan, centre_slope)
     value, slope = (Interval(x.lo[..., :n], x.hi[..., :n]) for x in (value, slope))
     return Enclosure(value, slope, centre, centre_slope)
 
@@ -85,7 +91,7 @@ def _centred(made: _Register, radius: Array, n: int) -> _Register:
     if slope is None or np.ndim(value.lo) == 0:
         return made
     steep = np.broadcast_to(slope.magnitude(), (len(radius), 2 * n))[:, :n]
-    reach = (steep * radius).sum(0) * _MARGIN
+    reach = np.where(radius > 0.0, steep * radius, 0.0).sum(0) * _MARGIN
     low, high = np.nextafter(value.lo[n:] - reach, -np.inf), np.nextafter(value.hi[n:] + reach, np.inf)
     close = Interval(value.lo[:n], value.hi[:n]).intersection(low, high)
     lo, hi = np.concatenate([close.lo, value.lo[n:]]), np.concatenate([close.hi, value.hi[n:]])

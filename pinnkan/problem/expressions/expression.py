@@ -182,7 +182,7 @@ class _Reader:
         if name == "dn":
             if self.scope.normal is None:
                 raise _fault(node, "dn has a meaning only on a side of the domain", "use it in a boundary condition")
-            return _guarded(node, operators.normal_derivative, space, inner, *self.scope.normal)
+            return _guarded(node, operators.normal_derivative, space, inner, self.scope.normal)
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"

@@ -2,18 +2,18 @@
 
 The result of every operation holds the values that it takes for all arguments in the operands, where it is defined
 (Moore, Kearfott, Cloud 2009, Introduction to Interval Analysis, chapter 2). Ends are rounded outwards: by one float64
-for arithmetic and roots, by FUNCTION_ERROR for functions that the library does not round correctly. An interval on
-which nothing is defined is (nan, nan); a pole inside gives infinite ends.
+for arithmetic and roots, by FUNCTION_ERROR for functions that the library does not round correctly; an end that is
+exactly zero stays zero. An interval on which nothing is defined is (nan, nan); a pole inside gives infinite ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf as _erf
 
 Array = NDArray[np.float64]
 
@@ -21,6 +21,9 @@ Array = NDArray[np.float64]
 FUNCTION_ERROR = 4.0 * float(np.finfo(float).eps)
 #: Beyond this argument float64 does not tell one period from the next.
 _LARGEST_ANGLE = 1e15
+#: A constant with more binary places than this may stand for a number that float64 rounds.
+_SHORT = 2.0**20
+_LEAST = float(np.nextafter(0.0, 1.0))  # what a product or a power that is not zero rounds to, at least
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,15 +43,16 @@ class Interval:
         return self + (-other)
 
     def __mul__(self, other: Interval) -> Interval:
-        ends = (self.lo * other.lo, self.lo * other.hi, self.hi * other.lo, self.hi * other.hi)
-        lo = np.fmin(np.fmin(ends[0], ends[1]), np.fmin(ends[2], ends[3]))
-        hi = np.fmax(np.fmax(ends[0], ends[1]), np.fmax(ends[2], ends[3]))
-        if np.isnan(ends[0] + ends[1] + ends[2] + ends[3]).any():  # 0 * inf is 0 here: every value is finite
-            void = np.isnan(self.lo) | np.isnan(other.lo)
-            some = np.isnan(ends[0]) | np.isnan(ends[1]) | np.isnan(ends[2]) | np.isnan(ends[3])
-            lo, hi = np.where(some, np.fmin(lo, 0.0), lo), np.where(some, np.fmax(hi, 0.0), hi)
-            lo, hi = np.where(void, np.nan, lo), np.where(void, np.nan, hi)
-        return _outward(lo, hi)
+        pairs = [(x, y) for x in (self.lo, self.hi) for y in (other.lo, other.hi)]
+        ends = [x * y for x, y in pairs]
+        lo, hi = reduce(np.fmin, ends), reduce(np.fmax, ends)
+        if lo.all() and hi.all() and not np.isnan(sum(ends)).any():
+            return _outward(lo, hi)
+        exact = [(x == 0.0) | (y == 0.0) for x, y in pairs]  # 0 * inf is 0 here: every value is finite
+        low = [np.where(zero, 0.0, np.nextafter(end, -np.inf)) for zero, end in zip(exact, ends, strict=True)]
+        high = [np.where(zero, 0.0, np.nextafter(end, np.inf)) for zero, end in zip(exact, ends, strict=True)]
+        void = np.isnan(self.lo) | np.isnan(other.lo)
+        return Interval(*(np.where(void, np.nan, x) for x in (reduce(np.minimum, low), reduce(np.maximum, high))))
 
     def __truediv__(self, other: Interval) -> Interval:
         return self * other.reciprocal()
@@ -83,7 +87,9 @@ def constant(value: float) -> Interval:
 
 
 def _outward(lo: Array, hi: Array) -> Interval:
-    return Interval(np.nextafter(lo, -np.inf), np.nextafter(hi, np.inf))
+    """Ends of a result that is zero only where it is exactly zero: no sum of float64 underflows."""
+    low, high = (np.where(x == 0.0, x, np.nextafter(x, to)) for x, to in ((lo, -np.inf), (hi, np.inf)))
+    return Interval(low, high)
 
 
 def _widened(lo: Array, hi: Array) -> Interval:
@@ -127,10 +133,22 @@ def _wave(function: Callable[[Array], Array], top: float) -> Callable[[Interval]
     return enclose
 
 
+def _erf(x: Array) -> Array:
+    from scipy.special import erf  # only where it is needed: `check` and `list` do without
+
+    return np.asarray(erf(x))
+
+
 sin, cos = _wave(np.sin, 0.5 * np.pi), _wave(np.cos, 0.0)
 sinh, tanh, arctan = _rising(np.sinh), _rising(np.tanh, -1.0, 1.0), _rising(np.arctan)
-exp, erf = _rising(np.exp, 0.0), _rising(_erf, -1.0, 1.0)
+erf = _rising(_erf, -1.0, 1.0)
 heaviside = _rising(lambda x: 0.5 * (np.sign(x) + 1.0), 0.0, 1.0)
+
+
+def exp(x: Interval) -> Interval:
+    """Rises, and is never zero."""
+    y = _widened(np.exp(x.lo), np.exp(x.hi))
+    return Interval(np.maximum(y.lo, 0.0), np.maximum(y.hi, _LEAST))
 
 
 def tan(x: Interval) -> Interval:
@@ -196,15 +214,12 @@ def power(x: Interval, exponent: float) -> Interval:
     if exponent < 0.0:
         return power(x, -exponent).reciprocal()
     if exponent != int(exponent):
-        part = _within(x, 0.0, np.inf)
-        y = _widened(part.lo**exponent, part.hi**exponent)
-        return Interval(np.maximum(y.lo, 0.0), y.hi)
-    n = int(exponent)
-    if n % 2:
-        return _widened(x.lo**n, x.hi**n)
-    void = np.isnan(x.lo)
-    y = _widened(x.mignitude() ** n, x.magnitude() ** n)
-    return Interval(np.where(void, np.nan, np.maximum(y.lo, 0.0)), np.where(void, np.nan, y.hi))
+        x = _within(x, 0.0, np.inf)
+    elif exponent % 2.0 == 0.0:
+        x = absolute(x)
+    y = _widened(x.lo**exponent, x.hi**exponent)
+    low = np.where(x.lo < 0.0, np.minimum(y.lo, -_LEAST), np.maximum(y.lo, 0.0))
+    return Interval(low, np.where(x.hi > 0.0, np.maximum(y.hi, _LEAST), y.hi))
 
 
 def general_power(x: Interval, exponent: Interval) -> Interval:
@@ -236,16 +251,12 @@ UNARY: dict[str, Callable[[Interval], Interval]] = {
 def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
     """One instruction of a tape."""
     if name == "constant":
-        return constant(value)
+        return constant(value) if value * _SHORT % 1.0 == 0.0 else _outward(*[np.asarray(value)] * 2)
     if name == "power":
         return power(arguments[0], value) if len(arguments) == 1 else general_power(*arguments)
     if name in UNARY:
         return UNARY[name](arguments[0])
-    join = _JOINS[name]
-    total = arguments[0]
-    for other in arguments[1:]:
-        total = join(total, other)
-    return total
+    return reduce(_JOINS[name], arguments)
 
 
 _JOINS: dict[str, Callable[[Interval, Interval], Interval]] = {

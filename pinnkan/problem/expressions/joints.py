@@ -13,7 +13,6 @@ import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions
 from pinnkan.problem.expressions.functions import Signum
-from pinnkan.problem.expressions.intervals import Box
 from pinnkan.problem.expressions.jumps import (
     SWITCHES,
     SignSearch,
@@ -23,6 +22,7 @@ from pinnkan.problem.expressions.jumps import (
     solved_for,
     written_with_signs,
 )
+from pinnkan.problem.expressions.sign import SymbolRanges
 
 #: A factor below this at a place vanishes there: places are exact or roots of polynomials of degree two.
 ROUNDING = 1e-13
@@ -37,7 +37,9 @@ class Joint:
     below: sympy.Expr
 
 
-def joints_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool], x: sympy.Symbol) -> list[Joint] | None:
+def joints_of(
+    e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool], x: sympy.Symbol
+) -> list[Joint] | None:
     """The planes of coordinate ``x`` on which an expression jumps; None where it jumps elsewhere, or may."""
     found = _written(e, box, moves)
     if found is None:
@@ -60,7 +62,7 @@ def joints_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool], x: s
         return None
 
 
-def beside(e: sympy.Expr, box: Box, x: sympy.Symbol, place: float, way: int) -> sympy.Expr | None:
+def beside(e: sympy.Expr, box: SymbolRanges, x: sympy.Symbol, place: float, way: int) -> sympy.Expr | None:
     """An expression just above (``way`` 1) or below (-1) a plane; None where that could not be worked out."""
     found = _written(e, box, lambda f: True)
     try:
@@ -69,7 +71,9 @@ def beside(e: sympy.Expr, box: Box, x: sympy.Symbol, place: float, way: int) -> 
         return None
 
 
-def _written(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> tuple[sympy.Expr, SignSearch] | None:
+def _written(
+    e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool]
+) -> tuple[sympy.Expr, SignSearch] | None:
     search = SignSearch(box, moves)
     try:
         plain = written_with_signs(settled(as_fractions(e, {}), box), search)

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.factors import as_fractions, factors
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
-from pinnkan.problem.expressions.intervals import Box, bounds, sign
+from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, sign
 
 JUMPING = (Signum, UnitStep)
 BENDING = (Magnitude, Larger, Smaller)
@@ -47,14 +46,14 @@ class UndecidedError(Exception):
 class SignSearch:
     """The signs met so far: sigma by factor, and the node that each came from."""
 
-    box: Box
+    box: SymbolRanges
     moves: Callable[[sympy.Expr], bool]
     sigmas: dict[sympy.Expr, sympy.Dummy] = field(default_factory=dict)
     nodes: dict[sympy.Expr, sympy.Expr] = field(default_factory=dict)
     branches: int = 0
 
 
-def jump_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> Jump | None:
+def jump_of(e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool]) -> Jump | None:
     """The first jump of an expression inside the box across a surface that ``moves``; None where there is none.
 
     ``moves`` says whether an expression depends on the coordinate by which is differentiated.
@@ -63,7 +62,7 @@ def jump_of(e: sympy.Expr, box: Box, moves: Callable[[sympy.Expr], bool]) -> Jum
     return _first(plain, SignSearch(box, moves)) if plain.has(*SWITCHES) else None
 
 
-def settled(e: sympy.Expr, box: Box) -> sympy.Expr:
+def settled(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
     """The expression with each heaviside, sign, abs, max, min that does not switch in the box as its branch."""
     if not e.has(*SWITCHES):
         return e
@@ -96,7 +95,7 @@ def _switch(node: sympy.Expr) -> sympy.Expr:
     return node.args[0] - node.args[1] if isinstance(node, Larger | Smaller) else node.args[0]
 
 
-def _sign(g: sympy.Expr, box: Box) -> int:
+def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
     number, parts = factors(g)
     value = sympy.sign(number)
     if not value.is_Integer:
@@ -201,7 +200,7 @@ def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch
 OnSurface = Callable[[sympy.Expr, SignSearch], sympy.Expr]
 
 
-def _surfaces(f: sympy.Expr, box: Box, jump: sympy.Expr) -> Iterator[OnSurface]:
+def _surfaces(f: sympy.Expr, box: SymbolRanges, jump: sympy.Expr) -> Iterator[OnSurface]:
     """For every part of f = 0 in the box: what puts it into an expression."""
     roots = list(solved_for(f, box))
     if not roots:
@@ -210,7 +209,7 @@ def _surfaces(f: sympy.Expr, box: Box, jump: sympy.Expr) -> Iterator[OnSurface]:
         yield partial(_at, symbol, value)
 
 
-def solved_for(f: sympy.Expr, box: Box) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
+def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
     """f = 0 solved for a symbol in which it is linear, or for the only one where it is of degree two."""
     symbols = sorted(f.free_symbols, key=lambda s: (s in box.symbols, str(s)))
     for s in symbols:
@@ -240,13 +239,10 @@ def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch)
     Raises:
         UndecidedError: something else may be infinite there, so that a product with zero says nothing.
     """
-    pairs = zip(search.box.symbols, search.box.ranges, strict=True)
-    ranges = {s: (np.array(a), np.array(b)) for s, (a, b) in pairs}
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
             continue
-        low, high = bounds(node, ranges)
-        if not np.isfinite(low) or not np.isfinite(high):
+        if not is_bounded(node, search.box):
             raise UndecidedError
     terms = [t for t in sympy.Add.make_args(f) if not t.is_number]
     coefficient, term = max(terms, key=lambda t: (t.count_ops(), str(t))).as_coeff_Mul()

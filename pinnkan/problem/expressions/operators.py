@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.expressions.intervals import Box
 from pinnkan.problem.expressions.joints import joints_of
 from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
 from pinnkan.problem.expressions.refusals import refusal
+from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
 MAX_NODES = 20_000  # of an expression after derivatives; a choice: about a second of work for what follows
@@ -57,7 +57,7 @@ class JetSpace:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
-        self._box = Box(self.symbols[: len(ranges)], tuple(ranges))
+        self._box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the sides
         self._joins = False
@@ -77,7 +77,7 @@ class JetSpace:
         return equation
 
     @property
-    def box(self) -> Box:
+    def box(self) -> SymbolRanges:
         """Where the expressions are looked at."""
         return self._box
 
@@ -266,7 +266,6 @@ def laplacian(space: JetSpace, expression: sympy.Expr) -> sympy.Expr:
     return divergence(space, gradient(space, expression))
 
 
-def normal_derivative(space: JetSpace, expression: sympy.Expr, axis: int, end: int) -> sympy.Expr:
-    """The derivative along the outward normal of a side: by ``axis``, negative at the lower end."""
-    derivative = space.derivative(expression, axis)
-    return derivative if end == 1 else -derivative
+def normal_derivative(space: JetSpace, expression: sympy.Expr, normal: Sequence[sympy.Expr | float]) -> sympy.Expr:
+    """The derivative along the outward ``normal`` of a boundary, by coordinate."""
+    return sympy.Add(*(n * space.derivative(expression, axis) for axis, n in enumerate(normal) if n != 0))

@@ -22,14 +22,14 @@ class Scope:
     """The names an expression may use.
 
     ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only; ``normal`` is
-    (axis, end) on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
+    the outward one on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
     """
 
     space: JetSpace
     values: Mapping[str, sympy.Expr] = field(default_factory=dict)
     unknowns: bool = False
     coordinates: bool = True
-    normal: tuple[int, int] | None = None
+    normal: Sequence[sympy.Expr | float] | None = None
     used: set[str] = field(default_factory=set)
     later: tuple[str, ...] = ()
     where: str = "an expression"

@@ -14,8 +14,8 @@ def formulas(problem: Problem) -> tuple[sympy.Expr, ...]:
     out = [e.residual for e in problem.equations]
     for c in problem.conditions:
         if c.equation is not None and isinstance(c.place, Side):
-            axis = c.place.axis
-            out.append(c.equation.residual.subs(problem.coordinates[axis], problem.ranges[axis][c.place.end]))
+            fixed = problem.domain.pieces[c.place].fixed
+            out.append(c.equation.residual.subs({problem.coordinates[i]: end for i, end in fixed.items()}))
     return tuple(out)
 
 

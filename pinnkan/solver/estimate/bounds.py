@@ -29,12 +29,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
@@ -71,7 +73,12 @@ def bound_of(model: Model, field: Field) -> Bound | None:
     """The bound for a solved problem; None where the equation or its conditions are of no known form."""
     problem = model.problem
     form = form_of(problem)
-    if form is None or _points(field, problem) < FEWEST or not _all_values_given(problem, model.conditions):
+    if (
+        problem.domain != problem.box
+        or form is None
+        or _points(field, problem) < FEWEST
+        or not _all_values_given(problem, model.conditions)
+    ):
         return None
     bound = _steady(problem, form, model, field) if problem.time_axis is None else _in_time(problem, form, model, field)
     return bound if bound is not None and np.isfinite(bound.value) else None
@@ -79,25 +86,27 @@ def bound_of(model: Model, field: Field) -> Bound | None:
 
 def _all_values_given(problem: Problem, conditions: Conditions) -> bool:
     """Whether each side that is not periodic has u = g, built in exactly, and nothing is a row."""
-    sides = {layer.side for layer in conditions.boundary if layer.order == 0}
-    space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.periodic[i]]
-    others = [layer for layer in conditions.boundary if layer.order > 0]
+    sides = {given.side for given in conditions.boundary if given.order == 0}
+    space = [i for i in range(problem.dimension) if i != problem.time_axis and not problem.box.periodic[i]]
+    others = [given for given in conditions.boundary if given.order > 0]
     return not conditions.rows and not others and sides == {Side(i, end) for i in space for end in (0, 1)}
 
 
 def _first_eigenvalue(problem: Problem, form: Form) -> float:
     """lambda: sum of a_i (pi / L_i)^2 over the coordinates with values at both ends."""
     space = [i for i in range(problem.dimension) if i != problem.time_axis]
-    lengths = [problem.ranges[i][1] - problem.ranges[i][0] for i in space]
+    lengths = problem.box.lengths[space]
     return sum(
-        a * (np.pi / x) ** 2 for a, x, i in zip(form.diffusion, lengths, space, strict=True) if not problem.periodic[i]
+        a * (np.pi / x) ** 2
+        for a, x, i in zip(form.diffusion, lengths, space, strict=True)
+        if not problem.box.periodic[i]
     )
 
 
 def _gap(problem: Problem, form: Form, c: float) -> float:
     """min |sum_i a_i k_i^2 + c|, k_i = n pi / L (n = 1, 2, ..), or 2 n pi / L (n = 0, 1, ..) when periodic."""
     sums = np.zeros(1)
-    for a, (low, high), periodic in zip(form.diffusion, problem.ranges, problem.periodic, strict=True):
+    for a, (low, high), periodic in zip(form.diffusion, problem.box.ranges, problem.box.periodic, strict=True):
         most = int(np.ceil(np.sqrt(max(-c, 0.0) / a) * (high - low) / np.pi)) + 2
         n = 2.0 * np.arange(most // 2 + 2) if periodic else np.arange(1.0, most + 1)
         sums = np.add.outer(sums, a * (n * np.pi / (high - low)) ** 2).ravel()
@@ -111,7 +120,7 @@ def _steady(problem: Problem, form: Form, model: Model, field: Field) -> Bound |
     nodes, weights = _quadrature(field, problem, range(problem.dimension), None)
     u = field.grid(nodes, (0,) * problem.dimension)[..., 0]
     residual = _residual(model, field, nodes) / form.scale
-    total = _outer(weights)
+    total = reduce(np.multiply.outer, weights)
     norm, size = np.sqrt((residual**2 * total).sum()), np.sqrt((u**2 * total).sum())
     edge = _largest_mismatch(problem, model.conditions, field, None)
     rate = _first_eigenvalue(problem, form) + limits[0]
@@ -143,9 +152,9 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         return None
     for low, high in pairwise(ends):
         nodes, weights = _quadrature(field, problem, range(time), 0.5 * (low + high))
-        total = _outer(weights)
+        total = reduce(np.multiply.outer, weights)
         error += _jump(problem, model, field, nodes, total, power, float(low), low == ends[0])
-        t, w = _gauss(np.array([low, high]), STEPS * 2)
+        t, w = gauss_cells(np.array([low, high]), STEPS * 2)
         u = field.grid([*nodes, t], (0,) * problem.dimension)[..., 0]
         residual = _residual(model, field, [*nodes, t]) / form.scale
         norms, size = _norms(residual, total, power), _norms(u, total, power)
@@ -160,9 +169,8 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         return Bound(_over(error, largest), "max", words)
     if power == 1.0:
         return Bound(_over(squares, sizes), "L1", "L1 contraction")
-    volume = np.prod([b - a for a, b in problem.ranges])
     words = f"the energy inequality, decay of errors at least exp({-rate:.3g} t)"
-    return Bound(_over(np.sqrt(squares) + edge * np.sqrt(volume), np.sqrt(sizes)), "L2", words)
+    return Bound(_over(np.sqrt(squares) + edge * np.sqrt(problem.domain.measure), np.sqrt(sizes)), "L2", words)
 
 
 def _over(error: float, size: float) -> float:
@@ -183,13 +191,13 @@ def _jump(
     first: bool,
 ) -> float:  # fmt: skip
     """What u_h loses between two slabs, or of the initial data."""
-    length = problem.ranges[-1][1] - problem.ranges[-1][0]
+    length = problem.box.lengths[-1]
     order = (0,) * problem.dimension
     after = field.grid([*nodes, np.array([t + 1e-13 * length])], order)[..., 0]
     if first:
-        layer = next(x for x in model.conditions.initial if x.order == 0)
+        given = next(x for x in model.conditions.initial if x.order == 0)
         grid = np.meshgrid(*nodes, np.array([t]), indexing="ij")
-        before = np.broadcast_to(layer.value(grid)[0], after.shape)
+        before = np.broadcast_to(given.value(grid)[0], after.shape)
     else:
         before = field.grid([*nodes, np.array([t])], order)[..., 0]
     return float(_norms(after - before, weights, power)[0])
@@ -206,18 +214,18 @@ def _largest_mismatch(
 ) -> float:
     """max |g - u_h| over samples of all sides with values."""
     worst = 0.0
-    for layer in conditions.boundary:
+    for given in conditions.boundary:
         axes = []
-        for i, (low, high) in enumerate(problem.ranges):
-            if i == layer.side.axis:
-                axes.append(np.array([(low, high)[layer.side.end]]))
+        for i, (low, high) in enumerate(problem.box.ranges):
+            if i == given.side.axis:
+                axes.append(np.array([(low, high)[given.side.end]]))
             elif i == problem.time_axis and reached is not None:
-                axes.append(_gauss(field.breaks(i), 12)[0])
+                axes.append(gauss_cells(field.breaks(i), 12)[0])
             else:
-                axes.append(np.concatenate([[low], _gauss(field.breaks(i), 12)[0], [high]]))
-        ours = field.grid(axes, (0,) * problem.dimension)[..., layer.unknown]
-        given = layer.value(np.meshgrid(*axes, indexing="ij"))[0]
-        worst = max(worst, float(np.abs(ours - given).max()))
+                axes.append(np.concatenate([[low], gauss_cells(field.breaks(i), 12)[0], [high]]))
+        ours = field.grid(axes, (0,) * problem.dimension)[..., given.unknown]
+        wanted = given.value(np.meshgrid(*axes, indexing="ij"))[0]
+        worst = max(worst, float(np.abs(ours - wanted).max()))
     return worst
 
 
@@ -237,20 +245,7 @@ def _quadrature(
     for i in axes:
         breaks = field.breaks(i, time)
         halves = np.sort(np.concatenate([breaks, 0.5 * (breaks[1:] + breaks[:-1])]))
-        x, w = _gauss(halves, _points(field, problem))
+        x, w = gauss_cells(halves, _points(field, problem))
         nodes.append(x)
         weights.append(w)
     return nodes, weights
-
-
-def _gauss(ends: Array, points: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(points)
-    half = 0.5 * np.diff(ends)[:, None]
-    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
-
-
-def _outer(weights: Sequence[Array]) -> Array:
-    out = np.ones(())
-    for w in weights:
-        out = np.multiply.outer(out, w)
-    return out

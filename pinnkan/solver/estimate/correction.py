@@ -67,17 +67,12 @@ def jets_of(field: Field, patch: Patch) -> torch.Tensor:
     return torch.from_numpy(jets).to(patch.points.device).reshape(*patch.points.shape[:-1], -1)
 
 
-def correct_in(model: Model, field: Field, space: Space) -> float:
-    """Relative L2 size of the correction of a steady field in ``space``."""
-    return relative_root(*_piece(model, field, space, None)[1])
-
-
 def _correct(model: Model, field: Field, intervals: int) -> tuple[float, ProductField]:
     problem = model.problem
     degree = max(model.orders) + EXTRA_DEGREE
     space_axes = [
         Axis(np.linspace(a, b, intervals + 1), degree, p)
-        for i, ((a, b), p) in enumerate(zip(problem.ranges, problem.periodic, strict=True))
+        for i, ((a, b), p) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True))
         if i != problem.time_axis
     ]
     if problem.time_axis is None:
@@ -99,8 +94,8 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
 def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
     """Correction on one box, and the squared norms of it and of the field."""
     system = System(model, space)
-    layers = [(layer, _mismatch(model, field, space, layer, before)) for layer in _prescribed(model)]
-    moves, fixed = fix(space, layers, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
+    prescribed = [(given, _mismatch(model, field, space, given, before)) for given in _prescribed(model)]
+    moves, fixed = fix(space, prescribed, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
         rows.append(patch.rows_at(jets_of(field, patch), [torch.from_numpy(moves).to(model.device)]))
@@ -118,26 +113,26 @@ def _prescribed(model: Model) -> list[BoundaryValue]:
 
 
 def _mismatch(
-    model: Model, field: Field, space: Space, layer: BoundaryValue, before: tuple[Space, Array] | None
+    model: Model, field: Field, space: Space, given: BoundaryValue, before: tuple[Space, Array] | None
 ) -> Array:
     """Data of a condition minus the field there, as coefficients of the face."""
-    axis = layer.side.axis
-    order = tuple(layer.order if i == axis else 0 for i in range(len(space.axes)))
+    axis = given.side.axis
+    order = tuple(given.order if i == axis else 0 for i in range(len(space.axes)))
     samples = [a.samples() for a in space.axes]
-    samples[axis] = space.axes[axis].breaks[[0 if layer.side.end == 0 else -1]]
+    samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
     inside = list(samples)
     if axis == model.problem.time_axis:  # a slab owns its upper end: look just above its lower one
         width = np.ptp(space.axes[axis].breaks)
         inside[axis] = samples[axis] + 1e-12 * width
-    values = np.moveaxis(field.grid(inside, order)[..., layer.unknown], axis, 0)[0]
+    values = np.moveaxis(field.grid(inside, order)[..., given.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         values = other.project(values, i)
-    if before is None or layer.side != Side(axis, 0) or axis != model.problem.time_axis:
-        return face_values(layer, space) - values
+    if before is None or given.side != Side(axis, 0) or axis != model.problem.time_axis:
+        return face_values(given, space) - values
     old, error = before
     end = old.axes[-1].breaks[-1:]
-    previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., layer.unknown], axis, 0)[0]
+    previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., given.unknown], axis, 0)[0]
     for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         previous = other.project(previous, i)
-    carried = along(old.axes[-1].matrix(end, layer.order), error, axis)[..., layer.unknown]
+    carried = along(old.axes[-1].matrix(end, given.order), error, axis)[..., given.unknown]
     return previous + np.moveaxis(carried, axis, 0)[0] - values

@@ -127,13 +127,10 @@ def _products(
     until = 2.0 * PATIENCE + monitor.elapsed()
     why = f"chosen because blocks of {_so_far(beside)}"
     family = SeparableLevels(blocks.model, blocks.degree, blocks.most_levels, why)
+    state = state or begun(family, beside=beside)
     try:
         out, last = solve_levels(
-            family,
-            verify,
-            monitor,
-            state or begun(family, beside=beside),
-            lambda s: _loses(s.own_levels, beside) and monitor.elapsed() > until,
+            family, verify, monitor, state, lambda s: _loses(s.own_levels, beside) and monitor.elapsed() > until
         )
     except (SolverError, ValueError):
         return None, "a sum of products of all coordinates diverged"

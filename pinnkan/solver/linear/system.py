@@ -50,13 +50,15 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class System:
     """The least-squares problem of a model in one space; ``extra`` more Gauss points give held-out rows.
 
+    It is no state: it remembers its last solve.
+
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
-    ``rounding``: of each solve so far, what rounding leaves in the coefficients, relative to the largest of them.
+    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them.
     ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
     """
 
@@ -66,8 +68,8 @@ class System:
     accuracy: float = EXACT
     fewer: int = 0
     keeping: bool = False
-    rounding: list[float] = field(init=False, default_factory=list)
-    _kept: list[NormalEquations] = field(init=False, default_factory=list)
+    rounding: float = field(init=False, default=0.0)
+    _kept: NormalEquations | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Raises ResourceError where a step would need more memory than there is."""
@@ -144,7 +146,7 @@ class System:
             rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
             found = self.solve_rows(rows, moves, fixed, damping)
         largest = float(np.abs(coefficients + found[0]).max())
-        self.rounding[-1] /= largest if largest > 0.0 else 1.0
+        self.rounding /= largest if largest > 0.0 else 1.0
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> NormalEquations:
@@ -166,7 +168,8 @@ class System:
     @property
     def kept(self) -> NormalEquations:
         """The matrix of the last step, where it is kept."""
-        return self._kept[-1]
+        assert self._kept is not None
+        return self._kept
 
     @property
     def is_kept(self) -> bool:
@@ -175,9 +178,9 @@ class System:
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
-        if not self._kept:
+        equations, self._kept = self._kept, None
+        if equations is None:
             return None
-        equations = self._kept.pop()
         rows = [p.rows(self._tensor(coefficients), []) for p in self.patches]
         parts = [r.transpose(equations.ordering, r.residual) for r in rows]
         step = np.zeros(self.space.shape)
@@ -188,7 +191,7 @@ class System:
 
     def release(self) -> None:
         """Forget the matrix that is kept."""
-        self._kept.clear()
+        self._kept = None
 
     def solve_rows(
         self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
@@ -197,10 +200,9 @@ class System:
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
         equations = NormalEquations(rows, ordering, damping)
-        if self.keeping:
-            self._kept.append(equations)
+        self._kept = equations if self.keeping else None
         solved = equations.solve([r.residual for r in rows], self.accuracy)
-        self.rounding.append(equations.rounding)
+        self.rounding = equations.rounding
         out = []
         for i, move in enumerate(moves):
             step = move.copy()

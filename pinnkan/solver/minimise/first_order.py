@@ -17,7 +17,7 @@ Objective = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 #: The learning rate of step n, counted from 0.
 Rate = Callable[[int], float]
 #: Told after every step: steps done, the losses (...) before the last one, its rate; True ends the training.
-Monitor = Callable[[int, torch.Tensor, float], bool]
+Callback = Callable[[int, torch.Tensor, float], bool]
 
 #: Pairs that L-BFGS remembers, and its iterations per step: torch's own defaults.
 MEMORY, INNER = 100, 20
@@ -29,19 +29,6 @@ class Optimised:
 
     x: torch.Tensor
     losses: torch.Tensor
-
-
-def by_autograd(loss: Callable[[torch.Tensor], torch.Tensor]) -> Objective:
-    """The objective of a differentiable function from x (..., parameter) to losses (...)."""
-
-    def objective(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            values = loss(leaf)
-            (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach(), gradient
-
-    return objective
 
 
 def ramp(low: float, high: float, steps: int) -> Rate:
@@ -62,7 +49,7 @@ def fading(rate: Rate, last: float, steps: int) -> Rate:
     return lambda n: rate(n) * last ** (min(n, steps) / steps)
 
 
-def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, monitor: Monitor | None = None) -> Optimised:
+def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, callback: Callback | None = None) -> Optimised:
     """``steps`` steps of Adam (Kingma and Ba 2015) from ``x`` (..., parameter)."""
     leaf = x.detach().clone()
     optimiser = torch.optim.Adam([leaf], lr=1.0)
@@ -71,7 +58,7 @@ def adam(objective: Objective, x: torch.Tensor, steps: int, rate: Rate, monitor:
         leaf.grad = gradient
         optimiser.step()
 
-    return _march(objective, leaf, optimiser, step, steps, rate, monitor)
+    return _march(objective, leaf, optimiser, step, steps, rate, callback)
 
 
 def lbfgs(
@@ -79,7 +66,7 @@ def lbfgs(
     x: torch.Tensor,
     steps: int,
     rate: Rate,
-    monitor: Monitor | None = None,
+    callback: Callback | None = None,
     inner: int = INNER,
     searched: bool = False,
 ) -> Optimised:
@@ -112,7 +99,7 @@ def lbfgs(
         optimiser.step(closure)
 
     losses: list[torch.Tensor] = []
-    return _march(objective, leaf, optimiser, step, steps, rate, monitor, losses)
+    return _march(objective, leaf, optimiser, step, steps, rate, callback, losses)
 
 
 def _march(
@@ -122,7 +109,7 @@ def _march(
     step: Callable[[torch.Tensor], None],
     steps: int,
     rate: Rate,
-    monitor: Monitor | None,
+    callback: Callback | None,
     losses: list[torch.Tensor] | None = None,
 ) -> Optimised:
     """Evaluate, step, repeat; runs that are no longer finite keep their last good parameters."""
@@ -137,7 +124,7 @@ def _march(
             break
         optimiser.param_groups[0]["lr"] = rate(n)
         step(torch.where(finite.unsqueeze(-1), gradient, 0.0))
-        if monitor is not None and monitor(n + 1, value, rate(n)):
+        if callback is not None and callback(n + 1, value, rate(n)):
             break
     value, _ = objective(leaf)
     finite = torch.isfinite(value)

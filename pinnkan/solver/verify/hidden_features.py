@@ -1,4 +1,4 @@
-"""A witness that the solver never heard: the residual where formulas hold something narrow, and elsewhere.
+"""The residual at points never trained on: where formulas hold something narrow, and elsewhere.
 
 Around every narrow feature (:mod:`pinnkan.problem.features.narrow`) the squared residual is integrated on intervals
 that shrink towards it, from a twentieth of the box to 1e-8 of it, in the coordinates in which it is narrow; and it is
@@ -16,13 +16,14 @@ import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.verify.neighbourhood import Box, Neighbourhood, around
+from pinnkan.solver.verify.neighbourhood import Neighbourhood, around
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
@@ -36,7 +37,7 @@ NARROWEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Missed:
+class HiddenFeature:
     """A feature between the points: where and how wide, per coordinate, and its share of the squared terms."""
 
     place: Array
@@ -49,41 +50,42 @@ class Missed:
         return "not seen by the points near " + ", ".join(f"{c} = {x:.6g}" for c, x in at)
 
 
-class Witness:
+class FeatureCheck:
     """What is looked at is found once per problem; ``examine`` looks at a function."""
 
     def __init__(self, model: Model) -> None:
         self.problem, self.clock = model.problem, model.clock
         self.equations = model.equations
         problem = model.problem
-        self.features = features(formulas(problem), problem.coordinates, problem.ranges).features
+        self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
-    def examine(self, field: Field, box: Box, loss: float) -> Missed | None:
-        """The feature of the ``box`` that ``loss`` (mean squared residual on the training points) misses by most."""
-        low, high = np.array(box).T
-        points = low + (high - low) * kronecker(SCATTERED * len(box), len(box))
+    def examine(self, field: Field, domain: Domain, loss: float) -> HiddenFeature | None:
+        """The feature that ``loss`` (mean squared residual on the training points) misses by most.
+
+        ``domain``: that of the problem, perhaps between two times only.
+        """
+        points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        volume, found = float(np.prod(high - low)), [*self._conditions(field, box, points, seen)]
+        volume, found = domain.measure, [*self._conditions(field, domain, points, seen)]
         for equation in self.equations:
             squares, scale = _squares(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
-                width = (high - low) / len(points) ** (1.0 / len(box))
-                found.append(Missed(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
-            for near in self._neighbourhoods(box):
+                width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
+                found.append(HiddenFeature(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
+            for near in self._neighbourhoods(domain):
                 self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
-                    found.append(Missed(near.place, near.width(mass), float(mass.sum()) / known))
+                    found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known))
         return max(found, key=lambda m: m.share, default=None)
 
     def terms(self, field: Field) -> float:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
-        low, high = np.array(self.problem.ranges).T
-        points = low + (high - low) * kronecker(SCATTERED, len(low))
+        points = self.problem.domain.sample(SCATTERED, kronecker)
         seen = self._seen(field, points)
         return sum(float(_squares(e, points, seen[e])[1].mean()) for e in self.equations)
 
@@ -95,39 +97,39 @@ class Witness:
         return {e: np.stack([values[:, j.unknown, orders.index(j.order)] for j in e.jets], -1) for e in equations}
 
     def _conditions(
-        self, field: Field, box: Box, points: Array, seen: dict[CompiledEquation, Array]
-    ) -> Iterator[Missed]:
+        self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
+    ) -> Iterator[HiddenFeature]:
         """Data of the conditions near narrow features that the function does not have.
 
         What a mismatch is worth is said by the terms of the condition at the scattered ``points`` of the whole box.
         """
         least = self.problem.solver.tolerance**2
         for side, equation in self.sides:
-            at = box[side.axis][side.end]
-            if at != self.problem.ranges[side.axis][side.end]:  # a slab that begins where another ended
+            piece = domain.pieces[side]
+            if piece.fixed != self.problem.domain.pieces[side].fixed:  # a slab that begins where another ended
                 continue
-            surroundings = list(self._neighbourhoods(box, side.axis, at))
+            surroundings = list(self._neighbourhoods(domain, piece))
             if not surroundings:
                 continue
-            area = float(np.prod([b - a for i, (a, b) in enumerate(box) if i != side.axis]))
+            area = piece.measure
             typical = area * float(_squares(equation, points, seen[equation])[1].mean())
             for near in surroundings:
                 self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:
-                    yield Missed(near.place, near.width(mass), float(mass.sum()) / known)
+                    yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
 
-    def _neighbourhoods(self, box: Box, held: int | None = None, at: float = 0.0) -> Iterator[Neighbourhood]:
-        """Surroundings of the features in the box, one coordinate perhaps ``held``."""
-        ranges = np.ptp(self.problem.ranges, axis=1)
+    def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
+        """Surroundings of the features in the domain, or on a piece of its boundary."""
         for feature in self.features:
-            found = around(feature, feature.width < ranges, box, held, at)
+            narrow = feature.width < self.problem.box.lengths
+            found = around(feature, narrow, domain, {} if piece is None else piece.fixed)
             if found is not None:
                 yield found
 
 
-def with_knots(axes: Sequence[Axis], missed: Missed) -> tuple[Axis, ...]:
+def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
     out = []
     for axis, centre, width in zip(axes, missed.place, missed.width, strict=False):

@@ -30,7 +30,7 @@ def least_residual(model: Model) -> float | None:
         return None
     degree = max(DEGREE, max(model.orders) + 2)
     axes = []
-    for (low, high), periodic in zip(problem.ranges, problem.periodic, strict=True):
+    for (low, high), periodic in zip(problem.box.ranges, problem.box.periodic, strict=True):
         intervals = max(INTERVALS, degree + 1 if periodic else 1)
         axes.append(Axis(np.linspace(low, high, intervals + 1), degree, periodic))
     rows = rows_of(model).homogeneous(axes, None, problem.solver.seed)
@@ -42,7 +42,7 @@ def least_residual(model: Model) -> float | None:
 
 def hidden_size(model: Model, field: Field, left: float, sigma: float) -> float:
     """The relative size of a product that a residual of root mean square ``left`` may hide."""
-    ranges = model.problem.ranges
-    values: Array = field(sobol(ranges, SIZED, SEED), [(0,) * len(ranges)])
+    points = model.problem.domain.sample(SIZED, sobol(SEED))
+    values: Array = field(points, [(0,) * model.problem.dimension])
     scale = float(np.sqrt((values**2).mean()))
     return left / max(sigma, 1e-300) / (scale or 1.0)

@@ -65,7 +65,7 @@ def near_singular(
         sigma = beyond.sigma
         settled = beyond.settled and (settled or len(space.axes) == 1)
     norm = float(np.linalg.norm(space.norm(start)))
-    volume = float(np.prod([high - low for low, high in model.problem.ranges]))
+    volume = model.problem.domain.measure
     scale = max(norm * sigma, 1e-300) / np.sqrt(volume)
     before, after = (float(np.sqrt(loss)) / scale for loss in losses)
     values = [two.solved, two.halved, *([sigma] if hidden else [])]

@@ -6,13 +6,16 @@ over shells, each half as wide as the one around it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.domain.box import Ranges
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import Feature
@@ -25,8 +28,6 @@ CLOSER = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
 ACROSS = {0: 1, 1: 16, 2: 8, 3: 5}
 #: Shells from REACH of the box to 1e-8 of it, and points in each.
 SHELLS, ON_SHELL = 24, 256
-
-Box = Sequence[tuple[float, float]]
 
 
 class Neighbourhood(Protocol):
@@ -58,7 +59,7 @@ class Neighbourhood(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LocalGrid:
-    """A product of points of each coordinate."""
+    """A :class:`Neighbourhood` that is a product of points of each coordinate."""
 
     place: Array
     nodes: list[Array]
@@ -66,15 +67,12 @@ class LocalGrid:
 
     @property
     def points(self) -> Array:
-        """See :class:`Neighbourhood`."""
         return np.stack(np.meshgrid(*self.nodes, indexing="ij"), -1)
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        """See :class:`Neighbourhood`."""
         return jets_on(field, self.nodes, equation.jets)
 
     def width(self, mass: Array) -> Array:
-        """See :class:`Neighbourhood`."""
         others = [tuple(j for j in range(mass.ndim) if j != i) for i in range(mass.ndim)]
         pairs = zip(self.nodes, self.place, others, strict=True)
         return np.array([_half(np.abs(x - centre), mass.sum(axes)) for x, centre, axes in pairs])
@@ -82,62 +80,61 @@ class LocalGrid:
 
 @dataclass(frozen=True, eq=False)
 class Scattered:
-    """Points (point, coordinate) without order."""
+    """A :class:`Neighbourhood` of points (point, coordinate) without order."""
 
     place: Array
     points: Array
     weights: Array
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        """See :class:`Neighbourhood`."""
         orders = sorted({jet.order for jet in equation.jets})
         values = field(self.points, orders)
         return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in equation.jets], -1)
 
     def width(self, mass: Array) -> Array:
-        """See :class:`Neighbourhood`."""
         return np.array([_half(distance, mass) for distance in np.abs(self.points - self.place).T])
 
 
 def around(
-    feature: Feature, narrow: np.ndarray, box: Box, held: int | None = None, at: float = 0.0
-) -> Neighbourhood | None:
-    """The neighbourhood of a feature in a box, one coordinate ``held`` on a side; None where it is not there.
+    feature: Feature, narrow: np.ndarray, domain: Domain, fixed: Mapping[int, float]
+) -> LocalGrid | Scattered | None:
+    """The neighbourhood of a feature in a domain, some coordinates ``fixed`` as on a side; None where it is not there.
 
     ``narrow``: in which coordinates it is narrow; along the others the whole box is looked at.
     """
-    graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i != held]
+    box = domain.box.ranges
+    graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i not in fixed]
     if not graded or not all(box[i][0] <= feature.place[i] <= box[i][1] for i in graded):
         return None
     place = np.mean(box, axis=1)
     place[graded] = feature.place[graded]
-    if held is not None:
-        place[held] = at
-    return (_grid if len(box) in CLOSER else _shells)(place, graded, box, held)
+    place[list(fixed)] = list(fixed.values())
+    found = (_grid if len(box) in CLOSER else _shells)(place, graded, box, fixed)
+    return replace(found, weights=found.weights * domain.contains(found.points))
 
 
-def _grid(place: Array, graded: Sequence[int], box: Box, held: int | None) -> LocalGrid:
-    across = ACROSS[len(box) - len(graded) - (held is not None)]
+def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int]) -> LocalGrid:
+    across = ACROSS[len(box) - len(graded) - len(held)]
     nodes, weights = [], np.ones(())
     for i, (low, high) in enumerate(box):
-        if i == held:
+        if i in held:
             x, w = place[i : i + 1], np.ones(1)
         elif i in graded:
             closer, times, points = CLOSER[len(graded)]
             arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
             ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
-            x, w = _gauss(np.unique(np.clip(ends, low, high)), points)
+            x, w = gauss_cells(np.unique(np.clip(ends, low, high)), points)
         else:
-            x, w = _gauss(np.array([low, high]), across)
+            x, w = gauss_cells(np.array([low, high]), across)
         nodes.append(x)
         weights = np.multiply.outer(weights, w)
     return LocalGrid(place, nodes, weights)
 
 
-def _shells(place: Array, graded: Sequence[int], box: Box, held: int | None) -> Scattered:
+def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int]) -> Scattered:
     low, high = np.array(box, dtype=np.float64).T
-    if held is not None:
-        low[held] = high[held] = place[held]
+    on = list(held)
+    low[on] = high[on] = place[on]
     unit, parts, weights = kronecker(ON_SHELL, len(box)), [], []
     arm = REACH * (high - low)
     for number in range(SHELLS):
@@ -146,17 +143,11 @@ def _shells(place: Array, graded: Sequence[int], box: Box, held: int | None) -> 
         points = ends[0] + (ends[1] - ends[0]) * unit
         inner = (np.abs(points - place) < 0.5 * arm)[:, graded].all(1) & (number < SHELLS - 1)
         size = ends[1] - ends[0]
-        volume = float(np.prod(np.delete(size, [] if held is None else held)))
+        volume = float(np.prod(np.delete(size, on)))
         parts.append(points[~inner])
         weights.append(np.full(int((~inner).sum()), volume / ON_SHELL))
         arm = 0.5 * arm
     return Scattered(place, np.concatenate(parts), np.concatenate(weights))
-
-
-def _gauss(ends: Array, points: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(points)
-    half = 0.5 * np.diff(ends)[:, None]
-    return (0.5 * (ends[1:] + ends[:-1])[:, None] + half * x).ravel(), (half * w).ravel()
 
 
 def _half(distance: Array, mass: Array) -> float:

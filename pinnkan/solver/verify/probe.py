@@ -125,7 +125,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     Raises:
         OutOfTimeError: the time limit is over.
     """
-    dimension = len(model.problem.ranges)
+    dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
         return None
     fineness, count, finer = LOOKS[dimension]
@@ -173,8 +173,8 @@ def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
 def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lattice:
     axes = []
     degree = max(model.orders) + fineness.degree
-    for i, ((low, high), periodic) in enumerate(zip(model.problem.ranges, model.problem.periodic, strict=True)):
-        known = field.breaks(i) if len(model.problem.ranges) == 1 else np.array([low, high])
+    for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
+        known = field.breaks(i) if len(model.problem.box.ranges) == 1 else np.array([low, high])
         axes.append(_graded(Axis(known, degree, periodic), fineness))
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]

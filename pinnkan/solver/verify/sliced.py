@@ -33,7 +33,7 @@ class SlicedRows:
 def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, ...]:
     """The rows of every patch, linearised at the field, weighted by the roots of their quadrature weights."""
     out = []
-    lengths = np.array([high - low for low, high in model.problem.ranges])
+    lengths = model.problem.box.lengths
     for k, patch in enumerate(system.patches):
         weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
         shape = [t.nodes.numel() for t in patch.tables]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
-from pinnkan.problem.checks.values import DISAGREE
-from pinnkan.solver.verify.hidden_features import Box, Missed, Witness
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
 from pinnkan.solver.verify.probe import probe
@@ -31,7 +31,7 @@ class Objection:
     ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots.
     """
 
-    missed: Missed | None = None
+    missed: HiddenFeature | None = None
     size: float = 0.0
     reason: Reason | None = None
     detail: str = ""
@@ -60,16 +60,16 @@ class Verifier:
     model: Model
 
     @cached_property
-    def witness(self) -> Witness:
+    def feature_check(self) -> FeatureCheck:
         """What looks between the points; what it looks at is worked out once."""
-        return Witness(self.model)
+        return FeatureCheck(self.model)
 
-    def between(self, field: Field, box: Box, loss: float, spaces: Spaces | None) -> Objection | None:
-        """The first objection to a slab ``box``; ``loss``: the mean squared residual there.
+    def between(self, field: Field, slab: Domain, loss: float, spaces: Spaces | None) -> Objection | None:
+        """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
         ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
         """
-        missed = self.witness.examine(field, box, loss)
+        missed = self.feature_check.examine(field, slab, loss)
         if missed is not None:
             return Objection(missed)
         return None if spaces is None else self._growing(spaces)
@@ -110,7 +110,11 @@ class Verifier:
         """
         problem = self.model.problem
         many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
-        missed = None if many and not self.witness.features else self.witness.examine(field, problem.ranges, loss)
+        missed = (
+            None
+            if many and not self.feature_check.features
+            else self.feature_check.examine(field, problem.domain, loss)
+        )
         if missed is not None:
             return Objection(missed)
         if many:
@@ -123,7 +127,7 @@ class Verifier:
         return Objection(size=size) if size > allowed else None
 
     def _stability(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
-        terms, (loss, corrected) = self.witness.terms(field), spaces.losses
+        terms, (loss, corrected) = self.feature_check.terms(field), spaces.losses
         base = spaces.space.prolong(spaces.coefficients, spaces.halved)
         null = spaces.null or null_of(self.model, spaces.halved, base)
         near = near_singular(self.model, (spaces.space, spaces.coefficients), null, spaces.losses, terms)
@@ -133,7 +137,7 @@ class Verifier:
         if against is not None or is_small or corrected <= STANDS * loss:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
-        detail = words + _jump(self.model.problem.warnings)
+        detail = words + _jump(self.model.problem)
         return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
 
 
@@ -154,10 +158,9 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
     return Objection(size=near.size) if near.size > allowed else None
 
 
-def _jump(warnings: Sequence[str]) -> str:
-    """The first corner at which the conditions disagree, in words."""
-    for warning in warnings:
-        _, what, where = warning.partition(DISAGREE)
-        if what:
-            return f"; {what}{where.partition(': ')[0]}, where no function has a finite one"
+def _jump(problem: Problem) -> str:
+    """The first point at which the conditions disagree, in words."""
+    for point in problem.disagreements[:1]:
+        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point.position, strict=True))
+        return f"; conditions disagree at {at}, where no function has a finite one"
     return ""

@@ -6,7 +6,7 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
-from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.field import jets_on
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
@@ -101,8 +101,8 @@ def field(timed):
     for seed in (0, 1) if timed else (0,):
         space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.box(ranges)), 2)
         c = np.random.default_rng(seed).standard_normal(space.shape)
-        pieces.append(InnerPiece(coordinates, ((space, c), (space, 0.1 * c**2))))
-    return InnerField(tuple(pieces), ranges, np.array([0.0, 0.8, 2.0]) if timed else None)
+        pieces.append(FittedPiece(coordinates, ((space, c), (space, 0.1 * c**2))))
+    return FittedField(tuple(pieces), ranges, np.array([0.0, 0.8, 2.0]) if timed else None)
 
 
 @pytest.mark.parametrize("timed", [False, True])
@@ -121,7 +121,7 @@ def test_a_field_differentiates_in_the_coordinates_of_the_problem(timed):
 @pytest.mark.parametrize("timed", [False, True])
 def test_a_field_restored_from_its_tensors_is_the_same(timed):
     u = field(timed)
-    again = InnerField.restore(*u.tensors())
+    again = FittedField.restore(*u.tensors())
     x = points(timed)
     orders = [(1,) + (0,) * (x.shape[1] - 1)]
     assert np.array_equal(again(x, orders), u(x, orders))

@@ -6,7 +6,7 @@ import pytest
 from edited import TEXT, edited, faults, only_fault, problem, without_exact
 
 from pinnkan.problem.registry import load_problem, shipped
-from pinnkan.problem.statement import Jet, Side
+from pinnkan.problem.statement import Jet, Point, Side
 
 PERIODIC = (
     without_exact()
@@ -17,7 +17,7 @@ PERIODIC = (
 
 def test_a_file_becomes_the_problem_it_states() -> None:
     p = problem(TEXT)
-    assert (p.name, p.unknowns, p.time_axis, p.ranges, p.periodic) == (
+    assert (p.name, p.unknowns, p.time_axis, p.domain.box.ranges, p.domain.box.periodic) == (
         "rod",
         ("u",),
         1,
@@ -53,7 +53,7 @@ def test_small_numbers_are_numbers() -> None:
 
 def test_ranges_may_use_pi_and_parameters() -> None:
     p = problem(edited("x: [0, 1]", "x: [-2*pi, k]", without_exact()))
-    assert p.ranges[0] == (-6.283185307179586, 0.1)
+    assert p.domain.box.ranges[0] == (-6.283185307179586, 0.1)
 
 
 def test_boundary_leaves_periodic_sides_out() -> None:
@@ -64,7 +64,7 @@ def test_boundary_leaves_periodic_sides_out() -> None:
 
 
 def test_a_box_may_be_written_as_a_shape() -> None:
-    assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).ranges == ((0, 1), (0, 1))
+    assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).domain.box.ranges == ((0, 1), (0, 1))
 
 
 CASES = [
@@ -192,6 +192,13 @@ def warnings(text: str) -> str:
 def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() -> None:
     said = warnings(edited("equation: u = 0", "equation: u = 2", without_exact()))
     assert "rod.yaml:14:15: conditions disagree at x = 0, t = 0: u = 0 on 'initial', u = 2 on 'left'" in said
+
+
+def test_where_sides_disagree_is_data() -> None:
+    """'left' starts at 2, 'right' at 0 as 'initial' does there."""
+    text = edited("equation: u = 0", "equation: u = 2 - 2*x + x*t", without_exact())
+    assert problem(text).disagreements == (Point((0.0, 0.0)),)
+    assert problem(edited("equation: u = 0", "equation: u = t*x", without_exact())).disagreements == ()
 
 
 def test_corners_that_agree_are_not_mentioned() -> None:

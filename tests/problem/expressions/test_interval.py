@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -119,6 +120,37 @@ def test_zero_times_the_whole_line_is_zero_and_nothing_times_anything_nothing() 
     assert product.lo == pytest.approx(0.0, abs=1e-300)
     assert product.hi == pytest.approx(0.0, abs=1e-300)
     assert np.isnan((void * line).lo)
+
+
+@pytest.mark.parametrize(
+    "tiny",
+    [
+        interval.constant(1e-200) * interval.constant(1e-200),
+        interval.exp(interval.constant(-1000.0)),
+        interval.power(interval.constant(1e-200), 2.0),
+        -interval.power(interval.constant(-1e-200), 3.0),
+    ],
+)
+def test_what_underflows_is_not_zero_and_what_is_zero_stays_so(tiny: Interval) -> None:
+    assert tiny.lo <= 0.0 < tiny.hi
+    rooms = Interval(np.float64(0.0), np.float64(2.0)), Interval(np.float64(-3.0), np.float64(0.0))
+    for lo, hi in ((x.lo, x.hi) for x in (rooms[0] * rooms[0], -rooms[1], interval.power(rooms[1], 2.0) + rooms[0])):
+        assert lo == 0.0 < hi
+
+
+def test_a_constant_that_float64_rounds_is_enclosed() -> None:
+    third, half = (Tape([sympy.Rational(1, n) + X], [X]).instructions[0] for n in (3, 2))
+    found = interval.apply("constant", (), third[2])
+    assert Fraction(float(found.lo)) < Fraction(1, 3) < Fraction(float(found.hi))
+    assert interval.apply("constant", (), half[2]).lo == half[2] == 0.5
+
+
+def test_a_coordinate_may_be_the_whole_line() -> None:
+    """x**2 - 0.6 x + exp(-y**2): the mean value theorem still goes through in x."""
+    tape = Tape([X**2 - sympy.Float(0.6) * X + sympy.exp(-(Y**2))], [X, Y])
+    look = enclose(tape, np.array([[0.3], [-np.inf]]), np.array([[0.301], [np.inf]]), np.ones(2))
+    assert -0.09 - 1e-4 < look.value.lo[0, 0] <= -0.09
+    assert 0.91 <= look.value.hi[0, 0] < 0.91 + 1e-4
 
 
 def test_overflow_keeps_a_finite_lower_end() -> None:

@@ -9,14 +9,14 @@ from edited import TEXT, edited, faults, only_fault, problem, without_exact
 from scipy.integrate import quad
 
 from pinnkan.errors import Fault, ProblemError
-from pinnkan.problem.expressions.intervals import Box, sign
 from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.expressions.sign import SymbolRanges, sign
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.report import render
 
 X, T, U = sympy.symbols("x t u")
-UNIT = Box((X, T), ((0.0, 1.0), (0.0, 1.0)))
+UNIT = SymbolRanges((X, T), ((0.0, 1.0), (0.0, 1.0)))
 
 
 def with_source(source: str, start: str = "0") -> str:
@@ -252,7 +252,10 @@ def test_delta_functions_of_an_exact_that_may_cancel_are_a_warning() -> None:
         (1 + U**2, 1),
         (U, 0),
         (sympy.exp(U) + X, 1),
-        (sympy.tan(X), 0),
+        (sympy.tan(X), 1),
+        (sympy.tan(2 * X), 0),
+        (1 + sympy.exp(-1000 - U**2) * U**2 * sympy.Symbol("u_x") ** 2, 1),
+        (sympy.asin(X) - sympy.acos(X) - 2, -1),
     ],
 )
 def test_the_sign_over_a_box_is_proven_or_none(expression: sympy.Expr, expected: int) -> None:

@@ -79,8 +79,8 @@ def test_the_divergence_of_a_flux_obeys_the_product_rule() -> None:
 
 
 def test_the_normal_derivative_points_outward() -> None:
-    assert normal_derivative(SPACE, U, 0, 0) == -sympy.Symbol("u_x")
-    assert normal_derivative(SPACE, U, 1, 1) == sympy.Symbol("u_y")
+    assert normal_derivative(SPACE, U, (-1, 0)) == -sympy.Symbol("u_x")
+    assert normal_derivative(SPACE, U, (0, 1)) == sympy.Symbol("u_y")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ conditions: [{{where: boundary, equation: u = {data}}}]
 
 def found(source: str, data: str = "0") -> Kinks:
     problem = parse_problem(TEXT.format(source=source, data=data), "t.yaml")
-    return kinks(formulas(problem), problem.coordinates, problem.ranges)
+    return kinks(formulas(problem), problem.coordinates, problem.box.ranges)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ SQUARE = "x: [0, 1], y: [0, 1]"
 
 def survey(source: str, domain: str = "x: [0, 1]", data: str = "0") -> Survey:
     problem = parse_problem(TEXT.format(domain=domain, source=source, data=data), "t.yaml")
-    return features(formulas(problem), problem.coordinates, problem.ranges)
+    return features(formulas(problem), problem.coordinates, problem.box.ranges)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ SMOOTH = ["poisson1d", "poisson3d", "poisson10d", "poisson5d_gaussian", "helmhol
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth_shipped_problems_hide_nothing(name: str) -> None:
     problem = load_problem(name)
-    found = features(formulas(problem), problem.coordinates, problem.ranges)
+    found = features(formulas(problem), problem.coordinates, problem.box.ranges)
     assert found.features == ()
 
 
@@ -153,7 +153,7 @@ def test_any_narrow_function_of_one_coordinate_is_found(kernel: str, wrap: str, 
     text = TEXT.format(domain="x: [0, 1]", source=wrap, data="0").replace("unknowns", f"FUNCTIONS{chr(10)}unknowns", 1)
     text = text.replace("FUNCTIONS", f"functions: {{s: (x - {place!r})/{width!r}, v: '{kernel}'}}")
     problem = parse_problem(text, "t.yaml")
-    found = features(formulas(problem), problem.coordinates, problem.ranges).features
+    found = features(formulas(problem), problem.coordinates, problem.box.ranges).features
     assert any(abs(f.place[0] - place) < 6.0 * width and f.width[0] < 100.0 * width for f in found)
 
 

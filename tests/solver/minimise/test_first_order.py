@@ -3,9 +3,20 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from pinnkan.solver.minimise.first_order import adam, by_autograd, cycles, fading, lbfgs, ramp
+from pinnkan.solver.minimise.first_order import adam, cycles, fading, lbfgs, ramp
 
 SCALES = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)
+
+
+def by_autograd(loss):
+    """The objective of a differentiable function from x (..., parameter) to losses (...)."""
+
+    def objective(x):
+        leaf = x.detach().requires_grad_()
+        values = loss(leaf)
+        return values.detach(), torch.autograd.grad(values.sum(), leaf)[0]
+
+    return objective
 
 
 def bowl(x):

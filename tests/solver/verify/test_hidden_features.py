@@ -1,4 +1,4 @@
-"""What the points do not see: the witness around narrow features, knots put where it says, refusals where none help."""
+"""What the points do not see: the residual around narrow features, knots put there, refusals where none help."""
 
 from dataclasses import replace
 
@@ -8,12 +8,13 @@ import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
+from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.verify import verify as module
-from pinnkan.solver.verify.hidden_features import Missed, Witness, with_knots
+from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, with_knots
 from pinnkan.solver.verify.neighbourhood import around
 
 TEXT = """
@@ -33,14 +34,14 @@ def stated(source):
     return parse_problem(TEXT.format(source=source), "t.yaml")
 
 
-def test_the_witness_finds_what_the_rows_do_not_and_keeps_silent_otherwise():
+def test_the_check_finds_what_the_rows_do_not_and_keeps_silent_otherwise():
     problem = load_problem("poisson1d")
     result = solve(problem)
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss) is None
+    assert FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss) is None
     spike = stated("-pi**2*sin(pi*x) + 1e3*exp(-((x - 0.4)/1e-5)**2)")
     model = compile_model(spike, sort_conditions(spike), torch.device("cpu"))
-    missed = Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss)
+    missed = FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss)
     assert missed.place[0] == pytest.approx(0.4, abs=1e-6)  # a tenth of its width
     assert 1e-6 < missed.width[0] < 1e-4
     assert "x = 0.4" in missed.words(problem)
@@ -51,11 +52,11 @@ def test_a_difference_that_does_not_matter_is_no_concern():
     result = solve(problem)
     faint = stated("-pi**2*sin(pi*x) + 1e-6*exp(-((x - 0.4)/1e-2)**2)")
     model = compile_model(faint, sort_conditions(faint), torch.device("cpu"))
-    assert Witness(model).examine(result.field, problem.ranges, result.levels[-1].loss) is None
+    assert FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss) is None
 
 
 def test_knots_are_halved_down_to_the_feature_and_only_there():
-    missed = Missed(np.array([0.4]), np.array([1e-3]), 1.0)
+    missed = HiddenFeature(np.array([0.4]), np.array([1e-3]), 1.0)
     (axis,) = with_knots([Axis(np.linspace(0, 1, 5), 4)], missed)
     width = np.diff(axis.breaks)
     at = np.searchsorted(axis.breaks, 0.4) - 1
@@ -67,25 +68,25 @@ def test_knots_are_halved_down_to_the_feature_and_only_there():
 def test_knots_are_never_closer_than_rounding():
     """Far from zero, at a feature without width."""
     far = Axis(np.linspace(1e6, 1e6 + 1e-3, 5), 4)
-    (axis,) = with_knots([far], Missed(np.array([1e6 + 4e-4]), np.zeros(1), 1.0))
+    (axis,) = with_knots([far], HiddenFeature(np.array([1e6 + 4e-4]), np.zeros(1), 1.0))
     assert np.diff(axis.breaks).min() > 1e3 * np.spacing(1e6)
     assert axis.basis.count == axis.count
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("held", [None, 0])
-def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, held):
+@pytest.mark.parametrize("fixed", [{}, {0: 0.0}])
+def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, fixed):
     """A spike in the last coordinate integrates to its mass, whatever the width; only the last is narrow."""
-    if dimension == 1 and held == 0:
+    if dimension == 1 and fixed:
         return
     place, width = np.full(dimension, 0.5), np.ones(dimension)
     place[-1], width[-1] = 0.41237, 1e-5
     feature = Feature(place, width, 1.0)
-    found = around(feature, width < 1.0, [(0.0, 1.0)] * dimension, held, 0.0)
+    found = around(feature, width < 1.0, Box(((0.0, 1.0),) * dimension, (False,) * dimension), fixed)
     spike = np.exp(-(((found.points[..., -1] - place[-1]) / width[-1]) ** 2))
     assert (spike * found.weights).sum() == pytest.approx(np.sqrt(np.pi) * 1e-5, rel=0.02)
     assert 1e-6 < found.width(spike * found.weights)[-1] < 1e-5
-    assert around(feature, width < 1.0, [(0.5, 1.0)] * dimension, held, 0.0) is None
+    assert around(feature, width < 1.0, Box(((0.5, 1.0),) * dimension, (False,) * dimension), fixed) is None
 
 
 HIDDEN = """
@@ -106,7 +107,7 @@ def test_a_spike_in_one_of_four_coordinates_is_not_called_solved(monkeypatch):
     verdict = solve(problem).verdict
     assert not verdict.converged
     assert "0.4123" in verdict.sentence
-    monkeypatch.setattr(Witness, "examine", lambda *_: None)
+    monkeypatch.setattr(FeatureCheck, "examine", lambda *_: None)
     assert solve(problem).verdict.converged
 
 
@@ -134,7 +135,7 @@ solver: {tolerance: 1.0e-3, max_time: 2}
     assert verdict.reason in ("undersampled", "max_time")
 
 
-def test_without_the_witness_a_spike_would_be_missed(monkeypatch):
+def test_without_that_check_a_spike_would_be_missed(monkeypatch):
     text = (load_problem("poisson1d").source).replace(
         "-u_xx = pi**2*sin(pi*x)", "-u_xx = pi**2*sin(pi*x) + 4e6*exp(-((x - 0.41237)/1e-6)**2)"
     )
@@ -144,7 +145,7 @@ def test_without_the_witness_a_spike_would_be_missed(monkeypatch):
     seeing = solve(problem)
     assert seeing.verdict.converged
     assert seeing.field(at, [(0,)])[0, 0, 0] == pytest.approx(true, rel=1e-4)
-    monkeypatch.setattr(module.Witness, "examine", lambda *_: None)
+    monkeypatch.setattr(module.FeatureCheck, "examine", lambda *_: None)
     blind = solve(problem)
     assert blind.verdict.converged
     assert abs(blind.field(at, [(0,)])[0, 0, 0] - true) > 0.5

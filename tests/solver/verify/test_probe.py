@@ -14,7 +14,7 @@ from pinnkan.solver.verify.probe import Fineness, probe, smallest
 
 
 def probed(model):
-    space = Space(tuple(Axis(np.array(ends), 5) for ends in model.problem.ranges))
+    space = Space(tuple(Axis(np.array(ends), 5) for ends in model.problem.box.ranges))
     with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
         return probe(model, ProductField(((space, np.zeros(space.shape)),)), np.inf)
 

@@ -11,7 +11,7 @@ from pinnkan.solver.verify.rank_one import smallest_product
 
 def found(problem, intervals=8, looked=256):
     model = SeparableModel(model_of(problem))
-    axes = [Axis(np.linspace(a, b, intervals + 1), 9) for a, b in problem.ranges]
+    axes = [Axis(np.linspace(a, b, intervals + 1), 9) for a, b in problem.box.ranges]
     system = model.homogeneous(axes, None, 0)
     return smallest_product(system, system.waves, 0, looked)
 

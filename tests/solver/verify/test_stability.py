@@ -21,7 +21,7 @@ BEAM = (
 
 
 def space_of(model, intervals, degree):
-    return Space(tuple(Axis(np.linspace(a, b, intervals + 1), degree) for a, b in model.problem.ranges))
+    return Space(tuple(Axis(np.linspace(a, b, intervals + 1), degree) for a, b in model.problem.box.ranges))
 
 
 def least(model, space):

@@ -94,7 +94,7 @@ def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> Bl
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
     correction = factor.step(space.size).reshape(space.products, space.unknowns)
-    values = field(sobol(problem.ranges, HELD_OUT, seed + STRIDE), [(0,) * problem.dimension])[..., 0]
+    values = field(problem.domain.sample(HELD_OUT, sobol(seed + STRIDE)), [(0,) * problem.dimension])[..., 0]
     scale = np.sqrt((values**2).mean(0))
     held = held_out(model, space, seed, field)
     return weigh(held, BlockField(space, correction), field, None, factor, scale)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,19 +12,17 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge, Levels
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.growth import BLIND, first_groups, in_words, margin, ordered, worthwhile
 from pinnkan.solver.families.blocks.judging import STRIDE, BlocksEstimate, held_out, row_count, weigh
 from pinnkan.solver.families.blocks.scattered import ScatteredRows, mean_square, samples_of, scattered
 from pinnkan.solver.families.blocks.system import Factor, jacobian
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.solver.verify.verify import Objection
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration
 
 #: Polynomials of a coordinate before its knots are halved: five levels of two.
 DEGREE = 10
@@ -64,7 +61,8 @@ def first_space(model: Model, degree: int | None) -> BlockSum:
     """Blocks on one coordinate each, all levels of the polynomials."""
     problem = model.problem
     edges = tuple(
-        Edge.first(a, b, degree or DEGREE, p) for (a, b), p in zip(problem.ranges, problem.periodic, strict=True)
+        Edge.first(a, b, degree or DEGREE, p)
+        for (a, b), p in zip(problem.box.ranges, problem.box.periodic, strict=True)
     )
     most = max(len(e.ends) - 1 for e in edges)
     return with_groups(edges, first_groups(problem.dimension, most), len(problem.unknowns))
@@ -82,31 +80,17 @@ def richer(space: BlockSum) -> BlockSum:
 
 
 @dataclass(frozen=True, eq=False)
-class BlocksLevels:
+class BlocksLevels(ModelLevels):
     """Sums of products of splines on few of the coordinates; ``why`` they were chosen."""
 
-    model: Model
     degree: int | None
     most_levels: int
     why: str
-
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def first(self) -> BlocksState:
         """One coordinate in each block."""
         space = first_space(self.model, self.degree)
         return _before(space, np.zeros((space.products, space.unknowns)), self.problem.solver.seed * 1_000_000)
-
-    def shown(self, state: BlocksState) -> None:
-        """Nothing, before the first level has ended."""
 
     def minimise(self, state: BlocksState, number: int, monitor: Monitor) -> tuple[BlocksState, tuple[Iteration, ...]]:
         """Least squares at scattered points; the factor of a linear problem serves the richer sum too."""
@@ -143,7 +127,6 @@ class BlocksLevels:
         return flat.reshape(-1, space.unknowns), float(left @ left), factor
 
     def measured(self, state: BlocksState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         solved, space = state.solved, state.space
         assert solved is not None
         function = BlockField(space, state.coefficients)
@@ -189,16 +172,7 @@ class BlocksLevels:
             return None
         return _before(grown, space.carry(state.coefficients, grown), state.seed + 2 * STRIDE, state.why)
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
-    def in_vain(self, levels: Sequence[Level]) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return ""
-
     def in_words(self, state: BlocksState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         which = in_words(state.space.groups, [c.name for c in self.problem.coordinates])
         return f"product: blocks of multiplying nodes on few of the coordinates, {which} ({state.why or self.why})"
 

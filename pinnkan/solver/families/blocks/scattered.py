@@ -17,7 +17,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, sobol
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Jet, Place, Problem, Side, position_of
+from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole, position_of
 from pinnkan.solver.estimate.true_error import Samples
 
 #: Points of all sides together, per point inside; and the fewest on a side.
@@ -73,7 +73,7 @@ def mean_square(rows: Sequence[ScatteredRows], function: Jets | None) -> float:
 def scattered(model: Model, count: int, seed: int, function: Jets | None = None) -> tuple[ScatteredRows, ...]:
     """Rows of all equations at ``count`` points inside, and of all conditions; weights from the sizes at a function."""
     problem = model.problem
-    inside = sobol(problem.ranges, count, seed)
+    inside = problem.domain.sample(count, sobol(seed))
     rows = [ScatteredRows(e, inside, count**-0.5) for e in model.equations]
     sides = max(1, sum(isinstance(c.place, Side) for c, _ in model.conditions_as_rows))
     on_side = max(LEAST_ON_SIDE, round(SIDES_SHARE * count / sides))
@@ -88,15 +88,14 @@ def scattered(model: Model, count: int, seed: int, function: Jets | None = None)
 
 
 def _on(problem: Problem, place: Place, count: int, seed: int) -> Array:
-    if not isinstance(place, Side):
+    if isinstance(place, Point | Whole):
         return np.array([position_of(place)])
-    others = [r for i, r in enumerate(problem.ranges) if i != place.axis]
-    return np.insert(sobol(others, count, seed), place.axis, problem.ranges[place.axis][place.end], axis=1)
+    return problem.domain.pieces[place].sample(count, sobol(seed))
 
 
 def _size(rows: ScatteredRows, slopes: Array, problem: Problem) -> float:
     """The largest term of an equation for a function of size one that varies over the box."""
-    widths = np.array([b - a for a, b in problem.ranges])
+    widths = problem.box.lengths
 
     def scale(jet: Jet) -> float:
         return float(np.prod(widths ** -np.array(jet.order, dtype=np.float64)))
@@ -107,6 +106,6 @@ def _size(rows: ScatteredRows, slopes: Array, problem: Problem) -> float:
 
 def samples_of(problem: Problem, function: Jets) -> Samples:
     """A function at Sobol points of their own, for its true error."""
-    points = sobol(problem.ranges, TRUE_POINTS, TRUE_SEED)
+    points = problem.domain.sample(TRUE_POINTS, sobol(TRUE_SEED))
     weights, values = np.full(len(points), 1.0 / len(points)), function(points, [(0,) * problem.dimension])[..., 0]
     return Samples(list(points.T), weights, values)

@@ -1,9 +1,9 @@
 """Judge a deep network by a product network that solves the same problem to a smaller tolerance.
 
 If v has the error delta, then that of u is at most ``|u - v| + delta``. The distance is measured on the knots of v,
-halved, together with the cells of u's training points; and around what a witness suspects. A correction of u on even
-knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however often its intervals were halved; v, whose
-knots follow the front, takes a second and says 2.1e-4.
+halved, together with the cells of u's training points; and around a feature that may be hidden. A correction of u on
+even knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however often its intervals were halved; v,
+whose knots follow the front, takes a second and says 2.1e-4.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import judge
 
@@ -70,7 +70,7 @@ class Comparison:
             raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
         return ErrorEstimate(SAFETY * size, lacking)
 
-    def compare(self, field: Field, suspect: Missed | None = None) -> tuple[float, ProductField] | None:
+    def compare(self, field: Field, suspect: HiddenFeature | None = None) -> tuple[float, ProductField] | None:
         """The same by comparison alone, looking closely at what is ``suspect``.
 
         None where the product network did not converge, where it may be another solution, and where the field is not
@@ -87,7 +87,7 @@ class Comparison:
             return None
         return size + self._own, lacking
 
-    def clears(self, field: Field, suspect: Missed) -> bool:
+    def clears(self, field: Field, suspect: HiddenFeature) -> bool:
         """Whether the field is within the tolerance however closely one looks at a place."""
         found = self.compare(field, suspect)
         return found is not None and found[0] <= self._model.problem.solver.tolerance
@@ -113,7 +113,7 @@ class Comparison:
         return True
 
 
-def distance(field: Field, other: ProductField, suspect: Missed | None = None) -> tuple[float, ProductField]:
+def distance(field: Field, other: ProductField, suspect: HiddenFeature | None = None) -> tuple[float, ProductField]:
     """Relative L2 size (worst unknown) of ``other - field``, and this function as splines; nan if it is not finite.
 
     On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place. The size is that on their

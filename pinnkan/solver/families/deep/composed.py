@@ -7,32 +7,29 @@ lowers the held-out residual most after a short race: one more hidden unit, or a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network, random_network
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
 from pinnkan.solver.families.blocks.scattered import mean_square, samples_of, scattered
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed
 from pinnkan.solver.verify.verify import Objection
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration
 
 #: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.
 DEGREE = 7
@@ -86,13 +83,12 @@ class ComposedState:
 
 
 @dataclass(frozen=True, eq=False)
-class Composed:
+class Composed(ModelLevels):
     """Networks of ``hidden`` widths, or of one hidden layer that grows from one unit; judged in ``space``.
 
     ``until``: seconds of the solve at which the first level is cut short; ``why`` they were chosen.
     """
 
-    model: Model
     space: BlockSum
     hidden: tuple[int, ...] | None
     why: str
@@ -100,31 +96,18 @@ class Composed:
     most_levels: int = MOST_LEVELS
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def inputs(self) -> Inputs:
         """What the first layer sees."""
-        return Inputs(self.problem.ranges, self.problem.periodic)
+        return Inputs(self.problem.box.ranges, self.problem.box.periodic)
 
     @property
     def seed(self) -> int:
         """Of all points."""
         return self.problem.solver.seed * 1_000_000 + 500_000
 
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
     def first(self) -> ComposedState:
         """No network yet: the race of the starts is part of the first level."""
         return ComposedState(None)
-
-    def shown(self, state: ComposedState) -> None:
-        """Nothing, before the first level has ended."""
 
     def minimise(
         self, state: ComposedState, number: int, monitor: Monitor
@@ -147,7 +130,7 @@ class Composed:
 
     def function(self, network: Network) -> DeepField:
         """The network on the whole box; as knots, its intervals on every coordinate."""
-        cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.ranges)
+        cells = tuple(np.linspace(a, b, network.intervals + 1) for a, b in self.problem.box.ranges)
         return DeepField((Piece(self.inputs, network, cells),), None)
 
     def system(self, count: int, seed: int, at: Network | None) -> NetworkSystem:
@@ -168,7 +151,6 @@ class Composed:
         return sum(float(rows @ rows) for rows, _, _ in system.linearise(u))
 
     def measured(self, state: ComposedState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         network, width = state.network, self.problem.dimension
         assert state.field is not None
         assert state.after is not None
@@ -213,16 +195,7 @@ class Composed:
         run = _Round(self, following, state.number, Monitor(None, None))
         return replace(self._begun(run.race(larger), following), grown=state.grown + 1)
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
-    def in_vain(self, levels: Sequence[Level]) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return ""
-
     def in_words(self, state: ComposedState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return f"deep: {described(state.network)}, adding nodes, outer layer by least squares ({self.why})"
 
 

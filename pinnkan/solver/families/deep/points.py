@@ -13,16 +13,10 @@ import numpy as np
 from pinnkan.kan.field import Array
 
 
-def gauss_cells(breaks: Array, per_cell: int) -> tuple[Array, Array]:
-    """Gauss points and weights, ``per_cell`` in every interval of ``breaks``, as flat arrays."""
-    nodes, weights = np.polynomial.legendre.leggauss(per_cell)
-    half = 0.5 * np.diff(breaks)[:, None]
-    middle = 0.5 * (breaks[1:] + breaks[:-1])[:, None]
-    return (middle + half * nodes).ravel(), (half * weights).ravel()
-
-
 def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Points (point, coordinate) and product weights (point) of one-dimensional rules."""
+    if not axes:  # the end of a line
+        return np.zeros((1, 0)), np.ones(1)
     grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
     weights = np.ones(grids[0].shape)
     for w in np.meshgrid(*(w for _, w in axes), indexing="ij"):

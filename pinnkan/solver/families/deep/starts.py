@@ -23,7 +23,7 @@ SPREAD = 0.1
 
 def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, device: str) -> list[Piece]:
     """STARTS untrained pieces on uniform cells, seeds counted from the problem's; one where nothing is random."""
-    inputs = Inputs(slab.ranges, problem.periodic)
+    inputs = Inputs(slab.ranges, problem.box.periodic)
     first = problem.solver.seed
     pieces = []
     for seed in range(first, first + (1 if settings.is_frozen else STARTS)):
@@ -48,12 +48,12 @@ def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: 
 
 def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: str) -> Piece:
     """The continuation of ``previous`` with the smallest loss on the new slab."""
-    inputs = Inputs(slab.ranges, problem.periodic)
+    inputs = Inputs(slab.ranges, problem.box.periodic)
     found: list[tuple[float, Piece]] = []
     for network in continuations(previous.network):
         piece = Piece(inputs, network, previous.cells)
         piece = Piece(inputs, network, cells_for(slab, piece))
-        found.append((mean_square(make_system(problem, slab, piece, previous, device), piece), piece))
+        found.append((mean_square(make_system(problem, slab, piece, previous, device), slab, piece), piece))
     return min(found, key=lambda pair: pair[0])[1]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -26,13 +27,13 @@ from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings
 from pinnkan.solver.families.deep.starts import continued_piece, random_pieces
 from pinnkan.solver.families.deep.state import DeepState, Trained
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
-from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.levels import LevelsState, begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration
 
 #: Steps of a level, and of every start in a race; those of a method cost about as much time as those of another.
 MOST_STEPS = {"gauss_newton": 150, "adam": 1500, "lbfgs": 60}
@@ -97,7 +98,7 @@ class _Sweep:
 
     def loss(self, slab: TimeBox, previous: Piece | None, piece: Piece) -> float:
         """Loss per volume of a start."""
-        return mean_square(make_system(self.problem, slab, piece, previous, self.device), piece)
+        return mean_square(make_system(self.problem, slab, piece, previous, self.device), slab, piece)
 
     def race(self, slab: TimeBox, previous: Piece | None, starts: Sequence[Piece]) -> Piece:
         """The best of the starts after a few steps; a single one as it is."""
@@ -119,7 +120,7 @@ class _Sweep:
             most = MOST_STEPS[self.settings.method]
             network, end = self.descents.minimise(system, piece.network, self.level, most)
             piece = replace(piece, network=network)
-            loss = mean_square(system, piece)
+            loss = mean_square(system, slab, piece)
             held = heldout_loss(self.problem, slab, piece, previous, self.device)
             steps += end.steps
             if held <= MOST_GAP * loss or self.descents.is_late():
@@ -132,13 +133,9 @@ def slabs_of(problem: Problem, count: int) -> list[TimeBox]:
     """Equal time slabs; the whole box for a steady problem."""
     axis = problem.time_axis
     if axis is None:
-        return [TimeBox(problem.ranges, None, True)]
-    ends = np.linspace(*problem.ranges[axis], count + 1)
-    out = []
-    for n in range(count):
-        ranges = tuple(r if i != axis else (float(ends[n]), float(ends[n + 1])) for i, r in enumerate(problem.ranges))
-        out.append(TimeBox(ranges, axis, n == 0))
-    return out
+        return [TimeBox(problem.domain, None)]
+    ends = np.linspace(*problem.box.ranges[axis], count + 1)
+    return [TimeBox(problem.domain.during(float(a), float(b)), axis) for a, b in pairwise(ends)]
 
 
 class Judge(Protocol):
@@ -148,41 +145,26 @@ class Judge(Protocol):
         """Of a field, as a function where that is known."""
         ...
 
-    def clears(self, field: Field, suspect: Missed) -> bool:
+    def clears(self, field: Field, suspect: HiddenFeature) -> bool:
         """Whether the field is within the tolerance however closely one looks at a place."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class DeepLevels:
+class DeepLevels(ModelLevels):
     """Deep or ridge networks with all layers trained, or the outer one alone; judged by ``judge``."""
 
-    model: Model
     settings: DeepSettings
     judge: Judge
     device: str = "cpu"
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def most_levels(self) -> int:
-        """See :class:`pinnkan.solver.family.Family`."""
         return self.settings.max_levels
-
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def first(self) -> DeepState:
         """No network yet."""
         return DeepState()
-
-    def shown(self, state: DeepState) -> None:
-        """Nothing, before the first level has ended."""
 
     def minimise(self, state: DeepState, number: int, monitor: Monitor) -> tuple[DeepState, tuple[Iteration, ...]]:
         """One sweep over the slabs."""
@@ -197,7 +179,6 @@ class DeepLevels:
         return replace(state, done=(), descent=None, steps=(), swept=swept, trained=tuple(t for _, t in done)), steps
 
     def measured(self, state: DeepState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         field, slabs, dimension = state.swept, state.trained, self.problem.dimension
         assert isinstance(field, DeepField)
         finest = max((piece.network for piece in field.pieces), key=lambda n: n.intervals)
@@ -226,16 +207,11 @@ class DeepLevels:
             return None
         return DeepState(state.number + 1, state.swept, state.trained)
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
+    def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """By the judge."""
         return self.judge.clears(measured.field, missed)
 
-    def in_vain(self, levels: Sequence[Level]) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return ""
-
     def in_words(self, state: DeepState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return self.settings.described()
 
 

@@ -9,11 +9,14 @@ import numpy as np
 import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.domain.box import Ranges
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
-from pinnkan.solver.families.deep.points import arc_length, equidistributed, gauss_cells, tensor
+from pinnkan.solver.families.deep.points import arc_length, equidistributed, tensor
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
 #: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
@@ -28,11 +31,15 @@ PER_CELL = 3
 
 @dataclass(frozen=True)
 class TimeBox:
-    """A box; ``is_first``: its initial data are those of the problem."""
+    """A domain, perhaps between two times."""
 
-    ranges: tuple[tuple[float, float], ...]
+    domain: Domain
     time_axis: int | None
-    is_first: bool
+
+    @property
+    def ranges(self) -> Ranges:
+        """Of its box, where networks see numbers from -1 to 1."""
+        return self.domain.box.ranges
 
 
 def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array, ...]:
@@ -79,6 +86,8 @@ def make_system(
     what = f"a network of {coefficients} coefficients at {count} points"
     memory.require(memory.bytes_of_network(coefficients, count), what, device)
     points, weights = tensor(rules)
+    inner = slab.domain.contains(points)
+    points, weights = points[inner], weights[inner]
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
     inside = Group.build(equations, points, np.sqrt(weights), device)
     sizes = _sizes(inside, piece)
@@ -121,9 +130,9 @@ def _at(place: Place, slab: TimeBox, rules: list[tuple[Array, Array]]) -> tuple[
     """Points and quadrature weights of a place."""
     if not isinstance(place, Side):
         return np.array([position_of(place)]), np.ones(1)
-    on_side = list(rules)
-    on_side[place.axis] = (np.array([slab.ranges[place.axis][place.end]]), np.ones(1))
-    return tensor(on_side)
+    side = slab.domain.pieces[place]
+    parameters, weights = tensor([rule for i, rule in enumerate(rules) if i != place.axis])
+    return side.at(parameters), weights * side.stretch(parameters)
 
 
 def _sizes(inside: Group, piece: Piece) -> list[tuple[tuple[int, ...], float]]:
@@ -159,12 +168,12 @@ def _scale(
     return best if best > 0.0 else 1.0
 
 
-def mean_square(system: NetworkSystem, piece: Piece) -> float:
+def mean_square(system: NetworkSystem, slab: TimeBox, piece: Piece) -> float:
     """Sum of the squared rows per volume of the slab."""
     r, _ = system.evaluate(piece.network)
-    return float(r @ r) / float(np.prod([b - a for a, b in piece.inputs.ranges]))
+    return float(r @ r) / slab.domain.measure
 
 
 def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str) -> float:
     """:func:`mean_square` at points between the training points."""
-    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), piece)
+    return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), slab, piece)

@@ -18,7 +18,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.families.fitted.crest import structure
+from pinnkan.solver.families.fitted.front import structure
 from pinnkan.solver.families.fitted.levels import FittedLevels
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlabs
 from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
@@ -53,7 +53,7 @@ def can_turn(problem: Problem) -> bool:
     """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides only."""
     return not problem.interfaces and (
         problem.dimension - (problem.time_axis is not None) == 2
-        and not any(problem.periodic)
+        and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) for c in problem.conditions)
     )
 
@@ -111,10 +111,10 @@ def _is_lost(problem: Problem, out: Outcome) -> bool:
 
 def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:
     problem = axes.problem
-    centre = [0.5 * (a + b) for a, b in problem.ranges[:2]]
+    centre = [0.5 * (a + b) for a, b in problem.box.ranges[:2]]
     middle = float(np.cos(angle) * centre[0] + np.sin(angle) * centre[1])
     levels = problem.solver.max_levels or MOST_LEVELS
-    return FittedLevels(axes.model, rotated(angle, problem.ranges, middle), levels)
+    return FittedLevels(axes.model, rotated(angle, problem.box.ranges, middle), levels)
 
 
 def nearly_singular(model: Model, field: Field) -> bool:
@@ -133,7 +133,9 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     if state.own.words or len(state.own_levels) < LEVELS or state.own_levels[-1].estimate < least:
         return None
     assert state.shown is not None
-    found = structure(state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.ranges], 0)
+    found = structure(
+        state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges], 0
+    )
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
         return None
     return found.angle
@@ -164,7 +166,7 @@ def slabs_fitted(axes: ProductSlabs) -> ProductSlabs | FittedSlabs:
     if knots is None:
         return axes
     finest = float(np.diff(knots[0].breaks).min())
-    spans = [(b - a) * abs(n) / finest for (a, b), n in zip(problem.ranges, coordinates.normal, strict=False)]
+    spans = [(b - a) * abs(n) / finest for (a, b), n in zip(problem.box.ranges, coordinates.normal, strict=False)]
     on_axes = float(np.prod([span + axes.degree[0] for span in spans]))
     needed = float(np.prod([axis.count for axis in knots]))
     if needed * PAYS > on_axes:

@@ -9,7 +9,7 @@ import numpy as np
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.fitted.crest import COURSE
+from pinnkan.solver.families.fitted.front import COURSE
 
 
 def continued(guess: Coordinates, ranges: Sequence[tuple[float, float]]) -> Coordinates:

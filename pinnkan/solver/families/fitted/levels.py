@@ -12,25 +12,24 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pinnkan.assembly.cut_cells import Ranges
-from pinnkan.assembly.model import Model
+from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
-from pinnkan.solver.families.fitted.system import RIDGE, InnerSystem
+from pinnkan.solver.families.fitted.front import carried, front_in, straightened
+from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
 from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
-from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
@@ -73,7 +72,7 @@ class Corrections:
     masses: tuple[Array, ...]
 
 
-def corrections(system: InnerSystem, coefficients: Array, scale: Array) -> Corrections:
+def corrections(system: ImmersedSystem, coefficients: Array, scale: Array) -> Corrections:
     """Correct a solution of ``system`` along each coordinate; ``scale``: squared norm of each unknown."""
     space = system.space
     pieces, sizes, masses = [], [], []
@@ -124,11 +123,11 @@ class FittedState:
 
     coordinates: Coordinates
     space: Space
-    before: InnerField | None = None
+    before: FittedField | None = None
     shown: float = 1.0
     coefficients: Array | None = None
     unsettled: str = ""
-    system: InnerSystem | None = field(default=None, metadata={"stored": False})
+    system: ImmersedSystem | None = field(default=None, metadata={"stored": False})
 
     @property
     def is_solved(self) -> bool:
@@ -144,35 +143,27 @@ class AxisEstimate(ErrorEstimate):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedLevels:
+class FittedLevels(ModelLevels):
     """The tensor-product spline space on ``coordinates`` that are trained from level to level."""
 
-    model: Model
     coordinates: Coordinates
     most_levels: int
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
         return True
 
     def first(self) -> FittedState:
         """Few intervals on the box of the first coordinates."""
         unknowns = len(self.problem.unknowns)
-        space = first_space(self.coordinates, self.problem.ranges, (DEGREE, DEGREE), FIRST, unknowns)
+        space = first_space(self.coordinates, self.problem.box.ranges, (DEGREE, DEGREE), FIRST, unknowns)
         return FittedState(self.coordinates, space)
 
-    def shown(self, state: FittedState) -> None:
-        """Nothing, before the first level has ended."""
-
-    def _system(self, state: FittedState) -> InnerSystem:
-        pull = max(RIDGE, PULL * state.shown**2)
-        return state.system or InnerSystem(self.model, state.space, state.coordinates, self.problem.ranges, pull=pull)
+    def _system(self, state: FittedState) -> ImmersedSystem:
+        pull = max(REGULARISATION, PULL * state.shown**2)
+        return state.system or ImmersedSystem(
+            self.model, state.space, state.coordinates, self.problem.domain, pull=pull
+        )
 
     def minimise(self, state: FittedState, number: int, monitor: Monitor) -> tuple[FittedState, tuple[Iteration, ...]]:
         """Gauss-Newton in the space on the present coordinates."""
@@ -191,12 +182,11 @@ class FittedLevels:
         return solved, monitor.steps(number, found.steps)
 
     def measured(self, state: FittedState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
         loss = system.mean_square(c)
         return Measured(
-            field=InnerField((InnerPiece(state.coordinates, ((space, c),)),), tuple(self.problem.ranges)),
+            field=FittedField((FittedPiece(state.coordinates, ((space, c),)),), self.problem.box.ranges),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
@@ -224,14 +214,14 @@ class FittedLevels:
         size = SAFETY * float(sum(found.sizes))
         if before.levels:
             size = max(size, before.levels[-1].estimate * 0.5 ** (DEGREE + 1))
-        error = InnerField((InnerPiece(state.coordinates, found.pieces),), tuple(self.problem.ranges))
+        error = FittedField((FittedPiece(state.coordinates, found.pieces),), self.problem.box.ranges)
         return AxisEstimate(size, error, corrections=found)
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
         c = state.coefficients
         assert c is not None
-        before = InnerField((InnerPiece(state.coordinates, ((state.space, c),)),), tuple(self.problem.ranges))
+        before = FittedField((FittedPiece(state.coordinates, ((state.space, c),)),), self.problem.box.ranges)
         shown = min(1.0, estimate.size)
         if against.missed is not None:
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
@@ -240,10 +230,6 @@ class FittedLevels:
                 return FittedState(state.coordinates, gathered, before, shown)
         coordinates, space = _refined(state, self.problem, c, estimate.corrections)
         return FittedState(coordinates, space, before, shown)
-
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
@@ -256,11 +242,10 @@ class FittedLevels:
         return "more knots no longer lower the estimate" if stuck else ""
 
     def in_words(self, state: FittedState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return f"{TRAINED} ({state.coordinates}): {IMMERSED}"
 
 
-def in_coordinates(missed: Missed, coordinates: Coordinates) -> Missed:
+def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
     """The same feature in inner coordinates, as wide there as in the direction in which it is widest."""
     place = coordinates.forward(missed.place[None])[0]
     return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())))
@@ -270,9 +255,9 @@ def _refined(
     state: FittedState, problem: Problem, coefficients: Array, found: Corrections
 ) -> tuple[Coordinates, Space]:
     """The next coordinates and space: knots where the correction is, and the front straight."""
-    space, coordinates, ranges = state.space, state.coordinates, problem.ranges
+    space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
     axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
-    course = ridge(space, coefficients, coordinates, ranges)
+    course = front_in(space, coefficients, coordinates, problem.domain)
     moved = straightened(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)

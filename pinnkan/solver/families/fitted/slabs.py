@@ -12,25 +12,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import InnerField, InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.product import Space
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.crest import carried, ridge, straightened
+from pinnkan.solver.families.fitted.front import carried, front_in, straightened
 from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, in_coordinates, marked
 from pinnkan.solver.families.fitted.start import Carried, Values, standing
-from pinnkan.solver.families.fitted.system import InnerSystem
+from pinnkan.solver.families.fitted.system import ImmersedSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.slab_family import Pass, SolvedSlab
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 
 #: The network in words.
 MOVING = "product in inner coordinates that move with the front, across and along it"
@@ -50,15 +48,15 @@ IN_VAIN = 2
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 
-FittedPass = Pass[InnerPiece]
+FittedPass = Pass[FittedPiece]
 
 
 @dataclass(frozen=True, eq=False)
-class FittedSlab(SolvedSlab[InnerPiece]):
+class FittedSlab(SolvedSlab[FittedPiece]):
     """A solved slab in moving coordinates, with its local corrections along s, r and t, and the system it solves."""
 
     local: Corrections
-    system: InnerSystem
+    system: ImmersedSystem
 
     @property
     def size(self) -> float:
@@ -89,37 +87,28 @@ class FittedAim:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedSlabs:
+class FittedSlabs(ModelFamily):
     """The tensor-product spline space on coordinates that move with a front, in slabs of time.
 
     ``coordinates``, ``axes``: those in which the initial data are represented; ``values``: these data as a function of
     (x, y); ``why`` these coordinates were chosen.
     """
 
-    model: Model
     coordinates: Coordinates
     axes: tuple[Axis, ...]
     values: Values
     most_passes: int
     why: str
 
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
     def first(self, local: float) -> FittedAim:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
-        start, end = self.problem.ranges[-1]
+        start, end = self.problem.box.ranges[-1]
         return FittedAim(self.coordinates, self.axes, FIRST_SLAB * (end - start))
 
-    def initial(self, aim: FittedAim) -> tuple[InnerPiece, float]:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
+    def initial(self, aim: FittedAim) -> tuple[FittedPiece, float]:
         piece = standing(self.values, self.coordinates, self.axes, self.problem, aim.length)
         return piece, float(piece.terms[0][0].axes[2].breaks[-1])
 
     def length(self, aim: FittedAim, at: FittedPass) -> float:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return aim.length if aim.is_last else fitted(aim.length, at.until - at.time)
 
     def shortened(self, aim: FittedAim, length: float) -> FittedAim:
@@ -128,15 +117,16 @@ class FittedSlabs:
 
     def attempt(self, aim: FittedAim, length: float, at: FittedPass) -> FittedSlab:
         """Solve one slab on the course of the aim, again while the front leaves it, and correct it."""
-        ranges = (*self.problem.ranges[:2], (at.time, at.time + length))
+        domain = self.problem.domain.during(at.time, at.time + length)
+        ranges = domain.box.ranges
         coordinates, axes = continued(aim.coordinates, ranges), aim.axes
         for turn in range(AGAIN):
             box = coordinates.box(ranges)
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
-            system = InnerSystem(self.model, space, coordinates, ranges, before=at.run.slabs[-1:])
+            system = ImmersedSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
             found = self._solved(system, length, at)
-            course = ridge(space, found.coefficients, coordinates, ranges)
+            course = front_in(space, found.coefficients, coordinates, domain)
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
             moved = straightened(coordinates, course, ranges)
@@ -145,22 +135,21 @@ class FittedSlabs:
             coordinates = moved
         return _corrected(system, found, length, at)
 
-    def _solved(self, system: InnerSystem, length: float, at: FittedPass) -> Converged:
+    def _solved(self, system: ImmersedSystem, length: float, at: FittedPass) -> Converged:
         """Gauss-Newton, from the state at the start, carried along with the front."""
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
             values = at.run.slabs[-1].at(at.time) if at.run.slabs else self.values
-            start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.ranges))
+            start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.domain.projected(2)))
         found = gauss_newton(system, start, system.fixed, SETTLED * at.allowed(length), at.monitor)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         return found
 
     def passes(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> bool:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab.size <= at.allowed(slab.length)
 
-    def gathered(self, aim: FittedAim, slab: FittedSlab, missed: Missed) -> FittedAim | None:
+    def gathered(self, aim: FittedAim, slab: FittedSlab, missed: HiddenFeature) -> FittedAim | None:
         """The same slab shorter, with knots at the feature."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
@@ -193,16 +182,14 @@ class FittedSlabs:
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 
     def following(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         length = slab.length * min(max(_change(slab, at.allowed(slab.length)), SHRINK), GROW)
         return FittedAim(slab.piece.coordinates, slab.space.axes[:2], length)
 
     def measured(self, slab: FittedSlab, at: FittedPass) -> Measured:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         system, (space, c) = slab.system, slab.piece.terms[0]
-        ranges = (*self.problem.ranges[:2], (at.time, at.time + slab.length))
+        ranges = self.problem.domain.during(at.time, at.time + slab.length).box.ranges
         return Measured(
-            field=InnerField((slab.piece,), ranges, np.array(ranges[2])),
+            field=FittedField((slab.piece,), ranges, np.array(ranges[2])),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + system.coordinates.parameters,
@@ -220,11 +207,10 @@ class FittedSlabs:
         return slab.system.checked().samples(slab.piece.terms[0][1])
 
     def in_words(self) -> str:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return f"{MOVING}: {IMMERSED.replace('them', 'them and time in each slab')} ({self.why})"
 
 
-def _corrected(system: InnerSystem, found: Converged, length: float, at: FittedPass) -> FittedSlab:
+def _corrected(system: ImmersedSystem, found: Converged, length: float, at: FittedPass) -> FittedSlab:
     """Corrections along s, r and t; the one along s is solved a second time with the error so far at its start."""
     space, c, squares = system.space, found.coefficients, system.squares(found.coefficients)[0]
     scale = at.mean_square(squares, length)
@@ -243,7 +229,7 @@ def _corrected(system: InnerSystem, found: Converged, length: float, at: FittedP
         masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
     missing = np.sum([system.grid.values(*term) for term in terms], 0)
     local = Corrections(tuple(pieces), tuple(sizes), tuple(masses))
-    piece, error = InnerPiece(system.coordinates, ((space, c),)), InnerPiece(system.coordinates, tuple(terms))
+    piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, tuple(terms))
     return FittedSlab(piece, error, length, found.steps, squares, system.grid.integral(missing**2), local, system)
 
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.collocation import Grid
-from pinnkan.assembly.cut_cells import Ranges
 from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.crest import carried, direction_of, ridge_of, straightened
+from pinnkan.solver.families.fitted.front import carried, direction_of, front_on_lines, straightened
 from pinnkan.solver.families.fitted.levels import Corrections, first_space, marked
 from pinnkan.solver.families.fitted.system import fit, grid_of
 
@@ -34,14 +34,14 @@ FIRST, ROUNDS = (8, 2), 60
 
 def initial_values(model: Model) -> Values | None:
     """The initial data as a function of points (point, (x, y)) to (point, unknown); None where they are not given."""
-    layers = {x.unknown: x for x in model.conditions.initial if x.order == 0}
-    if len(layers) != len(model.problem.unknowns):
+    given = {x.unknown: x for x in model.conditions.initial if x.order == 0}
+    if len(given) != len(model.problem.unknowns):
         return None
-    start = model.problem.ranges[-1][0]
+    start = model.problem.box.ranges[-1][0]
 
     def values(points: Array) -> Array:
         columns = [*points.T, np.full(len(points), start)]
-        found = [layers[u].value(columns)[0] for u in range(len(layers))]
+        found = [given[u].value(columns)[0] for u in range(len(given))]
         return np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), len(points)) for v in found], -1)
 
     return values
@@ -49,13 +49,14 @@ def initial_values(model: Model) -> Values | None:
 
 def front_of(problem: Problem, values: Values) -> Coordinates | None:
     """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
-    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.ranges[:2]]
+    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges[:2]]
     points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], -1)
-    step = DIFFERENCE * (problem.ranges[0][1] - problem.ranges[0][0])
+    step = DIFFERENCE * (problem.box.ranges[0][1] - problem.box.ranges[0][0])
     found = direction_of(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
-    ranges = problem.ranges[:2]
+    domain = problem.domain.projected(2)
+    ranges = domain.box.ranges
     coordinates = rotated(found.angle, ranges)
     for _ in range(4):
         here = coordinates
@@ -66,7 +67,7 @@ def front_of(problem: Problem, values: Values) -> Coordinates | None:
             return _slope(values, here.inverse(inner), here.normal, step).reshape(len(grid[0]), -1)
 
         rule = Axis(np.linspace(*box[0], ACROSS + 1), 1).gauss(2)
-        course = ridge_of(slope, rule, box[1], [], here, ranges)
+        course = front_on_lines(slope, rule, box[1], [], here, domain)
         moved = straightened(here, course, ranges)
         if moved is None:
             return here.moved(here.warp, here.bend + course.middle)
@@ -82,7 +83,7 @@ def knots_for(
     values: Values, coordinates: Coordinates, problem: Problem, degrees: Sequence[int], tolerance: float
 ) -> tuple[Axis, ...] | None:
     """Axes of (s, r) on which the data are represented to ``tolerance``; None if they cannot be."""
-    ranges, unknowns = problem.ranges[:2], len(problem.unknowns)
+    ranges, unknowns = problem.box.ranges[:2], len(problem.unknowns)
     space = first_space(coordinates, ranges, degrees, FIRST, unknowns)
     for _ in range(ROUNDS):
         base = fit(space, _grid(space, coordinates, problem), values)
@@ -97,34 +98,34 @@ def knots_for(
 
 
 def _grid(space: Space, coordinates: Coordinates, problem: Problem) -> Grid:
-    return grid_of(space, coordinates, problem.ranges[:2], (0, 0))
+    return grid_of(space, coordinates, problem.domain.projected(2), (0, 0))
 
 
-def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> InnerPiece:
+def standing(values: Values, first: Coordinates, axes: Sequence[Axis], problem: Problem, length: float) -> FittedPiece:
     """The data at rest for some time, as a function of (x, y, t) on axes of (s, r) like these."""
-    start = problem.ranges[-1][0]
-    ranges = (*problem.ranges[:2], (start, start + length))
+    start = problem.box.ranges[-1][0]
+    domain = problem.domain.during(start, start + length)
+    ranges = domain.box.ranges
     coordinates = continued(first, ranges)
     across = (carried(a, ends, 0.0) for a, ends in zip(axes, coordinates.box(ranges), strict=False))
     space = Space((*across, Axis(np.array(ranges[2]), 1)), len(problem.unknowns))
-    grid = grid_of(space, coordinates, ranges, (0, 0, 0))
-    return InnerPiece(coordinates, ((space, fit(space, grid, lambda points: values(points[:, :2]))),))
+    grid = grid_of(space, coordinates, domain, (0, 0, 0))
+    return FittedPiece(coordinates, ((space, fit(space, grid, lambda points: values(points[:, :2]))),))
 
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """Values at one time, (x, y) to (point, unknown), carried along by moving coordinates: a function of (x, y, t)."""
+    """Values at one time, of a domain of (x, y), carried along by moving coordinates: (x, y, t) to (point, unknown)."""
 
     values: Values
     coordinates: Coordinates
     time: float
-    ranges: Ranges
+    domain: Domain
 
     def __call__(self, points: Array) -> Array:
         inner = self.coordinates.forward(points)
         inner[:, 2] = self.time
-        low, high = np.array(self.ranges[:2]).T
-        return self.values(np.clip(self.coordinates.inverse(inner)[:, :2], low, high))
+        return self.values(self.domain.nearest(self.coordinates.inverse(inner)[:, :2]))
 
 
 def _surplus(space: Space, base: Array, values: Values, coordinates: Coordinates, problem: Problem) -> Corrections:

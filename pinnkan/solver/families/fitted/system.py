@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
 
 from pinnkan.assembly.collocation import Batch, Grid
-from pinnkan.assembly.cut_cells import Ranges, side_points
+from pinnkan.assembly.cut_cells import side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.point_rows import ImmersedPatch, gathered
 from pinnkan.assembly.tensor_rows import CellRows, Rows
+from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -30,7 +32,7 @@ CPU = torch.device("cpu")
 #: holds functions of which the domain sees a corner only; their coefficients came out at 1e15 without. The error is the
 #: same within 10 % from 1e-6 to 1e-10 while a front is resolved; a smooth solution ends at 4e-8 with 1e-8 (measured).
 #: ``pull`` is more than that while a front is not resolved, see :mod:`pinnkan.solver.families.fitted.levels`.
-RIDGE = 1e-10
+REGULARISATION = 1e-10
 #: Gauss points per interval of s and r, of which whole cells need n: n // PARTS + MORE in each of so many parts, since
 #: the domain cuts cells. Layers at 30 degrees and bent ones converge with 2 and 2 in 12 to 16 levels from 1e-3 to 1e-7;
 #: with n + 2, or with 2 and 1, 3 and 1, some end with three times the residual between the points.
@@ -43,9 +45,9 @@ SIDE_WEIGHT = 1.0
 SLIVER = 0.1
 
 
-def grid_of(space: Space, coordinates: Coordinates, ranges: Ranges, orders: Sequence[int]) -> Grid:
-    """The points for an operator of these ``orders``, inside the domain ``ranges``."""
-    return Grid(space, _tables(space, orders, orders, 0), coordinates, ranges)
+def grid_of(space: Space, coordinates: Coordinates, domain: Domain, orders: Sequence[int]) -> Grid:
+    """The points for an operator of these ``orders``, inside the domain."""
+    return Grid(space, _tables(space, orders, orders, 0), coordinates, domain)
 
 
 def _tables(space: Space, orders: Sequence[int], highest: Sequence[int], extra: int) -> list[Table]:
@@ -78,21 +80,21 @@ def fit(space: Space, grid: Grid, function: Callable[[Array], Array]) -> Array:
         weights = [root if unknown == u else none for u in range(space.unknowns)]
         rows.append(grid.rows([zero], weights, -values[:, unknown : unknown + 1]))
     size = float(np.sqrt(grid.weights.sum() / max(1, int(touched.sum()))))
-    ridge = torch.full((int(touched.sum()), 1, 1), RIDGE * size, dtype=torch.float64)
-    rows.append(CellRows(ridge, torch.zeros_like(ridge), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
+    pull = torch.full((int(touched.sum()), 1, 1), REGULARISATION * size, dtype=torch.float64)
+    rows.append(CellRows(pull, torch.zeros_like(pull), torch.from_numpy(np.flatnonzero(touched)).reshape(-1, 1)))
     ordering = order_coefficients(space, ~touched.reshape(space.shape), CPU)
     out = np.zeros(space.shape)
     out.reshape(-1)[ordering.free.numpy()] = NormalEquations(rows, ordering).solve([r.residual for r in rows])[:, 0]
     return out
 
 
-class InnerSystem:
-    """Rows of a model in ``space`` over ``coordinates``, on the box ``ranges`` of (x, y[, t]).
+class ImmersedSystem:
+    """Rows of a model in ``space`` over ``coordinates``, on a ``domain`` of (x, y[, t]).
 
     All conditions are among them, since no side of the domain is a line of the coordinates.
 
     ``extra`` more Gauss points give held-out rows. ``before``: fields whose sum at the lower end of time replaces the
-    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see RIDGE.
+    data of the initial conditions: right-hand side k has the first k + 1 of them. ``pull``: see REGULARISATION.
     """
 
     def __init__(
@@ -100,12 +102,12 @@ class InnerSystem:
         model: Model,
         space: Space,
         coordinates: Coordinates,
-        ranges: Ranges,
+        domain: Domain,
         extra: int = 0,
         before: Sequence[Callable[..., Array]] = (),
-        pull: float = RIDGE,
+        pull: float = REGULARISATION,
     ) -> None:
-        self.model, self.space, self.coordinates, self.ranges = model, space, coordinates, ranges
+        self.model, self.space, self.coordinates, self.domain = model, space, coordinates, domain
         self._before, self._pull = before, pull
         problem = model.problem
         space_order = max(jet.total for e in model.equations for jet in e.jets)
@@ -114,32 +116,31 @@ class InnerSystem:
             max(o, max((j.total for _, e in model.conditions_as_rows for j in e.jets), default=0)) for o in self.orders
         ]
         tables = _tables(space, self.orders, highest, extra)
-        self.grid = Grid(space, tables, coordinates, ranges)
+        self.grid = Grid(space, tables, coordinates, domain)
         self.area = float(self.grid.weights.sum())
         inside = [self._patch(e, self.grid) for e in model.equations]
         self.patches: list[tuple[ImmersedPatch, torch.Tensor | None]] = [(p, None) for p in inside]
         for condition, equation in model.conditions_as_rows:
-            side = condition.place
-            assert isinstance(side, Side)
-            initial = side.axis == problem.time_axis
+            initial = problem.time_axis is not None and condition.place == Side(problem.time_axis, 0)
+            piece = domain.pieces[condition.place]
             places: Grid | Batch
             if initial:
                 start = end_table(space.axes[2], 0, highest[2], CPU)
-                places = Grid(space, [*tables[:2], start], coordinates, ranges)
+                places = Grid(space, [*tables[:2], start], coordinates, domain)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]
-                places = Batch(space, side_points(space, coordinates, ranges, side.axis, side.end, counts), highest)
-            patch = self._weighted(equation, places, side)
+                places = Batch(space, side_points(space, coordinates, piece, counts), highest)
+            patch = self._weighted(equation, places, None if initial else piece)
             self.patches.append((patch, self._offset(patch) if initial and before else None))
-        self.ridge = self._ridge(inside)
-        self.fixed = (self.ridge == 0.0).reshape(space.shape)
+        self.regularisation = self._regularisation(inside)
+        self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
-    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> InnerSystem:
+    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> ImmersedSystem:
         """The same problem in another space, with more fields ``before`` if given."""
         before = self._before if before is None else before
-        return InnerSystem(self.model, space, self.coordinates, self.ranges, extra, before, self._pull)
+        return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
-    def checked(self) -> InnerSystem:
+    def checked(self) -> ImmersedSystem:
         """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
 
         In a thinner one there are few points to train on, and none of them may be near one of these.
@@ -147,9 +148,7 @@ class InnerSystem:
         other = self.on(self.space, extra=1)
         seen = np.zeros([a.intervals for a in self.space.axes])
         np.add.at(seen, tuple(self.grid.cells.T), self.grid.weights)
-        volume = np.ones(())
-        for axis in self.space.axes:
-            volume = np.multiply.outer(volume, np.diff(axis.breaks))
+        volume = reduce(np.multiply.outer, (np.diff(axis.breaks) for axis in self.space.axes))
         known = seen > SLIVER * volume
         for patch, _ in other.patches:
             kept = known[tuple(np.moveaxis(patch.places.cells, -1, 0))]
@@ -159,20 +158,21 @@ class InnerSystem:
     def _patch(self, equation: CompiledEquation, places: Grid | Batch) -> ImmersedPatch:
         return ImmersedPatch(equation, places, self.coordinates, self.space.unknowns)
 
-    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: Side) -> ImmersedPatch:
+    def _weighted(self, equation: CompiledEquation, places: Grid | Batch, side: BoundaryPiece | None) -> ImmersedPatch:
         """A patch whose rows weigh like the operator's: its size over the condition's, times sqrt(width).
 
-        At the start it is what the operator makes of a change in time: as much as an error there costs inside.
+        At the start (``side`` None) it is what the operator makes of a change in time: as much as an error there costs
+        inside.
         """
         patch = self._patch(equation, places)
         widths = self._widths(places)
-        initial = side.axis == 2
+        initial = side is None
         inside = [self._patch(e, places).size(widths, in_time=initial) for e in self.model.equations]
-        if initial:
+        if side is None:
             weight, width = CONDITION_WEIGHT, widths[..., 2]
         else:
-            normal = np.eye(self.model.problem.dimension)[side.axis, :2]
-            slopes = np.abs(np.array([normal @ self.coordinates.normal, normal @ self.coordinates.tangent]))
+            normal = np.stack(np.broadcast_arrays(*side.normal(list(np.moveaxis(places.outer, -1, 0)))[:2]), -1)
+            slopes = np.abs(np.stack([normal @ self.coordinates.normal, normal @ self.coordinates.tangent], -1))
             weight, width = SIDE_WEIGHT, 1.0 / (slopes / widths[..., :2]).sum(-1)
         scale = weight * torch.stack(inside).sum(0) / patch.size(widths) * torch.from_numpy(np.sqrt(width))
         patch.root_weight = patch.root_weight * scale
@@ -195,7 +195,7 @@ class InnerSystem:
         axes = enumerate(self.space.axes)
         return np.stack([np.diff(a.breaks)[places.cells[..., i]] / a.degree for i, a in axes], -1)
 
-    def _ridge(self, inside: Sequence[ImmersedPatch]) -> Array:
+    def _regularisation(self, inside: Sequence[ImmersedPatch]) -> Array:
         """The pull times the length that each column would have if its functions were whole: (coefficient,).
 
         ``inside``: a patch per equation.
@@ -204,9 +204,9 @@ class InnerSystem:
         size = torch.stack([p.size(widths) for p in inside]).sum(0).numpy()
         return self._pull * np.repeat(self.grid.most(size * np.sqrt(widths.prod(-1))), self.space.unknowns)
 
-    def _ridge_rows(self, coefficients: Array, sides: int) -> CellRows:
-        index = np.flatnonzero(self.ridge > 0.0)
-        weight = torch.from_numpy(self.ridge[index]).reshape(-1, 1, 1)
+    def _regularisation_rows(self, coefficients: Array, sides: int) -> CellRows:
+        index = np.flatnonzero(self.regularisation > 0.0)
+        weight = torch.from_numpy(self.regularisation[index]).reshape(-1, 1, 1)
         pull = torch.from_numpy(coefficients.ravel()[index]).reshape(-1, 1, 1) * weight
         return CellRows(weight, pull.expand(-1, -1, sides).contiguous(), torch.from_numpy(index).reshape(-1, 1))
 
@@ -238,7 +238,7 @@ class InnerSystem:
         rows = [p.rows(coefficients, offset, sides) for p, offset in self.patches]
         scattered = [r for r in rows if isinstance(r, CellRows)]
         whole = [r for r in rows if not isinstance(r, CellRows)]
-        return [*whole, *([gathered(scattered)] if scattered else []), self._ridge_rows(coefficients, sides)]
+        return [*whole, *([gathered(scattered)] if scattered else []), self._regularisation_rows(coefficients, sides)]
 
     def steps(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0

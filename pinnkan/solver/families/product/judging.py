@@ -64,7 +64,7 @@ def estimate_by_correction(
     size = SAFETY * relative(fine, correction, base) * following(losses, floor_of(system.kept, base))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
-    rounding = max(system.rounding[-1], LEAST)
+    rounding = max(system.rounding, LEAST)
     asked = size <= model.problem.solver.tolerance or work(twice(fine)) > LARGE_WORK
     null = least_determined(system.kept, fine, base, correction) if asked else None
     spaces = Spaces(space, start, fine, null, losses)

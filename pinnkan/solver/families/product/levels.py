@@ -11,18 +11,17 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.system import System, require_memory
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -55,27 +54,16 @@ class ProductState:
 
 
 @dataclass(frozen=True, eq=False)
-class ProductLevels:
+class ProductLevels(ModelLevels):
     """The tensor-product spline space of ``degree``, with so many ``intervals`` per coordinate at first.
 
     ``words``: the network and why it was chosen.
     """
 
-    model: Model
     degree: int
     intervals: int
     most_levels: int
     words: str = ""
-
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
-    def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
 
     def first(self) -> ProductState:
         """Nearly uniform knots, and the data of the exact conditions alone."""
@@ -90,7 +78,6 @@ class ProductLevels:
         return ProductState(space, start, max(unsolved, system.mean_square(alone)), words=words, system=system)
 
     def shown(self, state: ProductState) -> ProductField:
-        """See :class:`pinnkan.solver.family.Family`."""
         return ProductField(((state.space, state.coefficients),))
 
     def minimise(
@@ -109,7 +96,6 @@ class ProductLevels:
         return replace(kept, system=system), monitor.steps(number, found.steps)
 
     def measured(self, state: ProductState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
@@ -157,10 +143,6 @@ class ProductLevels:
         begun = self._begun(space, start, state)
         return replace(begun, is_solved=True, rounding=estimate.rounding) if is_solved else begun
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests."""
         last = levels[-STALLS:]
@@ -171,7 +153,6 @@ class ProductLevels:
         return "no correction lowers the residual" if restless or resting else ""
 
     def in_words(self, state: ProductState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         return state.words or self.words
 
 

@@ -88,12 +88,12 @@ def taylor(time: Axis, coefficients: Array) -> Array:
 
 def side_values(model: Model, space: Space) -> list[tuple[BoundaryValue, Array]]:
     """The conditions that fix coefficients on the sides of a slab, with their values."""
-    return [(layer, face_values(layer, space)) for layer in model.conditions.boundary]
+    return [(given, face_values(given, space)) for given in model.conditions.boundary]
 
 
 def fixed_by(
     model: Model, space: Space, traces: Sequence[Array], sides: list[tuple[BoundaryValue, Array]], start: Array
 ) -> tuple[Array, np.ndarray]:
     """``start`` with the traces of u, u_t, .. and the values on the sides written into it, and the mask of both."""
-    initial = [(layer, traces[layer.order][..., layer.unknown]) for layer in model.conditions.initial]
+    initial = [(given, traces[given.order][..., given.unknown]) for given in model.conditions.initial]
     return fix(space, initial + sides, start, np.zeros(space.shape, dtype=bool))

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
-from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.levels import samples_of
@@ -34,13 +32,13 @@ from pinnkan.solver.families.product.pace import (
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, predicted, side_values, taylor
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.slab_family import Pass
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
 
@@ -68,22 +66,16 @@ ProductPass = Pass[tuple[Space, Array]]
 
 
 @dataclass(frozen=True, eq=False)
-class ProductSlabs:
+class ProductSlabs(ModelFamily):
     """The tensor-product spline space on all coordinates, of ``degree`` in space and in time, in slabs.
 
     ``intervals``: per coordinate of space at first; ``words``: the network and why it was chosen.
     """
 
-    model: Model
     degree: tuple[int, int]
     intervals: int
     most_passes: int
     words: str = ""
-
-    @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
 
     @property
     def unknowns(self) -> int:
@@ -97,22 +89,19 @@ class ProductSlabs:
 
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them."""
-        start, end = self.problem.ranges[-1]
+        start, end = self.problem.box.ranges[-1]
         begun = first_slab_start(self.model, self.degree, self.intervals, local)
         return Aim(begun, FIRST_SLAB * (end - start), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         begun, end = aim.start, aim.start.time + aim.length
         space = Space((*begun.axes, Axis(np.array([begun.time, end]), 1)), begun.unknowns)
         return (space, np.stack([begun.traces[0]] * 2, axis=-2)), end
 
     def length(self, aim: Aim, at: ProductPass) -> float:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab_length(aim, at.start, at.until, at.end, self.given)
 
     def shortened(self, aim: Aim, length: float) -> Aim | None:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return None if self.given else replace(aim, length=length, guess=None)
 
     def attempt(self, aim: Aim, length: float, at: ProductPass) -> ProductSlab:
@@ -159,7 +148,7 @@ class ProductSlabs:
         alone, _ = fixed_by(self.model, space, begun.traces, side_values(self.model, space), np.zeros(space.shape))
         return ProductSlab(
             (space, c), (fine, error), length, found.steps, squares, error_squares, local, system, size, share, richer,
-            more, aim.doubts, system.mean_square(alone), rounding=richer.rounding[-1],
+            more, aim.doubts, system.mean_square(alone), rounding=richer.rounding,
         )  # fmt: skip
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
@@ -171,10 +160,9 @@ class ProductSlabs:
         return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return slab.size <= at.allowed(slab.length)
 
-    def gathered(self, aim: Aim, slab: ProductSlab, missed: Missed) -> Aim | None:
+    def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
         """The same state with knots at the feature, and a shorter slab."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
@@ -239,7 +227,6 @@ class ProductSlabs:
         return Spaces(space, c, fine, null, losses)
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         space, c = slab.piece
         loss = slab.system.mean_square(c)
         return Measured(
@@ -258,5 +245,4 @@ class ProductSlabs:
         return samples_of(*slab.piece)
 
     def in_words(self) -> str:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         return self.words

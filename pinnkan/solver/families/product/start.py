@@ -34,8 +34,8 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
     """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend, joints at interfaces."""
     axes = []
     problem = model.problem
-    planes = kinks(formulas(problem), problem.coordinates, problem.ranges).planes
-    for i, ((a, b), periodic) in enumerate(zip(problem.ranges, problem.periodic, strict=True)):
+    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         joints = sorted({x.place for x in problem.interfaces if x.axis == i})
         places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in joints)]
         n = max(intervals, degree + 1) if periodic else intervals
@@ -73,7 +73,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         SolverError: it cannot be.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
-    time = Axis(np.array(model.problem.ranges[-1]), degree[1])
+    time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
     for _ in range(60):
         require_memory(model, Space((*axes, time), unknowns))
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))

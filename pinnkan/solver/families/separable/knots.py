@@ -35,7 +35,7 @@ def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) 
     lowest = max((o for p in rows.placed for o in p.equation.orders), default=0) + 2
     p = max(degree or DEGREE, lowest)
     axes = []
-    for i, ((low, high), periodic) in enumerate(zip(problem.ranges, problem.periodic, strict=True)):
+    for i, ((low, high), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         n = max(intervals or INTERVALS, p + 1 if periodic else 1)
         place = np.arange(n + 1.0)
         place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)

@@ -8,22 +8,20 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnkan.assembly.model import Model
 from pinnkan.assembly.separable.system import SeparableModel, rows_of
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.separable import Separable
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.scattered import samples_of
 from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out
 from pinnkan.solver.families.separable.knots import first_axes
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients, first_function
 from pinnkan.solver.families.separable.training import Training
-from pinnkan.solver.family import Measured
+from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.hidden_features import Missed, with_knots
+from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Level
 
@@ -38,22 +36,15 @@ LARGEST = 3000
 
 
 @dataclass(frozen=True, eq=False)
-class SeparableLevels:
+class SeparableLevels(ModelLevels):
     """Sums of products of splines of one coordinate each, for one unknown; ``why`` they were chosen."""
 
-    model: Model
     degree: int | None
     most_levels: int
     why: str
 
     @property
-    def problem(self) -> Problem:
-        """What is solved."""
-        return self.model.problem
-
-    @property
     def ends_at_best(self) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
         return True
 
     @cached_property
@@ -66,9 +57,6 @@ class SeparableLevels:
         settings, singles = self.problem.solver, self.rows.singles
         axes = first_axes(self.rows, self.degree, settings.knots)
         return SeparableState(first_function(axes, singles), singles, 1, seed=settings.seed * 1_000_000)
-
-    def shown(self, state: SeparableState) -> None:
-        """Nothing, before the first level has ended."""
 
     def minimise(
         self, state: SeparableState, number: int, monitor: Monitor
@@ -87,7 +75,6 @@ class SeparableLevels:
             raise SolverError(f"least squares failed: {failed}") from failed
 
     def measured(self, state: SeparableState) -> Measured:
-        """See :class:`pinnkan.solver.family.Family`."""
         function, seed = state.function, state.seed + STRIDE * (2 * state.number + 2)
         heldout = held_out(self.rows, function, seed) ** 2
         data = held_out(self.rows, Separable.zero(function.axes), seed) ** 2
@@ -124,10 +111,6 @@ class SeparableLevels:
         wanted = coefficients(following.function.axes, state.singles, following.wanted)
         return following if wanted <= LARGEST else None
 
-    def clears(self, measured: Measured, missed: Missed) -> bool:
-        """See :class:`pinnkan.solver.family.Family`."""
-        return False
-
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Knots and terms no longer lower the estimate."""
         if len(levels) <= VAIN:
@@ -137,13 +120,12 @@ class SeparableLevels:
         return "neither knots nor terms lower the estimate" if rests else ""
 
     def in_words(self, state: SeparableState, outcome: Outcome) -> str:
-        """See :class:`pinnkan.solver.family.Family`."""
         many = f"{state.products} product{'' if state.products == 1 else 's'} of functions of one coordinate each"
         beside = f" beside {len(state.singles)} functions of one coordinate" if state.singles else ""
         return f"product: {many}{beside}, all edges trained ({self.why})"
 
 
-def _refined(state: SeparableState, found: SeparableEstimate, missed: Missed | None) -> SeparableState:
+def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeature | None) -> SeparableState:
     axes = state.function.axes
     gathered = axes if missed is None else with_knots(axes, missed)
     if [a.intervals for a in gathered] != [a.intervals for a in axes]:

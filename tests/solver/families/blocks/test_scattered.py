@@ -15,7 +15,7 @@ def test_points_fill_the_box_and_every_side_lies_on_its_face():
     assert inside.points.max() > 490
     for (condition, _), rows in zip(model.conditions_as_rows, sides, strict=True):
         assert (rows.points[:, condition.place.axis] == (-300, 500)[condition.place.end]).all()
-    assert np.abs(sobol([(0.0, 1.0)] * 6, 256, 5).mean(0) - 0.5).max() < 0.01
+    assert np.abs(sobol(5)(256, 6).mean(0) - 0.5).max() < 0.01
     assert np.abs(np.random.default_rng(0).random((256, 6)).mean(0) - 0.5).max() > 0.01  # chance does worse
 
 

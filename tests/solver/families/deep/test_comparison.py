@@ -16,7 +16,7 @@ from pinnkan.solver import driver as solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.hidden_features import Witness
+from pinnkan.solver.verify.hidden_features import FeatureCheck
 from pinnkan.verdict.records import Evidence, Reason
 
 X, T = sympy.symbols("x t")
@@ -176,13 +176,13 @@ def test_a_file_with_exact_has_no_better_judge():
     assert calls[0].exact is None
 
 
-def test_a_bump_between_the_knots_of_both_is_seen_where_a_witness_points():
+def test_a_bump_between_the_knots_of_both_is_seen_where_one_looks():
     bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
     model = model_of(LAYER)
     comparison, field = Comparison(model, Product([]), Monitor(60.0, None)), closed(LAYER, bump)
     true = relative(bump, EXACT[LAYER])
     assert true > model.problem.solver.tolerance
-    missed = Witness(model).examine(field, model.problem.ranges, 0.0)
+    missed = FeatureCheck(model).examine(field, model.problem.domain, 0.0)
     assert missed.place[0] == pytest.approx(0.31, abs=1e-3)
     assert not comparison.clears(field, missed)
     assert comparison.compare(field, missed)[0] == pytest.approx(true, rel=0.1)

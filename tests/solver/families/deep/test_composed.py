@@ -87,7 +87,7 @@ def test_a_network_that_has_stalled_grows_so_often_and_no_more(short):
 
 def test_what_a_network_grows_into_represents_its_function():
     levels, network = family(bell()), random_network((5, 1, 1), 7, 2, 0.1, 0)
-    points = sobol(levels.problem.ranges, 50, 0)
+    points = levels.problem.domain.sample(50, sobol(0))
     before = levels.function(network)(points, [(0,) * 5])
     for larger in _grown(network, True, 3):
         assert larger.parameters > network.parameters

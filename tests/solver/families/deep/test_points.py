@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pinnkan.solver.families.deep.points import equidistributed, gauss_cells, tensor
+from pinnkan.kan.axis import gauss_cells
+from pinnkan.solver.families.deep.points import equidistributed, tensor
 
 
 def test_points_integrate_and_follow_a_steep_place():

@@ -20,7 +20,7 @@ from pinnkan.study.bases.free_knots import with_free_knots
 def test_the_jacobian_of_all_rows_agrees_with_autograd():
     problem = burgers()
     slab = slabs_of(problem, 2)[1]
-    inputs = Inputs(slab.ranges, problem.periodic)
+    inputs = Inputs(slab.ranges, problem.box.periodic)
     piece = Piece(inputs, random_network((2, 3, 1), 4, 2, 0.3, seed=1), ())
     piece = replace(piece, cells=cells_for(slab, piece))
     system = make_system(problem, slab, piece, piece, "cpu")
@@ -39,8 +39,8 @@ def test_the_jacobian_of_all_rows_agrees_with_autograd():
 
 def test_conditions_weigh_as_the_operator_scales():
     problem = poisson()
-    inputs = Inputs(problem.ranges, problem.periodic)
-    slab = TimeBox(problem.ranges, None, True)
+    inputs = Inputs(problem.box.ranges, problem.box.periodic)
+    slab = TimeBox(problem.domain, None)
     weights = []
     for knots in (4, 8):
         piece = Piece(inputs, random_network((1, 3, 1), 5, knots, 0.1, seed=0), (np.array([0.0, 1.0, 2.0]),))
@@ -51,13 +51,13 @@ def test_conditions_weigh_as_the_operator_scales():
 
 def test_heldout_points_are_not_training_points():
     problem = poisson()
-    inputs = Inputs(problem.ranges, problem.periodic)
-    slab = TimeBox(problem.ranges, None, True)
+    inputs = Inputs(problem.box.ranges, problem.box.periodic)
+    slab = TimeBox(problem.domain, None)
     piece = Piece(inputs, random_network((1, 3, 1), 5, 4, 0.1, seed=0), (np.linspace(0, 2, 40),))
     system = make_system(problem, slab, piece, None, "cpu")
-    assert heldout_loss(problem, slab, piece, None, "cpu") == pytest.approx(mean_square(system, piece), rel=1e-6)
+    assert heldout_loss(problem, slab, piece, None, "cpu") == pytest.approx(mean_square(system, slab, piece), rel=1e-6)
     coarse = replace(piece, cells=(np.array([0.0, 2.0]),))
-    seen = mean_square(make_system(problem, slab, coarse, None, "cpu"), coarse)
+    seen = mean_square(make_system(problem, slab, coarse, None, "cpu"), slab, coarse)
     assert heldout_loss(problem, slab, coarse, None, "cpu") != pytest.approx(seen, rel=1e-6)
 
 
@@ -70,7 +70,7 @@ LAYERED = {
 @pytest.mark.parametrize("name", LAYERED)
 def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     problem = stated(LINE, "tolerance: 1e-4")
-    slab, inputs = TimeBox(problem.ranges, None, True), Inputs(problem.ranges, problem.periodic)
+    slab, inputs = TimeBox(problem.domain, None), Inputs(problem.box.ranges, problem.box.periodic)
     network = LAYERED[name]
     piece = Piece(inputs, network, ())
     piece = Piece(inputs, network, cells_for(slab, piece))

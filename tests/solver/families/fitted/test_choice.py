@@ -7,7 +7,7 @@ import pytest
 from askew_problems import FRONT, SMOOTH, TURNING, WIDE, model_of
 from stored_state import same_bits, stored
 
-from pinnkan.kan.coordinates.warped_field import InnerField
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
 from pinnkan.solver.families.fitted.choice import Promise, can_turn
@@ -25,7 +25,7 @@ def test_a_front_askew_to_the_axes_is_solved_in_trained_coordinates():
     result = solve(problem_of(FRONT))
     assert result.verdict.converged
     assert "trained inner coordinates" in result.network
-    assert isinstance(result.field, InnerField)
+    assert isinstance(result.field, FittedField)
     assert np.degrees(result.field.pieces[0].coordinates.angle) == pytest.approx(120, abs=0.2)
     last = result.levels[-1]
     assert last.true_error <= 1e-3
@@ -88,6 +88,6 @@ def test_auto_takes_moving_coordinates_where_they_need_fewer_coefficients():
     result = solve(problem_of(TURNING.replace("2e-3", "2e-4"), "0.5"))
     assert result.verdict.converged
     assert "move with the front" in result.network
-    assert isinstance(result.field, InnerField)
+    assert isinstance(result.field, FittedField)
     assert result.levels[-1].true_error <= 1e-2
     assert "move with the front" not in solve(problem_of(TURNING.replace("2e-3", "2e-1"), "0.01")).network

@@ -37,7 +37,7 @@ solver:
 
 def family(text, degrees, middle, most):
     model = model_of(text)
-    return FittedLevels(model, rotated(np.radians(degrees), model.problem.ranges, middle), most)
+    return FittedLevels(model, rotated(np.radians(degrees), model.problem.box.ranges, middle), most)
 
 
 def solved(levels, leave=lambda _: False):

@@ -11,7 +11,7 @@ from stored_state import same_bits, stored
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
 from pinnkan.solver.families.fitted.course import continued
@@ -56,7 +56,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     assert 0.8 <= slab.size / true <= 10
     propagated = float(np.sqrt(slab.error_squares / slab.squares)[0])
     assert 0.8 * true <= propagated <= slab.size * (1.0 + 1e-12)  # nothing comes from slabs before
-    later = continued(slab.piece.coordinates, (*model.problem.ranges[:2], (0.1, 0.2)))
+    later = continued(slab.piece.coordinates, (*model.problem.box.ranges[:2], (0.1, 0.2)))
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
 
 
@@ -76,8 +76,8 @@ def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
 def wide_front():
     """A wide front in two slabs, the first of which is rejected twice, once FIRST_SLAB is a half."""
     model = model_of(TURNING.replace("2e-3", "5e-2").replace("1e-2", "1e-3"), "0.02")
-    first = rotated(np.pi / 6, model.problem.ranges[:2])
-    box = first.box(model.problem.ranges[:2])
+    first = rotated(np.pi / 6, model.problem.box.ranges[:2])
+    box = first.box(model.problem.box.ranges[:2])
     axes = tuple(Axis(np.linspace(*ends, n + 1), 4) for ends, n in zip(box, (4, 2), strict=True))
     return FittedSlabs(model, first, axes, initial_values(model), 1, "")
 
@@ -123,14 +123,14 @@ class Pretended(FittedSlabs):
     seen: tuple[list, list] = ()
 
     def initial(self, aim):
-        return InnerPiece(COURSE, ()), 0.01
+        return FittedPiece(COURSE, ()), 0.01
 
     def attempt(self, aim, length, at):
         sizes = (self.correction(aim.axes[0].intervals), 0.0, 0.0)
         self.seen[0].append((length, sizes[0]))
         space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
         local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
-        piece, one = InnerPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
+        piece, one = FittedPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
         return FittedSlab(piece, piece, length, (), one, one, local, None)
 
     def measured(self, slab, at):

@@ -5,11 +5,11 @@ import torch
 from askew_problems import SMOOTH, TURNING, error_of, model_of, steady_system, step_from
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped_field import InnerPiece
+from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.start import front_of, initial_values
-from pinnkan.solver.families.fitted.system import InnerSystem
+from pinnkan.solver.families.fitted.system import ImmersedSystem
 
 MIXED = """
 name: mixed
@@ -59,18 +59,20 @@ def test_every_kind_of_condition_and_a_nonlinear_equation_are_met_in_turned_coor
 def test_a_function_is_fitted_exactly_where_the_space_holds_it():
     system = steady_system(SMOOTH, (4, 3))
     c = solved(system)
-    again = system.fitted(InnerPiece(system.coordinates, ((system.space, c),)).values)
+    again = system.fitted(FittedPiece(system.coordinates, ((system.space, c),)).values)
     assert float(np.sqrt((system.squares(again - c)[0] / system.squares(c)[0]).max())) < 1e-8
 
 
 def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_across():
     model = model_of(TURNING)
-    ranges = (*model.problem.ranges[:2], (0.0, 0.1))
-    first = continued(front_of(model.problem, initial_values(model)), ranges)
+    domain = model.problem.domain.during(0.0, 0.1)
+    first = continued(front_of(model.problem, initial_values(model)), domain.box.ranges)
     weights = []
     for n in (6, 24):
-        axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (n, 3, 1), strict=True)]
-        system = InnerSystem(model, Space(tuple(axes)), first, ranges)
+        axes = [
+            Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(domain.box.ranges), (n, 3, 1), strict=True)
+        ]
+        system = ImmersedSystem(model, Space(tuple(axes)), first, domain)
         start = next(p for p, _ in system.patches if np.all(p.places.outer[..., 2] == 0.0))
         weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
     for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long

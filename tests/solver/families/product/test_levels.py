@@ -9,7 +9,7 @@ from solved import on_levels
 
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
 
 LAYER = """
@@ -96,8 +96,8 @@ def test_a_layer_between_the_points_is_not_believed():
 
 
 def test_a_feature_whose_knots_are_there_leads_to_ordinary_refinement(monkeypatch):
-    """A witness that sees something as wide as the box asks for knots that every level has."""
-    wide, asked, verify = Missed(np.array([0.5]), np.array([1.0]), 1.0), [], Verifier.__call__
+    """A check that sees something as wide as the box asks for knots that every level has."""
+    wide, asked, verify = HiddenFeature(np.array([0.5]), np.array([1.0]), 1.0), [], Verifier.__call__
 
     def once(*given):
         asked.append(given)

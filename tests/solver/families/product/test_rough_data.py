@@ -115,7 +115,7 @@ def test_data_that_disagree_at_a_corner_are_solved_and_judged(text, exact):
     assert result.verdict.converged
     x_ends = graded(1e-6, 0.5)
     error = true_error(
-        result.field, exact, np.unique([*x_ends, *(1 - x_ends)]), graded(1e-9, float(problem.ranges[1][1]))
+        result.field, exact, np.unique([*x_ends, *(1 - x_ends)]), graded(1e-9, float(problem.box.ranges[1][1]))
     )
     assert error <= 1.3 * result.verdict.estimate
     assert error < 1e-4

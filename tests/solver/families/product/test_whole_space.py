@@ -20,7 +20,7 @@ def refined(monkeypatch, name, *unmarked):
     """The next space and start of a problem, so many intervals unmarked per coordinate; and those of all halved."""
     problem = load_problem(name)
     model = compiled(replace(problem, solver=replace(problem.solver, tolerance=1e-4)))
-    space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.ranges))
+    space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.box.ranges))
     fine = Space(tuple(a.halved() for a in space.axes))
     start = with_conditions(model, space, np.random.default_rng(0).standard_normal(space.shape))[0]
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]

@@ -20,7 +20,7 @@ from pinnkan.solver.families.separable.prediction import predicted
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.hidden_features import Missed
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Reason
 
@@ -255,7 +255,7 @@ def test_a_feature_that_was_missed_gets_knots():
     family = levels(poisson(sines(1, 1, 1, 1)))
     state = minimised(family, family.first())
     found = family.estimate(state, None, None)
-    missed = Missed(np.array([0.3, 0.5, 0.5, 0.5]), np.array([1e-4, 1.0, 1.0, 1.0]), 1.0)
+    missed = HiddenFeature(np.array([0.3, 0.5, 0.5, 0.5]), np.array([1e-4, 1.0, 1.0, 1.0]), 1.0)
     counts = [a.intervals for a in family.refine(state, found, Objection(missed)).function.axes]
     assert counts[0] > 10
     assert counts[1:] == [3, 3, 3]

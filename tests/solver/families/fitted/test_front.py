@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.fitted.crest import carried, direction_of, ridge, straightened
+from pinnkan.solver.families.fitted.front import carried, direction_of, front_in, straightened
 
 UNIT = ((0.0, 1.0), (0.0, 1.0))
+SQUARE = Box(UNIT, (False, False))
 WIDTH = 0.05
 
 
@@ -42,11 +44,11 @@ def test_a_wrong_angle_is_mended_by_the_ridge():
     """A front at atan(1/2), seen in coordinates three degrees off: one move leaves a tenth of that."""
     right = np.arctan2(1.0, -0.5)
     coordinates = rotated(right + np.radians(3), UNIT, 0.2)
-    found = ridge(*fitted(coordinates, front), coordinates, UNIT)
+    found = front_in(*fitted(coordinates, front), coordinates, SQUARE)
     moved = straightened(coordinates, found, UNIT)
     assert abs(moved.angle - right) < np.radians(0.3)
     assert abs(coordinates.angle - right) > np.radians(2)
-    again = ridge(*fitted(moved, front), moved, UNIT)
+    again = front_in(*fitted(moved, front), moved, SQUARE)
     assert straightened(moved, again, UNIT) is None
 
 
@@ -55,13 +57,13 @@ def test_a_bent_front_gets_a_warp_and_a_straight_one_does_not():
         return np.tanh((y - 0.2 - 0.4 * x - 0.5 * x * (1 - x)) / (0.3 * WIDTH))
 
     coordinates = rotated(np.arctan2(1.0, -0.4), UNIT, 0.3)
-    found = ridge(*fitted(coordinates, bow), coordinates, UNIT)
+    found = front_in(*fitted(coordinates, bow), coordinates, SQUARE)
     moved = straightened(coordinates, found, UNIT)
     assert not moved.is_straight
-    again = ridge(*fitted(moved, bow), moved, UNIT)
+    again = front_in(*fitted(moved, bow), moved, SQUARE)
     assert np.ptp(again.place[again.weight > 0.1]) < 0.2 * np.ptp(found.place[found.weight > 0.1])
     line = rotated(np.arctan2(1.0, -0.5) + 0.05, UNIT, 0.2)
-    assert straightened(line, ridge(*fitted(line, front), line, UNIT), UNIT).is_straight
+    assert straightened(line, front_in(*fitted(line, front), line, SQUARE), UNIT).is_straight
 
 
 def test_an_axis_carried_to_a_new_box_keeps_its_knots_at_the_front():

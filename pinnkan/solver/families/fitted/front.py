@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.assembly.cut_cells import Ranges, inside
+from pinnkan.domain.box import Ranges
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 
 #: Power of |u_s| by which a ridge is weighed: smooth parts, less steep by a factor, drop out.
-RIDGE_POWER = 4
+POWER = 4
 #: Lines r = const, times, and Gauss points per interval of s on each line.
 LINES, TIMES, PER_INTERVAL = 33, 5, 6
 #: Lines on which the front is fainter than this share, where it has left the domain, hardly count.
@@ -64,7 +65,7 @@ def direction_of(slopes: Array) -> Direction:
 
 
 @dataclass(frozen=True, eq=False)
-class Ridge:
+class Front:
     """Places of a front in (s, r[, t]): ``along`` (line, (r[, t])), ``place`` and ``weight`` (line); mean ``width``."""
 
     along: Array
@@ -83,26 +84,26 @@ class Ridge:
         return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
 
 
-def ridge(space: Space, coefficients: Array, coordinates: Coordinates, ranges: Ranges, unknown: int = 0) -> Ridge:
-    """The ridge of |u_s| of a spline on lines of constant r (and t)."""
+def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain, unknown: int = 0) -> Front:
+    """The front of a spline, the ridge of |u_s|, on lines of constant r (and t)."""
 
     def slope(axes: Sequence[Array]) -> Array:
         return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., unknown]
 
     times = [np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:]]
     low, high = space.axes[1].breaks[[0, -1]]
-    return ridge_of(slope, space.axes[0].gauss(PER_INTERVAL), (low, high), times, coordinates, ranges)
+    return front_on_lines(slope, space.axes[0].gauss(PER_INTERVAL), (low, high), times, coordinates, domain)
 
 
-def ridge_of(
+def front_on_lines(
     slope: Callable[[Sequence[Array]], Array],
     rule: tuple[Array, Array],
     ends: tuple[float, float],
     times: Sequence[Array],
     coordinates: Coordinates,
-    ranges: Ranges,
-) -> Ridge:
-    """The ridge of a function with the derivative ``slope`` (axes of a grid to its values) along s.
+    domain: Domain,
+) -> Front:
+    """Where the ``slope`` along s, a function of the axes of a grid, has its ridge.
 
     ``rule``: nodes and weights across, ``ends`` of r, ``times`` (none or one array).
     """
@@ -111,9 +112,9 @@ def ridge_of(
     axes = [s.ravel(), low + (high - low) * (np.arange(LINES) + 0.5) / LINES, *times]
     steep = slope(axes)
     grid = np.meshgrid(*axes, indexing="ij")
-    within = inside(coordinates.inverse(np.stack([g.ravel() for g in grid], -1)), ranges).reshape(steep.shape)
+    within = domain.contains(coordinates.inverse(np.stack(grid, -1).reshape(-1, len(grid)))).reshape(steep.shape)
     peak = np.abs(steep[within]).max(initial=0.0)
-    energy = np.where(within, (steep / (peak or 1.0)) ** RIDGE_POWER, 0.0) * w.reshape(-1, *(1,) * (len(axes) - 1))
+    energy = np.where(within, (steep / (peak or 1.0)) ** POWER, 0.0) * w.reshape(-1, *(1,) * (len(axes) - 1))
     mass = energy.sum(0)
     safe = np.where(mass > 0.0, mass, 1.0)
     place = (energy * grid[0]).sum(0) / safe
@@ -122,10 +123,10 @@ def ridge_of(
     weight = np.where(weight > FAINT, weight, 1e-6)
     along = np.stack([g[0].ravel() for g in grid[1:]], -1)
     mean = float((width * weight).sum() / weight.sum())
-    return Ridge(along, place.ravel(), weight.ravel(), mean)
+    return Front(along, place.ravel(), weight.ravel(), mean)
 
 
-def straightened(coordinates: Coordinates, found: Ridge, ranges: Ranges) -> Coordinates | None:
+def straightened(coordinates: Coordinates, found: Front, ranges: Ranges) -> Coordinates | None:
     """Coordinates in which the ridge is straight; None where it is straight enough already.
 
     The simplest form that fits is taken: another rotation, else a warp with as few knots as needed.

@@ -1,0 +1,126 @@
+"""A box: a product of intervals, some of them closed to a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ranges = tuple[tuple[float, float], ...]
+#: Points of the unit cube, (count, dimension) to (point, coordinate): Sobol's, Kronecker's, or random ones.
+UnitPoints = Callable[[int, int], Array]
+#: Share of its size by which a point may lie beside a domain and still count as inside: rounding.
+SLACK = 1e-12
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a side of a box is called: the lower (``end = 0``) or upper (``end = 1``) end of coordinate ``axis``.
+
+    ``Side(time_axis, 0)`` is the place of initial conditions.
+    """
+
+    axis: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """``ranges``: ends of each coordinate; ``periodic``: which of them wrap around. A :class:`Domain`."""
+
+    ranges: Ranges
+    periodic: tuple[bool, ...]
+
+    @property
+    def box(self) -> Box:
+        """Itself."""
+        return self
+
+    @property
+    def lengths(self) -> Array:
+        """Of each coordinate."""
+        return np.ptp(np.array(self.ranges, dtype=np.float64), axis=1)
+
+    @property
+    def measure(self) -> float:
+        """The product of the lengths."""
+        return float(np.prod(self.lengths))
+
+    @property
+    def pieces(self) -> Mapping[Hashable, BoxSide]:
+        """The sides of the coordinates that do not wrap around."""
+        axes = [i for i, wraps in enumerate(self.periodic) if not wraps]
+        return {Side(i, end): BoxSide(self, i, end) for i in axes for end in (0, 1)}
+
+    def contains(self, points: Array, slack: float = 0.0) -> NDArray[np.bool_]:
+        """Which points lie inside; a coordinate that wraps around may be any number."""
+        low, high = np.array(self.ranges, dtype=np.float64).T
+        beside = slack * (high - low)
+        within = (points >= low - beside) & (points <= high + beside)
+        return np.asarray(np.where(self.periodic, np.isfinite(points), within).all(-1))
+
+    def nearest(self, points: Array) -> Array:
+        low, high = np.array(self.ranges, dtype=np.float64).T
+        return np.where(self.periodic, points, np.clip(points, low, high))
+
+    def refusal(self, point: Array, names: Sequence[str]) -> str:
+        """``x = 2 is not in [0, 1]``: the first coordinate that is outside."""
+        for axis, (name, (low, high)) in enumerate(zip(names, self.ranges, strict=True)):
+            if not Box(((low, high),), (self.periodic[axis],)).contains(point[axis : axis + 1], SLACK):
+                return f"{name} = {point[axis]:g} is not in [{low:g}, {high:g}]"
+        raise ValueError("the point is inside")
+
+    def sample(self, count: int, unit: UnitPoints) -> Array:
+        low, high = np.array(self.ranges, dtype=np.float64).T
+        return np.asarray(low + (high - low) * unit(count, len(low)))
+
+    def during(self, start: float, end: float) -> Box:
+        """The box with the range of its last coordinate replaced."""
+        return replace(self, ranges=(*self.ranges[:-1], (start, end)))
+
+    def projected(self, count: int) -> Box:
+        """The first ranges."""
+        return Box(self.ranges[:count], self.periodic[:count])
+
+
+@dataclass(frozen=True)
+class BoxSide:
+    """A side of a box; its parameters are the other coordinates. A :class:`BoundaryPiece`."""
+
+    whole: Box
+    axis: int
+    end: int
+
+    @property
+    def parameters(self) -> Ranges:
+        """Ranges of the other coordinates."""
+        return (*self.whole.ranges[: self.axis], *self.whole.ranges[self.axis + 1 :])
+
+    @property
+    def fixed(self) -> Mapping[int, float]:
+        """The coordinate whose end this is."""
+        return {self.axis: self.whole.ranges[self.axis][self.end]}
+
+    @property
+    def measure(self) -> float:
+        """The product of the other lengths."""
+        return float(np.prod([b - a for a, b in self.parameters]))
+
+    def at(self, parameters: Array) -> Array:
+        return np.insert(parameters, self.axis, self.fixed[self.axis], axis=1)
+
+    def stretch(self, parameters: Array) -> Array:
+        """One."""
+        return np.ones(len(parameters))
+
+    def normal(self, point: Sequence[Any]) -> tuple[int, ...]:
+        """The unit vector of the coordinate, or its opposite."""
+        return tuple((2 * self.end - 1) * (i == self.axis) for i in range(len(point)))
+
+    def sample(self, count: int, unit: UnitPoints) -> Array:
+        low, high = np.array(self.parameters, dtype=np.float64).reshape(-1, 2).T
+        return self.at(low + (high - low) * unit(count, len(low)))
