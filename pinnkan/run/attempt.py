@@ -37,7 +37,7 @@ class Attempt:
     def __init__(self, problem: Problem, target: Path, arguments: argparse.Namespace, console: Console) -> None:
         self.problem, self.target, self.arguments, self.console = problem, target, arguments, console
         self.device = arguments.device or "cpu"
-        self.circumstances = circumstances_of(self.device, _source_bytes(problem))
+        self.circumstances = circumstances_of(self.device, _source_bytes(problem), problem.path)
         self.partial: Solution | None = None
         self._kept = False
         self._began = time.perf_counter()
@@ -87,8 +87,8 @@ class Attempt:
             self._write(partial, folder, stop.exit_code)
             self.partial = partial
 
-    def left_behind(self) -> list[str]:
-        """What a stopped run says: where its state is, and how to go on."""
+    def left_behind(self, when: str = "To go on") -> list[str]:
+        """What a stopped run says: where its state is, and how to go on, ``when`` that helps."""
         if not self._kept:
             return [visible(f"stopped; {self.target} is as it was before")]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
@@ -96,7 +96,7 @@ class Attempt:
         given = [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
         place = interrupted_place(self.target)
-        return [visible(f"stopped; {what} in {place}"), visible(f"To go on: {command}")]
+        return [visible(f"stopped; {what} in {place}"), visible(f"{when}: {command}")]
 
 
 def _source_bytes(problem: Problem) -> bytes:

@@ -21,6 +21,7 @@ from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.resolved import resolved_text
+from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
@@ -34,11 +35,12 @@ _PACKAGES = ("torch", "numpy", "scipy", "sympy", "pyyaml", "safetensors", "pyvis
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How a run was asked for: the command line, the device, the bytes of the problem file, when it began."""
+    """How a run was asked for: the command line, the device, the bytes and the place of the file, when it began."""
 
     command: tuple[str, ...]
     device: str
     source: bytes
+    file: str
     started: datetime.datetime
 
 
@@ -115,6 +117,7 @@ def manifest(
         "exit_code": int(code),
         "seed": solution.problem.solver.seed,
         "device": circumstances.device,
+        "file": circumstances.file,
         "timings": {
             "started": circumstances.started.isoformat(timespec="seconds"),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -147,6 +150,19 @@ def _processor() -> str:
     return next(named, platform.machine())
 
 
-def circumstances_of(device: str, source: bytes) -> Circumstances:
-    """The circumstances of the running command, beginning now."""
-    return Circumstances(tuple(sys.argv), device, source, datetime.datetime.now(datetime.UTC))
+def circumstances_of(device: str, source: bytes, path: str = "") -> Circumstances:
+    """The circumstances of the running command, beginning now; ``path``: of the problem file, if it is one."""
+    file = str(Path(path).absolute()) if path and Path(path).is_file() else ""
+    return Circumstances(tuple(sys.argv), device, source, file, datetime.datetime.now(datetime.UTC))
+
+
+def replaced(folder: Path, problem: Problem) -> list[str]:
+    """A warning where the folder holds the results of another file, which are replaced; none else."""
+    try:
+        before = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if not before or not problem.path or Path(before) == Path(problem.path).absolute() or not Path(before).is_file():
+        return []
+    hint = "give one of them another `name`, or another folder with --out, to keep both"
+    return [f"{folder} holds the results of {before}, which are replaced: {hint}"]

@@ -112,6 +112,9 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
 def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
+    if reason == Reason.RANK_DEFICIENT:  # of a function that nothing determines no level knows the error
+        unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
+        outcome = replace(outcome, levels=unknown)
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
     bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
     if bound is not None:
