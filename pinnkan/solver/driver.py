@@ -27,6 +27,7 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.verify.null_space import undetermined
+from pinnkan.solver.verify.unsettled import explained
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
@@ -101,8 +102,9 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     if problem.time_axis is None:
         axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS, describe(problem))
         if may_turn:
-            return solve_axes_or_fitted(axes, verify, monitor)
-        return solve_levels(axes, verify, monitor, monitor.resumed(LevelsState) or begun(axes))[0]
+            return explained(model, solve_axes_or_fitted(axes, verify, monitor))
+        state = monitor.resumed(LevelsState) or begun(axes)
+        return explained(model, solve_levels(axes, verify, monitor, state)[0])
     intervals = settings.knots or SLAB_INTERVALS[d]
     slabs = ProductSlabs(model, (degree, degree), intervals, most or PASSES, describe(problem))
     family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
