@@ -11,12 +11,13 @@ from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
+from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled: equations, conditions and interfaces that become rows; ``clock`` of its solve."""
+    """A problem compiled: equations, conditions, interfaces that become rows; ``sizes`` of unknowns; its ``clock``."""
 
     problem: Problem
     conditions: Conditions
@@ -25,6 +26,7 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
+    sizes: tuple[float, ...]
     interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
     clock: Clock = field(default_factory=Clock)
 
@@ -46,4 +48,5 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
     planes = tuple((i, compiled(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
     linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
-    return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())
+    sizes = natural_sizes(problem)[0]
+    return Model(problem, conditions, device, equations, rows, orders, linear, sizes, planes, clock or Clock())

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pinnkan.export.allowance import Allowance
+from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
-from pinnkan.export.samples import shown_axes_of
+from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import Canvas, figure, stacked, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
 
-Draw = Callable[[Canvas, Solution, int], None]
+Draw = Callable[[Canvas, Solution, Shown], None]
+#: Panels of a picture; a choice: more do not fit on a screen.
+_MOST_PANELS = 12
 
-#: (space coordinates, with time) -> how one unknown is drawn, width and height in inches, points that are sampled.
+#: (coordinates shown, with frames) -> how one unknown or vector is drawn, with width and height in inches, and how many
+#: points are sampled.
 _DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float, float]] = {
     (1, False): (draw_curve, 9.0, 5.2, 4e3),
     (1, True): (draw_spacetime, 10.0, 6.6, 3.5e5),
@@ -36,7 +40,7 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
         The names of the files written, and a warning for each picture that could not be drawn.
     """
     written, warnings = [], []
-    points = _drawing(solution)[-1] * len(solution.problem.unknowns)
+    points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])
     tasks = {f"{stem_of(solution)}.png": (_solution_picture, points), "convergence.png": (_convergence_picture, 1.0)}
     for name, (draw, needed) in tasks.items():
         if allowance is not None and allowance.points(solution, less=_DRAWING) < needed + 1.0:
@@ -54,16 +58,16 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
 
 def _solution_picture(solution: Solution, path: Path) -> None:
     draw, width, height, _ = _drawing(solution)
-    count = len(solution.problem.unknowns)
-    with figure(path, width, height * count) as drawing:
+    panels = shown_of(solution.problem)[:_MOST_PANELS]
+    with figure(path, width, height * len(panels)) as drawing:
         title(drawing, solution)
-        for unknown, row in enumerate(stacked(drawing, count)):
-            draw(row, solution, unknown)
+        for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
+            draw(row, solution, shown)
 
 
 def _drawing(solution: Solution) -> tuple[Draw, float, float, float]:
     problem = solution.problem
-    return _DRAWINGS[len(shown_axes_of(problem)), problem.time_axis is not None]
+    return _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
 
 
 def _convergence_picture(solution: Solution, path: Path) -> None:

@@ -191,3 +191,8 @@ class Problem:
     def interfaces(self) -> tuple[Interface, ...]:
         """Of all equations."""
         return tuple(i for e in self.equations for i in e.interfaces)
+
+    @property
+    def space_dimension(self) -> int:
+        """Number of coordinates of space: all but that of the march."""
+        return self.dimension - (self.time_axis is not None)

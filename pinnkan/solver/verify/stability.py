@@ -9,6 +9,7 @@ step as a preconditioner, and |J v| is evaluated directly, so that ratios below 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import scipy.linalg
 import scipy.sparse
 import torch
 
+from pinnkan.assembly.integral_rows import as_seen
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -96,7 +98,7 @@ def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
     moved, sigma = vectors[:, :0], np.inf
     for _ in range(STEPS):
         square = (vectors[2 * size :] ** 2).sum(0)
-        wrong = seen.equations.gradient(seen.images(vectors)) - square * vectors[size : 2 * size]
+        wrong = _gradient(seen.equations, seen.images(vectors)) - square * vectors[size : 2 * size]
         basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.backsolve(wrong)), moved], 1))
         _, values, turn = np.linalg.svd(np.linalg.qr(basis[2 * size :], mode="r"))
         following = basis @ turn[::-1][:count].T
@@ -117,7 +119,7 @@ class _Seen:
         """The stack of vectors (free coefficient, vector), scaled to size one."""
         weighed = self.weigh(vectors)
         scale = np.sqrt(np.maximum((vectors * weighed).sum(0), 1e-300))
-        images = [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in self.equations.apply(vectors)]
+        images = [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _images(self.equations, vectors)]
         return np.concatenate([vectors, weighed, *images]) / scale
 
     def images(self, stack: Array) -> list[torch.Tensor]:
@@ -137,6 +139,19 @@ class _Seen:
             kept = size > 1e-12 * size[-1]
             stack = stack @ (turn[:, kept] / np.sqrt(size[kept]))
         return stack
+
+
+def _images(equations: NormalEquations, vectors: Array) -> list[torch.Tensor]:
+    """J v of every block as :func:`pinnkan.assembly.integral_rows.as_seen`."""
+    v = torch.from_numpy(vectors).to(equations.ordering.position.device)
+    return [as_seen(block).apply(equations.ordering, v) for block in equations.rows]
+
+
+def _gradient(equations: NormalEquations, images: Sequence[torch.Tensor]) -> Array:
+    """J^T of images, (free coefficient, vector)."""
+    pairs = zip(equations.rows, images, strict=True)
+    parts = [as_seen(block).transpose(equations.ordering, image) for block, image in pairs]
+    return sum(parts[1:], parts[0]).cpu().numpy()
 
 
 class _Mass:
@@ -159,7 +174,8 @@ class _Mass:
 
 def _missing(equations: NormalEquations, image: list[torch.Tensor], step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
-    left = [r.residual[..., 0] + a[..., 0] for r, a in zip(equations.rows, equations.apply(step[:, None]), strict=True)]
+    pairs = zip(equations.rows, _images(equations, step[:, None]), strict=True)
+    left = [as_seen(r).residual[..., 0] + a[..., 0] for r, a in pairs]
     return abs(sum(float((r * i).sum()) for r, i in zip(left, image, strict=True)))
 
 
