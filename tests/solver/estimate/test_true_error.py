@@ -60,6 +60,6 @@ def test_the_true_error_of_a_function_twice_as_large_is_one_at_any_points():
     points = problem.domain.sample(500, lambda *shape: np.random.default_rng(0).random(shape))
     exact = problem.exact["u"]
     for factor, error in ((1.0, 0.0), (2.0, 1.0), (0.5, 0.5)):
-        samples = samples_at(ClosedForm(factor * exact, (X_T, T)), points)
+        samples = samples_at(ClosedForm((factor * exact,), (X_T, T)), points)
         assert samples.weights.sum() == pytest.approx(1.0)
         assert true_error(problem, samples) == pytest.approx(error)

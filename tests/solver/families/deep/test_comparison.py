@@ -86,7 +86,7 @@ def model_of(text):
 
 
 def closed(text, deviation):
-    return ClosedForm(EXACT[text] + deviation, tuple(model_of(text).problem.coordinates))
+    return ClosedForm((EXACT[text] + deviation,), tuple(model_of(text).problem.coordinates))
 
 
 def compared(text, deviation, product, limit=60.0):
