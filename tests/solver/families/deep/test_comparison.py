@@ -194,7 +194,7 @@ def test_knots_of_the_field_count_too():
     bump = sympy.exp(-((2000 * X - 620) ** 2)) / 20
     comparison = Comparison(model_of(LAYER), Product([]), Monitor(60.0, None))
     x, t = LAYER_KNOTS, tuple(model_of(LAYER).problem.coordinates)
-    near = Graded(EXACT[LAYER] + bump, t, knots=tuple(x))
+    near = Graded((EXACT[LAYER] + bump,), t, knots=tuple(x))
     assert comparison.compare(near)[0] == pytest.approx(relative(bump, EXACT[LAYER]), rel=0.1)
 
 
@@ -206,7 +206,7 @@ def test_what_may_be_another_solution_is_not_compared_and_what_is_not_finite_nei
 
 
 def test_without_a_comparison_the_correction_is_the_estimate():
-    field = WithSlabs(EXACT[TIME] + sympy.sin(4 * X + T) / 1000, (X, T))
+    field = WithSlabs((EXACT[TIME] + sympy.sin(4 * X + T) / 1000,), (X, T))
     compared, corrected = (Comparison(model_of(TIME), p, Monitor(60.0, None)) for p in (Product([]), Product([], True)))
     one, other = compared.estimate(field), corrected.estimate(field)
     assert one.evidence == Evidence.COMPARISON
