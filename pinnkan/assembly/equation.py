@@ -20,7 +20,6 @@ from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem
 
-
 #: Points at which formulas are worked out at once: long ones leave dozens of numbers behind at each.
 AT_ONCE = 2**16
 
