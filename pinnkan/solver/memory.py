@@ -23,8 +23,9 @@ from pinnkan.solver.work import bandwidth, is_factored
 #: from the heap, which gives back only what is free beyond the second and grows by the third.
 MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 64 << 20}
 NUMBER = 8  # bytes of a float64
-#: Arrays of one number per point and derivative that are alive at once while rows are made.
-PER_JET = 8
+#: Arrays of one number per point and derivative that are alive at once while rows are made and solved for (measured:
+#: 30 a point for a varying conductivity, four derivatives, on 192 x 192 intervals).
+PER_JET = 6
 #: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
 BANDS, FULL = 4, 2
 #: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.

@@ -30,7 +30,7 @@ LUCK = 4.0
 #: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
 LEAST = 1e-14
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
-LARGE_WORK = 3e10
+LARGE_WORK = 1e11
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
