@@ -66,8 +66,9 @@ def estimate_by_correction(
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
-    stands = not model.is_linear and losses[1] > STANDS * losses[0]
-    asked = stands or size <= model.problem.solver.tolerance
+    is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
+    stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
+    asked = stands or is_small
     null = least_determined(system.kept, fine, base, correction) if asked else None
     if stands and null is not None:
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
