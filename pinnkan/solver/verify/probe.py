@@ -15,7 +15,7 @@ points, layers that nothing holds. What it finds is an upper bound; a mode that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -128,6 +128,9 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     """The least determined product at a steady field; None in more coordinates, on more knots, than are looked at.
 
     ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
+
+    Raises:
+        OutOfTimeError: the time limit is over.
     """
     dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
@@ -137,10 +140,12 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     tried = []
     for last in range(dimension):
         for waves in product(*[range(1 if i == last else x.waves.shape[1]) for i, x in enumerate(lattice.lines)]):
+            model.clock.check()
             tried.append((lattice.best(_factors(lattice, waves, last), last), waves, last))
     found, waves, last = min(tried, key=lambda t: t[0].sigma)
     settled = found.sigma > SETTLED * known
     for _ in range(0 if settled else finer):
+        model.clock.check()
         fineness, before = fineness.finer(), found
         lattice = _lattice(model, field, fineness, count + finer * max(FURTHER) if count else 0)
         higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
@@ -182,7 +187,8 @@ def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lat
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
     lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
-    return _Lattice(linearised(model, System(model, space), field), lines, free)
+    smooth = replace(model, interfaces=())  # no knots of these lines stand there
+    return _Lattice(linearised(smooth, System(smooth, space), field), lines, free)
 
 
 def _graded(axis: Axis, fineness: Fineness) -> Axis:

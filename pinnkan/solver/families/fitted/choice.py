@@ -50,8 +50,8 @@ SEEN = 1e-4
 
 
 def can_turn(problem: Problem) -> bool:
-    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides."""
-    return (
+    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides only."""
+    return not problem.interfaces and (
         problem.dimension - (problem.time_axis is not None) == 2
         and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) for c in problem.conditions)
@@ -133,9 +133,7 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     if state.own.words or len(state.own_levels) < LEVELS or state.own_levels[-1].estimate < least:
         return None
     assert state.shown is not None
-    found = structure(
-        state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges], 0
-    )
+    found = structure(state.shown, problem.domain, SAMPLES)
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
         return None
     return found.angle

@@ -19,11 +19,12 @@ from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table, end_table, gauss_table
+from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
+from pinnkan.solver.work import factor_work
 
 #: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.
 CPU = torch.device("cpu")
@@ -124,7 +125,7 @@ class ImmersedSystem:
             piece = domain.pieces[condition.place]
             places: Grid | Batch
             if initial:
-                start = end_table(space.axes[2], 0, highest[2], CPU)
+                start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)
                 places = Grid(space, [*tables[:2], start], coordinates, domain)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]
@@ -244,8 +245,9 @@ class ImmersedSystem:
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
         ordering = order_coefficients(self.space, fixed, CPU)
-        rows = self.rows(coefficients, len(targets))
-        solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
+        with self.model.clock.working("fitted", factor_work(self.space)):
+            rows = self.rows(coefficients, len(targets))
+            solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
         for i in range(len(targets)):
             step = np.zeros(self.space.shape)

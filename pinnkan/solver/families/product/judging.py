@@ -13,12 +13,12 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import surplus
-from pinnkan.solver.estimate.norms import nonzero, relative
+from pinnkan.solver.estimate.norms import relative, squared_sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import System
+from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.linear.system import System, predicted_work
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.stability import Null, least_determined
 from pinnkan.solver.verify.verify import STANDS, Spaces
@@ -30,7 +30,7 @@ LUCK = 4.0
 #: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
 LEAST = 1e-14
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
-LARGE_WORK = 3e10
+LARGE_WORK = 1e11
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
@@ -38,10 +38,11 @@ SLOW, SLOWEST = 0.5, 0.9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HalvedEstimate(ErrorEstimate):
-    """An estimate whose error is the function ``correction`` in ``space``."""
+    """An estimate whose error is the function ``correction`` in ``space``; ``words``: who solved for it."""
 
     space: Space
     correction: Array
+    words: str = ""
 
 
 def estimate_by_correction(
@@ -61,19 +62,21 @@ def estimate_by_correction(
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"least squares failed: {failed}") from failed
     losses = measured.loss, system.mean_square(base + correction)
-    size = SAFETY * relative(fine, correction, base) * following(losses, floor_of(system.kept, base))
+    size = SAFETY * relative(model.problem, fine, correction, base) * following(losses, floor_of(system.kept, base))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
     stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
-    asked = stands or is_small or work(twice(fine)) > LARGE_WORK
+    asked = stands or is_small
     null = least_determined(system.kept, fine, base, correction) if asked else None
     if stands and null is not None:
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
-    return HalvedEstimate(size + rounding, error, rounding, spaces, space=fine, correction=correction)
+    return HalvedEstimate(
+        size + rounding, error, rounding, spaces, space=fine, correction=correction, words=system.words
+    )
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
@@ -99,7 +102,7 @@ def following(losses: tuple[float, float], floor: float) -> float:
     return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
 
 
-def floor_of(equations: NormalEquations, coefficients: Array) -> float:
+def floor_of(equations: LinearSolver, coefficients: Array) -> float:
     """What rounding leaves in the residual of a function."""
     return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
@@ -121,7 +124,7 @@ def estimate_by_fall(
     Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
     """
     known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if work(twice(space)) <= LARGE_WORK or not known:
+    if predicted_work(model, twice(space)) <= LARGE_WORK or not known:
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
@@ -129,18 +132,11 @@ def estimate_by_fall(
     if corrected.shape != space.shape:  # the level before was judged by a fall itself
         return None
     left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
-    share = surplus(coarse, space, correction, nonzero(space.norm(start)))
+    share = surplus(coarse, space, correction, np.sqrt(squared_sizes(model.problem, space.norm(start) ** 2)))
     shrunk = share.fallen(left) * correction
     spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
-    size, error = SAFETY * relative(space, shrunk, start), ProductField(((space, shrunk),))
+    size, error = SAFETY * relative(model.problem, space, shrunk, start), ProductField(((space, shrunk),))
     return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk)
-
-
-def work(space: Space) -> float:
-    """Multiplications of a banded factorisation: coefficients times the square of the band."""
-    counts = sorted((a.count, a.degree) for a in space.axes)
-    band = (counts[-1][1] + 1) * float(np.prod([n for n, _ in counts[:-1]]))
-    return space.size * min(band, space.size) ** 2
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:

@@ -26,7 +26,8 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     """A solved slab with its ``local`` correction, in the space of the global ``error``, of ``size``.
 
     ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
-    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more.
+    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
+    residual of its data alone.
     """
 
     local: Array
@@ -36,6 +37,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     richer: System
     more: int
     doubts: int
+    unsolved: float
 
     def light(self) -> ProductSlab:
         """The same slab without the matrix of its corrections."""
