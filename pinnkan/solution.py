@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,19 @@ from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
+
+#: Times of frames and curves where the file asks for none.
+FRAMES = 51
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A solution, its error estimate as a function (None where the method has none), and how it was reached."""
+    """A solution, its error estimate as a function (None where the method has none), and how it was reached.
+
+    ``quantities``: what the problem asks to be read off, curves over time at the times of the frames.
+    """
 
     problem: Problem
     field: Field
@@ -28,6 +35,7 @@ class Solution:
     history: tuple[Iteration, ...]
     seconds: float
     network: str
+    quantities: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
 
     def __call__(self, points: Sequence[Sequence[float]] | Array) -> dict[str, Array]:
         """Values of the unknowns at ``points``, (point, coordinate) in the order of the coordinates.
@@ -63,6 +71,11 @@ class Solution:
             return self.problem.domain
         ends = self.field.breaks(time_axis)
         return self.problem.domain.during(float(ends[0]), float(ends[-1]))
+
+    def times(self, count: int | None = None) -> Array:
+        """So many times from the start to the time reached; None takes the number of frames of the file, or 51."""
+        wanted = count if count is not None else self.problem.output.times
+        return np.linspace(*self.domain.box.ranges[-1], FRAMES if wanted is None else wanted)
 
     @property
     def parameters(self) -> int:

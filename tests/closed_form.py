@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,21 +12,39 @@ import sympy
 from pinnkan.domain.box import Box
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side, SolverSettings
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Quantity, Side, SolverSettings, Whole
 from pinnkan.solution import Solution
+from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration, Level
 from pinnkan.verdict.verdict import Verdict
 
 X, Y, Z, T = sympy.symbols("x y z t")
 PI = sympy.pi
-COORDINATES = {"line": (X,), "plane": (X, Y), "box": (X, Y, Z), "front": (X, T), "pool": (X, Y, T)}
+COORDINATES = {
+    "line": (X,), "plane": (X, Y), "box": (X, Y, Z), "front": (X, T), "pool": (X, Y, T), "flow": (X, Y), "orbit": (T,),
+    "vortex": (X, Y, T), "wave": (X, T), "jet": (X, Y, Z),
+}  # fmt: skip
+#: Those with several unknowns.
+UNKNOWNS = {
+    "flow": ("u", "v", "p"), "orbit": ("a", "b"), "vortex": ("p", "u", "v"), "wave": ("re", "im"),
+    "jet": ("u", "v", "w"),
+}  # fmt: skip
+VECTORS = {
+    "flow": {"velocity": ("u", "v")}, "vortex": {"velocity": ("u", "v")}, "wave": {"psi": ("re", "im")},
+    "jet": {"velocity": ("u", "v", "w")},
+}  # fmt: skip
 EXACT = {
     "line": sympy.sin(3 * PI * X) * sympy.exp(X),
     "plane": sympy.sin(PI * X) * sympy.sin(4 * PI * Y),
     "box": sympy.cos(PI * X / 2) * sympy.cos(PI * Y / 2) * sympy.sin(3 * PI * Z),
     "front": -sympy.tanh((X - T / 2) * 50),
     "pool": sympy.exp(-20 * ((X - T) ** 2 + Y**2)),
+    "flow": (sympy.sin(PI * X) * sympy.cos(PI * Y), -sympy.cos(PI * X) * sympy.sin(PI * Y), X * Y),
+    "orbit": (sympy.cos(5 * T), sympy.sin(5 * T)),
+    "vortex": (X + T, -Y * sympy.exp(-T), X * sympy.exp(-T)),
+    "wave": (sympy.cos(3 * X - T) * sympy.exp(-(X**2)), sympy.sin(3 * X - T) * sympy.exp(-(X**2))),
+    "jet": (Z * (1 - Z), X * Y, sympy.sin(PI * X)),
 }
 RANGES = {"x": (-1.0, 1.0), "y": (-1.0, 1.0), "z": (0.0, 1.0), "t": (0.0, 1.0)}
 #: The size of the pretended error, relative to a wave that vanishes on the boundary.
@@ -35,22 +53,22 @@ ERROR = 1e-6
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """A field that is ``scale`` times an expression; knots gather at a front moving with time where there is time."""
+    """A field that is ``scale`` times expressions; knots gather at a front moving with time where there is time."""
 
-    expression: sympy.Expr
+    expressions: tuple[sympy.Expr, ...]
     coordinates: tuple[sympy.Symbol, ...]
     scale: float = 1.0
     reached: float = 1.0
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        tapes = [Tape([self._derivative(o)], self.coordinates) for o in orders]
-        columns = [np.broadcast_to(tape(list(points.T))[0], len(points)) for tape in tapes]
-        return self.scale * np.stack(columns, -1)[:, None, :]
+        return np.stack([self._values(list(points.T), order) for order in orders], -1)
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
-        tape = Tape([self._derivative(order)], self.coordinates)
-        value = tape(np.meshgrid(*axes, indexing="ij"))[0]
-        return self.scale * np.array(np.broadcast_to(value, [len(a) for a in axes]))[..., None]
+        return self._values(np.meshgrid(*axes, indexing="ij"), order)
+
+    def _values(self, at: Sequence[Array], order: tuple[int, ...]) -> Array:
+        found = Tape([self._derivative(e, order) for e in self.expressions], self.coordinates)(at)
+        return self.scale * np.stack([np.broadcast_to(value, at[0].shape) for value in found], -1)
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return [self.grid(axes, order) for order in orders]
@@ -69,49 +87,75 @@ class ClosedForm:
     def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
         names = [c.name for c in self.coordinates]
         kind = next(k for k, v in COORDINATES.items() if [c.name for c in v] == names)
-        which = "field" if self.expression == EXACT[kind] else "error"
+        which = "field" if self.expressions == exact_of(kind) else "error"
         return {"scale": np.array(self.scale)}, {"kind": "closed_form", "of": kind, "which": which}
 
-    def _derivative(self, order: tuple[int, ...]) -> sympy.Expr:
-        result = self.expression
+    def _derivative(self, result: sympy.Expr, order: tuple[int, ...]) -> sympy.Expr:
         for symbol, count in zip(self.coordinates, order, strict=True):
             result = sympy.diff(result, symbol, count)
         return result
 
 
+def exact_of(kind: str) -> tuple[sympy.Expr, ...]:
+    """One expression per unknown."""
+    exact = EXACT[kind]
+    return exact if isinstance(exact, tuple) else (exact,)
+
+
 def restored(tensors: dict[str, Array], meta: dict[str, object]) -> ClosedForm:
     """The inverse of :meth:`ClosedForm.tensors`."""
     kind = str(meta["of"])
-    expression = EXACT[kind] if meta["which"] == "field" else wave(kind)
-    return ClosedForm(expression, COORDINATES[kind], float(tensors["scale"]))
+    expressions = exact_of(kind) if meta["which"] == "field" else wave(kind)
+    return ClosedForm(expressions, COORDINATES[kind], float(tensors["scale"]))
 
 
-def wave(kind: str) -> sympy.Expr:
+def wave(kind: str) -> tuple[sympy.Expr, ...]:
     """An error that vanishes on the lower ends, as conditions built into the function make it."""
-    return sympy.prod([sympy.sin(PI * (c - RANGES[c.name][0]) * 0.9) for c in COORDINATES[kind]])
+    return (sympy.prod([sympy.sin(PI * (c - RANGES[c.name][0]) * 0.9) for c in COORDINATES[kind]]),) * len(
+        exact_of(kind)
+    )
 
 
 def problem(kind: str, tolerance: float = 1e-4) -> Problem:
-    """``lap(u) = its value`` (or ``u_t - lap(u) = ...``) with ``exact``, on the ranges above."""
+    """``lap(u) = its value`` (or ``u_t - lap(u) = ...``) of each unknown with ``exact``, on the ranges above."""
     coordinates = COORDINATES[kind]
     dimension = len(coordinates)
-    exact = EXACT[kind]
+    unknowns = UNKNOWNS.get(kind, ("u",))
+    exact = dict(zip(unknowns, exact_of(kind), strict=True))
     space = [i for i, c in enumerate(coordinates) if c is not T]
-    jets, residual = {}, sympy.Integer(0)
-    for axis in range(dimension):
-        order = tuple((2 if axis in space else 1) * (i == axis) for i in range(dimension))
-        symbol = sympy.Symbol("u_" + coordinates[axis].name * max(order))
-        jets[symbol] = Jet(0, order)
-        residual += symbol - sympy.diff(exact, coordinates[axis], max(order))
-    equation = Equation(residual, jets, " + ".join(map(str, jets)) + " = f")
+    equations = []
+    for index, (unknown, value) in enumerate(exact.items()):
+        jets, residual = {}, sympy.Integer(0)
+        for axis in range(dimension):
+            order = tuple((2 if axis in space else 1) * (i == axis) for i in range(dimension))
+            symbol = sympy.Symbol(f"{unknown}_" + coordinates[axis].name * max(order))
+            jets[symbol] = Jet(index, order)
+            residual += symbol - sympy.diff(value, coordinates[axis], max(order))
+        equations.append(Equation(residual, jets, " + ".join(map(str, jets)) + " = f"))
     sides = [Condition(Side(a, e), None, "auto", "boundary") for a in space for e in (0, 1)]
     text = f"name: {kind}\n# a problem known in closed form\nsolver:\n  tolerance: {tolerance}\n"
     return Problem(
         name=kind, about="a test of the output", coordinates=coordinates,
         domain=Box(tuple(RANGES[c.name] for c in coordinates), (False,) * dimension),
-        time_axis=dimension - 1 if T in coordinates else None, unknowns=("u",), equations=(equation,),
-        conditions=tuple(sides), exact={"u": exact}, solver=SolverSettings(tolerance=tolerance), source=text,
+        time_axis=dimension - 1 if T in coordinates else None, unknowns=unknowns, equations=tuple(equations),
+        conditions=tuple(sides), exact=exact, solver=SolverSettings(tolerance=tolerance), source=text,
+        vectors=VECTORS.get(kind, {}),
     )  # fmt: skip
+
+
+def with_mean(kind: str) -> Solution:
+    """The solution with a quantity ``mean``, the integral of the last unknown over space."""
+    solution = solved(kind)
+    stated = replace(solution.problem, quantities={"mean": _mean_of(kind)})
+    read = read_off(stated, solution.field, solution.error, solution.times())
+    return replace(solution, problem=stated, quantities=read)
+
+
+def _mean_of(kind: str) -> Quantity:
+    name, dimension = UNKNOWNS.get(kind, ("u",))[-1], len(COORDINATES[kind])
+    symbol = sympy.Symbol(name)
+    equation = Equation(symbol, {symbol: Jet(len(exact_of(kind)) - 1, (0,) * dimension)}, name)
+    return Quantity("integral", ((Whole(), equation),))
 
 
 def levels(kind: str) -> tuple[Level, ...]:
@@ -158,7 +202,7 @@ def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solu
             "Allow 2 more levels: the error falls 100 times per level.",
         )  # fmt: skip
     return Solution(
-        problem=of or problem(kind), field=ClosedForm(EXACT[kind], COORDINATES[kind], 1 + 1e-7),
+        problem=of or problem(kind), field=ClosedForm(exact_of(kind), COORDINATES[kind], 1 + 1e-7),
         error=ClosedForm(wave(kind), COORDINATES[kind], ERROR), verdict=verdict, levels=records, history=history(kind),
         seconds=records[-1].seconds, network="product: one block on all coordinates, because there are at most three",
     )  # fmt: skip

@@ -71,7 +71,7 @@ def test_every_surface_says_the_same(run):
     assert ("NOT_CONVERGED" in name) == bool(reason)
     data = pyvista.read(target / name).field_data
     assert data["converged"][0] == (not reason)
-    assert data["error_estimate"][0] == estimate
+    assert data["relative_error_estimate"][0] == estimate
     assert data["tolerance"][0] == solution.verdict.tolerance
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 import torch
 
-from pinnkan.assembly.tensor_rows import TensorRows, grid_jets
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -125,12 +125,16 @@ class Patch:
         """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
         return self.equation.linearise(self.points, self.jets(coefficients))[0] * self.root_weight
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
         return self.rows_at(self.jets(coefficients), moves)
 
-    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """The same, linearised at any function given by its jets at :attr:`points`."""
+        return self.tensor_rows(jets, moves)
+
+    def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+        """:meth:`rows_at`, one row for each point."""
         f, weights = self.equation.linearise(self.points, jets)
         sides = [self._moved(f, weights, m) if bool(m.any()) else f for m in moves] or [f]
         residual = _last([s * self.root_weight for s in sides])

@@ -9,12 +9,13 @@ import torch
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Problem
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled for a device: equations, and conditions that become rows."""
+    """A problem compiled for a device: equations, and conditions that become rows; ``sizes`` of the unknowns."""
 
     problem: Problem
     conditions: Conditions
@@ -23,6 +24,7 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
+    sizes: tuple[float, ...]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
@@ -41,4 +43,5 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
     linear = all(e.is_linear for e in equations) and all(r.is_linear for _, r in rows)
-    return Model(problem, conditions, device, equations, rows, orders, linear)
+    sizes = natural_sizes(problem)[0]
+    return Model(problem, conditions, device, equations, rows, orders, linear, sizes)

@@ -1,8 +1,9 @@
-"""The named arrays of a result on a tensor grid: unknowns, residuals, error estimate, true error."""
+"""The named arrays of a result on a tensor grid: unknowns, residuals, error estimates, true errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
@@ -14,13 +15,48 @@ from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solution import Solution
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What has one panel and one size: a vector, or an unknown that belongs to none; the indices of its unknowns."""
+
+    name: str
+    unknowns: tuple[int, ...]
+    is_vector: bool
+
+    def of(self, values: Array) -> Array:
+        """The unknown itself, or the length of the vector, of values with the unknowns last."""
+        return np.linalg.norm(values[..., self.unknowns], axis=-1) if self.is_vector else values[..., self.unknowns[0]]
+
+
+def shown_of(problem: Problem) -> list[Shown]:
+    """All of them, in the order of the unknowns that they begin with."""
+    within = {part: name for name, parts in problem.vectors.items() for part in parts}
+    shown: dict[str, Shown] = {}
+    for index, unknown in enumerate(problem.unknowns):
+        vector = within.get(unknown)
+        parts = (index,) if vector is None else tuple(problem.unknowns.index(p) for p in problem.vectors[vector])
+        shown.setdefault(vector or unknown, Shown(vector or unknown, parts, vector is not None))
+    return list(shown.values())
+
+
+def words_of(shown: Shown) -> str:
+    """``u``, or ``|velocity|`` for the length of a vector."""
+    return f"|{shown.name}|" if shown.is_vector else shown.name
+
+
+def error_name(kind: str, problem: Problem, name: str) -> str:
+    """The array of an ``error_estimate`` or ``error``: of several unknowns one each, ``error_u``."""
+    return kind if len(problem.unknowns) == 1 else f"{kind}_{name}"
+
+
 def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     """Everything a file shows, on the tensor grid of ``axes`` (one per coordinate, time included).
 
     Returns:
         name -> array with one dimension per axis: ``residual_1`` .. (left minus right of each equation),
-        ``error_estimate`` where the solver gives an error function and ``error`` where the problem has ``exact`` (both
-        the largest magnitude over the unknowns), and each unknown under its own name. Outside the domain they are nan.
+        ``error_estimate`` where the solver gives an error function and ``error`` where the problem has ``exact``, as
+        magnitudes and of several unknowns one each (:func:`error_name`), of a vector its length; the length of each
+        vector under its name, and each unknown under its own. Outside the domain they are nan.
     """
     problem = solution.problem
     zero = (0,) * problem.dimension
@@ -28,10 +64,14 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     tables = dict(zip(orders, solution.field.grids(axes, orders), strict=True))
     values = tables[zero]
     arrays = {f"residual_{i + 1}": residual(problem, e, axes, tables) for i, e in enumerate(problem.equations)}
+    errors: dict[str, Array] = {}
     if solution.error is not None:
-        arrays["error_estimate"] = np.abs(solution.error.grid(axes, zero)).max(-1)
+        errors["error_estimate"] = solution.error.grid(axes, zero)
     if problem.exact is not None:
-        arrays["error"] = np.abs(values - exact_values(problem, problem.exact, axes)).max(-1)
+        errors["error"] = values - exact_values(problem, problem.exact, axes)
+    for kind, error in errors.items():
+        arrays |= {error_name(kind, problem, name): size for name, size in _sizes(problem, error).items()}
+    arrays |= {shown.name: shown.of(values) for shown in shown_of(problem) if shown.is_vector}
     arrays |= {name: values[..., i] for i, name in enumerate(problem.unknowns)}
     outside = ~solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK)
     for array in arrays.values():
@@ -39,9 +79,25 @@ def sampled(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
     return arrays
 
 
+def _sizes(problem: Problem, error: Array) -> dict[str, Array]:
+    """Magnitudes by unknown, and of each vector its length."""
+    parts = {name: np.abs(error[..., i]) for i, name in enumerate(problem.unknowns)}
+    return parts | {shown.name: np.abs(shown.of(error)) for shown in shown_of(problem)}
+
+
 def at_time(solution: Solution, axes: Sequence[Array], time: float) -> dict[str, Array]:
     """The same at one time; the arrays have one dimension per space axis."""
     return {name: array[..., 0] for name, array in sampled(solution, [*axes, np.array([time])]).items()}
+
+
+def components(problem: Problem, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Each vector of the problem from the arrays of its unknowns, components last: at least three, for glyphs."""
+    vectors = {}
+    for name, parts in problem.vectors.items():
+        columns = [arrays[part] for part in parts]
+        columns += [np.zeros_like(columns[0])] * (3 - len(columns))
+        vectors[name] = np.stack(columns, -1)
+    return vectors
 
 
 def residual(

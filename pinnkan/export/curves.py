@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import matplotlib
@@ -10,15 +10,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import at_time, exact_values, sampled
+from pinnkan.export.arrays import Shown, at_time, exact_values, sampled, words_of
 from pinnkan.export.samples import axis_samples, space_samples, thinned
 from pinnkan.export.style import (
     BLACK,
     BLUE,
     DECADES,
+    ESTIMATED,
     GREEN,
     KNOTS,
     ORANGE,
+    RED,
     Canvas,
     error_panels,
     few_ticks,
@@ -29,49 +31,56 @@ from pinnkan.export.style import (
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
-_ERROR_COLOURS = {"error_estimate": ORANGE, "error": GREEN, "residual_1": BLUE}
+_ERROR_COLOURS = {ESTIMATED: ORANGE, "true error": GREEN, "|residual|": BLUE}
 #: The estimate is wider, so that it is seen below a true error that agrees with it.
-_ERROR_WIDTHS = {"error_estimate": 2.4, "error": 1.0, "residual_1": 1.0}
+_ESTIMATE_WIDTH = 2.4
+#: Colours of the components of a vector, in turn.
+_COMPONENTS = (BLUE, ORANGE, GREEN, RED)
 _PROFILES = 5
 #: Samples of the space-time map: about as fine as its pixels.
 _MAP = (700, 500)
 
 
-def draw_curve(canvas: Canvas, solution: Solution, unknown: int) -> None:
-    """One steady unknown on a line, its knots as ticks, its error below."""
+def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
+    """One unknown, or the components of a vector, on a line or over time, the knots as ticks, the error below."""
     problem = solution.problem
-    name, coordinate = problem.unknowns[unknown], problem.coordinates[0].name
     (x,) = axes = space_samples(solution)
     arrays = sampled(solution, axes)
     top, bottom = canvas.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
-    top.plot(x, arrays[name], color=BLUE, label=f"{name}, computed")
-    if problem.exact is not None:
-        exact = exact_values(problem, problem.exact, axes)[..., unknown]
-        top.plot(x, exact, color=BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
-    _rug(top, solution.field.breaks(0))
-    top.set_ylabel(name)
+    for unknown, colour in zip(shown.unknowns, cycle(_COMPONENTS), strict=False):
+        name = problem.unknowns[unknown]
+        top.plot(x, arrays[name], color=colour, label=f"{name}, computed")
+        if problem.exact is not None:
+            exact = exact_values(problem, problem.exact, axes)[..., unknown]
+            top.plot(x, exact, color=BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
+    _rug(top, solution.field.breaks(0), "knot intervals" if problem.time_axis is None else "time slabs")
+    top.set_ylabel(shown.name)
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    for key, label in error_panels(arrays):
-        bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[key], lw=_ERROR_WIDTHS[key], label=label)
+    for key, label in error_panels(arrays, shown.name):
+        width = _ESTIMATE_WIDTH if label == ESTIMATED else 1.0
+        bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[label], lw=width, label=label)
     _cut_below(bottom)
-    bottom.set(xlabel=coordinate, ylabel="error", xlim=problem.box.ranges[0])
+    bottom.set(xlabel=problem.coordinates[0].name, ylabel="error", xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
-def draw_spacetime(canvas: Canvas, solution: Solution, unknown: int) -> None:
-    """One unknown over (t, x) with knots and slabs, its profiles at a few times, and the error along them."""
+def draw_spacetime(canvas: Canvas, solution: Solution, shown: Shown) -> None:
+    """One unknown over (t, x) with knots and slabs, its profiles at a few times, and the error along them.
+
+    Of a vector it is the length.
+    """
     upper, lower = stacked(canvas, 2, [1.15, 1.0])
-    _map(upper.subplots(), solution, unknown)
+    _map(upper.subplots(), solution, shown)
     left, right = lower.subplots(1, 2)
-    _profiles(left, right, solution, unknown)
+    _profiles(left, right, solution, shown)
 
 
-def _map(axes: Axes, solution: Solution, unknown: int) -> None:
+def _map(axes: Axes, solution: Solution, shown: Shown) -> None:
     problem = solution.problem
     slabs = solution.field.breaks(1)
     x = thinned(space_samples(solution)[0], _MAP[0])
     t = thinned(axis_samples(slabs, 400, 2), _MAP[1])
-    values = solution.field.grid([x, t], (0, 0))[..., unknown]
+    values = shown.of(solution.field.grid([x, t], (0, 0)))
     picture = axes.pcolormesh(t, x, values, shading="gouraud", rasterized=True, **value_colours(values))
     axes.figure.colorbar(picture, ax=axes, pad=0.01, aspect=25)
     knots = [
@@ -85,10 +94,10 @@ def _map(axes: Axes, solution: Solution, unknown: int) -> None:
     axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.box.ranges[0])
     axes.set_xlim(problem.box.ranges[1])
     count = len(slabs) - 1
-    axes.set_title(f"{problem.unknowns[unknown]}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
+    axes.set_title(f"{words_of(shown)}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
 
 
-def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None:
+def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None:
     problem = solution.problem
     axes = space_samples(solution)
     times = np.linspace(*solution.domain.box.ranges[1], _PROFILES)
@@ -96,11 +105,11 @@ def _profiles(left: Axes, right: Axes, solution: Solution, unknown: int) -> None
     label = ""
     for time, colour in zip(times, colours, strict=True):
         arrays = at_time(solution, axes, time)
-        left.plot(axes[0], arrays[problem.unknowns[unknown]], color=colour, label=f"t = {time:.3g}")
-        key, label = error_panels(arrays)[-1]
+        left.plot(axes[0], arrays[shown.name], color=colour, label=f"t = {time:.3g}")
+        key, label = error_panels(arrays, shown.name)[-1]
         right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
     _cut_below(right)
-    left.set(xlabel=problem.coordinates[0].name, ylabel=problem.unknowns[unknown], xlim=problem.box.ranges[0])
+    left.set(xlabel=problem.coordinates[0].name, ylabel=words_of(shown), xlim=problem.box.ranges[0])
     left.set_title("profiles", loc="left")
     right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.box.ranges[0])
     right.set_title(f"{label} along the same profiles", loc="left")
@@ -115,8 +124,8 @@ def _cut_below(axes: Axes) -> None:
     axes.set_ylim(max(low, high * 10.0 ** -(DECADES + 2)), high)
 
 
-def _rug(axes: Axes, knots: Array) -> None:
+def _rug(axes: Axes, knots: Array, what: str) -> None:
     """Knots as ticks along the lower edge."""
     style: dict[str, Any] = {"color": BLACK, "lw": 0.6, "alpha": 0.7, "transform": axes.get_xaxis_transform()}
     axes.vlines(knots, 0.0, 0.035, **style)
-    axes.plot([], [], color=BLACK, lw=0.6, marker="|", ls="none", label=f"{len(knots) - 1} knot intervals")
+    axes.plot([], [], color=BLACK, lw=0.6, marker="|", ls="none", label=f"{len(knots) - 1} {what}")

@@ -8,11 +8,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import axis_samples, hidden_in_words, limited, shown_axes_of, sliced, space_breaks, thinned
+from pinnkan.export.arrays import Shown, at_time, sampled, words_of
+from pinnkan.export.samples import (
+    axis_samples,
+    has_frames,
+    hidden_in_words,
+    limited,
+    shown_axes_of,
+    sliced,
+    space_breaks,
+    thinned,
+)
 from pinnkan.export.style import (
     ERROR_MAP,
     KNOTS,
+    STREAMS,
     Canvas,
     error_colours,
     error_panels,
@@ -27,74 +37,87 @@ from pinnkan.solution import Solution
 #: Pixels of a panel, about, along one of its sides.
 _PIXELS = 300
 _FRAMES = 6
+#: Samples along an axis that stream lines are drawn from: the drawing library wants equal steps.
+_STREAM_SAMPLES = 60
 #: Domains longer than this in one direction fill their panel instead of keeping their shape.
 _LONGEST = 3.0
 
 
-def draw_plane(canvas: Canvas, solution: Solution, unknown: int) -> None:
-    """One steady unknown in the plane with the knots, and its error beside it."""
-    name = solution.problem.unknowns[unknown]
+def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
+    """One steady unknown in the plane with the knots, and its error beside it; a vector with its stream lines."""
+    name = shown.name
     axes = _fine(solution)
     arrays = sampled(solution, axes)
-    panels = error_panels(arrays)
+    panels = error_panels(arrays, name)
     grid = canvas.subplots(1, 1 + len(panels), squeeze=False)[0]
     _panel(grid[0], solution, (0, 1), axes, arrays[name], value_colours(arrays[name]))
     _knots(grid[0], solution, (0, 1))
-    grid[0].set_title(f"{name}, with {_intervals(solution, (0, 1))} knot intervals", loc="left")
+    _streams(grid[0], solution, shown)
+    grid[0].set_title(f"{words_of(shown)}, with {_intervals(solution, (0, 1))} knot intervals", loc="left")
     for panel, (key, label) in zip(grid[1:], panels, strict=True):
         values = floored(arrays[key])
         _panel(panel, solution, (0, 1), axes, values, error_colours(values))
         panel.set_title(label, loc="left")
 
 
-def draw_plane_frames(canvas: Canvas, solution: Solution, unknown: int) -> None:
-    """One unknown in the plane at several times, in common colours."""
-    problem = solution.problem
-    name = problem.unknowns[unknown]
+def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
+    """One unknown in the plane at several times, in common colours; a vector with its stream lines."""
     times = np.linspace(*solution.domain.box.ranges[2], _FRAMES)
     axes = limited(_fine(solution), _PIXELS**2)
-    frames = [at_time(solution, axes, time)[name] for time in times]
+    frames = [at_time(solution, axes, time)[shown.name] for time in times]
     colours = value_colours(np.stack(frames))
     grid = canvas.subplots(2, _FRAMES // 2, sharex=True, sharey=True)
     for i, (panel, frame, time) in enumerate(zip(grid.ravel(), frames, times, strict=True)):
         picture = _surface(panel, axes, frame, colours)
         _knots(panel, solution, (0, 1), time)
+        _streams(panel, solution, shown, time)
         _shape(panel, solution, (0, 1))
         panel.set_title(f"t = {time:.3g}", loc="left")
         if i < _FRAMES // 2:
             panel.set_xlabel("")
         if i % (_FRAMES // 2):
             panel.set_ylabel("")
-    canvas.colorbar(picture, ax=grid, pad=0.01, aspect=35).set_label(name, rotation=0)
+    canvas.colorbar(picture, ax=grid, pad=0.01, aspect=35).set_label(words_of(shown), rotation=0)
 
 
-def draw_slices(canvas: Canvas, solution: Solution, unknown: int) -> None:
+def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One unknown of a box on its three mid-planes, and its error below; with time at the end of it.
 
     Of more than three coordinates the first three are shown, the others in the middle of their ranges.
     """
-    problem = solution.problem
-    name = problem.unknowns[unknown]
+    problem, name = solution.problem, shown.name
     samples = _fine(solution)
     grid = canvas.subplots(2, 3)
     slices = [_slice(solution, samples, fixed) for fixed in (2, 1, 0)]
-    key, label = error_panels(slices[0][1])[-1]
+    key, label = error_panels(slices[0][1], name)[-1]
     values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
     errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
-    when = "" if problem.time_axis is None else f", t = {solution.domain.box.ranges[-1][1]:.3g}"
+    when = "" if not has_frames(problem) else f", t = {solution.domain.box.ranges[-1][1]:.3g}"
     if hidden_in_words(problem):
         canvas.supxlabel(f"the other coordinates: {hidden_in_words(problem)}", fontsize="small")
     for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
-        shown = tuple(a for a in range(3) if a != fixed)
+        plane = tuple(a for a in range(3) if a != fixed)
         upper = _surface(grid[0, column], axes, arrays[name], values)
         lower = _surface(grid[1, column], axes, floored(arrays[key]), errors)
-        _knots(grid[0, column], solution, shown)
+        _knots(grid[0, column], solution, plane)
         for row in (0, 1):
-            _shape(grid[row, column], solution, shown)
+            _shape(grid[row, column], solution, plane)
         middle = (problem.box.ranges[fixed][0] + problem.box.ranges[fixed][1]) / 2
         grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
-    canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(name, rotation=0)
+    canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(words_of(shown), rotation=0)
     canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
+
+
+def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = None) -> None:
+    """Stream lines of a vector that has as many components as the plane."""
+    if not shown.is_vector or len(shown.unknowns) != 2:
+        return
+    x, y = (np.linspace(*solution.problem.box.ranges[axis], _STREAM_SAMPLES) for axis in (0, 1))
+    at = [x, y] if time is None else [x, y, np.array([time])]
+    values = solution.field.grid(at, (0,) * len(at)).reshape(len(x), len(y), -1)
+    u, v = (values[..., unknown].T for unknown in shown.unknowns)
+    if np.hypot(u, v).max() > 0.0:
+        axes.streamplot(x, y, u, v, color=STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
 
 
 def _fine(solution: Solution) -> tuple[Array, ...]:

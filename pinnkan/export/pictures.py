@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
-from pinnkan.export.samples import shown_axes_of
+from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import Canvas, figure, stacked, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
 
-Draw = Callable[[Canvas, Solution, int], None]
+Draw = Callable[[Canvas, Solution, Shown], None]
+#: Panels of a picture; a choice: more do not fit on a screen.
+_MOST_PANELS = 12
 
-#: (space coordinates, with time) -> how one unknown is drawn, with width and height in inches.
+#: (coordinates shown, with frames) -> how one unknown or vector is drawn, with width and height in inches.
 _DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float]] = {
     (1, False): (draw_curve, 9.0, 5.2),
     (1, True): (draw_spacetime, 10.0, 6.6),
@@ -47,12 +50,12 @@ def draw_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str
 
 def _solution_picture(solution: Solution, path: Path) -> None:
     problem = solution.problem
-    draw, width, height = _DRAWINGS[len(shown_axes_of(problem)), problem.time_axis is not None]
-    count = len(problem.unknowns)
-    with figure(path, width, height * count) as drawing:
+    draw, width, height = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
+    panels = shown_of(problem)[:_MOST_PANELS]
+    with figure(path, width, height * len(panels)) as drawing:
         title(drawing, solution)
-        for unknown, row in enumerate(stacked(drawing, count)):
-            draw(row, solution, unknown)
+        for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
+            draw(row, solution, shown)
 
 
 def _convergence_picture(solution: Solution, path: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pinnkan.export.arrays import error_name, shown_of
+from pinnkan.export.by_name import errors_by_name
 from pinnkan.export.samples import hidden_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Condition, Problem
+from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
+from pinnkan.verdict.records import Reading
 from pinnkan.version import __version__
 
 #: Rows of a table that are shown from its beginning and from its end; the whole is in levels.csv.
@@ -22,6 +26,7 @@ _FILES = {
     ".frames": "the frames that the `.pvd` file lists",
     "convergence.png": "error estimate and true error against size, time and seconds",
     ".png": "the solution as a picture, with its knots and its error",
+    "quantities.csv": "the quantities with their errors, over time where they are curves",
     "levels.csv": "every level or time slab: intervals, parameters, loss, held-out residual, estimate, seconds",
     "history.csv": "every step of the solver",
     "problem.yaml": "the problem as it was given, byte for byte",
@@ -40,6 +45,8 @@ def report_of(solution: Solution, files: Sequence[str], warnings: Sequence[str] 
         _verdict(solution),
         _list("## Warnings", [*solution.problem.warnings, *warnings]),
         _problem(solution.problem),
+        _by_name(solution),
+        _quantities(solution),
         f"## Network\n\n{solution.network}.",
         _levels(solution),
         _files(files, solution.problem),
@@ -79,13 +86,64 @@ def _problem(problem: Problem) -> str:
         for c, (low, high), wrapped in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True)
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
-    conditions = "\n".join(f"    {_condition(c)}" for c in problem.conditions)
+    conditions = "\n".join(f"    {_condition(c)}" for c in in_order(problem))
     return f"## Problem\n\n{'; '.join(ranges)}.\n\n{equations}\n\nwith\n\n{conditions}"
 
 
 def _condition(condition: Condition) -> str:
     text = "none" if condition.equation is None else condition.equation.text
     return f"{condition.name}: {text}"
+
+
+def _by_name(solution: Solution) -> str:
+    """The errors of several unknowns and vectors, each relative to its own size."""
+    if len(solution.problem.unknowns) == 1:
+        return ""
+    rows = ["| | root mean square | estimate | true error |", "|---|---|---|---|"]
+    for found in errors_by_name(solution):
+        errors = ["" if e is None else f"{e:.1e}" for e in (found.estimate, found.true_error)]
+        rows.append(f"| {found.name} | {found.size:.3g} | {errors[0]} | {errors[1]} |")
+    return "## Unknowns\n\n" + "\n".join(rows) + "\n\nErrors are relative to the size of each; no margin is added."
+
+
+def _quantities(solution: Solution) -> str:
+    """A table of what was read off; of a curve over time its end, the whole is in ``quantities.csv``."""
+    if not solution.quantities:
+        return ""
+    rows = ["| quantity | what | value | error |", "|---|---|---|---|"]
+    for name, reading in solution.quantities.items():
+        what = quantity_words(solution.problem, solution.problem.quantities[name]).replace("|", "\\|")
+        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        rows.append(f"| {name} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
+    return "## Quantities\n\n" + visible_lines(rows)
+
+
+def visible_lines(lines: Sequence[str]) -> str:
+    """Lines with every character that a terminal would obey written as an escape."""
+    return "\n".join(map(visible, lines))
+
+
+def value_words(reading: Reading) -> str:
+    """The last value, with as many digits as its error leaves."""
+    value = float(reading.values[-1])
+    error = math.nan if reading.errors is None else float(reading.errors[-1])
+    if not (math.isfinite(value) and error > 0.0 and value != 0.0):
+        return f"{value:.10g}"
+    return f"{value:.{min(max(math.ceil(math.log10(abs(value) / error)) + 2, 2), 16)}g}"
+
+
+def error_words(reading: Reading) -> str:
+    """The error of the last value."""
+    return "not known" if reading.errors is None else f"{float(reading.errors[-1]):.1e}"
+
+
+def quantity_lines(solution: Solution) -> list[str]:
+    """Each quantity in a line for the terminal; of a curve over time its end."""
+    lines = []
+    for name, reading in solution.quantities.items():
+        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        lines.append(visible(f"{name}{when} = {value_words(reading)}, error {error_words(reading)}"))
+    return lines
 
 
 def _levels(solution: Solution) -> str:
@@ -121,8 +179,15 @@ def _files(files: Sequence[str], problem: Problem) -> str:
     if opening is not None:
         how = (
             f"\n\nIn ParaView: File > Open > `{opening}`, press Apply, choose an array to colour by (the unknowns, "
-            "`error_estimate`, `residual_1`). `Warp By Scalar` shows a plane as a surface, `Plot Data` a line."
+            f"`{error_name('error_estimate', problem, shown_of(problem)[0].name)}`, `residual_1`). `Warp By Scalar` "
+            "shows a plane as a surface, `Plot Data` a line."
         )
+        if problem.vectors:
+            how += (
+                " `Glyph` and `Stream Tracer` show a vector: "
+                + ", ".join(f"`{name}`" for name in problem.vectors)
+                + "."
+            )
     return _list("## Files", shown) + how + slices
 
 

@@ -18,8 +18,6 @@ PER_INTERVAL = 4
 #: Points of one steady file, and of all frames of a series together: about 50 MB and 500 MB with all arrays.
 LARGEST_FILE = 400_000
 LARGEST_SERIES = 4_000_000
-#: Frames of a series where the file asks for none.
-DEFAULT_FRAMES = 51
 #: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
 LARGEST_REQUEST = 20_000_000
 
@@ -44,8 +42,15 @@ def thinned(samples: Array, count: int) -> Array:
     return samples[np.unique(np.round(np.linspace(0, len(samples) - 1, count)).astype(int))]
 
 
+def has_frames(problem: Problem) -> bool:
+    """Whether files and pictures show one time after the other."""
+    return problem.time_axis is not None and problem.dimension > 1
+
+
 def space_axes_of(problem: Problem) -> tuple[int, ...]:
-    """Indices of the coordinates that are not time."""
+    """Indices of the coordinates that are not time; t alone is shown as a coordinate of space is."""
+    if not has_frames(problem):
+        return tuple(range(problem.dimension))
     return tuple(axis for axis in range(problem.dimension) if axis != problem.time_axis)
 
 
@@ -69,7 +74,7 @@ def hidden_in_words(problem: Problem) -> str:
 def space_breaks(solution: Solution, axis: int) -> Array:
     """Knots of a space coordinate; with time the union over all slabs, so that every frame has the same mesh."""
     time_axis = solution.problem.time_axis
-    if time_axis is None:
+    if time_axis is None or axis == time_axis:
         return solution.field.breaks(axis)
     slabs = solution.field.breaks(time_axis)
     knots = np.unique(np.concatenate([solution.field.breaks(axis, t) for t in (slabs[1:] + slabs[:-1]) / 2]))
@@ -109,8 +114,7 @@ def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
 
 def frame_times(solution: Solution, frames: int | None = None) -> Array:
     """Times of the frames, from the start to the time reached; None takes the file's number or the default."""
-    count = frames if frames is not None else solution.problem.output.times
-    count = DEFAULT_FRAMES if count is None else count
-    if count < 2:
-        raise UsageError(f"{count} frames are too few: a series has at least its two ends")
-    return np.linspace(*solution.domain.box.ranges[-1], count)
+    times = solution.times(frames)
+    if len(times) < 2:
+        raise UsageError(f"{len(times)} frames are too few: a series has at least its two ends")
+    return times

@@ -24,11 +24,16 @@ from pinnkan.solution import Solution
 BLUE, ORANGE, GREEN, RED, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222", "#777777"
 #: Knot lines: seen on dark and on light colours.
 KNOTS = "#8C8C8C"
+#: Stream lines: seen on the dark half of the colours of a length and on most of the light one.
+STREAMS = "#EEEEEE"
 ERROR_MAP = "magma"
 #: Below a true error of rounding size a log axis shows noise only.
 SMALLEST = 1e-17
 #: An error map spans at most so many decades below its largest value; the rest is one colour.
 DECADES = 6
+
+#: The title of an estimated error.
+ESTIMATED = "estimated error"
 
 Canvas = Figure | SubFigure
 
@@ -98,10 +103,11 @@ def masked(values: Array) -> Array:
     return np.where(np.abs(values) > SMALLEST, np.abs(values), np.nan)
 
 
-def error_panels(arrays: dict[str, Array]) -> list[tuple[str, str]]:
-    """Which arrays show the error, with their titles: the estimate and the true error, or else the residual."""
-    known = [("error_estimate", "estimated error"), ("error", "true error")]
-    return [(name, label) for name, label in known if name in arrays] or [("residual_1", "|residual|")]
+def error_panels(arrays: dict[str, Array], name: str) -> list[tuple[str, str]]:
+    """Which arrays show the error of what has this name, with their titles: estimate and true error, or a residual."""
+    known = [("error_estimate", ESTIMATED), ("error", "true error")]
+    every = [(kind if kind in arrays else f"{kind}_{name}", label) for kind, label in known]
+    return [(key, label) for key, label in every if key in arrays] or [("residual_1", "|residual|")]
 
 
 def few_ticks(axes: Axes, *directions: Axis) -> None:

@@ -1,13 +1,13 @@
-"""``levels.csv`` and ``history.csv``: the records of a run as tables."""
+"""``levels.csv``, ``history.csv`` and ``quantities.csv``: the records of a run, and what was read off, as tables."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level, Reading
 
 _LEVEL = (
     "level", "time_start", "time_end", "intervals", "degree", "parameters", "points", "loss", "heldout_residual",
@@ -16,9 +16,33 @@ _LEVEL = (
 _HISTORY = ("level", "iteration", "loss", "step", "damping", "rate", "seconds")
 
 
-def levels_csv(levels: Sequence[Level]) -> str:
-    """One row per level or slab; ``intervals`` and ``degree`` as ``8x16``; times empty when steady."""
-    return _table(_LEVEL, [_level_row(level) for level in levels])
+def levels_csv(levels: Sequence[Level], names: Sequence[str] = ()) -> str:
+    """One row per level or slab; ``intervals`` and ``degree`` as ``8x16``; times empty when steady.
+
+    Columns for each of the ``names`` of unknowns and vectors follow where the records have them.
+    """
+    kinds = [kind for kind in ("estimate", "true_error") if any(_each(level, kind) for level in levels)]
+    header = [*_LEVEL, *(f"{kind}_{name}" for kind in kinds for name in names)]
+    rows = [
+        (*_level_row(level), *(e for kind in kinds for e in _each(level, kind) or ("",) * len(names)))
+        for level in levels
+    ]
+    return _table(header, rows)
+
+
+def _each(level: Level, kind: str) -> tuple[float, ...]:
+    return level.estimates if kind == "estimate" else level.true_errors
+
+
+def quantities_csv(readings: Mapping[str, Reading]) -> str:
+    """One row per quantity, and one per time of a curve: time (empty without), value, error (empty if not known)."""
+    rows = []
+    for name, reading in readings.items():
+        for k, value in enumerate(reading.values):
+            time = "" if reading.times is None else float(reading.times[k])
+            error = "" if reading.errors is None else float(reading.errors[k])
+            rows.append((name, time, float(value), error))
+    return _table(("quantity", "time", "value", "error"), rows)
 
 
 def history_csv(history: Sequence[Iteration]) -> str:

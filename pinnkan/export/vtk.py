@@ -17,11 +17,10 @@ from vtkmodules.vtkCommonDataModel import VTK_HEXAHEDRON, VTK_LINE, VTK_QUAD
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from pinnkan.errors import RunFolderError, UsageError
-from pinnkan.export.arrays import at_time, sampled
-from pinnkan.export.samples import frame_times, sliced, space_axes_of, space_samples, thinned
+from pinnkan.export.arrays import components, sampled
+from pinnkan.export.samples import frame_times, has_frames, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
-from pinnkan.version import __version__
 
 #: Corners of a cell as steps along each axis, in VTK's order.
 _CORNERS = {
@@ -48,12 +47,15 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
         The names written, files and folders, the one to open first.
     """
     stem = stem_of(solution)
-    if solution.problem.time_axis is None:
+    problem = solution.problem
+    if not has_frames(problem):
         if frames is not None:
-            raise UsageError(f"{solution.problem.name} is steady: it has no frames to choose")
+            what = "steady" if problem.time_axis is None else "on a line of time"
+            raise UsageError(f"{problem.name} is {what}: it has no frames to choose")
         axes = space_samples(solution, resolution)
+        time = 0.0 if problem.time_axis is None else solution.domain.box.ranges[-1][1]
         write_grid(
-            folder / f"{stem}.vtu", axes, sampled(solution, sliced(solution.problem, axes)), field_data(solution, 0.0)
+            folder / f"{stem}.vtu", axes, point_data(solution, sliced(problem, axes)), field_data(solution, time)
         )
         return [f"{stem}.vtu"]
     written = _write_series(solution, folder, resolution, frames)
@@ -69,10 +71,10 @@ def _write_series(solution: Solution, folder: Path, resolution: int | None, fram
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
+    full = sliced(solution.problem, axes)
     for name, time in zip(names, times, strict=True):
-        write_grid(
-            folder / name, axes, at_time(solution, sliced(solution.problem, axes), time), field_data(solution, time)
-        )
+        arrays = point_data(solution, [*full, np.array([time])])
+        write_grid(folder / name, axes, arrays, field_data(solution, time))
     _write_pvd(folder / f"{stem}.pvd", times, names)
     return [f"{stem}.pvd", inner.name]
 
@@ -82,18 +84,24 @@ def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> 
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
     t = frame_times(solution, _SURFACE[1])
-    write_grid(folder / name, (x, t), sampled(solution, (x, t)), field_data(solution, float(t[-1])))
+    write_grid(folder / name, (x, t), point_data(solution, (x, t)), field_data(solution, float(t[-1])))
     return name
 
 
-def field_data(solution: Solution, time: float) -> dict[str, Array | list[str]]:
-    """The verdict as it travels inside every file."""
+def point_data(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
+    """The arrays of a file, the unknowns in front, vectors with their components."""
+    arrays = sampled(solution, axes)
+    first = {name: arrays[name] for name in solution.problem.unknowns}
+    return first | arrays | components(solution.problem, arrays)
+
+
+def field_data(solution: Solution, time: float) -> dict[str, Array]:
+    """The verdict as it travels inside every file, under names that no array of its points has."""
     return {
         "TimeValue": np.array([time]),
         "converged": np.array([int(solution.verdict.converged)], dtype=np.int32),
         "tolerance": np.array([solution.verdict.tolerance]),
-        "error_estimate": np.array([solution.verdict.estimate]),
-        "version": [__version__],
+        "relative_error_estimate": np.array([solution.verdict.estimate]),
     }
 
 
@@ -114,10 +122,8 @@ def mesh(axes: Sequence[Array]) -> pyvista.UnstructuredGrid:
     return pyvista.UnstructuredGrid({kind: cells}, points)
 
 
-def write_grid(
-    path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array | list[str]]
-) -> None:
-    """Writes one ``.vtu`` of float64 point data and reads it back.
+def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array]) -> None:
+    """Writes one ``.vtu`` of float64 point data and reads it back; the first array is the active one.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
@@ -125,7 +131,8 @@ def write_grid(
     """
     grid = mesh(axes)
     for name, array in arrays.items():
-        grid.point_data[name] = array.ravel()
+        grid.point_data[name] = array.ravel() if array.size == grid.n_points else array.reshape(grid.n_points, -1)
+    _activate(grid, arrays)
     for name, value in fields.items():
         grid.field_data[name] = value
     writer = vtkXMLUnstructuredGridWriter()
@@ -136,6 +143,17 @@ def write_grid(
     writer.Write()
     _write_text(path, writer.GetOutputString())
     _verify(path, grid)
+
+
+def _activate(grid: pyvista.UnstructuredGrid, arrays: Mapping[str, Array]) -> None:
+    """ParaView opens on the first array, and its glyphs and stream lines take the first vector.
+
+    They would not, were it also what ParaView opens on: an array has one role there.
+    """
+    grid.point_data.active_scalars_name = next(iter(arrays))
+    vectors = [name for name in arrays if grid.point_data[name].ndim == 2 and grid.point_data[name].shape[1] == 3]
+    if vectors:
+        grid.point_data.active_vectors_name = vectors[0]
 
 
 def _verify(path: Path, grid: pyvista.UnstructuredGrid) -> None:

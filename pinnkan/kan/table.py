@@ -68,9 +68,9 @@ def gauss_table(axis: Axis, points: int, order: int, device: torch.device, parts
 
 
 @lru_cache(maxsize=64)
-def end_table(axis: Axis, end: int, order: int, device: torch.device) -> Table:
-    """The single point at one end of an axis, weight one."""
-    nodes = torch.from_numpy(axis.breaks[[0 if end == 0 else -1]]).reshape(1, 1)
+def point_table(axis: Axis, x: float, order: int, device: torch.device) -> Table:
+    """A single point of an axis, weight one."""
+    nodes = torch.full((1, 1), x, dtype=torch.float64)
     return _table(axis, nodes, torch.ones_like(nodes), order, device)
 
 

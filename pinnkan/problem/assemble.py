@@ -10,11 +10,12 @@ import sympy
 from pinnkan.problem import names, schema
 from pinnkan.problem.checks import meaning as checks
 from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import parse_equation, read_conditions
+from pinnkan.problem.conditions import parse_equation, read_conditions, settled
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import DomainSection
+from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
@@ -32,6 +33,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     space, unknowns = scope.space, scope.space.unknowns
     equations = _equations(found.get("equations"), scope, report)
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
+    domain = settled(domain, placed)
+    quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
     exact = _exact(found.get("exact"), scope, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
@@ -53,6 +56,9 @@ def assemble(root: Mapping, report: Report) -> Problem:
         output,
         report.text.content,
         report.text.path,
+        (),
+        dict(scope.vectors),
+        quantities,
     )
     disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
@@ -67,8 +73,12 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
     unknowns = names.read_unknowns(found.get("unknowns"), domain.coordinates, report)
     scope = Scope(JetSpace(domain.coordinates, unknowns, domain.box.ranges), values, used=used, where="a function")
     functions = names.read_functions(found.get("functions"), scope, report)
-    names.check_ambiguous(parameters | functions, unknowns, domain.coordinates, report)
-    return domain, replace(scope, unknowns=bool(unknowns), where="an equation"), parameters
+    vectors, named = names.read_vectors(found.get("vectors"), unknowns, report)
+    names.check_ambiguous(parameters | functions | named, unknowns, domain.coordinates, report)
+    for name, span in named.items():
+        if name in scope.values:
+            report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
+    return domain, replace(scope, unknowns=bool(unknowns), vectors=vectors, where="an equation"), parameters
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -78,9 +88,11 @@ def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
     def spans(node: Node | None) -> dict[str, Span]:
         return {k: v.span for k, v in node.values.items()} if isinstance(node, Mapping) else {}
 
-    equations = found["equations"]
-    items = tuple(n.span for n in equations.items) if isinstance(equations, Sequence) else ()
-    return ProblemSpans(items, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
+    def items(node: Node) -> tuple[Span, ...]:
+        return tuple(n.span for n in node.items) if isinstance(node, Sequence) else ()
+
+    listed = items(found["unknowns"]), items(found["equations"])
+    return ProblemSpans(*listed, key("conditions"), spans(found.get("exact")), spans(found.get("solver")))
 
 
 def _name(node: Node | None, report: Report) -> str:

@@ -1,19 +1,20 @@
-"""Conditions: the places they name, one per side; and whether every side has what it needs."""
+"""Conditions as the file states them, one per place."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import sympy
 
 from pinnkan.problem import schema
-from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.names import DomainSection
-from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.places import Named, read_places, scope_at
+from pinnkan.problem.report import Report
 from pinnkan.problem.source import Node, Scalar, Sequence, Span
-from pinnkan.problem.statement import Condition, Equation, Side
+from pinnkan.problem.statement import Condition, Equation, Side, Whole
 
 MAX_CONDITIONS = 100  # of one file; a choice
 
@@ -30,7 +31,7 @@ class Placed:
     def side(self) -> Side:
         """The side it holds on."""
         if not isinstance(self.condition.place, Side):
-            raise TypeError("a condition at a point has no side")
+            raise TypeError("a condition at a point or on all of the domain has no side")
         return self.condition.place
 
     @property
@@ -38,19 +39,6 @@ class Placed:
         """The first unknown in it."""
         equation = self.condition.equation
         return min((jet.unknown for jet in equation.jets.values()), default=0) if equation is not None else 0
-
-
-def side_name(side: Side, domain: DomainSection) -> str:
-    """The word of the file for a side: left, right, ..., x1_low, ..., initial."""
-    if side.axis == domain.time_axis:
-        return "initial"
-    return next(name for name, place in SIDES.items() if place == (domain.coordinates[side.axis], side.end))
-
-
-def sides_of(domain: DomainSection) -> list[Side]:
-    """The sides of the space domain that need a condition: those of axes that do not wrap around."""
-    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
-    return [Side(axis, end) for axis in axes for end in (0, 1)]
 
 
 def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
@@ -71,13 +59,17 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     sides = [parse(node, scope, report, 0, at), parse(node, scope, report, at + 1)]
     if sides[0] is None or sides[1] is None:
         return None
-    residual = sides[0] - sides[1]
+    return residual_of(sides[0] - sides[1], node, scope, report)
+
+
+def residual_of(expression: sympy.Expr, node: Scalar, scope: Scope, report: Report) -> Equation:
+    """An expression that was read from ``node``, as the residual of an equation."""
     line, column = report.text.locate(node.part(0, 1).start)
-    return Equation(residual, scope.space.jets_of(residual), " ".join(node.text.split()), line, column)
+    return Equation(expression, scope.space.jets_of(expression), " ".join(node.text.split()), line, column)
 
 
 def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
-    """Every condition of the file, one per side it names."""
+    """Every condition of the file, one per place it names."""
     placed: list[Placed] = []
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return placed
@@ -89,8 +81,8 @@ def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, repo
         if "where" not in found or "equation" not in found:
             continue
         enforce = _enforce(found.get("enforce"), report)
-        for side, span in _sides(found["where"], domain, report):
-            placed += _read_one(found["equation"], side, span, enforce, domain, scope, report)
+        for at in read_places(found["where"], domain, scope, report):
+            placed += _read_one(found["equation"], at, enforce, domain, scope, report)
     return placed
 
 
@@ -103,69 +95,56 @@ def _enforce(node: Node | None, report: Report) -> str:
     return "auto"
 
 
-def _read_one(
-    node: Node, side: Side, where: Span, enforce: str, domain: DomainSection, scope: Scope, report: Report
-) -> list[Placed]:
-    name = side_name(side, domain)
-    is_initial = side.axis == domain.time_axis
+def _read_one(node: Node, at: Named, enforce: str, domain: DomainSection, scope: Scope, report: Report) -> list[Placed]:
+    is_initial = isinstance(at.place, Side) and domain.coordinates[at.place.axis] == "t"
     if isinstance(node, Scalar) and node.text.strip() == "none":
-        if is_initial:
-            report.error_at(node.span, "`none` is for sides only", "initially every quantity must be given")
+        if is_initial or not isinstance(at.place, Side):
+            hint = "initially every quantity must be given" if is_initial else "delete this condition"
+            report.error_at(node.span, "`none` is for sides only", hint)
             return []
-        return [Placed(Condition(side, None, enforce, name), where, node.span)]
-    normal = None if is_initial else domain.box.pieces[side].normal(scope.space.symbols)
-    local = replace(scope, space=scope.space.on(side.axis, side.end), normal=normal, where="a condition")
-    equation = parse_equation(node, local, report)
+        return [Placed(Condition(at.place, None, enforce, at.name), at.span, node.span)]
+    local = scope_at(at.place, scope, domain, "a condition")
+    whole = isinstance(at.place, Whole)
+    equation = _integral(node, local, domain, report) if whole else parse_equation(node, local, report)
     if equation is None:
         return []
     span = node.part(0, len(node.text)) if isinstance(node, Scalar) else node.span
     if not equation.jets:
-        report.error_at(span, "this condition does not contain the unknown", f"write {scope.space.unknowns[0]} = ...")
+        what = "no unknown stands in this integral" if whole else "this condition does not contain the unknown"
+        example = f"integral({scope.space.unknowns[0]})" if whole else scope.space.unknowns[0]
+        report.error_at(span, what, f"write {example} = ...")
         return []
-    return [Placed(Condition(side, equation, enforce, name), where, span)]
+    return [Placed(Condition(at.place, equation, enforce, at.name), at.span, span)]
 
 
-def _sides(node: Node, domain: DomainSection, report: Report) -> list[tuple[Side, Span]]:
-    result: list[tuple[Side, Span]] = []
-    for item in node.items if isinstance(node, Sequence) else [node]:
-        for side in _sides_named(item, domain, report):
-            if side in [s for s, _ in result]:
-                report.error_at(item.span, f"the side '{side_name(side, domain)}' stands twice in this place")
-            else:
-                result.append((side, item.span))
-    if isinstance(node, Sequence) and not node.items:
-        report.error_at(node.span, "a place is missing", f"one of: {listed(places_of(domain.coordinates))}")
-    return result
+def _integral(node: Node, scope: Scope, domain: DomainSection, report: Report) -> Equation | None:
+    """``integral(p) = g(t)`` as an equation whose integral over space is to vanish: p - g/measure."""
+    integrals: dict[sympy.Symbol, sympy.Expr] = {}
+    equation = parse_equation(node, replace(scope, integrals=integrals), report)
+    if equation is None:
+        return None
+    span = node.part(0, len(node.text)) if isinstance(node, Scalar) else node.span
+    factors = [sympy.diff(equation.residual, symbol) for symbol in integrals]
+    rest = equation.residual.subs({symbol: 0 for symbol in integrals})
+    varying = {scope.space.symbols[axis] for axis in domain.placing} | set(integrals)
+    if not integrals:
+        unknown = min(map(str, equation.jets), default=scope.space.unknowns[0])
+        report.error_at(span, "a condition on all of the domain is an integral", f"write integral({unknown}) = 0")
+    elif equation.jets or any(e.free_symbols & varying for e in (*factors, rest)):
+        hint = "only numbers, parameters and t stand outside: integral(p) = 0, 2*integral(u) = 1 + t"
+        report.error_at(span, "an integral can only be multiplied and added to", hint)
+    else:
+        measure = math.prod(high - low for low, high in (domain.box.ranges[axis] for axis in domain.placing))
+        terms = [factor * inside for factor, inside in zip(factors, integrals.values(), strict=True)]
+        density = sympy.Add(*terms, rest / measure)
+        return replace(equation, residual=density, jets=scope.space.jets_of(density))
+    return None
 
 
-def _sides_named(node: Node, domain: DomainSection, report: Report) -> list[Side]:
-    def fail(message: str, hint: str) -> list[Side]:
-        report.error_at(node.span, message, hint)
-        return []
-
-    if not isinstance(node, Scalar):
-        return fail("conditions at a point are not available yet", "name a side, `boundary` or `initial`")
-    name = node.text
-    if name == "boundary":
-        in_space = [c for c in domain.coordinates if c != "t"]
-        why = "every space coordinate is periodic" if in_space else "the domain has no space coordinate"
-        return sides_of(domain) or fail(f"`boundary` is empty: {why}", "delete this condition")
-    if name == "initial":
-        if domain.time_axis is None:
-            return fail("`initial` needs the coordinate t", "add its range to `domain`")
-        return [Side(domain.time_axis, 0)]
-    places = places_of(domain.coordinates)
-    if name not in SIDES:
-        hint = did_you_mean(name, places) or f"known places: {listed(places)}"
-        return fail(f"unknown place '{name[:60]}'", hint)
-    coordinate, end = SIDES[name]
-    if coordinate not in domain.coordinates:
-        hint = f"known places: {listed(places)}"
-        return fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
-    axis = domain.coordinates.index(coordinate)
-    if domain.box.periodic[axis]:
-        return fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")
-    return [Side(axis, end)]
+def settled(domain: DomainSection, placed: list[Placed]) -> DomainSection:
+    """The domain, where time is marched only if nothing is given later: of ordinary equations initial values alone."""
+    later = domain.is_ordinary and any(p.condition.place != Side(0, 0) for p in placed)
+    return replace(domain, is_marched=False) if later else domain
 
 
 def dirichlet_value(equation: Equation | None) -> sympy.Expr | None:

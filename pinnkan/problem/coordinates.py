@@ -25,7 +25,7 @@ SIDES = {
     "back": ("z", 1),
     **{f"{c}_{word}": (c, end) for c in NUMBERED for end, word in enumerate(("low", "high"))},
 }
-PLACES = (*SIDES, "boundary", "initial")
+PLACES = (*SIDES, "boundary", "initial", "domain")
 
 _NAME = re.compile(r"x[1-9][0-9]?|[xyzt]")
 
@@ -53,7 +53,8 @@ def order_of(subscript: str, coordinates: Sequence[str]) -> tuple[int, ...] | No
 def places_of(coordinates: Sequence[str]) -> list[str]:
     """The places that a domain in these coordinates has."""
     sides = [name for name, (c, _) in SIDES.items() if c in coordinates]
-    return [*sides, "boundary", *(["initial"] if "t" in coordinates else [])]
+    in_time = ["initial"] if "t" in coordinates else []
+    return [*sides, *(["boundary"] if sides else []), *in_time, "domain"]
 
 
 def listed(names: Iterable[str]) -> str:

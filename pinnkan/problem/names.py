@@ -15,25 +15,44 @@ from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, liste
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
-from pinnkan.problem.report import Report
+from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
+#: Arrays of every result file.
+_OUTPUT = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z", re.ASCII)
+#: Unknowns of a file; a choice: the coupling of all with all grows with their square.
+MAX_UNKNOWNS = 30
 _BOXES = {"interval": 1, "rectangle": 2, "box": 3}
 _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
 
 
 @dataclass(frozen=True)
 class DomainSection:
-    """The ``domain:`` section: the coordinates present, in the order x, y, z (or x1, x2, ..), t, and their box."""
+    """The ``domain:`` section: the coordinates present, in the order x, y, z (or x1, x2, ..), t, and their box.
+
+    ``is_marched``: whether time goes on from its initial data, as it does unless t is alone and something is given
+    later.
+    """
 
     coordinates: tuple[str, ...]
     box: Box
+    is_marched: bool = True
 
     @property
     def time_axis(self) -> int | None:
-        """The axis of t, always the last, or None."""
-        return len(self.coordinates) - 1 if self.coordinates[-1:] == ("t",) else None
+        """The axis of t, always the last, where time is marched, or None."""
+        return len(self.coordinates) - 1 if self.is_marched and self.coordinates[-1:] == ("t",) else None
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether t is the only coordinate."""
+        return self.coordinates == ("t",)
+
+    @property
+    def placing(self) -> tuple[int, ...]:
+        """The axes that a point is written in: those of space, or t where it is alone."""
+        return (0,) if self.is_ordinary else tuple(i for i, c in enumerate(self.coordinates) if c != "t")
 
 
 def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[str], report: Report) -> DomainSection:
@@ -54,12 +73,11 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
 
 
 def _check_coordinates(node: Node, coordinates: tuple[str, ...], report: Report) -> None:
-    """Some coordinate of space; the numbered ones without gaps, and not beside x, y, z."""
+    """Some coordinate; the numbered ones without gaps, and not beside x, y, z."""
     numbered, plain = ([c for c in coordinates if c in names] for names in (NUMBERED, PLAIN))
     missing = gap(coordinates)
-    if not numbered and not plain and not report.failed:
-        hint = "give a range to x; the only axis of an ordinary equation is named x too"
-        report.error_at(node.span, "the domain has no space coordinate", hint)
+    if not coordinates and not report.failed:
+        report.error_at(node.span, "the domain has no coordinate", "give a range to x, or to t")
     elif numbered and plain:
         span = node.keys[plain[0]] if isinstance(node, Mapping) and plain[0] in node.keys else node.span
         report.error_at(span, f"'{plain[0]}' beside '{numbered[0]}'", "name all x, y, z, or all x1, x2, ...")
@@ -125,11 +143,11 @@ def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.
     """Parameters as numbers, the names that their own definitions use, and where each stands."""
     values: dict[str, sympy.Expr] = {}
     used: set[str] = set()
-    named = _named(node, report, "parameters")
+    named = section(node, report, "parameters")
     for name, (span, value) in named.items():
         later = tuple(n for n in named if n not in values)
         scope = Scope(JetSpace((), ()), values, coordinates=False, used=used, later=later, where="a parameter")
-        _check_name(name, span, report, "parameter")
+        check_name(name, span, report, "parameter")
         number = constant(value, scope, report)
         if number is None:
             values[name] = sympy.S.One
@@ -141,10 +159,10 @@ def read_parameters(node: Node | None, report: Report) -> tuple[dict[str, sympy.
 
 def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str, Span]:
     """Add the named functions to ``scope.values``; returns where each stands."""
-    named = _named(node, report, "functions")
+    named = section(node, report, "functions")
     values = dict(scope.values)
     for name, (span, value) in named.items():
-        _check_name(name, span, report, "function")
+        check_name(name, span, report, "function")
         if name in values:
             report.error_at(span, f"'{name}' is a parameter and a function", "rename one of them")
         scope.values = dict(values)
@@ -158,7 +176,8 @@ def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str,
     return {name: span for name, (span, _) in named.items()}
 
 
-def _named(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span, Node]]:
+def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span, Node]]:
+    """The entries of a section of names, each with where its name stands."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if not isinstance(node, Mapping):
@@ -167,7 +186,8 @@ def _named(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span
     return {name: (node.keys[name], value) for name, value in node.values.items()}
 
 
-def _check_name(name: str, span: Span, report: Report, what: str) -> None:
+def check_name(name: str, span: Span, report: Report, what: str) -> None:
+    """Refuse what is no name, or has a meaning everywhere."""
     if not _WORD.match(name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
         hint = "letters, digits and _, a letter first"
@@ -176,36 +196,72 @@ def _check_name(name: str, span: Span, report: Report, what: str) -> None:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")
 
 
+def _check_output(name: str, span: Span, report: Report) -> None:
+    """Refuse an unknown or vector whose array would have the name of another one in the files of a result."""
+    if _OUTPUT.match(name):
+        report.error_at(span, f"'{name}' is the name of another array in the results", "choose another name")
+
+
 def meanings(coordinates: tuple[str, ...]) -> set[str]:
-    """Names that mean something in a domain with these coordinates only: numbered ones and their derivatives."""
-    return {*coordinates, *(f"d{c}" for c in coordinates)} - RESERVED
+    """Names that mean something in a domain with these coordinates only: numbered ones, derivatives, the normal."""
+    space = [c for c in coordinates if c != "t"]
+    return {*coordinates, *(f"d{c}" for c in coordinates), *(f"n_{c}" for c in space)} - RESERVED
 
 
 def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Report) -> tuple[str, ...]:
-    """The names of the unknowns. The one place that refuses systems."""
+    """The names of the unknowns."""
     names: list[str] = []
     for item in schema.items(node, report, "'unknowns'") if node is not None else []:
         if not isinstance(item, Scalar):
             report.error_at(item.span, "an unknown must be a name")
             continue
-        _check_name(item.text, item.span, report, "unknown")
+        check_name(item.text, item.span, report, "unknown")
         if item.text in meanings(coordinates):
             report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
+        _check_output(item.text, item.span, report)
         if item.text in names:
             report.error_at(item.span, f"the unknown '{item.text}' stands twice")
         else:
             names.append(item.text)
     if node is not None and not names:
         report.error_at(node.span, "there is no unknown", "write unknowns: [u]")
-    if len(names) > 1 and node is not None:
-        report.error_at(node.span, f"{len(names)} unknowns: systems are not available yet", "one unknown, one equation")
-    return tuple(names)
+    if len(names) > MAX_UNKNOWNS and node is not None:
+        report.error_at(node.span, f"{len(names)} unknowns", f"{MAX_UNKNOWNS} are the most")
+    return tuple(names[:MAX_UNKNOWNS])
+
+
+def read_vectors(
+    node: Node | None, unknowns: tuple[str, ...], report: Report
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Span]]:
+    """Each vector with its unknowns, and where its name stands; an unknown belongs to one vector at most."""
+    vectors: dict[str, tuple[str, ...]] = {}
+    owner: dict[str, str] = {}
+    named = section(node, report, "vectors")
+    for name, (span, value) in named.items():
+        check_name(name, span, report, "vector")
+        _check_output(name, span, report)
+        parts = []
+        for item in schema.items(value, report, f"the vector '{name}'"):
+            part = item.text if isinstance(item, Scalar) else ""
+            if part not in unknowns:
+                hint = did_you_mean(part, unknowns) or f"unknowns: {', '.join(unknowns)}"
+                report.error_at(item.span, f"'{part[:60]}' is not an unknown", hint)
+            elif part in owner:
+                twice = "twice in it" if owner[part] == name else f"part of the vector '{owner[part]}' already"
+                report.error_at(item.span, f"'{part}' is {twice}", "an unknown belongs to one vector")
+            else:
+                owner[part] = name
+                parts.append(part)
+        if isinstance(value, Sequence) and not value.items:
+            report.error_at(value.span, f"the vector '{name}' has no components", "write velocity: [u, v]")
+        vectors[name] = tuple(parts)
+    return vectors, {name: span for name, (span, _) in named.items()}
 
 
 def check_ambiguous(
     named: dict[str, Span], unknowns: tuple[str, ...], coordinates: tuple[str, ...], report: Report
 ) -> None:
-    """Refuse a parameter or function that is also a coordinate or an unknown, or reads as a derivative of one."""
+    """Refuse a parameter, function or vector that is also a coordinate or unknown, or reads as a derivative of one."""
     taken = meanings(coordinates)
     for name, span in named.items():
         base, _, letters = name.rpartition("_")

@@ -58,14 +58,17 @@ class Report:
         self._read = 0
 
     def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
-        """Add a fault at ``index``; the same fault at the same place counts once.
+        """Add a fault at ``index``; the same fault at the same place counts once, and warnings end at MAX_FAULTS.
 
         Raises:
-            ProblemError: there are more than MAX_FAULTS.
+            ProblemError: there are more errors than MAX_FAULTS.
         """
         line, column = self.text.locate(index)
-        self._faults[Fault(message, line, column, max(length, 1), hint, severity)] = None
-        if len(self._faults) > MAX_FAULTS:
+        fault = Fault(message, line, column, max(length, 1), hint, severity)
+        same = sum(known.severity == severity for known in self._faults) - (fault in self._faults)
+        if severity == "error" or same < MAX_FAULTS:
+            self._faults[fault] = None
+        if severity == "error" and same >= MAX_FAULTS:
             raise self.failure()
 
     def spend(self, span: HasEnds, characters: int) -> None:
@@ -132,7 +135,7 @@ def render(error: ProblemError) -> str:
     lines = _BREAK.split(error.source)
     blocks = [_block(f, error.path, lines) for f in error.faults]
     count = sum(f.severity == "error" for f in error.faults)
-    beyond = "; reading stopped there" if len(error.faults) > MAX_FAULTS else ""
+    beyond = "; reading stopped there" if count > MAX_FAULTS else ""
     blocks.append(f"{count} error{'' if count == 1 else 's'}{beyond}; nothing was solved.")
     return "\n".join(blocks)
 

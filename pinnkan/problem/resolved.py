@@ -26,9 +26,13 @@ def resolved_text(problem: Problem) -> str:
     lines += ["domain:", *_domain(problem)]
     for section in ("parameters", "functions"):
         lines += _named(section, found.get(section))
-    lines += [f"unknowns: [{', '.join(problem.unknowns)}]", "equations:"]
+    lines += [f"unknowns: [{', '.join(problem.unknowns)}]"]
+    lines += ["vectors:"] * bool(problem.vectors)
+    lines += [f"  {name}: [{', '.join(parts)}]" for name, parts in problem.vectors.items()]
+    lines += ["equations:"]
     lines += [f"  - {quoted(equation.text)}" for equation in problem.equations]
     lines += _conditions(found.get("conditions"))
+    lines += _quantities(found.get("quantities"))
     lines += _named("exact", found.get("exact"))
     lines += [*_section("solver", problem.solver), *_section("output", problem.output)]
     return "\n".join(lines) + "\n"
@@ -66,11 +70,27 @@ def _conditions(node: Node | None) -> Iterator[str]:
         found = schema.entries(item, schema.CONDITION, Report(Text("", "")), "a condition")
         where = found["where"]
         places = where.items if isinstance(where, Sequence) else [where]
-        names = [quoted(n.text) for n in places if isinstance(n, Scalar)]
+        names = [_inline(place) for place in places]
         equation, enforce = found["equation"], found.get("enforce")
         yield f"  - where: [{', '.join(names)}]"
         yield f"    equation: {quoted(equation.text if isinstance(equation, Scalar) else '')}"
         yield f"    enforce: {enforce.text if isinstance(enforce, Scalar) else 'auto'}"
+
+
+def _quantities(node: Node | None) -> Iterator[str]:
+    if isinstance(node, Mapping) and node.values:
+        yield "quantities:"
+        for name, value in node.values.items():
+            yield f"  {name}: {_inline(value)}"
+
+
+def _inline(node: Node) -> str:
+    """A node in one line, with brackets and braces."""
+    if isinstance(node, Scalar):
+        return quoted(node.text)
+    if isinstance(node, Sequence):
+        return f"[{', '.join(map(_inline, node.items))}]"
+    return f"{{{', '.join(f'{key}: {_inline(value)}' for key, value in node.values.items())}}}"
 
 
 def _section(name: str, settings: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pinnkan.problem.coordinates import COORDINATES, PLACES, listed
+from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, listed
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
@@ -22,13 +22,6 @@ _EXPRESSION = {"type": ["number", "string"]}
 _NAMED = {"type": "object", "additionalProperties": _EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 _RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
-_POINT = {
-    "type": "object",
-    "properties": {"point": {"type": "array", "items": _EXPRESSION}},
-    "required": ["point"],
-    "additionalProperties": False,
-}
-_PLACE = {"anyOf": [{"enum": list(PLACES)}, _POINT]}
 
 
 @dataclass(frozen=True)
@@ -41,15 +34,33 @@ class Key:
     required: bool = False
 
 
+_AT = {"type": "array", "items": _EXPRESSION, "minItems": 1}
+_SIDES = {"enum": [*SIDES, "boundary"]}
 DOMAIN = (
     *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
     Key("shape", {"type": "object"}, "a shape, instead of the ranges of the space coordinates"),
     Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:-1])}}, "coordinates that wrap around"),
 )
+POINT = (Key("point", _AT, "its coordinates of space; of an ordinary equation in t the time", True),)
+_PLACE: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(PLACES)},
+        {"type": "object", "properties": {"point": _AT}, "required": ["point"], "additionalProperties": False},
+    ]
+}
 CONDITION = (
     Key("where", {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE}]}, "the place or places", True),
     Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
     Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
+)
+QUANTITY = (
+    Key("integral", _EXPRESSION, "an expression to integrate over the domain, or over what `over` names"),
+    Key("value", _EXPRESSION, "an expression to evaluate at the point `at`"),
+    Key("max", _EXPRESSION, "an expression whose largest value is wanted"),
+    Key("min", _EXPRESSION, "an expression whose least value is wanted"),
+    Key("over", {"anyOf": [_SIDES, {"type": "array", "items": _SIDES, "minItems": 1}]}, "sides to integrate over"),
+    Key("at", _AT, "the point of a value"),
+    Key("time", {"enum": ["end"]}, "the last time only, instead of a curve over time"),
 )
 SOLVER = (
     Key("tolerance", {"type": "number", "minimum": SMALLEST_TOLERANCE, "exclusiveMaximum": 1}, "relative L2 error"),
@@ -78,11 +89,13 @@ PROBLEM = (
     Key("parameters", _NAMED, "numbers or constant expressions"),
     Key("functions", _NAMED, "named expressions of coordinates and parameters"),
     Key("unknowns", _TEXTS, "what is solved for", True),
+    Key("vectors", {"type": "object", "additionalProperties": _TEXTS}, "unknowns that form a vector: velocity: [u, v]"),
+    Key("estimate", {}, "parameters to recover (not available yet)"),
     Key("equations", _TEXTS, "left = right, one per unknown", True),
     Key("conditions", {"type": "array"}, "what holds at the sides and initially"),
-    Key("exact", _NAMED, "the solution, if known; only to report the true error"),
     Key("data", {}, "measured values (not available yet)"),
-    Key("estimate", {}, "parameters to recover (not available yet)"),
+    Key("quantities", {"type": "object"}, "what is read off the solution"),
+    Key("exact", _NAMED, "the solution, if known; only to report the true error"),
     Key("solver", {"type": "object"}, "all optional"),
     Key("output", {"type": "object"}, "all optional"),
 )
@@ -97,6 +110,10 @@ def json_schema() -> dict[str, Any]:
         root["properties"][name] = {**_object(keys, name), "description": root["properties"][name]["description"]}
     about = root["properties"]["conditions"]["description"]
     root["properties"]["conditions"] = {"type": "array", "items": _object(CONDITION), "description": about}
+    about = root["properties"]["quantities"]["description"]
+    root["properties"]["quantities"] = {
+        "type": "object", "additionalProperties": _object(QUANTITY), "description": about,
+    }  # fmt: skip
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A problem for pinnkan"}
     return {**head, **root}
 

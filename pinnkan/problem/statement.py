@@ -168,3 +168,8 @@ class Problem:
     def dimension(self) -> int:
         """Number of coordinates, time included."""
         return len(self.coordinates)
+
+    @property
+    def space_dimension(self) -> int:
+        """Number of coordinates of space: all but that of the march."""
+        return self.dimension - (self.time_axis is not None)

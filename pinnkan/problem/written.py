@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
 import sympy
 
 from pinnkan.problem.conditions import prescribed_value
+from pinnkan.problem.coordinates import SIDES
 from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.statement import Condition, Equation, Problem
+from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, Side, Whole
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
 
@@ -23,11 +24,44 @@ def describe(problem: Problem) -> str:
     rows += [("domain", line) for line in _domain(problem)]
     for equation in problem.equations:
         rows += [("equation", f"{written(equation.residual)} = 0"), ("", _kind(problem, equation))]
-    rows += [(condition.name, _condition(condition)) for condition in problem.conditions]
+    rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
+    rows += [(condition.name, _condition(condition)) for condition in in_order(problem)]
+    rows += [("quantity", f"{name} = {quantity_words(problem, q)}") for name, q in problem.quantities.items()]
     rows += [("exact", f"{name} = {written(value)}") for name, value in (problem.exact or {}).items()]
     rows += [("solver", _settings(problem.solver)), ("output", _settings(problem.output))]
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(f"{label:<{width}}{text}".rstrip() for label, text in rows)
+
+
+def in_order(problem: Problem) -> list[Condition]:
+    """The conditions place by place, in the order in which the places are first named."""
+    names = list(dict.fromkeys(c.name for c in problem.conditions))
+    return sorted(problem.conditions, key=lambda c: names.index(c.name))
+
+
+def quantity_words(problem: Problem, quantity: Quantity) -> str:
+    """``integral of p*n_x over left, right``, ``value of u at x = 0.5``, ``max of u over time``."""
+    (place, equation), *others = quantity.parts
+    where = ""
+    if isinstance(place, Point):
+        given = zip(problem.coordinates, place.position, strict=True)
+        where = " at " + ", ".join(f"{c.name} = {x:g}" for c, x in given if x is not None)
+    elif isinstance(place, Side) and quantity.kind == "value":
+        where = f" at {problem.coordinates[place.axis].name} = {problem.box.ranges[place.axis][place.end]:g}"
+    elif isinstance(place, Side):
+        where = " over " + _sides(problem, [place, *(other for other, _ in others)])
+    curve = problem.time_axis is not None and problem.dimension > 1
+    when = "" if not curve else " at the end" if quantity.at_end else ", over time"
+    return f"{quantity.kind} of {equation.text}{where}{when}"
+
+
+def _sides(problem: Problem, places: Sequence[Place]) -> str:
+    """``left, right``, or ``boundary`` for all of them."""
+    names = {(problem.coordinates.index(sympy.Symbol(c)), end): name for name, (c, end) in SIDES.items() if
+             sympy.Symbol(c) in problem.coordinates}  # fmt: skip
+    every = {key for key in names if not problem.box.periodic[key[0]]}
+    given = [(place.axis, place.end) for place in places if isinstance(place, Side)]
+    return "boundary" if set(given) == every else ", ".join(names[key] for key in given)
 
 
 def _domain(problem: Problem) -> Iterator[str]:
@@ -56,6 +90,8 @@ def _condition(condition: Condition) -> str:
         symbol = next(iter(equation.jets))
         value = prescribed_value(equation, symbol)
         text = text if value is None else f"{symbol.name} = {written(value)}"
+    if isinstance(condition.place, Whole):
+        text = equation.text
     return text if condition.enforce == "auto" else f"{text} ({condition.enforce})"
 
 

@@ -21,14 +21,14 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.folder import write_atomically
 from pinnkan.solution import Solution
-from pinnkan.verdict.records import Iteration, Level
+from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
-FORMAT = 1
+FORMAT = 2
 #: What reading data of a wrong shape raises: signed, but not by this program.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"
-_Record = TypeVar("_Record", Level, Iteration, Verdict, SolverSettings)
+_Record = TypeVar("_Record", Level, Iteration, Reading, Verdict, SolverSettings)
 
 
 def save_checkpoint(solution: Solution, folder: Path) -> None:
@@ -56,6 +56,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "history": [asdict(step) for step in solution.history],
         "seconds": solution.seconds,
         "network": solution.network,
+        "quantities": {name: asdict(reading) for name, reading in solution.quantities.items()},
     }  # fmt: skip
     write_atomically(folder / name, data)
     write_signed(folder / _STATE, payload)
@@ -113,6 +114,7 @@ def solution_of(problem: Problem, state: Mapping[str, Any], fields: Mapping[str,
         history=tuple(_record(Iteration, step) for step in state["history"]),
         seconds=state["seconds"],
         network=state["network"],
+        quantities={name: _record(Reading, reading) for name, reading in state["quantities"].items()},
     )
 
 

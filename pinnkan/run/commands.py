@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinnkan.errors import Exit, ResourceError, UsageError
-from pinnkan.export.report import verdict_words
+from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import visible
@@ -77,6 +77,7 @@ def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[st
         verdict_words(solution),
         f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters, {solution.seconds:.2f} s.",
     ]
+    lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:

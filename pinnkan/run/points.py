@@ -30,13 +30,13 @@ class Column:
 
 
 def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
-    """``u,u_x`` as columns; None gives the unknowns.
+    """``u,u_x`` as columns; a vector stands for its unknowns, None for all of them.
 
     Raises:
         UsageError: a name that is no unknown of the problem or no derivative of one.
     """
     names = [n.strip() for n in text.split(",")] if text is not None else list(problem.unknowns)
-    return tuple(_column(name, problem) for name in names)
+    return tuple(_column(part, problem) for name in names for part in problem.vectors.get(name, (name,)))
 
 
 def _column(name: str, problem: Problem) -> Column:

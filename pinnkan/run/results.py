@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from pinnkan.errors import Exit
+from pinnkan.export.arrays import shown_of
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
-from pinnkan.export.tables import history_csv, levels_csv
+from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.resolved import resolved_text
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
+from pinnkan.verdict.records import Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 
@@ -52,8 +54,10 @@ def write_results(
     begun = time.perf_counter()
     files = write_vtk(solution, folder)
     pictures, warnings = draw_pictures(solution, folder)
+    names = [shown.name for shown in shown_of(solution.problem)]
     texts = {
-        "levels.csv": levels_csv(solution.levels).encode(),
+        **({"quantities.csv": quantities_csv(solution.quantities).encode()} if solution.quantities else {}),
+        "levels.csv": levels_csv(solution.levels, names).encode(),
         "history.csv": history_csv(solution.history).encode(),
         "problem.yaml": circumstances.source,
         "resolved.yaml": resolved_text(solution.problem).encode(),
@@ -78,6 +82,7 @@ def exit_code(verdict: Verdict) -> Exit:
 def summary(solution: Solution, run: Path) -> dict[str, Any]:
     """The object that ``--json`` prints; numbers that JSON does not know become null."""
     verdict = solution.verdict
+    read = {"quantities": {n: _reading(r) for n, r in solution.quantities.items()}} if solution.quantities else {}
     return {
         "name": solution.problem.name,
         "verdict": "converged" if verdict.converged else "not_converged",
@@ -89,7 +94,17 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
         "parameters": solution.parameters,
         "seconds": solution.seconds,
         "run": str(run),
+        **read,
     }
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    """A quantity as JSON: ``value`` and ``error``, of a curve ``times``, ``values`` and ``errors``."""
+    values = [finite(value) for value in reading.values]
+    errors = [None] * len(values) if reading.errors is None else [finite(error) for error in reading.errors]
+    if reading.times is None:
+        return {"value": values[0], "error": errors[0]}
+    return {"times": [float(t) for t in reading.times], "values": values, "errors": errors}
 
 
 def finite(number: float | None) -> float | None:

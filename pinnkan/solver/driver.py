@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,10 +13,13 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
+from pinnkan.kan.scaled import scaled
+from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
 from pinnkan.solver.estimate.bounds import bound_of
+from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
 from pinnkan.solver.families.product.levels import ProductLevels
@@ -34,10 +37,10 @@ from pinnkan.verdict.verdict import judge
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
 #: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
 DEGREES = {1: 9, 2: 10, 3: 8}
-SLAB_DEGREES = {2: 8, 3: 6, 4: 5}
+SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
 #: Knot intervals per coordinate on the coarsest level.
 INTERVALS = {1: 3, 2: 3, 3: 3}
-SLAB_INTERVALS = {2: 8, 3: 4, 4: 4}
+SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none.
 LEVELS, PASSES = 14, 3
 
@@ -57,7 +60,8 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    model = compile_model(problem, sort_conditions(problem), torch.device(device))
+    solved, sizes = in_natural_units(problem)
+    model = compile_model(solved, sort_conditions(solved), torch.device(device))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
         try:
@@ -68,10 +72,10 @@ def solve(
             if monitor.state is None:
                 raise
             return result_so_far(problem, monitor, Reason(error.reason), str(error))
-        open_ended = undetermined(problem, None if model.is_linear else outcome.field)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        return _result(model, outcome, monitor)
+        return _in_units(problem, _result(model, outcome, monitor), sizes)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -131,12 +135,22 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
     verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    return Solution(problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network)
+    found = Solution(
+        problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
+    )
+    return _in_units(problem, found, in_natural_units(problem)[1])
+
+
+def _in_units(problem: Problem, found: Solution, sizes: Sequence[float]) -> Solution:
+    """The solution of the file's problem from that in natural units, in which its unknowns have these sizes."""
+    error = None if found.error is None else scaled(found.error, sizes)
+    shown = replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
+    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times()))
 
 
 def is_many(problem: Problem) -> bool:
     """Whether there are more coordinates of space than one block can have."""
-    return problem.dimension - (problem.time_axis is not None) > max(DEGREES)
+    return problem.space_dimension > max(DEGREES)
 
 
 def _blas_threads(problem: Problem) -> int | None:

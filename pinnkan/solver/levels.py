@@ -108,9 +108,9 @@ class LevelsState(Generic[S]):
         return replace(self, newton=newton)
 
 
-def begun(family: Family[S, E], own: S | None = None, beside: LevelsState[Any] | None = None) -> LevelsState[S]:
-    """Before the first level, at ``own`` or where the family begins."""
-    own = family.first() if own is None else own
+def begun(family: Family[S, E], beside: LevelsState[Any] | None = None) -> LevelsState[S]:
+    """Before the first level."""
+    own = family.first()
     return LevelsState(own, family.shown(own), beside=beside)
 
 

@@ -100,7 +100,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             last = monitor.state
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
-        estimate = state.run.estimate
+        estimate = state.run.estimate(family.problem)
         if estimate <= tolerance:
             return state.outcome(Reason.CONVERGED)
         if state.number + 1 >= family.most_passes or family.problem.solver.time_slabs is not None:
@@ -185,9 +185,9 @@ def _advanced(
         run.error_squares + slab.error_squares, true,
     )  # fmt: skip
     level = replace(
-        measured.record(len(run.slabs) - 1, run.estimate, at.monitor.elapsed(), len(slab.steps)),
+        measured.record(len(run.slabs) - 1, run.estimate(problem), at.monitor.elapsed(), len(slab.steps)),
         time=(at.time, end),
-        true_error=None if squares is None else relative_root(true[0], true[1]),
+        true_error=None if squares is None else relative_root(problem, true[0], true[1]),
         unseen="" if missed is None else missed.words(problem),
     )
     aim = family.following(state.aim, slab, at)

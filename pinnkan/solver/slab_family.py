@@ -11,7 +11,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.kan.slab_fields import SlabPiece
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import nonzero, relative_root
+from pinnkan.solver.estimate.norms import relative_root, squared_sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.family import Measured
 from pinnkan.solver.monitor import Monitor
@@ -45,10 +45,9 @@ class Run(Generic[P]):
     error_squares: Array
     true: Array = made(default_factory=lambda: np.zeros((2, 1)))
 
-    @property
-    def estimate(self) -> float:
+    def estimate(self, problem: Problem) -> float:
         """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
-        return SAFETY * relative_root(self.error_squares, self.squares)
+        return SAFETY * relative_root(problem, self.error_squares, self.squares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,7 @@ class Pass(Generic[P]):
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""
         past = self.time - self.start
-        return nonzero((self.run.squares + squares) / (past + length) * length)
+        return squared_sizes(self.problem, (self.run.squares + squares) / (past + length) * length)
 
 
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])

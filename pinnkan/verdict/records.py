@@ -52,11 +52,12 @@ class Level:
 
     ``intervals``: knot intervals per coordinate; ``loss``: mean squared residual on the training points; ``heldout``:
     the same on points never trained on; ``estimate``: estimated relative L2 error of the solution so far (worst
-    unknown); ``true_error``: the same against ``exact``, or None; ``time``: the slab (start, end), or None when
-    steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether the residual is well below that
-    of the data alone, without which an estimate is worth nothing; ``is_settled``: whether a small correction means a
-    small error, as far as the stability constant was asked; ``unseen``: a feature between its points that was
-    left in, in words; ``note``: what else people should know.
+    unknown or vector); ``true_error``: the same against ``exact``, or None; ``estimates`` and ``true_errors``: both for
+    each of several unknowns and vectors, in the order of their first unknowns, empty where not known; ``time``: the
+    slab (start, end), or None when steady; ``seconds``: elapsed since the start of the solve. ``is_resolved``: whether
+    the residual is well below that of the data alone, without which an estimate is worth nothing; ``is_settled``:
+    whether a small correction means a small error, as far as the stability constant was asked; ``unseen``: a feature
+    between its points that was left in, in words; ``note``: what else people should know.
     """
 
     number: int
@@ -76,6 +77,8 @@ class Level:
     is_settled: bool = True
     unseen: str = ""
     evidence: Evidence = Evidence.CORRECTION
+    estimates: tuple[float, ...] = ()
+    true_errors: tuple[float, ...] = ()
 
     @property
     def remarks(self) -> str:
@@ -99,3 +102,15 @@ class Iteration:
     damping: float
     seconds: float
     rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Values and errors (time,) of a quantity; ``times`` None and a single value where it is no curve over time.
+
+    ``errors`` are None where the method has no error function.
+    """
+
+    values: tuple[float, ...]
+    errors: tuple[float, ...] | None
+    times: tuple[float, ...] | None = None

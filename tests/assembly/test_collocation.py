@@ -11,7 +11,7 @@ from pinnkan.domain.box import Box, Side
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import end_table, gauss_table
+from pinnkan.kan.table import gauss_table, point_table
 
 UNIT = Box(((0.0, 1.0), (0.0, 1.0)), (False, False))
 
@@ -84,7 +84,8 @@ def test_moving_coordinates_have_points_at_the_start_and_on_sides_in_time():
     coordinates = Coordinates(0.4, course, bend)
     space = Space(tuple(Axis(np.linspace(a, b, 4), 4) for a, b in coordinates.box(domain.ranges)))
     cpu = torch.device("cpu")
-    tables = [*(gauss_table(a, 3, 1, cpu, 2) for a in space.axes[:2]), end_table(space.axes[2], 0, 1, cpu)]
+    start = point_table(space.axes[2], float(space.axes[2].breaks[0]), 1, cpu)
+    tables = [*(gauss_table(a, 3, 1, cpu, 2) for a in space.axes[:2]), start]
     start = Grid(space, tables, coordinates, domain)
     assert np.all(start.outer[:, 2] == 1.0)
     assert abs(start.weights.sum() - 1) < 0.02

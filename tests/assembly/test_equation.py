@@ -20,7 +20,7 @@ from patches import (
 )
 
 from pinnkan.assembly.equation import CompiledEquation, Patch
-from pinnkan.kan.table import end_table, gauss_table
+from pinnkan.kan.table import gauss_table, point_table
 from pinnkan.problem.statement import Equation
 
 
@@ -84,7 +84,8 @@ def test_the_loss_is_the_integral_of_the_squared_residual():
 def test_a_side_sees_its_end_only():
     space = CASES["2-D"][3]
     equation = CompiledEquation(Equation(U_X + 2 * U, {U: PLANE[U], U_X: PLANE[U_X]}, ""), (X, Y))
-    face = Patch(equation, space, [end_table(space.axes[0], 1, 1, CPU), gauss_table(space.axes[1], 3, 0, CPU)])
+    side = point_table(space.axes[0], float(space.axes[0].breaks[-1]), 1, CPU)
+    face = Patch(equation, space, [side, gauss_table(space.axes[1], 3, 0, CPU)])
     assert face.count == 9
     assert bool((face.points[..., 0] == 1.0).all())
     c = coefficients(space)

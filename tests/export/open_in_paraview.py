@@ -29,13 +29,17 @@ def _describe(path, screenshot):
     view = simple.CreateView("RenderView")
     view.ViewSize = [700, 500]
     display = simple.Show(source, view)
-    simple.ColorBy(display, ("POINTS", "u"))
+    opened_on = display.ColorArrayName[1]
+    if "u" in frames[0]:
+        simple.ColorBy(display, ("POINTS", "u"))
     display.RescaleTransferFunctionToDataRange(True)
     display.SetScalarBarVisibility(view, True)
     simple.ResetCamera(view)
     simple.SaveScreenshot(screenshot, view)
     found = {
         "reader": type(source).__name__,
+        "opened_on": opened_on,
+        "flows": _flows(source) if "velocity" in frames[0] else {},
         "times": times,
         "frames": frames,
         "bounds": list(bounds),
@@ -44,6 +48,22 @@ def _describe(path, screenshot):
     }
     simple.Delete(source)
     simple.Delete(view)
+    return found
+
+
+def _flows(source):
+    """Points that glyphs and stream lines have with everything at its default, and the vector that they follow."""
+    glyph = simple.Glyph(Input=source)
+    tracer = simple.StreamTracer(Input=source)
+    glyph.UpdatePipeline()
+    tracer.UpdatePipeline()
+    found = {
+        "glyphs": glyph.GetDataInformation().GetNumberOfPoints(),
+        "streams": tracer.GetDataInformation().GetNumberOfPoints(),
+        "by": [glyph.OrientationArray[1], tracer.Vectors[1]],
+    }
+    simple.Delete(glyph)
+    simple.Delete(tracer)
     return found
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from closed_form import solved
+from closed_form import COORDINATES, solved
 
 from pinnkan.export import pictures
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.style import error_colours, value_colours
 from pinnkan.solution import Solution
 
+SLOW = ("vortex", "jet")
 
-@pytest.mark.parametrize("kind", ["line", "plane", "box", "front", "pool"])
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k in SLOW)) for k in COORDINATES])
 def test_every_shape_of_problem_has_both_pictures(kind: str, tmp_path: Path) -> None:
     written, warnings = draw_pictures(solved(kind), tmp_path)
     assert warnings == []

@@ -1,7 +1,9 @@
 """The report lists what there is, and has no section for what there is not."""
 
+from dataclasses import replace
+
 import pytest
-from closed_form import solved
+from closed_form import solved, with_mean
 
 from pinnkan.export.report import _FILES, report_of
 
@@ -24,3 +26,35 @@ def test_a_run_without_warnings_and_files_has_no_such_sections() -> None:
 )
 def test_a_file_is_explained_by_the_longest_ending_that_fits(name: str, end: str) -> None:
     assert f"`{name}`: {_FILES[end]}" in report_of(solved("plane"), [name])
+
+
+def test_quantities_have_a_table_with_as_many_digits_as_their_error_leaves() -> None:
+    stated = with_mean("plane")
+    ((line,),) = ([x for x in report_of(stated, []).splitlines() if x.startswith("| mean |")],)
+    assert "| integral of u |" in line
+    reading = stated.quantities["mean"]
+    assert reading.errors is not None
+    assert line.endswith(f"| {reading.errors[0]:.1e} |")
+    assert "## Quantities" not in report_of(solved("plane"), [])
+
+
+def test_a_curve_shows_its_end() -> None:
+    stated = with_mean("front")
+    assert "integral of u, over time | 1.00000" in report_of(stated, [])
+    assert " at t = 1 |" in report_of(stated, [])
+
+
+def test_several_unknowns_have_their_errors_in_a_table_and_their_vectors_a_word() -> None:
+    text = report_of(solved("flow"), ["solution.vtu"])
+    assert "| velocity | 0.707 |" in text
+    assert "`error_estimate_velocity`" in text
+    assert "`Glyph` and `Stream Tracer` show a vector: `velocity`." in text
+    assert "## Unknowns" not in report_of(solved("plane"), [])
+
+
+def test_every_row_of_a_shortened_table_has_all_columns() -> None:
+    solution = solved("front")
+    text = report_of(replace(solution, levels=solution.levels * 20), [])
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert any("…" in row for row in rows)
+    assert len({row.count("|") for row in rows}) == 1

@@ -7,14 +7,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import pyvista
-from closed_form import ERROR, solved
+from closed_form import ERROR, UNKNOWNS, VECTORS, solved
 
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export import vtk
 from pinnkan.export.vtk import write_vtk
 
 NAMES = {"u", "residual_1", "error_estimate", "error"}
-FIELDS = {"TimeValue", "converged", "tolerance", "error_estimate", "version"}
+FIELDS = {"TimeValue", "converged", "tolerance", "relative_error_estimate"}
 
 
 @pytest.mark.parametrize(("kind", "cell"), [("line", 3), ("plane", 9), ("box", 12)])
@@ -59,6 +59,36 @@ def test_a_time_series_lists_its_frames_by_relative_path(kind: str, tmp_path: Pa
         grid = pyvista.read(tmp_path / entry.attrib["file"])
         assert grid.field_data["TimeValue"][0] == float(entry.attrib["timestep"])
         assert set(grid.point_data.keys()) == NAMES
+
+
+@pytest.mark.parametrize(("kind", "first"), [("flow", "u"), ("vortex", "p"), ("jet", "u")])
+def test_vectors_have_three_components_and_the_first_unknown_is_active(kind: str, first: str, tmp_path: Path) -> None:
+    name = write_vtk(solved(kind), tmp_path, 9, None if kind != "vortex" else 2)[0]
+    path = tmp_path / name if name.endswith(".vtu") else tmp_path / "solution.frames" / "solution_0001.vtu"
+    grid = pyvista.read(path)
+    assert grid["velocity"].shape == (grid.n_points, 3)
+    assert (grid.active_scalars_name, grid.active_vectors_name) == (first, "velocity")
+    parts = VECTORS[kind]["velocity"]
+    for column, part in enumerate(parts):
+        np.testing.assert_array_equal(grid["velocity"][:, column], grid[part])
+    assert np.abs(grid["velocity"][:, len(parts) :]).sum() == 0
+    unknowns = UNKNOWNS[kind]
+    names = {*unknowns, "velocity"}
+    shown = {f"{what}_{n}" for what in ("error", "error_estimate") for n in names}
+    assert set(grid.point_data.keys()) == names | shown | {f"residual_{i + 1}" for i in range(len(unknowns))}
+    lengths = np.sqrt(sum(grid.point_data[f"error_{part}"] ** 2 for part in parts))
+    np.testing.assert_allclose(grid.point_data["error_velocity"], lengths, rtol=1e-12)
+
+
+def test_ordinary_equations_are_one_line_over_time(tmp_path: Path) -> None:
+    solution = solved("orbit")
+    assert write_vtk(solution, tmp_path) == ["solution.vtu"]
+    grid = pyvista.read(tmp_path / "solution.vtu")
+    assert set(grid.celltypes) == {3}
+    np.testing.assert_allclose(grid["a"], np.cos(5 * grid.points[:, 0]), atol=1e-6)
+    assert grid.field_data["TimeValue"][0] == 1.0
+    with pytest.raises(UsageError, match="no frames to choose"):
+        write_vtk(solution, tmp_path, frames=3)
 
 
 def test_a_run_that_stopped_early_shows_no_frame_beyond_the_time_it_reached(tmp_path: Path) -> None:

@@ -132,4 +132,4 @@ def test_fields_of_numbered_coordinates_are_columns() -> None:
 
 def test_long_rows_of_names_are_shortened() -> None:
     assert listed(["x", "x1", "x2", "x3", "t"]) == "x, x1 ... x3, t"
-    assert listed(places_of(["x", "t"])) == "left, right, boundary, initial"
+    assert listed(places_of(["x", "t"])) == "left, right, boundary, initial, domain"

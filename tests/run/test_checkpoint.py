@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from closed_form import history, levels, restored, solved
+from closed_form import history, levels, restored, solved, with_mean
 
 from pinnkan.errors import RunFolderError
 from pinnkan.run.checkpoint import part_of, read_state, save_checkpoint, solution_of, with_solver
@@ -17,6 +17,13 @@ def reread(folder: Path, solution: Solution) -> Solution:
     state, arrays = read_state(folder)
     fields = {part: restored(part_of(arrays, part), meta) for part, meta in state["fields"].items()}
     return solution_of(with_solver(solution.problem, state, folder), state, fields)
+
+
+@pytest.mark.parametrize("kind", ["flow", "front"])
+def test_quantities_come_back(kind: str, tmp_path: Path) -> None:
+    solution = with_mean(kind)
+    save_checkpoint(solution, tmp_path)
+    assert reread(tmp_path, solution).quantities == solution.quantities
 
 
 @pytest.mark.parametrize("kind", ["plane", "front"])

@@ -98,3 +98,18 @@ def test_written_values_read_back_to_the_same_bits(tmp_path: Path) -> None:
     assert np.array_equal(np.loadtxt(tmp_path / "v.csv", delimiter=",", skiprows=1), values)
     with pytest.raises(UsageError, match="cannot be written"):
         write_values(tmp_path / "none" / "v.csv", ["x"], values)
+
+
+def test_a_vector_stands_for_its_unknowns(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("0.25,0.5\n")
+    names, values = evaluate(solved("flow"), tmp_path / "p.csv", "velocity,p_x")
+    assert names == ["x", "y", "u", "v", "p_x"]
+    assert values[0] == pytest.approx([0.25, 0.5, 0.0, -np.sqrt(0.5), 0.5], abs=1e-6)
+    assert evaluate(solved("flow"), tmp_path / "p.csv", None)[0] == ["x", "y", "u", "v", "p"]
+
+
+def test_ordinary_equations_are_evaluated_at_times(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("t\n0.2\n0.9\n")
+    names, values = evaluate(solved("orbit"), tmp_path / "p.csv", "a,b_t")
+    assert names == ["t", "a", "b_t"]
+    assert values[:, 1:] == pytest.approx(np.cos(5 * values[:, :1]) * [[1, 5]], abs=1e-6)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from closed_form import levels, solved
+from closed_form import levels, solved, with_mean
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
@@ -67,6 +67,18 @@ def test_the_summary_has_the_keys_of_the_contract_and_only_numbers_of_json() -> 
     assert found["verdict"] == "not_converged"
     assert found["error_estimate"] is None
     json.dumps(found, allow_nan=False)
+
+
+def test_the_summary_has_the_quantities_of_the_file() -> None:
+    for kind, keys in (("plane", ["value", "error"]), ("front", ["times", "values", "errors"])):
+        stated = with_mean(kind)
+        found = summary(stated, Path("results"))["quantities"]
+        assert list(found) == ["mean"]
+        assert list(found["mean"]) == keys
+        json.dumps(found, allow_nan=False)
+    assert len(found["mean"]["times"]) == len(found["mean"]["errors"]) == 51
+    unknown = replace(stated, quantities={"mean": replace(stated.quantities["mean"], errors=None)})
+    assert set(summary(unknown, Path("results"))["quantities"]["mean"]["errors"]) == {None}
 
 
 def test_the_report_of_a_miss_says_what_to_try() -> None:

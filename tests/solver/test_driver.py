@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import memory
-from pinnkan.solver.driver import solve
+from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.deep.comparison import Comparison
+from pinnkan.solver.families.deep.state import DeepState
+from pinnkan.solver.levels import LevelsState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.hidden_features import FeatureCheck
-from pinnkan.verdict.records import Evidence
+from pinnkan.verdict.records import Evidence, Reason
 
 
 def stated(**settings):
@@ -40,6 +43,17 @@ def test_a_limit_that_ends_the_run_is_its_reason(settings, reason):
     verdict = solve(stated(degree=3, tolerance=1e-9, **settings)).verdict
     assert not verdict.converged
     assert verdict.reason == reason
+
+
+@pytest.mark.parametrize("state", [None, LevelsState(DeepState(), None)], ids=["no state", "a state without field"])
+def test_a_run_that_ends_before_there_is_anything_to_show_fails_with_its_reason(state):
+    """Not with a result whose function is None."""
+    with pytest.raises(SolverError, match="before there was anything to show") as ended:
+        result_so_far(stated(), Monitor(None, None, resumed=state), Reason.MAX_TIME)
+    assert ended.value.reason == Reason.MAX_TIME
+    states = []
+    solve(stated(), monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    assert result_so_far(stated(), Monitor(None, None, resumed=states[-1]), Reason.MAX_TIME).field is not None
 
 
 def test_the_true_error_is_measured_against_exact():

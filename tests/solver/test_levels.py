@@ -119,6 +119,12 @@ def test_an_objection_raises_the_estimate_and_asks_for_another_level():
     assert out.reason == Reason.CONVERGED
 
 
+def test_checks_are_told_how_much_the_safety_of_the_estimate_leaves():
+    told = []
+    solved(Recital((1e-1, 1e-5)), lambda field, loss, spaces, allowed, left: told.append(allowed))
+    assert told == [TOLERANCE / SAFETY]
+
+
 def test_an_objection_with_a_reason_ends_the_solve():
     none_such = Objection(size=float("inf"), reason=Reason.RANK_DEFICIENT, detail="a function may be added")
     out, _ = solved(Recital((1e-1, 1e-5, 1e-6)), Asked(none_such))

@@ -75,6 +75,14 @@ def test_more_points_and_more_derivatives_need_at_least_their_columns() -> None:
     assert 1.0 <= (more - many) / (8 * 80**2 * (8 - 2)) < 100.0
 
 
+def test_a_descent_needs_its_jacobian_and_two_matrices_and_a_forward_pass_less() -> None:
+    """In float64; a hundred of them would be another mistake."""
+    few, many, more = (memory.bytes_of_descent(n, rows) for n, rows in ((100, 1_000), (100, 9_000), (500, 1_000)))
+    assert 1.0 <= (many - few) / (8 * 8_000 * 100) < 100.0
+    assert 1.0 <= (more - few) / (8 * (1_000 * 400 + 2 * (500**2 - 100**2))) < 100.0
+    assert 0.0 < memory.bytes_of_network(100, 9_000) - memory.bytes_of_network(100, 1_000) < many - few
+
+
 def test_too_much_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda _: 2.5e9)
     memory.require(2.4e9, "a step")

@@ -12,23 +12,21 @@ equation, mixed derivatives of the highest order in time) is not decided here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.problem.checks.linearised import Derivative
+from pinnkan.problem.checks.system_count import Lacking, lacking
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Jet, Place, Problem, Side
+from pinnkan.problem.statement import Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
-#: One derivative of an unknown on the tensor grid of nodes, one array per coordinate.
-Derivative = Callable[[Sequence[Array], Jet], Array]
-
 #: dF/djet at all samples by the order of the jet; None where it is not known.
 Coefficients = Mapping[tuple[int, ...], Array | None]
-
 #: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
 SAMPLES = {1: 1001, 2: 41, 3: 13, 4: 9}
 #: Directions in which the symbol of an elliptic equation is looked at.
@@ -53,21 +51,24 @@ class Missing:
     def words(self, problem: Problem) -> str:
         """``order 2 in x asks for 2 conditions along it, here is 1: one more is needed, at x = 1 for instance``."""
         coordinate = problem.coordinates[self.axis]
-        place = f"{coordinate} = {problem.domain.pieces[self.side].fixed[self.axis]:g}"
         if self.inflow:
-            return f"waves enter at {place}, where no condition is given"
+            end = problem.box.ranges[self.axis][self.side.end]
+            return f"waves enter at {coordinate} = {end:g}, where no condition is given"
         given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
         more = "one more is needed" if self.order == self.given + 1 else f"{self.order - self.given} more are needed"
+        place = f"{coordinate} = {problem.box.ranges[self.axis][self.side.end]:g}"
         asked = f"order {self.order} in {coordinate} asks for {self.order} condition{'s' * (self.order > 1)} along it"
         return f"{asked}, {given}: {more}, at {place} for instance"
 
 
-def missing_condition(problem: Problem, derivative: Derivative | None = None) -> Missing | None:
+def missing_condition(problem: Problem, derivative: Derivative | None = None) -> Missing | Lacking | None:
     """The first coordinate that provably lacks a condition; None where none does, or nothing is proven.
 
     Without ``derivative`` of a solution only coefficients free of the unknown are known.
     """
-    if problem.domain != problem.box or len(problem.unknowns) != 1 or problem.dimension not in SAMPLES:
+    if len(problem.unknowns) != 1:
+        return lacking(problem, derivative)
+    if problem.dimension not in SAMPLES:
         return None
     on = Counter(c.place for c in problem.conditions if c.equation is not None)
     orders = problem.equations[0].orders
@@ -75,7 +76,7 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
         if axis == problem.time_axis or problem.box.periodic[axis]:
             continue
         ends = Side(axis, 1), Side(axis, 0)
-        given = sum(on[end] for end in ends)
+        given = sum(on[end] for end in ends) + _within(problem, on)
         if given >= order and (order != 1 or problem.dimension == 1):
             continue
         of = _coefficients(problem, derivative)
@@ -86,6 +87,13 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
         elif _is_counted(problem, axis, on, of):
             return Missing(axis, order, given, min(ends, key=lambda end: on[end]))
     return None
+
+
+def _within(problem: Problem, on: Mapping[Place, int]) -> int:
+    """Conditions at points and integrals, which count along the only coordinate of space."""
+    if problem.dimension - (problem.time_axis is not None) > 1:
+        return 0
+    return sum(count for place, count in on.items() if isinstance(place, Point | Whole))
 
 
 def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficients:

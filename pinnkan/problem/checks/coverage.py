@@ -4,29 +4,67 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
+from pinnkan.problem.checks.levels import free_level, free_levels
+from pinnkan.problem.checks.linearised import gradients
 from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import Placed, side_name, sides_of
+from pinnkan.problem.checks.system_count import order_in
+from pinnkan.problem.checks.weights import assigned
+from pinnkan.problem.conditions import Placed
 from pinnkan.problem.names import DomainSection
+from pinnkan.problem.places import side_name, sides_of
 from pinnkan.problem.report import Report
-from pinnkan.problem.statement import Equation, Problem, Side
+from pinnkan.problem.statement import Equation, Place, Problem, Side, Whole
 
+#: Slopes of two conditions are parallel up to this share of their sizes, at random points: rounding stays far below.
+_PARALLEL = 1e-9
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 
 def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     """Report every side, initial datum and order that is missing, given twice or too high."""
     orders = equation_orders(problem)
+    _check_unknowns(problem, spans, report)
     _check_sides(domain, placed, spans, report)
-    _check_orders(domain, orders, placed, report)
-    _check_pairs(problem, domain, placed, report)
+    _check_orders(problem, domain, placed, report)
+    _check_pairs(problem, placed, report)
     if domain.time_axis is not None:
         _check_initial(problem, domain.time_axis, placed, spans, report)
     _check_degree(problem, orders, spans, report)
     if not report.failed:
         _warn_count(problem, domain, orders, placed, spans, report)
         _warn_undetermined(problem, spans, report)
+
+
+def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> None:
+    """Every unknown in some equation, every equation with an unknown of its own, none twice."""
+    present = [{jet.unknown for jet in e.jets.values()} for e in problem.equations]
+    for index, name in enumerate(problem.unknowns):
+        if not any(index in unknowns for unknowns in present):
+            report.error_at(
+                spans.unknowns[index], f"the unknown '{name}' stands in no equation", "nothing determines it"
+            )
+    for i, second in enumerate(problem.equations):
+        for first in problem.equations[:i]:
+            if _are_one(problem, first, second, Whole()):
+                report.error_at(spans.equations[i], f"this equation says the same as that of line {first.line}")
+    occurs = np.array([[0 if j in unknowns else -1 for j in range(len(problem.unknowns))] for unknowns in present])
+    if not report.failed and assigned(occurs) is None:
+        message = "some of the equations have fewer unknowns than they are, so that others are not determined"
+        report.error_at(spans.equations[0], message, "there must be a way to pair each equation with an unknown in it")
+
+
+def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
+    """Whether two equations fix the same quantity: their slopes are parallel everywhere."""
+    if set(a.jets) != set(b.jets):
+        return False
+    slopes = gradients(problem, (a, b), values.points_at(problem, place))
+    across = np.abs(np.einsum("pi,pj->pij", slopes[0], slopes[1]) - np.einsum("pi,pj->pji", slopes[0], slopes[1]))
+    size = np.linalg.norm(slopes[0], axis=1) * np.linalg.norm(slopes[1], axis=1)
+    return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))
 
 
 def equation_orders(problem: Problem) -> tuple[int, ...]:
@@ -45,11 +83,11 @@ def _unknowns(equation: Equation | None) -> set[int]:
 
 
 def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
-    given = {p.side for p in placed}
+    given = {p.condition.place for p in placed}
     for side in sides_of(domain):
         if side not in given:
             name = side_name(side, domain)
-            place = f"{domain.coordinates[side.axis]} = {domain.box.pieces[side].fixed[side.axis]:g}"
+            place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
             report.error_at(
                 spans.conditions,
                 f"the side '{name}' ({place}) has no condition",
@@ -57,48 +95,67 @@ def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpan
             )
 
 
-def _check_orders(domain: DomainSection, orders: tuple[int, ...], placed: list[Placed], report: Report) -> None:
+def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:
     for p in placed:
-        axis = p.side.axis
-        if p.condition.equation is None:
+        at, equation = p.condition.place, p.condition.equation
+        if equation is None or not isinstance(at, Side):
             continue
-        given, order = normal_order(p.condition.equation, axis), orders[axis]
-        coordinate = domain.coordinates[axis]
-        if axis == domain.time_axis and order == 0:
+        given, order = normal_order(equation, at.axis), _highest(problem, at.axis)
+        coordinate = domain.coordinates[at.axis]
+        if at.axis == domain.time_axis and order == 0:
             report.error_at(p.equation, "an initial condition, but no equation has a derivative by t")
         elif given >= max(order, 1):
             message = f"a condition of order {given} in {coordinate}, where the equation has order {order}"
             report.error_at(p.equation, message, "a condition needs a lower order than the equation")
 
 
-def _check_pairs(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:
-    """Two conditions on one side that fix the same quantity, or one beside ``none``."""
+def _highest(problem: Problem, axis: int) -> int:
+    """The order in one coordinate that a system cannot exceed: the sum over its unknowns."""
+    jets = [jet for e in problem.equations for jet in e.jets.values()]
+    return sum(
+        max((jet.order[axis] for jet in jets if jet.unknown == j), default=0) for j in range(len(problem.unknowns))
+    )
+
+
+def _check_pairs(problem: Problem, placed: list[Placed], report: Report) -> None:
+    """Two conditions at one place that fix the same quantity, or one beside ``none``."""
     for i, second in enumerate(placed):
         for first in placed[:i]:
-            if first.side != second.side:
+            if first.condition.place != second.condition.place:
                 continue
-            name = side_name(first.side, domain)
+            name, place = first.condition.name, first.condition.place
             line, column = report.text.locate(first.equation.start)
             hint = f"the other is at {line}:{column}"
             a, b = first.condition.equation, second.condition.equation
             if a is None or b is None:
                 report.error_at(second.equation, f"the side '{name}' has a condition, and `none` as well", hint)
-            elif _unknowns(a) & _unknowns(b) and normal_order(a, first.side.axis) == normal_order(b, second.side.axis):
-                what = values.disagreement(problem, first.side, a, b)
+            elif _fix_one(problem, place, a, b):
+                what = values.disagreement(problem, place, a, b)
                 report.error_at(second.equation, f"two conditions for the same quantity on '{name}': {what}", hint)
 
 
+def _fix_one(problem: Problem, place: Place, a: Equation, b: Equation) -> bool:
+    """Whether two conditions fix the same quantity: of one unknown those of the same order along the normal."""
+    if len(problem.unknowns) == 1 and isinstance(place, Side):
+        return normal_order(a, place.axis) == normal_order(b, place.axis)
+    return _are_one(problem, a, b, place)
+
+
 def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
-    """Each unknown needs as many initial conditions as its order in time: u, u_t, ..."""
-    initial = [p.condition.equation for p in placed if p.side == Side(axis, 0) and p.condition.equation is not None]
+    """Each unknown needs as many initial conditions as its order in time: u, u_t, ...
+
+    Of a system some may follow from others, as far as they are not more than its order.
+    """
+    initial = [p.condition.equation for p in placed if p.condition.place == Side(axis, 0)]
     jets = [jet for equation in problem.equations for jet in equation.jets.values()]
-    for index, unknown in enumerate(problem.unknowns):
-        order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
-        given = {normal_order(equation, axis) for equation in initial if index in _unknowns(equation)}
-        wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
-        for k in set(range(order)) - given:
-            hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
-            report.error_at(spans.conditions, f"no initial condition for {wanted[k]}", hint)
+    if len(problem.unknowns) == 1 or len(initial) < order_in(problem, axis):
+        for index, unknown in enumerate(problem.unknowns):
+            order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
+            given = {normal_order(e, axis) for e in initial if e is not None and index in _unknowns(e)}
+            wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
+            for k in sorted(set(range(order)) - given):
+                hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
+                report.error_at(spans.conditions, f"no initial condition for {wanted[k]}", hint)
     if not initial and not any(jet.order[axis] for jet in jets):
         report.warn_at(spans.equations[0], "t is a coordinate, but no equation has a derivative by t")
 
@@ -126,22 +183,30 @@ def _warn_count(
     missing = missing_condition(problem)
     if missing is not None:
         report.warn_at(spans.conditions, missing.words(problem), "the solution is not determined")
-    count = Counter(p.side.axis for p in placed if p.condition.equation is not None)
+    count = Counter(p.side.axis for p in placed if _says_something(p))
+    within = sum(not isinstance(p.condition.place, Side) for p in placed)
     for side in sides_of(domain)[::2]:
-        if missing is None and orders[side.axis] > 1 and not count[side.axis]:
+        asked = len(problem.unknowns) == 1 and orders[side.axis] > 1
+        if missing is None and asked and not count[side.axis] and not within:
             coordinate = domain.coordinates[side.axis]
             message = f"no condition along {coordinate}, where the equation has order {orders[side.axis]}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
-        if axis != domain.time_axis and number > max(orders[axis], 1):
-            last = [p for p in placed if p.side.axis == axis and p.condition.equation is not None][-1]
-            coordinate = domain.coordinates[axis]
-            message = f"{number} conditions along {coordinate}, where the equation has order {orders[axis]}"
+        most = max(_highest(problem, axis), 1)
+        if axis != domain.time_axis and number > most:
+            last = [p for p in placed if _says_something(p) and p.side.axis == axis][-1]
+            coordinate, what = domain.coordinates[axis], "equation has" if len(problem.unknowns) == 1 else "system has"
+            message = f"{number} conditions along {coordinate}, where the {what} order {most}"
             report.warn_at(last.equation, message, "more than the equation can meet, unless they happen to agree")
 
 
+def _says_something(placed: Placed) -> bool:
+    return isinstance(placed.condition.place, Side) and placed.condition.equation is not None
+
+
 def _warn_undetermined(problem: Problem, spans: ProblemSpans, report: Report) -> None:
-    equations = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
-    if problem.time_axis is None and all(jet.total for e in equations for jet in e.jets.values()):
-        message = f"nothing fixes the level of {problem.unknowns[0]}: any constant may be added"
-        report.warn_at(spans.conditions, message, "give its value on one side")
+    words = free_level(problem)
+    if words:
+        first = problem.unknowns[free_levels(problem)[0][-1]]
+        hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
+        report.warn_at(spans.conditions, words, hint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinnkan.problem.checks import coverage, values
+from pinnkan.problem.checks import coverage, exact, values
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import Placed
 from pinnkan.problem.expressions.operators import JetSpace
@@ -32,7 +32,7 @@ def _check(
     values.check_finite(problem, placed, spans, report)
     if report.failed:
         return []
-    disagreements = values.check_corners(problem, domain, placed, report)
+    disagreements = values.check_corners(problem, placed, report)
     values.check_seams(problem, placed, report)
-    values.check_exact(problem, space, placed, spans, report)
+    exact.check_exact(problem, space, placed, spans, report)
     return disagreements

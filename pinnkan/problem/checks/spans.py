@@ -9,8 +9,9 @@ from pinnkan.problem.source import Span
 
 @dataclass(frozen=True)
 class ProblemSpans:
-    """Spans of the equations in their order, of the conditions as a whole, of exact solutions and solver settings."""
+    """Spans of unknowns and equations in their order, of all conditions, of exact solutions and solver settings."""
 
+    unknowns: tuple[Span, ...]
     equations: tuple[Span, ...]
     conditions: Span
     exact: dict[str, Span]

@@ -1,4 +1,4 @@
-"""Checks by numbers, at fixed sample points: finite everywhere, corners and seams that fit, an exact that is one."""
+"""Checks by numbers, at fixed sample points: finite everywhere, corners and seams that fit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value, side_name
-from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
+from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
-from pinnkan.problem.statement import Equation, Jet, Point, Problem, Side
+from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
 
@@ -26,9 +24,6 @@ _FRACTIONS = (0.0, 0.1372, 0.25, 0.3894, 0.5, 0.6183, 0.75, 0.8617, 1.0)
 _SEED = 20_260_304
 _RANDOM_POINTS = 200
 _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up to 10,000
-# A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
-_EXACT_SHARE = 1e-6
-_EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 
 
@@ -63,11 +58,21 @@ def _lines(axes: Sequence[Array]) -> list[Array]:
     return list(np.concatenate(parts, axis=1))
 
 
-def _random(where: Domain | BoundaryPiece) -> list[Array]:
+def random_points(where: Domain | BoundaryPiece) -> list[Array]:
+    """A fixed random choice of points of a domain or a piece of its boundary, one array (point,) per coordinate."""
     return list(where.sample(_RANDOM_POINTS, lambda *shape: np.random.default_rng(_SEED).random(shape)).T)
 
 
-def _evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], at: Sequence[Array]) -> Array:
+def points_at(problem: Problem, at: Place) -> list[Array]:
+    """A fixed random choice of points of a place; a single point, if it is one through time, at random times."""
+    if isinstance(at, Side):
+        return random_points(problem.domain.pieces[at])
+    points = random_points(problem.domain)
+    return [np.full_like(x, held) if held is not None else x for x, held in
+            zip(points, at.position if isinstance(at, Point) else (None,) * len(points), strict=True)]  # fmt: skip
+
+
+def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], at: Sequence[Array]) -> Array:
     """(expression, point); values that do not exist are nan or inf."""
     outputs = Tape(expressions, symbols)(at)
     return np.array([np.broadcast_to(np.asarray(o, dtype=np.float64), at[0].shape) for o in outputs])
@@ -79,8 +84,15 @@ def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int]
     return ", ".join(f"{problem.coordinates[i]} = {at[i][index]:.6g}" for i in chosen)
 
 
-def _on(problem: Problem, *sides: Side) -> dict[int, float]:
-    return {axis: end for side in sides for axis, end in problem.domain.pieces[side].fixed.items()}
+def held_at(problem: Problem, *places: Place) -> dict[int, float]:
+    """The coordinates that are held at these places, with their values."""
+    held: dict[int, float] = {}
+    for at in places:
+        if isinstance(at, Side):
+            held |= problem.domain.pieces[at].fixed
+        elif isinstance(at, Point):
+            held |= {axis: x for axis, x in enumerate(at.position) if x is not None}
+    return held
 
 
 def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
@@ -89,7 +101,8 @@ def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans
         _check_finite(problem, equation, {}, span, "this equation", report)
     for p in placed:
         if p.condition.equation is not None:
-            _check_finite(problem, p.condition.equation, _on(problem, p.side), p.equation, "this condition", report)
+            fixed = held_at(problem, p.condition.place)
+            _check_finite(problem, p.condition.equation, fixed, p.equation, "this condition", report)
 
 
 def _check_finite(
@@ -100,7 +113,7 @@ def _check_finite(
     finite = np.zeros(at[0].shape, dtype=bool)
     for scale in (1.0, -1.0, 10.0):  # an equation may need a positive, a negative or a large unknown
         jets = [scale * (0.5 + generator.random(at[0].shape)) for _ in equation.jets]
-        values = _evaluate([equation.residual], [*problem.coordinates, *equation.jets], [*at, *jets])
+        values = evaluate([equation.residual], [*problem.coordinates, *equation.jets], [*at, *jets])
         finite |= np.isfinite(values[0])
     if not finite.all():
         first = int(np.argmin(finite))
@@ -111,7 +124,7 @@ def _check_finite(
         )
 
 
-def disagreement(problem: Problem, side: Side, a: Equation, b: Equation) -> str:
+def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) -> str:
     """In words, how two conditions for one quantity differ: their values where they differ most."""
     if a.residual == b.residual:
         return "it stands twice"
@@ -120,34 +133,38 @@ def disagreement(problem: Problem, side: Side, a: Equation, b: Equation) -> str:
         symbol = shared.pop()
         prescribed = [prescribed_value(e, symbol) for e in (a, b)]
         if prescribed[0] is not None and prescribed[1] is not None:
-            at = grid(problem, _on(problem, side))
-            u, v = _evaluate(prescribed, problem.coordinates, at)
+            at = grid(problem, held_at(problem, at_place))
+            u, v = evaluate(prescribed, problem.coordinates, at)
             worst = int(np.argmax(np.nan_to_num(np.abs(u - v))))
-            if _agree(u[worst], v[worst]):
+            if agree(u[worst], v[worst]):
                 return "both say the same"
             where = place(problem, at, worst)
             return f"{symbol} = {u[worst]:.6g} against {symbol} = {v[worst]:.6g} at {where}"
     return f"`{a.text}` and `{b.text}`"
 
 
-def _agree(u: float, v: float) -> bool:
+def agree(u: float, v: float) -> bool:
+    """Whether two prescribed values are the same but for rounding."""
     return bool(abs(u - v) <= _AGREE * (1 + max(abs(u), abs(v))))
 
 
-def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Placed], report: Report) -> list[Point]:
-    """Where two sides that meet prescribe different values of the unknown, one point for each pair; with a warning."""
+def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> list[Point]:
+    """Where two sides that meet, or a side and a point on it, prescribe different values of the unknown.
+
+    Returns:
+        One point for each pair; each with a warning.
+    """
     found = []
-    given = [(p, dirichlet_value(p.condition.equation)) for p in placed]
-    pairs = [(p, u, q, v) for (p, u), (q, v) in itertools.combinations(given, 2) if p.side.axis != q.side.axis]
-    for p, u, q, v in pairs:
-        if u is None or v is None or p.unknown != q.unknown:
+    given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]
+    for (p, u), (q, v) in itertools.combinations(given, 2):
+        if u is None or v is None or p.unknown != q.unknown or not _meet(problem, p, q):
             continue
-        at = grid(problem, _on(problem, p.side, q.side))
-        a, b = _evaluate([u, v], problem.coordinates, at)
+        at = grid(problem, held_at(problem, p.condition.place, q.condition.place))
+        a, b = evaluate([u, v], problem.coordinates, at)
         gap = np.abs(a - b) - _AGREE * (1 + np.maximum(np.abs(a), np.abs(b)))
         worst = int(np.argmax(gap))
         if gap[worst] > 0:
-            name, first, second = problem.unknowns[p.unknown], side_name(p.side, domain), side_name(q.side, domain)
+            name, first, second = problem.unknowns[p.unknown], p.condition.name, q.condition.name
             both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
             message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
@@ -155,137 +172,24 @@ def check_corners(problem: Problem, domain: DomainSection, placed: Sequence[Plac
     return found
 
 
+def _meet(problem: Problem, *placed: Placed) -> bool:
+    """Whether two places that are not the same have a point in common."""
+    a, b = (held_at(problem, p.condition.place) for p in placed)
+    return a.keys() != b.keys() and all(a[axis] == b[axis] for axis in a.keys() & b.keys())
+
+
 def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> None:
     """Warn where prescribed values differ at the two ends of a periodic coordinate."""
     for p in placed:
-        value = dirichlet_value(p.condition.equation)
+        value = dirichlet_value(p.condition.equation) if isinstance(p.condition.place, Side) else None
         for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps and value is not None]:
-            low, high = (grid(problem, {**_on(problem, p.side), axis: end}) for end in problem.box.ranges[axis])
-            (a,), (b,) = (_evaluate([value], problem.coordinates, at) for at in (low, high))
+            low, high = (grid(problem, {**held_at(problem, p.side), axis: end}) for end in problem.box.ranges[axis])
+            (a,), (b,) = (evaluate([value], problem.coordinates, at) for at in (low, high))
             worst = int(np.argmax(np.abs(a - b)))
-            if not _agree(a[worst], b[worst]):
+            if not agree(a[worst], b[worst]):
                 name = problem.coordinates[axis]
                 report.warn_at(
                     p.equation,
                     f"not periodic: {a[worst]:.6g} at {name} = {problem.box.ranges[axis][0]:g}, "
                     f"{b[worst]:.6g} at {name} = {problem.box.ranges[axis][1]:g}",
                 )
-
-
-def check_exact(
-    problem: Problem, space: JetSpace, placed: Sequence[Placed], spans: ProblemSpans, report: Report
-) -> None:
-    """``exact``, where given, is finite and satisfies the equations and the conditions."""
-    if problem.exact is None:
-        return
-    inside, corners = _random(problem.domain), grid(problem, {})
-    for name, expression in problem.exact.items():
-        for at in (inside, corners):
-            finite = np.isfinite(_evaluate([expression], problem.coordinates, at)[0])
-            if not finite.all():
-                where = place(problem, at, int(np.argmin(finite)))
-                hint = "write exp so that it cannot overflow"
-                report.error_at(spans.exact[name], f"`exact` is not finite at {where}", hint)
-                return
-    span = next(iter(spans.exact.values()))
-    _check_wraps(problem, span, report)
-    for equation in problem.equations:
-        _check_satisfied(
-            problem, space, equation, problem.domain, span, f"the equation of line {equation.line}", report
-        )
-    for p in placed:
-        if p.condition.equation is not None:
-            what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
-            side = space.on(p.side.axis, p.side.end)
-            _check_satisfied(problem, side, p.condition.equation, problem.domain.pieces[p.side], span, what, report)
-
-
-def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
-    for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps]:
-        for name, expression in (problem.exact or {}).items():
-            low, high = (
-                _evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
-                for end in problem.box.ranges[axis]
-            )
-            if not all(_agree(a, b) for a, b in zip(low, high, strict=True)):
-                report.error_at(
-                    span,
-                    f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
-                    "its values at both ends differ",
-                )
-
-
-def _check_satisfied(
-    problem: Problem,
-    space: JetSpace,
-    equation: Equation,
-    where: Domain | BoundaryPiece,
-    span: Span,
-    what: str,
-    report: Report,
-) -> None:
-    exact = list((problem.exact or {}).values())
-    jumps: dict[sympy.Symbol, JumpError] = {}
-    try:
-        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
-    except OperatorError:
-        report.warn_at(span, f"`exact` is too long to be checked against {what}")
-        return
-    if jumps:
-        _tell_jumps(equation, jumps, span, what, report)
-    at = _random(where)
-    error, scale = _residual(problem, equation, derivatives, at)
-    everywhere = np.append(scale, _residual(problem, equation, derivatives, _random(problem.domain))[1])
-    largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
-    share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
-    finite = np.isfinite(share)
-    if not finite.all():
-        at_one = place(problem, at, int(np.argmin(finite)))
-        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {at_one}")
-    share = np.where(finite, share, -np.inf)
-    worst = int(np.argmax(share))
-    if share[worst] > 0:
-        message = (
-            f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
-            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}"
-        )
-        report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
-
-
-def _residual(
-    problem: Problem, equation: Equation, derivatives: Sequence[sympy.Expr], at: list[Array]
-) -> tuple[Array, Array]:
-    """Size (point) of left minus right with ``derivatives`` for the jets, and of its terms together."""
-    residual = equation.residual
-    terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
-    jets = _evaluate(derivatives, problem.coordinates, at)
-    both = _evaluate(terms, [*problem.coordinates, *equation.jets], [*at, *jets])
-    return np.abs(both[0]), np.abs(both[1:]).sum(axis=0)
-
-
-def _tell_jumps(
-    equation: Equation, jumps: Mapping[sympy.Symbol, JumpError], span: Span, what: str, report: Report
-) -> None:
-    """An error for a delta function that nothing cancels; where others may cancel it, that they are not looked at."""
-    symbol, jump = next(iter(jumps.items()))
-    factor = sympy.diff(equation.residual, symbol)
-    if len(jumps) == 1 and factor.is_number and not factor.is_zero:
-        message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.where}"
-        report.error_at(span, message, "nothing cancels it: one of the two has a slip, or leave `exact` out")
-    else:
-        message = f"`exact` is checked against {what} only where it is smooth: {jump.where}"
-        report.warn_at(span, message, "that the delta functions in its derivatives cancel is not checked")
-
-
-def _differentiate(
-    space: JetSpace, expression: sympy.Expr, symbol: sympy.Symbol, jet: Jet, jumps: dict[sympy.Symbol, JumpError]
-) -> sympy.Expr:
-    """The derivative, almost everywhere where that is all there is: then ``jumps`` says why."""
-    for axis, order in enumerate(jet.order):
-        for _ in range(order):
-            try:
-                expression = space.derivative(expression, axis)
-            except JumpError as jump:
-                jumps.setdefault(symbol, jump)
-                expression = space.almost_everywhere(expression, axis)
-    return expression

@@ -110,7 +110,7 @@ class _Reader:
             return self._call(node, node.func.id)
         raise _fault(node, f"{type(node).__name__} has no meaning in an expression")
 
-    def _name(self, node: ast.Name) -> sympy.Expr:
+    def _name(self, node: ast.Name) -> Result:
         name, scope = node.id, self.scope
         if name in scope.values:
             scope.used.add(name)
@@ -122,6 +122,10 @@ class _Reader:
             return sympy.pi
         if name in scope.space.coordinates and scope.coordinates:
             return scope.space.symbols[scope.space.coordinates.index(name)]
+        if scope.is_normal(name) and scope.normal is not None:
+            return self._normal(node)
+        if scope.unknowns and name in scope.vectors:
+            return self._vector(node)
         base, _, subscript = name.rpartition("_")
         if scope.unknowns and name in scope.space.unknowns:
             return scope.space.unknown(name)
@@ -129,6 +133,25 @@ class _Reader:
             symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, subscript)
             return symbol
         return self._unknown_name(node, base, split(subscript) or [])
+
+    def _normal(self, node: ast.Name) -> sympy.Expr:
+        """A component of the outward normal of the boundary at hand."""
+        space = self.scope.space
+        if "n" in space.unknowns:
+            message = f"'{node.id}' could be the outward normal or a derivative of the unknown 'n'"
+            raise _fault(node, message, f"write d{node.id[2:]}(n) for the derivative, or rename the unknown")
+        assert self.scope.normal is not None
+        component = self.scope.normal[space.coordinates.index(node.id[2:])]
+        return component if isinstance(component, sympy.Expr) else fold(component)
+
+    def _vector(self, node: ast.Name) -> Vector:
+        """A vector of unknowns with a component per space coordinate."""
+        space, parts = self.scope.space, self.scope.vectors[node.id]
+        if len(parts) != len(space.space_axes):
+            count = len(space.space_axes)
+            message = f"'{node.id}' has {len(parts)} components, where space has {count}"
+            raise _fault(node, message, "name its unknowns one by one")
+        return Vector(tuple(space.unknown(part) for part in parts))
 
     def _unknown_name(self, node: ast.Name, base: str, by: list[str]) -> sympy.Expr:
         name = node.id
@@ -169,6 +192,8 @@ class _Reader:
             raise _fault(node, f"{name} takes 1 argument, here are {len(node.args)}")
         if not self.scope.coordinates:
             raise _fault(node, f"{name} cannot stand in {self.scope.where}")
+        if name == "integral":
+            return self._integral(node)
         if name == "div":
             vector = self.visit(node.args[0])
             if not isinstance(vector, Vector):
@@ -188,6 +213,18 @@ class _Reader:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
             raise _fault(node, message, self.scope.absent())
         return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
+
+    def _integral(self, node: ast.Call) -> sympy.Expr:
+        integrals = self.scope.integrals
+        if integrals is None:
+            hint = "it stands in a condition `where: domain`: integral(p) = 0"
+            raise _fault(node, f"an integral cannot stand in {self.scope.where}", hint)
+        inner = self._scalar(node.args[0])
+        if inner.free_symbols & set(integrals):
+            raise _fault(node, "an integral inside an integral")
+        symbol = sympy.Dummy("integral")
+        integrals[symbol] = inner
+        return symbol
 
     def _scalar(self, node: ast.expr) -> sympy.Expr:
         result = self.visit(node)

@@ -197,6 +197,8 @@ class Vector:
 
 def gradient(space: JetSpace, expression: sympy.Expr) -> Vector:
     """The derivatives by the space coordinates."""
+    if not space.space_axes:
+        raise OperatorError("there is no coordinate of space here", "t is the only one: write dt(u) or u_t")
     return Vector(tuple(space.derivative(expression, axis) for axis in space.space_axes))
 
 

@@ -12,7 +12,7 @@ from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.report import did_you_mean
 
-OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn")
+OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn", "integral")
 NUMBERED_OPERATORS = tuple(f"d{c}" for c in NUMBERED)
 RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
 
@@ -21,8 +21,10 @@ RESERVED = frozenset({*PLAIN, "t", "pi", *FUNCTIONS, *OPERATORS})
 class Scope:
     """The names an expression may use.
 
-    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only; ``normal`` is
-    the outward one on a side. ``used`` collects the names met. ``where`` completes "unknown name 'a' in ...".
+    ``values`` holds parameters and functions; ``unknowns`` are allowed in equations and conditions only, and with them
+    ``vectors`` of them; ``normal`` is the outward one on a side. ``integrals`` collects what is integrated under the
+    symbol that stands for it, None where no integral may stand. ``used`` collects the names met. ``where`` completes
+    "unknown name 'a' in ...".
     """
 
     space: JetSpace
@@ -30,6 +32,8 @@ class Scope:
     unknowns: bool = False
     coordinates: bool = True
     normal: Sequence[sympy.Expr | float] | None = None
+    vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    integrals: dict[sympy.Symbol, sympy.Expr] | None = None
     used: set[str] = field(default_factory=set)
     later: tuple[str, ...] = ()
     where: str = "an expression"
@@ -39,7 +43,7 @@ class Scope:
         names = [*self.values, "pi", *FUNCTIONS]
         names += self.space.coordinates if self.coordinates else ()
         if self.unknowns:
-            names += [*self.space.unknowns, *self.operators()]
+            names += [*self.space.unknowns, *self.vectors, *self.operators()]
             names += [f"{u}_{c}" for u in self.space.unknowns for c in self.space.coordinates]
             names += [f"{u}_{c}{c}" for u in self.space.unknowns for c in self.space.coordinates if c in NUMBERED]
         return names
@@ -51,6 +55,10 @@ class Scope:
     def calls(self, name: str) -> bool:
         """Whether a name stands for an operator here; ``dx1`` does where x1 is a coordinate or nothing else."""
         return name in OPERATORS or (name in NUMBERED_OPERATORS and name not in self.values)
+
+    def is_normal(self, name: str) -> bool:
+        """Whether a name is a component of the normal: ``n_x``, ``n_y``, .."""
+        return name.startswith("n_") and name[2:] in self.space.coordinates and name != "n_t"
 
     def absent(self) -> str:
         """What to do about a coordinate that the domain lacks."""
@@ -70,7 +78,9 @@ class Scope:
             if name in self.space.coordinates or not self.coordinates:
                 return f"the coordinate '{name}' cannot stand in {self.where}", "it must be a constant"
             return f"there is no coordinate '{name}' in this domain", self.absent()
-        if name in self.space.unknowns:
+        if self.is_normal(name):
+            return f"'{name}' has a meaning only on a side of the domain", "it is the outward normal there"
+        if name in self.space.unknowns or name in self.vectors:
             return f"the unknown '{name}' cannot stand in {self.where}", ""
         if self.unknowns and base in self.space.unknowns and by:
             return f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks", self.absent()

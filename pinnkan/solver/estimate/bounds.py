@@ -76,6 +76,7 @@ def bound_of(model: Model, field: Field) -> Bound | None:
     if (
         problem.domain != problem.box
         or form is None
+        or not problem.space_dimension
         or _points(field, problem) < FEWEST
         or not _all_values_given(problem, model.conditions)
     ):

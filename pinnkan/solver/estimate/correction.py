@@ -67,7 +67,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
     if problem.time_axis is None:
         space = Space(tuple(space_axes), len(problem.unknowns))
         error, squares = _piece(model, field, space, None)
-        return relative_root(*squares), ProductField(((space, error),))
+        return relative_root(problem, *squares), ProductField(((space, error),))
     ends = field.breaks(problem.time_axis)
     pieces, total, before = [], np.zeros((2, len(problem.unknowns))), None
     for k in range(len(ends) - 1):
@@ -77,7 +77,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
         pieces.append((space, error))
         total = total + squares
         before = space, error
-    return relative_root(*total), ProductField(tuple(pieces), ends)
+    return relative_root(problem, *total), ProductField(tuple(pieces), ends)
 
 
 def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:

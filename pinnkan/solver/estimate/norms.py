@@ -1,4 +1,4 @@
-"""Relative L2 sizes, of the worst unknown."""
+"""Relative L2 sizes, of the worst unknown or vector. Unknowns are in natural units here."""
 
 from __future__ import annotations
 
@@ -6,18 +6,46 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Problem
+
+#: An unknown (a vector) counts as large as this share of the largest one, at least: one that vanishes has no size of
+#: its own. With all of them in natural units that is a ten thousandth of what the others let expect.
+LEAST = 1e-4
 
 
-def relative(space: Space, function: Array, reference: Array) -> float:
-    """Norm of a function over the norm of the solution, worst unknown."""
-    return float((space.norm(function) / nonzero(space.norm(reference))).max())
+def relative(problem: Problem, space: Space, function: Array, reference: Array) -> float:
+    """Norm of a function over the norm of the solution, worst unknown or vector."""
+    return relative_root(problem, space.norm(function) ** 2, space.norm(reference) ** 2)
 
 
-def relative_root(squares: Array, reference: Array) -> float:
-    """Root of the largest ratio of squares."""
-    return float(np.sqrt((squares / nonzero(reference)).max()))
+def relative_root(problem: Problem, squares: Array, reference: Array) -> float:
+    """Root of the largest ratio of squares (unknown), those of a vector's components added up."""
+    of_groups = [s @ _members(problem) for s in (squares, reference)]
+    return float(np.sqrt((of_groups[0] / floored(of_groups[1], LEAST**2)).max()))
+
+
+def squared_sizes(problem: Problem, squares: Array) -> Array:
+    """For each unknown the square to divide by: that of its vector, as large as one that vanishes at least."""
+    members = _members(problem)
+    return floored(squares @ members, LEAST**2) @ members.T
 
 
 def nonzero(scale: Array) -> Array:
-    """A scale to divide by: one where it vanishes."""
-    return np.where(scale > 0.0, scale, 1.0)
+    """A scale to divide by, of unknowns by themselves."""
+    return floored(scale, LEAST)
+
+
+def floored(scale: Array, least: float) -> Array:
+    """Entries of at least ``least`` times the largest one; one where all of them vanish."""
+    largest = float(scale.max(initial=0.0))
+    return np.maximum(scale, least * largest) if largest > 0.0 else np.ones_like(scale)
+
+
+def _members(problem: Problem) -> Array:
+    """(unknown, group): ones where an unknown belongs to a group, each unknown that is in no vector to its own."""
+    taken = [tuple(problem.unknowns.index(n) for n in names) for names in problem.vectors.values()]
+    alone = [(j,) for j in range(len(problem.unknowns)) if not any(j in group for group in taken)]
+    out = np.zeros((len(problem.unknowns), len(taken) + len(alone)))
+    for k, group in enumerate([*taken, *alone]):
+        out[list(group), k] = 1.0
+    return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,12 @@ class Samples:
     values: Array
 
 
+def samples_at(field: Callable[..., Array], points: Array) -> Samples:
+    """A function at points (point, coordinate) that spread evenly."""
+    values: Array = field(points, [(0,) * points.shape[1]])[..., 0]
+    return Samples(list(points.T), np.full(len(points), 1.0 / len(points)), values)
+
+
 def squared_error(problem: Problem, samples: Samples) -> Array | None:
     """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` leaves an unknown out."""
     if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
@@ -39,4 +45,4 @@ def squared_error(problem: Problem, samples: Samples) -> Array | None:
 def true_error(problem: Problem, samples: Samples) -> float | None:
     """Relative L2 error of the worst unknown; None where ``exact`` leaves an unknown out."""
     squares = squared_error(problem, samples)
-    return None if squares is None else relative_root(squares[0], squares[1])
+    return None if squares is None else relative_root(problem, squares[0], squares[1])

@@ -9,14 +9,17 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from pinnkan.assembly.equation import Patch, where_not_finite
+from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
+from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import end_table, gauss_table
-from pinnkan.problem.statement import Side
+from pinnkan.kan.table import Table, gauss_table, point_table
+from pinnkan.problem.statement import Place, Point, Side, Whole
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
@@ -103,21 +106,25 @@ class System:
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
-        for condition, equation in model.rows:
-            side = condition.place
-            assert isinstance(side, Side)
-            highest = max(j.order[side.axis] for j in equation.jets)
-            orders = max(model.orders[side.axis], highest)
-            faces = list(tables)
-            faces[side.axis] = end_table(space.axes[side.axis], side.end, orders, model.device)
-            patches.append(Patch(equation, space, faces, self._weight(side, highest)))
+        patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         return tuple(patches)
 
-    def _weight(self, side: Side, order: int) -> float:
-        """(h/p)^(order - m + 1/2): trace scaling of a condition under an operator of normal order m."""
-        axis = self.space.axes[side.axis]
-        h = float(np.diff(axis.breaks)[0 if side.end == 0 else -1]) / axis.degree
-        return CONDITION_WEIGHT * h ** (order - self.model.orders[side.axis] + 0.5)
+    def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
+        """The rows of a condition: on a side, at a point, or one of its integral."""
+        space, model, held = self.space, self.model, list(tables)
+        for i, (axis, x) in enumerate(zip(space.axes, _held(place, space, model), strict=True)):
+            if x is not None:
+                order = max(model.orders[i], *(j.order[i] for j in equation.jets))
+                held[i] = point_table(axis, x, order, model.device)
+        across = sum(table is not at for table, at in zip(tables, held, strict=True))
+        if isinstance(place, Whole) or across > 1:
+            whole = IntegralPatch(equation, space, tables, held)
+            return whole if isinstance(place, Whole) else ValuePatch(equation, space, held, whole)
+        points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
+        widths = [
+            None if t is h else _width(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
+        ]
+        return Patch(equation, space, held, CONDITION_WEIGHT * condition_weight(model, equation, points, widths))
 
     @property
     def points(self) -> int:
@@ -203,9 +210,28 @@ class System:
         self._kept = equations if self.keeping else None
         solved = equations.solve([r.residual for r in rows], self.accuracy, size)
         self.rounding, self.words = equations.rounding, equations.words
+        if any(isinstance(r, MiddleRows) for r in rows):
+            solved = settled(rows, ordering, solved, equations.solve)
         out = []
         for i, move in enumerate(moves):
             step = move.copy()
             step.reshape(-1)[ordering.free.cpu().numpy()] = solved[:, i]
             out.append(step)
         return out
+
+
+def _held(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
+    """By coordinate where a place holds it, None along which it runs; of an integral a point in the middle."""
+    if isinstance(place, Point):
+        return place.position
+    if isinstance(place, Side):
+        ends = (float(axis.breaks[-1 if place.end else 0]) for axis in space.axes)
+        return tuple(x if i == place.axis else None for i, x in enumerate(ends))
+    time = model.problem.time_axis
+    return tuple(None if i == time else float(np.mean(a.breaks[[0, -1]])) for i, a in enumerate(space.axes))
+
+
+def _width(axis: Axis, x: float) -> float:
+    """That of the interval at a point, over the degree."""
+    k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
+    return float(np.diff(axis.breaks)[k]) / axis.degree

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.checks.condition_count import missing_condition
+from pinnkan.problem.checks.levels import free_level
 from pinnkan.problem.statement import Jet, Problem
 
 
@@ -14,8 +15,9 @@ def undetermined(problem: Problem, field: Field | None = None) -> str:
 
     With a solved ``field`` the equation is linearised there, and coefficients that depend on the unknown are known too.
     """
-    if problem.time_axis is None and not level_fixed(problem):
-        return f"nothing fixes the level of {problem.unknowns[0]}: any constant may be added"
+    level = free_level(problem)
+    if level:
+        return level
 
     def derivative(nodes: Sequence[Array], jet: Jet) -> Array:
         assert field is not None
@@ -23,10 +25,3 @@ def undetermined(problem: Problem, field: Field | None = None) -> str:
 
     found = missing_condition(problem, None if field is None else derivative)
     return "" if found is None else found.words(problem)
-
-
-def level_fixed(problem: Problem) -> bool:
-    """Whether every unknown itself, not only its derivatives, occurs somewhere: else constants can be added freely."""
-    equations = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
-    present = {jet.unknown for e in equations for jet in e.jets.values() if jet.total == 0}
-    return len(present) == len(problem.unknowns)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pinnkan.assembly.integral_rows import IntegralPatch, ValuePatch
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
 from pinnkan.solver.estimate.correction import jets_of
@@ -29,12 +30,33 @@ class SlicedRows:
     tables: tuple[tuple[Array, ...], ...]
     free: float
 
+    def sliced(self, held: Sequence[Array], last: int) -> Array:
+        """Rows (node of the last, row, jet) with the norm of all rows: a triangle per node."""
+        return triangle(_factors(self, held, last))
+
+    def summed(self, rows: Array) -> Array:
+        """The rows (node, row, unknown * function) of the last factor one under the other."""
+        return rows.reshape(-1, rows.shape[-1])
+
+
+class IntegralSlices(SlicedRows):
+    """The same of an integral: all rows are one, their sum."""
+
+    def sliced(self, held: Sequence[Array], last: int) -> Array:
+        """See :class:`SlicedRows`."""
+        return _factors(self, held, last).sum(1, keepdims=True)
+
+    def summed(self, rows: Array) -> Array:
+        """See :class:`SlicedRows`."""
+        return rows.sum((0, 1))[None]
+
 
 def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, ...]:
     """The rows of every patch, linearised at the field, weighted by the roots of their quadrature weights."""
     out = []
     lengths = model.problem.box.lengths
-    for k, patch in enumerate(system.patches):
+    for k, placed in enumerate(system.patches):
+        patch = placed.whole if isinstance(placed, ValuePatch) else placed
         weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
         shape = [t.nodes.numel() for t in patch.tables]
         jets = patch.equation.jets
@@ -43,7 +65,8 @@ def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, 
         waves = [float(np.prod((np.pi / lengths) ** np.array(j.order))) for j in jets]
         mean = (grid**2).reshape(-1, len(jets)).sum(0) / patch.volume
         free = float((mean * np.square(waves)).sum()) if k < len(model.equations) else 0.0
-        out.append(SlicedRows(grid, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
+        kind = IntegralSlices if isinstance(patch, IntegralPatch) else SlicedRows
+        out.append(kind(grid, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
     return tuple(out)
 
 
@@ -71,12 +94,12 @@ def triangle(matrix: Array) -> Array:
 
 def compressed(block: SlicedRows, held: Sequence[Array], last: int, unknowns: int) -> Array:
     """SlicedRows (row, unknown * function) in the last factor with the norm of all rows: a triangle per node."""
-    factor = triangle(_factors(block, held, last))  # (node, row, jet)
+    factor = block.sliced(held, last)  # (node, row, jet)
     count = block.tables[last][0].shape[1]
     out = np.zeros((*factor.shape[:2], unknowns * count))
     for k, (order, u) in enumerate(zip(block.orders, block.unknowns, strict=True)):
         out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[last][order[last]][:, None]
-    return out.reshape(-1, unknowns * count)
+    return block.summed(out)
 
 
 def terms(block: SlicedRows, held: Sequence[Array], last: int, factor: Array) -> float:

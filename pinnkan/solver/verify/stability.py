@@ -9,6 +9,7 @@ step as a preconditioner, and |J v| is evaluated directly, so that ratios below 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import scipy.linalg
 import scipy.sparse
 import torch
 
+from pinnkan.assembly.integral_rows import ValueRows, as_seen
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -83,7 +85,8 @@ def least_determined(equations: LinearSolver, space: Space, at: Array, step: Arr
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
-    many = sum(r.residual[..., 0].numel() for r in equations.rows) > MANY
+    rows = equations.rows
+    many = sum(r.residual[..., 0].numel() for r in rows) > MANY and not any(isinstance(r, ValueRows) for r in rows)
     vector, sigma, image = (_Squared if many else _Seen)(equations, weigh).found(start)
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0)
@@ -130,12 +133,12 @@ class _Seen:
 
     def seen(self, vectors: Array) -> list[Array]:
         """J v, by block of rows."""
-        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in self.equations.apply(vectors)]
+        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _images(self.equations, vectors)]
 
     def wrong(self, stack: Array) -> Array:
         """What keeps vectors from being singular: J^T J v - sigma^2 M v."""
         square = (stack[2 * self.size :] ** 2).sum(0)
-        return self.equations.gradient(self.images(stack)) - square * stack[self.size : 2 * self.size]
+        return _gradient(self.equations, self.images(stack)) - square * stack[self.size : 2 * self.size]
 
     def least(self, stack: Array, count: int) -> tuple[Array, Array]:
         """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
@@ -195,6 +198,19 @@ class _Squared(_Seen):
         return np.sqrt(np.maximum(squares[:count][::-1], 0.0)), turn[:, :count]
 
 
+def _images(equations: LinearSolver, vectors: Array) -> list[torch.Tensor]:
+    """J v of every block as :func:`pinnkan.assembly.integral_rows.as_seen`."""
+    v = torch.from_numpy(vectors).to(equations.ordering.position.device)
+    return [as_seen(block).apply(equations.ordering, v) for block in equations.rows]
+
+
+def _gradient(equations: LinearSolver, images: Sequence[torch.Tensor]) -> Array:
+    """J^T of images, (free coefficient, vector)."""
+    pairs = zip(equations.rows, images, strict=True)
+    parts = [as_seen(block).transpose(equations.ordering, image) for block, image in pairs]
+    return sum(parts[1:], parts[0]).cpu().numpy()
+
+
 class _Mass:
     """The mass matrix of a space, on columns of its free coefficients."""
 
@@ -215,7 +231,8 @@ class _Mass:
 
 def _missing(equations: LinearSolver, image: list[torch.Tensor], step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
-    left = [r.residual[..., 0] + a[..., 0] for r, a in zip(equations.rows, equations.apply(step[:, None]), strict=True)]
+    pairs = zip(equations.rows, _images(equations, step[:, None]), strict=True)
+    left = [as_seen(r).residual[..., 0] + a[..., 0] for r, a in pairs]
     return abs(sum(float((r * i).sum()) for r, i in zip(left, image, strict=True)))
 
 

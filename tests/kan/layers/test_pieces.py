@@ -54,3 +54,9 @@ def test_the_way_back_to_the_coefficients_is_the_transpose(name):
     product = float((d * other).sum())
     assert float((weight * pieces.coefficients(other)).sum()) == pytest.approx(product, rel=1e-12)
     assert float((weight * pieces.coefficients(1.01 * other)).sum()) != pytest.approx(product, rel=1e-4)
+
+
+def test_pieces_of_one_length_are_found_without_a_search():
+    steps = {name: pieces_of(basis).step for name, basis in BASES.items()}
+    assert steps["uniform"] == 0.5
+    assert {steps[name] for name in ("uneven", "clamped", "powers")} == {None}

@@ -75,7 +75,8 @@ CASES = [
     ("k: 0.1", "k: m\n  m: 2", "only further down", 6, 6),
     ("k: 0.1", "k: x", "'x' cannot stand in a parameter", 6, 6),
     ("k: 0.1", "k: [1]", "a number is missing", 6, 6),
-    ("unknowns: [u]", "unknowns: [u, v]", "systems are not available yet", 7, 11),
+    ("unknowns: [u]", "unknowns: [u, v]", "1 equation for 2 unknowns", 9, 5),
+    ("unknowns: [u]", "unknowns: [u, u]", "the unknown 'u' stands twice", 7, 15),
     ("unknowns: [u]", "unknowns: []", "there is no unknown", 7, 11),
     ("x: [0, 1]", "x: [1, 0]", "is empty", 3, 6),
     ("x: [0, 1]", "x: [0]", "must be two numbers", 3, 6),
@@ -97,7 +98,11 @@ CASES = [
     ("[left, right]", "[left, rihgt, right]", "unknown place 'rihgt'", 13, 19),
     ("[left, right]", "[left, top, right]", "needs the coordinate y", 13, 19),
     ("[left, right]", "[left, left, right]", "stands twice", 13, 19),
-    ("[left, right]", "[left, {point: [0]}, right]", "point are not available yet", 13, 19),
+    ("[left, right]", "[left, {point: [0]}, right]", "the side 'left' stands twice", 13, 19),
+    ("[left, right]", "[left, {point: [0, 0]}, right]", "a point of this domain has 1 coordinate: x", 13, 27),
+    ("[left, right]", "[left, {point: [2]}, right]", "outside of the domain: x = 2", 13, 28),
+    ("[left, right]", "[left, {point: [t]}, right]", "the coordinate 't' cannot stand in a point", 13, 28),
+    ("[left, right]", "[left, {pont: [1]}, right]", "unknown key 'pont'", 13, 20),
     ("equation: u = 0", "equation: x = 0", "does not contain the unknown", 14, 15),
     ("equation: u = 0", "equation: u_xx = 0", "a condition of order 2", 14, 15),
     ("equation: u = 0", "equation: u = 0\n    enforce: hard", "'enforce' must be one of", 15, 14),
@@ -263,6 +268,17 @@ def test_a_file_full_of_faults_is_given_up_soon() -> None:
     assert len(faults("".join(f"k{i}: 1\n" for i in range(9000)))) <= 51
 
 
+def test_many_warnings_are_no_error() -> None:
+    """Fourteen unknowns, each of which jumps at four corners."""
+    names = [f"c{i}" for i in range(14)]
+    given = "".join(
+        f"  - {{where: boundary, equation: {c} = 0}}\n  - {{where: initial, equation: {c} = 1}}\n" for c in names
+    )
+    equations = "".join(f"  - {c}_t = lap({c})\n" for c in names)
+    text = f"name: rod\ndomain: {{x: [0, 1], y: [0, 1], t: [0, 1]}}\nunknowns: [{', '.join(names)}]\n"
+    assert len(problem(f"{text}equations:\n{equations}conditions:\n{given}").warnings) == 50
+
+
 def test_expressions_of_a_file_have_a_common_limit() -> None:
     text = "functions:\n" + "".join(f"  f{i}: {'+'.join(['x'] * 900)}\n" for i in range(200)) + TEXT
     assert "all expressions together" in faults(text)[0].message
@@ -271,3 +287,11 @@ def test_expressions_of_a_file_have_a_common_limit() -> None:
 def test_functions_that_double_each_other_are_refused() -> None:
     lines = "".join(f"  f{i}: f{i - 1}*sin(f{i - 1})\n" for i in range(1, 60))
     assert "more than 20,000" in faults(edited("unknowns:", f"functions:\n  f0: x + t\n{lines}unknowns:"))[0].message
+
+
+def test_a_coordinate_without_derivatives_needs_no_condition() -> None:
+    transport = (
+        "name: s\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations:\n  - u_x = y\nconditions:\n"
+        "  - {where: left, equation: u = 0}\n  - {where: [right, bottom, top], equation: none}\n"
+    )
+    assert warnings(transport) == ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sympy
 
+from pinnkan.problem.expressions.functions import Signum
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import Kinks, kinks
+from pinnkan.problem.features.kinks import CLOSE, Kinks, kinks
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
@@ -74,3 +76,13 @@ def test_smooth_formulas_and_kinks_of_the_solution_have_none() -> None:
 def test_a_zero_without_change_of_sign_is_near() -> None:
     (place,) = found("abs(x**2 - 0.6*x + 0.09)").planes[0]
     assert place == pytest.approx(0.3, abs=1e-7)
+
+
+@pytest.mark.parametrize("length", [1e-3, 1.0, 1e3])
+def test_planes_are_one_when_they_are_near_for_the_size_of_the_domain(length: float) -> None:
+    x = sympy.Symbol("x")
+    for apart, count in ((0.5 * CLOSE, 1), (5.0 * CLOSE, 2)):
+        two = [Signum(x - length * place) for place in (0.3, 0.3 + apart)]
+        assert len(kinks(two, [x], [(0.0, length)]).planes[0]) == count
+    for place, count in ((0.5 * CLOSE, 0), (5.0 * CLOSE, 1)):  # near the lower end
+        assert len(kinks([Signum(x - length * place)], [x], [(0.0, length)]).planes[0]) == count

@@ -147,3 +147,36 @@ def test_a_first_refinement_that_changes_nothing_is_the_last(spoil, accuracy, ex
     again = equations.solve([rows[0].residual], accuracy)
     assert len(calls) == 1 + expected
     assert difference(again, exact) < (1e-10 if accuracy == EXACT else 2 * spoil**2)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_rounding_is_what_refinements_that_go_on_shrinking_would_still_add(share, monkeypatch):
+    """A factor that leaves this share of every step leaves its cube after two refinements: a geometric series."""
+    space = SPACES["periodic"]
+    rows = [cells(space, 40, sides=1)]
+    equations = NormalEquations(rows, order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU))
+    exact = equations.solve([rows[0].residual])
+    solve = equations.backsolve
+    monkeypatch.setattr(equations, "backsolve", lambda g: (1.0 - share) * solve(g))
+    monkeypatch.setattr(equations, "_accelerated", lambda residuals, step: (step, equations.rounding))
+    missing = np.abs(equations.solve([rows[0].residual]) - exact).max()
+    assert missing == pytest.approx(share**3 * np.abs(exact).max(), rel=1e-9)
+    assert equations.rounding == pytest.approx(missing, rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_where_refinement_is_slow_conjugate_gradients_end_at_the_solution(share, monkeypatch):
+    """A factor that is wrong for five coefficients: at most ten eigenvalues away from one.
+
+    The residual stays large, so that its rounding hides the root of UNIT of the solution.
+    """
+    space = SPACES["periodic"]
+    rows = [cells(space, 40)]
+    equations = NormalEquations(rows, order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU))
+    exact = equations.solve([rows[0].residual])
+    solve, stretch = equations.backsolve, np.ones((space.size, 1))
+    stretch[:5] = 1.0 - share
+    monkeypatch.setattr(equations, "backsolve", lambda g: stretch * solve(stretch * g))
+    assert difference(equations.solve([rows[0].residual]), exact) < 1e-7
+    monkeypatch.setattr(equations, "_accelerated", lambda residuals, step: (step, 0.0))
+    assert difference(equations.solve([rows[0].residual]), exact) > 1e-3

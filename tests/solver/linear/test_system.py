@@ -6,6 +6,7 @@ from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import System, points_per_interval
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
@@ -23,6 +24,23 @@ def test_a_step_is_numpys_least_squares_step_with_fixed_coefficients_moved():
     assert np.array_equal(step[fixed], (target - c)[fixed])
     unmoved = np.linalg.lstsq(j[:, ~fixed.ravel()], -r, rcond=None)[0]
     assert np.abs(step[~fixed] - unmoved).max() > 1e-3 * np.abs(theirs).max()
+
+
+def test_rounding_is_relative_to_the_solution_wherever_the_step_begins(monkeypatch):
+    """The same error in the coefficients counts the same, near the solution, at zero and far beyond."""
+
+    def rough(self, *given):
+        step = solve(self, *given)
+        self.rounding = 1e-9
+        return step
+
+    system, start, fixed = prepared(line("u_xx = sin(5*x)", right="u = 0"), Space((Axis(np.linspace(0, 1, 5), 5),)))
+    solution = start + system.steps(start, [start], fixed)[0]
+    solve = NormalEquations.solve
+    monkeypatch.setattr(NormalEquations, "solve", rough)
+    for begin in (start, solution, 3.0 * solution):
+        system.steps(begin, [start], fixed)
+        assert system.rounding == pytest.approx(1e-9 / np.abs(solution).max(), rel=1e-6)
 
 
 def test_held_out_rows_are_other_points_of_the_same_integral():
@@ -48,6 +66,7 @@ def test_half_of_the_points_are_spared_unless_all_are_needed():
     assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
     assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
     assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
+    assert [points_per_interval(5, 50, 2, every) for every in (False, True)] == [3, 3]  # never more than all
 
 
 def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():

@@ -44,6 +44,9 @@ def test_the_check_finds_what_the_rows_do_not_and_keeps_silent_otherwise():
     missed = FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss)
     assert missed.place[0] == pytest.approx(0.4, abs=1e-6)  # a tenth of its width
     assert 1e-6 < missed.width[0] < 1e-4
+    # the squared spike, 1e6*1e-5*sqrt(pi/2), over itself, the terms of the whole box, pi^4, and those nearby
+    spike_squares = 10 * np.sqrt(np.pi / 2)
+    assert 0.3 < missed.share / (spike_squares / (spike_squares + np.pi**4)) <= 1.0
     assert "x = 0.4" in missed.words(problem)
 
 

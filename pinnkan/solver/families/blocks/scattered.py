@@ -18,7 +18,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole, position_of
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.true_error import Samples, samples_at
 
 #: Points of all sides together, per point inside; and the fewest on a side.
 SIDES_SHARE = 0.6
@@ -106,6 +106,4 @@ def _size(rows: ScatteredRows, slopes: Array, problem: Problem) -> float:
 
 def samples_of(problem: Problem, function: Jets) -> Samples:
     """A function at Sobol points of their own, for its true error."""
-    points = problem.domain.sample(TRUE_POINTS, sobol(TRUE_SEED))
-    weights, values = np.full(len(points), 1.0 / len(points)), function(points, [(0,) * problem.dimension])[..., 0]
-    return Samples(list(points.T), weights, values)
+    return samples_at(function, problem.domain.sample(TRUE_POINTS, sobol(TRUE_SEED)))

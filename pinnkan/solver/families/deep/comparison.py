@@ -19,7 +19,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.problem.statement import SolverSettings
+from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.solver.estimate.correction import estimate_by_correction
 from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.family import ErrorEstimate
@@ -82,9 +82,9 @@ class Comparison:
             self._solve_to(SHARE * self._model.problem.solver.tolerance)
         if self._field is None:
             return None
-        size, lacking = distance(field, self._field, suspect)
+        size, lacking = distance(self._model.problem, field, self._field, suspect)
         while self._own > SHARP * size and self._solve_to(SHARE * size):
-            size, lacking = distance(field, self._field, suspect)
+            size, lacking = distance(self._model.problem, field, self._field, suspect)
         if not np.isfinite(size) or (size > APART and not self._model.is_linear):
             return None
         return size + self._own, lacking
@@ -118,7 +118,9 @@ class Comparison:
         return True
 
 
-def distance(field: Field, other: ProductField, suspect: HiddenFeature | None = None) -> tuple[float, ProductField]:
+def distance(
+    problem: Problem, field: Field, other: ProductField, suspect: HiddenFeature | None = None
+) -> tuple[float, ProductField]:
     """Relative L2 size (worst unknown) of ``other - field``, and this function as splines; nan if it is not finite.
 
     On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place. The size is that on their
@@ -144,7 +146,7 @@ def distance(field: Field, other: ProductField, suspect: HiddenFeature | None = 
         for i, axis in enumerate(space.axes):
             projected = axis.project(projected, i)
         pieces.append((space, coefficients - projected))
-    return relative_root(squares, reference), ProductField(tuple(pieces), other.ends)
+    return relative_root(problem, squares, reference), ProductField(tuple(pieces), other.ends)
 
 
 def _with_breaks(axis: Axis, field: Field, index: int, last: Axis) -> Axis:

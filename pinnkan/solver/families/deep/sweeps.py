@@ -16,13 +16,13 @@ from typing import Protocol
 import numpy as np
 
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.quasi_random import pseudo_random
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.true_error import Samples, samples_at
 from pinnkan.solver.families.deep.comparison import Comparison, SolveProduct
 from pinnkan.solver.families.deep.descent import Descents
-from pinnkan.solver.families.deep.error import samples_of
 from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings
 from pinnkan.solver.families.deep.starts import continued_piece, random_pieces
 from pinnkan.solver.families.deep.state import DeepState, Trained
@@ -47,6 +47,9 @@ DENSER = 1.6
 #: A continued start is taken without a race if its loss is below this share of a random one's. Measured: 0.005 and less
 #: for heat and Burgers, 0.1 for Klein-Gordon, where ten steps from a random start beat it by a factor 1e4.
 GOOD_START = 0.01
+
+#: Random points at which a true error is measured: its square to two per cent.
+TRUE_POINTS = 4000
 
 #: Slabs with a loss below this share of the largest keep their knots: refined, they only overfit.
 REFINED_SHARE = 1e-3
@@ -189,7 +192,7 @@ class DeepLevels(ModelLevels):
     def samples(self, state: DeepState) -> Samples:
         """At random points."""
         assert isinstance(state.swept, DeepField)
-        return samples_of(self.problem, state.swept)
+        return samples_at(state.swept, self.problem.domain.sample(TRUE_POINTS, pseudo_random(0)))
 
     def estimate(self, state: DeepState, measured: Measured, before: Outcome) -> ErrorEstimate:
         """By the judge."""

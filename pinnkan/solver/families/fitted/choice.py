@@ -133,9 +133,7 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     if state.own.words or len(state.own_levels) < LEVELS or state.own_levels[-1].estimate < least:
         return None
     assert state.shown is not None
-    found = structure(
-        state.shown, [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges], 0
-    )
+    found = structure(state.shown, problem.domain, SAMPLES)
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
         return None
     return found.angle

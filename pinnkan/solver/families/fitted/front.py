@@ -50,11 +50,16 @@ class Direction:
         return float(min(abs(np.sin(self.angle)), abs(np.cos(self.angle))))
 
 
-def structure(field: Field, axes: Sequence[Array], unknown: int) -> Direction:
-    """Direction of one unknown's gradient from samples on a grid of (x, y[, t]), all as important."""
-    d = len(axes)
-    slopes = [field.grid(axes, tuple(int(i == k) for i in range(d)))[..., unknown].ravel() for k in (0, 1)]
-    return direction_of(np.stack(slopes))
+def lattice(domain: Domain, samples: int) -> tuple[list[Array], np.ndarray]:
+    """So many even samples of each coordinate of the box, and which of their products lie in the domain."""
+    axes = [a + (b - a) * (np.arange(samples) + 0.5) / samples for a, b in domain.box.ranges]
+    return axes, domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1))
+
+
+def structure(field: Field, domain: Domain, samples: int) -> Direction:
+    """Direction of the first unknown's gradient from samples in a domain of (x, y), all as important."""
+    axes, inside = lattice(domain, samples)
+    return direction_of(np.stack([field.grid(axes, order)[..., 0][inside] for order in ((1, 0), (0, 1))]))
 
 
 def direction_of(slopes: Array) -> Direction:
@@ -84,11 +89,11 @@ class Front:
         return float(np.sqrt((self.place**2 * self.weight).sum() / self.weight.sum()))
 
 
-def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain, unknown: int = 0) -> Front:
-    """The front of a spline, the ridge of |u_s|, on lines of constant r (and t)."""
+def front_in(space: Space, coefficients: Array, coordinates: Coordinates, domain: Domain) -> Front:
+    """The front of a spline, the ridge of |u_s| of its first unknown, on lines of constant r (and t)."""
 
     def slope(axes: Sequence[Array]) -> Array:
-        return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., unknown]
+        return space.evaluate_grid(coefficients, axes, (1, *(0,) * (len(axes) - 1)))[..., 0]
 
     times = [np.linspace(a.breaks[0], a.breaks[-1], TIMES) for a in space.axes[2:]]
     low, high = space.axes[1].breaks[[0, -1]]

@@ -17,7 +17,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.front import carried, direction_of, front_on_lines, straightened
+from pinnkan.solver.families.fitted.front import carried, direction_of, front_on_lines, lattice, straightened
 from pinnkan.solver.families.fitted.levels import Corrections, first_space, marked
 from pinnkan.solver.families.fitted.system import fit, grid_of
 
@@ -49,13 +49,13 @@ def initial_values(model: Model) -> Values | None:
 
 def front_of(problem: Problem, values: Values) -> Coordinates | None:
     """Coordinates of (x, y) in which the front of the data is straight; None if they have none askew to the axes."""
-    axes = [a + (b - a) * (np.arange(SAMPLES) + 0.5) / SAMPLES for a, b in problem.box.ranges[:2]]
-    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], -1)
-    step = DIFFERENCE * (problem.box.ranges[0][1] - problem.box.ranges[0][0])
+    domain = problem.domain.projected(2)
+    axes, inside = lattice(domain, SAMPLES)
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)[inside]
+    step = DIFFERENCE * float(domain.box.lengths[0])
     found = direction_of(np.stack([_slope(values, points, unit, step) for unit in np.eye(2)]))
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
-    domain = problem.domain.projected(2)
     ranges = domain.box.ranges
     coordinates = rotated(found.angle, ranges)
     for _ in range(4):

@@ -19,7 +19,7 @@ from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table, end_table, gauss_table
+from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
@@ -124,7 +124,7 @@ class ImmersedSystem:
             piece = domain.pieces[condition.place]
             places: Grid | Batch
             if initial:
-                start = end_table(space.axes[2], 0, highest[2], CPU)
+                start = point_table(space.axes[2], float(space.axes[2].breaks[0]), highest[2], CPU)
                 places = Grid(space, [*tables[:2], start], coordinates, domain)
             else:
                 counts = [n + extra for n in _counts(space, self.orders)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import mark, surplus
-from pinnkan.solver.estimate.norms import nonzero
+from pinnkan.solver.estimate.norms import squared_sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
@@ -166,9 +167,7 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
     points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
     rules = [axis.halved().gauss(points) for axis in space.axes]
     nodes = [x.ravel() for x, _ in rules]
-    weights = np.ones(())
-    for _, w in rules:
-        weights = np.multiply.outer(weights, w.ravel())
+    weights = reduce(np.multiply.outer, (w.ravel() for _, w in rules))
     values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
     return Samples(np.meshgrid(*nodes, indexing="ij", sparse=True), weights, values)
 
@@ -183,7 +182,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     """The next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
-    share = surplus(space, fine, estimate.correction, nonzero(fine.norm(after)))
+    share = surplus(space, fine, estimate.correction, np.sqrt(squared_sizes(model.problem, fine.norm(after) ** 2)))
     largest = max(float(m.max()) for m in share.mass)
     count = sum(a.intervals for a in space.axes)
     marks = [mark(m, largest, (0.3 * tolerance) ** 2 / count) for m in share.mass]

@@ -78,6 +78,8 @@ def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSt
 
     ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have.
     """
+    if not begun.axes:
+        return begun
     axes = list(begun.axes)
     budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in mass)
     for i, axis in enumerate(begun.axes):
@@ -99,8 +101,8 @@ def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSt
 
 def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     """Per coordinate, the intervals to be halved for a correction of squared share ``mass`` per interval."""
-    largest = max(float(m.max()) for m in mass)
-    least = (NEED * allowed) ** 2 / sum(len(m) for m in mass)
+    largest = max((float(m.max()) for m in mass), default=0.0)
+    least = (NEED * allowed) ** 2 / max(1, sum(len(m) for m in mass))
     return [mark(m, largest, least) for m in mass]
 
 

@@ -175,7 +175,7 @@ class ProductSlabs(ModelFamily):
             return None
         allowed, in_time, h = at.allowed(slab.length), slab.share.size[-1], slab.length
         in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
-        too_long = in_time > 0.7 * allowed
+        too_long = in_time > 0.7 * allowed or not slab.share.size[:-1]
         shrink, refine = too_long and not self.given, in_space > 0.5 * allowed or not too_long
         tried = self._rejected(aim, slab)
         if refine:

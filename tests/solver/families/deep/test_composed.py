@@ -15,7 +15,7 @@ from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.blocks.levels import first_space, richer
 from pinnkan.solver.families.deep import composed
-from pinnkan.solver.families.deep.composed import Composed, _grown
+from pinnkan.solver.families.deep.composed import Composed, ComposedState, _grown, _Round
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Reason
@@ -123,3 +123,13 @@ def test_a_level_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_r
     assert (cut.verdict.reason, len(cut.levels)) == ("max_time", 1)
     assert cut.levels[0].iterations < whole.levels[0].iterations
     assert same_bits(solve(problem, monitor=Monitor(None, None, resumed=stored(monitor.state))), whole)
+
+
+@pytest.mark.parametrize(
+    ("until", "limit", "on_trial", "is_late"),
+    [(1e3, None, True, False), (4.0, None, True, True), (4.0, None, False, False), (1e3, 3.0, False, True)],
+)
+def test_a_round_is_late_beyond_the_limit_or_on_its_first_level_the_end_of_its_trial(until, limit, on_trial, is_late):
+    levels = replace(family(bell()), until=until)
+    state = levels.first() if on_trial else ComposedState(levels.function(random_network((5, 1, 1), 4, 2, 0.1, 0)))
+    assert _Round(levels, state, 0, Monitor(limit, None, spent=5.0)).is_late() == is_late

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from deep_problems import LINE, stated
 from stored_state import Ending, same_bits, stored
 
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.deep import sweeps
+from pinnkan.solver.families.deep.descent import LEAST_GAIN, WINDOW, _stalled
 from pinnkan.solver.monitor import Monitor
 
 
@@ -51,3 +53,12 @@ def test_a_sweep_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_r
     again = solve(problem, monitor=Monitor(None, None, resumed=stored(monitor.state)))
     assert same_bits(again, whole)
     assert [s.loss for s in again.history] == [s.loss for s in whole.history]
+
+
+def test_a_descent_has_stalled_when_its_last_steps_gained_too_little_whatever_came_before():
+    worthwhile, slow = 1.0 - 1.5 * LEAST_GAIN, 1.0 - 0.5 * LEAST_GAIN
+    losses = list(worthwhile ** np.arange(30))
+    assert not any(_stalled(losses[:n]) for n in range(1, 31))
+    losses += list(losses[-1] * slow ** np.arange(1, WINDOW + 1))
+    assert _stalled(losses)
+    assert not _stalled(losses[: 30 + WINDOW // 3])  # most of the last WINDOW steps were worth while

@@ -15,3 +15,10 @@ def test_points_integrate_and_follow_a_steep_place():
     assert breaks[[0, -1]].tolist() == [-1.0, 1.0]
     assert np.diff(breaks).min() < 0.1 * np.diff(breaks).max()
     assert np.ptp(np.diff(equidistributed(x, np.ones(401), 20))) < 1e-12
+
+
+def test_cells_share_the_integral_of_the_monitor_whatever_its_samples():
+    """The integral of 2 x is x^2, in four equal parts at the roots of k/4."""
+    x = np.linspace(0.0, 1.0, 2001) ** 2
+    np.testing.assert_allclose(equidistributed(x, 2.0 * x, 4), np.sqrt(np.arange(5) / 4.0), atol=1e-3)
+    np.testing.assert_allclose(equidistributed(x, np.ones(2001), 4), np.arange(5) / 4.0, atol=1e-12)

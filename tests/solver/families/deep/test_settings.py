@@ -26,6 +26,9 @@ def test_slabs_follow_the_kind_of_equation():
     wave = equation(UT - UXX + U**3, u=(0, 0), u_t=(0, 2), u_xx=(2, 0))
     assert choose_slabs(replace(burgers(), equations=(wave,))) == 4
     assert choose_settings(burgers()).slabs == 2  # the user's word
+    free = replace(burgers(), solver=replace(burgers().solver, time_slabs=None))
+    assert choose_settings(free).slabs == choose_slabs(free)
+    assert choose_settings(poisson(time_slabs=3)).slabs == 1  # not where there is no time
 
 
 def test_one_hidden_layer_is_frozen_and_two_are_trained():

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from deep_problems import burgers, model_of, poisson
 
+from pinnkan.assembly.quasi_random import pseudo_random
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.solver.estimate.true_error import true_error
-from pinnkan.solver.families.deep.error import samples_of
+from pinnkan.solver.estimate.true_error import samples_at, true_error
 from pinnkan.solver.families.deep.settings import choose_settings
-from pinnkan.solver.families.deep.sweeps import DeepLevels
+from pinnkan.solver.families.deep.sweeps import DeepLevels, slabs_of
+from pinnkan.solver.families.deep.system import heldout_loss, make_system, mean_square
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
@@ -29,7 +30,8 @@ class Judge:
 
     def estimate(self, function):
         self.asked.append(function)
-        size = true_error(self.problem, samples_of(self.problem, function)) if self.told is None else self.told
+        points = self.problem.domain.sample(4000, pseudo_random(0))
+        size = true_error(self.problem, samples_at(function, points)) if self.told is None else self.told
         return ErrorEstimate(size, None, evidence=Evidence.COMPARISON)
 
     def clears(self, function, suspect):
@@ -81,3 +83,14 @@ def test_slabs_follow_a_moving_front(moving):
     last = Piece(Inputs(((-2.0, 2.0), (0.0, 0.5)), (False, False)), moving.field.pieces[1].network, ())
     wrong = last.jets(np.stack([x, np.full(50, 0.5)], 1), [(0, 0)])[:, 0, 0]  # a slab shifted in time is seen
     assert np.abs(low - wrong).max() > 1e-2
+
+
+def test_the_loss_of_a_level_is_the_mean_over_its_slabs(moving):
+    """Up to the weights of the conditions, which the sweep took from the functions that it began with."""
+    problem, pieces = burgers(), moving.field.pieces
+    slabs = list(zip(slabs_of(problem, 2), pieces, (None, pieces[0]), strict=True))
+    losses = [mean_square(make_system(problem, slab, p, before, "cpu"), p) for slab, p, before in slabs]
+    held = [heldout_loss(problem, slab, p, before, "cpu") for slab, p, before in slabs]
+    assert moving.levels[-1].loss == pytest.approx(np.mean(losses), rel=0.01)
+    assert moving.levels[-1].heldout == pytest.approx(np.mean(held), rel=0.01)
+    assert max(losses) > 1.1 * min(losses)

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy
 import torch
-from deep_problems import LINE, burgers, poisson, stated
+from deep_problems import LINE, UXX, burgers, equation, poisson, stated
 
 from pinnkan.kan.layers.architectures import layered, perceptron
 from pinnkan.kan.layers.deep_field import DeepField, Piece
@@ -88,3 +89,19 @@ def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     if name == "tanh":  # networks with free knots belong to the studies and are not stored
         again = DeepField.restore(*field.tensors())
         np.testing.assert_array_equal(again(x, [(1,)]), field(x, [(1,)]))
+
+
+def test_a_later_slab_of_a_wave_goes_on_with_value_and_velocity():
+    """An equation of second order in time needs u and u_t at the start; of first order u alone."""
+    utt = sympy.Symbol("u_tt")
+    wave = replace(burgers(), equations=(equation(utt - UXX, u_tt=(0, 2), u_xx=(2, 0)),))
+    for problem, orders in ((wave, [(0, 0), (0, 1)]), (burgers(), [(0, 0)])):
+        slab = slabs_of(problem, 2)[1]
+        piece = Piece(Inputs(slab.ranges, problem.box.periodic), random_network((2, 3, 1), 4, 2, 0.3, seed=1), ())
+        piece = replace(piece, cells=cells_for(slab, piece))
+        groups = make_system(problem, slab, piece, piece, "cpu").groups
+        start = [g for g in groups if bool((g.points[:, 1] == slab.ranges[1][0]).all())]
+        assert [g.equations[0].jets[0].order for g in start] == orders
+        for group, order in zip(start, orders, strict=True):
+            aim = piece.jets(group.points.numpy(), [order])[:, 0, 0]
+            np.testing.assert_allclose(group.targets[0], aim, rtol=0, atol=1e-12)

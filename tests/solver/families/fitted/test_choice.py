@@ -10,10 +10,12 @@ from stored_state import same_bits, stored
 from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
-from pinnkan.solver.families.fitted.choice import Promise, can_turn
+from pinnkan.solver.families.fitted.choice import UNRESOLVED, Promise, _is_lost, can_turn
 from pinnkan.solver.families.fitted.levels import FittedLevels, FittedState
 from pinnkan.solver.levels import solve_levels
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
+from pinnkan.verdict.records import Level, Reason
 
 
 def problem_of(text, end="0.1"):
@@ -71,6 +73,26 @@ def test_a_promise_is_broken_by_as_many_coefficients_without_a_smaller_estimate(
     last, before = state.beside.own_levels[-1], state.beside.own_levels[-2]
     assert kept.budget == choice.GROWTH * last.parameters
     assert kept.estimate == pytest.approx(last.estimate * min(1.0, last.estimate / before.estimate))
+
+
+def level_with(estimate):
+    return Level(0, (1, 1), (1, 1), 4, 9, 1.0, 1.0, estimate, 0.1, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "estimate", "lost"),
+    [
+        (Reason.CONVERGED, 0.9e-3, False),
+        (Reason.MAX_TIME, 0.5, False),
+        (Reason.MAX_LEVELS, 1.1 * UNRESOLVED, True),  # the front was not found
+        (Reason.MAX_LEVELS, 0.9 * UNRESOLVED, False),  # it was, though the levels ran out
+        (Reason.STALLED, 0.9e-3, True),  # something spoke against what was found
+    ],
+)
+def test_coordinates_are_kept_where_they_resolve_the_front_though_the_levels_ran_out(reason, estimate, lost):
+    problem = problem_of(FRONT)
+    assert 0.9e-3 <= problem.solver.tolerance < UNRESOLVED
+    assert _is_lost(problem, Outcome("u", None, (level_with(0.5), level_with(estimate)), (), reason)) == lost
 
 
 def test_what_the_axes_resolve_stays_on_them():

@@ -1,5 +1,7 @@
 """Finding a front: its direction, its course, and the coordinates that make it straight."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,10 +68,28 @@ def test_a_bent_front_gets_a_warp_and_a_straight_one_does_not():
     assert straightened(line, front_in(*fitted(line, front), line, SQUARE), UNIT).is_straight
 
 
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_only_the_ratios_of_the_weights_of_lines_count(factor):
+    def bow(x, y):
+        return np.tanh((y - 0.2 - 0.4 * x - 0.5 * x * (1 - x)) / (0.3 * WIDTH))
+
+    coordinates = rotated(np.arctan2(1.0, -0.4), UNIT, 0.3)
+    found = front_in(*fitted(coordinates, bow), coordinates, SQUARE)
+    moved, again = (
+        straightened(coordinates, replace(found, weight=w * found.weight), UNIT).warp.axes[0] for w in (1.0, factor)
+    )
+    assert (again.degree, again.intervals) == (moved.degree, moved.intervals)
+    assert moved.degree > 1
+
+
 def test_an_axis_carried_to_a_new_box_keeps_its_knots_at_the_front():
     axis = Axis(np.array([0.0, 0.3, 0.4, 0.45, 0.5, 0.6, 1.0]), 4)
     moved = carried(axis, (-0.5, 0.62), 0.45)
     assert moved.breaks[0] == -0.5
     assert moved.breaks[-1] == 0.62
     np.testing.assert_allclose(moved.breaks[1:-1], [-0.15, -0.05, 0.0, 0.05, 0.15], atol=1e-15)
-    assert carried(axis, (-0.5, 0.16), 0.45).intervals == moved.intervals - 1  # a sliver at the end is dropped
+    # the sliver from 0.15 to 0.16 goes with its knot, and so does one at the lower end
+    upper, lower = carried(axis, (-0.5, 0.16), 0.45).breaks, carried(axis, (-0.16, 0.62), 0.45).breaks
+    np.testing.assert_allclose(upper, [-0.5, -0.15, -0.05, 0.0, 0.05, 0.16], atol=1e-15)
+    np.testing.assert_allclose(lower, [-0.16, -0.05, 0.0, 0.05, 0.15, 0.62], atol=1e-15)
+    assert carried(axis, (2.0, 3.0), 0.45).breaks.tolist() == [2.0, 2.5, 3.0]  # no knot is left: the middle

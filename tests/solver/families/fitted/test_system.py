@@ -9,7 +9,7 @@ from pinnkan.kan.coordinates.warped_field import FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.start import front_of, initial_values
-from pinnkan.solver.families.fitted.system import ImmersedSystem
+from pinnkan.solver.families.fitted.system import PARTS, ImmersedSystem
 
 MIXED = """
 name: mixed
@@ -77,3 +77,21 @@ def test_rows_at_the_start_weigh_what_an_error_there_costs_whatever_the_knots_ac
         weights.append(start.root_weight / torch.from_numpy(start.places.weights).sqrt())
     for w in weights:  # u_t changes over a quarter of the slab, its square is summed over as long
         np.testing.assert_allclose(w, 10 / 0.025 * 0.025**0.5)
+
+
+def test_residuals_are_checked_between_the_points_trained_on_in_space_and_in_time():
+    """One Gauss point more in each part of an interval, none of them in common with the rule that was trained on."""
+    model = model_of(TURNING)
+    domain = model.problem.domain.during(0.0, 0.1)
+    ranges = domain.box.ranges
+    first = continued(front_of(model.problem, initial_values(model)), ranges)
+    axes = [Axis(np.linspace(*ends, k + 1), 4) for ends, k in zip(first.box(ranges), (6, 3, 2), strict=True)]
+    trained = ImmersedSystem(model, Space(tuple(axes)), first, domain)
+    checked = trained.checked()
+    for axis, parts, known, new in zip(axes, (PARTS, PARTS, 1), trained.grid.axes, checked.grid.axes, strict=True):
+        assert len(new) == len(known) + parts * axis.intervals
+        assert np.abs(new[:, None] - known).min() > 1e-3 * np.diff(axis.breaks).min()
+    for (on_side, _), (new_on_side, _) in zip(trained.patches[2:], checked.patches[2:], strict=True):
+        times, others = (np.unique(p.places.outer[..., 2]) for p in (on_side, new_on_side))
+        assert len(others) == len(times) + axes[2].intervals
+    assert np.abs(trained.grid.axes[2][:, None] - trained.on(trained.space).grid.axes[2]).min() == 0.0

@@ -9,9 +9,11 @@ import pytest
 from small_models import model_of
 from solved import on_slabs
 
-from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, STEP, ProductSlabs
+from pinnkan.kan.product import Space
+from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, FIRST_SLAB, STEP, ProductSlabs
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.slab_family import Pass, Run
 
 PROBLEM = """
 name: test
@@ -142,3 +144,20 @@ def test_a_correction_has_fewer_points_per_interval_of_space_and_none_fewer_in_t
     assert richer[0] == of_slab[0] - FEWER
     assert richer[1] > of_slab[1]
     assert seen[0].richer.accuracy == CORRECTION > seen[0].system.accuracy == STEP > EXACT
+
+
+def test_a_refined_slab_begins_from_the_corrected_one():
+    """Nearer to the solution than the slab was: its correction added, not left out nor taken away."""
+    family = ProductSlabs(model_of(FRONT, tolerance=1e-6), (4, 6), 4, 1)
+    aim, none = replace(family.first(0.1), degree=6), np.zeros(1)
+    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-6, (1.0,), 0.1, Monitor(None, None))
+    slab = family.attempt(aim, FIRST_SLAB, at)
+    begun, guess = family._refined(aim.start, slab, 1e-12)
+    finer = Space((*begun.axes, slab.piece[0].axes[-1]))
+    x, t = np.linspace(0, 1, 101), np.linspace(0, FIRST_SLAB, 11)
+    exact = np.tanh(20 * (x[:, None] - 0.2 - t / 2))
+    before, after = (
+        np.abs(space.evaluate_grid(c, [x, t], (0, 0))[..., 0] - exact).max()
+        for space, c in (slab.piece, (finer, guess))
+    )
+    assert after < 0.5 * before

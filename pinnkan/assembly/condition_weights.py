@@ -1,0 +1,60 @@
+"""How much a condition weighs that becomes rows: what a unit mismatch would cost inside, faded out over one interval.
+
+A mismatch of size one in ``b D_n^q u`` is a change h^q / b of u next to the side. Faded out over an interval of width h
+it leaves ``a h^(q - m) / b`` of a term ``a D_n^m u`` of the equations, on a layer of width h: an L2 norm of
+``a h^(q - m + 1/2) / b``. The largest term of any equation counts, and that unknown of the condition whose change costs
+most. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a condition or an unknown by a
+number changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.kan.field import Array
+from pinnkan.problem.natural_units import WAVELENGTH
+
+#: Points at which coefficients are looked at.
+LOOKED_AT = 64
+
+
+def condition_weight(model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]) -> float:
+    """The weight of a condition at ``points`` (point, coordinate).
+
+    ``widths``: of the interval next to it, over the degree, in the coordinates that it holds; None in those that run
+    along it, where functions vary over a tenth of the domain.
+    """
+    lengths = np.ptp(model.problem.box.ranges, axis=1)
+    scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
+    near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
+    own = _terms(model, [condition], near, scale)
+    inside = _terms(model, model.equations, near, scale)
+    if not any(inside.get(unknown) for unknown in own):  # the equations degenerate there
+        rng = np.random.default_rng(0)
+        somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
+        inside = _terms(model, model.equations, somewhere, scale)
+    costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
+    layer = float(np.prod([h**0.5 for h in widths if h is not None]))
+    return layer * max(costs, default=1.0)
+
+
+def _terms(
+    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float]
+) -> dict[int, float]:
+    """The largest term of each unknown, root mean square, for functions of size one that vary over ``scale``."""
+    found: dict[int, float] = {}
+    for equation in equations:
+        rates = [float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in equation.jets]
+        rng = np.random.default_rng(1)
+        sizes = [model.sizes[j.unknown] * float(r) for j, r in zip(equation.jets, rates, strict=True)]
+        jets = np.array(sizes) * rng.standard_normal((len(points), len(sizes)))
+        slopes = equation.linearise_numpy(points, jets)[1]
+        for jet, rate, slope in zip(equation.jets, rates, slopes.T, strict=True):
+            finite = slope[np.isfinite(slope)]
+            size = rate * float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
+            found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
+    return found

@@ -1,0 +1,136 @@
+"""Conditions on an integral over space, and at a point: one row, at every time one.
+
+The row itself is never squared. In the matrix J^T J stands the same condition at one point in the middle of the domain,
+times the measure of the domain, which says the same of a constant; a step is then moved along what those rows at the
+point can change until the integrals are right (:func:`settled`). That is exact where the integral fixes what nothing
+else does: the level of a pressure, of a solution with given fluxes only.
+
+Where a value at a point of the plane fixes such a level, the checks see the integral in its stead (:func:`as_seen`):
+there are functions of size one that are zero at a point and that no equation sees, on ever finer knots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import Rows, TensorRows
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class IntegralRows:
+    """Rows at all points of ``grid``, quadrature weights in them, to be summed over the indices ``summed``."""
+
+    grid: TensorRows
+    summed: tuple[int, ...]
+
+    @property
+    def residual(self) -> torch.Tensor:
+        """That of the integrals, the side as its last index."""
+        return self.grid.residual.sum(self.summed, keepdim=True)
+
+    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.grid.transpose(ordering, residual.expand(*self.grid.residual.shape[:-1], residual.shape[-1]))
+
+    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.grid.apply(ordering, step).sum(self.summed, keepdim=True)
+
+
+@dataclass(frozen=True, eq=False)
+class ValueRows(TensorRows):
+    """Rows at a point; ``integral``: the mean of the same over the domain."""
+
+    integral: IntegralRows
+
+
+@dataclass(frozen=True, eq=False)
+class MiddleRows(ValueRows):
+    """Rows at a point that stand for those of the integral, with its residual."""
+
+
+def as_seen(rows: Rows) -> Rows | IntegralRows:
+    """What rows say of a function: those at a point, what the integral says."""
+    return rows.integral if isinstance(rows, ValueRows) else rows
+
+
+class ValuePatch(Patch):
+    """A condition at a point; ``whole``: the same as an integral."""
+
+    def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: IntegralPatch) -> None:
+        super().__init__(equation, space, tables)
+        self.whole = whole
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> ValueRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        at = super().tensor_rows(self.jets(coefficients), moves)
+        integral = self.whole.rows(coefficients, moves).integral
+        return ValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
+
+
+class IntegralPatch(Patch):
+    """An integrand on all cells; its residual is summed over space. ``middle``: tables of a point there."""
+
+    def __init__(
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], middle: Sequence[Table]
+    ) -> None:
+        over = [i for i, (t, m) in enumerate(zip(tables, middle, strict=True)) if t is not m]
+        measure = float(np.prod([float(tables[i].weights.sum()) for i in over]))
+        super().__init__(equation, space, tables, measure**-0.5)
+        self.middle = tuple(middle)
+        self.summed = tuple(2 * i + k for i in over for k in (0, 1))
+        for i in over:
+            shape = [1] * (2 * i) + list(tables[i].nodes.shape) + [1] * (2 * (len(tables) - 1 - i))
+            self.root_weight = self.root_weight * tables[i].weights.reshape(shape).sqrt()
+        self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle, strict=True) if t is m]))
+
+    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """The mean at every time, times the root of the weight of that."""
+        return super().residual(coefficients).sum(self.summed)
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        return self.rows_at(self.jets(coefficients), moves)
+
+    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        whole = IntegralRows(self.tensor_rows(jets, moves), self.summed)
+        weights = whole.grid.weights.sum(self.summed, keepdim=True)
+        return MiddleRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)
+
+
+def settled(
+    rows: Sequence[Rows], ordering: Ordering, step: Array, solve: Callable[[Sequence[torch.Tensor]], Array]
+) -> Array:
+    """A step (free coefficient, side) after which integrals are right; ``solve`` gives that of any residuals."""
+    placed = [r for r in rows if isinstance(r, MiddleRows)]
+    counts = [r.residual.shape[:-1].numel() for r in placed]
+    total, first = sum(counts), 0
+    residuals = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in rows]
+    for r, residual in zip(rows, residuals, strict=True):
+        if isinstance(r, MiddleRows):
+            size = residual.shape[:-1].numel()
+            residual.reshape(size, total)[:, first : first + size] = -torch.eye(size).to(residual)
+            first += size
+    moves = solve(residuals)
+    lacking = _stacked([r.residual + r.integral.apply(ordering, _tensor(step, r)) for r in placed])
+    matrix = _stacked([r.integral.apply(ordering, _tensor(moves, r)) for r in placed])
+    return step - moves @ np.linalg.lstsq(matrix, lacking, rcond=1e-12)[0]
+
+
+def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:
+    return torch.from_numpy(step).to(like.residual)
+
+
+def _stacked(rows: Sequence[torch.Tensor]) -> Array:
+    """(row, side) of all of them."""
+    return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])

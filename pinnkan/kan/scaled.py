@@ -1,0 +1,42 @@
+"""A field times numbers, one for each unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import torch
+
+from pinnkan.kan.block_field import BlockField
+from pinnkan.kan.coordinates.warped_field import FittedField
+from pinnkan.kan.field import Field
+from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.product_field import ProductField
+
+
+def scaled(field: Field, factors: Sequence[float]) -> Field:
+    """The unknowns of a field times their ``factors``: exact, since every outer layer is linear."""
+    f = np.array(factors)
+    if (f == 1.0).all():
+        return field
+    if isinstance(field, ProductField):
+        return replace(field, pieces=tuple((space, f * c) for space, c in field.pieces))
+    if isinstance(field, FittedField):
+        pieces = [replace(p, terms=tuple((space, f * c) for space, c in p.terms)) for p in field.pieces]
+        return replace(field, pieces=tuple(pieces))
+    if isinstance(field, BlockField):
+        return replace(field, coefficients=f * field.coefficients)
+    if isinstance(field, DeepField):
+        return replace(field, pieces=tuple(_with_outputs(p, torch.from_numpy(f)) for p in field.pieces))
+    raise TypeError(f"{type(field).__name__} has one unknown")
+
+
+def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
+    """The network with its last layer, linear in its coefficients, times ``factors``."""
+    network = cast(Network, piece.network)
+    *inner, last = network.weights
+    by_output = factors.to(last).reshape(-1, *[1] * (last.ndim - 1))
+    return replace(piece, network=replace(network, weights=(*inner, by_output * last)))

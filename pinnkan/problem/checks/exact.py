@@ -1,0 +1,191 @@
+"""Whether ``exact`` is what it says: finite, periodic, and a solution of the equations and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.checks.spans import ProblemSpans
+from pinnkan.problem.checks.values import agree, evaluate, grid, place, points_at, random_points
+from pinnkan.problem.conditions import Placed
+from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
+from pinnkan.problem.report import Report
+from pinnkan.problem.source import Span
+from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, Whole
+
+Array = NDArray[np.float64]
+
+# A residual of `exact` above this share of the terms at its point is a mistake; rounding stays far below.
+_EXACT_SHARE = 1e-6
+_EXACT_FLOOR = 1e-10  # the same, relative to the largest terms anywhere
+# An integral of `exact` is worked out by Gauss points in panels, so many of each along an axis, by number of axes; one
+# that is wrong by more than this share of the integral of its terms' sizes is a mistake. In more coordinates none is.
+_PANELS = {1: 64, 2: 12, 3: 3}
+_NODES = 6
+_INTEGRAL_SHARE = 1e-4
+
+
+def check_exact(
+    problem: Problem, space: JetSpace, placed: Sequence[Placed], spans: ProblemSpans, report: Report
+) -> None:
+    """``exact``, where given, is finite and satisfies the equations and the conditions."""
+    if problem.exact is None:
+        return
+    inside, corners = random_points(problem.domain), grid(problem, {})
+    for name, expression in problem.exact.items():
+        for at in (inside, corners):
+            finite = np.isfinite(evaluate([expression], problem.coordinates, at)[0])
+            if not finite.all():
+                where = place(problem, at, int(np.argmin(finite)))
+                hint = "write exp so that it cannot overflow"
+                report.error_at(spans.exact[name], f"`exact` is not finite at {where}", hint)
+                return
+    span = next(iter(spans.exact.values()))
+    _check_wraps(problem, span, report)
+    for equation in problem.equations:
+        what = f"the equation of line {equation.line}"
+        _check_satisfied(problem, space, equation, Whole(), span, what, report)
+    for p in placed:
+        if p.condition.equation is not None:
+            what = f"the condition on '{p.condition.name}' of line {p.condition.equation.line}"
+            on, equation = p.condition.place, p.condition.equation
+            if isinstance(on, Whole):
+                _check_integral(problem, space, equation, span, what, report)
+            else:
+                local = space.on(on.axis, on.end) if isinstance(on, Side) else space
+                _check_satisfied(problem, local, equation, on, span, what, report)
+
+
+def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
+    for axis in [i for i, wraps in enumerate(problem.box.periodic) if wraps]:
+        for name, expression in (problem.exact or {}).items():
+            low, high = (
+                evaluate([expression], problem.coordinates, grid(problem, {axis: end}))[0]
+                for end in problem.box.ranges[axis]
+            )
+            if not all(agree(a, b) for a, b in zip(low, high, strict=True)):
+                report.error_at(
+                    span,
+                    f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
+                    "its values at both ends differ",
+                )
+
+
+def _check_satisfied(
+    problem: Problem,
+    space: JetSpace,
+    equation: Equation,
+    where: Place,
+    span: Span,
+    what: str,
+    report: Report,
+) -> None:
+    exact = list((problem.exact or {}).values())
+    jumps: dict[sympy.Symbol, JumpError] = {}
+    try:
+        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
+    except OperatorError:
+        report.warn_at(span, f"`exact` is too long to be checked against {what}")
+        return
+    if jumps:
+        _tell_jumps(equation, jumps, span, what, report)
+    at = points_at(problem, where)
+    residual, scale = _residual(problem, equation, derivatives, at)
+    error = np.abs(residual)
+    everywhere = np.append(scale, _residual(problem, equation, derivatives, random_points(problem.domain))[1])
+    largest = float(np.max(everywhere, where=np.isfinite(everywhere), initial=0.0))
+    share = error - _EXACT_SHARE * scale - _EXACT_FLOOR * largest
+    finite = np.isfinite(share)
+    if not finite.all():
+        at_one = place(problem, at, int(np.argmin(finite)))
+        report.warn_at(span, f"`exact` cannot be checked against {what}: not finite at {at_one}")
+    share = np.where(finite, share, -np.inf)
+    worst = int(np.argmax(share))
+    if share[worst] > 0:
+        message = (
+            f"`exact` does not satisfy {what}: left minus right is {error[worst]:.3g} at "
+            f"{place(problem, at, worst)}, where the terms add up to {scale[worst]:.3g}"
+        )
+        report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
+
+
+def _residual(
+    problem: Problem, equation: Equation, derivatives: Sequence[sympy.Expr], at: list[Array]
+) -> tuple[Array, Array]:
+    """Left minus right (point) with ``derivatives`` for the jets, and the size of its terms together."""
+    residual = equation.residual
+    terms = [residual, *(residual.args if isinstance(residual, sympy.Add) else [residual])]
+    jets = evaluate(derivatives, problem.coordinates, at)
+    both = evaluate(terms, [*problem.coordinates, *equation.jets], [*at, *jets])
+    return both[0], np.abs(both[1:]).sum(axis=0)
+
+
+def _tell_jumps(
+    equation: Equation, jumps: Mapping[sympy.Symbol, JumpError], span: Span, what: str, report: Report
+) -> None:
+    """An error for a delta function that nothing cancels; where others may cancel it, that they are not looked at."""
+    symbol, jump = next(iter(jumps.items()))
+    factor = sympy.diff(equation.residual, symbol)
+    if len(jumps) == 1 and factor.is_number and not factor.is_zero:
+        message = f"`exact` does not satisfy {what}: {symbol} holds a delta function, as {jump.where}"
+        report.error_at(span, message, "nothing cancels it: one of the two has a slip, or leave `exact` out")
+    else:
+        message = f"`exact` is checked against {what} only where it is smooth: {jump.where}"
+        report.warn_at(span, message, "that the delta functions in its derivatives cancel is not checked")
+
+
+def _differentiate(
+    space: JetSpace, expression: sympy.Expr, symbol: sympy.Symbol, jet: Jet, jumps: dict[sympy.Symbol, JumpError]
+) -> sympy.Expr:
+    """The derivative, almost everywhere where that is all there is: then ``jumps`` says why."""
+    for axis, order in enumerate(jet.order):
+        for _ in range(order):
+            try:
+                expression = space.derivative(expression, axis)
+            except JumpError as jump:
+                jumps.setdefault(symbol, jump)
+                expression = space.almost_everywhere(expression, axis)
+    return expression
+
+
+def _check_integral(
+    problem: Problem, space: JetSpace, equation: Equation, span: Span, what: str, report: Report
+) -> None:
+    """The integral of the residual vanishes, at a few times."""
+    over = [axis for axis in range(problem.dimension) if axis != problem.time_axis]
+    if len(over) not in _PANELS:
+        return
+    exact, jumps = list((problem.exact or {}).values()), dict[sympy.Symbol, JumpError]()
+    try:
+        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
+    except OperatorError:
+        report.warn_at(span, f"`exact` is too long to be checked against {what}")
+        return
+    rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]
+    weights = np.ones(())
+    for _, w in rules:
+        weights = np.multiply.outer(weights, w)
+    points = [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")]
+    for t in [None] if problem.time_axis is None else np.linspace(*problem.box.ranges[-1], 3):
+        at = points if t is None else [*points, np.full(points[0].shape, t)]
+        residual, scale = _residual(problem, equation, derivatives, at)
+        error = abs(float(residual @ weights.ravel()))
+        if error > _INTEGRAL_SHARE * float(scale @ weights.ravel()):
+            when = "" if t is None else f" at t = {t:.6g}"
+            report.error_at(
+                span,
+                f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}",
+                "one of the two has a slip, or leave `exact` out",
+            )
+            return
+
+
+def _panels(ends: tuple[float, float], count: int) -> tuple[Array, Array]:
+    """Gauss points and weights in ``count`` equal panels."""
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    edges = np.linspace(*ends, count + 1)
+    half = np.diff(edges)[:, None] / 2
+    return ((edges[:-1, None] + half) + half * x).ravel(), (half * w).ravel()

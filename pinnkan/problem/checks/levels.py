@@ -1,0 +1,81 @@
+"""Unknowns that are determined up to a constant only: a pressure, a pure Neumann problem."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation, Jet, Problem
+
+Array = NDArray[np.float64]
+#: Points at which the slopes of equations and conditions are looked at, and what counts as zero among them.
+_POINTS = 4
+_ZERO = 1e-9
+
+
+def free_level(problem: Problem) -> str:
+    """Why constants can be added to unknowns without any equation or condition noticing, in words; "" if they cannot.
+
+    They can where they lie in the null space of dF/du_j, the slopes of all equations and conditions by the unknowns
+    themselves. With time they may depend on it, so that a derivative by time counts as the unknown.
+    """
+    groups = free_levels(problem)
+    if not groups:
+        return ""
+    names = [problem.unknowns[j] for j in groups[0]]
+    together = f"{', '.join(names[:-1])} and {names[-1]} together" if len(names) > 1 else names[0]
+    constant = "any constant" if problem.time_axis is None else "any function of t"
+    return f"nothing fixes the level of {together}: {constant} may be added"
+
+
+def free_levels(problem: Problem) -> list[tuple[int, ...]]:
+    """The groups of unknowns to which constants of space can be added together."""
+    every = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
+    count = len(problem.unknowns)
+    felt = [{s: jet for s, jet in e.jets.items() if _is_felt(problem, jet)} for e in every]
+    if count == 1:
+        return [] if any(felt) else [(0,)]
+    rows = [row for equation, jets in zip(every, felt, strict=True) if jets for row in _rows(problem, equation, jets)]
+    return _null_groups(np.array(rows).reshape(-1, count))
+
+
+def _is_felt(problem: Problem, jet: Jet) -> bool:
+    """Whether no derivative by a coordinate of space is taken, so that a constant is noticed."""
+    return not any(order for axis, order in enumerate(jet.order) if axis != problem.time_axis)
+
+
+def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:
+    """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns."""
+    generator = np.random.default_rng(0)
+    at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
+    values = [0.5 + generator.random(_POINTS) for _ in equation.jets]
+    slopes = [sympy.diff(equation.residual, symbol) for symbol in jets]
+    found = Tape(slopes, [*problem.coordinates, *equation.jets])([*at, *values])
+    table = np.array([np.broadcast_to(np.asarray(v, dtype=np.float64), _POINTS) for v in found])
+    rows = []
+    for order in {jet.order for jet in jets.values()}:
+        block = np.zeros((_POINTS, len(problem.unknowns)))
+        for jet, slope in zip(jets.values(), table, strict=True):
+            block[:, jet.unknown] += slope if jet.order == order else 0.0
+        rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
+    return rows
+
+
+def _null_groups(matrix: Array) -> list[tuple[int, ...]]:
+    """The unknowns in each vector of a basis of the null space, from the reduced row echelon form."""
+    reduced, pivots = matrix.copy(), list[int]()
+    for column in range(matrix.shape[1]):
+        row = len(pivots)
+        size = np.abs(reduced[row:, column])
+        if not size.size or size.max() < _ZERO:
+            continue
+        best = row + int(np.argmax(size))
+        reduced[[row, best]] = reduced[[best, row]]
+        reduced[row] /= reduced[row, column]
+        others = np.arange(len(reduced)) != row
+        reduced[others] -= np.outer(reduced[others, column], reduced[row])
+        pivots.append(column)
+    free = [c for c in range(matrix.shape[1]) if c not in pivots]
+    return [tuple(sorted([c, *(p for r, p in enumerate(pivots) if abs(reduced[r, c]) > _ZERO)])) for c in free]

@@ -1,0 +1,103 @@
+"""The equations of a system linearised at sample points: what the counting of conditions looks at.
+
+An operator L_ij = sum_a c_ija D^a maps unknown j to equation i; its symbol replaces D by numbers, one per coordinate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation, Jet, Problem
+
+Array = NDArray[np.float64]
+#: One derivative of an unknown on the tensor grid of nodes, one array per coordinate.
+Derivative = Callable[[Sequence[Array], Jet], Array]
+
+#: Samples per coordinate, ends included, by number of coordinates; more coordinates are not looked at.
+_SAMPLES = {1: 33, 2: 7, 3: 4, 4: 3}
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Coefficients dF_i/djet (sample,) on a tensor grid of this ``shape``, by equation and jet.
+
+    ``known``: a coefficient that depends on the unknowns is so only where a solution is; else it was taken at random
+    values of them.
+    """
+
+    coefficients: Mapping[tuple[int, Jet], Array]
+    known: Mapping[tuple[int, Jet], bool]
+    size: int
+    shape: tuple[int, ...]
+
+    def symbol(
+        self, numbers: Sequence[complex], at: Sequence[int], chosen: Callable[[int, Jet], bool] = lambda i, jet: True
+    ) -> NDArray[np.complex128]:
+        """The matrices (sample, equation, unknown) of the chosen terms of the symbol, at some samples."""
+        matrix = np.zeros((len(at), self.size, self.size), dtype=np.complex128)
+        for (i, jet), values in self.coefficients.items():
+            if chosen(i, jet):
+                power = math.prod(n**k for n, k in zip(numbers, jet.order, strict=True) if k)
+                matrix[:, i, jet.unknown] += values[at] * power
+        return matrix
+
+    def orders(self, weigh: Callable[[Jet], int]) -> NDArray[np.int64]:
+        """The highest weight of unknown j in equation i, -1 where it does not occur: (equation, unknown)."""
+        found = np.full((self.size, self.size), -1, dtype=np.int64)
+        for i, jet in self.coefficients:
+            found[i, jet.unknown] = max(found[i, jet.unknown], weigh(jet))
+        return found
+
+
+def linearised(problem: Problem, derivative: Derivative | None = None) -> Linearised | None:
+    """The equations at samples of the box; None in too many coordinates, or where a coefficient is not finite."""
+    if problem.dimension not in _SAMPLES or len(problem.equations) != len(problem.unknowns):
+        return None
+    nodes = [np.linspace(low, high, _SAMPLES[problem.dimension]) for low, high in problem.box.ranges]
+    grid = np.meshgrid(*nodes, indexing="ij")
+    jets = dict(chain.from_iterable(e.jets.items() for e in problem.equations))
+    generator = np.random.default_rng(0)
+    values = {
+        symbol: 0.5 + generator.random(grid[0].shape) if derivative is None else derivative(nodes, jet)
+        for symbol, jet in jets.items()
+    }
+    coefficients: dict[tuple[int, Jet], Array] = {}
+    known: dict[tuple[int, Jet], bool] = {}
+    for i, equation in enumerate(problem.equations):
+        slopes = slopes_of(equation)
+        found = Tape(list(slopes.values()), [*problem.coordinates, *jets])([*grid, *values.values()])
+        for (symbol, slope), value in zip(slopes.items(), found, strict=True):
+            filled = np.broadcast_to(np.asarray(value, dtype=np.float64), grid[0].shape)
+            if not np.isfinite(filled).all():
+                return None
+            key = (i, equation.jets[symbol])
+            coefficients[key] = filled.ravel()
+            known[key] = derivative is not None or not slope.free_symbols & set(jets)
+    return Linearised(coefficients, known, len(problem.equations), grid[0].shape)
+
+
+def slopes_of(equation: Equation) -> dict[sympy.Symbol, sympy.Expr]:
+    """dF/djet by the symbol of the jet."""
+    return {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
+
+
+def gradients(problem: Problem, equations: Sequence[Equation], at: Sequence[Array]) -> Array:
+    """dF/djet of each equation for random values of the unknowns: (equation, point, jet), over the jets of all."""
+    jets = list(dict(chain.from_iterable(e.jets.items() for e in equations)))
+    generator = np.random.default_rng(0)
+    values = [0.5 + generator.random(at[0].shape) for _ in jets]
+    result = np.zeros((len(equations), len(at[0]), len(jets)))
+    for i, equation in enumerate(equations):
+        slopes = slopes_of(equation)
+        found = Tape(list(slopes.values()), [*problem.coordinates, *jets])([*at, *values])
+        for symbol, value in zip(slopes, found, strict=True):
+            result[i, :, jets.index(symbol)] = value
+    return result

@@ -1,0 +1,210 @@
+"""Whether a system of equations has as many conditions as it asks for, where its symbol proves it.
+
+Weights: with the highest orders s_ij of unknown j in equation i, the largest sum of s over an assignment of equations
+to unknowns, and its dual offsets d_j - c_i >= s_ij, say which terms are principal; where their determinant does not
+vanish, the order of the system is that sum (Agmon, Douglis, Nirenberg 1964, Comm. Pure Appl. Math. 17, for elliptic
+systems; Pryce 2001, BIT 41, for ordinary ones).
+
+* On a line a system of order n has n free constants.
+* An elliptic system of order 2 m asks for m conditions on every side.
+* In time: with the symbol L(s, i k, l) of Laplace transforms, a side asks for as many conditions as there are solutions
+  exp(l x) that decay away from it, for every s of large real part (Gustafsson, Kreiss, Oliger 1995, chapter 10): all
+  that enter of first-order hyperbolic systems, all of parabolic ones.
+
+Coefficients are frozen at samples. Counts that differ from sample to sample or from s to s prove nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinnkan.problem.checks.linearised import Derivative, Linearised, linearised
+from pinnkan.problem.checks.weights import Weights, assigned
+from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole
+
+#: A determinant below this share of what its rows allow may vanish somewhere between the samples.
+_LEAST = 1e-6
+#: Nor may one below this share of the largest, over all samples: a coefficient that passes zero, or is noise there.
+_SHARE = 1e-3
+#: Directions, besides the axes, in which the symbol of an elliptic system is looked at.
+_DIRECTIONS = 50
+#: Real parts at which the Laplace transform is looked at, in units of one over the time that is solved for, and wave
+#: numbers along the side, over its length. Growth as of exp(100 t/T) is left out.
+_RATES = (1e3, 1e5)
+_WAVES = (0.0, 1.0, 10.0)
+#: The highest order along a coordinate that is looked at.
+_HIGHEST = 16
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A side (of a line: its two ends together) that asks for ``wanted`` conditions and has ``given``."""
+
+    side: Side
+    wanted: int
+    given: int
+    is_line: bool = False
+
+    def words(self, problem: Problem) -> str:
+        """``the system asks for 2 conditions at x = 1, here is 1``."""
+        coordinate = problem.coordinates[self.side.axis]
+        end = problem.box.ranges[self.side.axis][self.side.end]
+        place = f"along {coordinate}" if self.is_line else f"at {coordinate} = {end:g}"
+        given = "here is 1" if self.given == 1 else f"here are {self.given or 'none'}"
+        return f"the system asks for {self.wanted} condition{'s' * (self.wanted > 1)} {place}, {given}"
+
+
+def lacking(problem: Problem, derivative: Derivative | None = None) -> Lacking | None:
+    """The first side that provably has too few conditions; None where none does, or nothing is proven."""
+    with np.errstate(all="ignore"):
+        in_time = problem.time_axis is not None  # signs of waves along a solution may be those of its error
+        system = linearised(problem, None if in_time else derivative)
+        if system is None:
+            return None
+        on = Counter(c.place for c in problem.conditions if c.equation is not None)
+        if problem.dimension == 1 and problem.time_axis is None:
+            return _on_a_line(problem, system, on)
+        if not in_time:
+            return _elliptic(problem, system, on)
+        return _in_time(problem, system, on) if problem.dimension > 1 else None
+
+
+def order_in(problem: Problem, axis: int) -> int:
+    """The order of the system along one coordinate, by its principal terms; 0 where they do not say."""
+    with np.errstate(all="ignore"):
+        system = linearised(problem)
+        weights = None if system is None else assigned(system.orders(along(axis)))
+        if system is None or weights is None:
+            return 0
+        numbers = [1.0 + 0.3j * k for k in range(problem.dimension)]
+        return weights.total if _is_regular(_principal(system, weights, _one(numbers, axis), along(axis))) else 0
+
+
+def along(axis: int) -> Callable[[Jet], int]:
+    """The order of a jet in one coordinate."""
+    return lambda jet: jet.order[axis]
+
+
+def _total(jet: Jet) -> int:
+    return jet.total
+
+
+def _on_a_line(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
+    weights = assigned(system.orders(_total))
+    if weights is None or problem.box.periodic[0] or not _is_principal_known(system, weights, _total):
+        return None
+    given = sum(on.values())
+    if given >= weights.total or not _stays(_principal(system, weights, [1.0], _total)):
+        return None
+    return Lacking(Side(0, 1), weights.total, given, is_line=True)
+
+
+def _elliptic(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
+    """Elliptic systems: half of the order on every side, unless some side has more."""
+    weights = assigned(system.orders(_total))
+    if weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
+        return None
+    half = weights.total // 2
+    sides = [Side(i, end) for i, wraps in enumerate(problem.box.periodic) if not wraps for end in (0, 1)]
+    if max((on[side] for side in sides), default=0) > half or all(on[side] >= half for side in sides):
+        return None
+    random = np.random.default_rng(0).standard_normal((_DIRECTIONS, problem.dimension))
+    directions = np.concatenate([np.eye(problem.dimension), random])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    if not all(_stays(_principal(system, weights, list(direction), _total)) for direction in directions):
+        return None
+    side = min(sides, key=lambda s: on[s])
+    return Lacking(side, half, on[side])
+
+
+def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lacking | None:
+    """Systems in time: on each side as many conditions as solutions decay away from it."""
+    last = along(problem.dimension - 1)
+    if not all(known or not last(jet) for (_, jet), known in system.known.items()):
+        return None
+    held = 0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, Point | Whole))
+    for axis in range(problem.dimension - 1):
+        weights = None if problem.box.periodic[axis] else assigned(system.orders(along(axis)))
+        if weights is None or not 0 < weights.total <= _HIGHEST:
+            continue
+        if not _is_principal_known(system, weights, along(axis)):
+            continue
+        for side in (Side(axis, 0), Side(axis, 1)):
+            wanted = _entering(problem, system, side, weights) if on[side] + held < weights.total else None
+            if wanted is not None and on[side] + held < wanted:
+                return Lacking(side, wanted, on[side])
+    return None
+
+
+def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights) -> int | None:
+    """How many solutions exp(l x) decay away from a side, the same at all samples of it; None where that is not so."""
+    axis, last = side.axis, problem.dimension - 1
+    nodes = [[0, n // 2, n - 1] if problem.dimension < 4 else [0, n - 1] for n in system.shape]
+    nodes[axis] = [side.end * (system.shape[axis] - 1)]
+    at = [int(k) for k in np.ravel_multi_index(np.array(list(product(*nodes))).T, system.shape)]
+    lengths = [high - low for low, high in problem.box.ranges]
+    seen: set[int] = set()
+    for rate, wave in product(_RATES, _WAVES):
+        numbers = [2j * np.pi * wave / length for length in lengths]
+        numbers[last] = rate / lengths[last] + 0j
+        for rates in _rates(system, at, axis, weights, numbers):
+            inward = rates.real * (1 - 2 * side.end)
+            if np.isfinite(inward).all() and np.abs(inward).min() > _LEAST * np.abs(rates).max():
+                seen.add(int(np.sum(inward < 0)))
+    return seen.pop() if len(seen) == 1 else None
+
+
+def _rates(
+    system: Linearised, at: list[int], axis: int, weights: Weights, numbers: list[complex]
+) -> Iterator[NDArray[np.complex128]]:
+    """The roots l of the determinant of the symbol along one coordinate, the others held, at each sample."""
+    everywhere = _principal(system, weights, _one(numbers, axis), along(axis))
+    if not _stays(everywhere):
+        return
+    principal = everywhere[at]
+    n = weights.total
+    constant = np.abs(np.linalg.det(system.symbol([*numbers[:axis], 0.0, *numbers[axis + 1 :]], at)))
+    radius = np.max((constant / np.abs(np.linalg.det(principal))) ** (1 / n)) or 1.0
+    circle = radius * np.exp(2j * np.pi * np.arange(n + 1) / (n + 1))
+    values = [np.linalg.det(system.symbol([*numbers[:axis], z, *numbers[axis + 1 :]], at)) for z in circle]
+    for coefficients in (np.fft.fft(values, axis=0) / (n + 1)).T:
+        if np.isfinite(coefficients).all() and coefficients[n] != 0.0:
+            yield np.asarray(np.roots(coefficients[::-1]), dtype=np.complex128) * radius
+
+
+def _one(numbers: list[complex], axis: int) -> list[complex]:
+    """The same numbers with one along ``axis``."""
+    return [1.0 + 0j if i == axis else n for i, n in enumerate(numbers)]
+
+
+def _principal(
+    system: Linearised, weights: Weights, numbers: Sequence[complex], weigh: Callable[[Jet], int]
+) -> NDArray[np.complex128]:
+    """The matrices (sample, equation, unknown) of the principal terms of the symbol."""
+    every = range(math.prod(system.shape))
+    return system.symbol(numbers, every, lambda i, jet: weigh(jet) == weights.difference(i, jet.unknown))
+
+
+def _is_principal_known(system: Linearised, weights: Weights, weigh: Callable[[Jet], int]) -> bool:
+    return all(known or weigh(jet) < weights.difference(i, jet.unknown) for (i, jet), known in system.known.items())
+
+
+def _is_regular(matrices: NDArray[np.complex128]) -> bool:
+    """Whether determinants are not zero, each by the size that its rows allow (Hadamard)."""
+    size = np.prod(np.linalg.norm(matrices, axis=-1), axis=-1)
+    return bool(np.all(size > 0.0) and np.all(np.abs(np.linalg.det(matrices)) > _LEAST * size))
+
+
+def _stays(matrices: NDArray[np.complex128]) -> bool:
+    """Whether determinants also stay near each other from sample to sample, so that none vanishes between them."""
+    determinants = np.linalg.det(matrices)
+    size = np.abs(determinants)
+    turned = (determinants / determinants.flat[0]).real if size.min() > 0.0 else np.zeros(1)
+    return _is_regular(matrices) and bool(size.min() > _SHARE * size.max() and turned.min() > 0.0)

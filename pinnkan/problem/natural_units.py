@@ -1,0 +1,159 @@
+"""Units in which every unknown and every equation of a system is of size one.
+
+Multiplying an equation, an unknown or a coordinate by a number changes no solution, so it should change no solve
+either. With functions that vary over a tenth of the domain (wavenumber k), an equation i has terms of size
+|a_ij| k^alpha U_j. Sizes U_j of the unknowns and E_i of the equations are chosen so that these terms, the sources and
+the data of conditions are as near to E_i as they can be, in the sense of least squares of the logarithms (Curtis and
+Reid, J. Inst. Maths Applics 10, 1972). Equations that are weighed like that also balance orders: div u = 0 counts nu k
+times as much as the momentum equations of a flow, as the orders of the unknowns want it (Agmon, Douglis and Nirenberg
+1964).
+Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from a hundredth to a hundred times of this
+one need the same knots within a level; a thousandth, two more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
+
+#: Functions of size one are taken to vary over this share of the domain.
+WAVELENGTH = 0.1
+#: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
+#: error of the logarithms, and what may be left of it.
+SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
+#: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
+#: is that which the terms of the others ask for.
+SOURCE, DATA = 0.1, 0.3
+#: A term below this share of the largest in its equation says nothing about sizes.
+NEGLIGIBLE = 1e-3
+
+
+def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
+    """The problem for u_j / U_j, its equations divided by E_i, and the sizes U_j.
+
+    A single unknown is left as it is: one factor for all rows changes nothing.
+    """
+    if len(problem.unknowns) == 1:
+        return problem, (1.0,)
+    sizes, scales = natural_sizes(problem)
+    equations = tuple(_scaled(e, sizes, s) for e, s in zip(problem.equations, scales, strict=True))
+    conditions = tuple(_scaled_condition(c, sizes) for c in problem.conditions)
+    exact = None if problem.exact is None else dict(problem.exact)
+    for name, size in zip(problem.unknowns, sizes, strict=True):
+        if exact and name in exact:
+            exact[name] = exact[name] / size
+    return replace(problem, equations=equations, conditions=conditions, exact=exact), sizes
+
+
+def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Sizes of the unknowns, those of one vector being equal, and of the equations."""
+    inside = [_Looked(problem, e, None) for e in problem.equations]
+    given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
+    placed = [_Looked(problem, equation, side) for equation, side in given]
+    unknown = np.zeros(len(problem.unknowns))
+    for _ in range(REPETITIONS):
+        found, scales = _balanced(inside, placed, unknown)
+        before, unknown = unknown, 0.5 * (unknown + _shared(problem, found))
+        if np.abs(unknown - before).max() < SETTLED:
+            break
+    sizes = np.exp(_shared(problem, found))
+    return tuple(map(float, sizes)), tuple(map(float, np.exp(scales)))
+
+
+class _Looked:
+    """An equation at sample points of its place."""
+
+    def __init__(self, problem: Problem, equation: Equation, side: Side | None) -> None:
+        rng = np.random.default_rng(0)
+        where = problem.domain if side is None else problem.domain.pieces[side]
+        self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
+        self.jets: list[Jet] = list(equation.jets.values())
+        self.rates = [
+            float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
+            for j in self.jets
+        ]
+        self.waves = rng.standard_normal((len(self.jets), SAMPLES))
+        symbols = list(equation.jets)
+        slopes = [sympy.diff(equation.residual, s) for s in symbols]
+        self.tape = Tape([equation.residual, *slopes], [*problem.coordinates, *symbols])
+
+    def terms(self, unknown: np.ndarray) -> tuple[dict[int, float], float]:
+        """The largest term of each unknown per size of it, and the source, both as root mean squares."""
+        sizes = np.exp(unknown)
+        jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
+        slopes = self._values(jets)[1:]
+        found: dict[int, float] = {}
+        for jet, rate, slope in zip(self.jets, self.rates, slopes, strict=True):
+            found[jet.unknown] = max(found.get(jet.unknown, 0.0), _size(slope) * rate)
+        return found, _size(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
+
+    def _values(self, jets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        with np.errstate(all="ignore"):
+            values = self.tape([*self.points.T, *jets])
+        return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
+
+
+def _size(values: np.ndarray) -> float:
+    """Root mean square of what is finite."""
+    finite = values[np.isfinite(values)]
+    return float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
+
+
+def _balanced(
+    inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the sizes of unknowns and equations that fit best, coefficients taken at ``unknown``."""
+    count, rows, right = len(unknown), [], []
+
+    def fit(weight: float, entries: dict[int, float], value: float) -> None:
+        row = np.zeros(count + len(inside))
+        row[list(entries)] = list(entries.values())
+        rows.append(weight * row)
+        right.append(weight * np.log(value))
+
+    for number, equation in enumerate(inside):
+        terms, source = equation.terms(unknown)
+        largest = max((t * np.exp(unknown[j]) for j, t in terms.items()), default=0.0)
+        for j, term in terms.items():
+            if term * np.exp(unknown[j]) > NEGLIGIBLE * largest:
+                fit(1.0, {count + number: 1.0, j: -1.0}, term)
+        if source > 0.0:
+            fit(SOURCE, {count + number: 1.0}, source)
+    data = np.zeros(count)
+    for condition in placed:
+        terms, source = condition.terms(unknown)
+        for j, term in terms.items():
+            data[j] = max(data[j], source / term if term > 0.0 else 0.0)
+    for j, size in enumerate(data):
+        if size > 0.0:
+            fit(DATA, {j: 1.0}, size)
+    found = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
+    return found[:count], found[count:]
+
+
+def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:
+    """The same with one size, the geometric mean, for all components of a vector."""
+    out = unknown.copy()
+    for names in problem.vectors.values():
+        members = [problem.unknowns.index(n) for n in names]
+        out[members] = unknown[members].mean()
+    return out
+
+
+def _scaled(equation: Equation, sizes: Sequence[float], scale: float) -> Equation:
+    """The equation for unknowns in natural units, divided by ``scale``."""
+    changed = {symbol: sizes[jet.unknown] * symbol for symbol, jet in equation.jets.items()}
+    return replace(equation, residual=equation.residual.xreplace(changed) / scale)
+
+
+def _scaled_condition(condition: Condition, sizes: Sequence[float]) -> Condition:
+    if condition.equation is None:
+        return condition
+    used = [sizes[jet.unknown] for jet in condition.equation.jets.values()]
+    return replace(condition, equation=_scaled(condition.equation, sizes, max(used, default=1.0)))

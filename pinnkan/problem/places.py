@@ -1,0 +1,143 @@
+"""The places that a file names: sides of the box, points, all of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pinnkan.problem import schema
+from pinnkan.problem.coordinates import SIDES, listed, places_of
+from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.names import DomainSection, constant
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.source import Node, Scalar, Sequence, Span
+from pinnkan.problem.statement import Place, Point, Side, Whole
+
+#: Told about a fault: the message and the hint.
+_Fail = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A place, its name for people, and where it stands in the file."""
+
+    place: Place
+    name: str
+    span: Span
+
+
+def side_name(side: Side, domain: DomainSection) -> str:
+    """The word of the file for a side: left, right, ..., x1_low, ..., initial; the end of time is ``t = 20``."""
+    coordinate = domain.coordinates[side.axis]
+    if coordinate == "t":
+        return "initial" if side.end == 0 else f"t = {domain.box.ranges[side.axis][1]:g}"
+    return next(name for name, place in SIDES.items() if place == (coordinate, side.end))
+
+
+def place_name(place: Place, domain: DomainSection) -> str:
+    """The word for a side, ``domain``, or the coordinates of a point: ``x = 0, y = 0.5``."""
+    if isinstance(place, Side):
+        return side_name(place, domain)
+    if isinstance(place, Whole):
+        return "domain"
+    given = zip(domain.coordinates, place.position, strict=True)
+    return ", ".join(f"{name} = {value:g}" for name, value in given if value is not None)
+
+
+def sides_of(domain: DomainSection) -> list[Side]:
+    """The sides of the space domain that need a condition: those of axes that do not wrap around."""
+    axes = [i for i, c in enumerate(domain.coordinates) if c != "t" and not domain.box.periodic[i]]
+    return [Side(axis, end) for axis in axes for end in (0, 1)]
+
+
+def scope_at(place: Place, scope: Scope, domain: DomainSection, where: str) -> Scope:
+    """The names that an expression may use at a place: on a side of space the outward normal too."""
+    if not isinstance(place, Side):
+        return replace(scope, where=where)
+    space: JetSpace = scope.space.on(place.axis, place.end)
+    is_space = domain.coordinates[place.axis] != "t"
+    normal = domain.box.pieces[place].normal(space.symbols) if is_space else None
+    return replace(scope, space=space, normal=normal, where=where)
+
+
+def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Named]:
+    """The places that ``where`` or ``over`` name, each once."""
+    found: list[Named] = []
+    for item in node.items if isinstance(node, Sequence) else [node]:
+        for place in _places(item, domain, scope, report):
+            name = place_name(place, domain)
+            if place in [known.place for known in found]:
+                what = "side" if isinstance(place, Side) else "place"
+                report.error_at(item.span, f"the {what} '{name}' stands twice in this place")
+            else:
+                found.append(Named(place, name, item.span))
+    if isinstance(node, Sequence) and not node.items:
+        report.error_at(node.span, "a place is missing", f"one of: {listed(places_of(domain.coordinates))}")
+    return found
+
+
+def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Place]:
+    if isinstance(node, Scalar):
+        return _named(node.text, domain, lambda message, hint: report.error_at(node.span, message, hint))
+    entries = schema.entries(node, schema.POINT, report, "a place")
+    point = read_point(entries["point"], domain, scope, report) if "point" in entries else None
+    return [] if point is None else [point]
+
+
+def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) -> Point | Side | None:
+    """The point with these coordinates of space (or this t, where t is alone); on a line an end is the side there."""
+    axes = domain.placing
+    names = [domain.coordinates[axis] for axis in axes]
+    if not isinstance(node, Sequence) or len(node.items) != len(axes):
+        count = f"{len(axes)} coordinate{'s' * (len(axes) > 1)}"
+        report.error_at(
+            node.span, f"a point of this domain has {count}: {listed(names)}", f"write [{', '.join(names)}]"
+        )
+        return None
+    local = replace(scope, unknowns=False, coordinates=False, where="a point")
+    values = [constant(item, local, report) for item in node.items]
+    position: list[float | None] = [None] * len(domain.coordinates)
+    for axis, value, item in zip(axes, values, node.items, strict=True):
+        low, high = domain.box.ranges[axis]
+        if value is not None and not low <= value <= high:
+            message = f"this point is outside of the domain: {domain.coordinates[axis]} = {value:g}"
+            report.error_at(item.span, message, f"{domain.coordinates[axis]} goes from {low:g} to {high:g}")
+            return None
+        position[axis] = value
+    if any(value is None for value in values):
+        return None
+    if len(axes) == 1 and not domain.box.periodic[axes[0]] and values[0] in domain.box.ranges[axes[0]]:
+        return Side(axes[0], domain.box.ranges[axes[0]].index(values[0]))
+    return Point(tuple(position))
+
+
+def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
+    """What one word means; nothing, and a fault, where it means nothing here."""
+    if name == "domain":
+        return [Whole()]
+    if name == "boundary":
+        sides = sides_of(domain)
+        if not sides:
+            why = "the domain has no space coordinate" if domain.is_ordinary else "every space coordinate is periodic"
+            fail(f"`boundary` is empty: {why}", "delete this condition")
+        return [*sides]
+    if name == "initial":
+        if "t" not in domain.coordinates:
+            fail("`initial` needs the coordinate t", "add its range to `domain`")
+            return []
+        return [Side(len(domain.coordinates) - 1, 0)]
+    places = places_of(domain.coordinates)
+    if name not in SIDES:
+        fail(f"unknown place '{name[:60]}'", did_you_mean(name, places) or f"known places: {listed(places)}")
+        return []
+    coordinate, end = SIDES[name]
+    if coordinate not in domain.coordinates:
+        hint = f"known places: {listed(places)}"
+        fail(f"`{name}` needs the coordinate {coordinate}, which the domain lacks", hint)
+        return []
+    axis = domain.coordinates.index(coordinate)
+    if domain.box.periodic[axis]:
+        fail(f"`{name}` is no side: {coordinate} is periodic", "delete this condition, or `periodic`")
+        return []
+    return [Side(axis, end)]

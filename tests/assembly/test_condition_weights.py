@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+import torch
+
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.model import compile_model
+from pinnkan.problem.registry import parse_problem
+
+TEXT = """
+name: a
+domain: {{x: [0, {L}], y: [0, {L}]}}
+unknowns: [u]
+equations: ['{E}*(-u_xx - u_yy) = 1']
+conditions:
+  - {{where: [left, bottom, top], equation: u = 0}}
+  - {{where: right, equation: '{B}*u_x = 0'}}
+"""
+
+
+def weight(length=1.0, factor=1.0, slope=1.0, h=0.01):
+    problem = parse_problem(TEXT.format(L=length, E=factor, B=slope).encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    ((_, condition),) = model.rows
+    points = np.column_stack([np.full(9, length), np.linspace(0.0, length, 9)])
+    return condition_weight(model, condition, points, (h * length, None))
+
+
+def test_a_slope_under_an_equation_of_order_two_weighs_the_root_of_the_width():
+    assert weight(h=0.01) == pytest.approx(0.01**-0.5)
+
+
+def test_factors_of_the_equation_and_of_the_condition_cancel_in_the_weighted_rows():
+    assert weight(factor=1e6) == pytest.approx(1e6 * weight())
+    assert weight(slope=1e6) == pytest.approx(1e-6 * weight())
+    assert weight(length=1e6) == pytest.approx(1e-3 * weight())

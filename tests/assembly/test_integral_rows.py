@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, settled
+from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import gauss_table, point_table
+from pinnkan.problem.statement import Equation, Jet
+from pinnkan.solver.linear.band import NormalEquations
+
+CPU = torch.device("cpu")
+X, T = sympy.symbols("x t")
+U, U_X = sympy.symbols("u u_x")
+JETS = {U: Jet(0, (0, 0)), U_X: Jet(0, (1, 0))}
+SPACE = Space((Axis(np.linspace(0.0, 2.0, 4), 4), Axis(np.linspace(0.0, 1.0, 2), 3)))
+TABLES = [gauss_table(a, 5, 1, CPU) for a in SPACE.axes]
+MIDDLE = [point_table(SPACE.axes[0], 0.9, 1, CPU), TABLES[1]]
+
+
+def equation(residual):
+    jets = {s: j for s, j in JETS.items() if s in residual.free_symbols}
+    return CompiledEquation(Equation(residual, jets, str(residual)), (X, T))
+
+
+SLOPE = Patch(equation(U_X - sympy.cos(X) * T), SPACE, TABLES)
+MEAN = IntegralPatch(equation(U - T**2), SPACE, TABLES, MIDDLE)
+
+
+def solved():
+    nothing = torch.zeros(SPACE.shape, dtype=torch.float64)
+    rows = [SLOPE.rows(nothing, []), MEAN.rows(nothing, [])]
+    ordering = order_coefficients(SPACE, np.zeros(SPACE.shape, dtype=bool), CPU)
+    equations = NormalEquations(rows, ordering)
+    step = equations.solve([r.residual for r in rows])
+    return rows, ordering, step, equations
+
+
+def function(ordering, step):
+    return ordering.spread(torch.from_numpy(step)).reshape(SPACE.shape).numpy()
+
+
+def test_the_integral_is_right_at_every_time_and_the_equation_as_good_as_before():
+    rows, ordering, step, equations = solved()
+    done = function(ordering, settled(rows, ordering, step, equations.solve))
+    nodes, weights = SPACE.axes[0].gauss(5)
+    for t in (0.0, 0.3, 1.0):
+        values = SPACE.evaluate_grid(done, [nodes.ravel(), np.array([t])], (0, 0))[:, 0, 0]
+        assert values @ weights.ravel() == pytest.approx(2.0 * t**2, abs=1e-10)
+    before, after = (SLOPE.loss(torch.from_numpy(c)) for c in (function(ordering, step), done))
+    assert after == pytest.approx(before, rel=1e-6)
+
+
+def test_without_that_the_integral_is_off():
+    _, ordering, step, _ = solved()
+    nodes, weights = SPACE.axes[0].gauss(5)
+    values = SPACE.evaluate_grid(function(ordering, step), [nodes.ravel(), np.array([1.0])], (0, 0))[:, 0, 0]
+    assert abs(values @ weights.ravel() - 2.0) > 1e-3
+
+
+def test_the_residual_is_that_of_the_integral():
+    one = torch.ones(SPACE.shape, dtype=torch.float64)
+    expected = sum(
+        float(w) * (1.0 - float(t) ** 2) ** 2 * 2.0 for t, w in zip(*map(np.ravel, SPACE.axes[1].gauss(5)), strict=True)
+    )
+    assert MEAN.loss(one) == pytest.approx(expected)
+    rows = MEAN.rows(one, [])
+    assert isinstance(rows, MiddleRows)
+    assert float((rows.residual**2).sum()) == pytest.approx(expected)

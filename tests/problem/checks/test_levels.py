@@ -1,0 +1,58 @@
+"""Unknowns whose level nothing fixes are named, and only those."""
+
+from __future__ import annotations
+
+import pytest
+from edited import edited, problem
+from flow import TEXT
+
+from pinnkan.problem.checks.levels import free_level
+
+GAUGE = "  - where: domain\n    equation: integral(p) = 0\n"
+BIDOMAIN = """\
+name: two_potentials
+domain: {x: [0, 1]}
+unknowns: [u, v, w]
+equations:
+  - u_xx = u - v
+  - v_xx = v - u
+  - w_xx = w
+conditions:
+  - {where: boundary, equation: u_x = 0}
+  - {where: boundary, equation: v_x = 0}
+  - {where: boundary, equation: w_x = 0}
+"""
+
+
+def test_a_pressure_without_a_gauge_is_named_with_what_to_add() -> None:
+    stated = problem(edited(GAUGE, "", TEXT))
+    assert free_level(stated) == "nothing fixes the level of p: any constant may be added"
+    assert any("integral(p) = 0" in warning for warning in stated.warnings)
+    assert problem(TEXT).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "gauge",
+    ["{where: left, equation: p = 0}", "{where: {point: [0, 1]}, equation: p = 0}", "{where: left, equation: u_x = p}"],
+)
+def test_any_value_of_it_fixes_a_level(gauge: str) -> None:
+    assert free_level(problem(edited(GAUGE, f"  - {gauge}\n", TEXT))) == ""
+
+
+def test_a_slope_fixes_no_level() -> None:
+    assert "level of p" in free_level(problem(edited(GAUGE, "  - {where: left, equation: p_y = 0}\n", TEXT)))
+
+
+def test_unknowns_that_only_differ_are_free_together() -> None:
+    assert free_level(problem(BIDOMAIN)) == "nothing fixes the level of u and v together: any constant may be added"
+    fixed = edited("{where: boundary, equation: v_x = 0}", "{where: boundary, equation: v = 0}", BIDOMAIN)
+    assert free_level(problem(fixed)) == ""
+
+
+def test_a_pressure_in_time_is_free_up_to_a_function_of_it() -> None:
+    text = edited(GAUGE, "", TEXT).replace("= lap(u)", "+ u_t = lap(u)").replace("= lap(v)", "+ v_t = lap(v)")
+    text = edited("  y: [0, 2]", "  y: [0, 2]\n  t: [0, 1]", text)
+    text = edited(
+        "quantities", "  - {where: initial, equation: u = 0}\n  - {where: initial, equation: v = 0}\nquantities", text
+    )
+    assert free_level(problem(text)) == "nothing fixes the level of p: any function of t may be added"

@@ -1,0 +1,41 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from systems import kovasznay
+
+from pinnkan.problem.natural_units import in_natural_units, natural_sizes
+from pinnkan.problem.registry import parse_problem
+
+FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
+
+
+@settings(max_examples=12, deadline=None)
+@given(FACTORS, FACTORS, FACTORS, FACTORS, FACTORS)
+def test_sizes_follow_the_units(length, velocity, pressure, momentum, continuity):
+    (u, v, p), (e, f, g) = natural_sizes(kovasznay())
+    found, scales = natural_sizes(kovasznay(1e-2, length, velocity, pressure, momentum, continuity))
+    L, U, P, M, C = map(float, (length, velocity, pressure, momentum, continuity))
+    np.testing.assert_allclose(found, [u * U, v * U, p * P], rtol=1e-6)
+    np.testing.assert_allclose(scales, [e * M * U**2 / L, f * M * U**2 / L, g * C * U / L], rtol=1e-6)
+
+
+def test_components_of_a_vector_have_one_size():
+    (u, v, _), _ = natural_sizes(kovasznay())
+    assert u == v
+
+
+def test_the_solution_is_that_of_the_file_over_the_sizes():
+    problem = kovasznay()
+    scaled, sizes = in_natural_units(problem)
+    for name, size in zip(problem.unknowns, sizes, strict=True):
+        assert (scaled.exact[name] * size - problem.exact[name]).simplify().is_zero or abs(
+            float((scaled.exact[name] * size - problem.exact[name]).subs({"x": 0.3, "y": 0.2}))
+        ) < 1e-12
+    assert scaled.equations[0].residual != problem.equations[0].residual
+
+
+def test_a_single_unknown_stays_as_it_is():
+    text = b"name: a\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: ['u_xx = 1e9']\n"
+    text += b"conditions: [{where: boundary, equation: u = 0}]\n"
+    problem = parse_problem(text, "a.yaml")
+    assert in_natural_units(problem) == (problem, (1.0,))

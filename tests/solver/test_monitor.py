@@ -1,0 +1,20 @@
+"""The clock of a solve: what is over the limit, and whose limit counts."""
+
+import pytest
+
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
+
+
+def test_time_is_over_beyond_the_limit_and_never_without_one():
+    for monitor, is_over in ((Monitor(1000.0, None, spent=999.0), False), (Monitor(1000.0, None, spent=1001.0), True)):
+        assert monitor.expired() == is_over
+    with pytest.raises(OutOfTimeError):
+        Monitor(1000.0, None, spent=1001.0).check()
+    Monitor(None, None, spent=1e9).check()
+
+
+def test_a_limit_that_the_user_gave_stays():
+    own, none = Monitor(3.0, None), Monitor(None, None)
+    for monitor in (own, none):
+        monitor.limit_to(5.0)
+    assert (own.limit, none.limit) == (3.0, 5.0)

@@ -1,0 +1,85 @@
+"""Several unknowns, from the file to the verdict."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+from systems import LOTKA_VOLTERRA, kovasznay
+
+import pinnkan
+from pinnkan.problem.registry import parse_problem
+
+STOKES = """
+name: stokes
+domain: {x: [0, 1], y: [0, 1]}
+functions:
+  U: sin(pi*x)**2*sin(2*pi*y)
+  V: -sin(2*pi*x)*sin(pi*y)**2
+  P: cos(pi*x)*cos(pi*y)
+unknowns: [u, v, p]
+vectors: {velocity: [u, v]}
+equations:
+  - -lap(u) + p_x = -lap(U) + dx(P)
+  - -lap(v) + p_y = -lap(V) + dy(P)
+  - u_x + v_y = 0
+conditions:
+  - {where: boundary, equation: u = 0}
+  - {where: boundary, equation: v = 0}
+GAUGE
+exact: {u: U, v: V, p: P}
+solver: {tolerance: 1e-4}
+"""
+GAUGES = {
+    "its mean": "  - {where: domain, equation: integral(p) = 0}",
+    "a value at a point": "  - {where: {point: [0.5, 0.25]}, equation: p = 0}",
+}
+
+
+def solved(text):
+    return pinnkan.solve(parse_problem(text.encode(), "a.yaml"))
+
+
+@pytest.mark.parametrize("gauge", GAUGES)
+def test_a_gauge_fixes_the_pressure(gauge):
+    found = solved(STOKES.replace("GAUGE", GAUGES[gauge]))
+    assert found.verdict.converged
+    assert found.levels[-1].true_error < 1e-4
+
+
+def test_without_a_gauge_the_pressure_is_named():
+    found = solved(STOKES.replace("GAUGE", ""))
+    assert found.verdict.reason == "rank_deficient"
+    assert "level of p" in found.verdict.sentence
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"momentum": "1e6", "continuity": "1e-6"},
+        {"velocity": "1e-6", "pressure": "1e6"},
+        {"length": "1e6"},
+    ],
+)
+def test_units_change_neither_verdict_nor_error_nor_knots(units):
+    (*_, one), (*_, other) = (pinnkan.solve(kovasznay(**u)).levels for u in ({}, units))
+    assert other.intervals == one.intervals
+    assert other.true_error == pytest.approx(one.true_error, rel=1e-2)
+    assert other.estimate == pytest.approx(one.estimate, rel=1e-2)
+
+
+def test_the_solution_has_the_units_of_the_file():
+    found = pinnkan.solve(kovasznay(velocity="1e3", pressure="1e6"))
+    points = np.random.default_rng(0).uniform((-0.5, -0.5), (1.0, 1.5), (50, 2))
+    k = 20.0 - np.sqrt(400.0 + 4.0 * np.pi**2)
+    values = found(points)
+    assert values["p"] == pytest.approx(0.5e6 * (1.0 - np.exp(2 * k * points[:, 0])), abs=1e4)
+    assert values["u"] == pytest.approx(1e3 * (1 - np.exp(k * points[:, 0]) * np.cos(2 * np.pi * points[:, 1])), abs=10)
+
+
+def test_an_ordinary_system_follows_scipy():
+    found = solved(LOTKA_VOLTERRA)
+    assert found.verdict.converged
+    t = np.linspace(0.0, 4.0, 41)
+    known = solve_ivp(lambda _, y: [y[0] * (1.5 - y[1]), y[1] * (y[0] - 3)], (0, 4), [1, 1], "DOP853", t, rtol=1e-12)
+    values = found(t[:, None])
+    for name, exact in zip("uv", known.y, strict=True):
+        assert np.linalg.norm(values[name] - exact) < 1e-6 * np.linalg.norm(exact)
