@@ -19,15 +19,21 @@ MOST_TRIANGULAR = 400
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped."""
+    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped.
+
+    ``joints``: breaks at which the slope may jump, of a clamped axis.
+    """
 
     breaks: Array
     degree: int
     periodic: bool = False
+    joints: tuple[float, ...] = ()
 
     @cached_property
     def basis(self) -> Basis:
         """The functions before folding."""
+        if self.joints:
+            return Basis.jointed(self.breaks, self.degree, self.joints)
         make = Basis.wrapped if self.periodic else Basis.clamped
         return make(self.breaks, self.degree)
 
@@ -38,8 +44,14 @@ class Axis:
 
     @property
     def count(self) -> int:
-        """Number of coefficients: intervals + degree, or intervals when wrapped."""
-        return self.intervals if self.periodic else self.intervals + self.degree
+        """Number of coefficients: intervals + degree, or intervals when wrapped; degree - 1 more for each joint."""
+        return self.intervals if self.periodic else self.intervals + self.degree + len(self.joints) * (self.degree - 1)
+
+    @property
+    def fewest(self) -> int:
+        """The least number of intervals between two joints or ends."""
+        ends = np.searchsorted(self.breaks, [self.breaks[0], *self.joints, self.breaks[-1]])
+        return int(np.diff(ends).min())
 
     def fold(self, index: Array | np.ndarray) -> np.ndarray:
         """Coefficient that stands for function ``index`` of the unfolded basis."""

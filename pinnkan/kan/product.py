@@ -105,7 +105,9 @@ class Space:
         return np.moveaxis(coefficients, 0, -1), weights
 
     def norm(self, coefficients: Array) -> Array:
-        """L2 norm of each unknown."""
+        """L2 norm of each unknown; of numbers, where there are no coordinates, their size."""
+        if not self.axes:
+            return np.abs(coefficients)
         longest = int(np.argmax([axis.count for axis in self.axes]))
         return np.sqrt(self.mass_per_interval(coefficients, longest).sum(0))
 

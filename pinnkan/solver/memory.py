@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pinnkan.errors import ResourceError
+from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
 from pinnkan.solver.work import bandwidth, is_factored
 
@@ -54,10 +54,10 @@ def keep_freed() -> None:
 
 
 def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:
-    """Raises ResourceError with both numbers if fewer than ``needed`` bytes are available."""
+    """Raises OutOfMemoryError with both numbers if fewer than ``needed`` bytes are available."""
     left = available(torch.device(device))
     if needed > left:
-        raise ResourceError(
+        raise OutOfMemoryError(
             f"out of memory: {what} needs about {_in_words(needed)}, {_in_words(left)} are available; "
             "ask for fewer knots or levels, a smaller degree, or a larger tolerance"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,14 +13,15 @@ import torch
 from pinnkan.assembly.condition_weights import condition_weight
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
+from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table, gauss_table, point_table
-from pinnkan.problem.statement import Place, Point, Side, Whole
+from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
+from pinnkan.problem.statement import Interface, Place, Point, Side, Whole
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
@@ -65,7 +67,7 @@ def predicted_work(model: Model, space: Space) -> float:
 def _points(model: Model, space: Space, extra: int) -> list[int]:
     alone = len(space.axes) == 1
     axes = zip(space.axes, model.orders, strict=True)
-    return [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
+    return [a.intervals * (points_per_interval(a.degree, a.fewest, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(eq=False)
@@ -96,18 +98,27 @@ class System:
 
     @cached_property
     def patches(self) -> tuple[Patch, ...]:
-        """The rows of each equation and of each condition that is not exact."""
+        """The rows of each equation, of each condition that is not exact, and of each interface."""
         model, space = self.model, self.space
         alone = len(space.axes) == 1
         counts = [
-            points_per_interval(a.degree, a.intervals, k, alone) + self.extra
+            points_per_interval(a.degree, a.fewest, k, alone) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
+        patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
+
+    def _joined(self, interface: Interface, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
+        """The rows of an interface, which is what the equation would be integrated across it: weight h^-1/2."""
+        k, axis, held = interface.axis, self.space.axes[interface.axis], list(tables)
+        held[k] = joint_table(axis, interface.place, SHIFT - 1, SHIFT, self.model.device)
+        at = int(np.searchsorted(axis.breaks, interface.place))
+        width = float(np.diff(axis.breaks[at - 1 : at + 2]).min()) / axis.degree
+        return Patch(equation, self.space, held, CONDITION_WEIGHT * width**-0.5)
 
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """The rows of a condition: on a side, at a point, or one of its integral."""
@@ -155,11 +166,13 @@ class System:
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
-        rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
+        with self.timed():
+            rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+            found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         return found
@@ -169,16 +182,27 @@ class System:
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        return solver_of([p.rows(c, []) for p in self.patches], ordering)
+        with self.timed():
+            return solver_of([p.rows(c, []) for p in self.patches], ordering)
+
+    def timed(self) -> AbstractContextManager[None]:
+        """A solve: raises OutOfTimeError where it could not end in time."""
+        return self.model.clock.working("steps", predicted_work(self.model, self.space))
 
     @property
     def kept(self) -> LinearSolver:
         """The matrix of the last step, where it is kept."""
         assert self._kept is not None
         return self._kept
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is."""
+        return bool(self._kept)
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
@@ -211,7 +235,7 @@ class System:
         solved = equations.solve([r.residual for r in rows], self.accuracy, size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in rows):
-            solved = settled(rows, ordering, solved, equations.solve)
+            solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
         out = []
         for i, move in enumerate(moves):
             step = move.copy()

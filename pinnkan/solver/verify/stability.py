@@ -18,7 +18,7 @@ import scipy.linalg
 import scipy.sparse
 import torch
 
-from pinnkan.assembly.integral_rows import ValueRows, as_seen
+from pinnkan.assembly.integral_rows import as_seen
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -85,8 +85,7 @@ def least_determined(equations: LinearSolver, space: Space, at: Array, step: Arr
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
-    rows = equations.rows
-    many = sum(r.residual[..., 0].numel() for r in rows) > MANY and not any(isinstance(r, ValueRows) for r in rows)
+    many = sum(r.residual[..., 0].numel() for r in equations.rows) > MANY
     vector, sigma, image = (_Squared if many else _Seen)(equations, weigh).found(start)
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0)
@@ -177,7 +176,7 @@ class _Squared(_Seen):
     def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
         """See :class:`_Seen`, which takes over where J v itself is not as large as J^T J says."""
         vectors, sigma = self.descended(start)
-        image = [i[..., 0] for i in self.equations.apply(vectors[: self.size, :1])]
+        image = [i[..., 0] for i in _images(self.equations, vectors[: self.size, :1])]
         size = float(sum(i.square().sum() for i in image)) ** 0.5
         if abs(size - sigma) <= AGREE * sigma:
             return vectors[: self.size, 0], size, image
@@ -185,7 +184,7 @@ class _Squared(_Seen):
 
     def seen(self, vectors: Array) -> list[Array]:
         """J^T J v."""
-        return [self.equations.normal(vectors)]
+        return [_normal(self.equations, vectors)]
 
     def wrong(self, stack: Array) -> Array:
         """See :class:`_Seen`."""
@@ -209,6 +208,13 @@ def _gradient(equations: LinearSolver, images: Sequence[torch.Tensor]) -> Array:
     pairs = zip(equations.rows, images, strict=True)
     parts = [as_seen(block).transpose(equations.ordering, image) for block, image in pairs]
     return sum(parts[1:], parts[0]).cpu().numpy()
+
+
+def _normal(equations: LinearSolver, vectors: Array) -> Array:
+    """J^T J v, (free coefficient, vector)."""
+    if all(as_seen(block) is block for block in equations.rows):
+        return equations.normal(vectors)
+    return _gradient(equations, _images(equations, vectors))
 
 
 class _Mass:

@@ -20,8 +20,8 @@ from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System, predicted_work
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.stability import least_determined
-from pinnkan.solver.verify.verify import Spaces
+from pinnkan.solver.verify.stability import Null, least_determined
+from pinnkan.solver.verify.verify import STANDS, Spaces
 from pinnkan.verdict.records import Evidence, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
@@ -66,13 +66,26 @@ def estimate_by_correction(
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
-    asked = size <= model.problem.solver.tolerance
+    is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
+    stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
+    asked = stands or is_small
     null = least_determined(system.kept, fine, base, correction) if asked else None
+    if stands and null is not None:
+        size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, space=fine, correction=correction, words=system.words
     )
+
+
+def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
+    """The relative error that all of a residual may hide, which no step of a nonlinear problem lowers.
+
+    Its minimum may be a spurious one, where every correction vanishes: (u')^2 - 1e-3 u'' = 1 has one at about -u, with
+    corrections of 4e-4 and a residual of 9e-2.
+    """
+    return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
 
 
 def following(losses: tuple[float, float], floor: float) -> float:
