@@ -138,7 +138,8 @@ class Problem:
     ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
     ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
     ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
-    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values.
+    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values. ``given``:
+    the parameters that have other values than in the file; ``source`` is the text with these values.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Problem:
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def box(self) -> Box:

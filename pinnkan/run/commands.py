@@ -8,6 +8,7 @@ import math
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
     Raises:
         PinnkanError: anything expected; its ``exit_code`` is the command's.
     """
-    problem = with_options(load_problem(arguments.file), arguments)
+    problem = with_options(load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
     console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
     for warning in problem.warnings:
@@ -51,7 +52,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
         return stopped.exit_code
     except ResourceError as error:
         raise ResourceError("\n".join([str(error), *attempt.left_behind()])) from error
-    for line in closing_lines(solution, target, files):
+    for line in closing_lines(solution, target, files, time.perf_counter() - arguments.begun):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps(summary(solution, target), allow_nan=False))
@@ -69,13 +70,16 @@ def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
     return replace(problem, solver=replace(problem.solver, **changes)) if changes else problem
 
 
-def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[str]:
-    """The verdict in words, what to try, and where the files are."""
+def closing_lines(solution: Solution, target: Path, files: list[str], seconds: float | None = None) -> list[str]:
+    """The verdict in words, what to try, and where the files are; ``seconds`` are those of the whole command."""
     count = len(solution.levels)
+    times = f"solved in {solution.seconds:.2f} s"
+    if seconds is not None:
+        times += f", {seconds:.2f} s in all with start-up and files"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
     lines = [
         verdict_words(solution),
-        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters, {solution.seconds:.2f} s.",
+        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}.",
     ]
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:

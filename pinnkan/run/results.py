@@ -121,6 +121,7 @@ def manifest(
         "command": list(circumstances.command),
         "result": {key: value for key, value in summary(solution, Path()).items() if key != "run"},
         "exit_code": int(code),
+        "set": dict(solution.problem.given),
         "seed": solution.problem.solver.seed,
         "device": circumstances.device,
         "timings": {
