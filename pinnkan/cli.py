@@ -111,6 +111,8 @@ def build_parser() -> argparse.ArgumentParser:
     new.add_argument("name", metavar="NAME", help="small letters, digits, - and _")
     new.add_argument("--like", metavar="LIKE", help="a kind (heat, ode, system) or a problem to start from")
     _add_eval(command("eval", _eval, "evaluate a solved run at given points"))
+    report = command("report", _write_report, "write report.html and report.md of a run again")
+    report.add_argument("run", metavar="RUN", help="a results folder")
     _add_export(command("export", _export, "write the VTK files of a run again at another resolution"))
     _add_study(command("study", _study, "repeat an experiment of arXiv:2603.04827 and compare with what it prints"))
     command("schema", _schema, "print the JSON schema that editors complete from")
@@ -210,6 +212,12 @@ def _eval(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_eval
 
     return run_eval(arguments)
+
+
+def _write_report(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.commands import run_report
+
+    return run_report(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -21,10 +21,10 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
-from pinnkan.run.folder import disk_errors, interrupted_place, locked, replacing
+from pinnkan.run.folder import disk_errors, interrupted_place, listed_names, locked, replacing, write_atomically
 from pinnkan.run.points import evaluate, write_values
 from pinnkan.run.restoring import load_solution
-from pinnkan.run.results import exit_code, summary
+from pinnkan.run.results import exit_code, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.solution import Solution
 
@@ -86,7 +86,7 @@ def closing_lines(solution: Solution, target: Path, files: list[str], seconds: f
         lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
-    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.md'}")]
+    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.html'}")]
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
@@ -94,6 +94,17 @@ def run_eval(arguments: argparse.Namespace) -> int:
     names, values = evaluate(load_solution(arguments.run), Path(arguments.points), arguments.fields)
     write_values(Path(arguments.out), names, values)
     print(visible(f"{arguments.out}: {', '.join(names)} at {len(values)} points"), file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """``pinnkan report RUN``: ``report.html`` and ``report.md`` again, from what the run has kept."""
+    solution, target = load_solution(arguments.run), Path(arguments.run)
+    with locked(target), disk_errors(target):
+        files = [name for name in listed_names(target) if (target / name).exists() or name.startswith("report.")]
+        for name, content in reports(solution, target, files).items():
+            write_atomically(target / name, content)
+    print(visible(f"{target / 'report.html'}"), file=sys.stderr)
     return Exit.CONVERGED
 
 

@@ -19,15 +19,15 @@ from pinnkan.export import vtk
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
-from pinnkan.run.commands import run_eval, run_export, run_solve
+from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
 from pinnkan.run.restoring import load_solution
 from pinnkan.run.resuming import differences, header_of
 from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]
 FILES = {
-    "solution.vtu", "solution.png", "convergence.png", "report.md", "levels.csv", "history.csv", "problem.yaml",
-    "resolved.yaml", "manifest.json", "checkpoint",
+    "solution.vtu", "solution.png", "convergence.png", "report.html", "report.md", "levels.csv", "history.csv",
+    "problem.yaml", "resolved.yaml", "manifest.json", "checkpoint",
 }  # fmt: skip
 
 
@@ -43,6 +43,17 @@ def test_solve_leaves_every_file_of_the_contract(files: Path, command: Command) 
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest["files"]) == FILES
     assert (manifest["exit_code"], manifest["seed"], manifest["device"]) == (0, 0, "cpu")
+
+
+def test_the_reports_of_a_run_are_written_again(files: Path, command: Command) -> None:
+    assert run_solve(command()) == 0
+    run = files / "results" / "line"
+    before = {name: (run / name).read_bytes() for name in ("report.html", "report.md")}
+    (run / "report.html").unlink()
+    (run / "report.md").write_text("torn")
+    assert run_report(command()) == 0
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert names_in(run) == FILES
 
 
 def test_a_parameter_that_is_set_is_kept_with_the_run(files: Path, command: Command) -> None:
