@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
 from pinnkan.export.samples import has_frames, shown_axes_of
-from pinnkan.export.style import Canvas, figure, stacked, title
+from pinnkan.export.style import Canvas, figure, sheet, stacked, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
 
@@ -48,14 +50,31 @@ def draw_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str
     return written, warnings
 
 
+def figure_of(solution: Solution) -> Figure:
+    """The picture of the solution as a figure that can be shown, changed and saved."""
+    with sheet(*_size(solution)) as (drawing, _):
+        _draw_solution(drawing, solution)
+    return drawing
+
+
 def _solution_picture(solution: Solution, path: Path) -> None:
+    with figure(path, *_size(solution)) as drawing:
+        _draw_solution(drawing, solution)
+
+
+def _size(solution: Solution) -> tuple[float, float]:
     problem = solution.problem
-    draw, width, height = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
+    _, width, height = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
+    return width, height * len(shown_of(problem)[:_MOST_PANELS])
+
+
+def _draw_solution(drawing: Figure, solution: Solution) -> None:
+    problem = solution.problem
+    draw, _, _ = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
     panels = shown_of(problem)[:_MOST_PANELS]
-    with figure(path, width, height * len(panels)) as drawing:
-        title(drawing, solution)
-        for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
-            draw(row, solution, shown)
+    title(drawing, solution)
+    for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
+        draw(row, solution, shown)
 
 
 def _convergence_picture(solution: Solution, path: Path) -> None:

@@ -59,12 +59,18 @@ _RC: Any = {
 
 
 @contextmanager
-def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of that size in inches, saved as a PNG at the end; no window, no global state left behind."""
+def sheet(width: float, height: float) -> Iterator[tuple[Figure, FigureCanvasAgg]]:
+    """An empty figure of that size in inches and what it is drawn on, in the style of every picture."""
     with matplotlib.rc_context(_RC):
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.04)
         drawing = Figure(figsize=(width, height), layout=layout)
-        canvas = FigureCanvasAgg(drawing)
+        yield drawing, FigureCanvasAgg(drawing)
+
+
+@contextmanager
+def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of that size in inches, saved as a PNG at the end; no window, no global state left behind."""
+    with sheet(width, height) as (drawing, canvas):
         yield drawing
         _plain_powers(drawing)
         canvas.draw()

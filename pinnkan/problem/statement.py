@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TypeAlias
 
 import sympy
@@ -131,7 +132,11 @@ class OutputSettings:
     times: int | None = None
 
 
-@dataclass(frozen=True)
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+@dataclass(frozen=True, repr=False)
 class Problem:
     """A partial differential equation on a domain with its conditions.
 
@@ -160,6 +165,15 @@ class Problem:
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        unknowns, coordinates = ", ".join(self.unknowns), ", ".join(c.name for c in self.coordinates)
+        counts = [_counted(len(self.equations), "equation"), _counted(len(self.conditions), "condition")]
+        return f"<Problem {self.name}: {unknowns}({coordinates}); {', '.join(counts)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text of the file."""
+        return f"<pre>{escape(self.source or repr(self))}</pre>"
 
     @property
     def box(self) -> Box:
