@@ -80,6 +80,10 @@ class ResourceError(PinnkanError):
     exit_code = Exit.RESOURCES
 
 
+class OutOfMemoryError(ResourceError):
+    """The machine lacks memory: the same again, or going on, needs as much."""
+
+
 class RunFolderError(PinnkanError):
     """The results folder or a checkpoint cannot be used: missing, damaged, locked or of another version."""
 

@@ -39,6 +39,9 @@ class Ending(Monitor):
         super().__init__(None, None)
         self.left = steps
 
+    def exceeds(self, seconds: float) -> bool:
+        return self.expired()
+
     def expired(self) -> bool:
         """Whether the steps are done."""
         return self.left <= 0

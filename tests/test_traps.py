@@ -27,7 +27,7 @@ SAID = {
     "outflow_layer": "rank_deficient",
     "contradiction": "stalled",
     "eikonal": "stalled",
-    "backward_heat": "",
+    "backward_heat": "rank_deficient",
     "thin_layer": "not_asymptotic",
 }
 SLOW = {"spike_in_time": "", "blow_up": "diverged"}

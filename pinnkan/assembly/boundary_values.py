@@ -116,9 +116,10 @@ def fix(
 
 
 def zero_conditions(conditions: Conditions, space: Space) -> tuple[Array, np.ndarray]:
-    """No coefficients at all, and the mask of those that exact conditions on the sides fix."""
-    faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in conditions.boundary]
-    zeros = [(given, np.zeros(tuple(face))) for given, face in zip(conditions.boundary, faces, strict=True)]
+    """No coefficients at all, and the mask of those that exact conditions fix, initial ones included."""
+    prescribed = (*conditions.initial, *conditions.boundary)
+    faces = [np.delete(np.array(space.shape[:-1]), given.side.axis) for given in prescribed]
+    zeros = [(given, np.zeros(tuple(face))) for given, face in zip(prescribed, faces, strict=True)]
     return fix(space, zeros, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
 
 

@@ -20,6 +20,9 @@ from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem
 
+#: Points at which formulas are worked out at once: long ones leave dozens of numbers behind at each.
+AT_ONCE = 2**16
+
 
 class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
@@ -38,6 +41,17 @@ class CompiledEquation:
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
+        shape, few = points.shape[:-1], max(1, AT_ONCE * len(points) // max(points[..., 0].numel(), 1))
+        if points.ndim == 1 or few >= len(points):
+            return self._linearised(points, jets)
+        f = points.new_empty(shape)
+        weights = points.new_empty((len(self.jets), *shape)).movedim(0, -1)
+        for start in range(0, len(points), few):
+            part = slice(start, start + few)
+            f[part], weights[part] = self._linearised(points[part], jets[part])
+        return f, weights
+
+    def _linearised(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values: list[Any] = [*points.unbind(-1), *jets.unbind(-1)]
         outputs = self._tape(values, torch)
         shape = points.shape[:-1]
@@ -122,8 +136,14 @@ class Patch:
     def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
         """:meth:`rows_at`, one row for each point."""
         f, weights = self.equation.linearise(self.points, jets)
-        sides = [f + (weights * self.jets(m)).sum(-1) if bool(m.any()) else f for m in moves] or [f]
+        sides = [self._moved(f, weights, m) if bool(m.any()) else f for m in moves] or [f]
         residual = _last([s * self.root_weight for s in sides])
-        return TensorRows(
-            self.space, self.tables, self.equation.jets, weights * self.root_weight.unsqueeze(-1), residual
-        )
+        weights.mul_(self.root_weight.unsqueeze(-1))
+        return TensorRows(self.space, self.tables, self.equation.jets, weights, residual)
+
+    def _moved(self, f: torch.Tensor, weights: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
+        """F + J move."""
+        out = f.clone()
+        for weight, jet in zip(weights.unbind(-1), grid_jets(self.tables, move, self.equation.jets), strict=True):
+            out.addcmul_(weight, jet)
+        return out

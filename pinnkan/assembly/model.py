@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
 from pinnkan.assembly.boundary_values import Conditions
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.interfaces import compiled
 from pinnkan.problem.natural_units import natural_sizes
-from pinnkan.problem.statement import Condition, Problem
+from pinnkan.problem.statement import Condition, Interface, Problem
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled for a device: equations, and conditions that become rows; ``sizes`` of the unknowns."""
+    """A problem compiled: equations, conditions, interfaces that become rows; ``sizes`` of unknowns; its ``clock``."""
 
     problem: Problem
     conditions: Conditions
@@ -25,6 +27,8 @@ class Model:
     orders: tuple[int, ...]
     is_linear: bool
     sizes: tuple[float, ...]
+    interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
+    clock: Clock = field(default_factory=Clock)
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
@@ -35,13 +39,14 @@ class Model:
         )
 
 
-def compile_model(problem: Problem, conditions: Conditions, device: torch.device) -> Model:
-    """Compile the equations, and the conditions that become rows, once for all levels."""
+def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:
+    """Compile the equations, and the conditions that become rows, once for all levels; without a ``clock`` no limit."""
     equations = tuple(CompiledEquation(e, problem.coordinates) for e in problem.equations)
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
-    linear = all(e.is_linear for e in equations) and all(r.is_linear for _, r in rows)
+    planes = tuple((i, compiled(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
+    linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
     sizes = natural_sizes(problem)[0]
-    return Model(problem, conditions, device, equations, rows, orders, linear, sizes)
+    return Model(problem, conditions, device, equations, rows, orders, linear, sizes, planes, clock or Clock())

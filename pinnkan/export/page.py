@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.mathml import equation
 from pinnkan.export.view import view_of
 from pinnkan.problem.report import Report, Text
@@ -35,14 +36,16 @@ _VIEW = """<h2>View</h2>
 <script>SCRIPT</script>"""
 
 
-def page_of(solution: Solution, markdown: str, folder: Path, files: Sequence[str]) -> str:
+def page_of(
+    solution: Solution, markdown: str, folder: Path, files: Sequence[str], allowance: Allowance | None = None
+) -> str:
     """The page; ``markdown`` is the report whose facts it has, the pictures among ``files`` lie in ``folder``."""
     title = escape(solution.problem.name)
     parts = dict(_sections(markdown))
     parts["Problem"] = _problem(solution.problem, parts.get("Problem", ""))
     pictures = [_picture(folder / name) for name in files if name.endswith(".png") and (folder / name).stat().st_size]
     body = [parts.pop("", ""), parts.pop("Verdict", ""), parts.pop("Warnings", ""), parts.pop("Problem")]
-    body += [_view(solution), *pictures, *parts.values()]
+    body += [_view(solution, allowance or Allowance()), *pictures, *parts.values()]
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
@@ -51,9 +54,9 @@ def page_of(solution: Solution, markdown: str, folder: Path, files: Sequence[str
     )
 
 
-def _view(solution: Solution) -> str:
+def _view(solution: Solution, allowance: Allowance) -> str:
     script = Path(__file__).with_name("view.js").read_text(encoding="utf-8")
-    return _VIEW.replace("SCRIPT", script).replace("DATA", view_of(solution).replace("<", "\\u003c"))
+    return _VIEW.replace("SCRIPT", script).replace("DATA", view_of(solution, allowance).replace("<", "\\u003c"))
 
 
 def _picture(path: Path) -> str:

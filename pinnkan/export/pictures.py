@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
@@ -20,26 +21,33 @@ Draw = Callable[[Canvas, Solution, Shown], None]
 #: Panels of a picture; a choice: more do not fit on a screen.
 _MOST_PANELS = 12
 
-#: (coordinates shown, with frames) -> how one unknown or vector is drawn, with width and height in inches.
-_DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float]] = {
-    (1, False): (draw_curve, 9.0, 5.2),
-    (1, True): (draw_spacetime, 10.0, 6.6),
-    (2, False): (draw_plane, 11.5, 4.5),
-    (2, True): (draw_plane_frames, 9.6, 6.4),
-    (3, False): (draw_slices, 10.0, 6.4),
-    (3, True): (draw_slices, 10.0, 6.4),
+#: (coordinates shown, with frames) -> how one unknown or vector is drawn, with width and height in inches, and how many
+#: points are sampled.
+_DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float, float]] = {
+    (1, False): (draw_curve, 9.0, 5.2, 4e3),
+    (1, True): (draw_spacetime, 10.0, 6.6, 3.5e5),
+    (2, False): (draw_plane, 11.5, 4.5, 3.6e5),
+    (2, True): (draw_plane_frames, 9.6, 6.4, 5.4e5),
+    (3, False): (draw_slices, 10.0, 6.4, 1.1e6),
+    (3, True): (draw_slices, 10.0, 6.4, 1.1e6),
 }
+#: Seconds that a picture takes beside its points.
+_DRAWING = 2.0
 
 
-def draw_pictures(solution: Solution, folder: Path) -> tuple[list[str], list[str]]:
-    """Draws both pictures into ``folder``.
+def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None = None) -> tuple[list[str], list[str]]:
+    """Draws both pictures into ``folder``, if the ``allowance`` of time is long enough.
 
     Returns:
         The names of the files written, and a warning for each picture that could not be drawn.
     """
     written, warnings = [], []
-    tasks = {f"{stem_of(solution)}.png": _solution_picture, "convergence.png": _convergence_picture}
-    for name, draw in tasks.items():
+    points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])
+    tasks = {f"{stem_of(solution)}.png": (_solution_picture, points), "convergence.png": (_convergence_picture, 1.0)}
+    for name, (draw, needed) in tasks.items():
+        if allowance is not None and allowance.points(solution, less=_DRAWING) < needed + 1.0:
+            warnings.append(f"{name} was not drawn: the time limit was over")
+            continue
         try:
             draw(solution, folder / name)
         except Exception as problem:  # whatever a drawing library raises, the numbers are safe and the run goes on
@@ -63,18 +71,21 @@ def _solution_picture(solution: Solution, path: Path) -> None:
 
 
 def _size(solution: Solution) -> tuple[float, float]:
-    problem = solution.problem
-    _, width, height = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
-    return width, height * len(shown_of(problem)[:_MOST_PANELS])
+    _, width, height, _ = _drawing(solution)
+    return width, height * len(shown_of(solution.problem)[:_MOST_PANELS])
 
 
 def _draw_solution(drawing: Figure, solution: Solution) -> None:
-    problem = solution.problem
-    draw, _, _ = _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
-    panels = shown_of(problem)[:_MOST_PANELS]
+    draw, _, _, _ = _drawing(solution)
+    panels = shown_of(solution.problem)[:_MOST_PANELS]
     title(drawing, solution)
     for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
         draw(row, solution, shown)
+
+
+def _drawing(solution: Solution) -> tuple[Draw, float, float, float]:
+    problem = solution.problem
+    return _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
 
 
 def _convergence_picture(solution: Solution, path: Path) -> None:

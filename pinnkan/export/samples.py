@@ -18,6 +18,8 @@ PER_INTERVAL = 4
 #: Points of one steady file, and of all frames of a series together: about 50 MB and 500 MB with all arrays.
 LARGEST_FILE = 400_000
 LARGEST_SERIES = 4_000_000
+#: Points of a frame below which there are rather fewer frames.
+FEWEST = 2_000
 #: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
 LARGEST_REQUEST = 20_000_000
 
@@ -83,11 +85,13 @@ def space_breaks(solution: Solution, axis: int) -> Array:
     return np.concatenate([knots[:-1][apart], knots[-1:]])
 
 
-def space_samples(solution: Solution, resolution: int | None = None, frames: int = 1) -> tuple[Array, ...]:
+def space_samples(
+    solution: Solution, resolution: int | None = None, frames: int = 1, most: float = np.inf
+) -> tuple[Array, ...]:
     """The axes of the mesh that is written, one sorted array per space coordinate shown.
 
     ``resolution`` None takes the file's, or else the default; the number of points is limited (see above), but never
-    below what the user asked for.
+    below what the user asked for, unless the time is short: no more than ``most`` in all frames together.
     """
     space = shown_axes_of(solution.problem)
     asked = resolution if resolution is not None else solution.problem.output.resolution
@@ -100,10 +104,11 @@ def space_samples(solution: Solution, resolution: int | None = None, frames: int
             f"ask for at most {int(LARGEST_REQUEST ** (1 / len(space)))}"
         )
     limit = max(min(LARGEST_FILE, LARGEST_SERIES // frames), (asked or 0) ** len(space))
-    return limited([axis_samples(space_breaks(solution, axis), per_axis) for axis in space], limit)
+    axes = [axis_samples(space_breaks(solution, axis), per_axis) for axis in space]
+    return limited(axes, min(limit, most / frames))
 
 
-def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
+def limited(axes: Sequence[Array], points: float) -> tuple[Array, ...]:
     """The axes thinned in proportion until their tensor grid has at most ``points`` points."""
     total = float(np.prod([len(a) for a in axes]))
     if total <= points:
@@ -112,9 +117,12 @@ def limited(axes: Sequence[Array], points: int) -> tuple[Array, ...]:
     return tuple(thinned(a, max(2, int(len(a) * factor))) for a in axes)
 
 
-def frame_times(solution: Solution, frames: int | None = None) -> Array:
-    """Times of the frames, from the start to the time reached; None takes the file's number or the default."""
+def frame_times(solution: Solution, frames: int | None = None, most: float = np.inf) -> Array:
+    """Times of the frames, from the start to the time reached; None takes the file's number or the default.
+
+    Fewer where so few points, ``most``, have to do for all of them that each would have less than FEWEST.
+    """
     times = solution.times(frames)
     if len(times) < 2:
         raise UsageError(f"{len(times)} frames are too few: a series has at least its two ends")
-    return times
+    return times if len(times) * FEWEST <= most else solution.times(max(2, int(most / FEWEST)))

@@ -21,6 +21,7 @@ from PIL import Image
 
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
+from pinnkan.verdict.verdict import Verdict
 
 #: Colours that stay apart for colour-blind readers and in print (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, RED, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222", "#777777"
@@ -98,14 +99,21 @@ def _plain_powers(drawing: Figure) -> None:
 
 def title(drawing: Figure, solution: Solution) -> None:
     """Name and verdict, in red when the tolerance was not reached."""
-    verdict = solution.verdict
-    relation = "≤" if verdict.converged else ">"
+    colour = BLACK if solution.verdict.converged else RED
+    text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}"
+    drawing.suptitle(text, fontsize=10.5, color=colour, x=0.01, ha="left")
+
+
+def verdict_in_short(verdict: Verdict) -> str:
+    """``converged: estimated relative error 1.2e-07 ≤ tolerance 1.0e-06``; a run stopped early may be below it too."""
     words = "converged" if verdict.converged else f"NOT CONVERGED ({verdict.reason or 'tolerance not reached'})"
     if not np.isfinite(verdict.estimate):
-        relation = "against"
-    text = f"{words}: estimated relative error {verdict.estimate:.1e} {relation} tolerance {verdict.tolerance:.1e}"
-    colour = BLACK if verdict.converged else RED
-    drawing.suptitle(f"{solution.problem.name}   {text}", fontsize=10.5, color=colour, x=0.01, ha="left")
+        return f"{words}: error not known, tolerance {verdict.tolerance:.1e}"
+    relation = "≤" if verdict.estimate <= verdict.tolerance else ">"
+    so_far = "" if verdict.converged or relation == ">" else " so far"
+    return (
+        f"{words}: estimated relative error{so_far} {verdict.estimate:.1e} {relation} tolerance {verdict.tolerance:.1e}"
+    )
 
 
 def value_colours(values: Array) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 
 from pinnkan.domain.box import SLACK
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import error_name, exact_values, shown_of
 from pinnkan.export.samples import has_frames, shown_axes_of, sliced
 from pinnkan.kan.field import Array
@@ -24,7 +25,7 @@ _CURVE, _MAP, _STEPS = 1001, 301, 41
 _FIELDS = 12
 
 
-def view_of(solution: Solution) -> str:
+def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
     """JSON: ``axes`` shown (name, ends, count), the ``slider`` or null, and ``fields``: name -> base64 of float32.
 
     The numbers of a field are in C order of (slider, vertical axis, horizontal axis), of a curve (slider, axis).
@@ -33,7 +34,10 @@ def view_of(solution: Solution) -> str:
     space = shown_axes_of(problem)
     axes = [problem.coordinates[axis].name for axis in space[:2]]
     names = _names(solution)[:_FIELDS]
-    counts, slider = _counts(problem, len(names))
+    most = (
+        MOST_NUMBERS / len(names) if allowance is None else min(MOST_NUMBERS / len(names), allowance.points(solution))
+    )
+    counts, slider = _counts(problem, most)
     ranges = solution.domain.box.ranges
     samples = [np.linspace(*ranges[axis], counts[axis]) for axis in space]
     full = sliced(problem, samples)
@@ -60,12 +64,12 @@ def _names(solution: Solution) -> list[str]:
     return names
 
 
-def _counts(problem: Problem, fields: int) -> tuple[dict[int, int], int | None]:
-    """How many samples each axis gets, and which axis the slider moves along: time, or the third of space."""
+def _counts(problem: Problem, points: float) -> tuple[dict[int, int], int | None]:
+    """How many samples each axis gets of so many ``points``, and which axis the slider moves along: time, or the third of space."""
     space = shown_axes_of(problem)
     slider = problem.dimension - 1 if has_frames(problem) else space[2] if len(space) == 3 else None
     counts = {slider: _STEPS} if slider is not None else {}
-    room = MOST_NUMBERS / fields / (1 if slider is None else _STEPS)
+    room = points / (1 if slider is None else _STEPS)
     per_axis = min(_CURVE, int(room)) if len(space) == 1 else min(_MAP, int(room**0.5))
     counts |= dict.fromkeys(space[:2], max(per_axis, 2))
     return counts | {axis: 1 for axis in space[2:] if axis not in counts}, slider

@@ -26,7 +26,7 @@ from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridReader, vtkXMLUnstructured
 
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import components, sampled
-from pinnkan.export.samples import frame_times, has_frames, sliced, space_axes_of, space_samples, thinned
+from pinnkan.export.samples import frame_times, has_frames, limited, sliced, space_axes_of, space_samples, thinned
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -48,8 +48,10 @@ def stem_of(solution: Solution) -> str:
     return "solution" if solution.verdict.converged else "solution.NOT_CONVERGED"
 
 
-def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, frames: int | None = None) -> list[str]:
-    """Writes the result into ``folder``.
+def write_vtk(
+    solution: Solution, folder: Path, resolution: int | None = None, frames: int | None = None, most: float = np.inf
+) -> list[str]:
+    """Writes the result into ``folder``, in no more than about ``most`` points.
 
     Returns:
         The names written, files and folders, the one to open first.
@@ -60,22 +62,24 @@ def write_vtk(solution: Solution, folder: Path, resolution: int | None = None, f
         if frames is not None:
             what = "steady" if problem.time_axis is None else "on a line of time"
             raise UsageError(f"{problem.name} is {what}: it has no frames to choose")
-        axes = space_samples(solution, resolution)
+        axes = space_samples(solution, resolution, most=most)
         time = 0.0 if problem.time_axis is None else solution.domain.box.ranges[-1][1]
         write_grid(
             folder / f"{stem}.vtu", axes, point_data(solution, sliced(problem, axes)), field_data(solution, time)
         )
         return [f"{stem}.vtu"]
-    written = _write_series(solution, folder, resolution, frames)
+    written = _write_series(solution, folder, resolution, frames, most)
     if len(space_axes_of(solution.problem)) == 1:
-        written.append(_write_surface(solution, folder, resolution))
+        written.append(_write_surface(solution, folder, resolution, most))
     return written
 
 
-def _write_series(solution: Solution, folder: Path, resolution: int | None, frames: int | None) -> list[str]:
+def _write_series(
+    solution: Solution, folder: Path, resolution: int | None, frames: int | None, most: float
+) -> list[str]:
     stem = stem_of(solution)
-    times = frame_times(solution, frames)
-    axes = space_samples(solution, resolution, len(times))
+    times = frame_times(solution, frames, most)
+    axes = space_samples(solution, resolution, len(times), most)
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
@@ -87,11 +91,11 @@ def _write_series(solution: Solution, folder: Path, resolution: int | None, fram
     return [f"{stem}.pvd", inner.name]
 
 
-def _write_surface(solution: Solution, folder: Path, resolution: int | None) -> str:
+def _write_surface(solution: Solution, folder: Path, resolution: int | None, most: float) -> str:
     """One space coordinate and time as one surface, time upwards: the picture of papers on such problems."""
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
-    t = frame_times(solution, _SURFACE[1])
+    x, t = limited((x, frame_times(solution, _SURFACE[1])), most)
     write_grid(folder / name, (x, t), point_data(solution, (x, t)), field_data(solution, float(t[-1])))
     return name
 

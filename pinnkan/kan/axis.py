@@ -13,19 +13,27 @@ from pinnkan.kan.spline import Basis, prolongation
 
 #: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
 REFINEMENTS = 2
+#: Most coefficients of an axis whose values at Gauss points are made as few as its coefficients: a tenth of a second.
+MOST_TRIANGULAR = 400
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped."""
+    """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped.
+
+    ``joints``: breaks at which the slope may jump, of a clamped axis.
+    """
 
     breaks: Array
     degree: int
     periodic: bool = False
+    joints: tuple[float, ...] = ()
 
     @cached_property
     def basis(self) -> Basis:
         """The functions before folding."""
+        if self.joints:
+            return Basis.jointed(self.breaks, self.degree, self.joints)
         make = Basis.wrapped if self.periodic else Basis.clamped
         return make(self.breaks, self.degree)
 
@@ -36,8 +44,14 @@ class Axis:
 
     @property
     def count(self) -> int:
-        """Number of coefficients: intervals + degree, or intervals when wrapped."""
-        return self.intervals if self.periodic else self.intervals + self.degree
+        """Number of coefficients: intervals + degree, or intervals when wrapped; degree - 1 more for each joint."""
+        return self.intervals if self.periodic else self.intervals + self.degree + len(self.joints) * (self.degree - 1)
+
+    @property
+    def fewest(self) -> int:
+        """The least number of intervals between two joints or ends."""
+        ends = np.searchsorted(self.breaks, [self.breaks[0], *self.joints, self.breaks[-1]])
+        return int(np.diff(ends).min())
 
     def fold(self, index: Array | np.ndarray) -> np.ndarray:
         """Coefficient that stands for function ``index`` of the unfolded basis."""
@@ -97,6 +111,25 @@ class Axis:
 
         values, first = self.basis.local(torch.from_numpy(self.gauss(self.degree + 1)[0]))
         return values[0].numpy(), self.fold(first[:, 0].numpy()[:, None] + np.arange(self.degree + 1))
+
+    def isometric(self, values: Array, index: int) -> Array:
+        """Coefficients along ``index`` made numbers whose sum of squares is the integral of the function's square.
+
+        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made.
+        """
+        if self.count <= MOST_TRIANGULAR:
+            return along(self._triangle, values, index)
+        return np.moveaxis(self.weighted(np.moveaxis(values, index, 0)), 0, index)
+
+    def weighted(self, values: Array) -> Array:
+        """Values on degree + 1 Gauss points per interval times the roots of the weights: first index to first index."""
+        table, place = self.squares
+        root = np.sqrt(self.gauss(self.degree + 1)[1])[..., None]
+        return np.matmul(root * table, values[place].reshape(*place.shape, -1)).reshape(-1, *values.shape[1:])
+
+    @cached_property
+    def _triangle(self) -> Array:
+        return np.asarray(np.linalg.qr(self.weighted(np.eye(self.count)), mode="r"))
 
     def inserted(self, marked: np.ndarray) -> Axis:
         """The marked intervals halved."""

@@ -105,13 +105,16 @@ class Space:
         return np.moveaxis(coefficients, 0, -1), weights
 
     def norm(self, coefficients: Array) -> Array:
-        """L2 norm of each unknown."""
-        values, weights = self.on_gauss(coefficients)
-        return np.sqrt((values**2 * weights[..., None]).reshape(-1, self.unknowns).sum(0))
+        """L2 norm of each unknown; of numbers, where there are no coordinates, their size."""
+        if not self.axes:
+            return np.abs(coefficients)
+        longest = int(np.argmax([axis.count for axis in self.axes]))
+        return np.sqrt(self.mass_per_interval(coefficients, longest).sum(0))
 
     def mass_per_interval(self, coefficients: Array, axis: int) -> Array:
         """Squared L2 norm over each strip of one coordinate's intervals: (interval, unknown)."""
-        values, weights = self.on_gauss(coefficients)
-        mass = np.moveaxis(values**2 * weights[..., None], axis, 0)
-        mass = mass.reshape(self.axes[axis].intervals, -1, self.unknowns)
-        return mass.sum(1)
+        for i, other in enumerate(self.axes):
+            if i != axis:
+                coefficients = other.isometric(coefficients, i)
+        values = self.axes[axis].weighted(np.moveaxis(coefficients, axis, 0))
+        return np.asarray((values**2).reshape(self.axes[axis].intervals, -1, self.unknowns).sum(1))

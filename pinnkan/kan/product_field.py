@@ -73,7 +73,8 @@ class ProductField(Field):
                 arrays[f"{k}.breaks.{i}"] = np.ascontiguousarray(axis.breaks)
         degrees = [[axis.degree for axis in s.axes] for s, _ in self.pieces]
         periodic = [axis.periodic for axis in self.pieces[0][0].axes]
-        return arrays, {"kind": "product", "degrees": degrees, "periodic": periodic}
+        joints = [list(axis.joints) for axis in self.pieces[0][0].axes]
+        return arrays, {"kind": "product", "degrees": degrees, "periodic": periodic, "joints": joints}
 
     @classmethod
     def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> ProductField:
@@ -81,9 +82,14 @@ class ProductField(Field):
         degrees, periodic = meta["degrees"], meta["periodic"]
         assert isinstance(degrees, list)
         assert isinstance(periodic, list)
+        joints = meta.get("joints", [()] * len(periodic))
+        assert isinstance(joints, list)
         pieces = []
         for k, row in enumerate(degrees):
-            axes = tuple(Axis(tensors[f"{k}.breaks.{i}"], int(p), bool(periodic[i])) for i, p in enumerate(row))
+            axes = tuple(
+                Axis(tensors[f"{k}.breaks.{i}"], int(p), bool(periodic[i]), tuple(map(float, joints[i])))
+                for i, p in enumerate(row)
+            )
             c = tensors[f"{k}.coefficients"]
             pieces.append((Space(axes, c.shape[-1]), c))
         return cls(tuple(pieces), tensors.get("ends"))

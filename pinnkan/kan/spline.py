@@ -50,6 +50,13 @@ class Basis:
         return cls(torch.cat([t[:1].expand(degree), t, t[-1:].expand(degree)]), degree)
 
     @classmethod
+    def jointed(cls, breaks: Breaks, degree: int, joints: Breaks) -> Basis:
+        """Clamped, and ``degree`` knots at each of the ``joints`` among the breaks: functions are continuous there."""
+        t, c = _as_breaks(breaks, "cpu"), torch.as_tensor(joints, dtype=torch.float64)
+        more = torch.cat([t[:1].expand(degree), c.repeat_interleave(degree - 1), t[-1:].expand(degree)])
+        return cls(torch.cat([t, more]).sort().values, degree)
+
+    @classmethod
     def wrapped(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
         """Periodic spacing: a spline is periodic when coefficient m + i equals coefficient i, m being the intervals."""
         t = _as_breaks(breaks, device)
@@ -105,6 +112,13 @@ class Basis:
         t = self.knots[j + offsets]  # t[m] = t_{j+1-p+m}
         tables = local_tables(x, t, p, order)
         return tables, j - p
+
+    def beside(self, x: float, order: int, below: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """:meth:`local` at a point on either side of it, though it may be a knot; (order + 1, degree + 1), (1)."""
+        p, place = self.degree, torch.tensor([x], dtype=torch.float64)
+        j = (torch.searchsorted(self.knots, place, right=not below) - 1).clamp(p, self.count - 1)
+        t = self.knots[j + torch.arange(1 - p, p + 1).reshape(-1, 1)]
+        return local_tables(place, t, p, order)[:, 0], j - p
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""

@@ -74,6 +74,20 @@ def point_table(axis: Axis, x: float, order: int, device: torch.device) -> Table
     return _table(axis, nodes, torch.ones_like(nodes), order, device)
 
 
+@lru_cache(maxsize=64)
+def joint_table(axis: Axis, place: float, order: int, shift: int, device: torch.device) -> Table:
+    """The single point ``place`` seen from both sides: derivatives above, and from order ``shift`` on those below."""
+    sides = [axis.basis.beside(place, order, below) for below in (False, True)]
+    index = np.unique(np.concatenate([first.numpy() + np.arange(axis.degree + 1) for _, first in sides]))
+    values = torch.zeros((shift + order + 1, 1, 1, len(index)), dtype=torch.float64)
+    for start, (found, first) in zip((0, shift), sides, strict=True):
+        at = int(np.searchsorted(index, int(first[0])))
+        values[start : start + order + 1, 0, 0, at : at + axis.degree + 1] = found
+    nodes = torch.full((1, 1), place, dtype=torch.float64)
+    columns = torch.from_numpy(index[None].astype(np.int64)).to(device)
+    return Table(nodes.to(device), torch.ones_like(nodes).to(device), values.to(device), columns, axis.count)
+
+
 def _table(axis: Axis, nodes: torch.Tensor, weights: torch.Tensor, order: int, device: torch.device) -> Table:
     values, first = axis.basis.local(nodes, order)
     index = axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1))

@@ -31,7 +31,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     space, unknowns = scope.space, scope.space.unknowns
-    equations = _equations(found.get("equations"), scope, report)
+    joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
+    equations = _equations(found.get("equations"), joining, report)
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
     domain = settled(domain, placed)
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}

@@ -9,7 +9,9 @@ import sympy
 
 from pinnkan.problem import schema
 from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import Named, read_places, scope_at
 from pinnkan.problem.report import Report
@@ -59,7 +61,14 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     sides = [parse(node, scope, report, 0, at), parse(node, scope, report, at + 1)]
     if sides[0] is None or sides[1] is None:
         return None
-    return residual_of(sides[0] - sides[1], node, scope, report)
+    try:
+        residual, interfaces = split(sides[0] - sides[1], scope.space)
+    except OperatorError as error:  # as everywhere else, where it is differentiated
+        alone = replace(scope, space=scope.space.joining(False))
+        if None not in (parse(node, alone, report, 0, at), parse(node, alone, report, at + 1)):
+            report.error_at(node.part(0, len(node.text)), str(error), error.hint)
+        return None
+    return replace(residual_of(residual, node, scope, report), interfaces=interfaces)
 
 
 def residual_of(expression: sympy.Expr, node: Scalar, scope: Scope, report: Report) -> Equation:

@@ -33,14 +33,32 @@ class Jet:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """What holds where coordinate ``axis`` is at ``place``: ``residual`` of the solution on both sides is to vanish.
+
+    ``above``, ``below``: the meaning of its symbols on the side of larger and of smaller values of the coordinate.
+    """
+
+    axis: int
+    place: float
+    residual: sympy.Expr
+    above: Mapping[sympy.Symbol, Jet]
+    below: Mapping[sympy.Symbol, Jet]
+
+
+@dataclass(frozen=True)
 class Equation:
-    """``residual = left - right``; ``jets`` maps every symbol in it that is not a coordinate to its meaning."""
+    """``residual = left - right``; ``jets`` maps every symbol in it that is not a coordinate to its meaning.
+
+    It holds almost everywhere; ``interfaces``: what holds where the slope of the solution may jump.
+    """
 
     residual: sympy.Expr
     jets: Mapping[sympy.Symbol, Jet]
     text: str
     line: int = 1
     column: int = 1
+    interfaces: tuple[Interface, ...] = ()
 
     @property
     def orders(self) -> tuple[int, ...]:
@@ -184,6 +202,11 @@ class Problem:
     def dimension(self) -> int:
         """Number of coordinates, time included."""
         return len(self.coordinates)
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """Of all equations."""
+        return tuple(i for e in self.equations for i in e.interfaces)
 
     @property
     def space_dimension(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from pinnkan.run.signals import Stopped
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
 
+#: With a time limit the files are written when LATE limits and GRACE seconds are over, or in LEAST seconds.
+LATE, GRACE, LEAST = 1.2, 3.0, 0.5
 #: Options that a resumed run needs again, for the result depends on them.
 _REPEATED = ("out", "tolerance", "device", "seed")
 
@@ -33,9 +37,10 @@ class Attempt:
     def __init__(self, problem: Problem, target: Path, arguments: argparse.Namespace, console: Console) -> None:
         self.problem, self.target, self.arguments, self.console = problem, target, arguments, console
         self.device = arguments.device or "cpu"
-        self.circumstances = circumstances_of(self.device, _source_bytes(problem))
+        self.circumstances = circumstances_of(self.device, _source_bytes(problem), problem.path)
         self.partial: Solution | None = None
         self._kept = False
+        self._began = time.perf_counter()
 
     def solve_into(self, folder: Path) -> tuple[Solution, list[str]]:
         """The solution, and the names of its files in ``folder``, the one to open first in front."""
@@ -60,10 +65,15 @@ class Attempt:
 
     def _write(self, solution: Solution, folder: Path, code: Exit) -> list[str]:
         with disk_errors(folder):
-            files, warnings = write_results(solution, folder, self.circumstances, code)
+            files, warnings = write_results(solution, folder, self.circumstances, code, self._seconds_left())
         for warning in warnings:
             self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         return files
+
+    def _seconds_left(self) -> float:
+        """For files, where there is a time limit."""
+        limit = self.problem.solver.max_time
+        return math.inf if limit is None else max(LATE * limit + GRACE - (time.perf_counter() - self._began), LEAST)
 
     def _leave(self, folder: Path, keeper: Keeper, monitor: Monitor, stop: Stopped | ResourceError) -> None:
         """Writes the last state, then the result it has to show."""
@@ -77,8 +87,8 @@ class Attempt:
             self._write(partial, folder, stop.exit_code)
             self.partial = partial
 
-    def left_behind(self) -> list[str]:
-        """What a stopped run says: where its state is, and how to go on."""
+    def left_behind(self, when: str = "To go on") -> list[str]:
+        """What a stopped run says: where its state is, and how to go on, ``when`` that helps."""
         if not self._kept:
             return [visible(f"stopped; {self.target} is as it was before")]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
@@ -87,7 +97,7 @@ class Attempt:
         given += [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
         place = interrupted_place(self.target)
-        return [visible(f"stopped; {what} in {place}"), visible(f"To go on: {command}")]
+        return [visible(f"stopped; {what} in {place}"), visible(f"{when}: {command}")]
 
 
 def _source_bytes(problem: Problem) -> bytes:

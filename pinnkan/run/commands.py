@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pinnkan.errors import Exit, ResourceError, UsageError
+from pinnkan.errors import Exit, OutOfMemoryError, ResourceError, UsageError
 from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
@@ -24,7 +24,7 @@ from pinnkan.run.attempt import Attempt
 from pinnkan.run.folder import disk_errors, interrupted_place, listed_names, locked, replacing, write_atomically
 from pinnkan.run.points import evaluate, write_values
 from pinnkan.run.restoring import load_solution
-from pinnkan.run.results import exit_code, reports, summary
+from pinnkan.run.results import exit_code, replaced, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.solution import Solution
 
@@ -38,7 +38,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
     problem = with_options(load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
     console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
-    for warning in problem.warnings:
+    for warning in (*problem.warnings, *replaced(target, problem)):
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     attempt = Attempt(problem, target, arguments, console)
     try:
@@ -51,7 +51,9 @@ def run_solve(arguments: argparse.Namespace) -> int:
             print(json.dumps(summary(attempt.partial, interrupted_place(target)), allow_nan=False))
         return stopped.exit_code
     except ResourceError as error:
-        raise ResourceError("\n".join([str(error), *attempt.left_behind()])) from error
+        anew = isinstance(error, OutOfMemoryError)
+        lines = attempt.left_behind("Where there is more memory" if anew else "To go on")
+        raise ResourceError("\n".join([str(error), *lines])) from error
     for line in closing_lines(solution, target, files, time.perf_counter() - arguments.begun):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:

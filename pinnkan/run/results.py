@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnkan.errors import Exit
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import shown_of
 from pinnkan.export.page import page_of
 from pinnkan.export.pictures import draw_pictures
@@ -22,6 +24,7 @@ from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.resolved import resolved_text
+from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
@@ -29,33 +32,39 @@ from pinnkan.verdict.records import Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 
+#: Share of the time for files that those for ParaView may take; the rest is for pictures.
+OF_FIELDS = 0.5
 _PACKAGES = ("torch", "numpy", "scipy", "sympy", "pyyaml", "safetensors", "pyvista", "vtk", "matplotlib")
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How a run was asked for: the command line, the device, the bytes of the problem file, when it began."""
+    """How a run was asked for: the command line, the device, the bytes and the place of the file, when it began."""
 
     command: tuple[str, ...]
     device: str
     source: bytes
+    file: str
     started: datetime.datetime
 
 
 def write_results(
-    solution: Solution, folder: Path, circumstances: Circumstances, code: Exit
+    solution: Solution, folder: Path, circumstances: Circumstances, code: Exit, seconds: float = math.inf
 ) -> tuple[list[str], list[str]]:
-    """Writes all files of a run that ends with exit ``code`` into ``folder``.
+    """Writes all files of a run that ends with exit ``code`` into ``folder``, in about so many ``seconds``.
 
     Returns:
-        The names written, the one to open first in front; and warnings about pictures that could not be drawn.
+        The names written, the one to open first in front; and warnings about what could not be drawn or written.
 
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
     begun = time.perf_counter()
-    files = write_vtk(solution, folder)
-    pictures, warnings = draw_pictures(solution, folder)
+    allowance = Allowance(seconds)
+    files = write_vtk(solution, folder, most=allowance.points(solution, OF_FIELDS))
+    pictures, warnings = draw_pictures(solution, folder, allowance)
+    if seconds < math.inf and warnings:
+        warnings.append(f"files hold what could be written in {seconds:.0f} s: `pinnkan export` writes all points")
     names = [shown.name for shown in shown_of(solution.problem)]
     texts = {
         **({"quantities.csv": quantities_csv(solution.quantities).encode()} if solution.quantities else {}),
@@ -65,7 +74,7 @@ def write_results(
         "resolved.yaml": resolved_text(solution.problem).encode(),
     }
     files += [*pictures, "report.html", "report.md", *texts, "checkpoint", MANIFEST]
-    texts |= reports(solution, folder, files, warnings)
+    texts |= reports(solution, folder, files, warnings, allowance)
     for name, content in texts.items():
         write_atomically(folder / name, content)
     save_checkpoint(solution, folder / "checkpoint")
@@ -74,10 +83,17 @@ def write_results(
     return files, warnings
 
 
-def reports(solution: Solution, folder: Path, files: Sequence[str], warnings: Sequence[str] = ()) -> dict[str, bytes]:
+def reports(
+    solution: Solution,
+    folder: Path,
+    files: Sequence[str],
+    warnings: Sequence[str] = (),
+    allowance: Allowance | None = None,
+) -> dict[str, bytes]:
     """The two reports on a run whose pictures lie in ``folder``: name -> content."""
     markdown = report_of(solution, files, warnings)
-    return {"report.md": markdown.encode(), "report.html": page_of(solution, markdown, folder, files).encode()}
+    page = page_of(solution, markdown, folder, files, allowance or Allowance())
+    return {"report.md": markdown.encode(), "report.html": page.encode()}
 
 
 def exit_code(verdict: Verdict) -> Exit:
@@ -132,6 +148,7 @@ def manifest(
         "set": dict(solution.problem.given),
         "seed": solution.problem.solver.seed,
         "device": circumstances.device,
+        "file": circumstances.file,
         "timings": {
             "started": circumstances.started.isoformat(timespec="seconds"),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -164,6 +181,19 @@ def _processor() -> str:
     return next(named, platform.machine())
 
 
-def circumstances_of(device: str, source: bytes) -> Circumstances:
-    """The circumstances of the running command, beginning now."""
-    return Circumstances(tuple(sys.argv), device, source, datetime.datetime.now(datetime.UTC))
+def circumstances_of(device: str, source: bytes, path: str = "") -> Circumstances:
+    """The circumstances of the running command, beginning now; ``path``: of the problem file, if it is one."""
+    file = str(Path(path).absolute()) if path and Path(path).is_file() else ""
+    return Circumstances(tuple(sys.argv), device, source, file, datetime.datetime.now(datetime.UTC))
+
+
+def replaced(folder: Path, problem: Problem) -> list[str]:
+    """A warning where the folder holds the results of another file, which are replaced; none else."""
+    try:
+        before = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if not before or not problem.path or Path(before) == Path(problem.path).absolute() or not Path(before).is_file():
+        return []
+    hint = "give one of them another `name`, or another folder with --out, to keep both"
+    return [f"{folder} holds the results of {before}, which are replaced: {hint}"]

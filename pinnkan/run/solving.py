@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pinnkan.errors import ResourceError, UsageError
+from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
 from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -74,7 +74,7 @@ def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch has no class of its own for this
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"
-            raise ResourceError(message) from error
+            raise OutOfMemoryError(message) from error
         raise
 
 

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
-from pinnkan.errors import SolverError
+from pinnkan.errors import SolverError, UsageError
 from pinnkan.kan.scaled import scaled
 from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
@@ -30,6 +30,7 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.verify.null_space import undetermined
+from pinnkan.solver.verify.unsettled import explained
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
@@ -61,7 +62,7 @@ def solve(
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
     solved, sizes = in_natural_units(problem)
-    model = compile_model(solved, sort_conditions(solved), torch.device(device))
+    model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
         try:
@@ -81,6 +82,8 @@ def solve(
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
     """What the family that fits the problem leaves."""
     problem = model.problem
+    if problem.interfaces and (is_many(problem) or problem.solver.family in ("deep", "ridge")):
+        raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
     if is_many(problem):
         from pinnkan.solver.families.many import solve_many
 
@@ -103,8 +106,9 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     if problem.time_axis is None:
         axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS, describe(problem))
         if may_turn:
-            return solve_axes_or_fitted(axes, verify, monitor)
-        return solve_levels(axes, verify, monitor, monitor.resumed(LevelsState) or begun(axes))[0]
+            return explained(model, solve_axes_or_fitted(axes, verify, monitor))
+        state = monitor.resumed(LevelsState) or begun(axes)
+        return explained(model, solve_levels(axes, verify, monitor, state)[0])
     intervals = settings.knots or SLAB_INTERVALS[d]
     slabs = ProductSlabs(model, (degree, degree), intervals, most or PASSES, describe(problem))
     family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
@@ -114,8 +118,11 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
 def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     problem = model.problem
     reason = Reason.CONVERGED if outcome.reason is None else outcome.reason
+    if reason == Reason.RANK_DEFICIENT:  # of a function that nothing determines no level knows the error
+        unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
+        outcome = replace(outcome, levels=unknown)
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
-    bound = None if is_many(problem) else bound_of(model, outcome.field)
+    bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
     if bound is not None:
         verdict = replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
     if not verdict.converged and problem.solver.method != "gauss_newton":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
 
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
-from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
 from pinnkan.solver.state import Newton
 from pinnkan.solver.verify.verify import Objection, Verifier
@@ -152,7 +153,12 @@ def _level(
         monitor.keep(state)
     measured = family.measured(own)
     before = Outcome(state.shown or measured.field, state.shown_error, state.own_levels, state.own_history)
-    estimate = family.estimate(own, measured, before)
+    try:
+        estimate = family.estimate(own, measured, before)
+    except OutOfTimeError:
+        if state.levels:
+            raise
+        return _unjudged(family, state, measured, monitor), None
     level = monitor.level(_record(family, state, measured, estimate, monitor))
     outcome, against, best = _judged(family, verify, state, level, measured, estimate, monitor)
     if outcome.reason is not None:
@@ -167,7 +173,17 @@ def _level(
     )  # fmt: skip
 
 
-def _record(family: Family[S, E], state: LevelsState[S], measured: Measured, estimate: E, monitor: Monitor) -> Level:
+def _unjudged(family: Family[S, E], state: LevelsState[S], measured: Measured, monitor: Monitor) -> Outcome:
+    """A first level whose error the time does not allow to estimate."""
+    unknown = ErrorEstimate(float("inf"), None)
+    level = monitor.level(_record(family, state, measured, unknown, monitor))
+    found = Outcome(measured.field, None, (level,), state.own_history, Reason.MAX_TIME)
+    return replace(found, network=family.in_words(state.own, found))
+
+
+def _record(
+    family: Family[S, E], state: LevelsState[S], measured: Measured, estimate: ErrorEstimate, monitor: Monitor
+) -> Level:
     iterations = sum(1 for step in state.own_history if step.level == state.number)
     level = measured.record(state.number, estimate.size, monitor.elapsed(), iterations)
     true = true_error(family.problem, family.samples(state.own)) if family.problem.exact else None
@@ -190,7 +206,10 @@ def _judged(
     needs_margin = not state.own_levels and level.evidence != Evidence.COMPARISON
     allowed = (FIRST_MARGIN if needs_margin else 1.0) * tolerance
     if settled and level.estimate <= allowed and not is_undersampled([level], tolerance):
-        objection = _objection(family, verify, measured, estimate)
+        try:
+            objection = _objection(family, verify, measured, estimate)
+        except OutOfTimeError:
+            objection = Objection(reason=Reason.MAX_TIME)
         against = objection or against
         level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
         if objection is None:
@@ -199,7 +218,8 @@ def _judged(
             reason, detail = against.reason, against.detail
             level = replace(level, estimate=float("inf")) if against.is_lasting else level
     elif settled and _is_hopeless(family, level, estimate):
-        against = verify.free(measured.field) or against
+        with suppress(OutOfTimeError):
+            against = verify.free(measured.field) or against
         reason, detail = against.reason, against.detail
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < GARBAGE else float("inf")

@@ -36,6 +36,8 @@ SMALLEST_SLAB = 1e-7
 SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
 RECENT = 12
+#: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing.
+LASTING = 3
 #: When the estimate outgrows the tolerance, the next pass aims at this share of it, but falls no faster than LEAST_CUT.
 AIM_SHARE, LEAST_CUT = 0.3, 1e-3
 
@@ -48,7 +50,7 @@ class MarchState(Generic[A]):
     """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``.
 
     ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
-    until when; ``network`` in words.
+    until when; ``network`` in words; ``falling``: why of the slabs asked last, each not settled.
     """
 
     number: int
@@ -60,6 +62,7 @@ class MarchState(Generic[A]):
     initial: SlabPiece
     until: float
     network: str
+    falling: tuple[str, ...] = ()
     levels: tuple[Level, ...] = ()
     history: tuple[Iteration, ...] = ()
     newton: Newton | None = None
@@ -80,9 +83,15 @@ class MarchState(Generic[A]):
         """The propagated correction of the slabs so far."""
         return field_of_slabs(self.run.errors, self.run.ends, self.ranges) if self.run.slabs else None
 
-    def outcome(self, reason: Reason | None) -> Outcome:
+    @property
+    def is_asked(self) -> bool:
+        """Whether the next slab is asked for its stability: the 1st, 2nd, 4th, 8th, .., and after one that had none."""
+        number = len(self.run.slabs)
+        return number & (number + 1) == 0 or bool(self.falling)
+
+    def outcome(self, reason: Reason | None, detail: str = "") -> Outcome:
         """What there is so far, ended for ``reason``."""
-        return Outcome(self.field, self.error, self.levels, self.history, reason, "", self.network)
+        return Outcome(self.field, self.error, self.levels, self.history, reason, detail, self.network)
 
 
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
@@ -101,6 +110,10 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
         estimate = state.run.estimate(family.problem)
+        if state.falling:
+            return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
+        if state.run.rounded > tolerance:
+            return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
         if estimate <= tolerance:
             return state.outcome(Reason.CONVERGED)
         if state.number + 1 >= family.most_passes or family.problem.solver.time_slabs is not None:
@@ -127,7 +140,7 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
     """March to the end; raises OutOfTimeError when the time limit is over, after one attempt at the earliest."""
     start, end = family.problem.box.ranges[-1]
     tried = False
-    while state.run.ends[-1] < end - ROUNDING * (end - start):
+    while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
         monitor.keep(state)
         if monitor.expired() and (tried or state.run.slabs):
             raise OutOfTimeError
@@ -150,21 +163,25 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
             raise SolverError(f"at t = {at.time:.6g}: {error}", reason) from error
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
-    measured, missed = None, None
-    if family.passes(aim, slab, at):
-        measured = family.measured(slab, at)
+    measured, against = family.measured(slab, at), None
+    if family.passes(aim, slab, at) and measured.is_resolved:
+        spaces = family.spaces(slab) if state.is_asked else None
         during = family.problem.domain.during(at.time, at.time + slab.length)
-        missed = verify.between(measured.field, during, measured.loss)
+        against = verify.between(measured.field, during, measured.loss, spaces)
+        missed = None if against is None else against.missed
         gathered = None if missed is None else family.gathered(aim, slab, missed)
         if gathered is not None:
             if missed is not None and family.length(gathered, at) < SMALLEST_SLAB * at.total:
                 raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
             return replace(state, aim=gathered)
+        if spaces is not None:
+            falls = against is not None and against.is_lasting
+            state = replace(state, falling=(*state.falling, against.detail) if against and falls else ())
     else:
         again = family.again(aim, slab, at)
         if again is not None:
             return replace(state, aim=again)
-    return _advanced(family, state, slab, at, measured or family.measured(slab, at), missed)
+    return _advanced(family, state, slab, at, measured, None if against is None else against.missed)
 
 
 def _advanced(
@@ -182,7 +199,7 @@ def _advanced(
     true = run.true if squares is None else run.true + squares
     run = Run(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
-        run.error_squares + slab.error_squares, true,
+        run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length,
     )  # fmt: skip
     level = replace(
         measured.record(len(run.slabs) - 1, run.estimate(problem), at.monitor.elapsed(), len(slab.steps)),

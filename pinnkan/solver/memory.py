@@ -15,19 +15,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pinnkan.errors import ResourceError
+from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
+from pinnkan.solver.work import bandwidth, is_factored
 
 #: M_MMAP_THRESHOLD (its largest), M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h, with bytes: blocks below the first come
 #: from the heap, which gives back only what is free beyond the second and grows by the third.
 MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 64 << 20}
 NUMBER = 8  # bytes of a float64
-#: Arrays of one number per point and derivative that are alive at once while rows are made.
-PER_JET = 8
+#: Arrays of one number per point and derivative that are alive at once while rows are made and solved for (measured:
+#: 30 a point for a varying conductivity, four derivatives, on 192 x 192 intervals).
+PER_JET = 6
 #: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
 BANDS, FULL = 4, 2
 #: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
 PROLONGATIONS = 2
+#: Vectors of coefficients, and matrices of a coordinate, that conjugate gradients hold.
+VECTORS, FORMS = 20, 30
 #: Bytes that even a small step takes: buffers of the libraries (measured: the first of a process on 3 x 3 intervals
 #: took 7 MB, the first of a small ridge network 15 MB).
 LEAST = 20e6
@@ -50,10 +54,10 @@ def keep_freed() -> None:
 
 
 def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:
-    """Raises ResourceError with both numbers if fewer than ``needed`` bytes are available."""
+    """Raises OutOfMemoryError with both numbers if fewer than ``needed`` bytes are available."""
     left = available(torch.device(device))
     if needed > left:
-        raise ResourceError(
+        raise OutOfMemoryError(
             f"out of memory: {what} needs about {_in_words(needed)}, {_in_words(left)} are available; "
             "ask for fewer knots or levels, a smaller degree, or a larger tolerance"
         )
@@ -61,23 +65,30 @@ def require(needed: float, what: str, device: torch.device | str = "cpu") -> Non
 
 def bytes_of_space(space: Space, points: Sequence[int], jets: int) -> float:
     """Peak of a Gauss-Newton step in ``space`` with so many points per coordinate and derivatives in the equations."""
+    grid = float(np.prod([float(p) for p in points]))
+    rows = grid * (len(points) + PER_JET * (jets + 1.0))
+    moves = PROLONGATIONS * sum(float(axis.count) ** 2 for axis in space.axes)
+    solver = _of_factor(space) if is_factored(space, grid, jets) else _of_iteration(space)
+    return LEAST + NUMBER * (solver + rows + moves)
+
+
+def bytes_of_factor(space: Space) -> float:
+    """Peak of a banded factorisation."""
+    return LEAST + NUMBER * _of_factor(space)
+
+
+def _of_factor(space: Space) -> float:
+    """Numbers of a banded factor."""
     n = float(space.size)
     width = min(bandwidth(space), n)
-    matrix = n * (width + 1.0) * (1.0 if 3.0 * width > n else BANDS)
     full = FULL * n * n if 3.0 * width > n else 0.0
-    rows = float(np.prod([float(p) for p in points])) * (len(points) + PER_JET * (jets + 1.0))
-    moves = PROLONGATIONS * sum(float(axis.count) ** 2 for axis in space.axes)
-    return LEAST + NUMBER * (matrix + full + rows + moves)
+    return full + n * (width + 1.0) * (1.0 if 3.0 * width > n else BANDS)
 
 
-def bandwidth(space: Space) -> float:
-    """Largest distance in the matrix of two coefficients that share a cell, the longest coordinate outermost."""
-    stride, width = float(space.unknowns), space.unknowns - 1.0
-    for axis in sorted(space.axes, key=lambda a: a.count):
-        reach = min(2 * axis.degree + 1 if axis.periodic else axis.degree, axis.count - 1)
-        width += reach * stride
-        stride *= axis.count
-    return width
+def _of_iteration(space: Space) -> float:
+    """Numbers of conjugate gradients: bands along one coordinate, eigenfunctions of the others, vectors."""
+    width = max(2 * a.degree + 1 if a.periodic else a.degree for a in space.axes)
+    return space.size * (BANDS * (width + 1.0) + VECTORS) + FORMS * sum(float(a.count) ** 2 for a in space.axes)
 
 
 def bytes_of_network(coefficients: int, rows: int) -> float:

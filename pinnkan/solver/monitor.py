@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import RunFolderError
 from pinnkan.solver.state import Divided, Newton, State, Step, Stepped
 from pinnkan.verdict.records import Iteration, Level
@@ -16,12 +16,8 @@ Keep = Callable[[State, float], None]
 _State = TypeVar("_State")
 
 
-class OutOfTimeError(Exception):
-    """The time limit is over in the middle of a level; what there is lies in the monitor's last state."""
-
-
 class Monitor:
-    """Elapsed seconds, the time limit, the progress callback, and the state that the solve has reached.
+    """The clock, the progress callback, and the state that the solve has reached.
 
     ``resumed`` is the state from which to go on; ``spent`` the seconds that led to it, which count.
     """
@@ -34,8 +30,7 @@ class Monitor:
         resumed: State | None = None,
         spent: float = 0.0,
     ) -> None:
-        self._start = time.perf_counter() - spent
-        self._limit = limit
+        self.clock = Clock(limit, spent)
         self.progress = progress
         self._keep = keep
         self._resumed = resumed
@@ -45,19 +40,24 @@ class Monitor:
     @property
     def limit(self) -> float:
         """The time limit in seconds."""
-        return float("inf") if self._limit is None else self._limit
+        return self.clock.limit
 
     def limit_to(self, seconds: float) -> None:
         """Sets the time limit where the user gave none."""
-        self._limit = seconds if self._limit is None else self._limit
+        if self.clock.limit == float("inf"):
+            self.clock.limit = seconds
 
     def elapsed(self) -> float:
         """Seconds since the solve began."""
-        return time.perf_counter() - self._start
+        return self.clock.elapsed()
 
     def expired(self) -> bool:
         """Whether the time limit is over."""
-        return self._limit is not None and self.elapsed() > self._limit
+        return self.clock.expired()
+
+    def exceeds(self, seconds: float) -> bool:
+        """Whether that many more seconds would go beyond the time limit."""
+        return self.clock.exceeds(seconds)
 
     def check(self) -> None:
         """Raises OutOfTimeError when the time limit is over."""
@@ -75,6 +75,7 @@ class Monitor:
         """From here the solve could go on; a first state with nothing to show is where it begins anyway."""
         begins = self.state is None and state.field is None
         self.state = state
+        self.clock.shows = bool(state.levels)
         if self._keep is not None and not begins:
             self._keep(state, self.elapsed())
 

@@ -18,6 +18,7 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.verify import Spaces
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
 #: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
@@ -35,7 +36,8 @@ A = TypeVar("A")
 class Run(Generic[P]):
     """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown.
 
-    ``true``: those (2, unknown) of the true error and of ``exact``.
+    ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
+    what the arithmetic leaves, relative to the solution.
     """
 
     slabs: tuple[P, ...]
@@ -44,15 +46,24 @@ class Run(Generic[P]):
     squares: Array
     error_squares: Array
     true: Array = made(default_factory=lambda: np.zeros((2, 1)))
+    rounding: float = 0.0
+
+    @property
+    def rounded(self) -> float:
+        """What the arithmetic leaves, relative to the solution, root mean square over the time so far."""
+        return float(np.sqrt(self.rounding / max(self.ends[-1] - self.ends[0], 1e-300)))
 
     def estimate(self, problem: Problem) -> float:
-        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown."""
-        return SAFETY * relative_root(problem, self.error_squares, self.squares)
+        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown; rounding."""
+        return SAFETY * relative_root(problem, self.error_squares, self.squares) + self.rounded
 
 
 @dataclass(frozen=True, eq=False)
 class SolvedSlab(Generic[P]):
-    """A solved slab: its function and global error, steps, squared norms of both per unknown."""
+    """A solved slab: its function and global error, steps, squared norms of both per unknown.
+
+    ``rounding``: of its corrections, relative.
+    """
 
     piece: P
     error: P
@@ -60,6 +71,7 @@ class SolvedSlab(Generic[P]):
     steps: tuple[Step, ...]
     squares: Array
     error_squares: Array
+    rounding: float = made(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +178,10 @@ class SlabFamily(Protocol[A, B]):
 
     def measured(self, slab: B, at: Pass[Any]) -> Measured:
         """What there is in the slab."""
+        ...
+
+    def spaces(self, slab: B) -> Spaces | None:
+        """Where it was solved for and corrected, if in splines on all coordinates."""
         ...
 
     def samples(self, slab: B) -> Samples:

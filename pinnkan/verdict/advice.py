@@ -11,6 +11,15 @@ from pinnkan.verdict.records import Level, Reason
 FARTHEST = 10
 
 
+#: Where a nonlinear steady problem is not solved. Measured on three that end with a wrong front or layer: marched to
+#: rest, an eikonal equation to 1e-6 in 11 s, a layer of Allen-Cahn's and a shock of Burgers' to 3e-4 in 1 s.
+MARCH = (
+    "Let it come to rest in time: add `t: [0, T]` to `domain`, `u_t` to the equation, with the sign that makes its "
+    "highest derivative smooth, and initial data that meet the conditions. Or start from a milder parameter; check "
+    "that a solution exists."
+)
+
+
 def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
     """One or two sentences that end with what to change; ``end`` is the end of time, when there is time."""
     return _REMEDIES[reason](levels, tolerance, end)
@@ -74,6 +83,8 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
 
 def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """Whether the residual moves at all under refinement says which of two causes is likely."""
+    if any(level.iterations > 1 and level.time is None for level in levels):
+        return MARCH
     if len(levels) > 1 and levels[-1].time is None and levels[-1].loss > 0.5 * levels[-2].loss > 0.0:
         return (
             f"The residual does not fall with more knots ({levels[-2].loss:.1e}, then {levels[-1].loss:.1e}): equation "
@@ -117,6 +128,11 @@ def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) ->
 
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    if levels and levels[-1].time is not None:
+        return (
+            "The finer a wave, the faster it grows: no accuracy of the data is enough. Check the signs of the highest "
+            "derivatives, or let the time run the other way."
+        )
     return (
         "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
         "another parameter where it is an eigenvalue of the problem."

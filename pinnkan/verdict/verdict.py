@@ -72,7 +72,10 @@ def judge(
         reason = Reason.NOT_FINITE
     elif not reason:
         reason, detail = _found(levels, tolerance)
-    if reason == Reason.RANK_DEFICIENT or not last.is_resolved:
+    is_resolved = last.is_resolved and all(x.is_resolved for x in levels if x.time is not None)
+    if not is_resolved and not reason:
+        reason = Reason.NOT_ASYMPTOTIC
+    if reason == Reason.RANK_DEFICIENT or not is_resolved:
         estimate = math.inf
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, end)

@@ -89,6 +89,15 @@ def _helmholtz_k20(x: Array, y: Array) -> Array:
     return np.cos(20 * (np.cos(np.pi / 6) * x + np.sin(np.pi / 6) * y))
 
 
+def _poisson_varying(x: Array, y: Array) -> Array:
+    return np.sin(np.pi * x) * np.sin(np.pi * y) / (1 + 0.9 * np.sin(4 * np.pi * x) * np.cos(4 * np.pi * y))
+
+
+def _heat_multiscale(x: Array, y: Array, t: Array) -> Array:
+    rate = 400 * np.pi**2 / (500 * np.pi) ** 2 + 1
+    return np.exp(-rate * t) * np.sin(20 * np.pi * x) * np.sin(np.pi * y)
+
+
 def _turning_front(x: Array, y: Array, t: Array) -> Array:
     a = np.pi / 6
     turned = np.cos(a) * x + np.sin(a) * y, np.cos(a) * y - np.sin(a) * x
@@ -157,6 +166,25 @@ CASES = (
         lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
         box((-1, 1, 48), (-1, 1, 48)),
         Target(1e-9, 10, 1e-6, 4),
+    ),
+    Case(
+        "helmholtz_k300",
+        lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
+        box((-1, 1, 48), (-1, 1, 48)),
+        Target(1e-6, 20, 1e-6, 15),
+    ),
+    Case("poisson_varying", _poisson_varying, box((0, 1, 48), (0, 1, 48)), Target(1e-4, 5, 1e-4, 15)),
+    Case(
+        "poisson3d_waves",
+        lambda x, y, z: closed_form.sines(x, y, z, waves=(8, 8, 8)),
+        box(*[(0.0, 1.0, 24)] * 3, nodes=3),
+        Target(1e-6, 20, 1e-5, 15),
+    ),
+    Case(
+        "heat_multiscale",
+        _heat_multiscale,
+        box((0, 1, 60), (0, 1, 8), (0, 5, 8), nodes=4),
+        Target(1e-6, 2, 1e-6, 15),
     ),
     Case("helmholtz_k20", _helmholtz_k20, box((0, 1, 24), (0, 1, 24))),
     Case("boundary_layer", lambda x: closed_form.boundary_layer(x, 1e-4), layer(1e-4)),

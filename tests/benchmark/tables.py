@@ -19,6 +19,9 @@ NOTES = {
     "deep": "All layers trained, adding nodes only, two minutes per problem at most; columns as in accuracy.md.",
     "cost": "One level (intervals, degree) or a whole solve to 1e-6 (dimension) of Poisson's equation on the unit "
     "cube; the figure is results/figures/cost.png.",
+    "linear_scaling": "One least-squares step in a process of its own, one thread: rows made and solved to 1e-9 of "
+    "the largest coefficient. Megabytes are what the step adds to the peak; the figure, with slopes over the three "
+    "largest sizes, is results/figures/linear_scaling.png.",
     "seeds": "Solves in which something is random (the points of more than three coordinates, the starts of deep "
     "networks), from several seeds: the smallest, middle and largest true error and time.",
     "projection": "Levenberg-Marquardt on all coefficients of a KAN [5, 1, 1] against variable projection, on "

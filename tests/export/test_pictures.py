@@ -10,8 +10,10 @@ from closed_form import COORDINATES, solved
 
 from pinnkan.export import pictures
 from pinnkan.export.pictures import draw_pictures
-from pinnkan.export.style import error_colours, value_colours
+from pinnkan.export.style import error_colours, value_colours, verdict_in_short
 from pinnkan.solution import Solution
+from pinnkan.verdict.records import Reason
+from pinnkan.verdict.verdict import Verdict
 
 SLOW = ("vortex", "jet")
 
@@ -61,3 +63,23 @@ def test_a_field_that_changes_sign_has_a_neutral_zero() -> None:
 def test_colours_survive_values_that_are_not_finite() -> None:
     assert value_colours(np.array([np.nan, np.inf]))["norm"].vmax == 1
     assert error_colours(np.array([np.nan, 0.0]))["norm"].vmin > 0
+
+
+@pytest.mark.parametrize(
+    ("converged", "estimate", "reason", "words"),
+    [
+        (True, 1e-7, "", "converged: estimated relative error 1.0e-07 ≤ tolerance 1.0e-04"),
+        (False, 1e-3, "max_levels", "NOT CONVERGED (max_levels): estimated relative error 1.0e-03 > tolerance 1.0e-04"),
+        (
+            False,
+            1e-7,
+            "max_time",
+            "NOT CONVERGED (max_time): estimated relative error so far 1.0e-07 ≤ tolerance 1.0e-04",
+        ),
+        (False, np.inf, "stalled", "NOT CONVERGED (stalled): error not known, tolerance 1.0e-04"),
+    ],
+)
+def test_the_title_of_a_picture_does_not_contradict_itself(
+    converged: bool, estimate: float, reason: str, words: str
+) -> None:
+    assert verdict_in_short(Verdict(converged, 1e-4, estimate, Reason(reason))) == words

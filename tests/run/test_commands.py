@@ -14,11 +14,12 @@ import pyvista
 from closed_form import FRONT, LINE, levels, problem, solver
 from rich.console import Console
 
-from pinnkan.errors import ResourceError, RunFolderError, UsageError
+from pinnkan.errors import OutOfMemoryError, ResourceError, RunFolderError, UsageError
 from pinnkan.export import vtk
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
+from pinnkan.run.attempt import Attempt
 from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
 from pinnkan.run.restoring import load_solution
 from pinnkan.run.resuming import differences, header_of
@@ -233,3 +234,35 @@ def test_the_level_passed_on_is_the_level_shown() -> None:
         progress.level_line(levels("plane")[0])
         == "level 1  2x2 intervals  81 parameters  loss 1.0e-04  estimate 1.0e-02  0.20 s"
     )
+
+
+def test_a_folder_with_the_results_of_another_file_is_not_replaced_silently(
+    files: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_solve(command())
+    run_solve(command())
+    assert "replaced" not in capsys.readouterr().err
+    (files / "other.yaml").write_text(LINE)
+    assert run_solve(command(file="other.yaml")) == 0
+    said = capsys.readouterr().err
+    assert f"results/line holds the results of {files / 'line.yaml'}, which are replaced" in said
+    (files / "other.yaml").unlink()
+    run_solve(command())
+    assert "replaced" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [(OutOfMemoryError("no memory"), "Where there is more memory"), (ResourceError("no disk"), "To go on")],
+)
+def test_without_memory_going_on_is_advised_only_where_there_is_more(
+    failure: Exception, words: str, files: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(problem: Problem, monitor: Monitor, device: str) -> None:
+        raise failure
+
+    monkeypatch.setattr(solving, "solve_monitored", fails)
+    monkeypatch.setattr(Attempt, "left_behind", lambda attempt, when="To go on": [when])
+    with pytest.raises(ResourceError) as refused:
+        run_solve(command())
+    assert str(refused.value).splitlines()[-1] == words

@@ -11,13 +11,15 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import AIM_SHARE, LEAST_CUT, SHORTER, march
+from pinnkan.solver.march import AIM_SHARE, LASTING, LEAST_CUT, SHORTER, march
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Reason
+from pinnkan.verdict.verdict import judge
 
 TOLERANCE = 1e-3
 HEAT = load_problem("heat1d")
@@ -96,19 +98,29 @@ class Recital:
     def measured(self, slab, at):
         return Measured("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
 
+    def spaces(self, slab):
+        return slab.piece
+
     def in_words(self):
         return "a network"
 
 
 class Looking:
-    """What looks between the points: ``seen`` the first so many times; ``boxes``: where it looked."""
+    """What looks between the points: ``seen`` the first so many times; ``boxes``: where it looked.
 
-    def __init__(self, times=0):
-        self.times, self.boxes = times, []
+    ``falls``: the number of the look is given, whether the stability constant falls on; ``asked``: where it was.
+    """
 
-    def between(self, field, box, loss):
+    def __init__(self, times=0, falls=lambda number: False):
+        self.times, self.falls, self.boxes, self.asked = times, falls, [], []
+
+    def between(self, field, box, loss, spaces):
         self.boxes.append(box)
-        return SPIKE if len(self.boxes) <= self.times else None
+        if spaces is not None:
+            self.asked.append(len(self.boxes) - 1)
+            if self.falls(len(self.boxes) - 1):
+                return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", is_lasting=True)
+        return Objection(SPIKE) if len(self.boxes) <= self.times else None
 
 
 def marched(family, looking=None, monitor=None):
@@ -117,6 +129,50 @@ def marched(family, looking=None, monitor=None):
 
 def ends(out):
     return [level.time[1] for level in out.levels]
+
+
+def test_stability_is_asked_of_ever_fewer_slabs():
+    looking = Looking()
+    assert marched(Recital(first=0.05), looking).reason == Reason.CONVERGED
+    assert looking.asked == [0, 1, 3, 7, 15]
+
+
+def test_a_stability_constant_that_goes_on_falling_ends_the_solve():
+    looking = Looking(falls=lambda number: number > 0)
+    out = marched(Recital(first=0.1), looking)
+    assert (out.reason, out.detail, len(out.levels)) == (Reason.RANK_DEFICIENT, "it falls on", LASTING + 1)
+    once = Looking(falls=lambda number: number == 1)
+    assert marched(Recital(first=0.1), once).reason == Reason.CONVERGED
+    assert once.asked == [0, 1, 2, 3, 7]
+
+
+def test_a_last_slab_that_has_not_settled_is_not_converged():
+    assert marched(Recital(first=0.5), Looking(falls=lambda number: True)).reason == Reason.RANK_DEFICIENT
+
+
+def test_a_slab_whose_residual_is_that_of_its_data_is_tried_again():
+    class Rough(Recital):
+        def measured(self, slab, at):
+            return replace(super().measured(slab, at), is_resolved=slab.length < 0.2)
+
+    out = marched(Rough(first=0.5))
+    assert (out.reason, max(b - a for a, b in (level.time for level in out.levels))) == (Reason.CONVERGED, 0.1875)
+    impatient = marched(Rough(first=0.5, patient=False))
+    assert not judge(impatient.levels, TOLERANCE, impatient.reason).converged
+    assert judge(out.levels, TOLERANCE, out.reason).converged
+
+
+def test_rounding_of_slabs_counts_and_may_be_too_much():
+    class Rounded(Recital):
+        def attempt(self, aim, length, at):
+            return replace(super().attempt(aim, length, at), rounding=self.rounding)
+
+    for rounding, reason in ((0.5, Reason.CONVERGED), (0.95, Reason.MAX_LEVELS), (2.0, Reason.BELOW_ROUNDING)):
+        family = Rounded(slabs=2)
+        family.rounding = rounding * TOLERANCE
+        out = marched(family)
+        assert out.reason == reason
+        assert out.levels[-1].estimate == pytest.approx((SAFETY * 0.1 + rounding) * TOLERANCE)
 
 
 def unhurried(records):

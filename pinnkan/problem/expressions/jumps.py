@@ -23,7 +23,7 @@ from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded, sign
 
 JUMPING = (Signum, UnitStep)
 BENDING = (Magnitude, Larger, Smaller)
-_SWITCHES = (*JUMPING, *BENDING)
+SWITCHES = (*JUMPING, *BENDING)
 
 _MOST_BRANCHES = 64  # of nested max, min, ..; beyond that nothing is shown; a choice
 _MOST_TERMS = 2_000  # of a jump that is multiplied out: a tenth of a second; a larger one counts as a jump
@@ -38,12 +38,12 @@ class Jump:
     size: sympy.Expr | None
 
 
-class _UndecidedError(Exception):
+class UndecidedError(Exception):
     """What stands on the surface cannot be computed."""
 
 
 @dataclass
-class _Search:
+class SignSearch:
     """The signs met so far: sigma by factor, and the node that each came from."""
 
     box: SymbolRanges
@@ -59,20 +59,20 @@ def jump_of(e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool
     ``moves`` says whether an expression depends on the coordinate by which is differentiated.
     """
     plain = settled(as_fractions(e, {}), box)
-    return _first(plain, _Search(box, moves)) if plain.has(*_SWITCHES) else None
+    return _first(plain, SignSearch(box, moves)) if plain.has(*SWITCHES) else None
 
 
 def settled(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
     """The expression with each heaviside, sign, abs, max, min that does not switch in the box as its branch."""
-    if not e.has(*_SWITCHES):
+    if not e.has(*SWITCHES):
         return e
     known: dict[sympy.Expr, sympy.Expr] = {}
 
     def visit(e: sympy.Expr) -> sympy.Expr:
         if e not in known:
-            new = e.func(*map(visit, e.args)) if e.has(*_SWITCHES) else e
-            is_open = isinstance(new, JUMPING) and new.args[0].has(*_SWITCHES)  # zero on an interval, perhaps
-            value = _sign(as_fractions(_switch(new), {}), box) if isinstance(new, _SWITCHES) and not is_open else 0
+            new = e.func(*map(visit, e.args)) if e.has(*SWITCHES) else e
+            is_open = isinstance(new, JUMPING) and new.args[0].has(*SWITCHES)  # zero on an interval, perhaps
+            value = _sign(as_fractions(_switch(new), {}), box) if isinstance(new, SWITCHES) and not is_open else 0
             known[e] = _branch(new, value)
         return known[e]
 
@@ -105,30 +105,30 @@ def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
     return int(value)
 
 
-def _written_with_signs(e: sympy.Expr, search: _Search) -> sympy.Expr:
+def written_with_signs(e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """Every node that switches, innermost first, by its signs; one whose argument holds such a sign is left."""
     known: dict[sympy.Expr, sympy.Expr] = {}
 
     def visit(e: sympy.Expr) -> sympy.Expr:
         if e not in known:
-            new = e.func(*map(visit, e.args)) if e.has(*_SWITCHES) else e
-            is_inner = isinstance(new, _SWITCHES) and not any(a.has(*_SWITCHES, sympy.Dummy) for a in new.args)
+            new = e.func(*map(visit, e.args)) if e.has(*SWITCHES) else e
+            is_inner = isinstance(new, SWITCHES) and not any(a.has(*SWITCHES, sympy.Dummy) for a in new.args)
             known[e] = _by_signs(new, search) if is_inner else new
         return known[e]
 
     return visit(e)
 
 
-def _by_signs(node: sympy.Expr, search: _Search) -> sympy.Expr:
+def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:
     g = _switch(node)
     number, parts = factors(sympy.expand_mul(g) if isinstance(g, sympy.Add) else g)
     if number == 0:
         if isinstance(node, JUMPING):
-            raise _UndecidedError
+            raise UndecidedError
         return node.args[0] if isinstance(node, Larger | Smaller) else sympy.S.Zero
     value: sympy.Expr = sympy.sign(number)
     if not value.is_Integer:
-        raise _UndecidedError
+        raise UndecidedError
     for f, times in parts.items():
         if times % 2:
             value *= sign(f, search.box) or _sigma(f, node, search)
@@ -143,25 +143,25 @@ def _by_signs(node: sympy.Expr, search: _Search) -> sympy.Expr:
     return mean + (size if isinstance(node, Larger) else -size) / 2
 
 
-def _sigma(f: sympy.Expr, node: sympy.Expr, search: _Search) -> sympy.Dummy:
+def _sigma(f: sympy.Expr, node: sympy.Expr, search: SignSearch) -> sympy.Dummy:
     search.nodes.setdefault(f, node)
     if isinstance(node, JUMPING) and not isinstance(search.nodes[f], JUMPING):
         search.nodes[f] = node
     return search.sigmas.setdefault(f, sympy.Dummy("sigma"))
 
 
-def _first(e: sympy.Expr, search: _Search) -> Jump | None:
+def _first(e: sympy.Expr, search: SignSearch) -> Jump | None:
     search.branches += 1
     try:
-        e = _written_with_signs(e, search)
-    except _UndecidedError:
+        e = written_with_signs(e, search)
+    except UndecidedError:
         return _lost(e)
     for f, sigma in list(search.sigmas.items()):
         if sigma in e.free_symbols and search.moves(f):
-            size = _size(e, f, sigma, search)
+            size = size_of(e, f, sigma, search)
             if size is None or not size.is_zero:
                 return Jump(search.nodes[f], f, size)
-    outer = {s for node in e.atoms(*_SWITCHES) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
+    outer = {s for node in e.atoms(*SWITCHES) for s in node.free_symbols if isinstance(s, sympy.Dummy)}
     if not outer:
         return None
     if search.branches > _MOST_BRANCHES:
@@ -175,7 +175,7 @@ def _first(e: sympy.Expr, search: _Search) -> Jump | None:
 
 
 def _lost(e: sympy.Expr) -> Jump:
-    node = min(e.atoms(*_SWITCHES), key=str)
+    node = min(e.atoms(*SWITCHES), key=str)
     return Jump(node, _switch(node), None)
 
 
@@ -183,33 +183,33 @@ def _put(e: sympy.Expr, values: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
     return e.xreplace(values)
 
 
-def _size(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: _Search) -> sympy.Expr | None:
+def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch) -> sympy.Expr | None:
     """[e] on f = 0: zero, or an expression that is not; None where that is not known."""
     above, below = (_put(e, {sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
     for on_surface in _surfaces(f, search.box, above - below):
         try:
             size = _reduced(on_surface(above, search) - on_surface(below, search), search)
-        except _UndecidedError:
+        except UndecidedError:
             return None
         if not size.is_zero:
             worst = size
     return worst
 
 
-OnSurface = Callable[[sympy.Expr, _Search], sympy.Expr]
+OnSurface = Callable[[sympy.Expr, SignSearch], sympy.Expr]
 
 
 def _surfaces(f: sympy.Expr, box: SymbolRanges, jump: sympy.Expr) -> Iterator[OnSurface]:
     """For every part of f = 0 in the box: what puts it into an expression."""
-    roots = list(_solved(f, box))
+    roots = list(solved_for(f, box))
     if not roots:
         yield partial(_without, f, jump)
     for symbol, value in roots:
         yield partial(_at, symbol, value)
 
 
-def _solved(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
+def solved_for(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sympy.Expr]]:
     """f = 0 solved for a symbol in which it is linear, or for the only one where it is of degree two."""
     symbols = sorted(f.free_symbols, key=lambda s: (s in box.symbols, str(s)))
     for s in symbols:
@@ -226,33 +226,33 @@ def _solved(f: sympy.Expr, box: SymbolRanges) -> Iterator[tuple[sympy.Symbol, sy
             yield s, root
 
 
-def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: _Search) -> sympy.Expr:
+def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """The expression where s has this value, with the signs of the others there."""
     here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
     there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
-    return _written_with_signs(_put(e, {s: value, **there}), search)
+    return written_with_signs(_put(e, {s: value, **there}), search)
 
 
-def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: _Search) -> sympy.Expr:
+def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """The expression with f = 0 put in as far as it stands there: for the first of its terms, or for all of it.
 
     Raises:
-        _UndecidedError: something else may be infinite there, so that a product with zero says nothing.
+        UndecidedError: something else may be infinite there, so that a product with zero says nothing.
     """
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:
             continue
         if not is_bounded(node, search.box):
-            raise _UndecidedError
+            raise UndecidedError
     terms = [t for t in sympy.Add.make_args(f) if not t.is_number]
     coefficient, term = max(terms, key=lambda t: (t.count_ops(), str(t))).as_coeff_Mul()
-    return _written_with_signs(e.subs(term, term - f / coefficient), search)
+    return written_with_signs(e.subs(term, term - f / coefficient), search)
 
 
-def _reduced(size: sympy.Expr, search: _Search) -> sympy.Expr:
+def _reduced(size: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """A jump multiplied out, squares of signs as one."""
     if size.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
-        raise _UndecidedError
+        raise UndecidedError
     if _terms(size) > _MOST_TERMS:
         return size
     size = sympy.expand(size)

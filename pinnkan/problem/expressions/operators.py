@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.expressions.jumps import jump_of, settled
+from pinnkan.problem.expressions.joints import joints_of
+from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
 from pinnkan.problem.expressions.refusals import refusal
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
@@ -59,12 +60,44 @@ class JetSpace:
         self._box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the sides
+        self._joins = False
+        self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
+        self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
 
     def on(self, axis: int, end: int) -> JetSpace:
         """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
         side._box = self._box.at(axis, end) if self._box.symbols else self._box
         return side
+
+    def joining(self, joins: bool = True) -> JetSpace:
+        """The same symbols, for expressions in which the derivative of a jump across a plane is a delta function."""
+        equation = copy.copy(self)
+        equation._joins = joins
+        return equation
+
+    @property
+    def box(self) -> SymbolRanges:
+        """Where the expressions are looked at."""
+        return self._box
+
+    def deltas_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, tuple[int, float, JumpError]]:
+        """The delta functions in an expression: axis and place of each, and what to say where it cannot stand."""
+        return {s: self.deltas[s] for s in sorted(expression.free_symbols & set(self.deltas), key=str)}
+
+    def beneath(self, symbol: sympy.Symbol) -> sympy.Symbol:
+        """The symbol of the same derivative on the lower side of a plane on which it may jump."""
+        found = sympy.Symbol(f"{symbol.name}|below")
+        self._beneath[found] = symbol
+        return found
+
+    def above(self, symbol: sympy.Symbol) -> sympy.Symbol:
+        """The inverse of :meth:`beneath`."""
+        return self._beneath[symbol]
+
+    def beneath_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
+        """The jets of the lower side in an expression with their meaning."""
+        return {s: self._jets[self._beneath[s]] for s in sorted(expression.free_symbols & set(self._beneath), key=str)}
 
     @property
     def space_axes(self) -> tuple[int, ...]:
@@ -100,14 +133,36 @@ class JetSpace:
         """The total derivative of an expression by coordinate ``axis``.
 
         Raises:
-            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis.
+            JumpError: the expression jumps in the domain, or may, across a surface that is not parallel to the axis; if
+                this is :meth:`joining`, where that is no plane of the coordinate.
             OperatorError: the result would be too large, or its order too high.
         """
+        for _, _, error in self.deltas_of(expression).values():
+            raise error
         self._spend(expression)
         jump = jump_of(expression, self._box, lambda f: self._depends(f, axis))
-        if jump is not None:
-            raise JumpError(*refusal(jump, set(self._jets)))
-        return self._derivative(settled(expression, self._box), axis)
+        found = self._derivative(settled(expression, self._box), axis)
+        return found if jump is None else found + self._concentrated(expression, axis, jump)
+
+    def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
+        """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.
+
+        Raises:
+            JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
+        """
+        error = JumpError(*refusal(jump, set(self._jets)))
+        if not self._joins or self.coordinates[axis] == "t":
+            raise error
+        joints = joints_of(expression, self._box, lambda f: self._depends(f, axis), self.symbols[axis])
+        total = sympy.S.Zero
+        for joint in joints or ():
+            delta = sympy.Symbol(f"delta({self.coordinates[axis]} = {joint.place!r})")
+            self.deltas[delta] = axis, joint.place, error
+            lower = {s: self.beneath(s) for s in joint.below.free_symbols if s in self._jets}
+            total += delta * (joint.above - joint.below.xreplace(lower))
+        if not joints:
+            raise error
+        return total
 
     def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         """The same derivative wherever the expression does not jump."""

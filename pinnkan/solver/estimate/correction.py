@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
+from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.equation import Patch
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis, along
@@ -34,19 +35,29 @@ EXTRA_DEGREE = 4
 
 
 def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tuple[float, ProductField]:
-    """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows."""
+    """Relative L2 size of the correction (worst unknown), and the correction itself; as fine as the time allows.
+
+    Infinite where the time does not allow to see whether it settles.
+    """
     sizes: list[float] = []
     intervals = 16 if model.problem.dimension < 3 else 4
     while True:
-        size, error = _correct(model, field, intervals)
+        try:
+            size, error = _correct(model, field, intervals)
+        except OutOfTimeError:
+            if not sizes:
+                raise
+            return np.inf, error
         sizes.append(size)
         settled = len(sizes) > 2 and max(abs(a - b) for a, b in pairwise(sizes[-3:])) <= SETTLED * size
         best = max(sizes[-3:]) if settled else size, error
         intervals *= 2
         width = intervals + max(model.orders) + EXTRA_DEGREE
         too_large = width ** (model.problem.dimension - (model.problem.time_axis is not None)) * 8 > LARGEST
-        if settled or too_large or (monitor.expired() and len(sizes) > 2):
+        if settled or too_large:
             return best
+        if monitor.expired():
+            return best if len(sizes) > 2 else (np.inf, error)
 
 
 def jets_of(field: Field, patch: Patch) -> torch.Tensor:
@@ -88,7 +99,8 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
     rows = []
     for patch in system.patches:
         rows.append(patch.rows_at(jets_of(field, patch), [torch.from_numpy(moves).to(model.device)]))
-    error = system.solve_rows(rows, [moves], fixed)[0]
+    with system.timed():
+        error = system.solve_rows(rows, [moves], fixed)[0]
     nodes = [axis.gauss(axis.degree + 1)[0].ravel() for axis in space.axes]
     weights = space.on_gauss(error)[1]
     values = field.grid(nodes, (0,) * len(space.axes))

@@ -17,6 +17,7 @@ import torch
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
+from pinnkan.solver.linear.solver import UNIT, Seen
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
 #: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below the
@@ -25,13 +26,11 @@ REFINEMENTS, EXACT = 2, 1e-20
 #: Where a second refinement still changes more than SLOW of the first, and more than LEAST of the step, conjugate
 #: gradients go on: at most so many, until one changes less than that.
 SLOW, LEAST, ACCELERATIONS = 0.1, 1e-13, 20
-#: Rounding of a product, with some margin.
-UNIT = 4e-16
 #: Shifts tried, relative to the unit diagonal, when rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
 
-class NormalEquations:
+class NormalEquations(Seen):
     """J^T J of the rows, factorised; solves for any right-hand side of the same rows.
 
     ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary,
@@ -40,7 +39,8 @@ class NormalEquations:
     """
 
     def __init__(self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0) -> None:
-        self.rows, self.ordering, self.damping = tuple(rows), ordering, damping
+        super().__init__(rows, ordering)
+        self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
         lower = self._assemble(self.bandwidth)
@@ -48,7 +48,8 @@ class NormalEquations:
             raise np.linalg.LinAlgError("the rows are not finite")
         diagonal = lower[0].copy()
         diagonal[diagonal <= 0.0] = 1.0
-        self._scale = 1.0 / np.sqrt(diagonal)
+        self.lengths = np.sqrt(diagonal)
+        self._scale = 1.0 / self.lengths
         below = np.concatenate([self._scale, np.ones(self.bandwidth)])
         lower *= self._scale * np.lib.stride_tricks.sliding_window_view(below, n)
         self.shift = self.rounding = 0.0
@@ -86,9 +87,10 @@ class NormalEquations:
             return
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
-    def floor(self, coefficients: Array) -> float:
-        """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
-        return UNIT * float(np.linalg.norm(coefficients / self._scale))
+    @property
+    def words(self) -> str:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return ""
 
     def backsolve(self, gradient: Array) -> Array:
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
@@ -99,17 +101,11 @@ class NormalEquations:
             solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled)
         return solved * self._scale[:, None]
 
-    def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
-        """J^T r: (free coefficient, side)."""
-        parts = [b.transpose(self.ordering, r) for b, r in zip(self.rows, residuals, strict=True)]
-        return sum(parts[1:], parts[0]).cpu().numpy()
+    def precondition(self, gradient: Array) -> Array:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return self.backsolve(gradient)
 
-    def apply(self, step: Array) -> list[torch.Tensor]:
-        """J d of every block, for d (free coefficient, side)."""
-        d = torch.from_numpy(step).to(self.ordering.position.device)
-        return [b.apply(self.ordering, d) for b in self.rows]
-
-    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = EXACT) -> Array:
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = EXACT, size: float = 0.0) -> Array:
         """The minimiser of |J d + r|^2 + damping |d / scale|^2 for every side: (free coefficient, side).
 
         ``accuracy``: the relative error of the coefficients at which refinement may end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,21 +13,29 @@ import torch
 from pinnkan.assembly.condition_weights import condition_weight
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
+from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table, gauss_table, point_table
-from pinnkan.problem.statement import Place, Point, Side, Whole
+from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
+from pinnkan.problem.statement import Interface, Place, Point, Side, Whole
 from pinnkan.solver import memory
-from pinnkan.solver.linear.band import EXACT, NormalEquations
+from pinnkan.solver.linear.band import EXACT
+from pinnkan.solver.linear.choice import solver_of
+from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the
 #: error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
+
+
+#: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
+LEFT = 1e-3
 
 
 def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
@@ -44,11 +53,21 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
 
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    axes, alone = list(zip(space.axes, model.orders, strict=True)), len(space.axes) == 1
-    points = [a.intervals * (points_per_interval(a.degree, a.intervals, k, alone) + extra) for a, k in axes]
-    jets = sum(len(e.jets) for e in model.equations)
+    points, jets = _points(model, space, extra), sum(len(e.jets) for e in model.equations)
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
     memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
+
+
+def predicted_work(model: Model, space: Space) -> float:
+    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
+    points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
+    return min(factor_work(space), steps_work(float(np.prod([float(p) for p in points])), jets))
+
+
+def _points(model: Model, space: Space, extra: int) -> list[int]:
+    alone = len(space.axes) == 1
+    axes = zip(space.axes, model.orders, strict=True)
+    return [a.intervals * (points_per_interval(a.degree, a.fewest, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(eq=False)
@@ -59,7 +78,7 @@ class System:
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
-    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them.
+    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved.
     ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
     """
 
@@ -70,7 +89,8 @@ class System:
     fewer: int = 0
     keeping: bool = False
     rounding: float = field(init=False, default=0.0)
-    _kept: NormalEquations | None = field(init=False, default=None)
+    words: str = field(init=False, default="")
+    _kept: LinearSolver | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Raises ResourceError where a step would need more memory than there is."""
@@ -78,18 +98,27 @@ class System:
 
     @cached_property
     def patches(self) -> tuple[Patch, ...]:
-        """The rows of each equation and of each condition that is not exact."""
+        """The rows of each equation, of each condition that is not exact, and of each interface."""
         model, space = self.model, self.space
         alone = len(space.axes) == 1
         counts = [
-            points_per_interval(a.degree, a.intervals, k, alone) + self.extra
+            points_per_interval(a.degree, a.fewest, k, alone) + self.extra
             for a, k in zip(space.axes, model.orders, strict=True)
         ]
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = [Patch(e, space, tables) for e in model.equations]
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
+        patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
+
+    def _joined(self, interface: Interface, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
+        """The rows of an interface, which is what the equation would be integrated across it: weight h^-1/2."""
+        k, axis, held = interface.axis, self.space.axes[interface.axis], list(tables)
+        held[k] = joint_table(axis, interface.place, SHIFT - 1, SHIFT, self.model.device)
+        at = int(np.searchsorted(axis.breaks, interface.place))
+        width = float(np.diff(axis.breaks[at - 1 : at + 2]).min()) / axis.degree
+        return Patch(equation, self.space, held, CONDITION_WEIGHT * width**-0.5)
 
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """The rows of a condition: on a side, at a point, or one of its integral."""
@@ -137,30 +166,43 @@ class System:
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
-        rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-        found = self.solve_rows(rows, moves, fixed, damping)
+        with self.timed():
+            rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+            found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         return found
 
-    def equations(self, coefficients: Array, fixed: np.ndarray) -> NormalEquations:
+    def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
         """J^T J at ``coefficients``, factorised.
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+            OutOfTimeError: it could not end in time.
         """
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
-        return NormalEquations([p.rows(c, []) for p in self.patches], ordering)
+        with self.timed():
+            return solver_of([p.rows(c, []) for p in self.patches], ordering)
+
+    def timed(self) -> AbstractContextManager[None]:
+        """A solve: raises OutOfTimeError where it could not end in time."""
+        return self.model.clock.working("steps", predicted_work(self.model, self.space))
 
     @property
-    def kept(self) -> NormalEquations:
+    def kept(self) -> LinearSolver:
         """The matrix of the last step, where it is kept."""
         assert self._kept is not None
         return self._kept
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is."""
+        return bool(self._kept)
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """The Gauss-Newton step with the residual and gradient at ``coefficients``, but the matrix of the last step."""
@@ -180,17 +222,20 @@ class System:
         self._kept = None
 
     def solve_rows(
-        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0, size: float = 0.0
     ) -> list[Array]:
-        """Least-squares steps for rows of this space; fixed coefficients move as prescribed."""
+        """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
+
+        ``size``: of the largest coefficient that they are added to.
+        """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        equations = NormalEquations(rows, ordering, damping)
+        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         self._kept = equations if self.keeping else None
-        solved = equations.solve([r.residual for r in rows], self.accuracy)
-        self.rounding = equations.rounding
+        solved = equations.solve([r.residual for r in rows], self.accuracy, size)
+        self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in rows):
-            solved = settled(rows, ordering, solved, equations.solve)
+            solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
         out = []
         for i, move in enumerate(moves):
             step = move.copy()

@@ -54,7 +54,7 @@ class FeatureCheck:
     """What is looked at is found once per problem; ``examine`` looks at a function."""
 
     def __init__(self, model: Model) -> None:
-        self.problem = model.problem
+        self.problem, self.clock = model.problem, model.clock
         self.equations = model.equations
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
@@ -76,6 +76,7 @@ class FeatureCheck:
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 found.append(HiddenFeature(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
             for near in self._neighbourhoods(domain):
+                self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
@@ -113,6 +114,7 @@ class FeatureCheck:
             area = piece.measure
             typical = area * float(_squares(equation, points, seen[equation])[1].mean())
             for near in surroundings:
+                self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:

@@ -3,7 +3,7 @@
 With rows J and the mass matrix M, sigma = min |J v| / |v|_M is the stability constant that knots can hold: an error e
 has a residual of sigma |e| at least. Where it has settled between the two spaces, a correction is the error of what
 the knots miss; where it goes on falling, the error can be anything: the knots are too coarse for what the equations
-leave nearly free, or nothing holds it at all (method.md, section 5). Its vector is found with the factor of the last
+leave nearly free, or nothing holds it at all (method.md, section 5). Its vector is found with the solver of the last
 step as a preconditioner, and |J v| is evaluated directly, so that ratios below the root of the rounding unit are seen.
 """
 
@@ -24,11 +24,17 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
-from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.solver import LinearSolver
 
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
 #: CHANGE of the value.
 BLOCK, STEPS, CHANGE = 2, 12, 0.95
+#: Rows from which on the vectors are first sought with J^T J v, fewer numbers than J v, and then looked at with these.
+MANY = 2_000_000
+#: Share by which the two may differ.
+AGREE = 0.1
+#: Of squares of singular values: the ratio below which rounding hides the smallest.
+HIDDEN = 1e-12
 #: A value has settled when the halved space has no less than this share of it. Growth by e^8 along a line falls to 0.5
 #: on knots that see nothing of it, a singular point (x^0.3) to 0.8 for ever, layers and waves to 0.98.
 SETTLED = 2.0 / 3.0
@@ -69,18 +75,18 @@ def stability(solved: Null, halved: Null) -> Stability:
     return Stability(solved.sigma, halved.sigma, halved.sigma > 0.0 and (agree or resolved_at_last))
 
 
-def least_determined(equations: NormalEquations, space: Space, at: Array, step: Array | None = None) -> Null:
+def least_determined(equations: LinearSolver, space: Space, at: Array, step: Array | None = None) -> Null:
     """The function of the space, zero where conditions fix it, that the rows see least.
 
     ``at``: coefficients at which the rows were made, ``step`` the one that has been solved for with them.
     """
     free = equations.ordering.free.cpu().numpy()
-    seen = _Seen(equations, _Mass(space, free))
+    weigh = _Mass(space, free)
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
-        start = equations.backsolve(seen.weigh(start))
-    vectors, sigma = _descended(seen, seen.orthonormal(seen.of(start)))
-    vector, image = vectors[: len(free), 0], [i[..., 0] for i in seen.images(vectors[:, :1])]
+        start = equations.precondition(weigh(start))
+    many = sum(r.residual[..., 0].numel() for r in equations.rows) > MANY
+    vector, sigma, image = (_Squared if many else _Seen)(equations, weigh).found(start)
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
@@ -88,39 +94,62 @@ def least_determined(equations: NormalEquations, space: Space, at: Array, step: 
     return Null(sigma, _roughness(equations, image[0]), missing, float(noise))
 
 
-def _descended(seen: _Seen, vectors: Array) -> tuple[Array, float]:
-    """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001, LOBPCG).
-
-    The factor is only the preconditioner, and the images J v are never squared: where J^T J has lost its smallest
-    eigenvalues to rounding, inverse iteration with its factor would not find them.
-    """
-    size, count = seen.size, vectors.shape[1]
-    moved, sigma = vectors[:, :0], np.inf
-    for _ in range(STEPS):
-        square = (vectors[2 * size :] ** 2).sum(0)
-        wrong = _gradient(seen.equations, seen.images(vectors)) - square * vectors[size : 2 * size]
-        basis = seen.orthonormal(np.concatenate([vectors, seen.of(seen.equations.backsolve(wrong)), moved], 1))
-        _, values, turn = np.linalg.svd(np.linalg.qr(basis[2 * size :], mode="r"))
-        following = basis @ turn[::-1][:count].T
-        moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
-        vectors, before, sigma = following, sigma, float(values[-1])
-        if sigma > CHANGE * before:
-            break
-    return vectors, sigma
-
-
 class _Seen:
     """Columns of vectors v stacked upon M v and J v, so that a combination of them is one of all three."""
 
-    def __init__(self, equations: NormalEquations, weigh: _Mass) -> None:
+    def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
+
+    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
+        """The vector of size one with the least residual, the size of that, and J v by block of rows."""
+        vectors, sigma = self.descended(start)
+        return vectors[: self.size, 0], sigma, [i[..., 0] for i in self.images(vectors[:, :1])]
+
+    def descended(self, start: Array) -> tuple[Array, float]:
+        """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
+
+        The solver is only the preconditioner, and the images J v are not squared: where J^T J has lost its smallest
+        eigenvalues to rounding, inverse iteration with its factor would not find them.
+        """
+        size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
+        moved, sigma = vectors[:, :0], np.inf
+        for _ in range(STEPS):
+            new = self.of(self.equations.precondition(self.wrong(vectors)))
+            basis = self.orthonormal(np.concatenate([vectors, new, moved], 1))
+            values, turn = self.least(basis, count)
+            following = basis @ turn
+            moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
+            vectors, before, sigma = following, sigma, float(values[-1])
+            if sigma > CHANGE * before:
+                break
+        return vectors, sigma
 
     def of(self, vectors: Array) -> Array:
         """The stack of vectors (free coefficient, vector), scaled to size one."""
         weighed = self.weigh(vectors)
         scale = np.sqrt(np.maximum((vectors * weighed).sum(0), 1e-300))
-        images = [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _images(self.equations, vectors)]
-        return np.concatenate([vectors, weighed, *images]) / scale
+        return np.concatenate([vectors, weighed, *self.seen(vectors)]) / scale
+
+    def seen(self, vectors: Array) -> list[Array]:
+        """J v, by block of rows."""
+        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _images(self.equations, vectors)]
+
+    def wrong(self, stack: Array) -> Array:
+        """What keeps vectors from being singular: J^T J v - sigma^2 M v."""
+        square = (stack[2 * self.size :] ** 2).sum(0)
+        return _gradient(self.equations, self.images(stack)) - square * stack[self.size : 2 * self.size]
+
+    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+        """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
+
+        By the products of columns, unless rounding hides the smallest value in these.
+        """
+        images = stack[2 * self.size :]
+        squares, turn = np.linalg.eigh(images.T @ images)
+        if squares[0] > HIDDEN * squares[-1]:
+            return np.sqrt(squares[:count][::-1]), turn[:, :count]
+        _, values, rows = np.linalg.svd(np.linalg.qr(images, mode="r"))
+        return values, rows[::-1][:count].T
 
     def images(self, stack: Array) -> list[torch.Tensor]:
         """J v of a stack, by block of rows."""
@@ -141,17 +170,51 @@ class _Seen:
         return stack
 
 
-def _images(equations: NormalEquations, vectors: Array) -> list[torch.Tensor]:
+class _Squared(_Seen):
+    """The same with J^T J v in place of J v, which are many more numbers: as good until rounding hides the smallest."""
+
+    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
+        """See :class:`_Seen`, which takes over where J v itself is not as large as J^T J says."""
+        vectors, sigma = self.descended(start)
+        image = [i[..., 0] for i in _images(self.equations, vectors[: self.size, :1])]
+        size = float(sum(i.square().sum() for i in image)) ** 0.5
+        if abs(size - sigma) <= AGREE * sigma:
+            return vectors[: self.size, 0], size, image
+        return _Seen(self.equations, self.weigh).found(vectors[: self.size])
+
+    def seen(self, vectors: Array) -> list[Array]:
+        """J^T J v."""
+        return [_normal(self.equations, vectors)]
+
+    def wrong(self, stack: Array) -> Array:
+        """See :class:`_Seen`."""
+        vectors, weighed, squared = np.split(stack, 3)
+        return squared - (vectors * squared).sum(0) * weighed
+
+    def least(self, stack: Array, count: int) -> tuple[Array, Array]:
+        """See :class:`_Seen`."""
+        squares, turn = np.linalg.eigh(stack[: self.size].T @ stack[2 * self.size :])
+        return np.sqrt(np.maximum(squares[:count][::-1], 0.0)), turn[:, :count]
+
+
+def _images(equations: LinearSolver, vectors: Array) -> list[torch.Tensor]:
     """J v of every block as :func:`pinnkan.assembly.integral_rows.as_seen`."""
     v = torch.from_numpy(vectors).to(equations.ordering.position.device)
     return [as_seen(block).apply(equations.ordering, v) for block in equations.rows]
 
 
-def _gradient(equations: NormalEquations, images: Sequence[torch.Tensor]) -> Array:
+def _gradient(equations: LinearSolver, images: Sequence[torch.Tensor]) -> Array:
     """J^T of images, (free coefficient, vector)."""
     pairs = zip(equations.rows, images, strict=True)
     parts = [as_seen(block).transpose(equations.ordering, image) for block, image in pairs]
     return sum(parts[1:], parts[0]).cpu().numpy()
+
+
+def _normal(equations: LinearSolver, vectors: Array) -> Array:
+    """J^T J v, (free coefficient, vector)."""
+    if all(as_seen(block) is block for block in equations.rows):
+        return equations.normal(vectors)
+    return _gradient(equations, _images(equations, vectors))
 
 
 class _Mass:
@@ -172,7 +235,7 @@ class _Mass:
         return weighed
 
 
-def _missing(equations: NormalEquations, image: list[torch.Tensor], step: Array) -> float:
+def _missing(equations: LinearSolver, image: list[torch.Tensor], step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
     pairs = zip(equations.rows, _images(equations, step[:, None]), strict=True)
     left = [as_seen(r).residual[..., 0] + a[..., 0] for r, a in pairs]
@@ -189,7 +252,7 @@ def _mass(axis: Axis) -> Any:
     return table.T @ (table * weights[:, None])
 
 
-def _roughness(equations: NormalEquations, image: torch.Tensor) -> float:
+def _roughness(equations: LinearSolver, image: torch.Tensor) -> float:
     """The share of J v, of the first equation, that no function of the space itself can be; zero on a line.
 
     There one more level costs less than to ask.

@@ -14,7 +14,7 @@ from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
 from pinnkan.solver.verify.probe import probe
-from pinnkan.solver.verify.stability import Null
+from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
@@ -64,9 +64,30 @@ class Verifier:
         """What looks between the points; what it looks at is worked out once."""
         return FeatureCheck(self.model)
 
-    def between(self, field: Field, slab: Domain, loss: float) -> HiddenFeature | None:
-        """A feature that lies between the points of a slab of time; ``loss``: the mean squared residual there."""
-        return self.feature_check.examine(field, slab, loss)
+    def between(self, field: Field, slab: Domain, loss: float, spaces: Spaces | None) -> Objection | None:
+        """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
+
+        ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
+        """
+        missed = self.feature_check.examine(field, slab, loss)
+        if missed is not None:
+            return Objection(missed)
+        return None if spaces is None else self._growing(spaces)
+
+    def _growing(self, spaces: Spaces) -> Objection | None:
+        """Whether finer knots find functions, zero at the start of a slab, that the equations see ever less.
+
+        Forwards in time a function of size one in a slab of length h has a residual of about 1 / h however fine the
+        knots; the heat equation backwards, or Laplace's in time, leaves the finest wave that the knots hold.
+        """
+        start = spaces.space.prolong(spaces.coefficients, spaces.halved)
+        halved = spaces.null or null_of(self.model, spaces.halved, start)
+        found = stability(null_of(self.model, spaces.space, spaces.coefficients), halved)
+        if found.settled:
+            return None
+        values = f"{found.solved:.1e}, {found.halved:.1e}"
+        detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
+        return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
 
     def free(self, field: Field) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
@@ -130,7 +151,7 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
         return _free(near.free)
     if near.rounding > allowed:
         detail = f"a function of size one exists with a residual of {near.sigma:.0e}: rounding hides it"
-        return Objection(None, near.rounding, Reason.BELOW_ROUNDING, detail)
+        return Objection(None, near.rounding if near.settled else float("inf"), Reason.BELOW_ROUNDING, detail)
     if not near.settled:
         detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
         return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)

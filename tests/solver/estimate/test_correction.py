@@ -103,9 +103,10 @@ def test_one_agreement_of_two_sizes_is_not_yet_a_settled_correction(monkeypatch)
     assert next(sizes) == 9.0
 
 
-def test_a_correction_ends_when_the_time_is_over(monkeypatch):
-    """After the three sizes that can settle, not before."""
+def test_a_correction_that_has_no_time_to_settle_is_not_known(monkeypatch):
     seen = []
     monkeypatch.setattr(correction, "_correct", lambda *given: (seen.append(given[-1]) or 1.0 / len(seen), None))
-    estimated(STEADY, sympy.sin(3 * X), X, Monitor(1.0, None, spent=2.0))
-    assert len(seen) == 3
+    size, _ = estimated(STEADY, sympy.sin(3 * X), X, Monitor(1.0, None, spent=2.0))
+    assert (size, len(seen)) == (np.inf, 1)
+    assert estimated(STEADY, sympy.sin(3 * X), X)[0] < np.inf
+    assert len(seen) > 3

@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sympy
+from closed_form import ClosedForm
+from deep_problems import T, burgers
+from deep_problems import X as X_T
 
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.estimate.true_error import Samples, squared_error, true_error
+from pinnkan.solver.estimate.true_error import Samples, samples_at, squared_error, true_error
 
 X, Y = sympy.symbols("x y")
 EXACT = {"u": sympy.sin(sympy.pi * X) * Y, "v": sympy.Integer(2)}
@@ -50,3 +53,13 @@ def test_points_count_by_their_weights():
 def test_without_an_exact_for_every_unknown_there_is_none(exact):
     assert true_error(stated(exact), samples()) is None
     assert true_error(stated(), samples()) is not None
+
+
+def test_the_true_error_of_a_function_twice_as_large_is_one_at_any_points():
+    problem = burgers()
+    points = problem.domain.sample(500, lambda *shape: np.random.default_rng(0).random(shape))
+    exact = problem.exact["u"]
+    for factor, error in ((1.0, 0.0), (2.0, 1.0), (0.5, 0.5)):
+        samples = samples_at(ClosedForm((factor * exact,), (X_T, T)), points)
+        assert samples.weights.sum() == pytest.approx(1.0)
+        assert true_error(problem, samples) == pytest.approx(error)

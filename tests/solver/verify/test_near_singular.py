@@ -7,6 +7,7 @@ from small_models import LINE
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.verify import probe
 
 HELMHOLTZ = """
 name: helmholtz
@@ -161,3 +162,34 @@ def test_in_the_plane_what_finer_functions_leave_free_is_refused(equation, heigh
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "rank_deficient"
     assert np.isinf(verdict.estimate)
+
+
+BEAM = """
+name: beam
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - u_xxxx - (81*pi**4 - 1.56e-8)*u = -81*pi**4*x + 1.56e-8*x + 1.9188e-9*sin(3*pi*x)
+conditions:
+  - where: left
+    equation: u = 0
+  - where: right
+    equation: u = 1
+  - where: boundary
+    equation: u_xx = 0
+solver:
+  tolerance: 1e-6
+"""
+
+
+def test_a_beam_so_near_its_eigenvalue_that_rounding_hides_the_mode_is_refused(monkeypatch):
+    """u = x + 0.123 sin(3 pi x): on fine knots rounding is all that is left of the residual of the mode."""
+    problem = parse_problem(BEAM, "t.yaml")
+    verdict = solve(problem).verdict
+    assert verdict.reason == "tolerance_below_rounding"
+    assert np.isinf(verdict.estimate)
+    monkeypatch.setattr(probe, "CLEAR", 0.0)
+    result = solve(problem)
+    assert result.verdict.converged
+    assert error_of(result, lambda x: x + 0.123 * np.sin(3 * np.pi * x)) > 0.1

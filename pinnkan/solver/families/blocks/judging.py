@@ -89,7 +89,8 @@ def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> Bl
     problem = model.problem
     rows = scattered(model, row_count(space), seed, field)
     try:
-        factor = Factor.of(*jacobian(rows, space, field))
+        with model.clock.working("blocks", row_count(space) * float(space.size) ** 2):
+            factor = Factor.of(*jacobian(rows, space, field))
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"the error of the network could not be estimated: {failed}") from failed
     correction = factor.step(space.size).reshape(space.products, space.unknowns)

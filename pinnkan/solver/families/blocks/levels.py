@@ -99,14 +99,15 @@ class BlocksLevels(ModelLevels):
         rows = scattered(self.model, row_count(rich), state.seed, before)
         held = held_out(self.model, rich, state.seed, before)
         try:
-            if not self.model.is_linear and not state.is_solved:
-                tolerance = 1e-2 * self.problem.solver.tolerance
-                c, loss, steps = _gauss_newton(rows, space, state.coefficients, tolerance, number, monitor)
-                factor = Factor.of(*jacobian(rows, rich, BlockField(space, c)))
-            else:
-                c, loss, factor = self._linear(state, rows, rich)
-                size = relative_size(c - state.coefficients, c)
-                steps = () if state.is_solved else (monitor.iteration(number, 0, loss, size, 0.0),)
+            with self.model.clock.working("blocks", row_count(rich) * float(rich.size) ** 2):
+                if not self.model.is_linear and not state.is_solved:
+                    tolerance = 1e-2 * self.problem.solver.tolerance
+                    c, loss, steps = _gauss_newton(rows, space, state.coefficients, tolerance, number, monitor)
+                    factor = Factor.of(*jacobian(rows, rich, BlockField(space, c)))
+                else:
+                    c, loss, factor = self._linear(state, rows, rich)
+                    size = relative_size(c - state.coefficients, c)
+                    steps = () if state.is_solved else (monitor.iteration(number, 0, loss, size, 0.0),)
         except np.linalg.LinAlgError as failed:
             raise SolverError(f"least squares failed: {failed}") from failed
         return replace(state, coefficients=c, is_solved=True, solved=Solved(rows, held, loss, factor)), steps

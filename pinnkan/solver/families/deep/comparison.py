@@ -35,8 +35,6 @@ SHARE = 0.1
 SHARP, MOST_SOLVES = 0.5, 3
 #: No tolerance below this: rounding.
 LEAST = 1e-11
-#: Seconds that all solves together may take: those that the deep one has left, or this share of its limit.
-TIME = 0.25
 #: Networks further apart may be different solutions of a nonlinear problem: the correction has to decide.
 APART = 0.3
 #: A knot nearer to another than this share of the interval is none.
@@ -52,7 +50,7 @@ class Comparison:
     """
 
     def __init__(self, model: Model, solve: SolveProduct, monitor: Monitor) -> None:
-        self._model, self._solve, self._monitor, self._spent = model, solve, monitor, 0.0
+        self._model, self._solve, self._monitor = model, solve, monitor
         self._tolerances = list[float]()
         self._field: ProductField | None = None
         self._own = np.inf
@@ -97,8 +95,7 @@ class Comparison:
     def _solve_to(self, tolerance: float) -> bool:
         """Whether the product network was solved for to that tolerance; else the one before stays."""
         tolerance = max(tolerance, LEAST)
-        limit = self._monitor.limit
-        seconds = max(TIME * limit - self._spent, limit - self._monitor.elapsed())
+        seconds = self._monitor.limit - self._monitor.elapsed()
         if len(self._tolerances) == MOST_SOLVES or seconds <= 0.0 or tolerance in self._tolerances:
             return False
         self._tolerances.append(tolerance)
@@ -106,11 +103,9 @@ class Comparison:
         problem = replace(self._model.problem, solver=settings, exact=None)  # judged as users' problems are
         monitor = Monitor(seconds, None)
         try:
-            outcome = self._solve(replace(self._model, problem=problem), monitor)
+            outcome = self._solve(replace(self._model, problem=problem, clock=monitor.clock), monitor)
         except (SolverError, ResourceError, OutOfTimeError):
             return False
-        finally:
-            self._spent += monitor.elapsed()
         if outcome.reason is None or not judge(outcome.levels, tolerance, outcome.reason).converged:
             return False
         assert isinstance(outcome.field, ProductField)

@@ -209,7 +209,7 @@ class _Round:
     def is_late(self) -> bool:
         """Whether the time limit is over, or that of a first level on trial."""
         on_trial = self.state.field is None and self.monitor.elapsed() > self.family.until
-        return self.monitor.expired() or on_trial
+        return self.monitor.expired() or self.family.model.clock.expired() or on_trial
 
     def minimise(self, network: Network, steps: int) -> tuple[Network, float]:
         """So many steps on points of their own, fewer when stuck or late; and the loss after them."""

@@ -83,7 +83,13 @@ class _Sweep:
         return done
 
     def first(self, slab: TimeBox, previous: Piece | None) -> tuple[Piece, Trained]:
-        """A slab on the coarsest level: continued from the one before, or the best of several starts."""
+        """A slab on the coarsest level: continued from the one before, or the best of several starts.
+
+        Where the time is up, as it is continued.
+        """
+        if previous is not None and self.descents.is_late():
+            self.descents.cut()
+            return self.train(slab, previous, continued_piece(self.problem, slab, previous, self.device))
         starts = random_pieces(self.problem, slab, self.settings, self.device)
         if previous is None:
             return self.train(slab, None, self.race(slab, None, starts))

@@ -50,8 +50,8 @@ SEEN = 1e-4
 
 
 def can_turn(problem: Problem) -> bool:
-    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides."""
-    return (
+    """Whether rotated coordinates can be tried: two space coordinates, none periodic, conditions on sides only."""
+    return not problem.interfaces and (
         problem.dimension - (problem.time_axis is not None) == 2
         and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) for c in problem.conditions)

@@ -199,6 +199,9 @@ class FittedSlabs(ModelFamily):
             note=str(system.coordinates),
         )
 
+    def spaces(self, slab: FittedSlab) -> None:
+        """None: in splines of moving coordinates."""
+
     def samples(self, slab: FittedSlab) -> Samples:
         """Points never trained on."""
         return slab.system.checked().samples(slab.piece.terms[0][1])

@@ -24,6 +24,7 @@ from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
+from pinnkan.solver.work import factor_work
 
 #: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.
 CPU = torch.device("cpu")
@@ -244,8 +245,9 @@ class ImmersedSystem:
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
         ordering = order_coefficients(self.space, fixed, CPU)
-        rows = self.rows(coefficients, len(targets))
-        solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
+        with self.model.clock.working("fitted", factor_work(self.space)):
+            rows = self.rows(coefficients, len(targets))
+            solved = NormalEquations(rows, ordering, damping).solve([r.residual for r in rows])
         out = []
         for i in range(len(targets)):
             step = np.zeros(self.space.shape)

@@ -17,11 +17,11 @@ from pinnkan.solver.estimate.norms import relative, squared_sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import System
+from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.linear.system import System, predicted_work
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.stability import least_determined
-from pinnkan.solver.verify.verify import Spaces
+from pinnkan.solver.verify.stability import Null, least_determined
+from pinnkan.solver.verify.verify import STANDS, Spaces
 from pinnkan.verdict.records import Evidence, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
@@ -30,7 +30,7 @@ LUCK = 4.0
 #: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
 LEAST = 1e-14
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
-LARGE_WORK = 3e10
+LARGE_WORK = 1e11
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
@@ -38,10 +38,11 @@ SLOW, SLOWEST = 0.5, 0.9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HalvedEstimate(ErrorEstimate):
-    """An estimate whose error is the function ``correction`` in ``space``."""
+    """An estimate whose error is the function ``correction`` in ``space``; ``words``: who solved for it."""
 
     space: Space
     correction: Array
+    words: str = ""
 
 
 def estimate_by_correction(
@@ -65,11 +66,26 @@ def estimate_by_correction(
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
-    asked = size <= model.problem.solver.tolerance or work(twice(fine)) > LARGE_WORK
+    is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
+    stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
+    asked = stands or is_small
     null = least_determined(system.kept, fine, base, correction) if asked else None
+    if stands and null is not None:
+        size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
-    return HalvedEstimate(size + rounding, error, rounding, spaces, space=fine, correction=correction)
+    return HalvedEstimate(
+        size + rounding, error, rounding, spaces, space=fine, correction=correction, words=system.words
+    )
+
+
+def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
+    """The relative error that all of a residual may hide, which no step of a nonlinear problem lowers.
+
+    Its minimum may be a spurious one, where every correction vanishes: (u')^2 - 1e-3 u'' = 1 has one at about -u, with
+    corrections of 4e-4 and a residual of 9e-2.
+    """
+    return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
 
 
 def following(losses: tuple[float, float], floor: float) -> float:
@@ -86,7 +102,7 @@ def following(losses: tuple[float, float], floor: float) -> float:
     return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
 
 
-def floor_of(equations: NormalEquations, coefficients: Array) -> float:
+def floor_of(equations: LinearSolver, coefficients: Array) -> float:
     """What rounding leaves in the residual of a function."""
     return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
@@ -108,7 +124,7 @@ def estimate_by_fall(
     Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
     """
     known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if work(twice(space)) <= LARGE_WORK or not known:
+    if predicted_work(model, twice(space)) <= LARGE_WORK or not known:
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
@@ -121,13 +137,6 @@ def estimate_by_fall(
     spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
     size, error = SAFETY * relative(model.problem, space, shrunk, start), ProductField(((space, shrunk),))
     return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk)
-
-
-def work(space: Space) -> float:
-    """Multiplications of a banded factorisation: coefficients times the square of the band."""
-    counts = sorted((a.count, a.degree) for a in space.axes)
-    band = (counts[-1][1] + 1) * float(np.prod([n for n, _ in counts[:-1]]))
-    return space.size * min(band, space.size) ** 2
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:

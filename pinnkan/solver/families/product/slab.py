@@ -10,7 +10,7 @@ import numpy as np
 
 from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
 from pinnkan.assembly.model import Model
-from pinnkan.kan.axis import Axis
+from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import Surplus
@@ -26,7 +26,8 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     """A solved slab with its ``local`` correction, in the space of the global ``error``, of ``size``.
 
     ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
-    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more.
+    ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
+    residual of its data alone.
     """
 
     local: Array
@@ -36,6 +37,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     richer: System
     more: int
     doubts: int
+    unsolved: float
 
     def light(self) -> ProductSlab:
         """The same slab without the matrix of its corrections."""
@@ -53,6 +55,20 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
         """What the local correction leaves of the residual, root mean square."""
         base = self.base
         return float(np.sqrt(self.richer.loss(base + self.local) / nonzero(np.asarray(self.richer.loss(base)))))
+
+    @property
+    def carried(self) -> tuple[float, float]:
+        """Root mean square of what the slab makes of the error that it starts with, and that over its size there.
+
+        Of a second order in time the rate at the start counts as well, times the length.
+        """
+        space, error = self.error
+        carried, time = error - self.local, space.axes[-1]
+        start, orders = Space(space.axes[:-1], space.unknowns), range(self.system.model.orders[-1])
+        traces = [along(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders]
+        begun = sum(float(start.norm(t).max()) * self.length**k for k, t in enumerate(traces))
+        size = float(space.norm(carried).max()) / np.sqrt(self.length)
+        return size, size / max(begun, 1e-300)
 
     @property
     def hidden(self) -> float:

@@ -125,7 +125,7 @@ def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
     while i + 1 < axis.intervals:
         halves = abs(width[i] - width[i + 1]) < 1e-9 * width[i] + rounding
         fewest = int(keep.sum()) - 2 >= axis.degree + 1
-        if halves and fewest and (mass[i] + mass[i + 1]) * growth <= budget:
+        if halves and fewest and axis.breaks[i + 1] not in axis.joints and (mass[i] + mass[i + 1]) * growth <= budget:
             keep[i + 1] = False
             i += 1
         i += 1

@@ -13,7 +13,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.kinks import CLOSE, kinks
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import squared_sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
@@ -31,15 +31,18 @@ FIRST_SHARE = 0.1
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
-    """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend."""
+    """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend, joints at interfaces."""
     axes = []
     problem = model.problem
     planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
-    for (a, b), periodic, places in zip(problem.box.ranges, problem.box.periodic, planes, strict=True):
+    for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
+        joints = sorted({x.place for x in problem.interfaces if x.axis == i})
+        places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in joints)]
         n = max(intervals, degree + 1) if periodic else intervals
         place = np.arange(n + 1.0)
         place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        axes.append(Axis(with_breaks(a + (b - a) * place / n, places), degree, periodic))
+        breaks = with_breaks(a + (b - a) * place / n, [*joints, *places])
+        axes.append(Axis(breaks, degree, periodic, tuple(joints)))
     return Space(tuple(axes), len(problem.unknowns))
 
 

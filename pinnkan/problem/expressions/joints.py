@@ -1,0 +1,106 @@
+"""Planes x_i = c on which an expression jumps, and the expression on either side of one.
+
+Its derivative by x_i then holds [e] delta(x_i - c), the value above less the value below (Hoermander 1990, The
+Analysis of Linear Partial Differential Operators I, section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+
+from pinnkan.problem.expressions.factors import as_fractions
+from pinnkan.problem.expressions.functions import Signum
+from pinnkan.problem.expressions.jumps import (
+    SWITCHES,
+    SignSearch,
+    UndecidedError,
+    settled,
+    size_of,
+    solved_for,
+    written_with_signs,
+)
+from pinnkan.problem.expressions.sign import SymbolRanges
+
+#: A factor below this at a place vanishes there: places are exact or roots of polynomials of degree two.
+ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class Joint:
+    """An expression ``above`` and ``below`` the plane where a coordinate has the value ``place``."""
+
+    place: float
+    above: sympy.Expr
+    below: sympy.Expr
+
+
+def joints_of(
+    e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool], x: sympy.Symbol
+) -> list[Joint] | None:
+    """The planes of coordinate ``x`` on which an expression jumps; None where it jumps elsewhere, or may."""
+    found = _written(e, box, moves)
+    if found is None:
+        return None
+    plain, search = found
+    places: list[sympy.Expr] = []
+    for f, sigma in list(search.sigmas.items()):
+        if sigma not in plain.free_symbols or not moves(f):
+            continue
+        size = size_of(plain, f, sigma, search)
+        if size is not None and size.is_zero:
+            continue
+        roots = [value for _, value in solved_for(f, box)] if f.free_symbols == {x} else []
+        if size is None or not roots:
+            return None
+        places += [r for r in roots if r not in places]
+    try:
+        return [Joint(float(c), *(_on_side(plain, search, x, c, way) for way in (1, -1))) for c in sorted(places)]
+    except UndecidedError:
+        return None
+
+
+def beside(e: sympy.Expr, box: SymbolRanges, x: sympy.Symbol, place: float, way: int) -> sympy.Expr | None:
+    """An expression just above (``way`` 1) or below (-1) a plane; None where that could not be worked out."""
+    found = _written(e, box, lambda f: True)
+    try:
+        return None if found is None else _on_side(*found, x, sympy.Rational(repr(place)), way)
+    except UndecidedError:
+        return None
+
+
+def _written(
+    e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool]
+) -> tuple[sympy.Expr, SignSearch] | None:
+    search = SignSearch(box, moves)
+    try:
+        plain = written_with_signs(settled(as_fractions(e, {}), box), search)
+    except UndecidedError:
+        return None
+    return None if plain.has(*SWITCHES) else (plain, search)
+
+
+def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
+    """The signs of what depends on x alone as they are there, those of all else as functions again.
+
+    Raises:
+        UndecidedError: a factor vanishes there together with its slope.
+    """
+    values: dict[sympy.Expr, sympy.Expr] = {}
+    for f, sigma in search.sigmas.items():
+        if f.free_symbols != {x}:
+            values[sigma] = Signum(f)
+            continue
+        value, slope = float(f.xreplace({x: place})), float(sympy.diff(f, x).xreplace({x: place}))
+        if abs(value) <= ROUNDING * (1.0 + abs(slope)):
+            value = way * slope
+        if value == 0.0:
+            raise UndecidedError
+        values[sigma] = sympy.Integer(1 if value > 0.0 else -1)
+    return _decimal(e.xreplace(values))
+
+
+def _decimal(e: sympy.Expr) -> sympy.Expr:
+    return e.xreplace({r: sympy.Float(float(r)) for r in e.atoms(sympy.Rational) if not r.is_Integer})

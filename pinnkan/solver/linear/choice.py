@@ -1,0 +1,30 @@
+"""Who solves: a factor of the band, or conjugate gradients where these are predicted to cost less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import Rows, TensorRows
+from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+from pinnkan.solver.linear.diagonalisation import are_products
+from pinnkan.solver.linear.solver import LinearSolver
+from pinnkan.solver.work import is_factored
+
+
+def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, share: float = 0.0) -> LinearSolver:
+    """The cheaper solver for the rows; a factor where they are written out, or what is fixed is no product.
+
+    ``share``: of the coefficients that a step is added to, the error in it that does no harm; a factor has none.
+
+    Raises:
+        numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+    """
+    grids = [r for r in rows if isinstance(r, TensorRows)]
+    if len(grids) < len(rows) or not are_products(ordering, grids[0].space.shape):
+        return NormalEquations(rows, ordering, damping)
+    points = sum(r.residual[..., 0].numel() for r in grids)
+    if is_factored(grids[0].space, points, max(len(r.jets) for r in grids)):
+        return NormalEquations(rows, ordering, damping)
+    return ConjugateGradients(grids, ordering, damping, share)

@@ -1,0 +1,193 @@
+"""Fast diagonalisation: an approximate inverse of J^T J by the eigenfunctions of all coordinates but one.
+
+Where the operator is a sum of products, J^T J is a sum of Kronecker products. Along all coordinates but one these are
+made diagonal, at least nearly (:mod:`pinnkan.assembly.one_coordinate`); what then remains is one banded matrix along
+the last coordinate for each product of eigenfunctions, with weights averaged by these. All of them together cost
+as much as a few products with J (Lynch, Rice, Thomas 1964; for splines Sangalli, Tani 2016, where no coordinate keeps
+its band). The coordinate whose forms are furthest from diagonal keeps its band: time, a direction of advection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import scipy.linalg
+import torch
+
+from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.kan.field import Array
+from pinnkan.kan.table import Table
+
+#: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
+SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """The inverse for one unknown.
+
+    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last; ``factor``
+    of the matrices along the last one after the other, as a band.
+    """
+
+    position: torch.Tensor
+    modes: tuple[Modes, ...]
+    factor: Array
+
+    def add(self, right: torch.Tensor, out: torch.Tensor) -> None:
+        """Put the inverse on (free coefficient, side) into ``out``."""
+        x = right[self.position]
+        for i, m in enumerate(self.modes):
+            x = along(m.vectors.T, x, i)
+        solved = scipy.linalg.cho_solve_banded(
+            (self.factor, True), x.reshape(-1, x.shape[-1]).cpu().numpy(), check_finite=False
+        )
+        x = torch.from_numpy(solved).to(right.device).reshape(x.shape)
+        for i, m in enumerate(self.modes):
+            x = along(m.vectors, x, i)
+        out[self.position] = x
+
+
+class FastDiagonalisation:
+    """An approximate inverse of J^T J (1 + damping on its diagonal), one unknown after the other.
+
+    Raises numpy.linalg.LinAlgError where rows leave something free.
+    """
+
+    def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
+        shape, device = rows[0].space.shape, ordering.position.device
+        masks = [free_factors(ordering, shape, u) for u in range(shape[-1])]
+        d = len(shape) - 1
+        found = [[modes(rows, u, i, torch.from_numpy(m[i]).to(device)) for i in range(d)] for u, m in enumerate(masks)]
+        mixed = [max(of_unknown[i].mixed for of_unknown in found) for i in range(d)]
+        last = max(range(d), key=lambda i: (round(mixed[i], 1), shape[i]))
+        self._parts = [_part(rows, ordering, u, last, masks[u], found[u], damping) for u in range(shape[-1])]
+
+    def __call__(self, right: torch.Tensor) -> torch.Tensor:
+        """The approximate inverse times (free coefficient, side)."""
+        out = torch.zeros_like(right)
+        for part in self._parts:
+            part.add(right, out)
+        return out
+
+
+def _part(
+    rows: Sequence[TensorRows],
+    ordering: Ordering,
+    unknown: int,
+    last: int,
+    masks: Sequence[np.ndarray],
+    found: Sequence[Modes],
+    damping: float,
+) -> _Part:
+    space = rows[0].space
+    others = [i for i in range(len(masks)) if i != last]
+    axis, count = space.axes[last], int(masks[last].sum())
+    own = np.flatnonzero(masks[last])
+    order = _folded(count) if axis.periodic else np.arange(count)
+    place = np.full(axis.count, -1)
+    place[own[order]] = np.arange(count)
+    kept = [np.flatnonzero(masks[i]) for i in others] + [own[order]]
+    index = np.arange(space.size).reshape(space.shape)[..., unknown].transpose(*others, last)[np.ix_(*kept)]
+    position = ordering.position[torch.from_numpy(np.ascontiguousarray(index)).to(ordering.position.device)]
+    width = min(2 * axis.degree + 1 if axis.periodic else axis.degree, count - 1)
+    chosen = tuple(found[i] for i in others)
+    free = [torch.from_numpy(masks[i]).to(position.device) for i in others]
+    band = position.new_zeros((prod(m.vectors.shape[1] for m in chosen), (width + 1) * count + 1), dtype=torch.float64)
+    at = torch.from_numpy(place).to(position.device)
+    for r in rows:
+        for orders, weights in _averaged(r, unknown, last, chosen, free).items():
+            _assemble(band, r.tables[last], orders, weights, at, count)
+    matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
+    return _Part(position, chosen, _factor(matrix, damping))
+
+
+def _averaged(
+    rows: TensorRows, unknown: int, last: int, chosen: Sequence[Modes], free: Sequence[torch.Tensor]
+) -> dict[tuple[int, int], torch.Tensor]:
+    """Products of two weights, averaged over intervals and by each product of modes: (point of ``last``, mode).
+
+    By the orders of the two derivatives along ``last``.
+    """
+    others = [i for i in range(len(rows.tables)) if i != last]
+    jets = [(k, j.order) for k, j in enumerate(rows.jets) if j.unknown == unknown]
+    values = [
+        {a: dense(rows.tables[i], a)[:, mask] @ m.vectors for a in {order[i] for _, order in jets}}
+        for i, mask, m in zip(others, free, chosen, strict=True)
+    ]
+    tables, inner = [rows.tables[i] for i in others], [2 * i + 1 for i in others]
+    out: dict[tuple[int, int], torch.Tensor] = {}
+    for n, (k, first) in enumerate(jets):
+        for m, second in jets[: n + 1]:
+            weight = flat((rows.weights[..., k] * rows.weights[..., m]).sum(inner, keepdim=True)).permute(*others, last)
+            for i, table, own in zip(others, tables, values, strict=True):
+                weight = torch.tensordot(weight, _means(table, own[first[i]] * own[second[i]]), dims=([0], [0]))
+            weight = weight.reshape(len(weight), -1) * (1.0 if k == m else 2.0)
+            key = first[last], second[last]
+            out[key] = out[key] + weight if key in out else weight
+    return out
+
+
+def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
+    """Means (interval, mode) of values (point, mode) over every interval: weights are smooth where modes are not."""
+    return (values.reshape(*table.weights.shape, -1) * table.weights.unsqueeze(-1)).sum(1) / table.weights.sum(1, True)
+
+
+def _assemble(
+    band: torch.Tensor, table: Table, orders: tuple[int, int], weights: torch.Tensor, at: torch.Tensor, count: int
+) -> None:
+    """Add the symmetric part of a form along the last coordinate to the band of every mode."""
+    left, right = (table.values[k] for k in orders)
+    product = left.unsqueeze(-1) * right.unsqueeze(-2)
+    pairs = 0.5 * (product + product.transpose(-1, -2)).flatten(2)
+    local = torch.bmm(weights.reshape(*pairs.shape[:2], -1).transpose(1, 2), pairs)  # (interval, mode, pair)
+    where = at[table.index]
+    row, column = where.unsqueeze(2).expand(-1, -1, where.shape[1]), where.unsqueeze(1)
+    place = ((row - column) * count + column + 1).masked_fill_((row < column) | (column < 0), 0).flatten(1)
+    for p, values in zip(place, local, strict=True):
+        band.index_add_(1, p, values)
+
+
+def _factor(band: Array, damping: float) -> Array:
+    if not np.isfinite(band).all():
+        raise np.linalg.LinAlgError("the rows are not finite")
+    empty = band[0] <= 0.0
+    for shift in SHIFTS:
+        shifted = band.copy()
+        shifted[0] = np.where(empty, 1.0, band[0] * (1.0 + damping + shift))
+        try:
+            factor: Array = scipy.linalg.cholesky_banded(shifted, lower=True, overwrite_ab=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            continue
+        return factor
+    raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+
+
+def are_products(ordering: Ordering, shape: Sequence[int]) -> bool:
+    """Whether the free coefficients of every unknown are a product of those of the coordinates."""
+    free = (ordering.position >= 0).cpu().numpy().reshape(shape)
+    counts = [prod(int(m.sum()) for m in free_factors(ordering, shape, u)) for u in range(shape[-1])]
+    return all(count == int(free[..., u].sum()) for u, count in enumerate(counts))
+
+
+def free_factors(ordering: Ordering, shape: Sequence[int], unknown: int) -> list[np.ndarray]:
+    """Masks per coordinate: where a coefficient of an unknown is free for some others."""
+    free = (ordering.position >= 0).cpu().numpy().reshape(shape)[..., unknown]
+    others = [tuple(j for j in range(free.ndim) if j != i) for i in range(free.ndim)]
+    return [np.asarray(free.any(axis=axes)) for axes in others]
+
+
+def _folded(count: int) -> np.ndarray:
+    """0, n-1, 1, n-2, ..: neighbours around a circle stay near each other."""
+    index = np.arange(count)
+    return np.argsort(np.where(2 * index < count, 2 * index, 2 * (count - 1 - index) + 1))
+
+
+def along(matrix: torch.Tensor, values: torch.Tensor, index: int) -> torch.Tensor:
+    """Apply a matrix (new, old) to one index of an array."""
+    return torch.tensordot(matrix, values, dims=([1], [index])).movedim(0, index)

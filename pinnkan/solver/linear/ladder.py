@@ -1,0 +1,80 @@
+"""Preconditioners for conjugate gradients on J^T J, from the cheapest to the surest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.solver import memory
+from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
+from pinnkan.solver.linear.nested import NestedSpace
+from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes
+from pinnkan.solver.work import factor_work
+
+#: An operator whose size at points varies by more than this is not taken for one that separates.
+VARIES = 2.0
+#: A diagonal enlarged by so much is a good preconditioner itself.
+DAMPED = 1.0
+#: When the steps of a rung are looked at, and how many it may promise: where the operator separates it shows at once.
+QUICK, PATIENT = (8, 30.0), (40, 200.0)
+#: Multiplications of a factor that are worth while where nothing else leads on: some minutes.
+MOST_WORK = 3e12
+
+Inverse = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """How to ``make`` an approximate inverse.
+
+    After so many steps (``looked_at``) it is left for the next rung if it promises more than ``promised`` in all.
+    """
+
+    make: Callable[[], Inverse]
+    looked_at: int
+    promised: float
+
+
+def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
+    """Approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown).
+
+    Fast diagonalisation, where the size of the operator hardly varies; that of rows divided by their size, and a
+    coarse space beside it; a factor, where it can be afforded.
+    """
+    own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
+    if damping >= DAMPED:
+        return [Rung(lambda: lambda right: right / ((1.0 + damping) * own), *PATIENT)]
+    by = [sizes(r) for r in rows]
+    ladder = []
+    if max(float(s.max() / s.min()) for s in by) <= VARIES:
+        ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
+    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping, by), *PATIENT))
+    space = rows[0].space
+    room = memory.available(ordering.position.device)
+    if factor_work(space) <= MOST_WORK and memory.bytes_of_factor(space) <= room:
+        ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT))
+    return ladder
+
+
+def _varying(
+    rows: Sequence[TensorRows],
+    ordering: Ordering,
+    diagonal: torch.Tensor,
+    damping: float,
+    by: Sequence[torch.Tensor],
+) -> Inverse:
+    simpler = divided(rows, by)
+    scale = scale_of(rows, simpler, diagonal, ordering)
+    fine = Scaled(FastDiagonalisation(simpler, ordering, damping), scale)
+    coarse = NestedSpace(rows, ordering)
+    return lambda right: fine(right) + coarse(right)
+
+
+def _factor(rows: Sequence[TensorRows], ordering: Ordering, damping: float) -> Inverse:
+    equations = NormalEquations(rows, ordering, damping)
+    return lambda right: torch.from_numpy(equations.backsolve(right.cpu().numpy())).to(right.device)

@@ -1,0 +1,122 @@
+"""A coarse space, nested in that of the rows, in which least squares are solved by a factor.
+
+The paper's hierarchy as a preconditioner: what knots hold that are a few times further apart is solved there, with
+the same rows at the same points, and carried over exactly. Added to one that sees the highest derivatives only, it
+takes the smooth functions that this does not know (Bramble, Pasciak, Xu 1990).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.ordering import Ordering, order_coefficients
+from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.diagonalisation import along
+from pinnkan.solver.work import factor_work
+
+#: Multiplications that the factor of the coarse space may take, a twentieth of a second.
+MOST_WORK = 5e8
+#: Fine intervals in a coarse one from which on so many points of each fine one are enough for the coarse rows.
+THIN, POINTS = 3, 2
+
+
+class NestedSpace:
+    """The inverse of J^T J in a coarse space of the same functions; zero outside of it."""
+
+    def __init__(self, rows: Sequence[TensorRows], ordering: Ordering) -> None:
+        self._ordering, self._fine = ordering, rows[0].space
+        self._coarse = coarse_space(self._fine)
+        fixed = _fixed(ordering, self._fine, self._coarse)
+        self._inner = order_coefficients(self._coarse, fixed, ordering.position.device)
+        self._equations = NormalEquations([_seen(r, self._coarse) for r in rows], self._inner)
+        self._maps = [
+            None
+            if a is b
+            else torch.from_numpy(np.ascontiguousarray(b.prolongation_to(a))).to(ordering.position.device)
+            for a, b in zip(self._fine.axes, self._coarse.axes, strict=True)
+        ]
+
+    def __call__(self, right: torch.Tensor) -> torch.Tensor:
+        """The inverse in the coarse space times (free coefficient, side)."""
+        x = self._ordering.spread(right).reshape(*self._fine.shape, -1)
+        for i, matrix in enumerate(self._maps):
+            x = x if matrix is None else along(matrix.T, x, i)
+        coarse = x.reshape(self._coarse.size, -1)[self._inner.free].cpu().numpy()
+        solved = torch.from_numpy(self._equations.backsolve(coarse)).to(right.device)
+        y = self._inner.spread(solved).reshape(*self._coarse.shape, -1)
+        for i, matrix in enumerate(self._maps):
+            y = y if matrix is None else along(matrix, y, i)
+        return y.reshape(self._fine.size, -1)[self._ordering.free]
+
+
+def coarse_space(fine: Space) -> Space:
+    """The finest space of every second, third, .. knot whose factor takes no more than MOST_WORK."""
+    ratio = 2
+    while True:
+        space = replace(fine, axes=tuple(_every(a, ratio) for a in fine.axes))
+        smallest = all(a.intervals <= fewest(a) for a in space.axes)
+        if smallest or factor_work(space) <= MOST_WORK:
+            return space
+        ratio += 1
+
+
+def fewest(axis: Axis) -> int:
+    """The fewest intervals of a coarse coordinate: round a circle functions should not meet themselves."""
+    return axis.degree + 1 if axis.periodic else 2
+
+
+def _every(axis: Axis, ratio: int) -> Axis:
+    count = max(fewest(axis), -(-axis.intervals // ratio))
+    if count >= axis.intervals:
+        return axis
+    return replace(axis, breaks=axis.breaks[np.unique(np.round(np.linspace(0, axis.intervals, count + 1)).astype(int))])
+
+
+def _fixed(ordering: Ordering, fine: Space, coarse: Space) -> np.ndarray:
+    """Which coarse coefficients are fixed: as many layers at each end as of the fine ones."""
+    fixed = (ordering.position < 0).cpu().numpy().reshape(fine.shape)
+    for i, (a, b) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
+        low = (b.count + 1) // 2
+        kept = [*range(low), *range(a.count - (b.count - low), a.count)]
+        fixed = fixed if a is b else fixed.take(kept, i)
+    return np.ascontiguousarray(fixed)
+
+
+def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
+    """The same rows of coarse functions, on fewer points where those of the fine intervals are more than enough."""
+    weights, tables = rows.weights, []
+    for i, (axis, fine, table) in enumerate(zip(coarse.axes, rows.space.axes, rows.tables, strict=True)):
+        if axis is fine:
+            tables.append(table)
+            continue
+        if table.nodes.shape[1] > POINTS and fine.intervals >= THIN * axis.intervals:
+            weights, table = _thinned(weights, fine, table, 2 * i)
+        values, first = axis.basis.local(table.nodes.cpu(), len(table.values) - 1)
+        index = torch.from_numpy(axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1)))
+        tables.append(
+            replace(table, values=values.to(weights.device), index=index.to(weights.device), count=axis.count)
+        )
+    weights = weights.movedim(-1, 0).contiguous().movedim(0, -1)
+    return TensorRows(coarse, tuple(tables), rows.jets, weights, weights[..., :1])
+
+
+def _thinned(weights: torch.Tensor, axis: Axis, table: Table, index: int) -> tuple[torch.Tensor, Table]:
+    """Weights on POINTS Gauss points of every interval, interpolated, and a table that has only these."""
+    old, _ = np.polynomial.legendre.leggauss(table.nodes.shape[1])
+    new, _ = np.polynomial.legendre.leggauss(POINTS)
+    between = np.linalg.solve(np.vander(old, increasing=True).T, np.vander(new, len(old), increasing=True).T).T
+    nodes, own = (torch.from_numpy(a).to(weights.device) for a in axis.gauss(POINTS))
+    shape = [1] * weights.ndim
+    shape[index : index + 2] = table.weights.shape
+    smooth = weights / table.weights.sqrt().reshape(shape)
+    moved = torch.tensordot(smooth, torch.from_numpy(between).to(weights.device), dims=([index + 1], [1]))
+    shape[index + 1] = POINTS
+    return moved.movedim(-1, index + 1) * own.sqrt().reshape(shape), replace(table, nodes=nodes, weights=own)

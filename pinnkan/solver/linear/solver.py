@@ -1,0 +1,102 @@
+"""What everyone asks of a solver of linear least squares, and what all of them have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import Rows
+from pinnkan.kan.field import Array
+
+#: Rounding of a product, with some margin.
+UNIT = 4e-16
+
+
+class LinearSolver(Protocol):
+    """min |J d + r|^2 + damping |d / scale|^2 over the free coefficients, for any right-hand side of the same rows.
+
+    ``rounding``: the largest error that the last solution has in a coefficient; ``words``: what was done, for people,
+    "" for a factor.
+    """
+
+    @property
+    def rows(self) -> Sequence[Rows]:
+        """J, block by block."""
+        ...
+
+    @property
+    def ordering(self) -> Ordering:
+        """Which coefficients are free, and their order in vectors."""
+        ...
+
+    @property
+    def rounding(self) -> float:
+        """Of the last solution."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """Who has solved, and how, "" for a factor."""
+        ...
+
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
+        """The minimiser for every side: (free coefficient, side).
+
+        To a relative ``accuracy`` of the step, or of coefficients of ``size`` that it is added to what their solver
+        was asked for, or better.
+        """
+        ...
+
+    def backsolve(self, gradient: Array) -> Array:
+        """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined."""
+        ...
+
+    def precondition(self, gradient: Array) -> Array:
+        """The same to a digit or so."""
+        ...
+
+    def apply(self, step: Array) -> list[torch.Tensor]:
+        """J d of every block, for d (free coefficient, side)."""
+        ...
+
+    def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
+        """J^T r: (free coefficient, side)."""
+        ...
+
+    def normal(self, step: Array) -> Array:
+        """J^T J d: (free coefficient, side)."""
+        ...
+
+    def floor(self, coefficients: Array) -> float:
+        """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
+        ...
+
+
+class Seen:
+    """Rows with an order of their coefficients, both ways; ``lengths``: of the columns of J."""
+
+    def __init__(self, rows: Sequence[Rows], ordering: Ordering) -> None:
+        self.rows, self.ordering = tuple(rows), ordering
+        self.lengths = np.ones(ordering.size)
+
+    def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
+        """See :class:`LinearSolver`."""
+        parts = [b.transpose(self.ordering, r) for b, r in zip(self.rows, residuals, strict=True)]
+        return sum(parts[1:], parts[0]).cpu().numpy()
+
+    def apply(self, step: Array) -> list[torch.Tensor]:
+        """See :class:`LinearSolver`."""
+        d = torch.from_numpy(step).to(self.ordering.position.device)
+        return [b.apply(self.ordering, d) for b in self.rows]
+
+    def normal(self, step: Array) -> Array:
+        """See :class:`LinearSolver`."""
+        return self.gradient(self.apply(step))
+
+    def floor(self, coefficients: Array) -> float:
+        """See :class:`LinearSolver`."""
+        return UNIT * float(np.linalg.norm(coefficients * self.lengths))

@@ -1,0 +1,50 @@
+"""Why a nonlinear steady problem has found no solution: what its last levels and the least residual there say.
+
+Gauss-Newton ends at a minimum of the residual, which need not be a solution; and where a layer may stand anywhere its
+shift is a function that the linearised equation hardly sees, along which the iteration drifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pinnkan.assembly.clock import OutOfTimeError
+from pinnkan.assembly.model import Model
+from pinnkan.errors import ResourceError
+from pinnkan.kan.product_field import ProductField
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.near_singular import null_of
+from pinnkan.verdict.records import Level, Reason
+
+#: Levels, and the share of the residual that they all have left where it stands.
+LEVELS, STANDS = 3, 0.9
+#: What may end a solve for one of these reasons.
+UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
+
+
+def explained(model: Model, outcome: Outcome) -> Outcome:
+    """The outcome with the reason that its levels have, where it ended without a solution."""
+    if model.is_linear or outcome.reason not in UNCLEAR or not isinstance(outcome.field, ProductField):
+        return outcome
+    if _stands(outcome.levels):
+        detail = "the iteration is at a minimum of the residual that is no solution: more knots do not lower it"
+        return replace(outcome, reason=Reason.STALLED, detail=detail)
+    space, coefficients = outcome.field.pieces[0]
+    try:
+        sigma = null_of(model, space, coefficients).sigma
+    except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
+        return outcome
+    left = np.sqrt(outcome.levels[-1].loss * model.problem.domain.measure)
+    if sigma * float(np.linalg.norm(space.norm(coefficients))) > left:
+        return outcome
+    loose = f"a function of size one, as the shift of a layer is, changes the residual by {sigma:.0e} only"
+    detail = "; ".join(filter(None, (outcome.detail, loose)))
+    return replace(outcome, reason=Reason.STALLED, detail=detail)
+
+
+def _stands(levels: Sequence[Level]) -> bool:
+    losses = [level.loss for level in levels[-LEVELS:]]
+    return len(losses) == LEVELS and min(losses) >= STANDS * max(losses) > 0.0

@@ -1,0 +1,31 @@
+"""J^T J without a matrix, and its diagonal, against the Jacobian written out."""
+
+import numpy as np
+import pytest
+import torch
+from patches import CASES, coefficients, jacobian_of, patch
+
+from pinnkan.assembly import matrix_free
+from pinnkan.assembly.matrix_free import MatrixFree
+
+
+def difference(a, b):
+    return float((a - b).abs().max() / b.abs().max())
+
+
+@pytest.mark.parametrize("at_once", [1, 2**19])
+@pytest.mark.parametrize("case", CASES)
+def test_the_product_and_the_diagonal_are_those_of_the_jacobian(case, at_once, monkeypatch):
+    """Interval by interval, and all at once; two blocks of rows add up."""
+    monkeypatch.setattr(matrix_free, "AT_ONCE", at_once)
+    rows = [patch(case, scale).rows(coefficients(patch(case).space), []) for scale in (1.3, 0.2)]
+    shape = rows[0].space.shape
+    jacobian = torch.cat([jacobian_of(r) for r in rows])
+    some = torch.from_numpy(np.random.default_rng(1).standard_normal((*shape, 2)))
+    gram = jacobian.T @ jacobian
+    ours = MatrixFree(rows)
+    # Sums of a few hundred products, as for the matrix itself.
+    assert difference(ours(some).reshape(-1, 2), gram @ some.reshape(-1, 2)) < 1e-13
+    if "folded" not in case:
+        assert difference(ours.diagonal().reshape(-1), gram.diagonal()) < 1e-13
+    assert difference(MatrixFree(rows[:1])(some).reshape(-1, 2), gram @ some.reshape(-1, 2)) > 1e-3

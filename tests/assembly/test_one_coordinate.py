@@ -1,0 +1,42 @@
+"""Modes of one coordinate against closed forms: sines where u = 0, and where u' = 0 is a row."""
+
+import numpy as np
+import torch
+from small_models import prepared, square
+
+from pinnkan.assembly.one_coordinate import modes
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+
+SPACE = Space((Axis(np.linspace(0, 1, 13), 7), Axis(np.linspace(0, 1, 13), 7)))
+
+
+def modes_of(top, coordinate):
+    system, start, fixed = prepared(square("lap(u) = 1", top), SPACE)
+    rows = [p.rows(torch.from_numpy(start), []) for p in system.patches]
+    free = torch.from_numpy(~fixed[..., 0].all(axis=1 - coordinate))
+    found = modes(rows, 0, coordinate, free)
+    values = torch.from_numpy(SPACE.axes[coordinate].matrix(np.linspace(0, 1, 50)))[:, free] @ found.vectors
+    return found, values.flip(1)
+
+
+def error(values, wanted):
+    """Of the four slowest modes, up to their signs."""
+    return float(np.abs(np.abs(values.numpy()[:, :4]) - np.abs(np.sqrt(2) * wanted)).max())
+
+
+def test_modes_between_zero_values_are_sines():
+    found, values = modes_of("u = 0", 0)
+    x, k = np.linspace(0, 1, 50)[:, None], np.arange(1, 5)
+    assert error(values, np.sin(k * np.pi * x)) < 1e-5
+    assert error(values, np.sin((k - 0.5) * np.pi * x)) > 0.1
+    assert found.mixed < 0.2
+    assert torch.allclose(found.vectors @ found.inverse, torch.eye(len(found.vectors), dtype=torch.float64), atol=1e-8)
+
+
+def test_modes_know_a_slope_that_is_a_row():
+    """u_y = 0 at the top, weighed as a row: sines of odd quarter waves, but for what the weight leaves of the slope."""
+    _, values = modes_of("u_y = 0", 1)
+    y, k = np.linspace(0, 1, 50)[:, None], np.arange(1, 5)
+    assert error(values, np.sin((k - 0.5) * np.pi * y)) < 1e-2
+    assert error(values, np.sin(k * np.pi * y)) > 0.1

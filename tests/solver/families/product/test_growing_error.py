@@ -1,0 +1,42 @@
+"""An error that grows within a slab: least squares prefer not to grow at all to a residual of the growth's size."""
+
+import numpy as np
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import slabs
+
+#: Elliptic in time: the second wave grows by e^11.8, a part of it is not held by the first knots.
+HADAMARD = """
+name: hadamard
+domain:
+  x: [0, 1]
+  t: [0, 0.387]
+unknowns: [u]
+equations:
+  - u_tt = -0.777*u_xx
+conditions:
+  - where: initial
+    equation: u = sin(2*pi*x) + 4.12e-8*sin(11*pi*x)
+  - where: initial
+    equation: u_t = 0
+  - where: boundary
+    equation: u = 0
+exact:
+  u: sin(2*pi*x)*cosh(2*pi*sqrt(0.777)*t) + 4.12e-8*sin(11*pi*x)*cosh(11*pi*sqrt(0.777)*t)
+solver:
+  tolerance: 1e-4
+  max_time: 2
+"""
+
+
+def test_an_error_that_grows_in_a_slab_is_not_lost(monkeypatch):
+    problem = parse_problem(HADAMARD, "t.yaml")
+    ours = solve(problem)
+    error = ours.levels[-1].true_error
+    assert not ours.verdict.converged or error <= 2e-4
+    assert ours.verdict.estimate >= 0.8 * error
+    monkeypatch.setattr(slabs, "AMPLIFIED", np.inf)
+    blind = solve(problem)
+    assert blind.verdict.estimate < problem.solver.tolerance
+    assert blind.levels[-1].true_error > 2e-4

@@ -1,0 +1,114 @@
+"""Conjugate gradients against scipy's least squares on the full Jacobian."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from operators import NAMES, jacobian_of, operator
+
+from pinnkan.errors import SolverError
+from pinnkan.solver.linear import conjugate_gradients, ladder
+from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+
+#: Relative error of a coefficient: 1e-13 was aimed at, times what the condition of J makes of it.
+ERROR = 1e-8
+
+
+def sides_of(rows):
+    """Rows with two right-hand sides, the second one random."""
+    rng = np.random.default_rng(0)
+    return [torch.cat([r.residual, torch.from_numpy(rng.standard_normal(r.residual.shape))], -1) for r in rows]
+
+
+def difference(a, b):
+    return float(np.abs(a - b).max() / np.abs(b).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solution_is_scipys_least_squares_solution(name):
+    rows, ordering = operator(name)
+    sides = sides_of(rows)
+    solver = ConjugateGradients(rows, ordering)
+    ours = solver.solve(sides)
+    jacobian = jacobian_of(rows, ordering).numpy()
+    right = np.concatenate([s.reshape(-1, 2).numpy() for s in sides])
+    theirs = scipy.linalg.lstsq(jacobian, -right)[0]
+    assert difference(ours, theirs) < ERROR
+    assert difference(ours, scipy.linalg.lstsq(jacobian[1:], -right[1:])[0]) > ERROR
+    assert 0 < solver.iterations < 250
+    # a direct factor has the same rows behind the same interface
+    factor = NormalEquations(rows, ordering)
+    assert difference(ours, factor.solve(sides)) < ERROR
+    gradient = solver.gradient(sides)
+    assert difference(gradient, factor.gradient(sides)) == 0.0
+    assert difference(solver.backsolve(gradient), factor.backsolve(gradient)) < 1e-2
+    assert solver.floor(ours[:, 0]) == pytest.approx(factor.floor(ours[:, 0]), rel=1e-10)
+
+
+@pytest.mark.parametrize("damping", [1e-3, 0.3, 1e3])
+def test_damping_is_that_multiple_of_the_diagonal(damping):
+    rows, ordering = operator("varying")
+    ours = ConjugateGradients(rows, ordering, damping).solve([r.residual for r in rows])
+    jacobian = jacobian_of(rows, ordering).numpy()
+    gram, right = jacobian.T @ jacobian, np.concatenate([r.residual.reshape(-1, 1).numpy() for r in rows])
+    theirs = -np.linalg.solve(gram + damping * np.diag(np.diag(gram)), jacobian.T @ right)
+    assert difference(ours, theirs) < ERROR
+    assert difference(ours, -np.linalg.solve(gram, jacobian.T @ right)) > 1e-4
+
+
+@pytest.mark.parametrize("accuracy", [1e-3, 1e-6])
+def test_what_is_left_is_said(accuracy):
+    """The rounding named is neither below the error nor far above what was allowed."""
+    rows, ordering = operator("varying")
+    residuals = [r.residual for r in rows]
+    exact = ConjugateGradients(rows, ordering).solve(residuals)
+    solver = ConjugateGradients(rows, ordering)
+    found = solver.solve(residuals, accuracy)
+    error = float(np.abs(found - exact).max())
+    assert 0.1 * error <= solver.rounding <= 100.0 * accuracy * np.abs(exact).max()
+    assert error > 1e-3 * accuracy * np.abs(exact).max()
+
+
+def test_a_correction_of_large_coefficients_needs_fewer_digits():
+    rows, ordering = operator("varying")
+    residuals, steps = [r.residual for r in rows], []
+    for size in (0.0, 1e6):
+        solver = ConjugateGradients(rows, ordering, 0.0, 1e-9)
+        largest = np.abs(solver.solve(residuals, 0.0, size)).max()
+        steps.append(solver.iterations)
+    assert steps[1] < 0.7 * steps[0]
+    assert largest > 0.0
+
+
+def rough(rows):
+    """Random weights: nothing separates, nothing is smooth."""
+    rng = np.random.default_rng(0)
+    return [replace(r, weights=torch.from_numpy(10.0 ** rng.uniform(-2, 2, r.weights.shape))) for r in rows]
+
+
+def test_where_nothing_leads_on_a_factor_takes_over(monkeypatch):
+    monkeypatch.setattr(conjugate_gradients, "MOST", 20)
+    rows, ordering = operator("constant")
+    rows = rough(rows)
+    solver = ConjugateGradients(rows, ordering)
+    ours = solver.solve([r.residual for r in rows], 1e-10)
+    assert difference(ours, NormalEquations(rows, ordering).solve([r.residual for r in rows])) < 1e-6
+
+
+def test_where_not_even_a_factor_can_be_afforded_it_says_so(monkeypatch):
+    monkeypatch.setattr(conjugate_gradients, "MOST", 20)
+    monkeypatch.setattr(ladder, "MOST_WORK", 0.0)
+    rows, ordering = operator("constant")
+    rows = rough(rows)
+    with pytest.raises(SolverError, match="lead nowhere"):
+        ConjugateGradients(rows, ordering).solve([r.residual for r in rows], 1e-10)
+
+
+def test_rows_that_are_not_finite_are_refused():
+    rows, ordering = operator("constant")
+    rows[0].weights[0] = torch.nan
+    with pytest.raises(np.linalg.LinAlgError, match="not finite"):
+        ConjugateGradients(rows, ordering)

@@ -1,0 +1,54 @@
+"""The coarse space: exact on its own functions, nothing beyond, whatever the coordinates."""
+
+import numpy as np
+import pytest
+import torch
+from operators import NAMES, jacobian_of, operator
+
+from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear import nested
+from pinnkan.solver.linear.nested import NestedSpace, coarse_space
+from pinnkan.solver.work import factor_work
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_coarse_knots_hold_is_solved_for(name, monkeypatch):
+    monkeypatch.setattr(nested, "THIN", 100)  # the rows at all of their points: then it is exact
+    rows, ordering = operator(name)
+    coarse = coarse_space(rows[0].space)
+    inverse = NestedSpace(rows, ordering)
+    jacobian = jacobian_of(rows, ordering)
+    gram = jacobian.T @ jacobian
+    free = (ordering.position < 0).numpy().reshape(rows[0].space.shape)
+    some = np.random.default_rng(0).standard_normal(coarse.shape)
+    function = coarse.prolong(some, rows[0].space)
+    function[free] = 0.0
+    held = torch.from_numpy(function.reshape(-1, 1))[ordering.free]
+    made = inverse(gram @ inverse(held))
+    assert float((made - inverse(held)).abs().max() / made.abs().max()) < 1e-6
+    assert float((inverse(gram @ held + 1.0) - inverse(gram @ held)).abs().max()) > 0.0
+
+
+def test_fewer_points_hardly_change_it(monkeypatch):
+    """Every third knot, two points of each fine interval instead of more: smooth weights lose nothing."""
+    rows, _ = operator("varying")
+    fine, low = rows[0].space.axes
+    space = Space((fine, Axis(low.breaks[::3], low.degree)))
+    few = nested._seen(rows[0], space)
+    monkeypatch.setattr(nested, "THIN", 100)
+    every = nested._seen(rows[0], space)
+    some = torch.from_numpy(np.random.default_rng(0).standard_normal((*space.shape, 1)))
+    first, second = (float((some * MatrixFree([r])(some)).sum()) for r in (few, every))
+    assert few.weights.numel() < every.weights.numel()
+    assert first == pytest.approx(second, rel=0.02)
+
+
+def test_the_coarse_space_is_nested_and_cheap():
+    axes = (Axis(np.sort(np.random.default_rng(0).random(101)), 8), Axis(np.linspace(0, 1, 71), 8, True))
+    fine = Space(axes)
+    coarse = coarse_space(fine)
+    assert all(set(a.breaks) <= set(b.breaks) for a, b in zip(coarse.axes, axes, strict=True))
+    assert factor_work(coarse) <= nested.MOST_WORK < factor_work(fine)
+    assert coarse.axes[1].intervals >= 9  # round a circle no function meets itself

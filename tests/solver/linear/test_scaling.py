@@ -1,0 +1,42 @@
+"""Sizes of operators: one where weights are constant, that of the coefficient where one varies."""
+
+import numpy as np
+import torch
+from operators import jacobian_of, operator, spread_of
+
+from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
+from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes, tie
+
+
+def test_a_constant_operator_has_size_one_everywhere():
+    rows, _ = operator("constant")
+    assert float((sizes(rows[0]) - 1.0).abs().max()) < 1e-12
+
+
+def test_the_size_follows_the_coefficient():
+    """1 + 0.8 sin(4x) cos(5y): its lower derivatives count a little on these knots."""
+    rows, _ = operator("varying")
+    x, y = (t.nodes.numpy() for t in rows[0].tables)
+    k = 1 + 0.8 * np.sin(4 * x)[:, :, None, None] * np.cos(5 * y)
+    ratio = sizes(rows[0]).numpy() / k
+    assert ratio.max() / ratio.min() < 1.4
+    assert k.max() / k.min() > 8.0
+
+
+def test_scaled_rows_are_nearer_to_what_separates():
+    rows, ordering = operator("varying")
+    jacobian = jacobian_of(rows, ordering)
+    simpler = divided(rows, [sizes(r) for r in rows])
+    scale = scale_of(rows, simpler, MatrixFree(rows).diagonal(), ordering)
+    plain = FastDiagonalisation(rows, ordering)
+    scaled = Scaled(FastDiagonalisation(simpler, ordering), scale)
+    gram = jacobian.T @ jacobian
+    assert spread_of(scaled, gram) < 0.3 * spread_of(plain, gram)
+
+
+def test_layers_at_a_side_with_rows_are_scaled_alike():
+    for at_end in (False, True):
+        scale = torch.arange(12.0, dtype=torch.float64).reshape(6, 2)
+        tie(scale, 0, at_end)
+        assert scale[:, 0].tolist() == ([0, 2, 4, 4, 4, 4] if at_end else [6, 6, 6, 6, 8, 10])

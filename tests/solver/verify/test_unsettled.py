@@ -1,0 +1,44 @@
+"""A nonlinear problem that is not solved says why, and what helps does."""
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.verdict.advice import MARCH
+
+EIKONAL = """
+name: eikonal
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["u_x**2 - 1e-3*u_xx = 1"]
+conditions: [{where: boundary, equation: u = 0}]
+solver: {tolerance: 1e-3}
+"""
+LAYER = """
+name: layer
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["1e-4*u_xx + u - u**3 = 0"]
+conditions: [{where: left, equation: u = -1}, {where: right, equation: u = 1}]
+solver: {tolerance: 1e-3}
+"""
+
+
+@pytest.mark.parametrize(("text", "words"), [(EIKONAL, "no solution"), (LAYER, "shift of a layer")])
+def test_what_is_not_solved_says_why(text, words):
+    verdict = solve(parse_problem(text, "t.yaml")).verdict
+    assert verdict.reason == "stalled"
+    assert words in verdict.sentence
+    assert verdict.remedy == MARCH
+
+
+def test_the_layer_is_found_by_marching_to_rest():
+    marched = LAYER.replace("x: [0, 1]", "x: [0, 1], t: [0, 30]").replace("= 0", "= u_t")
+    marched = marched.replace("[{where: left", "[{where: initial, equation: u = 2*x - 1}, {where: left")
+    solution = solve(parse_problem(marched, "t.yaml"))
+    x = np.linspace(0, 1, 401)
+    u = solution.field(np.column_stack([x, np.full(401, 30.0)]), [(0, 0)])[:, 0, 0]
+    exact = np.tanh((x - 0.5) / (np.sqrt(2) * 0.01))
+    assert solution.verdict.converged
+    assert np.linalg.norm(u - exact) < 1e-3 * np.linalg.norm(exact)
