@@ -1,12 +1,12 @@
 """Problems in the plane with a front askew to the axes, steady and in time, as texts, and what compiles them."""
 
 import torch
+from errors_of import true_error
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.fitted.levels import first_space
 from pinnkan.solver.families.fitted.system import ImmersedSystem
 

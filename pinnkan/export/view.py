@@ -65,7 +65,7 @@ def _names(solution: Solution) -> list[str]:
 
 
 def _counts(problem: Problem, points: float) -> tuple[dict[int, int], int | None]:
-    """Samples of each axis for so many ``points``, and the axis that the slider moves along: time, or the third of space."""
+    """Samples of each axis for so many ``points``, and which axis a slider moves along: time, or the third of space."""
     space = shown_axes_of(problem)
     slider = problem.dimension - 1 if has_frames(problem) else space[2] if len(space) == 3 else None
     counts = {slider: _STEPS} if slider is not None else {}

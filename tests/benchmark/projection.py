@@ -25,7 +25,7 @@ import pinnkan  # noqa: E402  (the paths come first, so that the script runs by 
 from pinnkan.assembly.boundary_values import sort_conditions  # noqa: E402
 from pinnkan.assembly.model import compile_model  # noqa: E402
 from pinnkan.kan.layers.network import Network, random_network  # noqa: E402
-from pinnkan.solver.estimate.true_error import true_error  # noqa: E402
+from pinnkan.solver.estimate.true_error import true_errors  # noqa: E402
 from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E402
 from pinnkan.solver.families.blocks.scattered import samples_of  # noqa: E402
 from pinnkan.solver.families.deep import variable_projection as vp  # noqa: E402
@@ -90,7 +90,7 @@ def trials() -> Iterator[Trial]:
                 cpu = time.process_time()
                 network = train(family, start)
                 cpu = time.process_time() - cpu
-                error = true_error(problem, samples_of(problem, family.function(network))) or 0.0
+                error = max(true_errors(problem, samples_of(problem, family.function(network))), default=0.0)
                 print(f"degree {degree}, {intervals} intervals, seed {seed}: {name:22} {error:8.1e} in {cpu:.2f} s")
                 yield Trial(degree, intervals, start.parameters, seed, name, error, cpu)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from errors_of import true_error
 from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from errors_of import true_error
 from many_problems import UNIT, model_of, stated, told
 from stored_state import Ending, same_bits, stored
 
@@ -12,7 +13,6 @@ from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.system import SeparableModel, linearised_at
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.driver import solve
-from pinnkan.solver.estimate.true_error import true_error
 from pinnkan.solver.families.separable.knots import resolved
 from pinnkan.solver.families.separable.levels import SeparableLevels
 from pinnkan.solver.families.separable.minimise import alternate, descend
