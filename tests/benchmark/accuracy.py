@@ -163,7 +163,7 @@ def solve(case: Case, network: str, tolerance: float, limit: float) -> Row:
 
 
 def true_error(case: Case, solution: pinnkan.Solution) -> float:
-    """Relative L2 error on the grid of the case, worst unknown or vector; NaN where a time limit came before the end."""
+    """Relative L2 error on the grid of the case, worst unknown or vector; NaN where a limit came before the end."""
     grid = case.grid()
     if solution.problem.time_axis is not None and grid.points[:, -1].max() > solution.domain.box.ranges[-1][1] * (
         1 + 1e-12

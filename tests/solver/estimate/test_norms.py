@@ -36,5 +36,7 @@ def test_one_that_is_known_counts_by_its_own_size_however_small():
 
 def test_each_group_has_its_own_ratio_in_the_order_of_the_unknowns():
     turned = replace(FLOW, vectors={"w": ["v", "p"]})
-    assert relative_roots(turned, np.array([1.0, 2.0, 2.0]), np.full(3, 200.0)) == pytest.approx((0.005**0.5, 0.01**0.5))
+    assert relative_roots(turned, np.array([1.0, 2.0, 2.0]), np.full(3, 200.0)) == pytest.approx(
+        (0.005**0.5, 0.01**0.5)
+    )
     assert len(relative_roots(FLOW, np.ones(3), np.ones(3))) == 2
