@@ -3,9 +3,17 @@
 The whole public API, each name loaded at its first use so that ``import pinnkan`` does not import torch:
 
 >>> import pinnkan
->>> problem = pinnkan.load_problem("poisson2d")
->>> solution = pinnkan.solve(problem)  # doctest: +SKIP
->>> u = solution(points)["u"]  # doctest: +SKIP
+>>> problem = pinnkan.load_problem("poisson2d", tolerance=1e-6)     # a path, a shipped name, or the text itself
+>>> problem = pinnkan.Problem(domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"],
+...                           conditions=[("boundary", "u = 0")])   # the same in Python
+>>> solution = pinnkan.solve(problem)
+>>> solution.verdict.converged
+True
+>>> u = solution([[0.5]])["u"]                    # points: (n, coordinates); u: (n,)
+>>> u_x = solution.derivative("u_x", [[0.5]])
+>>> figure = solution.plot()                      # also to_pyvista(), to_xarray()
+
+What cannot be is a ``pinnkan.errors.PinnkanError``: a ``ProblemError`` carries every fault with its place.
 """
 
 from __future__ import annotations
@@ -16,14 +24,16 @@ from typing import TYPE_CHECKING, Any
 from pinnkan.version import __version__
 
 if TYPE_CHECKING:
+    from pinnkan.problem.in_code import problem_of as Problem  # noqa: N812 (its name for users)
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.restoring import load_solution
     from pinnkan.run.solving import solve
     from pinnkan.solution import Solution
 
-__all__ = ["Solution", "__version__", "load_problem", "load_solution", "solve"]
+__all__ = ["Problem", "Solution", "__version__", "load_problem", "load_solution", "solve"]
 
 _HOMES = {
+    "Problem": "pinnkan.problem.in_code:problem_of",
     "load_problem": "pinnkan.problem.registry",
     "load_solution": "pinnkan.run.restoring",
     "Solution": "pinnkan.solution",
@@ -33,7 +43,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, _, inside = _HOMES[name].partition(":")
+        return getattr(import_module(module), inside or name)
     raise AttributeError(f"module 'pinnkan' has no attribute {name!r}")
 
 

@@ -7,11 +7,14 @@ import json
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any, NoReturn
 
+from pinnkan.completion import SHELLS, commands_of, completion
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
 from pinnkan.version import __version__
 
@@ -24,11 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    begun = time.perf_counter()
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
+        arguments.begun = begun
         code = int(arguments.run_command(arguments))
         sys.stdout.flush()
         return code
@@ -66,9 +71,25 @@ def _bug(error: Exception, verbose: bool) -> int:
     return _say(f"a bug in pinnkan {__version__}: {kind}: {error}\n{_REPORT}{hint}", Exit.BUG)
 
 
+class Parser(argparse.ArgumentParser):
+    """Names the command or option that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """What is wrong with the command line, with exit code 2."""
+        from pinnkan.problem.report import did_you_mean
+
+        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
+        hint = ""
+        if wrong:
+            commands = commands_of(build_parser(), ())
+            known = [option for c in commands for option, _ in c.options] if wrong[2] else [c.name for c in commands]
+            hint = did_you_mean((wrong[1] or wrong[2]).split("=")[0], dict.fromkeys(known))
+        super().error(f"{message}; {hint}" if hint else message)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pinnkan", description="Partial differential equations from a YAML file, solved to a requested accuracy."
     )
     parser.add_argument("--version", action="version", version=f"pinnkan {__version__}")
@@ -83,19 +104,28 @@ def build_parser() -> argparse.ArgumentParser:
     _add_solve(command("solve", _solve, "solve a problem and write its results folder"))
     check = command("check", _check, "validate a problem file and show how it is understood")
     check.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
+    _add_set(check)
     check.add_argument("--resolved", action="store_true", help="print the file with every default written out")
     command("list", _list, "name the shipped problems")
     new = command("new", _new, "write a commented starter file NAME.yaml")
     new.add_argument("name", metavar="NAME", help="small letters, digits, - and _")
+    new.add_argument("--like", metavar="LIKE", help="a kind (heat, ode, system) or a problem to start from")
     _add_eval(command("eval", _eval, "evaluate a solved run at given points"))
+    report = command("report", _write_report, "write report.html and report.md of a run again")
+    report.add_argument("run", metavar="RUN", help="a results folder")
     _add_export(command("export", _export, "write the VTK files of a run again at another resolution"))
     _add_study(command("study", _study, "repeat an experiment of arXiv:2603.04827 and compare with what it prints"))
     command("schema", _schema, "print the JSON schema that editors complete from")
+    shells = command("completion", _completion, "print what a shell reads to complete commands and names")
+    shells.add_argument(
+        "shell", choices=SHELLS, help='eval "$(pinnkan completion bash)" in the file a shell starts with'
+    )
     return parser
 
 
 def _add_solve(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
+    _add_set(sub)
     sub.add_argument("--out", metavar="DIR", help="the results folder (default: results/NAME)")
     sub.add_argument("--tolerance", type=_number(1e-13, 1.0), metavar="E", help="the relative L2 error to reach")
     sub.add_argument("--max-time", type=_number(0.0, float("inf")), metavar="S", help="seconds before giving up")
@@ -104,6 +134,26 @@ def _add_solve(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
+
+
+def _add_set(sub: argparse.ArgumentParser) -> None:
+    text = "another value for a parameter of the file, e.g. nu=0.02; may be given again"
+    sub.add_argument("--set", action=_Assignments, default={}, metavar="NAME=VALUE", help=text)
+
+
+class _Assignments(argparse.Action):
+    """Collects NAME=VALUE."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        name, equals, value = (part.strip() for part in values.partition("="))
+        if not (name and equals and value):
+            raise argparse.ArgumentError(self, f"'{values}' is not NAME=VALUE")
+        given = dict(getattr(namespace, self.dest))
+        if name in given:
+            raise argparse.ArgumentError(self, f"'{name}' is given twice")
+        setattr(namespace, self.dest, given | {name: value})
 
 
 def _add_eval(sub: argparse.ArgumentParser) -> None:
@@ -152,7 +202,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _solve(arguments: argparse.Namespace) -> int:
     from pinnkan.problem.registry import load_problem
 
-    load_problem(arguments.file)  # a bad file is refused at once, before torch is imported
+    load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
     from pinnkan.run.commands import run_solve
 
     return run_solve(arguments)
@@ -162,6 +212,12 @@ def _eval(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_eval
 
     return run_eval(arguments)
+
+
+def _write_report(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.commands import run_report
+
+    return run_report(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -179,7 +235,7 @@ def _study(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from pinnkan.problem.registry import load_problem
 
-    problem = load_problem(arguments.file)
+    problem = load_problem(arguments.file, set=arguments.set)
     if arguments.resolved:
         from pinnkan.problem.resolved import resolved_text
 
@@ -210,15 +266,23 @@ def _new(arguments: argparse.Namespace) -> int:
     name = arguments.name.removesuffix(".yaml")
     if not re.match(r"[a-z0-9][a-z0-9_-]{0,59}\Z", name):
         raise UsageError(f"'{arguments.name}' cannot name a problem: small letters, digits, - and _; at most 60")
-    path = Path(f"{name}.yaml")
+    path, text = Path(f"{name}.yaml"), starter(name, arguments.like)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(starter(name))
+            file.write(text)
     except FileExistsError:
         raise UsageError(f"'{path}' exists already; choose another name") from None
     except OSError as error:
         raise UsageError(f"'{path}' cannot be written: {error.strerror}") from None
     print(f"{path} written; next: pinnkan check {path}", file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from pinnkan.problem.registry import shipped
+    from pinnkan.problem.starter import KINDS
+
+    print(completion(arguments.shell, commands_of(build_parser(), [*shipped(), *KINDS])), end="")
     return Exit.CONVERGED
 
 

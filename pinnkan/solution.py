@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +15,26 @@ from pinnkan.domain.box import SLACK
 from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
+from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pyvista import UnstructuredGrid
+    from xarray import Dataset
 
 #: Times of frames and curves where the file asks for none.
 FRAMES = 51
 
 
-@dataclass(frozen=True)
+def _export(module: str) -> ModuleType:
+    """What shows a solution lies to the right of it and imports it, so it is found by name, when it is asked for."""
+    return import_module(f"pinnkan.export.{module}")
+
+
+@dataclass(frozen=True, repr=False)
 class Solution:
     """A solution, its error estimate as a function (None where the method has none), and how it was reached.
 
@@ -49,6 +63,51 @@ class Solution:
         array = self.inside(points)
         values = self.field(array, [(0,) * self.problem.dimension])
         return {name: values[:, i, 0] for i, name in enumerate(self.problem.unknowns)}
+
+    def derivative(self, name: str, points: Sequence[Sequence[float]] | Array) -> Array:
+        """Values of ``u_x``, ``u_xt``, .. at ``points``, (point, coordinate); of an unknown itself its values.
+
+        Returns:
+            (point,)
+
+        Raises:
+            UsageError: the name is no derivative of an unknown, or as for the call.
+        """
+        jet = jet_of(name, self.problem)
+        return self.field(self.inside(points), [jet.order])[:, jet.unknown, 0]
+
+    def __repr__(self) -> str:
+        verdict = self.verdict
+        state = "converged" if verdict.converged else f"NOT CONVERGED ({verdict.reason})"
+        size = f"error {verdict.estimate:.2g} of {verdict.tolerance:.2g}"
+        return f"<Solution of {self.problem.name}: {state}, {size}, {self.parameters} parameters, {self.seconds:.2f} s>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict and the picture."""
+        return str(_export("notebook").html_of(self))
+
+    def plot(self) -> Figure:
+        """The picture of ``solution.png``: the unknowns with knots and errors, as a matplotlib figure."""
+        figure: Figure = _export("pictures").figure_of(self)
+        return figure
+
+    def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> UnstructuredGrid:
+        """The grid of the VTK files with all its arrays, ``resolution`` samples per axis.
+
+        With time it is the field at ``time``, by default at the last one.
+
+        Raises:
+            UsageError: pyvista is not there, or there is no such time.
+        """
+        return _export("notebook").to_pyvista(self, resolution, time)
+
+    def to_xarray(self, resolution: int | None = None) -> Dataset:
+        """Unknowns and errors over named coordinates, time included, ``resolution`` samples per axis.
+
+        Raises:
+            UsageError: xarray is not there (it is optional).
+        """
+        return _export("notebook").to_xarray(self, resolution)
 
     def inside(self, points: Sequence[Sequence[float]] | Array) -> Array:
         """The points as an array (point, coordinate), checked; rounding beyond an end is moved onto it."""

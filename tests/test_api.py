@@ -1,5 +1,6 @@
 """The public names, and that the package is light until they are used."""
 
+import doctest
 import subprocess
 import sys
 
@@ -21,7 +22,7 @@ def test_loading_a_problem_does_not_import_torch() -> None:
 
 
 def test_the_public_names_are_there() -> None:
-    for name in ("load_problem", "solve", "load_solution", "Solution"):
+    for name in ("Problem", "load_problem", "solve", "load_solution", "Solution"):
         assert callable(getattr(pinnkan, name))
         assert name in dir(pinnkan)
 
@@ -29,3 +30,8 @@ def test_the_public_names_are_there() -> None:
 def test_other_names_are_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'resolve'"):
         pinnkan.resolve  # noqa: B018
+
+
+def test_the_example_of_the_package_runs() -> None:
+    failed, tried = doctest.testmod(pinnkan)
+    assert (failed, tried > 5) == (0, True)

@@ -160,6 +160,31 @@ def test_new_refuses_a_name_that_is_no_folder(folder: Path, name: str) -> None:
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["solv", "burgers"], "did you mean 'solve'?"),
+        (["solve", "burgers", "--tolerence", "1e-3"], "did you mean '--tolerance'?"),
+        (["check", "burgerz"], "did you mean 'burgers'?"),
+        (["new", "mine", "--like", "sistem"], "did you mean 'system'?"),
+    ],
+)
+def test_what_was_probably_meant_is_named(
+    folder: Path, arguments: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_a_parameter_is_set_for_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "burgers", "--set", "nu=0.02", "--resolved"]) == 0
+    assert "  nu: 0.02\n" in capsys.readouterr().out
+    assert cli.main(["check", "burgers", "--set", "mu=0.02"]) == 3
+    assert "no parameter 'mu'" in capsys.readouterr().err
+    for wrong in (["--set", "nu"], ["--set", "nu=1", "--set", "nu=2"]):
+        assert cli.main(["check", "burgers", *wrong]) == 2
+
+
 def test_schema_prints_a_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["schema"]) == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
@@ -233,7 +258,7 @@ def test_a_bug_is_exit_1_and_shows_its_traceback_only_on_request(
 def test_failures_have_their_exit_codes(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def failing(name: str) -> None:
+    def failing(name: str, **_: object) -> None:
         raise error
 
     monkeypatch.setattr("pinnkan.problem.registry.load_problem", failing)

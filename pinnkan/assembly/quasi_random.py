@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
 from pinnkan.domain.box import UnitPoints
 from pinnkan.kan.field import Array
@@ -21,6 +20,8 @@ Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 def sobol(seed: int) -> UnitPoints:
     """Scrambled Sobol points of the unit cube: of a count and a dimension the first so many, (point, coordinate)."""
+
+    from scipy.stats import qmc  # a third of a second, and only many coordinates need it
 
     def points(count: int, dimension: int) -> Array:
         if dimension == 0:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
 from pinnkan.export.samples import has_frames, shown_axes_of
-from pinnkan.export.style import Canvas, figure, stacked, title
+from pinnkan.export.style import Canvas, figure, sheet, stacked, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
 
@@ -56,13 +58,29 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
     return written, warnings
 
 
+def figure_of(solution: Solution) -> Figure:
+    """The picture of the solution as a figure that can be shown, changed and saved."""
+    with sheet(*_size(solution)) as (drawing, _):
+        _draw_solution(drawing, solution)
+    return drawing
+
+
 def _solution_picture(solution: Solution, path: Path) -> None:
-    draw, width, height, _ = _drawing(solution)
+    with figure(path, *_size(solution)) as drawing:
+        _draw_solution(drawing, solution)
+
+
+def _size(solution: Solution) -> tuple[float, float]:
+    _, width, height, _ = _drawing(solution)
+    return width, height * len(shown_of(solution.problem)[:_MOST_PANELS])
+
+
+def _draw_solution(drawing: Figure, solution: Solution) -> None:
+    draw, _, _, _ = _drawing(solution)
     panels = shown_of(solution.problem)[:_MOST_PANELS]
-    with figure(path, width, height * len(panels)) as drawing:
-        title(drawing, solution)
-        for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
-            draw(row, solution, shown)
+    title(drawing, solution)
+    for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
+        draw(row, solution, shown)
 
 
 def _drawing(solution: Solution) -> tuple[Draw, float, float, float]:

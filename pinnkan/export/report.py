@@ -32,6 +32,7 @@ _FILES = {
     "problem.yaml": "the problem as it was given, byte for byte",
     "resolved.yaml": "the problem with every default filled in",
     "manifest.json": "versions, seed, command, machine, timings, exit code",
+    "report.html": "this report as a page, with an interactive view of the solution",
     "report.md": "this report",
     "checkpoint": "the network itself, for `pinnkan eval`, `pinnkan export` and `pinnkan.load_solution`",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator
+from PIL import Image
 
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
@@ -36,6 +38,10 @@ DECADES = 6
 #: The title of an estimated error.
 ESTIMATED = "estimated error"
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: Of PNG files; a choice: 6, the default, takes three times as long for files that are a tenth smaller.
+_COMPRESSION = 1
+
 Canvas = Figure | SubFigure
 
 _RC: Any = {
@@ -50,19 +56,45 @@ _RC: Any = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
     "axes.formatter.limits": (-3, 4),
-    "axes.formatter.use_mathtext": True,
 }
+
+
+@contextmanager
+def sheet(width: float, height: float) -> Iterator[tuple[Figure, FigureCanvasAgg]]:
+    """An empty figure of that size in inches and what it is drawn on, in the style of every picture."""
+    with matplotlib.rc_context(_RC):
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.04)
+        drawing = Figure(figsize=(width, height), layout=layout)
+        yield drawing, FigureCanvasAgg(drawing)
 
 
 @contextmanager
 def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure of that size in inches, saved as a PNG at the end; no window, no global state left behind."""
-    with matplotlib.rc_context(_RC):
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.04)
-        drawing = Figure(figsize=(width, height), layout=layout)
-        FigureCanvasAgg(drawing)
+    with sheet(width, height) as (drawing, canvas):
         yield drawing
-        drawing.savefig(path)
+        _plain_powers(drawing)
+        canvas.draw()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(path, compress_level=_COMPRESSION)
+
+
+class PlainPowers(LogFormatterSciNotation):
+    """Powers of ten in plain characters: the typesetting of formulas takes a third of the time of a picture."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """``10⁻³``, or ``2×10⁻³`` between two powers."""
+        text = re.sub(r"\$\\mathdefault\{(.*)\}\$", r"\1", super().__call__(x, pos))
+        text = re.sub(r"10\^\{(-?\d+)\}", lambda power: "10" + power[1].translate(_RAISED), text)
+        return text.replace(r"\times", "×")
+
+
+def _plain_powers(drawing: Figure) -> None:
+    for axes in drawing.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for label in (axis.major, axis.minor):
+                if type(label.formatter) is LogFormatterSciNotation:
+                    label.formatter = PlainPowers(labelOnlyBase=label.formatter.labelOnlyBase)
+                    label.formatter.set_axis(axis)
 
 
 def title(drawing: Figure, solution: Solution) -> None:

@@ -12,9 +12,17 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pyvista
-from vtkmodules.vtkCommonDataModel import VTK_HEXAHEDRON, VTK_LINE, VTK_QUAD
-from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import (
+    VTK_HEXAHEDRON,
+    VTK_LINE,
+    VTK_QUAD,
+    vtkCellArray,
+    vtkFieldData,
+    vtkUnstructuredGrid,
+)
+from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridReader, vtkXMLUnstructuredGridWriter
 
 from pinnkan.errors import RunFolderError, UsageError
 from pinnkan.export.arrays import components, sampled
@@ -109,7 +117,7 @@ def field_data(solution: Solution, time: float) -> dict[str, Array]:
     }
 
 
-def mesh(axes: Sequence[Array]) -> pyvista.UnstructuredGrid:
+def mesh(axes: Sequence[Array]) -> vtkUnstructuredGrid:
     """Lines, quadrilaterals or hexahedra of the tensor grid; points in C order, missing coordinates zero."""
     kind, corners = _CORNERS[len(axes)]
     numbers = np.arange(np.prod([len(a) for a in axes])).reshape([len(a) for a in axes])
@@ -123,7 +131,30 @@ def mesh(axes: Sequence[Array]) -> pyvista.UnstructuredGrid:
     points = np.zeros((numbers.size, 3))
     for column, values in enumerate(np.meshgrid(*axes, indexing="ij")):
         points[:, column] = values.ravel()
-    return pyvista.UnstructuredGrid({kind: cells}, points)
+    grid, places, connected = vtkUnstructuredGrid(), vtkPoints(), vtkCellArray()
+    places.SetData(numpy_to_vtk(points, deep=True))
+    connected.SetData(len(corners), numpy_to_vtkIdTypeArray(cells.ravel(), deep=True))
+    grid.SetPoints(places)
+    grid.SetCells(kind, connected)
+    return grid
+
+
+def grid_of(axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array]) -> vtkUnstructuredGrid:
+    """The tensor grid of ``axes`` with point data; the first of the arrays is the active one."""
+    grid = mesh(axes)
+    count = grid.GetNumberOfPoints()
+    for name, array in arrays.items():
+        _add(grid.GetPointData(), name, array.ravel() if array.size == count else array.reshape(count, -1))
+    _activate(grid, arrays)
+    for name, value in fields.items():
+        _add(grid.GetFieldData(), name, value)
+    return grid
+
+
+def _add(data: vtkFieldData, name: str, values: Array) -> None:
+    array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
+    array.SetName(name)
+    data.AddArray(array)
 
 
 def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array]) -> None:
@@ -133,12 +164,7 @@ def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], f
         OSError: the disk is full or the folder cannot be written.
         RunFolderError: what was read back differs from what was written.
     """
-    grid = mesh(axes)
-    for name, array in arrays.items():
-        grid.point_data[name] = array.ravel() if array.size == grid.n_points else array.reshape(grid.n_points, -1)
-    _activate(grid, arrays)
-    for name, value in fields.items():
-        grid.field_data[name] = value
+    grid = grid_of(axes, arrays, fields)
     writer = vtkXMLUnstructuredGridWriter()
     writer.SetInputData(grid)
     writer.SetDataModeToAppended()
@@ -149,25 +175,39 @@ def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], f
     _verify(path, grid)
 
 
-def _activate(grid: pyvista.UnstructuredGrid, arrays: Mapping[str, Array]) -> None:
+def _activate(grid: vtkUnstructuredGrid, arrays: Mapping[str, Array]) -> None:
     """ParaView opens on the first array, and its glyphs and stream lines take the first vector.
 
     They would not, were it also what ParaView opens on: an array has one role there.
     """
-    grid.point_data.active_scalars_name = next(iter(arrays))
-    vectors = [name for name in arrays if grid.point_data[name].ndim == 2 and grid.point_data[name].shape[1] == 3]
+    data = grid.GetPointData()
+    data.SetActiveScalars(next(iter(arrays)))
+    vectors = [name for name in arrays if data.GetArray(name).GetNumberOfComponents() == 3]
     if vectors:
-        grid.point_data.active_vectors_name = vectors[0]
+        data.SetActiveVectors(vectors[0])
 
 
-def _verify(path: Path, grid: pyvista.UnstructuredGrid) -> None:
-    back = pyvista.read(path)
-    same = np.array_equal(back.points, grid.points) and back.n_cells == grid.n_cells
-    for name in grid.point_data:
-        same = same and name in back.point_data
-        same = same and np.array_equal(back.point_data[name], grid.point_data[name], equal_nan=True)
-    if not (same and set(grid.field_data) <= set(back.field_data)):
+def _verify(path: Path, grid: vtkUnstructuredGrid) -> None:
+    reader = vtkXMLUnstructuredGridReader()
+    reader.SetFileName(str(path))
+    reader.Update()
+    back = reader.GetOutput()
+    same = back.GetNumberOfPoints() == grid.GetNumberOfPoints() and back.GetNumberOfCells() == grid.GetNumberOfCells()
+    same = same and np.array_equal(_points(back), _points(grid))
+    written, found = grid.GetPointData(), back.GetPointData()
+    for index in range(written.GetNumberOfArrays()):
+        array = written.GetArray(index)
+        twin = found.GetArray(array.GetName())
+        same = same and twin is not None
+        same = same and np.array_equal(vtk_to_numpy(twin), vtk_to_numpy(array), equal_nan=True)
+    named = grid.GetFieldData()
+    fields = [named.GetArrayName(index) for index in range(named.GetNumberOfArrays())]
+    if not (same and all(back.GetFieldData().HasArray(name) for name in fields)):
         raise RunFolderError(f"{path}: what was read back differs from what was written; is the disk sound?")
+
+
+def _points(grid: vtkUnstructuredGrid) -> Array:
+    return np.asarray(vtk_to_numpy(grid.GetPoints().GetData()))
 
 
 def _write_pvd(path: Path, times: Array, names: Sequence[str]) -> None:

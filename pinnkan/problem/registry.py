@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pinnkan.errors import UsageError
 from pinnkan.problem.assemble import assemble
+from pinnkan.problem.given import with_values
 from pinnkan.problem.report import did_you_mean
-from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read
+from pinnkan.problem.schema import SMALLEST_TOLERANCE
+from pinnkan.problem.source import MAX_BYTES, Scalar, read
 from pinnkan.problem.statement import Problem
+
+#: What messages call a problem that is no file.
+TEXT = "<text>"
 
 
 def shipped_folder() -> Path:
@@ -44,33 +51,60 @@ def find(path_or_name: str) -> Path:
     raise UsageError(f"no file and no shipped problem is named '{path_or_name[:200]}'; {hint}")
 
 
-def load_problem(path_or_name: str | Path) -> Problem:
-    """Read and check a problem file, or a shipped problem by name.
+def load_problem(
+    path_or_name: str | Path,
+    *,
+    set: Mapping[str, float | str] | None = None,
+    tolerance: float | None = None,
+) -> Problem:
+    """Read and check a problem: a path, the name of a shipped one, or the text itself (several lines).
+
+    ``set`` gives parameters of the file other values, as numbers or constant expressions; ``tolerance`` overrides that
+    of the file.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read.
-        ProblemError: the file is invalid; carries every fault.
+        UsageError: there is no such file, or it cannot be read; a tolerance that cannot be.
+        ProblemError: the file is invalid, or has no such parameter; carries every fault.
     """
-    path = find(str(path_or_name))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
-    return parse_problem(data, str(path))
+    if isinstance(path_or_name, str) and "\n" in path_or_name:
+        problem = parse_problem(path_or_name, TEXT, set)
+    else:
+        path = find(str(path_or_name))
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise UsageError(f"'{path}' cannot be read: {error.strerror}") from None
+        problem = parse_problem(data, str(path), set)
+    return problem if tolerance is None else with_tolerance(problem, tolerance)
 
 
-def parse_problem(text: str | bytes, path: str) -> Problem:
-    """The problem that a text states; ``path`` names it in messages.
+def with_tolerance(problem: Problem, tolerance: float) -> Problem:
+    """The problem with another tolerance.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if not SMALLEST_TOLERANCE <= tolerance < 1.0:
+        raise UsageError(f"tolerance {tolerance:g}: from {SMALLEST_TOLERANCE:g} to below 1 is wanted")
+    return replace(problem, solver=replace(problem.solver, tolerance=float(tolerance)))
+
+
+def parse_problem(text: str | bytes, path: str, set: Mapping[str, float | str] | None = None) -> Problem:
+    """The problem that a text states, with other values for the parameters in ``set``; ``path`` names it in messages.
 
     Raises:
         ProblemError: the text is invalid; carries every fault.
     """
-    return assemble(*read(text, path))
+    given = {name: str(value) for name, value in (set or {}).items()}
+    root, report = read(text, path)
+    if given:
+        root, report = read(with_values(root, report, given), path)
+    return replace(assemble(root, report), given=given)
 
 
 def about(path: Path) -> str:
     """The ``about`` line of a problem file, without reading its meaning."""
     root, _ = read(path.read_bytes(), str(path))
-    node = root.values.get("about") if isinstance(root, Mapping) else None
+    node = root.values.get("about")
     return node.text if isinstance(node, Scalar) else ""

@@ -1,8 +1,15 @@
-"""The commented file that ``pinnkan new`` writes."""
+"""The commented files that ``pinnkan new`` writes: a starter per kind of problem, or a copy of a shipped one."""
 
 from __future__ import annotations
 
-_TEXT = """\
+import re
+from pathlib import Path
+
+from pinnkan.errors import UsageError
+from pinnkan.problem.registry import find, shipped, shipped_folder
+from pinnkan.problem.report import did_you_mean
+
+_HEAT = """\
 # NAME: say here in words what is solved, and where it comes from.
 name: NAME
 domain:                # the coordinates are x, y, z and, for time, t
@@ -28,8 +35,76 @@ exact:                 # optional, only to report the true error: delete it if t
 solver:
   tolerance: 1e-4      # the relative L2 error to reach; all else is chosen by pinnkan
 """
+_ODE = """\
+# NAME: a damped pendulum; say here in words what is solved, and where it comes from.
+name: NAME
+domain:                # t alone makes an ordinary equation
+  t: [0, 10]
+parameters:            # numbers, or constant expressions such as 0.01/pi
+  damping: 0.1
+unknowns: [a]
+equations:             # left = right; derivatives are a_t, a_tt
+  - a_tt + damping*a_t + sin(a) = 0
+conditions:            # one for each order of derivative
+  - where: initial
+    equation: a = 1
+  - where: initial
+    equation: a_t = 0
+quantities:            # what is read off the solution, each with its error
+  end: {value: a, at: [10]}
+solver:
+  tolerance: 1e-6      # the relative L2 error to reach; all else is chosen by pinnkan
+"""
+_SYSTEM = """\
+# NAME: two substances diffuse and turn into each other; say here in words what is solved, and where it comes from.
+name: NAME
+domain:                # the coordinates are x, y, z and, for time, t
+  x: [0, 1]
+  t: [0, 1]
+parameters:            # numbers, or constant expressions such as 0.01/pi
+  k: 0.1
+unknowns: [u, v]       # as many equations as unknowns
+# vectors: {velocity: [u, v]}   # unknowns that form a vector: one arrow, one error, div(velocity)
+equations:
+  - u_t = k*u_xx - u*v
+  - v_t = k*v_xx + u*v
+conditions:            # for each unknown
+  - where: initial
+    equation: u = 1 + cos(pi*x)
+  - where: initial
+    equation: v = 1
+  - where: [left, right]
+    equation: dn(u) = 0
+  - where: [left, right]
+    equation: dn(v) = 0
+quantities:            # what is read off the solution, each with its error
+  mass: {integral: u + v}
+solver:
+  tolerance: 1e-4      # the relative L2 error to reach, of the worst unknown; all else is chosen by pinnkan
+"""
+#: Kind of problem -> its starter; the first one is written where nothing is asked for.
+KINDS = {"heat": _HEAT, "ode": _ODE, "system": _SYSTEM}
+#: What editors that know YAML read from the first line of a file.
+SCHEMA_LINE = "# yaml-language-server: $schema="
 
 
-def starter(name: str) -> str:
-    """A complete problem of that name: the heat equation, with a comment at every key."""
-    return _TEXT.replace("NAME", name)
+def starter(name: str, like: str | None = None) -> str:
+    """A complete problem of that name: a commented starter of a kind, or a copy of a shipped problem.
+
+    Raises:
+        UsageError: there is no such kind and no such problem.
+    """
+    text = KINDS[next(iter(KINDS))] if like is None else KINDS.get(like)
+    if text is None:
+        known = [*KINDS, *shipped()]
+        if like not in known and not Path(str(like)).is_file():
+            hint = did_you_mean(str(like), known) or f"kinds: {', '.join(KINDS)}; `pinnkan list` names the problems"
+            raise UsageError(f"no kind and no problem is named '{str(like)[:200]}'; {hint}")
+        text = _copied(find(str(like)).read_text(encoding="utf-8"))
+    return f"{SCHEMA_LINE}{shipped_folder() / 'schema.json'}\n" + text.replace("NAME", name)
+
+
+def _copied(text: str) -> str:
+    """The text of a problem file under the name NAME, without its line of a schema and its measured figures."""
+    lines = [x for x in text.splitlines() if not x.startswith((SCHEMA_LINE, "# Expected:"))]
+    return re.sub(r"^name:.*$", "name: NAME", "\n".join(lines) + "\n", count=1, flags=re.MULTILINE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TypeAlias
 
 import sympy
@@ -149,14 +150,19 @@ class OutputSettings:
     times: int | None = None
 
 
-@dataclass(frozen=True)
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+@dataclass(frozen=True, repr=False)
 class Problem:
     """A partial differential equation on a domain with its conditions.
 
     ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
     ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
     ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
-    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values.
+    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values. ``given``:
+    the parameters that have other values than in the file; ``source`` is the text with these values.
     """
 
     name: str
@@ -176,6 +182,16 @@ class Problem:
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        unknowns, coordinates = ", ".join(self.unknowns), ", ".join(c.name for c in self.coordinates)
+        counts = [_counted(len(self.equations), "equation"), _counted(len(self.conditions), "condition")]
+        return f"<Problem {self.name}: {unknowns}({coordinates}); {', '.join(counts)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text of the file."""
+        return f"<pre>{escape(self.source or repr(self))}</pre>"
 
     @property
     def box(self) -> Box:

@@ -93,7 +93,8 @@ class Attempt:
             return [visible(f"stopped; {self.target} is as it was before")]
         what = "the state and what is solved so far are" if self.partial is not None else "the state is"
         options = vars(self.arguments)
-        given = [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
+        given = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in self.problem.given.items()]
+        given += [f"--{name} {shlex.quote(str(options[name]))}" for name in _REPEATED if options[name] is not None]
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
         place = interrupted_place(self.target)
         return [visible(f"stopped; {what} in {place}"), visible(f"{when}: {command}")]

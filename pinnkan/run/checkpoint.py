@@ -48,6 +48,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "problem": {
             "source_sha256": digest(solution.problem.source.encode()),
             "solver": asdict(solution.problem.solver),
+            "given": dict(solution.problem.given),
         },
         "arrays": {"file": name, "sha256": digest(data)},
         "fields": fields,

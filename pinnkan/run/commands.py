@@ -8,6 +8,7 @@ import math
 import shutil
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
-from pinnkan.run.folder import disk_errors, interrupted_place, locked, replacing
+from pinnkan.run.folder import disk_errors, interrupted_place, listed_names, locked, replacing, write_atomically
 from pinnkan.run.points import evaluate, write_values
 from pinnkan.run.restoring import load_solution
-from pinnkan.run.results import exit_code, replaced, summary
+from pinnkan.run.results import exit_code, replaced, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.solution import Solution
 
@@ -34,7 +35,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
     Raises:
         PinnkanError: anything expected; its ``exit_code`` is the command's.
     """
-    problem = with_options(load_problem(arguments.file), arguments)
+    problem = with_options(load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
     console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
     for warning in (*problem.warnings, *replaced(target, problem)):
@@ -53,7 +54,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
         anew = isinstance(error, OutOfMemoryError)
         lines = attempt.left_behind("Where there is more memory" if anew else "To go on")
         raise ResourceError("\n".join([str(error), *lines])) from error
-    for line in closing_lines(solution, target, files):
+    for line in closing_lines(solution, target, files, time.perf_counter() - arguments.begun):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps(summary(solution, target), allow_nan=False))
@@ -71,20 +72,23 @@ def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
     return replace(problem, solver=replace(problem.solver, **changes)) if changes else problem
 
 
-def closing_lines(solution: Solution, target: Path, files: list[str]) -> list[str]:
-    """The verdict in words, what to try, and where the files are."""
+def closing_lines(solution: Solution, target: Path, files: list[str], seconds: float | None = None) -> list[str]:
+    """The verdict in words, what to try, and where the files are; ``seconds`` are those of the whole command."""
     count = len(solution.levels)
+    times = f"solved in {solution.seconds:.2f} s"
+    if seconds is not None:
+        times += f", {seconds:.2f} s in all with start-up and files"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
     lines = [
         verdict_words(solution),
-        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters, {solution.seconds:.2f} s.",
+        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}.",
     ]
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
-    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.md'}")]
+    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.html'}")]
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
@@ -92,6 +96,17 @@ def run_eval(arguments: argparse.Namespace) -> int:
     names, values = evaluate(load_solution(arguments.run), Path(arguments.points), arguments.fields)
     write_values(Path(arguments.out), names, values)
     print(visible(f"{arguments.out}: {', '.join(names)} at {len(values)} points"), file=sys.stderr)
+    return Exit.CONVERGED
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """``pinnkan report RUN``: ``report.html`` and ``report.md`` again, from what the run has kept."""
+    solution, target = load_solution(arguments.run), Path(arguments.run)
+    with locked(target), disk_errors(target):
+        files = [name for name in listed_names(target) if (target / name).exists() or name.startswith("report.")]
+        for name, content in reports(solution, target, files).items():
+            write_atomically(target / name, content)
+    print(visible(f"{target / 'report.html'}"), file=sys.stderr)
     return Exit.CONVERGED
 
 

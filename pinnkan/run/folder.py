@@ -162,11 +162,16 @@ def written_names(folder: Path) -> frozenset[str]:
     """Names in a results folder that pinnkan wrote; none if it is not one."""
     if has_state(folder) and not (folder / MANIFEST).exists():  # of a run that was killed
         return frozenset({CHECKPOINT})
+    return frozenset(listed_names(folder))
+
+
+def listed_names(folder: Path) -> list[str]:
+    """The files that the manifest of a run lists, in its order; none if there is no manifest."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return frozenset(manifest["files"]) if "pinnkan" in manifest else frozenset()
+        return list(manifest["files"]) if "pinnkan" in manifest else []
     except (OSError, ValueError, TypeError, KeyError):
-        return frozenset()
+        return []
 
 
 def _swap(partial: Path, target: Path) -> None:

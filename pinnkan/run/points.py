@@ -12,12 +12,9 @@ import numpy as np
 
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
-from pinnkan.problem.coordinates import order_of
+from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import OutsideError, Solution
-
-#: The highest derivative that the residuals of pinnkan carry, and so the highest that networks evaluate.
-_HIGHEST = 4
 
 
 @dataclass(frozen=True)
@@ -40,21 +37,11 @@ def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
 
 
 def _column(name: str, problem: Problem) -> Column:
-    coordinates = [c.name for c in problem.coordinates]
-    for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):
-        unknown = problem.unknowns[index]
-        subscript = name.removeprefix(f"{unknown}_")
-        if name == unknown:
-            return Column(name, index, (0,) * problem.dimension)
-        order = order_of(subscript, coordinates) if subscript != name else None
-        if order is not None:
-            if sum(order) > _HIGHEST:
-                raise UsageError(f"--fields: {name!r} is of order {sum(order)}; the highest is {_HIGHEST}")
-            return Column(name, index, order)
-    example = f"{problem.unknowns[0]}_{problem.coordinates[0].name}"
-    raise UsageError(
-        f"--fields: no field {name!r}; choose among {', '.join(problem.unknowns)} and derivatives: {example}"
-    )
+    try:
+        jet = jet_of(name, problem)
+    except UsageError as error:
+        raise UsageError(f"--fields: {error}") from None
+    return Column(name, jet.unknown, jet.order)
 
 
 def read_points(path: Path, problem: Problem) -> tuple[Array, list[int]]:

@@ -34,7 +34,7 @@ def _load(root: Path) -> Solution:
     if not path.is_file():
         raise RunFolderError(f"{path}: missing; the checkpoint cannot be read without the problem it solves")
     try:
-        problem = with_solver(load_problem(path), state, path)
+        problem = with_solver(load_problem(path, set=state["problem"].get("given")), state, path)
     except ProblemError as error:
         raise RunFolderError(f"{path}: no longer a valid problem ({error}); solve again") from error
     fields = {part: restore_field(part_of(arrays, part), meta) for part, meta in state["fields"].items()}

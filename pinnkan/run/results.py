@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from pinnkan.errors import Exit
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import shown_of
+from pinnkan.export.page import page_of
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
@@ -71,14 +73,27 @@ def write_results(
         "problem.yaml": circumstances.source,
         "resolved.yaml": resolved_text(solution.problem).encode(),
     }
-    files += [*pictures, "report.md", *texts, "checkpoint", MANIFEST]
-    texts["report.md"] = report_of(solution, files, warnings).encode()
+    files += [*pictures, "report.html", "report.md", *texts, "checkpoint", MANIFEST]
+    texts |= reports(solution, folder, files, warnings, allowance)
     for name, content in texts.items():
         write_atomically(folder / name, content)
     save_checkpoint(solution, folder / "checkpoint")
     facts = manifest(solution, circumstances, files, time.perf_counter() - begun, code)
     write_atomically(folder / MANIFEST, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
     return files, warnings
+
+
+def reports(
+    solution: Solution,
+    folder: Path,
+    files: Sequence[str],
+    warnings: Sequence[str] = (),
+    allowance: Allowance | None = None,
+) -> dict[str, bytes]:
+    """The two reports on a run whose pictures lie in ``folder``: name -> content."""
+    markdown = report_of(solution, files, warnings)
+    page = page_of(solution, markdown, folder, files, allowance or Allowance())
+    return {"report.md": markdown.encode(), "report.html": page.encode()}
 
 
 def exit_code(verdict: Verdict) -> Exit:
@@ -130,6 +145,7 @@ def manifest(
         "command": list(circumstances.command),
         "result": {key: value for key, value in summary(solution, Path()).items() if key != "run"},
         "exit_code": int(code),
+        "set": dict(solution.problem.given),
         "seed": solution.problem.solver.seed,
         "device": circumstances.device,
         "file": circumstances.file,

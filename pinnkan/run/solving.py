@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
+from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Iteration, Level, Reason
@@ -21,17 +22,20 @@ Progress = Callable[[Level | Iteration], None]
 def solve(
     problem: Problem,
     *,
+    tolerance: float | None = None,
     device: str = "cpu",
-    progress: Progress | None = None,
+    callback: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
 ) -> Solution:
     """Solves ``problem`` to its tolerance on ``device`` (``cpu`` or ``cuda``), with the verdict of the command.
 
-    ``progress`` is called with each record as it is made. In the folder ``checkpoint`` the state of the solve is kept
+    ``tolerance`` overrides that of the problem. ``callback`` is called with each record as it is made: a level or time
+    slab, or a step of one. In the folder ``checkpoint`` the state of the solve is kept
     while it lasts; with ``resume`` it goes on from the state found there, to the same bits.
 
     Raises:
+        UsageError: a tolerance or device that cannot be.
         SolverError: the iteration diverged and left no usable state.
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
@@ -40,16 +44,18 @@ def solve(
     from pinnkan.run.resuming import header_of, read_checked
     from pinnkan.solver.monitor import Monitor
 
+    if tolerance is not None:
+        problem = with_tolerance(problem, tolerance)
     if checkpoint is None:
         if resume:
             raise UsageError("resume=True needs the folder of the state: checkpoint=...")
-        return solve_monitored(problem, Monitor(problem.solver.max_time, progress), device)
+        return solve_monitored(problem, Monitor(problem.solver.max_time, callback), device)
     folder = Path(checkpoint)
     state, seconds = read_checked(folder, problem, device) if resume else (None, 0.0)
     keeper = Keeper(folder, header_of(problem, device))
     try:
         solution = solve_monitored(
-            problem, Monitor(problem.solver.max_time, progress, keeper.keep, state, seconds), device
+            problem, Monitor(problem.solver.max_time, callback, keeper.keep, state, seconds), device
         )
     except BaseException:
         keeper.write()

@@ -75,7 +75,7 @@ def test_no_change_of_a_state_does_more_than_be_refused(folder: Path, capsys: py
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pinnkan.solve(problem, checkpoint="kept", progress=stop)
+        pinnkan.solve(problem, checkpoint="kept", callback=stop)
     path = folder / "kept/resume.json"
     state = json.loads(path.read_text())["state"]
     refused = 0

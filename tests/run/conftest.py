@@ -39,8 +39,8 @@ def command() -> Callable[..., Namespace]:
     def build(**given: object) -> Namespace:
         defaults = {
             "file": "line.yaml", "out": None, "tolerance": None, "max_time": None, "device": None, "seed": None,
-            "json": False, "resume": False, "quiet": False, "verbose": False, "run": "results/line",
-            "points": "points.csv", "fields": None, "resolution": None, "times": None,
+            "set": {}, "begun": 0.0, "json": False, "resume": False, "quiet": False, "verbose": False,
+            "run": "results/line", "points": "points.csv", "fields": None, "resolution": None, "times": None,
         }  # fmt: skip
         return Namespace(**(defaults | given))
 

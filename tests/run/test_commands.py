@@ -11,22 +11,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvista
-from closed_form import LINE, levels, problem, solver
+from closed_form import FRONT, LINE, levels, problem, solver
 from rich.console import Console
 
 from pinnkan.errors import OutOfMemoryError, ResourceError, RunFolderError, UsageError
 from pinnkan.export import vtk
+from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
 from pinnkan.run.attempt import Attempt
-from pinnkan.run.commands import run_eval, run_export, run_solve
+from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
 from pinnkan.run.restoring import load_solution
+from pinnkan.run.resuming import differences, header_of
 from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]
 FILES = {
-    "solution.vtu", "solution.png", "convergence.png", "report.md", "levels.csv", "history.csv", "problem.yaml",
-    "resolved.yaml", "manifest.json", "checkpoint",
+    "solution.vtu", "solution.png", "convergence.png", "report.html", "report.md", "levels.csv", "history.csv",
+    "problem.yaml", "resolved.yaml", "manifest.json", "checkpoint",
 }  # fmt: skip
 
 
@@ -42,6 +44,35 @@ def test_solve_leaves_every_file_of_the_contract(files: Path, command: Command) 
     manifest = json.loads((run / "manifest.json").read_text())
     assert set(manifest["files"]) == FILES
     assert (manifest["exit_code"], manifest["seed"], manifest["device"]) == (0, 0, "cpu")
+
+
+def test_the_reports_of_a_run_are_written_again(files: Path, command: Command) -> None:
+    assert run_solve(command()) == 0
+    run = files / "results" / "line"
+    before = {name: (run / name).read_bytes() for name in ("report.html", "report.md")}
+    (run / "report.html").unlink()
+    (run / "report.md").write_text("torn")
+    assert run_report(command()) == 0
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert names_in(run) == FILES
+
+
+def test_a_parameter_that_is_set_is_kept_with_the_run(files: Path, command: Command) -> None:
+    text = LINE.replace("unknowns", "parameters:\n  a: 4\nunknowns").replace("(1 - 9*pi**2)", "(a - 3 - 9*pi**2)")
+    (files / "line.yaml").write_text(text.replace("a: 4", "a: 2*2"))
+    assert run_solve(command(set={"a": "8/2"})) == 0
+    run = files / "results" / "line"
+    assert (run / "problem.yaml").read_bytes() == text.replace("a: 4", "a: 2*2").encode()
+    assert "a: 8/2" in (run / "resolved.yaml").read_text()
+    assert json.loads((run / "manifest.json").read_text())["set"] == {"a": "8/2"}
+    assert load_solution(run).problem.given == {"a": "8/2"}
+
+
+def test_a_run_goes_on_with_the_parameters_it_began_with_only() -> None:
+    text = FRONT.replace("functions:", "parameters:\n  c: 0.5\nfunctions:").replace("t/2", "c*t")
+    then, now = (header_of(parse_problem(text, "front.yaml", given), "cpu") for given in ({"c": "1/2"}, None))
+    assert differences(then, then) == []
+    assert differences(then, now) == ["line 6 of the problem file ('c: 1/2' then, 'c: 0.5' now)"]
 
 
 def test_a_time_dependent_result_has_its_series(files: Path, command: Command) -> None:

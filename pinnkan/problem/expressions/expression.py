@@ -16,6 +16,7 @@ from pinnkan.problem.coordinates import order_of, split
 from pinnkan.problem.expressions import operators
 from pinnkan.problem.expressions.arithmetic import combine, fold, is_real, tamed
 from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.habits import habit_of
 from pinnkan.problem.expressions.lexicon import ExpressionError, check
 from pinnkan.problem.expressions.operators import OperatorError, Vector
 from pinnkan.problem.expressions.scope import Scope
@@ -167,7 +168,7 @@ class _Reader:
             return self._operator(node, name)
         if name in self.scope.known():
             raise _fault(node.func, f"'{name}' is not a function", f"write {name}*(...) to multiply")
-        hint = did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+        hint = habit_of(name) or did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
         raise _fault(node.func, f"unknown function '{name}'", hint)
 
     def _function(self, node: ast.Call, name: str) -> sympy.Expr:

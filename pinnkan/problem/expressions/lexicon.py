@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 
+from pinnkan.problem.expressions.habits import sign_of
+
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
 
@@ -27,9 +29,6 @@ _HINTS = {
     "×": ("'×' is not an operator here", "write *"),
     "−": ("'−' is not a minus sign here", "write the - of the keyboard"),
     "÷": ("'÷' is not an operator here", "write /"),
-    "π": ("'π' is not a name here", "write pi"),
-    "²": ("'²' is not an operator here", "write **2"),
-    "³": ("'³' is not an operator here", "write **3"),
 }
 
 
@@ -109,7 +108,7 @@ def _refuse_sign(token: Token, text: str) -> None:
         raise ExpressionError(token.start, token.end, "'//' is not an operator here", "write / to divide")
     if text.startswith("==", token.start):
         raise ExpressionError(token.start, token.start + 2, "'==' in an equation", "write a single =")
-    message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", ""))
+    message, hint = _HINTS.get(word, (f"the character '{word}' has no meaning here", sign_of(word)))
     raise ExpressionError(token.start, token.end, message, hint)
 
 

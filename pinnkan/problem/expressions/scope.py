@@ -90,17 +90,19 @@ class Scope:
         """What may have been meant by a name."""
         if base in self.values and by:
             return f"write d{by[0]}({base}) for a derivative"
-        if self.unknowns and _joined(name, self.space):
-            return f"write {_joined(name, self.space)}"
+        if self.unknowns and _joined(name, self.space, "_"):
+            return f"write {_joined(name, self.space, '_')}"
         if name in ("e", "E"):
             return "write exp(1)"
+        if self.unknowns and _joined(name, self.space, ""):
+            return f"write {_joined(name, self.space, '')}"
         return did_you_mean(name, self.known())
 
 
-def _joined(name: str, space: JetSpace) -> str:
-    """``u_x1x2`` for ``u_x1_x2``: what was meant where a subscript is split by underscores, or ""."""
+def _joined(name: str, space: JetSpace, between: str) -> str:
+    """What was meant where a subscript is split by underscores or not set off, or "": ``u_x1_x2``, ``uxx``."""
     for unknown in space.unknowns:
-        subscript = name.removeprefix(f"{unknown}_").replace("_", "")
-        if name.startswith(f"{unknown}_") and order_of(subscript, space.coordinates):
+        subscript = name.removeprefix(f"{unknown}{between}").replace("_", "")
+        if name.startswith(f"{unknown}{between}") and order_of(subscript, space.coordinates):
             return f"{unknown}_{subscript}"
     return ""

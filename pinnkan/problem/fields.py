@@ -1,0 +1,31 @@
+"""Names of fields: an unknown or a derivative of one, as ``u`` and ``u_xx``."""
+
+from __future__ import annotations
+
+from pinnkan.errors import UsageError
+from pinnkan.problem.coordinates import order_of
+from pinnkan.problem.statement import Jet, Problem
+
+#: The highest derivative that the residuals of pinnkan carry, and so the highest that networks evaluate.
+HIGHEST = 4
+
+
+def jet_of(name: str, problem: Problem) -> Jet:
+    """What a name such as ``u`` or ``u_xt`` stands for.
+
+    Raises:
+        UsageError: it is no unknown of the problem and no derivative of one.
+    """
+    coordinates = [c.name for c in problem.coordinates]
+    for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):
+        unknown = problem.unknowns[index]
+        subscript = name.removeprefix(f"{unknown}_")
+        if name == unknown:
+            return Jet(index, (0,) * problem.dimension)
+        order = order_of(subscript, coordinates) if subscript != name else None
+        if order is not None:
+            if sum(order) > HIGHEST:
+                raise UsageError(f"{name!r} is of order {sum(order)}; the highest is {HIGHEST}")
+            return Jet(index, order)
+    example = f"{problem.unknowns[0]}_{problem.coordinates[0].name}"
+    raise UsageError(f"no field {name!r}; choose among {', '.join(problem.unknowns)} and derivatives: {example}")

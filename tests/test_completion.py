@@ -1,0 +1,39 @@
+"""Completion scripts name every command and option of the parser, and bash runs them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from pinnkan.cli import build_parser
+from pinnkan.completion import SHELLS, commands_of, completion
+
+COMMANDS = commands_of(build_parser(), ["burgers", "poisson2d"])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_command_and_option_is_in_the_script(shell: str) -> None:
+    script = completion(shell, COMMANDS)
+    for command in COMMANDS:
+        assert command.name in script
+        assert all(option.removeprefix("--") in script for option, _ in command.options)
+    assert {"solve", "completion"} <= {c.name for c in COMMANDS}
+
+
+@pytest.mark.parametrize("shell", [s for s in SHELLS if shutil.which(s)])
+def test_shells_that_are_there_read_it(shell: str) -> None:
+    done = subprocess.run([shell, "-n"], input=completion(shell, COMMANDS), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("pinnkan so", "solve"), ("pinnkan solve bur", "burgers"), ("pinnkan solve --tol", "--tolerance")],
+)
+def test_bash_completes_commands_problems_and_options(words: str, wanted: str) -> None:
+    count = len(words.split()) - 1
+    asks = f"COMP_WORDS=({words}); COMP_CWORD={count}; _pinnkan; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", completion("bash", COMMANDS) + asks], capture_output=True, text=True)
+    assert done.stdout.split() == [wanted]
