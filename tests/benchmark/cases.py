@@ -105,6 +105,15 @@ def in_time(name: str, names: str) -> Reference:
     return lambda t: named(names, lambda at: ordinary(name)(at)[:count], t)
 
 
+def van_der_pol_grid() -> Grid:
+    """A grid that is dense at the two jumps, down to a tenth of their width."""
+    edges = [
+        graded_edges(low, high, jump, 1e-4, 20.0)
+        for low, high, jump in ((0.0, 1200.0, 807.0862), (1200.0, 2000.0, 1614.2860))
+    ]
+    return gauss(np.unique(np.concatenate(edges)))
+
+
 def until(end: float, count: int) -> tuple[float, ...]:
     """`count` equal times up to `end`."""
     return tuple(float(t) for t in np.linspace(0.0, end, count + 1)[1:])
@@ -284,6 +293,7 @@ CASES = (
         Target(1e-6, 5, 1e-6, 14),
         "Radau",
     ),
+    Case("van_der_pol", lambda t: ordinary("van_der_pol")(t)[0], van_der_pol_grid, Target(1e-4, 30, 1e-4, 14), "Radau"),
     Case("schroedinger", systems.two_bound_solitons, box((-10, 10, 100), (0, np.pi / 2, 40)), SOLITONS),
     Case("soliton", systems.soliton, box((-15, 15, 100), (0, 2, 30)), SOLITONS),
     Case("harmonic_well", systems.coherent_state, box((-9, 9, 100), (0, 2 * np.pi, 40)), SOLITONS),

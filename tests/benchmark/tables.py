@@ -22,6 +22,9 @@ NOTES = {
     "linear_scaling": "One least-squares step in a process of its own, one thread: rows made and solved to 1e-9 of "
     "the largest coefficient. Megabytes are what the step adds to the peak; the figure, with slopes over the three "
     "largest sizes, is results/figures/linear_scaling.png.",
+    "ordinary": "Ordinary equations (initial value problems, the last with boundary values) beside scipy, in one "
+    "run; error is relative L2 over the interval, worst unknown. scipy's tolerance is that of a step (absolute: a "
+    "millionth of it), pinnkan's that of the solution; only pinnkan has an estimate, and its time includes that.",
     "seeds": "Solves in which something is random (the points of more than three coordinates, the starts of deep "
     "networks), from several seeds: the smallest, middle and largest true error and time.",
     "projection": "Levenberg-Marquardt on all coefficients of a KAN [5, 1, 1] against variable projection, on "
