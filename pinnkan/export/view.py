@@ -21,7 +21,7 @@ from pinnkan.solution import Solution
 #: Numbers of all fields together, four bytes each; a choice: with the pictures the file stays below 3 MB.
 MOST_NUMBERS = 200_000
 #: Samples of a curve, and per axis of a map, at most; steps of the slider.
-_CURVE, _MAP, _STEPS = 1001, 301, 41
+_CURVE, _MAP, _STEPS = 1001, 301, 26
 _FIELDS = 12
 
 
