@@ -31,21 +31,24 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     lengths = np.ptp(model.problem.box.ranges, axis=1)
     scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
     near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
-    own = _terms(model, [condition], near, scale)
-    inside = _terms(model, model.equations, near, scale)
+    own = term_sizes(model, [condition], near, scale)
+    inside = term_sizes(model, model.equations, near, scale)
     if not any(inside.get(unknown) for unknown in own):  # the equations degenerate there
         rng = np.random.default_rng(0)
         somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
-        inside = _terms(model, model.equations, somewhere, scale)
+        inside = term_sizes(model, model.equations, somewhere, scale)
     costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
     layer = float(np.prod([h**0.5 for h in widths if h is not None]))
     return layer * max(costs, default=1.0)
 
 
-def _terms(
+def term_sizes(
     model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float]
 ) -> dict[int, float]:
-    """The largest term of each unknown, root mean square, for functions of size one that vary over ``scale``."""
+    """The largest term of each unknown, root mean square, for functions of size one that vary over ``scale``.
+
+    ``scale``: by coordinate, infinite where they do not vary; ``points``: (point, coordinate).
+    """
     found: dict[int, float] = {}
     for equation in equations:
         rates = [float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in equation.jets]

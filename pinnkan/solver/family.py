@@ -22,7 +22,7 @@ class ErrorEstimate:
     """The estimated error of a function: its size relative to the solution, worst unknown, and itself as a function.
 
     ``rounding``: what the arithmetic leaves, relative; ``spaces``: where it was corrected, if in splines on all
-    coordinates; ``left``: root mean square of the rows off the training points that the correction leaves, where
+    coordinates; ``parts``: sizes of each of several unknowns and vectors, where known; ``left``: root mean square of the rows off the training points that the correction leaves, where
     products of all coordinates are no part of the estimate.
     """
 
@@ -32,6 +32,7 @@ class ErrorEstimate:
     spaces: Spaces | None = None
     evidence: Evidence = Evidence.CORRECTION
     left: float = 0.0
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

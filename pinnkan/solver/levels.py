@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
 
 from pinnkan.kan.field import Field
-from pinnkan.solver.estimate.true_error import true_error
+from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
@@ -186,8 +186,10 @@ def _record(
 ) -> Level:
     iterations = sum(1 for step in state.own_history if step.level == state.number)
     level = measured.record(state.number, estimate.size, monitor.elapsed(), iterations)
-    true = true_error(family.problem, family.samples(state.own)) if family.problem.exact else None
-    return replace(level, true_error=true, evidence=estimate.evidence)
+    true = true_errors(family.problem, family.samples(state.own)) if family.problem.exact else ()
+    level = replace(level, true_error=max(true, default=None), evidence=estimate.evidence)
+    is_system = len(family.problem.unknowns) > 1
+    return replace(level, estimates=estimate.parts, true_errors=true) if is_system else level
 
 
 def _judged(

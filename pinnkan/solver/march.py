@@ -18,7 +18,7 @@ from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import relative_root
+from pinnkan.solver.estimate.norms import relative_roots
 from pinnkan.solver.estimate.true_error import squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.minimise.gauss_newton import contraction
@@ -201,10 +201,14 @@ def _advanced(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length,
     )  # fmt: skip
+    errors = () if squares is None else relative_roots(problem, true[0], true[1])
+    is_system = len(problem.unknowns) > 1
     level = replace(
         measured.record(len(run.slabs) - 1, run.estimate(problem), at.monitor.elapsed(), len(slab.steps)),
         time=(at.time, end),
-        true_error=None if squares is None else relative_root(problem, true[0], true[1]),
+        true_error=max(errors, default=None),
+        estimates=run.estimates(problem) if is_system else (),
+        true_errors=errors if is_system else (),
         unseen="" if missed is None else missed.words(problem),
     )
     aim = family.following(state.aim, slab, at)

@@ -11,7 +11,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.kan.slab_fields import SlabPiece
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import relative_root, squared_sizes
+from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.family import Measured
 from pinnkan.solver.monitor import Monitor
@@ -55,7 +55,11 @@ class Run(Generic[P]):
 
     def estimate(self, problem: Problem) -> float:
         """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown; rounding."""
-        return SAFETY * relative_root(problem, self.error_squares, self.squares) + self.rounded
+        return max(self.estimates(problem))
+
+    def estimates(self, problem: Problem) -> tuple[float, ...]:
+        """The same of each unknown and vector."""
+        return tuple(SAFETY * root + self.rounded for root in relative_roots(problem, self.error_squares, self.squares))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from benchmark.adversaries import HIGHEST, LOWEST, measured
+from benchmark.adversaries import measured
+from benchmark.adversaries_table import HIGHEST, LOWEST
 
 from adversaries.adversary import Adversary, Draw
 from adversaries.draw import draw, quadrature

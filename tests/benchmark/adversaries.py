@@ -18,7 +18,6 @@ import multiprocessing
 import sys
 import time
 import traceback
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -33,15 +32,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().par
 
 from adversaries.adversary import Adversary  # noqa: E402
 from adversaries.draw import draw, quadrature  # noqa: E402
-from tables import circumstances  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.errors import PinnkanError  # noqa: E402
 from pinnkan.problem.registry import parse_problem  # noqa: E402
 from pinnkan.solver import monitor  # noqa: E402
 
-#: An error above so many tolerances is wrong; wanted of effectivities.
-MOST_ERROR, LOWEST, HIGHEST = 2.0, 0.8, 10.0
+#: An error above so many tolerances is wrong.
+MOST_ERROR = 2.0
 #: Errors below this are rounding of the truth, and say nothing about an estimate.
 KNOWN = 1e-11
 #: What is smaller, root mean square, has not begun yet: a pulse in time of a solve that was stopped before it.
@@ -184,42 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.table:
         run(range(*options.slice), path)
     command = " ".join(["python tests/benchmark/adversaries.py", *(sys.argv[1:] if arguments is None else arguments)])
-    (options.out / "adversaries.md").write_text(summary(read(path), command), encoding="utf-8")
+    from adversaries_table import write_table
+
+    write_table(options.out, read(path), command)
     return 0
-
-
-def summary(rows: Sequence[Row], command: str) -> str:
-    """The counts that are wanted, by kind, and every row that is not as it should be."""
-    lines = ["# Adversaries", "", "Drawn to be converged and wrong; see tests/adversaries."]
-    lines += ["", *[f"* {key}: {value}" for key, value in circumstances(command).items()], ""]
-    lines += ["| kind | runs | converged | wrong | effectivities in [0.8, 10] | least | median | largest |",
-              "|" + " --- |" * 8, _counts("all", rows)]  # fmt: skip
-    for posed in dict.fromkeys(row.conditions for row in rows):
-        lines.append(_counts(f"conditions {posed}", [r for r in rows if r.conditions == posed]))
-    for kind in sorted({row.kind for row in rows}):
-        lines.append(_counts(kind, [r for r in rows if r.kind == kind]))
-    reasons = Counter(row.verdict for row in rows if row.conditions == "right")
-    lines += ["", "Verdicts on what is well posed: " + ", ".join(f"{k} {n}" for k, n in reasons.most_common()) + "."]
-    lines += ["", "## Wrong, and effectivities out of bounds", "",
-              "| number | kind | coefficients | feature | family | conditions | tolerance | verdict "
-              "| estimate | error |",
-              "|" + " --- |" * 10]  # fmt: skip
-    for r in rows:
-        if r.is_wrong or (np.isfinite(r.effectivity) and not LOWEST <= r.effectivity <= HIGHEST):
-            lines.append(
-                f"| {r.number} | {r.kind} | {r.coefficients} | {r.feature} | {r.family} | {r.conditions} "
-                f"| {r.tolerance:.0e} | {r.verdict} | {r.estimate:.1e} | {r.error:.1e} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _counts(name: str, rows: Sequence[Row]) -> str:
-    known = np.array([r.effectivity for r in rows if np.isfinite(r.effectivity)])
-    inside = int(((known >= LOWEST) & (known <= HIGHEST)).sum())
-    share = f"{inside} of {len(known)} ({100 * inside / len(known):.1f} %)" if len(known) else ""
-    extremes = f"{known.min():.2f} | {np.median(known):.2f} | {known.max():.1f}" if len(known) else " |  | "
-    converged, wrong = sum(r.verdict == "converged" for r in rows), sum(r.is_wrong for r in rows)
-    return f"| {name} | {len(rows)} | {converged} | {wrong} | {share} | {extremes} |"
 
 
 if __name__ == "__main__":

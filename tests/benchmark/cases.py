@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from reference import closed_form
+from reference import closed_form, systems
 from reference.allen_cahn import allen_cahn
 from reference.burgers import burgers
+from reference.cavity import lid_driven
 from reference.error import Grid, allen_cahn_grid, burgers_space_time, gauss, graded_edges, instants, tensor
+from reference.ordinary import ordinary
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
+from reference.periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
 
 Array = NDArray[np.float64]
-Reference = Callable[..., Array]  # one array (point,) per coordinate -> (point,)
+#: One array (point,) per coordinate -> (point,), of a system by the names of unknowns.
+Reference = Callable[..., Array | Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,27 @@ KDV_TIMES = tuple(round(0.05 * k, 2) for k in range(1, 11))
 KS_TIMES = tuple(float(k) for k in range(1, 11))
 
 
+def named(names: str, of: Callable[..., object], *points: Array) -> Mapping[str, Array]:
+    """The unknowns of a system by name, from a function that gives them in order."""
+    return dict(zip(names.split(), np.asarray(of(*points)), strict=True))
+
+
+def saved(names: str, solve: Callable[..., object], times: tuple[float, ...]) -> Reference:
+    """Series at saved `times` as a reference."""
+    return lambda x, t: named(names, lambda *at: [u(*at) for u in solve(times)], x, t)  # type: ignore[attr-defined]
+
+
+def in_time(name: str, names: str) -> Reference:
+    """A system of ordinary equations as a reference: its first unknowns."""
+    count = len(names.split())
+    return lambda t: named(names, lambda at: ordinary(name)(at)[:count], t)
+
+
+def until(end: float, count: int) -> tuple[float, ...]:
+    """`count` equal times up to `end`."""
+    return tuple(float(t) for t in np.linspace(0.0, end, count + 1)[1:])
+
+
 def _helmholtz_k20(x: Array, y: Array) -> Array:
     return np.cos(20 * (np.cos(np.pi / 6) * x + np.sin(np.pi / 6) * y))
 
@@ -111,7 +136,9 @@ def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
     return solution(x, t)
 
 
-#: The table of issue 2 first, then the other shipped problems, then those of issue 4 that nobody tuned.
+SOLITONS = Target(1e-8, 5, 1e-8, 14)
+
+#: The table of issue 2 first, then the other shipped problems, those of issue 4 that nobody tuned, systems.
 CASES = (
     Case("poisson2d", closed_form.sines, box(UNIT, UNIT), (Target(1e-9, 1, 1e-8, 2), Target(1e-12, 1, 1e-12, 4))),
     Case(
@@ -238,5 +265,57 @@ CASES = (
     ),
     Case("product10d", lambda *x: np.sin(np.pi * np.stack(x)).prod(0), cloud(10), Target(1e-6, 2, 1e-4, 4)),
     Case("poisson5d_gaussian", lambda *x: np.exp(-(np.stack(x) ** 2).sum(0) / 2), cloud(5), Target(1e-6, 60, 1e-4, 4)),
+    Case("kovasznay", systems.kovasznay, box((-0.5, 1, 16), (-0.5, 1.5, 24)), Target(1e-9, 3, 1e-8, 14)),
+    Case("stokes", systems.stokes, box(UNIT, UNIT)),
+    Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),
+    Case(
+        "cavity",
+        lambda x, y: named("u v", lid_driven(100.0), x, y),
+        box(UNIT, UNIT),
+        Target(1e-6, 30, 1e-6, 14),
+        "Galerkin with Legendre polynomials (velocity)",
+    ),
+    Case("lotka_volterra", in_time("lotka_volterra", "u v"), box((0, 10, 200)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
+    Case("lorenz", in_time("lorenz", "u v w"), box((0, 10, 400)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
+    Case(
+        "robertson",
+        in_time("robertson", "a b c"),
+        lambda: gauss(np.append(0.0, np.geomspace(1e-5, 40, 200))),
+        Target(1e-6, 5, 1e-6, 14),
+        "Radau",
+    ),
+    Case("schroedinger", systems.two_bound_solitons, box((-10, 10, 100), (0, np.pi / 2, 40)), SOLITONS),
+    Case("soliton", systems.soliton, box((-15, 15, 100), (0, 2, 30)), SOLITONS),
+    Case("harmonic_well", systems.coherent_state, box((-9, 9, 100), (0, 2 * np.pi, 40)), SOLITONS),
+    Case(
+        "fitzhugh_nagumo",
+        saved("u v", fitzhugh_nagumo, until(10, 10)),
+        at_times((0, 20, 100), until(10, 10)),
+        Target(1e-6, 5, 1e-6, 14),
+        "Fourier, ETDRK4, at saved times",
+    ),
+    Case(
+        "gray_scott",
+        saved("u v", gray_scott, until(200, 10)),
+        at_times((-1, 1, 100), until(200, 10)),
+        Target(1e-6, 5, 1e-6, 14),
+        "Fourier, ETDRK4, at saved times",
+    ),
+    Case("acoustics", systems.acoustics, box(UNIT, (0, 2, 32)), Target(1e-8, 10, 1e-8, 14)),
+    Case("maxwell", systems.maxwell, box((0, 0.3, 16), (0, 2e-9, 32)), Target(1e-8, 10, 1e-8, 14)),
+    Case(
+        "shallow_water",
+        saved("h q", shallow_water, until(0.5, 10)),
+        at_times((0, 1, 60), until(0.5, 10)),
+        Target(1e-8, 10, 1e-8, 14),
+        "Fourier, Runge-Kutta, at saved times",
+    ),
+    Case(
+        "cahn_hilliard",
+        saved("u", cahn_hilliard, until(0.1, 10)),
+        at_times((0, 1, 60), until(0.1, 10)),
+        Target(1e-6, 5, 1e-6, 14),
+        "Fourier, ETDRK4, at saved times (u)",
+    ),
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,3 +101,17 @@ def allen_cahn_grid(times: ArrayLike) -> Grid:
         ]
     )
     return tensor(gauss(np.concatenate([-right[:0:-1], right])), instants(times))
+
+
+def worst_relative_l2(
+    values: Mapping[str, Array], reference: Mapping[str, Array], vectors: Mapping[str, Sequence[str]], weights: Array
+) -> float:
+    """Return the error of the worst unknown or vector; names that the reference leaves out do not count."""
+    parts = {name for names in vectors.values() for name in names}
+    alone = [(name,) for name in reference if name not in parts]
+    groups = [names for names in vectors.values() if all(name in reference for name in names)]
+    return max(
+        relative_l2(*(np.concatenate([of[name] for name in group]) for of in (values, reference)), weight)
+        for group in (*groups, *alone)
+        for weight in [np.tile(weights, len(group))]
+    )

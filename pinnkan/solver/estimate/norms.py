@@ -11,6 +11,9 @@ from pinnkan.problem.statement import Problem
 #: An unknown (a vector) counts as large as this share of the largest one, at least: one that vanishes has no size of
 #: its own. With all of them in natural units that is a ten thousandth of what the others let expect.
 LEAST = 1e-4
+#: But one that is known to this share of itself does not vanish, however small it is: Robertson's b is 2e-5 of c, and
+#: was judged as if it were ten times as large. Errors that vanish with an unknown are about as large as it is.
+KNOWN = 0.1
 
 
 def relative(problem: Problem, space: Space, function: Array, reference: Array) -> float:
@@ -20,8 +23,14 @@ def relative(problem: Problem, space: Space, function: Array, reference: Array) 
 
 def relative_root(problem: Problem, squares: Array, reference: Array) -> float:
     """Root of the largest ratio of squares (unknown), those of a vector's components added up."""
-    of_groups = [s @ _members(problem) for s in (squares, reference)]
-    return float(np.sqrt((of_groups[0] / floored(of_groups[1], LEAST**2)).max()))
+    return max(relative_roots(problem, squares, reference))
+
+
+def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[float, ...]:
+    """The same of each unknown and vector, in the order of their first unknowns; see LEAST and KNOWN."""
+    error, size = (s @ _members(problem) for s in (squares, reference))
+    known = (error <= KNOWN**2 * size) & (size > 0.0)
+    return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2)))))
 
 
 def squared_sizes(problem: Problem, squares: Array) -> Array:
@@ -42,10 +51,13 @@ def floored(scale: Array, least: float) -> Array:
 
 
 def _members(problem: Problem) -> Array:
-    """(unknown, group): ones where an unknown belongs to a group, each unknown that is in no vector to its own."""
+    """(unknown, group): ones where an unknown belongs to a group, each unknown that is in no vector to its own.
+
+    Groups in the order of their first unknowns.
+    """
     taken = [tuple(problem.unknowns.index(n) for n in names) for names in problem.vectors.values()]
     alone = [(j,) for j in range(len(problem.unknowns)) if not any(j in group for group in taken)]
     out = np.zeros((len(problem.unknowns), len(taken) + len(alone)))
-    for k, group in enumerate([*taken, *alone]):
+    for k, group in enumerate(sorted([*taken, *alone], key=min)):
         out[list(group), k] = 1.0
     return out

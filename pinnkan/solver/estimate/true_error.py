@@ -10,7 +10,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import relative_root
+from pinnkan.solver.estimate.norms import relative_roots
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def squared_error(problem: Problem, samples: Samples) -> Array | None:
     return np.stack([((samples.values - exact) ** 2 * weights).sum(over), (exact**2 * weights).sum(over)])
 
 
-def true_error(problem: Problem, samples: Samples) -> float | None:
-    """Relative L2 error of the worst unknown; None where ``exact`` leaves an unknown out."""
+def true_errors(problem: Problem, samples: Samples) -> tuple[float, ...]:
+    """Relative L2 error of each unknown and vector; none where ``exact`` leaves an unknown out."""
     squares = squared_error(problem, samples)
-    return None if squares is None else relative_root(problem, squares[0], squares[1])
+    return () if squares is None else relative_roots(problem, squares[0], squares[1])

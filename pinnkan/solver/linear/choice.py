@@ -14,7 +14,9 @@ from pinnkan.solver.work import is_factored
 
 
 def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, share: float = 0.0) -> LinearSolver:
-    """The cheaper solver for the rows; a factor where they are written out, or what is fixed is no product.
+    """The cheaper solver for the rows.
+
+    A factor where they are written out, reach beyond an interval, or what is fixed is no product.
 
     ``share``: of the coefficients that a step is added to, the error in it that does no harm; a factor has none.
 
@@ -22,9 +24,14 @@ def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, sh
         numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
     """
     grids = [r for r in rows if isinstance(r, TensorRows)]
-    if len(grids) < len(rows) or not are_products(ordering, grids[0].space.shape):
+    if len(grids) < len(rows) or not all(map(_are_local, grids)) or not are_products(ordering, grids[0].space.shape):
         return NormalEquations(rows, ordering, damping)
     points = sum(r.residual[..., 0].numel() for r in grids)
     if is_factored(grids[0].space, points, max(len(r.jets) for r in grids)):
         return NormalEquations(rows, ordering, damping)
     return ConjugateGradients(grids, ordering, damping, share)
+
+
+def _are_local(rows: TensorRows) -> bool:
+    """Whether they join functions of one interval only, as those of an interface do not."""
+    return all(t.index.shape[1] <= axis.degree + 1 for t, axis in zip(rows.tables, rows.space.axes, strict=True))

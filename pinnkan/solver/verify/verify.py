@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
+from pinnkan.assembly.condition_weights import LOOKED_AT, term_sizes
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
@@ -20,6 +23,9 @@ from pinnkan.verdict.records import Reason
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
 #: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
 STANDS = 0.95
+#: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
+#: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
+GROWING = 0.1
 #: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
 
@@ -83,11 +89,18 @@ class Verifier:
         start = spaces.space.prolong(spaces.coefficients, spaces.halved)
         halved = spaces.null or null_of(self.model, spaces.halved, start)
         found = stability(null_of(self.model, spaces.space, spaces.coefficients), halved)
-        if found.settled:
+        if found.settled or found.halved > GROWING * self._rate(spaces.space):
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
+
+    def _rate(self, slab: Space) -> float:
+        """The residual of a function that grows from zero to one in a slab and does nothing else."""
+        length = float(np.ptp(slab.axes[-1].breaks))
+        points = self.model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
+        scale = [*[np.inf] * (len(slab.axes) - 1), length]
+        return max(term_sizes(self.model, self.model.equations, points, scale).values(), default=0.0)
 
     def free(self, field: Field) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""

@@ -59,7 +59,7 @@ def estimated(text, v, perturbation, monitor=None):
     problem = parse_problem(text, "t.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     return estimate_by_correction(
-        model, WithBreaks(v + perturbation, tuple(problem.coordinates)), monitor or Monitor(None, None)
+        model, WithBreaks((v + perturbation,), tuple(problem.coordinates)), monitor or Monitor(None, None)
     )
 
 

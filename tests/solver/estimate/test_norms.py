@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from systems import kovasznay
 
-from pinnkan.solver.estimate.norms import LEAST, relative_root, squared_sizes
+from pinnkan.solver.estimate.norms import LEAST, relative_root, relative_roots, squared_sizes
 
 FLOW = kovasznay()
 ALONE = replace(FLOW, vectors={})
@@ -27,3 +27,16 @@ def test_the_worst_unknown_counts():
 def test_sizes_of_components_are_those_of_their_vector():
     np.testing.assert_allclose(squared_sizes(FLOW, np.array([3.0, 1.0, 2.0])), [4.0, 4.0, 2.0])
     np.testing.assert_allclose(squared_sizes(FLOW, np.zeros(3)), np.ones(3))
+
+
+def test_one_that_is_known_counts_by_its_own_size_however_small():
+    error, size = np.array([0.0, 4e-26, 0.0]), np.array([4.0, 4e-16, 1.0])
+    assert relative_root(ALONE, error, size) == pytest.approx(1e-5)
+
+
+def test_each_group_has_its_own_ratio_in_the_order_of_the_unknowns():
+    turned = replace(FLOW, vectors={"w": ["v", "p"]})
+    assert relative_roots(turned, np.array([1.0, 2.0, 2.0]), np.full(3, 200.0)) == pytest.approx(
+        (0.005**0.5, 0.01**0.5)
+    )
+    assert len(relative_roots(FLOW, np.ones(3), np.ones(3))) == 2

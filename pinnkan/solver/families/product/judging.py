@@ -13,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import surplus
-from pinnkan.solver.estimate.norms import relative, squared_sizes
+from pinnkan.solver.estimate.norms import relative, relative_roots, squared_sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
@@ -74,8 +74,10 @@ def estimate_by_correction(
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
+    roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
+    parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
     return HalvedEstimate(
-        size + rounding, error, rounding, spaces, space=fine, correction=correction, words=system.words
+        size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, words=system.words
     )
 
 

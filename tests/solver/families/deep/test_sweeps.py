@@ -89,7 +89,7 @@ def test_the_loss_of_a_level_is_the_mean_over_its_slabs(moving):
     """Up to the weights of the conditions, which the sweep took from the functions that it began with."""
     problem, pieces = burgers(), moving.field.pieces
     slabs = list(zip(slabs_of(problem, 2), pieces, (None, pieces[0]), strict=True))
-    losses = [mean_square(make_system(problem, slab, p, before, "cpu"), p) for slab, p, before in slabs]
+    losses = [mean_square(make_system(problem, slab, p, before, "cpu"), slab, p) for slab, p, before in slabs]
     held = [heldout_loss(problem, slab, p, before, "cpu") for slab, p, before in slabs]
     assert moving.levels[-1].loss == pytest.approx(np.mean(losses), rel=0.01)
     assert moving.levels[-1].heldout == pytest.approx(np.mean(held), rel=0.01)

@@ -1,0 +1,117 @@
+"""The references of systems agree with a second method, or satisfy their equations."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+from . import systems
+from .cavity import clamped, lid_driven
+from .error import worst_relative_l2
+from .ordinary import SYSTEMS, ordinary
+from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
+
+
+def change(found: np.ndarray, other: np.ndarray) -> float:
+    """Relative, of the worst unknown (unknown, point)."""
+    return float(np.max(np.linalg.norm(found - other, axis=1) / np.linalg.norm(other, axis=1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "seen"),
+    [("lotka_volterra", "LSODA", 1e-11), ("lorenz", "LSODA", 1e-10), ("robertson", "BDF", 1e-10)],
+)
+def test_two_methods_of_scipy_agree(name: str, other: str, seen: float) -> None:
+    t = np.linspace(0, SYSTEMS[name].end, 5001)
+    assert change(ordinary(name)(t), ordinary(name, other)(t)) < seen
+
+
+@pytest.mark.parametrize(
+    ("solve", "end", "interval", "modes", "step", "seen"),
+    [
+        (fitzhugh_nagumo, 2.0, (0, 20), 512, 4e-3, 1e-9),
+        (gray_scott, 20.0, (-1, 1), 512, 0.05, 1e-8),
+        (shallow_water, 0.1, (0, 1), 128, 2e-4, 1e-9),
+        (cahn_hilliard, 0.01, (0, 1), 64, 2e-5, 1e-9),
+    ],
+)
+def test_series_do_not_change_with_modes_or_steps(solve, end, interval, modes, step, seen) -> None:
+    x, times = np.linspace(*interval, 101), (end,)
+    fine, coarse = (np.stack([u(x, end) for u in solve(times, *how)]) for how in ((2 * modes, step / 2), (modes, step)))
+    worse = np.stack([u(x, end) for u in solve(times, 8, step)])
+    assert change(coarse, fine) < seen < change(worse, fine)
+
+
+def test_the_cavity_does_not_change_with_the_degree() -> None:
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21)))
+    coarse, fine = (np.stack(lid_driven(100.0, n)(x, y)) for n in (12, 16))
+    assert change(coarse, fine) < 2e-3
+    top = y == 1.0
+    np.testing.assert_allclose(fine[0][top], 16 * x[top] ** 2 * (1 - x[top]) ** 2, atol=1e-12)
+
+
+def test_clamped_functions_vanish_with_their_slopes() -> None:
+    value, slope, _ = clamped(9, np.array([0.0, 1.0]))
+    assert max(abs(value).max(), abs(slope).max()) < 1e-12
+
+
+def schroedinger_residual(of, x: float, t: float, potential) -> float:
+    """i psi_t + psi_xx / 2 - potential(x, |psi|^2) psi by finite differences of high order, relative."""
+
+    def psi(x: float, t: float) -> complex:
+        found = of(np.array([x]), np.array([t]))
+        return complex(found["u"][0], found["v"][0])
+
+    h = 1e-3
+    points = np.arange(-3, 4)
+    first = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60 / h
+    second = np.array([2, -27, 270, -490, 270, -27, 2]) / 180 / h**2
+    psi_t = sum(c * psi(x, t + k * h) for c, k in zip(first, points, strict=True))
+    psi_xx = sum(c * psi(x + k * h, t) for c, k in zip(second, points, strict=True))
+    here = psi(x, t)
+    return abs(1j * psi_t + psi_xx / 2 - potential(x, abs(here) ** 2) * here)
+
+
+@pytest.mark.parametrize(
+    ("of", "potential"),
+    [
+        (systems.soliton, lambda x, square: -square),
+        (systems.two_bound_solitons, lambda x, square: -square),
+        (systems.coherent_state, lambda x, square: x**2 / 2),
+    ],
+)
+def test_waves_satisfy_schroedingers_equation(of, potential) -> None:
+    for x, t in ((0.3, 0.2), (-0.7, 1.1), (1.6, 0.6)):
+        assert schroedinger_residual(of, x, t, potential) < 1e-8
+        assert schroedinger_residual(of, x, t, lambda x, square: -potential(x, square)) > 1e-3
+
+
+def test_kovasznays_flow_satisfies_its_equations_in_thirty_digits() -> None:
+    with mpmath.workdps(30):
+        k = 20 - mpmath.sqrt(400 + 4 * mpmath.pi**2)
+        at = (mpmath.mpf("0.3"), mpmath.mpf("0.2"))
+
+        def u(x, y):
+            return 1 - mpmath.exp(k * x) * mpmath.cos(2 * mpmath.pi * y)
+
+        def v(x, y):
+            return k / (2 * mpmath.pi) * mpmath.exp(k * x) * mpmath.sin(2 * mpmath.pi * y)
+
+        def p(x, y):
+            return (1 - mpmath.exp(2 * k * x)) / 2
+
+        d = lambda f, *orders: mpmath.diff(f, at, orders)  # noqa: E731
+        momentum = u(*at) * d(u, 1, 0) + v(*at) * d(u, 0, 1) + d(p, 1, 0) - (d(u, 2, 0) + d(u, 0, 2)) / 40
+        assert abs(momentum) < 1e-10
+        assert abs(d(u, 1, 0) + d(v, 0, 1)) < 1e-10
+        ours = systems.kovasznay(*np.array([[0.3], [0.2]]))
+        np.testing.assert_allclose([ours[n][0] for n in "uvp"], [float(f(*at)) for f in (u, v, p)], rtol=1e-14)
+
+
+def test_the_worst_group_counts_and_a_vector_is_one() -> None:
+    weights, one = np.ones(4), np.ones(4)
+    exact = {"u": one, "v": 1e-3 * one, "p": 2 * one}
+    found = {"u": one, "v": 2e-3 * one, "p": 2.2 * one, "q": one}
+    assert worst_relative_l2(found, exact, {"w": ["u", "v"]}, weights) == pytest.approx(0.1)
+    assert worst_relative_l2(found, exact, {}, weights) == pytest.approx(1.0)
