@@ -12,6 +12,7 @@ from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import draw_convergence
 from pinnkan.export.curves import draw_curve, draw_spacetime
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
+from pinnkan.export.play import draw_play, samples_of
 from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import Canvas, figure, sheet, stacked, title
 from pinnkan.export.vtk import stem_of
@@ -36,7 +37,7 @@ _DRAWING = 2.0
 
 
 def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None = None) -> tuple[list[str], list[str]]:
-    """Draws both pictures into ``folder``, if the ``allowance`` of time is long enough.
+    """Draws the pictures, with time a film too, into ``folder``, if the ``allowance`` of time is long enough.
 
     Returns:
         The names of the files written, and a warning for each picture that could not be drawn.
@@ -44,6 +45,8 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
     written, warnings = [], []
     points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])
     tasks = {f"{stem_of(solution)}.png": (_solution_picture, points), "convergence.png": (_convergence_picture, 1.0)}
+    if has_frames(solution.problem):
+        tasks[f"{stem_of(solution)}.gif"] = (draw_play, samples_of(solution))
     for name, (draw, needed) in tasks.items():
         if allowance is not None and allowance.points(solution, less=_DRAWING) < needed + 1.0:
             warnings.append(f"{name} was not drawn: the time limit was over")

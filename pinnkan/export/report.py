@@ -24,6 +24,8 @@ _FILES = {
     ".vtu": "the solution, for ParaView",
     ".spacetime.vtu": "the solution as one surface over space and time, for ParaView",
     ".frames": "the frames that the `.pvd` file lists",
+    ".paraview.py": "shows the field, its error and the mesh: `paraview --script=` this file",
+    ".gif": "the solution over time, as a film",
     "convergence.png": "error estimate and true error against size, time and seconds",
     ".png": "the solution as a picture, with its knots and its error",
     "quantities.csv": "the quantities with their errors, over time where they are curves",

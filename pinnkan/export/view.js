@@ -50,6 +50,15 @@
     if (i < 0 || i >= across.count || (up && (j < 0 || j >= up.count))) return NaN;
     return numbers[name][step() * size() + j * across.count + i];
   }
+  // The value between the samples of a map, bilinear.
+  function between(name, x, y) {
+    const p = (x - across.ends[0]) / (across.ends[1] - across.ends[0]) * (across.count - 1);
+    const q = (y - up.ends[0]) / (up.ends[1] - up.ends[0]) * (up.count - 1);
+    const i = Math.min(Math.floor(p), across.count - 2), j = Math.min(Math.floor(q), up.count - 2);
+    if (i < 0 || j < 0 || p > across.count - 1 || q > up.count - 1) return NaN;
+    const all = numbers[name], at = step() * size() + j * across.count + i, a = p - i, b = q - j;
+    return (1 - b) * ((1 - a) * all[at] + a * all[at + 1]) + b * ((1 - a) * all[at + across.count] + a * all[at + across.count + 1]);
+  }
   const inner = () => ({ w: canvas.width - LEFT - RIGHT, h: canvas.height - TOP - BOTTOM });
   const toX = (p) => seen.x[0] + (p - LEFT) / inner().w * (seen.x[1] - seen.x[0]);
   const toY = (p, ends) => ends[1] - (p - TOP) / inner().h * (ends[1] - ends[0]);
@@ -68,7 +77,7 @@
   function drawMap(name, s) {
     const { w, h } = inner(), image = pen.createImageData(w, h);
     for (let q = 0; q < h; q++) for (let p = 0; p < w; p++) {
-      const v = value(name, toX(LEFT + p), toY(TOP + q, seen.y)), at = 4 * (q * w + p);
+      const v = between(name, toX(LEFT + p), toY(TOP + q, seen.y)), at = 4 * (q * w + p);
       if (!Number.isFinite(v)) continue;
       const c = colour(s.map, (s.of(v) - s.low) / (s.high - s.low));
       image.data[at] = c[0]; image.data[at + 1] = c[1]; image.data[at + 2] = c[2]; image.data[at + 3] = 255;

@@ -21,7 +21,7 @@ from pinnkan.solution import Solution
 #: Numbers of all fields together, four bytes each; a choice: with the pictures the file stays below 3 MB.
 MOST_NUMBERS = 200_000
 #: Samples of a curve, and per axis of a map, at most; steps of the slider.
-_CURVE, _MAP, _STEPS = 1001, 301, 41
+_CURVE, _MAP, _STEPS = 1001, 301, 26
 _FIELDS = 12
 
 
@@ -34,10 +34,8 @@ def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
     space = shown_axes_of(problem)
     axes = [problem.coordinates[axis].name for axis in space[:2]]
     names = _names(solution)[:_FIELDS]
-    most = (
-        MOST_NUMBERS / len(names) if allowance is None else min(MOST_NUMBERS / len(names), allowance.points(solution))
-    )
-    counts, slider = _counts(problem, most)
+    allowed = (allowance or Allowance()).points(solution)
+    counts, slider = _counts(problem, min(MOST_NUMBERS / len(names), allowed))
     ranges = solution.domain.box.ranges
     samples = [np.linspace(*ranges[axis], counts[axis]) for axis in space]
     full = sliced(problem, samples)
@@ -65,7 +63,7 @@ def _names(solution: Solution) -> list[str]:
 
 
 def _counts(problem: Problem, points: float) -> tuple[dict[int, int], int | None]:
-    """Samples of each axis for so many ``points``, and which axis a slider moves along: time, or the third of space."""
+    """How many samples each axis gets, so many ``points`` in all, and the axis of the slider: time, or the third."""
     space = shown_axes_of(problem)
     slider = problem.dimension - 1 if has_frames(problem) else space[2] if len(space) == 3 else None
     counts = {slider: _STEPS} if slider is not None else {}

@@ -19,10 +19,11 @@ from pinnkan.errors import Exit
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import shown_of
 from pinnkan.export.page import page_of
+from pinnkan.export.paraview_script import paraview_script
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
-from pinnkan.export.vtk import write_vtk
+from pinnkan.export.vtk import stem_of, write_vtk
 from pinnkan.problem.resolved import resolved_text
 from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
@@ -65,9 +66,11 @@ def write_results(
     pictures, warnings = draw_pictures(solution, folder, allowance)
     if seconds < math.inf and warnings:
         warnings.append(f"files hold what could be written in {seconds:.0f} s: `pinnkan export` writes all points")
+    script = f"{stem_of(solution)}.paraview.py"
     names = [shown.name for shown in shown_of(solution.problem)]
     texts = {
         **({"quantities.csv": quantities_csv(solution.quantities).encode()} if solution.quantities else {}),
+        script: paraview_script(solution, script, files[0]).encode(),
         "levels.csv": levels_csv(solution.levels, names).encode(),
         "history.csv": history_csv(solution.history).encode(),
         "problem.yaml": circumstances.source,

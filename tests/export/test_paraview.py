@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from closed_form import RANGES, T, solved
 
+from pinnkan.export.paraview_script import paraview_script
 from pinnkan.export.samples import has_frames
 from pinnkan.export.vtk import write_vtk
 
@@ -135,3 +136,19 @@ def test_something_coloured_is_rendered(kind: str, opened: dict[str, dict[str, A
 
 def test_paraview_reports_no_error(opened: dict[str, dict[str, Any]]) -> None:
     assert "ERR" not in opened["line"]["complaints"].upper().replace("X ERROR", "")
+
+
+@pytest.mark.parametrize("kind", ["plane", "front"])
+def test_the_script_beside_a_result_shows_field_error_and_mesh(kind: str, tmp_path: Path) -> None:
+    solution = solved(kind)
+    file = write_vtk(solution, tmp_path, frames=2 if kind == "front" else None)[0]
+    script = tmp_path / "solution.paraview.py"
+    script.write_text(paraview_script(solution, script.name, file))
+    command = ["pvpython", "--force-offscreen-rendering", str(script), str(tmp_path / "out.png")]
+    with screen() as display:
+        environment = {**_system_environment(), "DISPLAY": display}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
+    picture = matplotlib.image.imread(tmp_path / "out.png")[..., :3]
+    for third in np.array_split(picture, 3, axis=1):
+        assert len(np.unique(third[::4, ::4].reshape(-1, 3), axis=0)) > 100

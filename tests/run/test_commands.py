@@ -27,8 +27,8 @@ from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]
 FILES = {
-    "solution.vtu", "solution.png", "convergence.png", "report.html", "report.md", "levels.csv", "history.csv",
-    "problem.yaml", "resolved.yaml", "manifest.json", "checkpoint",
+    "solution.vtu", "solution.png", "convergence.png", "solution.paraview.py", "report.html", "report.md",
+    "levels.csv", "history.csv", "problem.yaml", "resolved.yaml", "manifest.json", "checkpoint",
 }  # fmt: skip
 
 

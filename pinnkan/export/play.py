@@ -1,0 +1,99 @@
+"""``solution.gif``: the first unknown or vector over time, with its axes; only what moves is drawn anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from pinnkan.domain.box import SLACK
+from pinnkan.export.arrays import shown_of, words_of
+from pinnkan.export.samples import frame_times, shown_axes_of, sliced
+from pinnkan.export.style import BLUE, sheet, value_colours
+from pinnkan.kan.field import Array
+from pinnkan.solution import Solution
+
+#: Frames, and samples of a curve and per axis of a map; choices: three seconds of play, in half a second of work.
+FRAMES = 31
+_CURVE, _MAP = 1201, 201
+_PIXELS_PER_INCH = 90
+_MILLISECONDS = 100
+
+
+def draw_play(solution: Solution, path: Path) -> None:
+    """Writes the play of a result with time; of three coordinates of space the plane in the middle of the third."""
+    problem = solution.problem
+    axes = _axes(solution)
+    times = frame_times(solution, FRAMES)
+    fields = [np.squeeze(_at(solution, [*sliced(problem, axes), np.array([t])])) for t in times]
+    plane = len(shown_axes_of(problem)) > 1
+    with sheet(6.0, 4.4 if plane else 3.8) as (drawing, canvas):
+        moving = (_map if plane else _curve)(drawing, solution, axes, np.stack(fields))
+        drawing.suptitle(" ", fontsize=9.5)  # room for the clock
+        clock = drawing.text(0.5, 0.98, "", ha="center", va="top", animated=True)
+        drawing.dpi = _PIXELS_PER_INCH
+        canvas.draw()
+        still = canvas.copy_from_bbox(drawing.bbox)
+        frames = []
+        for time, field in zip(times, fields, strict=True):
+            canvas.restore_region(still)
+            moving.set_data(field.T) if plane else moving.set_ydata(field)
+            clock.set_text(f"t = {time:.4g}")
+            for artist in (moving, clock):
+                artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
+            frames.append(_palette(canvas))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=_MILLISECONDS, loop=0)
+
+
+def samples_of(solution: Solution) -> float:
+    """How many points it takes."""
+    return float(FRAMES * np.prod([len(axis) for axis in _axes(solution)]))
+
+
+def _palette(canvas: FigureCanvasAgg) -> Image.Image:
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
+
+
+def _axes(solution: Solution) -> list[Array]:
+    """Even samples of the coordinates shown, of the third its middle."""
+    ranges = [solution.domain.box.ranges[axis] for axis in shown_axes_of(solution.problem)]
+    count = _CURVE if len(ranges) == 1 else _MAP
+    return [np.linspace(*ends, count) for ends in ranges[:2]] + [np.array([sum(ends) / 2]) for ends in ranges[2:]]
+
+
+def _at(solution: Solution, axes: list[Array]) -> Array:
+    """What is shown on the grid of ``axes``, nan outside the domain."""
+    shown = shown_of(solution.problem)[0]
+    values = shown.of(solution.field.grid(axes, (0,) * solution.problem.dimension))
+    return np.where(solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK), values, np.nan)
+
+
+def _curve(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
+    panel = drawing.subplots()
+    low, high = float(np.nanmin(fields)), float(np.nanmax(fields))
+    margin = 0.05 * (high - low) or 1.0
+    (line,) = panel.plot(axes[0], fields[0], color=BLUE, animated=True)
+    panel.set(xlim=axes[0][[0, -1]], ylim=(low - margin, high + margin))
+    panel.set(xlabel=solution.problem.coordinates[0].name, ylabel=words_of(shown_of(solution.problem)[0]))
+    return line
+
+
+def _map(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
+    panel = drawing.subplots()
+    x, y = axes[:2]
+    image = panel.imshow(
+        fields[0].T,
+        extent=(x[0], x[-1], y[0], y[-1]),
+        origin="lower",
+        interpolation="bilinear",
+        animated=True,
+        **value_colours(fields),
+    )
+    drawing.colorbar(image, ax=panel, label=words_of(shown_of(solution.problem)[0]))
+    names = [c.name for c in solution.problem.coordinates]
+    panel.set(xlabel=names[0], ylabel=names[1], aspect="equal")
+    return image
