@@ -13,6 +13,7 @@ from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.product_field import ProductField
 
@@ -36,6 +37,11 @@ def scaled(field: Field, factors: Sequence[float]) -> Field:
 
 def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
     """The network with its last layer, linear in its coefficients, times ``factors``."""
+    if isinstance(piece.network, LayeredNetwork):
+        *below, outer = piece.network.layers
+        flat = outer.flat().reshape(outer.outputs, -1)  # outputs come first
+        layers = (*below, outer.with_flat((factors.to(flat)[:, None] * flat).reshape(-1)))
+        return replace(piece, network=LayeredNetwork(layers))
     network = cast(Network, piece.network)
     *inner, last = network.weights
     by_output = factors.to(last).reshape(-1, *[1] * (last.ndim - 1))
