@@ -10,8 +10,9 @@ from reference.periodic_systems import cahn_hilliard
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
+from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.product.start import derivatives_seen
+from pinnkan.solver.families.product.start import derivatives_seen, first_slab_start
 
 FLOW = """
 name: flow
@@ -24,14 +25,32 @@ conditions:
 """
 
 
+def modelled(problem):
+    return compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+
 def seen(problem):
-    return derivatives_seen(compile_model(problem, sort_conditions(problem), torch.device("cpu")))
+    return derivatives_seen(modelled(problem))
 
 
 def test_a_potential_sees_second_derivatives_and_a_pressure_none():
     assert seen(pinnkan.load_problem("cahn_hilliard")) == 2
     assert seen(parse_problem(FLOW.encode(), "flow.yaml")) == 0
     assert seen(pinnkan.load_problem("heat1d")) == 0
+
+
+def test_narrow_intervals_do_not_make_what_wide_neighbours_leave_on_them_count_for_more():
+    """With the width of each interval itself knots went in without end, until two were equal."""
+    start = first_slab_start(modelled(pinnkan.load_problem("cahn_hilliard")), (8, 8), 8, 1e-7)
+    assert start.axes[0].intervals < 60
+
+
+def test_data_that_jump_where_no_formula_shows_it_are_refused_before_knots_coincide():
+    text = "name: a\ndomain: {x: [0, 1], t: [0, 1]}\nunknowns: [u]\nequations: [u_t = u_xx]\nconditions:\n"
+    text += "  - {where: initial, equation: 'u = atan(1/(x - 0.3))'}\n  - {where: boundary, equation: u_x = 0}\n"
+    model = modelled(parse_problem(text.encode(), "a.yaml"))
+    with pytest.raises(SolverError, match="jump or bend where no formula shows it; state the place"):
+        first_slab_start(model, (8, 8), 8, 1e-8)
 
 
 @pytest.mark.slow
