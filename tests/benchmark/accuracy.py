@@ -25,7 +25,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
 
-from cases import BY_NAME, CASES, Case, targets  # noqa: E402
+from case import Case, targets  # noqa: E402
+from cases import BY_NAME, CASES  # noqa: E402
 from reference.error import worst_relative_l2  # noqa: E402
 from tables import write  # noqa: E402
 

@@ -12,7 +12,6 @@ in a pool of one process, which is made anew now and then, and when one of them 
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import multiprocessing
 import sys
@@ -21,7 +20,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +31,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().par
 
 from adversaries.adversary import Adversary  # noqa: E402
 from adversaries.draw import draw, quadrature  # noqa: E402
+from tables import append_row, read_rows  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.errors import PinnkanError  # noqa: E402
@@ -117,24 +117,8 @@ def _one(number: int) -> Row:
     return measured(draw(number))
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a file; none when there is no file."""
-    if not path.is_file():
-        return []
-    make = {"str": str, "float": float, "int": int}
-    kinds = {f.name: make[str(f.type)] for f in fields(Row)}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
-
-
-def append(path: Path, row: Row) -> None:
-    """One more line, with the names of the columns above the first."""
-    new = not path.is_file()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(asdict(row)), lineterminator="\n")
-        if new:
-            table.writeheader()
-        table.writerow(asdict(row))
+def show(row: Row) -> None:
+    """A line to look at."""
     print(
         f"{'WRONG' if row.is_wrong else '     '} {row.number:4} {row.kind:24.24} {row.coefficients:16.16} "
         f"{row.feature:26.26} {row.family:10.10} {row.conditions:13} {row.tolerance:6.0e} {row.verdict:24.24} estimate "
@@ -145,7 +129,7 @@ def append(path: Path, row: Row) -> None:
 
 def run(numbers: Sequence[int], path: Path) -> None:
     """Those that are missing, in a pool of one process, which is made anew where one of them has ended it."""
-    done = {row.number for row in read(path)}
+    done = {row.number for row in read_rows(path, Row)}
     pool = _pool()
     for number in numbers:
         if number in done:
@@ -156,7 +140,8 @@ def run(numbers: Sequence[int], path: Path) -> None:
             pool = _pool()
             nan = math.nan
             row = Row(number, "", "", "", "", "", nan, "killed", nan, nan, nan, nan, 0)
-        append(path, row)
+        append_row(path, row)
+        show(row)
     pool.shutdown()
 
 
@@ -175,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only:
         for number in options.only:
             print(draw(number).text)
-            append(Path("/dev/null"), _one(number))
+            show(_one(number))
         return 0
     path = options.out / "adversaries.csv"
     options.out.mkdir(parents=True, exist_ok=True)
@@ -184,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = " ".join(["python tests/benchmark/adversaries.py", *(sys.argv[1:] if arguments is None else arguments)])
     from adversaries_table import write_table
 
-    write_table(options.out, read(path), command)
+    write_table(options.out, read_rows(path, Row), command)
     return 0
 
 

@@ -12,12 +12,11 @@ or on the grid of the reference.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
 
 from random_problems import Drawn, draw, edges  # noqa: E402
+from tables import append_row, read_rows  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.errors import PinnkanError  # noqa: E402
@@ -122,24 +122,9 @@ def shipped(name: str, tolerance: float) -> Row:
     )  # fmt: skip
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a file; none when there is no file."""
-    if not path.is_file():
-        return []
-    kinds = {f.name: f.type for f in fields(Row)}
-    make = {"str": str, "float": float, "int": int}
-    with path.open(newline="", encoding="utf-8") as file:
-        return [Row(**{k: make[str(kinds[k])](v) for k, v in row.items()}) for row in csv.DictReader(file)]
-
-
 def append(path: Path, row: Row) -> None:
-    """One more line, with the names of the columns above the first."""
-    new = not path.is_file()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, list(asdict(row)), lineterminator="\n")
-        if new:
-            table.writeheader()
-        table.writerow(asdict(row))
+    """One more row of the file, and a line to look at."""
+    append_row(path, row)
     print(
         f"{row.problem:22} {row.kind:34.34} {row.solution:40.40} {row.tolerance:6.0e} {row.verdict:14} estimate "
         f"{row.estimate:8.1e} error {row.error:8.1e} effectivity {row.effectivity:8.2f}  {row.seconds:6.2f} s",
@@ -171,12 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from calibration_table import write_table
 
     command = " ".join(["python tests/benchmark/calibration.py", *(sys.argv[1:] if arguments is None else arguments)])
-    write_table(options.out, read(random), read(ours), command)
+    write_table(options.out, read_rows(random, Row), read_rows(ours, Row), command)
     return 0
 
 
 def _measure_random(numbers: Iterable[int], path: Path) -> None:
-    done = {row.problem for row in read(path)}
+    done = {row.problem for row in read_rows(path, Row)}
     for number in numbers:
         if f"random-{number}" not in done:
             append(path, measured(draw(number)))
@@ -185,7 +170,7 @@ def _measure_random(numbers: Iterable[int], path: Path) -> None:
 def _measure_shipped(path: Path) -> None:
     from accuracy import CASES
 
-    done = {(row.problem, row.tolerance) for row in read(path)}
+    done = {(row.problem, row.tolerance) for row in read_rows(path, Row)}
     for case in CASES:
         for tolerance in TOLERANCES:
             if (case.name, tolerance) not in done:

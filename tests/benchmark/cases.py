@@ -2,121 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
-from reference import closed_form, systems
+from case import UNIT, Array, Case, Target, along_front, at_times, box, cloud, layer
+from reference import closed_form
 from reference.allen_cahn import allen_cahn
 from reference.burgers import burgers
-from reference.cavity import lid_driven
-from reference.error import Grid, allen_cahn_grid, burgers_space_time, gauss, graded_edges, instants, tensor
-from reference.ordinary import ordinary
+from reference.error import allen_cahn_grid, burgers_space_time
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
-from reference.periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
+from system_cases import SYSTEMS
 
-Array = NDArray[np.float64]
-#: One array (point,) per coordinate -> (point,), of a system by the names of unknowns.
-Reference = Callable[..., Array | Mapping[str, Array]]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A true relative L2 error within so many seconds; `tolerance` is the largest decade that reached it (measured)."""
-
-    error: float
-    seconds: float
-    tolerance: float
-    issue: int
-
-
-@dataclass(frozen=True)
-class Case:
-    """A problem by name; `grid` makes the points and weights of the error; `source` says what the reference is."""
-
-    name: str
-    reference: Reference
-    grid: Callable[[], Grid]
-    target: Target | tuple[Target, ...] = ()
-    source: str = "closed form"
-
-
-def targets(case: Case) -> tuple[Target, ...]:
-    """All targets of a case, none, one or several."""
-    return case.target if isinstance(case.target, tuple) else (case.target,)
-
-
-def box(*ranges: tuple[float, float, int], nodes: int = 6) -> Callable[[], Grid]:
-    """Return the maker of a tensor Gauss grid: (low, high, intervals) per coordinate, `nodes` points in each."""
-    return lambda: tensor(*(gauss(np.linspace(low, high, n + 1), nodes) for low, high, n in ranges))
-
-
-def layer(width: float) -> Callable[[], Grid]:
-    """Return the maker of a grid on [0, 1] graded towards x = 1 down to half the `width` of the layer."""
-    return lambda: gauss(graded_edges(0.0, 1.0, 1.0, width / 2, 0.02), nodes=8)
-
-
-def at_times(x: tuple[float, float, int], times: tuple[float, ...]) -> Callable[[], Grid]:
-    """Return the maker of a Gauss grid in x at the saved `times` of a reference."""
-    return lambda: tensor(gauss(np.linspace(x[0], x[1], x[2] + 1)), instants(times))
-
-
-def along_front(front: Callable[[Array], Array], width: float) -> Callable[[], Grid]:
-    """Return the maker of a grid on the unit square, in y graded down to half the `width` of a front y = front(x)."""
-
-    def make() -> Grid:
-        x = gauss(np.linspace(0, 1, 41))
-        columns = [gauss(graded_edges(0.0, 1.0, float(front(a)), width / 2, 0.05)) for a in x.points[:, 0]]
-        points = [
-            np.column_stack([np.full(len(c.weights), a), c.points])
-            for a, c in zip(x.points[:, 0], columns, strict=True)
-        ]
-        weights = [w * c.weights for w, c in zip(x.weights, columns, strict=True)]
-        return Grid(np.concatenate(points), np.concatenate(weights))
-
-    return make
-
-
-def cloud(dimension: int, count: int = 20_000) -> Callable[[], Grid]:
-    """Return the maker of random points in the unit cube: the error to a per cent, in any number of coordinates."""
-    return lambda: Grid(np.random.default_rng(2026).random((count, dimension)), np.full(count, 1.0 / count))
-
-
-UNIT = (0.0, 1.0, 16)
 TENTHS = tuple(round(0.1 * k, 1) for k in range(1, 11))
 KDV_TIMES = tuple(round(0.05 * k, 2) for k in range(1, 11))
 KS_TIMES = tuple(float(k) for k in range(1, 11))
-
-
-def named(names: str, of: Callable[..., object], *points: Array) -> Mapping[str, Array]:
-    """The unknowns of a system by name, from a function that gives them in order."""
-    return dict(zip(names.split(), np.asarray(of(*points)), strict=True))
-
-
-def saved(names: str, solve: Callable[..., object], times: tuple[float, ...]) -> Reference:
-    """Series at saved `times` as a reference."""
-    return lambda x, t: named(names, lambda *at: [u(*at) for u in solve(times)], x, t)  # type: ignore[attr-defined]
-
-
-def in_time(name: str, names: str) -> Reference:
-    """A system of ordinary equations as a reference: its first unknowns."""
-    count = len(names.split())
-    return lambda t: named(names, lambda at: ordinary(name)(at)[:count], t)
-
-
-def van_der_pol_grid() -> Grid:
-    """A grid that is dense at the two jumps, down to a tenth of their width."""
-    edges = [
-        graded_edges(low, high, jump, 1e-4, 20.0)
-        for low, high, jump in ((0.0, 1200.0, 807.0862), (1200.0, 2000.0, 1614.2860))
-    ]
-    return gauss(np.unique(np.concatenate(edges)))
-
-
-def until(end: float, count: int) -> tuple[float, ...]:
-    """`count` equal times up to `end`."""
-    return tuple(float(t) for t in np.linspace(0.0, end, count + 1)[1:])
 
 
 def _helmholtz_k20(x: Array, y: Array) -> Array:
@@ -144,8 +41,6 @@ def _kuramoto_sivashinsky(x: Array, t: Array) -> Array:
     )
     return solution(x, t)
 
-
-SOLITONS = Target(1e-8, 5, 1e-8, 14)
 
 #: The table of issue 2 first, then the other shipped problems, those of issue 4 that nobody tuned, systems.
 CASES = (
@@ -274,58 +169,6 @@ CASES = (
     ),
     Case("product10d", lambda *x: np.sin(np.pi * np.stack(x)).prod(0), cloud(10), Target(1e-6, 2, 1e-4, 4)),
     Case("poisson5d_gaussian", lambda *x: np.exp(-(np.stack(x) ** 2).sum(0) / 2), cloud(5), Target(1e-6, 60, 1e-4, 4)),
-    Case("kovasznay", systems.kovasznay, box((-0.5, 1, 16), (-0.5, 1.5, 24)), Target(1e-9, 3, 1e-8, 14)),
-    Case("stokes", systems.stokes, box(UNIT, UNIT)),
-    Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),
-    Case(
-        "cavity",
-        lambda x, y: named("u v", lid_driven(100.0), x, y),
-        box(UNIT, UNIT),
-        Target(1e-6, 30, 1e-6, 14),
-        "Galerkin with Legendre polynomials (velocity)",
-    ),
-    Case("lotka_volterra", in_time("lotka_volterra", "u v"), box((0, 10, 200)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
-    Case("lorenz", in_time("lorenz", "u v w"), box((0, 10, 400)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
-    Case(
-        "robertson",
-        in_time("robertson", "a b c"),
-        lambda: gauss(np.append(0.0, np.geomspace(1e-5, 40, 200))),
-        Target(1e-6, 5, 1e-6, 14),
-        "Radau",
-    ),
-    Case("van_der_pol", lambda t: ordinary("van_der_pol")(t)[0], van_der_pol_grid, Target(1e-4, 30, 1e-4, 14), "Radau"),
-    Case("schroedinger", systems.two_bound_solitons, box((-10, 10, 100), (0, np.pi / 2, 40)), SOLITONS),
-    Case("soliton", systems.soliton, box((-15, 15, 100), (0, 2, 30)), SOLITONS),
-    Case("harmonic_well", systems.coherent_state, box((-9, 9, 100), (0, 2 * np.pi, 40)), SOLITONS),
-    Case(
-        "fitzhugh_nagumo",
-        saved("u v", fitzhugh_nagumo, until(10, 10)),
-        at_times((0, 20, 100), until(10, 10)),
-        Target(1e-6, 5, 1e-6, 14),
-        "Fourier, ETDRK4, at saved times",
-    ),
-    Case(
-        "gray_scott",
-        saved("u v", gray_scott, until(200, 10)),
-        at_times((-1, 1, 100), until(200, 10)),
-        Target(1e-6, 5, 1e-6, 14),
-        "Fourier, ETDRK4, at saved times",
-    ),
-    Case("acoustics", systems.acoustics, box(UNIT, (0, 2, 32)), Target(1e-8, 10, 1e-8, 14)),
-    Case("maxwell", systems.maxwell, box((0, 0.3, 16), (0, 2e-9, 32)), Target(1e-8, 10, 1e-8, 14)),
-    Case(
-        "shallow_water",
-        saved("h q", shallow_water, until(0.5, 10)),
-        at_times((0, 1, 60), until(0.5, 10)),
-        Target(1e-8, 10, 1e-8, 14),
-        "Fourier, Runge-Kutta, at saved times",
-    ),
-    Case(
-        "cahn_hilliard",
-        saved("u", cahn_hilliard, until(0.1, 10)),
-        at_times((0, 1, 60), until(0.1, 10)),
-        Target(1e-6, 5, 1e-6, 14),
-        "Fourier, ETDRK4, at saved times (u)",
-    ),
+    *SYSTEMS,
 )
 BY_NAME = {case.name: case for case in CASES}

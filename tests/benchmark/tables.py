@@ -6,10 +6,14 @@ import csv
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PACKAGES = ("torch", "numpy", "scipy", "sympy", "scikit-fem")
 NOTES = {
@@ -35,6 +39,29 @@ NOTES = {
     "of two solves counts. Meshes and steps of the elements are chosen by hand except where the mesh adapts itself, "
     "and nothing estimates their error; pinnkan's time includes its choices and its estimate.",
 }
+
+
+R = TypeVar("R", bound="DataclassInstance")
+
+
+def read_rows(path: Path, kind: type[R]) -> list[R]:
+    """The rows of a file, dataclasses of str, float and int; none when there is no file."""
+    if not path.is_file():
+        return []
+    make = {"str": str, "float": float, "int": int}
+    kinds = {f.name: make[str(f.type)] for f in fields(kind)}
+    with path.open(newline="", encoding="utf-8") as file:
+        return [kind(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+
+
+def append_row(path: Path, row: DataclassInstance) -> None:
+    """One more line, with the names of the columns above the first."""
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(asdict(row)), lineterminator="\n")
+        if new:
+            table.writeheader()
+        table.writerow(asdict(row))
 
 
 def write(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], command: str) -> None:

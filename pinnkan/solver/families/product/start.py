@@ -97,8 +97,8 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         count = sum(a.intervals for a in axes)
         axes = tuple(a.inserted(mark(m, largest, allowed / count)) for a, m in zip(axes, mass, strict=True))
     raise SolverError(
-        "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; state the "
-        "place by heaviside, sign, abs, min or max, or ask for a larger tolerance"
+        "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; "
+        "state the place by heaviside, sign, abs, min or max, or ask for a larger tolerance"
     )
 
 
