@@ -17,7 +17,7 @@ from pinnkan.problem.statement import Condition, Interface, Problem
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A problem compiled: equations, conditions, interfaces that become rows; ``sizes`` of unknowns; its ``clock``."""
+    """A problem compiled: equations, conditions, interfaces that become rows; its ``clock``."""
 
     problem: Problem
     conditions: Conditions
@@ -26,9 +26,13 @@ class Model:
     rows: tuple[tuple[Condition, CompiledEquation], ...]
     orders: tuple[int, ...]
     is_linear: bool
-    sizes: tuple[float, ...]
     interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
     clock: Clock = field(default_factory=Clock)
+
+    @cached_property
+    def sizes(self) -> tuple[float, ...]:
+        """Natural sizes of the unknowns."""
+        return natural_sizes(self.problem)[0]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
@@ -48,5 +52,4 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
     planes = tuple((i, compiled(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
     linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
-    sizes = natural_sizes(problem)[0]
-    return Model(problem, conditions, device, equations, rows, orders, linear, sizes, planes, clock or Clock())
+    return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())

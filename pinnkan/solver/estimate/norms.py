@@ -39,6 +39,11 @@ def squared_sizes(problem: Problem, squares: Array) -> Array:
     return floored(squares @ members, LEAST**2) @ members.T
 
 
+def sizes(problem: Problem, space: Space, function: Array) -> Array:
+    """The norm to divide the parts of each unknown by (unknown): the roots of :func:`squared_sizes`."""
+    return np.asarray(np.sqrt(squared_sizes(problem, space.norm(function) ** 2)))
+
+
 def nonzero(scale: Array) -> Array:
     """A scale to divide by, of unknowns by themselves."""
     return floored(scale, LEAST)

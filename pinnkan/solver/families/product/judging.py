@@ -13,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import surplus
-from pinnkan.solver.estimate.norms import relative, relative_roots, squared_sizes
+from pinnkan.solver.estimate.norms import relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
@@ -62,7 +62,8 @@ def estimate_by_correction(
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"least squares failed: {failed}") from failed
     losses = measured.loss, system.mean_square(base + correction)
-    size = SAFETY * relative(model.problem, fine, correction, base) * following(losses, floor_of(system.kept, base))
+    roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
+    size = SAFETY * max(roots) * following(losses, floor_of(system.kept, base))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
@@ -74,7 +75,6 @@ def estimate_by_correction(
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
-    roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
     parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, words=system.words
@@ -134,7 +134,7 @@ def estimate_by_fall(
     if corrected.shape != space.shape:  # the level before was judged by a fall itself
         return None
     left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
-    share = surplus(coarse, space, correction, np.sqrt(squared_sizes(model.problem, space.norm(start) ** 2)))
+    share = surplus(coarse, space, correction, sizes(model.problem, space, start))
     shrunk = share.fallen(left) * correction
     spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
     size, error = SAFETY * relative(model.problem, space, shrunk, start), ProductField(((space, shrunk),))

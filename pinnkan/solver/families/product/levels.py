@@ -13,7 +13,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import mark, surplus
-from pinnkan.solver.estimate.norms import squared_sizes
+from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
@@ -182,7 +182,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     """The next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
-    share = surplus(space, fine, estimate.correction, np.sqrt(squared_sizes(model.problem, fine.norm(after) ** 2)))
+    share = surplus(space, fine, estimate.correction, sizes(model.problem, fine, after))
     largest = max(float(m.max()) for m in share.mass)
     count = sum(a.intervals for a in space.axes)
     marks = [mark(m, largest, (0.3 * tolerance) ** 2 / count) for m in share.mass]

@@ -17,7 +17,7 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, kinks
 from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.solver.estimate.indicators import mark, surplus
-from pinnkan.solver.estimate.norms import squared_sizes
+from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import require_memory
 
@@ -86,7 +86,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
         traces, better = _initial(model, space, time), _initial(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
-        share = surplus(space, fine, errors[0], np.sqrt(squared_sizes(model.problem, fine.norm(better[0]) ** 2)))
+        share = surplus(space, fine, errors[0], sizes(model.problem, fine, better[0]))
         mass = [m * _steepness(a) ** (2 * order) for a, m in zip(axes, share.mass, strict=True)]
         allowed = (FIRST_SHARE * tolerance) ** 2
         if sum(float(m.sum()) for m in mass) <= allowed:
