@@ -27,12 +27,11 @@ def factor_work(space: Space) -> float:
     return space.size * min(bandwidth(space) + 1.0, float(space.size)) ** 2
 
 
-def steps_work(points: float, derivatives: int) -> float:
+def steps_work(space: Space, points: float, derivatives: int) -> float:
     """Multiplications of a factor in the time that conjugate gradients are predicted to take."""
-    return STEPS_AT_POINT * points * (derivatives + 1.0)
+    return STEPS_AT_POINT * points * (derivatives + 1.0) * (OF_SYSTEMS if space.unknowns > 1 else 1.0)
 
 
 def is_factored(space: Space, points: float, derivatives: int) -> bool:
     """Whether a factor is predicted to cost less than conjugate gradients on so many points and derivatives."""
-    steps = steps_work(points, derivatives) * (OF_SYSTEMS if space.unknowns > 1 else 1.0)
-    return factor_work(space) <= steps
+    return factor_work(space) <= steps_work(space, points, derivatives)

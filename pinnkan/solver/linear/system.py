@@ -29,11 +29,8 @@ from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
-#: intervals: the
-#: error is the same within 2 % from 1 to 100, and grows below (measured).
+#: intervals: the error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
-
-
 #: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
 LEFT = 1e-3
 
@@ -61,7 +58,7 @@ def require_memory(model: Model, space: Space, extra: int = 0) -> None:
 def predicted_work(model: Model, space: Space) -> float:
     """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
     points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
-    return min(factor_work(space), steps_work(float(np.prod([float(p) for p in points])), jets))
+    return min(factor_work(space), steps_work(space, float(np.prod([float(p) for p in points])), jets))
 
 
 def _points(model: Model, space: Space, extra: int) -> list[int]:
