@@ -13,7 +13,7 @@ one need the same knots within a level; a thousandth, two more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -148,18 +148,8 @@ def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:
 
 def _scaled(equation: Equation, sizes: Sequence[float], scale: float) -> Equation:
     """The equation for unknowns in natural units, divided by ``scale``."""
-    return replace(
-        equation,
-        residual=_for(equation.residual, equation.jets, sizes) / scale,
-        interfaces=tuple(
-            replace(i, residual=_for(i.residual, {**i.above, **i.below}, sizes) / scale) for i in equation.interfaces
-        ),
-    )
-
-
-def _for(residual: sympy.Expr, jets: Mapping[sympy.Symbol, Jet], sizes: Sequence[float]) -> sympy.Expr:
-    """A residual for unknowns of these sizes in natural units."""
-    return residual.xreplace({symbol: sizes[jet.unknown] * symbol for symbol, jet in jets.items()})
+    changed = {symbol: sizes[jet.unknown] * symbol for symbol, jet in equation.jets.items()}
+    return replace(equation, residual=equation.residual.xreplace(changed) / scale)
 
 
 def _scaled_condition(condition: Condition, sizes: Sequence[float]) -> Condition:
