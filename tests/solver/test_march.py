@@ -1,134 +1,18 @@
 """The loop over slabs, with a family that only recites: what is accepted, tried again and kept, and how it ends."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from reciting import TOLERANCE, Looking, Recital, ends, marched
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.problem.registry import load_problem
-from pinnkan.solver.family import Measured
-from pinnkan.solver.march import AIM_SHARE, LASTING, LEAST_CUT, SHORTER, march
+from pinnkan.solver.march import AIM_SHARE, LASTING, LEAST_CUT, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import SolvedSlab
-from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import HiddenFeature
-from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
-
-TOLERANCE = 1e-3
-HEAT = load_problem("heat1d")
-X = Axis(np.linspace(0.0, 1.0, 2), 1)
-SPIKE = HiddenFeature(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
-
-
-def stated(slabs=None):
-    """Heat for a time of one, without a known solution."""
-    settings = replace(HEAT.solver, tolerance=TOLERANCE, time_slabs=slabs)
-    return replace(HEAT, domain=HEAT.domain.during(0.0, 1.0), exact=None, solver=settings)
-
-
-def piece(start, end, value):
-    """A function that is constant in a slab."""
-    return Space((X, Axis(np.array([start, end]), 1))), np.full((2, 2, 1), value)
-
-
-@dataclass(frozen=True)
-class Aim:
-    """The length of the next attempt; ``knots``: whether they stand at a feature already."""
-
-    length: float
-    knots: bool = False
-
-
-class Recital:
-    """Slabs that pass up to the length ``passing``, with a relative error of ``error`` times the local tolerance.
-
-    Beyond the length ``solvable`` they have no solution. ``attempts`` and ``locals``: what was asked for.
-    """
-
-    def __init__(
-        self, passing=1.0, error=0.1, solvable=1.0, first=0.5, slabs=None, most_passes=3, fixed=False, patient=True,
-        failure=None, floor=0.0,
-    ):  # fmt: skip
-        self.problem, self.most_passes = stated(slabs), most_passes
-        self.passing, self.error, self.solvable, self.floor = passing, error, solvable, floor
-        self.start, self.fixed, self.patient = first, fixed, patient
-        self.failure = failure or SolverError("no solution", Reason.NOT_FINITE)
-        self.attempts, self.locals = [], []
-
-    def first(self, local):
-        self.locals.append(local)
-        return Aim(self.start)
-
-    def initial(self, aim):
-        return piece(0.0, aim.length, 7.0), aim.length
-
-    def length(self, aim, at):
-        return min(aim.length, at.end - at.time)
-
-    def attempt(self, aim, length, at):
-        self.attempts.append((at.time, length))
-        if length > self.solvable or at.time < self.floor <= at.time + length:
-            raise self.failure
-        slab = piece(at.time, at.time + length, 1.0), piece(at.time, at.time + length, 0.0)
-        squares = np.array([length])
-        return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, (self.error * at.local) ** 2 * squares)
-
-    def shortened(self, aim, length):
-        return None if self.fixed else replace(aim, length=length)
-
-    def passes(self, aim, slab, at):
-        return slab.length <= self.passing
-
-    def gathered(self, aim, slab, missed):
-        return None if aim.knots else replace(aim, knots=True)
-
-    def again(self, aim, slab, at):
-        return replace(aim, length=0.5 * slab.length) if self.patient else None
-
-    def following(self, aim, slab, at):
-        return Aim(self.start)
-
-    def measured(self, slab, at):
-        return Measured("u", (1, 1), (1, 1), 4, 9, slab.length, slab.length)
-
-    def spaces(self, slab):
-        return slab.piece
-
-    def in_words(self):
-        return "a network"
-
-
-class Looking:
-    """What looks between the points: ``seen`` the first so many times; ``boxes``: where it looked.
-
-    ``falls``: the number of the look is given, whether the stability constant falls on; ``asked``: where it was.
-    """
-
-    def __init__(self, times=0, falls=lambda number: False):
-        self.times, self.falls, self.boxes, self.asked = times, falls, [], []
-
-    def between(self, field, box, loss, spaces):
-        self.boxes.append(box)
-        if spaces is not None:
-            self.asked.append(len(self.boxes) - 1)
-            if self.falls(len(self.boxes) - 1):
-                return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", is_lasting=True)
-        return Objection(SPIKE) if len(self.boxes) <= self.times else None
-
-
-def marched(family, looking=None, monitor=None):
-    return march(family, looking or Looking(), monitor or Monitor(None, None))
-
-
-def ends(out):
-    return [level.time[1] for level in out.levels]
 
 
 def test_stability_is_asked_of_ever_fewer_slabs():
