@@ -33,6 +33,9 @@ NOTES = {
     "networks), from several seeds: the smallest, middle and largest true error and time.",
     "projection": "Levenberg-Marquardt on all coefficients of a KAN [5, 1, 1] against variable projection, on "
     "poisson5d_gaussian: the same starts, points and number of steps.",
+    "first_steps": "What a user does and waits for, before `new --like` and `--set` and now: from nothing to a first "
+    "picture, from an idea to its solution, and with another parameter. `lines` are those to take out or put in before "
+    "the command; pip had its wheels at hand, so that downloads are not in its time.",
     "finite_elements": "Quartic elements (scikit-fem) with a sparse direct solver (SuperLU) and, in time, Radau "
     "collocation of five stages, beside pinnkan in the same run, on one thread. Time of the elements: mesh, assembly, "
     "factorisation, solution; a mesh that adapts itself pays for all meshes before it. Below five seconds the faster "
