@@ -2,7 +2,7 @@
 # .venv as the README makes it, where there is one.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 
-.PHONY: help check lint types imports test slow bench
+.PHONY: help check lint types imports test slow docs bench
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -11,8 +11,8 @@ help:  ## this list
 check: lint types imports test  ## all of the next four: what has to pass before a commit
 
 lint:  ## ruff: mistakes and layout
-	$(PYTHON) -m ruff check pinnkan tests
-	$(PYTHON) -m ruff format --check pinnkan tests
+	$(PYTHON) -m ruff check pinnkan tests docs
+	$(PYTHON) -m ruff format --check pinnkan tests docs
 
 types:  ## mypy
 	$(PYTHON) -m mypy
@@ -25,6 +25,9 @@ test:  ## the fast tests, about three minutes on two cores
 
 slow:  ## the slow tests, about ten minutes
 	$(PYTHON) -m pytest -m slow --timeout=600
+
+docs:  ## the documentation as a site, in site/; needs '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
 
 bench:  ## accuracy and time of every shipped problem anew, two minutes, and the README's table from it
 	$(PYTHON) tests/benchmark/accuracy.py

@@ -24,11 +24,11 @@ def run(*command: str) -> None:
 
 
 def test_ruff_has_no_complaint() -> None:
-    run(sys.executable, "-m", "ruff", "check", "--no-cache", "pinnkan", "tests")
+    run(sys.executable, "-m", "ruff", "check", "--no-cache", "pinnkan", "tests", "docs")
 
 
 def test_ruff_would_lay_nothing_out_anew() -> None:
-    run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "pinnkan", "tests")
+    run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "pinnkan", "tests", "docs")
 
 
 def test_mypy_has_no_complaint() -> None:

@@ -30,13 +30,14 @@ def problem_of(
     ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``. ``sections`` are the other keys of a file:
     ``parameters``, ``functions``, ``vectors``, ``quantities``, ``exact``, ``solver``, ``output``, ``about``.
 
-    >>> problem = problem_of(domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"],
-    ...                      conditions=[("boundary", "u = 0")])
-    >>> problem
-    <Problem problem: u(x); 1 equation, 2 conditions>
-
     Raises:
         ProblemError: with every fault; places are those in ``problem.source``.
+
+    Examples:
+        >>> problem = problem_of(domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"],
+        ...                      conditions=[("boundary", "u = 0")])
+        >>> problem
+        <Problem problem: u(x); 1 equation, 2 conditions>
     """
     stated = {"name": name, **sections, "domain": domain, "unknowns": unknowns, "equations": equations}
     stated["conditions"] = [{"where": where, "equation": equation} for where, equation in conditions]
