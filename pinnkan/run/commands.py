@@ -128,7 +128,7 @@ def _move(new: Path, place: Path) -> None:
     """Puts a file or folder in place of the one of the same name."""
     if place.is_dir():
         shutil.rmtree(place)
-    new.rename(place)
+    new.replace(place)
 
 
 def _positive(option: str, value: float | None) -> float | None:
