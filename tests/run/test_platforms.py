@@ -21,7 +21,8 @@ for name in ("O_DIRECTORY", "sched_getaffinity", "fork", "getuid", "geteuid", "m
 for name in ("SIGPIPE", "SIGHUP", "SIGKILL", "SIGALRM"):
     delattr(signal, name)
 from pinnkan.cli import main
-sys.exit(main(["solve", "poisson1d", "-q"]) or main(["eval", "results/poisson1d", "--points", "p.csv", "--out", "v.csv"]))
+read = ["eval", "results/poisson1d", "--points", "p.csv", "--out", "v.csv"]
+sys.exit(main(["solve", "poisson1d", "-q"]) or main(read))
 """
 
 
