@@ -41,7 +41,7 @@ _OPENING = (
 
 
 @dataclass(frozen=True)
-class Named:
+class Packed:
     """An array of a file, (value) or (tuple, component), as bytes of compressed blocks; ``unit`` may be empty."""
 
     name: str
@@ -59,14 +59,14 @@ class Named:
         return f'{head} offset="{offset}">{key * bool(self.unit)}</DataArray>\n'
 
 
-def named(name: str, values: np.ndarray, unit: str = "") -> Named:
+def packed_array(name: str, values: np.ndarray, unit: str = "") -> Packed:
     """The array with its bytes compressed: the number of blocks, their size, that of the last, then each compressed."""
     data = np.ascontiguousarray(values)
     raw = data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
     parts = [zlib.compress(raw[at : at + _BLOCK], _COMPRESSION) for at in range(0, len(raw), _BLOCK)]
     head = struct.pack(f"<{3 + len(parts)}Q", len(parts), _BLOCK, len(raw) % _BLOCK, *map(len, parts))
     components = data.shape[1] if data.ndim > 1 else 1
-    return Named(name, _TYPES[data.dtype.str[1:]], components, len(data), b"".join([head, *parts]), unit)
+    return Packed(name, _TYPES[data.dtype.str[1:]], components, len(data), b"".join([head, *parts]), unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,12 @@ class Mesh:
         return np.stack([numbers[step].ravel() for step in steps], -1)
 
     @cached_property
-    def packed(self) -> tuple[Named, list[Named]]:
+    def packed(self) -> tuple[Packed, list[Packed]]:
         """Points, and what describes the cells, compressed."""
         count, corners = self.cells.shape
-        kinds = named("types", np.full(count, self.kind, dtype=np.uint8))
-        ends = named("offsets", np.arange(1, count + 1) * corners)
-        return named("Points", self.points), [named("connectivity", self.cells.ravel()), ends, kinds]
+        kinds = packed_array("types", np.full(count, self.kind, dtype=np.uint8))
+        ends = packed_array("offsets", np.arange(1, count + 1) * corners)
+        return packed_array("Points", self.points), [packed_array("connectivity", self.cells.ravel()), ends, kinds]
 
 
 def write_vtu(
@@ -127,15 +127,15 @@ def write_vtu(
     """
     count = len(mesh.points)
     flat = {name: a.ravel() if a.size == count else a.reshape(count, -1) for name, a in arrays.items()}
-    data = [named(name, values, (units or {}).get(name, "")) for name, values in flat.items()]
-    write_whole(path, b"".join(_content(mesh, data, [named(name, value) for name, value in fields.items()])))
+    data = [packed_array(name, values, (units or {}).get(name, "")) for name, values in flat.items()]
+    write_whole(path, b"".join(_content(mesh, data, [packed_array(name, value) for name, value in fields.items()])))
 
 
-def _content(mesh: Mesh, data: Sequence[Named], fields: Sequence[Named]) -> Iterator[bytes]:
+def _content(mesh: Mesh, data: Sequence[Packed], fields: Sequence[Packed]) -> Iterator[bytes]:
     points, cells = mesh.packed
     offset, text, kept = 0, _OPENING, []
 
-    def section(tag: str, arrays: Sequence[Named], role: str = "NumberOfComponents") -> None:
+    def section(tag: str, arrays: Sequence[Packed], role: str = "NumberOfComponents") -> None:
         nonlocal offset, text
         text += f"<{tag}>\n"
         for array in arrays:

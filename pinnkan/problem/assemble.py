@@ -23,11 +23,7 @@ from pinnkan.problem.units import read_units
 
 
 def assemble(root: Mapping, report: Report) -> Problem:
-    """The problem that a file states.
-
-    Raises:
-        ProblemError: with every fault of the file.
-    """
+    """The problem that a file states; raises ProblemError with every fault of the file."""
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
