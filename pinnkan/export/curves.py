@@ -100,8 +100,8 @@ def draw_spacetime(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     (width, height), (wide, high) = _SPACE_TIME, _PROFILE
     _map(canvas, canvas.panel(LEFT, ABOVE, width, height), solution, shown)
     lower = ABOVE + height + BELOW + ABOVE
-    panels = [canvas.panel(LEFT + k * (wide + LEFT + 0.1), lower, wide, high) for k in (0, 1)]
-    _profiles(*panels, solution, shown)
+    left, right = (canvas.panel(LEFT + k * (wide + LEFT + 0.1), lower, wide, high) for k in (0, 1))
+    _profiles(left, right, solution, shown)
 
 
 def _map(canvas: Canvas, axes: Axes, solution: Solution, shown: Shown) -> None:
@@ -110,7 +110,7 @@ def _map(canvas: Canvas, axes: Axes, solution: Solution, shown: Shown) -> None:
     reached = solution.domain.box.ranges
     t, x = (np.linspace(*reached[axis], count) for axis, count in zip((1, 0), _MAP, strict=True))
     values = shown.of(solution.field.grid([x, t], (0, 0)))
-    picture = image(axes, t, x, values.T, value_colours(values))
+    picture = image(axes, (t, x), values.T, value_colours(values))
     canvas.bar(picture, LEFT + _SPACE_TIME[0], ABOVE, _SPACE_TIME[1], problem.units.get(shown.name, ""))
     if is_partial(solution):
         axes.axvspan(reached[1][1], problem.box.ranges[1][1], color=GREY, alpha=0.15, lw=0)

@@ -62,7 +62,7 @@ def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         x = LEFT + k * (LEFT + wide + RIGHT)
         panel = canvas.panel(x, ABOVE, wide, high)
         values, colours = (floored(values), error_colours(values)) if k else (values, value_colours(values))
-        canvas.bar(image(panel, *axes, values, colours), x + wide, ABOVE, high)
+        canvas.bar(image(panel, axes, values, colours), x + wide, ABOVE, high)
         _finish(panel, problem, (0, 1))
         panel.set_title(title, loc="left")
         if k == 0:
@@ -89,7 +89,7 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
         row, column = divmod(i, columns)
         panel = canvas.panel(LEFT + column * (wide + _GAP), ABOVE + row * (ABOVE + high), wide, high)
-        picture = image(panel, *axes, frame, colours)
+        picture = image(panel, axes, frame, colours)
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
         _finish(panel, problem, (0, 1), row == 1, column == 0)
@@ -126,8 +126,8 @@ def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         wide, tall = _panel_size(problem, plane, _SMALL)
         upper_panel = canvas.panel(x, ABOVE + high - tall, wide, tall)
         lower_panel = canvas.panel(x, lower + high - tall, wide, tall)
-        upper = image(upper_panel, *axes, arrays[name], values)
-        error = image(lower_panel, *axes, floored(factor * arrays[key]), errors)
+        upper = image(upper_panel, axes, arrays[name], values)
+        error = image(lower_panel, axes, floored(factor * arrays[key]), errors)
         _knots(upper_panel, solution, plane)
         for panel in (upper_panel, lower_panel):
             _finish(panel, problem, plane)

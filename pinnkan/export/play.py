@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pinnkan.domain.box import SLACK
@@ -35,8 +35,7 @@ def draw_play(solution: Solution, path: Path) -> None:
     plane = len(shown_axes_of(problem)) > 1
     wide, high = _panel(solution, plane)
     with sheet(LEFT + wide + RIGHT, HEAD + high + BELOW) as (drawing, canvas):
-        panel = Canvas(drawing).panel(LEFT, HEAD, wide, high)
-        moving = (_map if plane else _curve)(panel, solution, axes, np.stack(fields))
+        moving = (_map if plane else _curve)(drawing, solution, axes, np.stack(fields))
         clock = drawing.text(0.5, 0.98, "", ha="center", va="top", animated=True)
         drawing.dpi = _PIXELS_PER_INCH
         canvas.draw()
@@ -84,7 +83,8 @@ def _panel(solution: Solution, plane: bool) -> tuple[float, float]:
     return _LONGER * max((b - a) / longest, 1 / 3), _LONGER * max((d - c) / longest, 1 / 3)
 
 
-def _curve(panel: Axes, solution: Solution, axes: list[Array], fields: Array) -> Any:
+def _curve(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
+    panel = Canvas(drawing).panel(LEFT, HEAD, *_panel(solution, False))
     low, high = float(np.nanmin(fields)), float(np.nanmax(fields))
     margin = 0.05 * (high - low) or 1.0
     (line,) = panel.plot(axes[0], fields[0], color=BLUE, animated=True)
@@ -95,13 +95,13 @@ def _curve(panel: Axes, solution: Solution, axes: list[Array], fields: Array) ->
     return line
 
 
-def _map(panel: Axes, solution: Solution, axes: list[Array], fields: Array) -> Any:
-    problem = solution.problem
-    picture = image(panel, *axes[:2], fields[0], value_colours(fields))
+def _map(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
+    problem, (wide, high) = solution.problem, _panel(solution, True)
+    panel = Canvas(drawing).panel(LEFT, HEAD, wide, high)
+    picture = image(panel, axes[:2], fields[0], value_colours(fields))
     picture.set_animated(True)
-    wide, high = _panel(solution, True)
     shown = shown_of(problem)[0]
-    Canvas(panel.figure).bar(picture, LEFT + wide, HEAD, high, problem.labelled(shown.name, words_of(shown)))
+    Canvas(drawing).bar(picture, LEFT + wide, HEAD, high, problem.labelled(shown.name, words_of(shown)))
     names = [problem.labelled(c.name) for c in problem.coordinates]
     panel.set(xlabel=names[0], ylabel=names[1])
     return picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,9 +207,9 @@ def relative(arrays: Mapping[str, Array], key: str, name: str) -> Array:
     return arrays[key] if key.startswith("residual") else arrays[key] / size_of(arrays[name])
 
 
-def image(axes: Axes, x: Array, y: Array, values: Array, colours: dict[str, Any]) -> Any:
-    """Values (x, y) on even samples as a coloured map that fills the panel."""
+def image(axes: Axes, samples: Sequence[Array], values: Array, colours: dict[str, Any]) -> Any:
+    """Values (x, y) on even ``samples`` of x and y as a coloured map that fills the panel."""
     # interpolated colours would put beads along the lines where an error vanishes
     how: Any = "nearest" if colours["cmap"] == ERROR_MAP else "bilinear"
-    ends = (x[0], x[-1], y[0], y[-1])
+    ends = tuple(float(x[k]) for x in samples for k in (0, -1))
     return axes.imshow(values.T, extent=ends, origin="lower", aspect="auto", interpolation=how, **colours)

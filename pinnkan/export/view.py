@@ -46,8 +46,8 @@ def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
         "name": problem.coordinates[slider].name, "ends": list(ranges[slider]), "count": counts[slider]
     }  # fmt: skip
     errors = [name for name in names if name.startswith(("error", "error_estimate"))]
-    content = {"axes": described, "slider": moved, "fields": fields, "errors": errors, "units": dict(problem.units)}
-    content["colours"] = _colours()
+    shown = {"axes": described, "slider": moved, "fields": fields, "errors": errors, "units": dict(problem.units)}
+    content: dict[str, Any] = {**shown, "colours": _colours()}
     return json.dumps(content, allow_nan=False)
 
 
