@@ -195,7 +195,7 @@ def _finish(panel: Axes, problem: Problem, plane: tuple[int, ...], below: bool =
     few_ticks(panel)
     panel.tick_params(labelbottom=below, labelleft=beside)
     panel.set_xlabel(names[0] if below else "", labelpad=1)
-    panel.set_ylabel(names[1] if beside else "", labelpad=1)
+    panel.set_ylabel(names[1] if beside else "", labelpad=3)
 
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:

@@ -211,5 +211,6 @@ def image(axes: Axes, samples: Sequence[Array], values: Array, colours: dict[str
     """Values (x, y) on even ``samples`` of x and y as a coloured map that fills the panel."""
     # interpolated colours would put beads along the lines where an error vanishes
     how: Any = "nearest" if colours["cmap"] == ERROR_MAP else "bilinear"
-    ends = tuple(float(x[k]) for x in samples for k in (0, -1))
+    (x, y) = samples
+    ends = (float(x[0]), float(x[-1]), float(y[0]), float(y[-1]))
     return axes.imshow(values.T, extent=ends, origin="lower", aspect="auto", interpolation=how, **colours)
