@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pinnkan.export.style import BELOW, BLUE, GREEN, GREY, HEAD, LEFT, ORANGE, Canvas, masked, title
+from pinnkan.export.style import BELOW, BLUE, GREEN, GREY, HEAD, LEFT, ORANGE, Canvas, masked, title, whole_decades
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Level
@@ -44,12 +44,14 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         left.set(xscale="log" if parameters.max() > 5 * parameters.min() else "linear")
         left.set(xlabel="parameters", ylabel="relative error")
         _number(left, levels)
+        left.legend(loc="best")
         _against_seconds(right, solution)
     else:
         left, middle, right = panels
         _errors(left, _ends(levels), levels, solution)
         name = solution.problem.labelled("t")
         left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
+        left.legend(loc="best")
         _slabs(middle, levels, name)
         _against_seconds(right, solution)
 
@@ -67,9 +69,9 @@ def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Sol
         axes.plot(abscissae, masked(true), color=GREEN, marker=marker, ms=3.5, label="true error")
     axes.axhline(solution.verdict.tolerance, color=GREY, ls="--", lw=1, label="tolerance")
     axes.set_yscale("log")
-    axes.margins(x=0.08, y=0.1)
+    axes.margins(x=0.08, y=0.05)
+    whole_decades(axes)
     axes.grid(True, which="major", lw=0.3, alpha=0.5)
-    axes.legend(loc="best")
 
 
 def _against_seconds(axes: Axes, solution: Solution) -> None:

@@ -35,6 +35,7 @@ from pinnkan.export.style import (
     masked,
     relative,
     value_colours,
+    whole_decades,
 )
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
@@ -81,7 +82,7 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         bottom.semilogy(
             x, masked(relative(arrays, key, shown.name)), color=_ERROR_COLOURS[label], lw=width, label=label
         )
-    _cut_below(bottom)
+    whole_decades(bottom, DECADES)
     bottom.set(xlabel=problem.labelled(problem.coordinates[0].name), xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
@@ -143,7 +144,7 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
         right.semilogy(
             axes[0], masked(arrays[key] / (1.0 if key.startswith("residual") else size)), color=colour, lw=0.9
         )
-    _cut_below(right)
+    whole_decades(right, DECADES)
     name = problem.labelled(problem.coordinates[0].name)
     left.set(xlabel=name, xlim=problem.box.ranges[0])
     left.set_title(problem.labelled(shown.name, words_of(shown)), loc="left")
@@ -152,12 +153,6 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     for panel in (left, right):
         few_ticks(panel, panel.xaxis)
     right.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1.0))
-
-
-def _cut_below(axes: Axes) -> None:
-    """Ends a logarithmic axis some decades below its largest value, where only crossings of zero go."""
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, high * 10.0**-DECADES), high)
 
 
 def _rug(axes: Axes, knots: Array, what: str) -> None:

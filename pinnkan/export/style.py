@@ -202,6 +202,14 @@ def faint(lines: float) -> float:
     return float(np.clip(12 / max(lines, 1.0), 0.18, 0.6))
 
 
+def whole_decades(axes: Axes, most: float = np.inf) -> None:
+    """Ends a logarithmic axis at powers of ten, no more than ``most`` decades apart, and labels these alone."""
+    low, high = (float(np.log10(end)) for end in axes.get_ylim())
+    top = np.ceil(high)
+    axes.set_ylim(10.0 ** max(np.floor(low), top - most), 10.0**top)
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def relative(arrays: Mapping[str, Array], key: str, name: str) -> Array:
     """The array of an error, divided by the size of what it is the error of; a residual as it is."""
     return arrays[key] if key.startswith("residual") else arrays[key] / size_of(arrays[name])

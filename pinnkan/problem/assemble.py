@@ -99,7 +99,7 @@ def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
 def _name(node: Node | None, report: Report) -> str:
     if node is None:
         return ""
-    if not isinstance(node, Scalar) or not re.fullmatch(schema.NAME, node.text):
+    if not isinstance(node, Scalar) or isinstance(node.value, bool | None) or not re.fullmatch(schema.NAME, node.text):
         report.error_at(node.span, "this cannot name a results folder", "small letters, digits, - and _; at most 60")
         return ""
     return node.text
@@ -108,7 +108,7 @@ def _name(node: Node | None, report: Report) -> str:
 def _about(node: Node | None, report: Report) -> str:
     if node is not None and not isinstance(node, Scalar):
         report.error_at(node.span, "'about' must be one sentence", "a text that contains ': ' or ', ' needs quotes")
-    return " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+    return " ".join(node.text.split()) if isinstance(node, Scalar) and node.value is not None else ""
 
 
 def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation]:

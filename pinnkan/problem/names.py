@@ -214,7 +214,7 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
     """The names of the unknowns."""
     names: list[str] = []
     for item in schema.items(node, report, "'unknowns'") if node is not None else []:
-        if not isinstance(item, Scalar):
+        if not isinstance(item, Scalar) or isinstance(item.value, bool | None):
             report.error_at(item.span, "an unknown must be a name")
             continue
         check_name(item.text, item.span, report, "unknown")
