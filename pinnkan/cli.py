@@ -12,13 +12,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pinnkan.completion import SHELLS, commands_of, completion
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
+from pinnkan.options import Assignments, number, whole
 from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
+_ANOTHER = "another value for a parameter of the file, e.g. nu=0.02; may be given again"
 _PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 
@@ -102,9 +104,10 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     _add_solve(command("solve", _solve, "solve a problem and write its results folder"))
+    _add_sweep(command("sweep", _sweep, "solve a problem for every combination of values of its parameters"))
     check = command("check", _check, "validate a problem file and show how it is understood")
     check.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
-    _add_set(check)
+    _add_set(check, _ANOTHER)
     check.add_argument("--resolved", action="store_true", help="print the file with every default written out")
     command("list", _list, "name the shipped problems")
     new = command("new", _new, "write a commented starter file NAME.yaml")
@@ -124,36 +127,29 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_solve(sub: argparse.ArgumentParser) -> None:
+    _add_settings(sub, _ANOTHER)
+
+
+def _add_sweep(sub: argparse.ArgumentParser) -> None:
+    _add_settings(sub, "values of a parameter, nu=0.01,0.02 or Re=10:100:10 for ten from 10 to 100; may be given again")
+    sub.add_argument("--workers", type=whole(1, 1024), default=1, metavar="N", help="processes that solve (default: 1)")
+
+
+def _add_settings(sub: argparse.ArgumentParser, text: str) -> None:
     sub.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
-    _add_set(sub)
+    _add_set(sub, text)
     sub.add_argument("--out", metavar="DIR", help="the results folder (default: results/NAME)")
-    sub.add_argument("--tolerance", type=_number(1e-13, 1.0), metavar="E", help="the relative L2 error to reach")
-    sub.add_argument("--max-time", type=_number(0.0, float("inf")), metavar="S", help="seconds before giving up")
+    sub.add_argument("--tolerance", type=number(1e-13, 1.0), metavar="E", help="the relative L2 error to reach")
+    sub.add_argument("--max-time", type=number(0.0, float("inf")), metavar="S", help="seconds before giving up")
     sub.add_argument("--device", metavar="DEV", help="cpu (default), cuda, cuda:1, ...")
-    sub.add_argument("--seed", type=_whole(0, 2**32 - 1), metavar="N", help="seed of everything random")
+    sub.add_argument("--seed", type=whole(0, 2**32 - 1), metavar="N", help="seed of everything random")
     sub.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
 
 
-def _add_set(sub: argparse.ArgumentParser) -> None:
-    text = "another value for a parameter of the file, e.g. nu=0.02; may be given again"
-    sub.add_argument("--set", action=_Assignments, default={}, metavar="NAME=VALUE", help=text)
-
-
-class _Assignments(argparse.Action):
-    """Collects NAME=VALUE."""
-
-    def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
-    ) -> None:
-        name, equals, value = (part.strip() for part in values.partition("="))
-        if not (name and equals and value):
-            raise argparse.ArgumentError(self, f"'{values}' is not NAME=VALUE")
-        given = dict(getattr(namespace, self.dest))
-        if name in given:
-            raise argparse.ArgumentError(self, f"'{name}' is given twice")
-        setattr(namespace, self.dest, given | {name: value})
+def _add_set(sub: argparse.ArgumentParser, text: str) -> None:
+    sub.add_argument("--set", action=Assignments, default={}, metavar="NAME=VALUE", help=text)
 
 
 def _add_eval(sub: argparse.ArgumentParser) -> None:
@@ -166,8 +162,8 @@ def _add_eval(sub: argparse.ArgumentParser) -> None:
 def _add_export(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("run", metavar="RUN", help="a results folder")
     sub.add_argument("--out", metavar="DIR", help="where the files go (default: into the run)")
-    sub.add_argument("--resolution", type=_whole(2, 10_000), metavar="N", help="samples per axis")
-    sub.add_argument("--times", type=_whole(1, 100_000), metavar="N", help="frames")
+    sub.add_argument("--resolution", type=whole(2, 10_000), metavar="N", help="samples per axis")
+    sub.add_argument("--times", type=whole(1, 100_000), metavar="N", help="frames")
 
 
 def _add_study(sub: argparse.ArgumentParser) -> None:
@@ -177,28 +173,6 @@ def _add_study(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def convert(text: str) -> float:
-        value = float(text)
-        if not (low < value or value == low > 0) or not value < high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low:g} and {high:g}")
-        return value
-
-    convert.__name__ = "number"
-    return convert
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
-        return value
-
-    convert.__name__ = "whole number"
-    return convert
-
-
 def _solve(arguments: argparse.Namespace) -> int:
     from pinnkan.problem.registry import load_problem
 
@@ -206,6 +180,12 @@ def _solve(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_solve
 
     return run_solve(arguments)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from pinnkan.run.sweep import run_sweep
+
+    return run_sweep(arguments)
 
 
 def _eval(arguments: argparse.Namespace) -> int:

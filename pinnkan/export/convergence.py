@@ -8,32 +8,51 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, masked, title
+from pinnkan.export.style import BELOW, BLUE, GREEN, GREY, HEAD, LEFT, ORANGE, Canvas, masked, title, whole_decades
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Level
+
+#: Inches of a panel, and between two for labels on both sides.
+_PANEL, _BESIDE = (3.4, 2.8), 1.3
+
+
+def convergence_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_convergence`."""
+    return _count(solution) * (_BESIDE + _PANEL[0]) - 0.3, HEAD + 0.1 + _PANEL[1] + BELOW
+
+
+def _count(solution: Solution) -> int:
+    """Panels: two for levels, three for slabs."""
+    return 3 if solution.levels and solution.levels[0].time is not None else 2
 
 
 def draw_convergence(drawing: Figure, solution: Solution) -> None:
     """Estimate, true error and tolerance for every level or slab."""
     levels = solution.levels
     title(drawing, solution)
+    canvas = Canvas(drawing, HEAD)
+    steps = [LEFT + 0.2 + k * (_BESIDE + _PANEL[0]) for k in range(_count(solution))]
+    panels = [canvas.panel(x, 0.1, *_PANEL) for x in steps] if levels else []
     if not levels:
-        drawing.subplots().text(0.5, 0.5, "no level was completed", ha="center", color=GREY)
+        drawing.text(0.5, 0.5, "no level was completed", ha="center", color=GREY)
     elif levels[0].time is None:
-        left, right = drawing.subplots(1, 2, sharey=True)
+        left, right = panels
         parameters = np.array([level.parameters for level in levels])
         _errors(left, parameters, levels, solution)
         # labels of a logarithmic axis meet each other when it spans less than a decade or so
         left.set(xscale="log" if parameters.max() > 5 * parameters.min() else "linear")
         left.set(xlabel="parameters", ylabel="relative error")
         _number(left, levels)
+        left.legend(loc="best")
         _against_seconds(right, solution)
     else:
-        left, middle, right = drawing.subplots(1, 3)
+        left, middle, right = panels
         _errors(left, _ends(levels), levels, solution)
-        left.set(xlabel="time reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
-        _slabs(middle, levels)
+        name = solution.problem.labelled("t")
+        left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
+        left.legend(loc="best")
+        _slabs(middle, levels, name)
         _against_seconds(right, solution)
 
 
@@ -50,14 +69,14 @@ def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Sol
         axes.plot(abscissae, masked(true), color=GREEN, marker=marker, ms=3.5, label="true error")
     axes.axhline(solution.verdict.tolerance, color=GREY, ls="--", lw=1, label="tolerance")
     axes.set_yscale("log")
-    axes.margins(x=0.08, y=0.1)
+    axes.margins(x=0.08, y=0.05)
+    whole_decades(axes)
     axes.grid(True, which="major", lw=0.3, alpha=0.5)
-    axes.legend(loc="best")
 
 
 def _against_seconds(axes: Axes, solution: Solution) -> None:
     _errors(axes, np.array([level.seconds for level in solution.levels]), solution.levels, solution)
-    axes.set(xlabel="seconds", ylabel="relative error")
+    axes.set(xlabel="seconds")
     axes.set_xlim(left=0)
 
 
@@ -68,12 +87,12 @@ def _number(axes: Axes, levels: Sequence[Level]) -> None:
         axes.annotate(str(level.number), place, xytext=(4, 4), textcoords="offset points", fontsize=8, color=GREY)
 
 
-def _slabs(axes: Axes, levels: Sequence[Level]) -> None:
+def _slabs(axes: Axes, levels: Sequence[Level], name: str) -> None:
     """Length of each slab over time, and the space intervals in it."""
     spans = [level.time for level in levels if level.time is not None]
     edges = np.array([spans[0][0], *(b for _, b in spans)])
     axes.stairs(np.diff(edges), edges, color=BLUE, lw=1.4, baseline=None)
-    axes.set(xlabel="time", yscale="log", xlim=(edges[0], edges[-1]))
+    axes.set(xlabel=name, yscale="log", xlim=(edges[0], edges[-1]))
     axes.set_ylabel("length of the slab", color=BLUE)
     axes.margins(y=0.15)
     twin = axes.twinx()

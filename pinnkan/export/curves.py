@@ -10,43 +10,64 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import Shown, at_time, exact_values, sampled, words_of
-from pinnkan.export.samples import axis_samples, space_samples, thinned
+from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, words_of
+from pinnkan.export.samples import space_samples
 from pinnkan.export.style import (
+    ABOVE,
+    BELOW,
     BLACK,
     BLUE,
     DECADES,
     ESTIMATED,
     GREEN,
+    GREY,
     KNOTS,
+    LEFT,
     ORANGE,
     RED,
+    TRUE,
     Canvas,
     error_panels,
+    faint,
     few_ticks,
+    image,
+    is_partial,
     masked,
-    stacked,
+    relative,
     value_colours,
+    whole_decades,
 )
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
-_ERROR_COLOURS = {ESTIMATED: ORANGE, "true error": GREEN, "|residual|": BLUE}
+_ERROR_COLOURS = {ESTIMATED: ORANGE, TRUE: GREEN, "|residual|": BLUE}
 #: The estimate is wider, so that it is seen below a true error that agrees with it.
 _ESTIMATE_WIDTH = 2.4
 #: Colours of the components of a vector, in turn.
 _COMPONENTS = (BLUE, ORANGE, GREEN, RED)
 _PROFILES = 5
-#: Samples of the space-time map: about as fine as its pixels.
-_MAP = (700, 500)
+#: Samples of the space-time map in t and x: about as fine as its pixels.
+_MAP = (900, 420)
+#: Inches of the panels, width and heights, and of a legend beside them.
+_LEGEND = 2.3
+_CURVE, _SPACE_TIME, _PROFILE = (6.6, 2.6, 1.6), (7.8, 2.7), (3.4, 2.3)
+
+
+def curve_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_curve`, with the legend."""
+    width, high, low = _CURVE
+    return LEFT + width + _LEGEND, high + low + 0.3 + BELOW
 
 
 def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One unknown, or the components of a vector, on a line or over time, the knots as ticks, the error below."""
     problem = solution.problem
     (x,) = axes = space_samples(solution)
-    arrays = sampled(solution, axes)
-    top, bottom = canvas.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
+    arrays = pictured(solution, axes)
+    width, high, low = _CURVE
+    top = canvas.panel(LEFT, 0.1, width, high)
+    bottom = canvas.panel(LEFT, high + 0.25, width, low, sharex=top)
+    top.tick_params(labelbottom=False)
     for unknown, colour in zip(shown.unknowns, cycle(_COMPONENTS), strict=False):
         name = problem.unknowns[unknown]
         top.plot(x, arrays[name], color=colour, label=f"{name}, computed")
@@ -54,14 +75,22 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
             exact = exact_values(problem, problem.exact, axes)[..., unknown]
             top.plot(x, exact, color=BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
     _rug(top, solution.field.breaks(0), "knot intervals" if problem.time_axis is None else "time slabs")
-    top.set_ylabel(shown.name)
+    top.set_ylabel(problem.labelled(shown.name))
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     for key, label in error_panels(arrays, shown.name):
         width = _ESTIMATE_WIDTH if label == ESTIMATED else 1.0
-        bottom.semilogy(x, masked(arrays[key]), color=_ERROR_COLOURS[label], lw=width, label=label)
-    _cut_below(bottom)
-    bottom.set(xlabel=problem.coordinates[0].name, ylabel="error", xlim=problem.box.ranges[0])
+        bottom.semilogy(
+            x, masked(relative(arrays, key, shown.name)), color=_ERROR_COLOURS[label], lw=width, label=label
+        )
+    whole_decades(bottom, DECADES)
+    bottom.set(xlabel=problem.labelled(problem.coordinates[0].name), xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def spacetime_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_spacetime`, with the legend."""
+    (_, height), (wide, high) = _SPACE_TIME, _PROFILE
+    return 2 * (LEFT + wide + 0.1) + _LEGEND - 0.9, 2 * ABOVE + height + high + 2 * BELOW
 
 
 def draw_spacetime(canvas: Canvas, solution: Solution, shown: Shown) -> None:
@@ -69,29 +98,34 @@ def draw_spacetime(canvas: Canvas, solution: Solution, shown: Shown) -> None:
 
     Of a vector it is the length.
     """
-    upper, lower = stacked(canvas, 2, [1.15, 1.0])
-    _map(upper.subplots(), solution, shown)
-    left, right = lower.subplots(1, 2)
+    (width, height), (wide, high) = _SPACE_TIME, _PROFILE
+    _map(canvas, canvas.panel(LEFT, ABOVE, width, height), solution, shown)
+    lower = ABOVE + height + BELOW + ABOVE
+    left, right = (canvas.panel(LEFT + k * (wide + LEFT + 0.1), lower, wide, high) for k in (0, 1))
     _profiles(left, right, solution, shown)
 
 
-def _map(axes: Axes, solution: Solution, shown: Shown) -> None:
+def _map(canvas: Canvas, axes: Axes, solution: Solution, shown: Shown) -> None:
     problem = solution.problem
     slabs = solution.field.breaks(1)
-    x = thinned(space_samples(solution)[0], _MAP[0])
-    t = thinned(axis_samples(slabs, 400, 2), _MAP[1])
+    reached = solution.domain.box.ranges
+    t, x = (np.linspace(*reached[axis], count) for axis, count in zip((1, 0), _MAP, strict=True))
     values = shown.of(solution.field.grid([x, t], (0, 0)))
-    picture = axes.pcolormesh(t, x, values, shading="gouraud", rasterized=True, **value_colours(values))
-    axes.figure.colorbar(picture, ax=axes, pad=0.01, aspect=25)
+    picture = image(axes, (t, x), values.T, value_colours(values))
+    canvas.bar(picture, LEFT + _SPACE_TIME[0], ABOVE, _SPACE_TIME[1], problem.units.get(shown.name, ""))
+    if is_partial(solution):
+        axes.axvspan(reached[1][1], problem.box.ranges[1][1], color=GREY, alpha=0.15, lw=0)
+        axes.text(0.99, 0.96, "not reached", transform=axes.transAxes, ha="right", va="top", color=GREY)
     knots = [
         [(a, x), (b, x)]
         for a, b in pairwise(slabs)
         for x in solution.field.breaks(0, (a + b) / 2)
     ]  # fmt: skip
-    faint = float(np.clip(10 / np.sqrt(len(knots)), 0.2, 0.8))
-    axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint), autolim=False)
-    axes.vlines(slabs, *problem.box.ranges[0], colors=KNOTS, linewidths=0.6, alpha=0.8)
-    axes.set(xlabel=problem.coordinates[1].name, ylabel=problem.coordinates[0].name, ylim=problem.box.ranges[0])
+    across = len(knots) / max(len(slabs) - 1, 1)
+    axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint(across)), autolim=False)
+    axes.vlines(slabs, *problem.box.ranges[0], colors=KNOTS, linewidths=0.5, alpha=faint(len(slabs)))
+    names = [problem.labelled(c.name) for c in problem.coordinates]
+    axes.set(xlabel=names[1], ylabel=names[0], ylim=problem.box.ranges[0])
     axes.set_xlim(problem.box.ranges[1])
     count = len(slabs) - 1
     axes.set_title(f"{words_of(shown)}, with knots and {count} time slab{'s' * (count > 1)}", loc="left")
@@ -102,26 +136,23 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     axes = space_samples(solution)
     times = np.linspace(*solution.domain.box.ranges[1], _PROFILES)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
-    label = ""
-    for time, colour in zip(times, colours, strict=True):
-        arrays = at_time(solution, axes, time)
+    profiles = [at_time(solution, axes, time) for time in times]
+    key, label = error_panels(profiles[0], shown.name)[-1]
+    size = 1.0 if key.startswith("residual") else size_of(np.stack([arrays[shown.name] for arrays in profiles]))
+    for time, colour, arrays in zip(times, colours, profiles, strict=True):
         left.plot(axes[0], arrays[shown.name], color=colour, label=f"t = {time:.3g}")
-        key, label = error_panels(arrays, shown.name)[-1]
-        right.semilogy(axes[0], masked(arrays[key]), color=colour, lw=0.9)
-    _cut_below(right)
-    left.set(xlabel=problem.coordinates[0].name, ylabel=words_of(shown), xlim=problem.box.ranges[0])
-    left.set_title("profiles", loc="left")
-    right.set(xlabel=problem.coordinates[0].name, ylabel=label, xlim=problem.box.ranges[0])
-    right.set_title(f"{label} along the same profiles", loc="left")
+        right.semilogy(
+            axes[0], masked(arrays[key] / (1.0 if key.startswith("residual") else size)), color=colour, lw=0.9
+        )
+    whole_decades(right, DECADES)
+    name = problem.labelled(problem.coordinates[0].name)
+    left.set(xlabel=name, xlim=problem.box.ranges[0])
+    left.set_title(problem.labelled(shown.name, words_of(shown)), loc="left")
+    right.set(xlabel=name, xlim=problem.box.ranges[0])
+    right.set_title(f"{label}, same times", loc="left")
     for panel in (left, right):
         few_ticks(panel, panel.xaxis)
     right.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1.0))
-
-
-def _cut_below(axes: Axes) -> None:
-    """Ends a logarithmic axis a few decades below its largest value, where only crossings of zero go."""
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, high * 10.0 ** -(DECADES + 2)), high)
 
 
 def _rug(axes: Axes, knots: Array, what: str) -> None:

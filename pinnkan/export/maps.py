@@ -2,82 +2,109 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import Shown, at_time, sampled, words_of
-from pinnkan.export.samples import (
-    axis_samples,
-    has_frames,
-    hidden_in_words,
-    limited,
-    shown_axes_of,
-    sliced,
-    space_breaks,
-    thinned,
-)
+from pinnkan.export.arrays import Shown, pictured, size_of, words_of
+from pinnkan.export.samples import has_frames, hidden_in_words, shown_axes_of, sliced, space_breaks
 from pinnkan.export.style import (
-    ERROR_MAP,
+    ABOVE,
+    BELOW,
     KNOTS,
+    LEFT,
+    RIGHT,
     STREAMS,
     Canvas,
     error_colours,
     error_panels,
+    faint,
     few_ticks,
     floored,
+    image,
+    relative,
     value_colours,
 )
 from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 
-#: Pixels of a panel, about, along one of its sides.
-_PIXELS = 300
+#: Samples along each side of a panel: as many as it has pixels, about.
+_PIXELS = 400
 _FRAMES = 6
 #: Samples along an axis that stream lines are drawn from: the drawing library wants equal steps.
 _STREAM_SAMPLES = 60
 #: Domains longer than this in one direction fill their panel instead of keeping their shape.
 _LONGEST = 3.0
+#: Inches of the longer side of a panel: of a plane, of one of several frames or slices.
+_PLANE, _SMALL = 3.0, 2.4
+#: Inches between panels that share their labels.
+_GAP = 0.5
+
+
+def plane_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_plane`."""
+    wide, high = _panel_size(solution.problem, (0, 1), _PLANE)
+    count = 1 + max((solution.error is not None) + (solution.problem.exact is not None), 1)
+    return count * (LEFT + wide + RIGHT), ABOVE + high + BELOW
 
 
 def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One steady unknown in the plane with the knots, and its error beside it; a vector with its stream lines."""
-    name = shown.name
-    axes = _fine(solution)
-    arrays = sampled(solution, axes)
-    panels = error_panels(arrays, name)
-    grid = canvas.subplots(1, 1 + len(panels), squeeze=False)[0]
-    _panel(grid[0], solution, (0, 1), axes, arrays[name], value_colours(arrays[name]))
-    _knots(grid[0], solution, (0, 1))
-    _streams(grid[0], solution, shown)
-    grid[0].set_title(f"{words_of(shown)}, with {_intervals(solution, (0, 1))} knot intervals", loc="left")
-    for panel, (key, label) in zip(grid[1:], panels, strict=True):
-        values = floored(arrays[key])
-        _panel(panel, solution, (0, 1), axes, values, error_colours(values))
-        panel.set_title(label, loc="left")
+    problem, name = solution.problem, shown.name
+    axes = _even(solution)
+    arrays = pictured(solution, axes)
+    wide, high = _panel_size(problem, (0, 1), _PLANE)
+    maps = [(arrays[name], f"{_words(problem, shown)}, {_intervals(solution, (0, 1))} knot intervals")]
+    maps += [(relative(arrays, key, name), label) for key, label in error_panels(arrays, name)]
+    for k, (values, title) in enumerate(maps):
+        x = LEFT + k * (LEFT + wide + RIGHT)
+        panel = canvas.panel(x, ABOVE, wide, high)
+        values, colours = (floored(values), error_colours(values)) if k else (values, value_colours(values))
+        canvas.bar(image(panel, axes, values, colours), x + wide, ABOVE, high)
+        _finish(panel, problem, (0, 1))
+        panel.set_title(title, loc="left")
+        if k == 0:
+            _knots(panel, solution, (0, 1))
+            _streams(panel, solution, shown)
+
+
+def frames_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_plane_frames`."""
+    wide, high = _panel_size(solution.problem, (0, 1), _SMALL)
+    return LEFT + _FRAMES // 2 * (wide + _GAP) + RIGHT, 2 * (ABOVE + high) + BELOW
 
 
 def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """One unknown in the plane at several times, in common colours; a vector with its stream lines."""
+    problem = solution.problem
     times = np.linspace(*solution.domain.box.ranges[2], _FRAMES)
-    axes = limited(_fine(solution), _PIXELS**2)
-    frames = [at_time(solution, axes, time)[shown.name] for time in times]
+    axes = _even(solution)
+    zero = (0,) * problem.dimension
+    frames = [shown.of(solution.field.grid([*axes, np.array([t])], zero)[:, :, 0]) for t in times]
     colours = value_colours(np.stack(frames))
-    grid = canvas.subplots(2, _FRAMES // 2, sharex=True, sharey=True)
-    for i, (panel, frame, time) in enumerate(zip(grid.ravel(), frames, times, strict=True)):
-        picture = _surface(panel, axes, frame, colours)
+    wide, high = _panel_size(problem, (0, 1), _SMALL)
+    columns = _FRAMES // 2
+    for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
+        row, column = divmod(i, columns)
+        panel = canvas.panel(LEFT + column * (wide + _GAP), ABOVE + row * (ABOVE + high), wide, high)
+        picture = image(panel, axes, frame, colours)
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
-        _shape(panel, solution, (0, 1))
-        panel.set_title(f"t = {time:.3g}", loc="left")
-        if i < _FRAMES // 2:
-            panel.set_xlabel("")
-        if i % (_FRAMES // 2):
-            panel.set_ylabel("")
-    canvas.colorbar(picture, ax=grid, pad=0.01, aspect=35).set_label(words_of(shown), rotation=0)
+        _finish(panel, problem, (0, 1), row == 1, column == 0)
+        panel.set_title(f"{_words(problem, shown)} at t = {time:.3g}" if i == 0 else f"t = {time:.3g}", loc="left")
+    canvas.bar(picture, LEFT + columns * (wide + _GAP) - _GAP, ABOVE, 2 * high + ABOVE)
+
+
+def slices_size(solution: Solution) -> tuple[float, float]:
+    """Inches of :func:`draw_slices`."""
+    sizes = [_panel_size(solution.problem, plane, _SMALL) for plane in _PLANES]
+    return sum(LEFT + wide for wide, _ in sizes) + RIGHT, 2 * (max(h for _, h in sizes) + ABOVE + BELOW)
+
+
+#: The coordinates of each slice, and the one that is fixed in it.
+_PLANES = {(0, 1): 2, (0, 2): 1, (1, 2): 0}
 
 
 def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
@@ -86,26 +113,42 @@ def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     Of more than three coordinates the first three are shown, the others in the middle of their ranges.
     """
     problem, name = solution.problem, shown.name
-    samples = _fine(solution)
-    grid = canvas.subplots(2, 3)
-    slices = [_slice(solution, samples, fixed) for fixed in (2, 1, 0)]
-    key, label = error_panels(slices[0][1], name)[-1]
-    values = value_colours(np.concatenate([s[1][name].ravel() for s in slices]))
-    errors = error_colours(np.concatenate([np.abs(s[1][key]).ravel() for s in slices]))
-    when = "" if not has_frames(problem) else f", t = {solution.domain.box.ranges[-1][1]:.3g}"
-    if hidden_in_words(problem):
-        canvas.supxlabel(f"the other coordinates: {hidden_in_words(problem)}", fontsize="small")
-    for column, (fixed, (axes, arrays)) in enumerate(zip((2, 1, 0), slices, strict=True)):
-        plane = tuple(a for a in range(3) if a != fixed)
-        upper = _surface(grid[0, column], axes, arrays[name], values)
-        lower = _surface(grid[1, column], axes, floored(arrays[key]), errors)
-        _knots(grid[0, column], solution, plane)
-        for row in (0, 1):
-            _shape(grid[row, column], solution, plane)
-        middle = (problem.box.ranges[fixed][0] + problem.box.ranges[fixed][1]) / 2
-        grid[0, column].set_title(f"{problem.coordinates[fixed].name} = {middle:.3g}{when}", loc="left")
-    canvas.colorbar(upper, ax=grid[0, :], pad=0.01, aspect=25).set_label(words_of(shown), rotation=0)
-    canvas.colorbar(lower, ax=grid[1, :], label=label, pad=0.01, aspect=25)
+    slices = {plane: _slice(solution, fixed) for plane, fixed in _PLANES.items()}
+    key, label = error_panels(slices[0, 1][1], name)[-1]
+    size = size_of(np.concatenate([arrays[name].ravel() for _, arrays in slices.values()]))
+    factor = 1.0 if key.startswith("residual") else 1.0 / size
+    values = value_colours(np.concatenate([arrays[name].ravel() for _, arrays in slices.values()]))
+    errors = error_colours(np.concatenate([factor * np.abs(a[key]).ravel() for _, a in slices.values()]))
+    high = max(_panel_size(problem, plane, _SMALL)[1] for plane in _PLANES)
+    lower = ABOVE + high + BELOW + ABOVE
+    x = LEFT
+    for plane, (axes, arrays) in slices.items():
+        wide, tall = _panel_size(problem, plane, _SMALL)
+        upper_panel = canvas.panel(x, ABOVE + high - tall, wide, tall)
+        lower_panel = canvas.panel(x, lower + high - tall, wide, tall)
+        upper = image(upper_panel, axes, arrays[name], values)
+        error = image(lower_panel, axes, floored(factor * arrays[key]), errors)
+        _knots(upper_panel, solution, plane)
+        for panel in (upper_panel, lower_panel):
+            _finish(panel, problem, plane)
+        upper_panel.set_title(_where(solution, plane), loc="left")
+        x += LEFT + wide
+    upper_panel.figure.text(0.5, 0.005, hidden_in_words(problem), ha="center", va="bottom", fontsize="small")
+    canvas.bar(upper, x - LEFT, ABOVE, high, _words(problem, shown))
+    canvas.bar(error, x - LEFT, lower, high, label.replace(" relative ", "\nrelative "))
+
+
+def _where(solution: Solution, plane: tuple[int, int]) -> str:
+    """``z = 0.5, t = 1``: the coordinates that a slice holds."""
+    problem = solution.problem
+    fixed = _PLANES[plane]
+    middle = sum(problem.box.ranges[fixed]) / 2
+    when = f", t = {solution.domain.box.ranges[-1][1]:.3g}" if has_frames(problem) else ""
+    return f"{problem.coordinates[fixed].name} = {middle:.3g}{when}"
+
+
+def _words(problem: Problem, shown: Shown) -> str:
+    return problem.labelled(shown.name, words_of(shown))
 
 
 def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = None) -> None:
@@ -120,51 +163,39 @@ def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = 
         axes.streamplot(x, y, u, v, color=STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
 
 
-def _fine(solution: Solution) -> tuple[Array, ...]:
-    """Samples as fine as the pixels of a panel, one array per space coordinate."""
-    return tuple(
-        thinned(axis_samples(space_breaks(solution, axis), _PIXELS), 2 * _PIXELS)
-        for axis in shown_axes_of(solution.problem)
-    )
+def _panel_size(problem: Problem, plane: tuple[int, ...], longest: float) -> tuple[float, float]:
+    """Inches of a panel in the shape of the domain; very long ones fill a square."""
+    wide, high = (problem.box.ranges[axis][1] - problem.box.ranges[axis][0] for axis in plane)
+    if max(wide, high) > _LONGEST * min(wide, high):
+        return longest, longest
+    return longest * wide / max(wide, high), longest * high / max(wide, high)
 
 
-def _slice(solution: Solution, samples: tuple[Array, ...], fixed: int) -> tuple[tuple[Array, ...], dict[str, Array]]:
-    problem = solution.problem
-    low, high = problem.box.ranges[fixed]
-    axes = tuple(np.array([(low + high) / 2]) if a == fixed else s for a, s in enumerate(samples))
-    full = sliced(problem, axes)
-    arrays = (
-        sampled(solution, full)
-        if problem.time_axis is None
-        else at_time(solution, full, solution.domain.box.ranges[-1][1])
-    )
+def _even(solution: Solution) -> list[Array]:
+    """Even samples, as fine as the pixels of a panel, one array per space coordinate shown."""
+    return [np.linspace(*solution.problem.box.ranges[axis], _PIXELS) for axis in shown_axes_of(solution.problem)]
+
+
+def _slice(solution: Solution, fixed: int) -> tuple[list[Array], dict[str, Array]]:
+    """The samples of a plane, and the arrays on it, at the last time."""
+    axes = _even(solution)
+    axes[fixed] = np.array([sum(solution.problem.box.ranges[fixed]) / 2])
+    full = sliced(solution.problem, axes)
+    if has_frames(solution.problem):
+        full.append(np.array([solution.domain.box.ranges[-1][1]]))
+    arrays = pictured(solution, full)
     flat = {name: np.take(array.reshape(array.shape[:3]), 0, axis=fixed) for name, array in arrays.items()}
-    return tuple(a for i, a in enumerate(axes) if i != fixed), flat
+    return [a for i, a in enumerate(axes) if i != fixed], flat
 
 
-def _panel(
-    axes: Axes, solution: Solution, shown: tuple[int, ...], samples: tuple[Array, ...], values: Array, colours: Any
-) -> None:
-    picture = _surface(axes, samples, values, colours)
-    _shape(axes, solution, shown)
-    axes.figure.colorbar(picture, ax=axes, pad=0.02, aspect=25, location="bottom")
-
-
-def _surface(axes: Axes, samples: tuple[Array, ...], values: Array, colours: dict[str, Any]) -> Any:
-    # interpolated colours would put beads along the lines where an error vanishes
-    shading: Any = "nearest" if colours["cmap"] == ERROR_MAP else "gouraud"
-    return axes.pcolormesh(samples[0], samples[1], values.T, shading=shading, rasterized=True, **colours)
-
-
-def _shape(axes: Axes, solution: Solution, shown: tuple[int, ...]) -> None:
-    problem = solution.problem
-    (a, b), (c, d) = (problem.box.ranges[i] for i in shown)
-    axes.set(xlim=(a, b), ylim=(c, d))
-    axes.set_xlabel(problem.coordinates[shown[0]].name)
-    axes.set_ylabel(problem.coordinates[shown[1]].name, rotation=0, labelpad=8)
-    few_ticks(axes)
-    if max((b - a) / (d - c), (d - c) / (b - a)) <= _LONGEST:
-        axes.set_aspect("equal")
+def _finish(panel: Axes, problem: Problem, plane: tuple[int, ...], below: bool = True, beside: bool = True) -> None:
+    """Ends, ticks and names of the axes; their labels ``below`` and ``beside`` the panel where asked for."""
+    names = [problem.labelled(problem.coordinates[axis].name) for axis in plane]
+    panel.set(xlim=problem.box.ranges[plane[0]], ylim=problem.box.ranges[plane[1]])
+    few_ticks(panel)
+    panel.tick_params(labelbottom=below, labelleft=beside)
+    panel.set_xlabel(names[0] if below else "", labelpad=1)
+    panel.set_ylabel(names[1] if beside else "", labelpad=3)
 
 
 def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float | None = None) -> None:
@@ -172,14 +203,13 @@ def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float |
     if isinstance(solution.field, FittedField):
         lines = solution.field.knot_lines(time)
         axes.add_collection(
-            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
+            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=faint(len(lines) / 2)), autolim=False
         )
         return
     knots = [_breaks(solution, axis, time) for axis in shown]
     ranges = [solution.problem.box.ranges[axis] for axis in shown]
-    faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
-    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint[0])
-    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint[1])
+    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint(len(knots[0])))
+    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint(len(knots[1])))
 
 
 def _breaks(solution: Solution, axis: int, time: float | None) -> Array:

@@ -15,7 +15,8 @@ from pinnkan.export.arrays import sampled
 from pinnkan.export.pictures import figure_of
 from pinnkan.export.report import verdict_words
 from pinnkan.export.samples import has_frames, sliced, space_samples
-from pinnkan.export.vtk import field_data, grid_of, point_data
+from pinnkan.export.vtk import field_data, point_data
+from pinnkan.export.vtu import Mesh
 from pinnkan.solution import Solution
 
 if TYPE_CHECKING:
@@ -48,7 +49,17 @@ def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -
         full.append(np.array([moment]))
     elif time is not None:
         raise UsageError(f"{solution.problem.name} has no frames to choose a time of")
-    return pyvista.wrap(grid_of(axes, point_data(solution, full), field_data(solution, moment)))
+    mesh = Mesh(axes)
+    grid = pyvista.UnstructuredGrid({mesh.kind: mesh.cells}, mesh.points)
+    arrays = point_data(solution, full)
+    for name, array in arrays.items():
+        grid.point_data[name] = array.ravel() if array.size == grid.n_points else array.reshape(grid.n_points, -1)
+    for name, value in field_data(solution, moment).items():
+        grid.field_data[name] = value
+    grid.set_active_scalars(next(iter(arrays)))
+    if solution.problem.vectors:
+        grid.set_active_vectors(next(iter(solution.problem.vectors)))
+    return grid
 
 
 def to_xarray(solution: Solution, resolution: int | None) -> Dataset:
@@ -63,11 +74,15 @@ def to_xarray(solution: Solution, resolution: int | None) -> Dataset:
     if has_frames(problem):
         axes.append(frames)
     names = [c.name for c in problem.coordinates]
-    variables: dict[str, Any] = {name: (names, array) for name, array in sampled(solution, axes).items()}
+    units = {name: {"units": unit} for name, unit in problem.units.items()}
+    variables: dict[str, Any] = {
+        name: (names, array, units.get(name, {})) for name, array in sampled(solution, axes).items()
+    }
+    coordinates = {name: (name, axis, units.get(name, {})) for name, axis in zip(names, axes, strict=True)}
     facts = {
         "name": problem.name,
         "converged": int(verdict.converged),
         "tolerance": verdict.tolerance,
         "relative_error_estimate": verdict.estimate,
     }
-    return xarray.Dataset(variables, dict(zip(names, axes, strict=True)), facts)
+    return xarray.Dataset(variables, coordinates, facts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.mathml import equation
+from pinnkan.export.samples import shown_axes_of
 from pinnkan.export.view import view_of
 from pinnkan.problem.report import Report, Text
 from pinnkan.problem.source import Mapping, Scalar, read
@@ -30,8 +31,9 @@ _VIEW = """<h2>View</h2>
 <p><select id="field" aria-label="field"></select>
 <input id="slider" type="range" min="0" value="0" hidden aria-label="slider"> <span id="when"></span></p>
 <canvas id="canvas" width="860" height="420"></canvas>
+<p id="cuts"></p>
 <p id="said">&nbsp;</p>
-<p>Wheel to zoom, drag to move, double click for all of it. Errors have four decades.</p>
+<p>Wheel to zoom, drag to DRAG, double click for the start. Errors have four decades.</p>
 <script type="application/json" id="data">DATA</script>
 <script>SCRIPT</script>"""
 
@@ -55,8 +57,11 @@ def page_of(
 
 
 def _view(solution: Solution, allowance: Allowance) -> str:
-    script = Path(__file__).with_name("view.js").read_text(encoding="utf-8")
-    return _VIEW.replace("SCRIPT", script).replace("DATA", view_of(solution, allowance).replace("<", "\\u003c"))
+    is_space = len(shown_axes_of(solution.problem)) == 3
+    names = ("view.js", "view_space.js" if is_space else "view_plane.js")
+    script = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
+    page = _VIEW.replace("SCRIPT", script).replace("DRAG", "turn" if is_space else "move")
+    return page.replace("DATA", view_of(solution, allowance).replace("<", "\\u003c"))
 
 
 def _picture(path: Path) -> str:

@@ -9,28 +9,29 @@ from matplotlib.figure import Figure
 
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import Shown, shown_of
-from pinnkan.export.convergence import draw_convergence
-from pinnkan.export.curves import draw_curve, draw_spacetime
-from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices
+from pinnkan.export.convergence import convergence_size, draw_convergence
+from pinnkan.export.curves import curve_size, draw_curve, draw_spacetime, spacetime_size
+from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices, frames_size, plane_size, slices_size
 from pinnkan.export.play import draw_play, samples_of
 from pinnkan.export.samples import has_frames, shown_axes_of
-from pinnkan.export.style import Canvas, figure, sheet, stacked, title
+from pinnkan.export.style import HEAD, Canvas, figure, sheet, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
 
 Draw = Callable[[Canvas, Solution, Shown], None]
+Size = Callable[[Solution], tuple[float, float]]
 #: Panels of a picture; a choice: more do not fit on a screen.
 _MOST_PANELS = 12
 
-#: (coordinates shown, with frames) -> how one unknown or vector is drawn, with width and height in inches, and how many
+#: (coordinates shown, with frames) -> how one unknown or vector is drawn, width and height in inches, and how many
 #: points are sampled.
-_DRAWINGS: dict[tuple[int, bool], tuple[Draw, float, float, float]] = {
-    (1, False): (draw_curve, 9.0, 5.2, 4e3),
-    (1, True): (draw_spacetime, 10.0, 6.6, 3.5e5),
-    (2, False): (draw_plane, 11.5, 4.5, 3.6e5),
-    (2, True): (draw_plane_frames, 9.6, 6.4, 5.4e5),
-    (3, False): (draw_slices, 10.0, 6.4, 1.1e6),
-    (3, True): (draw_slices, 10.0, 6.4, 1.1e6),
+_DRAWINGS: dict[tuple[int, bool], tuple[Draw, Size, float]] = {
+    (1, False): (draw_curve, curve_size, 4e3),
+    (1, True): (draw_spacetime, spacetime_size, 4e5),
+    (2, False): (draw_plane, plane_size, 1.6e5),
+    (2, True): (draw_plane_frames, frames_size, 9.6e5),
+    (3, False): (draw_slices, slices_size, 4.8e5),
+    (3, True): (draw_slices, slices_size, 4.8e5),
 }
 #: Seconds that a picture takes beside its points.
 _DRAWING = 2.0
@@ -74,24 +75,22 @@ def _solution_picture(solution: Solution, path: Path) -> None:
 
 
 def _size(solution: Solution) -> tuple[float, float]:
-    _, width, height, _ = _drawing(solution)
-    return width, height * len(shown_of(solution.problem)[:_MOST_PANELS])
+    width, height = _drawing(solution)[1](solution)
+    return width, HEAD + height * len(shown_of(solution.problem)[:_MOST_PANELS])
 
 
 def _draw_solution(drawing: Figure, solution: Solution) -> None:
-    draw, _, _, _ = _drawing(solution)
-    panels = shown_of(solution.problem)[:_MOST_PANELS]
+    draw, size, _ = _drawing(solution)
     title(drawing, solution)
-    for shown, row in zip(panels, stacked(drawing, len(panels)), strict=True):
-        draw(row, solution, shown)
+    for row, shown in enumerate(shown_of(solution.problem)[:_MOST_PANELS]):
+        draw(Canvas(drawing, HEAD + row * size(solution)[1]), solution, shown)
 
 
-def _drawing(solution: Solution) -> tuple[Draw, float, float, float]:
+def _drawing(solution: Solution) -> tuple[Draw, Size, float]:
     problem = solution.problem
     return _DRAWINGS[len(shown_axes_of(problem)), has_frames(problem)]
 
 
 def _convergence_picture(solution: Solution, path: Path) -> None:
-    slabs = bool(solution.levels) and solution.levels[0].time is not None
-    with figure(path, 12.5 if slabs else 9.0, 3.9) as drawing:
+    with figure(path, *convergence_size(solution)) as drawing:
         draw_convergence(drawing, solution)

@@ -13,7 +13,7 @@ from PIL import Image
 from pinnkan.domain.box import SLACK
 from pinnkan.export.arrays import shown_of, words_of
 from pinnkan.export.samples import frame_times, shown_axes_of, sliced
-from pinnkan.export.style import BLUE, sheet, value_colours
+from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, Canvas, image, sheet, value_colours
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -22,6 +22,8 @@ FRAMES = 31
 _CURVE, _MAP = 1201, 201
 _PIXELS_PER_INCH = 90
 _MILLISECONDS = 100
+#: Inches of a panel of curves, and of the longer side of a map.
+_CURVE_PANEL, _LONGER = (5.0, 2.9), 3.8
 
 
 def draw_play(solution: Solution, path: Path) -> None:
@@ -31,9 +33,9 @@ def draw_play(solution: Solution, path: Path) -> None:
     times = frame_times(solution, FRAMES)
     fields = [np.squeeze(_at(solution, [*sliced(problem, axes), np.array([t])])) for t in times]
     plane = len(shown_axes_of(problem)) > 1
-    with sheet(6.0, 4.4 if plane else 3.8) as (drawing, canvas):
+    wide, high = _panel(solution, plane)
+    with sheet(LEFT + wide + RIGHT, HEAD + high + BELOW) as (drawing, canvas):
         moving = (_map if plane else _curve)(drawing, solution, axes, np.stack(fields))
-        drawing.suptitle(" ", fontsize=9.5)  # room for the clock
         clock = drawing.text(0.5, 0.98, "", ha="center", va="top", animated=True)
         drawing.dpi = _PIXELS_PER_INCH
         canvas.draw()
@@ -72,28 +74,34 @@ def _at(solution: Solution, axes: list[Array]) -> Array:
     return np.where(solution.domain.contains(np.stack(np.meshgrid(*axes, indexing="ij"), -1), SLACK), values, np.nan)
 
 
+def _panel(solution: Solution, plane: bool) -> tuple[float, float]:
+    """Inches of the panel: of a map in the shape of the domain."""
+    if not plane:
+        return _CURVE_PANEL
+    (a, b), (c, d) = solution.problem.box.ranges[:2]
+    longest = max(b - a, d - c)
+    return _LONGER * max((b - a) / longest, 1 / 3), _LONGER * max((d - c) / longest, 1 / 3)
+
+
 def _curve(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
-    panel = drawing.subplots()
+    panel = Canvas(drawing).panel(LEFT, HEAD, *_panel(solution, False))
     low, high = float(np.nanmin(fields)), float(np.nanmax(fields))
     margin = 0.05 * (high - low) or 1.0
     (line,) = panel.plot(axes[0], fields[0], color=BLUE, animated=True)
     panel.set(xlim=axes[0][[0, -1]], ylim=(low - margin, high + margin))
-    panel.set(xlabel=solution.problem.coordinates[0].name, ylabel=words_of(shown_of(solution.problem)[0]))
+    problem, shown = solution.problem, shown_of(solution.problem)[0]
+    panel.set_xlabel(problem.labelled(problem.coordinates[0].name))
+    panel.set_ylabel(problem.labelled(shown.name, words_of(shown)))
     return line
 
 
 def _map(drawing: Figure, solution: Solution, axes: list[Array], fields: Array) -> Any:
-    panel = drawing.subplots()
-    x, y = axes[:2]
-    image = panel.imshow(
-        fields[0].T,
-        extent=(x[0], x[-1], y[0], y[-1]),
-        origin="lower",
-        interpolation="bilinear",
-        animated=True,
-        **value_colours(fields),
-    )
-    drawing.colorbar(image, ax=panel, label=words_of(shown_of(solution.problem)[0]))
-    names = [c.name for c in solution.problem.coordinates]
-    panel.set(xlabel=names[0], ylabel=names[1], aspect="equal")
-    return image
+    problem, (wide, high) = solution.problem, _panel(solution, True)
+    panel = Canvas(drawing).panel(LEFT, HEAD, wide, high)
+    picture = image(panel, axes[:2], fields[0], value_colours(fields))
+    picture.set_animated(True)
+    shown = shown_of(problem)[0]
+    Canvas(drawing).bar(picture, LEFT + wide, HEAD, high, problem.labelled(shown.name, words_of(shown)))
+    names = [problem.labelled(c.name) for c in problem.coordinates]
+    panel.set(xlabel=names[0], ylabel=names[1])
+    return picture

@@ -85,7 +85,7 @@ def _verdict(solution: Solution) -> str:
 
 def _problem(problem: Problem) -> str:
     ranges = [
-        f"{c.name} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
+        f"{problem.labelled(c.name)} in [{low:g}, {high:g}]{', periodic' if wrapped else ''}"
         for c, (low, high), wrapped in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True)
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
@@ -105,7 +105,7 @@ def _by_name(solution: Solution) -> str:
     rows = ["| | root mean square | estimate | true error |", "|---|---|---|---|"]
     for found in errors_by_name(solution):
         errors = ["" if e is None else f"{e:.1e}" for e in (found.estimate, found.true_error)]
-        rows.append(f"| {found.name} | {found.size:.3g} | {errors[0]} | {errors[1]} |")
+        rows.append(f"| {solution.problem.labelled(found.name)} | {found.size:.3g} | {errors[0]} | {errors[1]} |")
     return "## Unknowns\n\n" + "\n".join(rows) + "\n\nErrors are relative to the size of each; no margin is added."
 
 
@@ -117,7 +117,8 @@ def _quantities(solution: Solution) -> str:
     for name, reading in solution.quantities.items():
         what = quantity_words(solution.problem, solution.problem.quantities[name]).replace("|", "\\|")
         when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
-        rows.append(f"| {name} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
+        label = solution.problem.labelled(name).replace("|", "\\|")
+        rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     return "## Quantities\n\n" + visible_lines(rows)
 
 
@@ -145,7 +146,8 @@ def quantity_lines(solution: Solution) -> list[str]:
     lines = []
     for name, reading in solution.quantities.items():
         when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
-        lines.append(visible(f"{name}{when} = {value_words(reading)}, error {error_words(reading)}"))
+        unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
+        lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}"))
     return lines
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pinnkan.errors import UsageError
+from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -18,6 +19,8 @@ PER_INTERVAL = 4
 #: Points of one steady file, and of all frames of a series together: about 50 MB and 500 MB with all arrays.
 LARGEST_FILE = 400_000
 LARGEST_SERIES = 4_000_000
+#: Points of all frames of a field in inclined coordinates, each of which costs ten times one on a product of axes.
+LARGEST_INCLINED = 1_000_000
 #: Points of a frame below which there are rather fewer frames.
 FEWEST = 2_000
 #: Points that a user can ask for in one file; more would not fit into memory with its derivatives.
@@ -103,7 +106,8 @@ def space_samples(
             f"resolution {per_axis} would make {per_axis ** len(space):,} points, more than {LARGEST_REQUEST:,}; "
             f"ask for at most {int(LARGEST_REQUEST ** (1 / len(space)))}"
         )
-    limit = max(min(LARGEST_FILE, LARGEST_SERIES // frames), (asked or 0) ** len(space))
+    series = LARGEST_INCLINED if isinstance(solution.field, FittedField) else LARGEST_SERIES
+    limit = max(min(LARGEST_FILE, series // frames), (asked or 0) ** len(space))
     axes = [axis_samples(space_breaks(solution, axis), per_axis) for axis in space]
     return limited(axes, min(limit, most / frames))
 

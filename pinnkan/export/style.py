@@ -1,10 +1,11 @@
-"""How every picture looks: sizes, colours, colour maps, the line that states the verdict."""
+"""How every picture looks: places in inches, colours, colour maps, the line that states the verdict."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
 from PIL import Image
 
+from pinnkan.export.arrays import size_of
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 from pinnkan.verdict.verdict import Verdict
@@ -26,25 +27,25 @@ from pinnkan.verdict.verdict import Verdict
 #: Colours that stay apart for colour-blind readers and in print (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, RED, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#222222", "#777777"
 #: Knot lines: seen on dark and on light colours.
-KNOTS = "#8C8C8C"
+KNOTS = "#9A9A9A"
 #: Stream lines: seen on the dark half of the colours of a length and on most of the light one.
 STREAMS = "#EEEEEE"
-ERROR_MAP = "magma"
+#: Colour maps of values and of errors: perceptually uniform, and their lightness grows, so that grey shows as much.
+VALUE_MAP, ERROR_MAP = "viridis", "magma"
 #: Below a true error of rounding size a log axis shows noise only.
 SMALLEST = 1e-17
-#: An error map spans at most so many decades below its largest value; the rest is one colour.
-DECADES = 6
-
-#: The title of an estimated error.
-ESTIMATED = "estimated error"
+#: Errors are shown over at most so many decades below their largest value; the rest is one colour.
+DECADES = 4
+#: Errors are relative to the root mean square of what is shown.
+ESTIMATED, TRUE = "estimated relative error", "true relative error"
+#: Inches above a picture for its title, and between panels for the labels of axes and colour bars.
+HEAD, LEFT, RIGHT, ABOVE, BELOW = 0.38, 0.75, 0.85, 0.32, 0.52
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: A logarithmic axis that spans more is read by its powers of ten; a choice.
 _WIDE = 1e3
 #: Of PNG files; a choice: 6, the default, takes three times as long for files that are a tenth smaller.
 _COMPRESSION = 1
-
-Canvas = Figure | SubFigure
 
 _RC: Any = {
     "font.size": 9.5,
@@ -65,9 +66,31 @@ _RC: Any = {
 def sheet(width: float, height: float) -> Iterator[tuple[Figure, FigureCanvasAgg]]:
     """An empty figure of that size in inches and what it is drawn on, in the style of every picture."""
     with matplotlib.rc_context(_RC):
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06, wspace=0.03, hspace=0.04)
-        drawing = Figure(figsize=(width, height), layout=layout)
+        drawing = Figure(figsize=(width, height))
         yield drawing, FigureCanvasAgg(drawing)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A part of a figure, ``top`` inches below its upper edge; places on it are inches from its left upper corner.
+
+    Places are worked out and not searched for: an automatic layout takes as long as the drawing.
+    """
+
+    figure: Figure
+    top: float = 0.0
+
+    def panel(self, x: float, y: float, width: float, height: float, **options: Any) -> Axes:
+        """Axes with their left upper corner at (x, y)."""
+        wide, high = self.figure.get_size_inches()
+        place = (x / wide, 1 - (self.top + y + height) / high, width / wide, height / high)
+        return self.figure.add_axes(place, **options)
+
+    def bar(self, picture: Any, x: float, y: float, height: float, label: str = "") -> None:
+        """The colours of a picture, as high as the panels to the left of (x, y)."""
+        bar = self.figure.colorbar(picture, cax=self.panel(x + 0.1, y, 0.12, height))
+        bar.outline.set_linewidth(0.5)
+        bar.ax.set_title(label, loc="left", fontsize="small")
 
 
 @contextmanager
@@ -106,8 +129,23 @@ def _plain_powers(drawing: Figure) -> None:
 def title(drawing: Figure, solution: Solution) -> None:
     """Name and verdict, in red when the tolerance was not reached."""
     colour = BLACK if solution.verdict.converged else RED
-    text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}"
-    drawing.suptitle(text, fontsize=10.5, color=colour, x=0.01, ha="left")
+    text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}{_reached(solution)}"
+    height = drawing.get_size_inches()[1]
+    drawing.text(0.01, 1 - 0.1 / height, text, fontsize=10.5, color=colour, ha="left", va="top")
+
+
+def _reached(solution: Solution) -> str:
+    """How far in time a run came that was not finished."""
+    if not is_partial(solution):
+        return ""
+    return f"; t = {solution.domain.box.ranges[-1][1]:.4g} of {solution.problem.box.ranges[-1][1]:.4g} reached"
+
+
+def is_partial(solution: Solution) -> bool:
+    """Whether time did not come to its end."""
+    return solution.problem.time_axis is not None and (
+        solution.domain.box.ranges[-1][1] < solution.problem.box.ranges[-1][1]
+    )
 
 
 def verdict_in_short(verdict: Verdict) -> str:
@@ -123,13 +161,10 @@ def verdict_in_short(verdict: Verdict) -> str:
 
 
 def value_colours(values: Array) -> dict[str, Any]:
-    """A map with a neutral zero where the values change sign, a sequential one where they do not."""
+    """The map of values over all of them."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if low < 0 < high and min(-low, high) > 0.02 * max(-low, high):
-        bound = max(-low, high)
-        return {"cmap": "RdBu_r", "norm": Normalize(-bound, bound)}
-    return {"cmap": "viridis", "norm": Normalize(low, high if high > low else low + 1.0)}
+    return {"cmap": VALUE_MAP, "norm": Normalize(low, high if high > low else low + 1.0)}
 
 
 def error_colours(values: Array) -> dict[str, Any]:
@@ -151,7 +186,7 @@ def masked(values: Array) -> Array:
 
 def error_panels(arrays: dict[str, Array], name: str) -> list[tuple[str, str]]:
     """Which arrays show the error of what has this name, with their titles: estimate and true error, or a residual."""
-    known = [("error_estimate", ESTIMATED), ("error", "true error")]
+    known = [("error_estimate", ESTIMATED), ("error", TRUE)]
     every = [(kind if kind in arrays else f"{kind}_{name}", label) for kind, label in known]
     return [(key, label) for key, label in every if key in arrays] or [("residual_1", "|residual|")]
 
@@ -162,7 +197,28 @@ def few_ticks(axes: Axes, *directions: Axis) -> None:
         direction.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
-def stacked(canvas: Canvas, count: int, heights: list[float] | None = None) -> list[Canvas]:
-    """The canvas cut into ``count`` rows."""
-    rows: Any = canvas.subfigures(count, 1, squeeze=False, height_ratios=heights)
-    return list(rows[:, 0])
+def faint(lines: float) -> float:
+    """How opaque so many knot lines across a panel are: fainter the more there are, so that they bury nothing."""
+    return float(np.clip(12 / max(lines, 1.0), 0.18, 0.6))
+
+
+def whole_decades(axes: Axes, most: float = np.inf) -> None:
+    """Ends a logarithmic axis at powers of ten, no more than ``most`` decades apart, and labels these alone."""
+    low, high = (float(np.log10(end)) for end in axes.get_ylim())
+    top = np.ceil(high)
+    axes.set_ylim(10.0 ** max(np.floor(low), top - most), 10.0**top)
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def relative(arrays: Mapping[str, Array], key: str, name: str) -> Array:
+    """The array of an error, divided by the size of what it is the error of; a residual as it is."""
+    return arrays[key] if key.startswith("residual") else arrays[key] / size_of(arrays[name])
+
+
+def image(axes: Axes, samples: Sequence[Array], values: Array, colours: dict[str, Any]) -> Any:
+    """Values (x, y) on even ``samples`` of x and y as a coloured map that fills the panel."""
+    # interpolated colours would put beads along the lines where an error vanishes
+    how: Any = "nearest" if colours["cmap"] == ERROR_MAP else "bilinear"
+    (x, y) = samples
+    ends = (float(x[0]), float(x[-1]), float(y[0]), float(y[-1]))
+    return axes.imshow(values.T, extent=ends, origin="lower", aspect="auto", interpolation=how, **colours)

@@ -1,44 +1,20 @@
-"""VTK files that ParaView opens: one ``.vtu`` for a steady result, a ``.pvd`` over one ``.vtu`` per frame with time.
-
-VTK's own writer reports a full disk on the terminal and carries on; so the text is made in memory, written by Python
-(which raises), read back and compared before a file counts as written.
-"""
+"""What ParaView opens: one ``.vtu`` for a steady result, a ``.pvd`` over one ``.vtu`` per frame with time."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
-from vtkmodules.vtkCommonCore import vtkPoints
-from vtkmodules.vtkCommonDataModel import (
-    VTK_HEXAHEDRON,
-    VTK_LINE,
-    VTK_QUAD,
-    vtkCellArray,
-    vtkFieldData,
-    vtkUnstructuredGrid,
-)
-from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridReader, vtkXMLUnstructuredGridWriter
 
-from pinnkan.errors import RunFolderError, UsageError
+from pinnkan.errors import UsageError
 from pinnkan.export.arrays import components, sampled
 from pinnkan.export.samples import frame_times, has_frames, limited, sliced, space_axes_of, space_samples, thinned
+from pinnkan.export.vtu import Mesh, write_vtu, write_whole
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
-#: Corners of a cell as steps along each axis, in VTK's order.
-_CORNERS = {
-    1: (VTK_LINE, ((0,), (1,))),
-    2: (VTK_QUAD, ((0, 0), (1, 0), (1, 1), (0, 1))),
-    3: (
-        VTK_HEXAHEDRON,
-        ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)),
-    ),
-}
 #: The space-time surface is a picture, not a measurement: as many times as a screen has rows.
 _SURFACE = (1000, 201)
 
@@ -54,7 +30,7 @@ def write_vtk(
     """Writes the result into ``folder``, in no more than about ``most`` points.
 
     Returns:
-        The names written, files and folders, the one to open first.
+        The names written, files and folders, the one to open first in front.
     """
     stem = stem_of(solution)
     problem = solution.problem
@@ -64,14 +40,12 @@ def write_vtk(
             raise UsageError(f"{problem.name} is {what}: it has no frames to choose")
         axes = space_samples(solution, resolution, most=most)
         time = 0.0 if problem.time_axis is None else solution.domain.box.ranges[-1][1]
-        write_grid(
-            folder / f"{stem}.vtu", axes, point_data(solution, sliced(problem, axes)), field_data(solution, time)
-        )
+        _write(solution, folder / f"{stem}.vtu", Mesh(axes), sliced(problem, axes), time)
         return [f"{stem}.vtu"]
-    written = _write_series(solution, folder, resolution, frames, most)
-    if len(space_axes_of(solution.problem)) == 1:
-        written.append(_write_surface(solution, folder, resolution, most))
-    return written
+    series = _write_series(solution, folder, resolution, frames, most)
+    if len(space_axes_of(problem)) > 1:
+        return series
+    return [_write_surface(solution, folder, resolution, most), *series]
 
 
 def _write_series(
@@ -83,10 +57,9 @@ def _write_series(
     inner = folder / f"{stem}.frames"
     inner.mkdir()
     names = [f"{inner.name}/{stem}_{i:0{max(4, len(str(len(times))))}d}.vtu" for i in range(len(times))]
-    full = sliced(solution.problem, axes)
+    mesh, full = Mesh(axes), sliced(solution.problem, axes)
     for name, time in zip(names, times, strict=True):
-        arrays = point_data(solution, [*full, np.array([time])])
-        write_grid(folder / name, axes, arrays, field_data(solution, time))
+        _write(solution, folder / name, mesh, [*full, np.array([time])], time)
     _write_pvd(folder / f"{stem}.pvd", times, names)
     return [f"{stem}.pvd", inner.name]
 
@@ -96,8 +69,13 @@ def _write_surface(solution: Solution, folder: Path, resolution: int | None, mos
     name = f"{stem_of(solution)}.spacetime.vtu"
     x = thinned(space_samples(solution, resolution)[0], _SURFACE[0])
     x, t = limited((x, frame_times(solution, _SURFACE[1])), most)
-    write_grid(folder / name, (x, t), point_data(solution, (x, t)), field_data(solution, float(t[-1])))
+    _write(solution, folder / name, Mesh((x, t)), (x, t), float(t[-1]))
     return name
+
+
+def _write(solution: Solution, path: Path, mesh: Mesh, axes: Sequence[Array], time: float) -> None:
+    """One file of what is sampled on ``axes``, hidden coordinates and time included."""
+    write_vtu(path, mesh, point_data(solution, axes), field_data(solution, time), solution.problem.units)
 
 
 def point_data(solution: Solution, axes: Sequence[Array]) -> dict[str, Array]:
@@ -117,110 +95,11 @@ def field_data(solution: Solution, time: float) -> dict[str, Array]:
     }
 
 
-def mesh(axes: Sequence[Array]) -> vtkUnstructuredGrid:
-    """Lines, quadrilaterals or hexahedra of the tensor grid; points in C order, missing coordinates zero."""
-    kind, corners = _CORNERS[len(axes)]
-    numbers = np.arange(np.prod([len(a) for a in axes])).reshape([len(a) for a in axes])
-    cells = np.stack(
-        [
-            numbers[tuple(slice(c, len(a) - 1 + c) for c, a in zip(corner, axes, strict=True))].ravel()
-            for corner in corners
-        ],
-        -1,
-    )
-    points = np.zeros((numbers.size, 3))
-    for column, values in enumerate(np.meshgrid(*axes, indexing="ij")):
-        points[:, column] = values.ravel()
-    grid, places, connected = vtkUnstructuredGrid(), vtkPoints(), vtkCellArray()
-    places.SetData(numpy_to_vtk(points, deep=True))
-    connected.SetData(len(corners), numpy_to_vtkIdTypeArray(cells.ravel(), deep=True))
-    grid.SetPoints(places)
-    grid.SetCells(kind, connected)
-    return grid
-
-
-def grid_of(axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array]) -> vtkUnstructuredGrid:
-    """The tensor grid of ``axes`` with point data; the first of the arrays is the active one."""
-    grid = mesh(axes)
-    count = grid.GetNumberOfPoints()
-    for name, array in arrays.items():
-        _add(grid.GetPointData(), name, array.ravel() if array.size == count else array.reshape(count, -1))
-    _activate(grid, arrays)
-    for name, value in fields.items():
-        _add(grid.GetFieldData(), name, value)
-    return grid
-
-
-def _add(data: vtkFieldData, name: str, values: Array) -> None:
-    array = numpy_to_vtk(np.ascontiguousarray(values), deep=True)
-    array.SetName(name)
-    data.AddArray(array)
-
-
-def write_grid(path: Path, axes: Sequence[Array], arrays: Mapping[str, Array], fields: Mapping[str, Array]) -> None:
-    """Writes one ``.vtu`` of float64 point data and reads it back; the first array is the active one.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
-        RunFolderError: what was read back differs from what was written.
-    """
-    grid = grid_of(axes, arrays, fields)
-    writer = vtkXMLUnstructuredGridWriter()
-    writer.SetInputData(grid)
-    writer.SetDataModeToAppended()
-    writer.SetCompressorTypeToZLib()
-    writer.WriteToOutputStringOn()
-    writer.Write()
-    _write_text(path, writer.GetOutputString())
-    _verify(path, grid)
-
-
-def _activate(grid: vtkUnstructuredGrid, arrays: Mapping[str, Array]) -> None:
-    """ParaView opens on the first array, and its glyphs and stream lines take the first vector.
-
-    They would not, were it also what ParaView opens on: an array has one role there.
-    """
-    data = grid.GetPointData()
-    data.SetActiveScalars(next(iter(arrays)))
-    vectors = [name for name in arrays if data.GetArray(name).GetNumberOfComponents() == 3]
-    if vectors:
-        data.SetActiveVectors(vectors[0])
-
-
-def _verify(path: Path, grid: vtkUnstructuredGrid) -> None:
-    reader = vtkXMLUnstructuredGridReader()
-    reader.SetFileName(str(path))
-    reader.Update()
-    back = reader.GetOutput()
-    same = back.GetNumberOfPoints() == grid.GetNumberOfPoints() and back.GetNumberOfCells() == grid.GetNumberOfCells()
-    same = same and np.array_equal(_points(back), _points(grid))
-    written, found = grid.GetPointData(), back.GetPointData()
-    for index in range(written.GetNumberOfArrays()):
-        array = written.GetArray(index)
-        twin = found.GetArray(array.GetName())
-        same = same and twin is not None
-        same = same and np.array_equal(vtk_to_numpy(twin), vtk_to_numpy(array), equal_nan=True)
-    named = grid.GetFieldData()
-    fields = [named.GetArrayName(index) for index in range(named.GetNumberOfArrays())]
-    if not (same and all(back.GetFieldData().HasArray(name) for name in fields)):
-        raise RunFolderError(f"{path}: what was read back differs from what was written; is the disk sound?")
-
-
-def _points(grid: vtkUnstructuredGrid) -> Array:
-    return np.asarray(vtk_to_numpy(grid.GetPoints().GetData()))
-
-
 def _write_pvd(path: Path, times: Array, names: Sequence[str]) -> None:
     root = ElementTree.Element("VTKFile", type="Collection", version="0.1", byte_order="LittleEndian")
     collection = ElementTree.SubElement(root, "Collection")
     for time, name in zip(times, names, strict=True):
         ElementTree.SubElement(collection, "DataSet", timestep=repr(float(time)), group="", part="0", file=name)
     ElementTree.indent(root)
-    _write_text(path, '<?xml version="1.0"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    text = '<?xml version="1.0"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    write_whole(path, text.encode())

@@ -19,14 +19,11 @@ from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Problem, SolverSettings
+from pinnkan.problem.units import read_units
 
 
 def assemble(root: Mapping, report: Report) -> Problem:
-    """The problem that a file states.
-
-    Raises:
-        ProblemError: with every fault of the file.
-    """
+    """The problem that a file states; raises ProblemError with every fault of the file."""
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
@@ -37,6 +34,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     domain = settled(domain, placed)
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
     exact = _exact(found.get("exact"), scope, report)
+    named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
+    units = read_units(found.get("units"), named, scope.vectors, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
@@ -60,6 +59,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
         (),
         dict(scope.vectors),
         quantities,
+        units,
     )
     disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
@@ -99,7 +99,7 @@ def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
 def _name(node: Node | None, report: Report) -> str:
     if node is None:
         return ""
-    if not isinstance(node, Scalar) or not re.match(r"[a-z0-9][a-z0-9_-]{0,59}\Z", node.text):
+    if not isinstance(node, Scalar) or isinstance(node.value, bool | None) or not re.fullmatch(schema.NAME, node.text):
         report.error_at(node.span, "this cannot name a results folder", "small letters, digits, - and _; at most 60")
         return ""
     return node.text
@@ -108,7 +108,7 @@ def _name(node: Node | None, report: Report) -> str:
 def _about(node: Node | None, report: Report) -> str:
     if node is not None and not isinstance(node, Scalar):
         report.error_at(node.span, "'about' must be one sentence", "a text that contains ': ' or ', ' needs quotes")
-    return " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+    return " ".join(node.text.split()) if isinstance(node, Scalar) and node.value is not None else ""
 
 
 def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation]:

@@ -28,7 +28,7 @@ def problem_of(
 
     ``domain``: coordinate -> (lower, upper end), and ``periodic`` -> coordinates. ``conditions``: (where, equation),
     ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``. ``sections`` are the other keys of a file:
-    ``parameters``, ``functions``, ``vectors``, ``quantities``, ``exact``, ``solver``, ``output``, ``about``.
+    ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``, ``output``, ``about``.
 
     Raises:
         ProblemError: with every fault; places are those in ``problem.source``.
@@ -41,8 +41,8 @@ def problem_of(
     """
     stated = {"name": name, **sections, "domain": domain, "unknowns": unknowns, "equations": equations}
     stated["conditions"] = [{"where": where, "equation": equation} for where, equation in conditions]
-    order = ("name", "about", "domain", "parameters", "functions", "unknowns", "vectors", "equations", "conditions",
-             "quantities", "exact", "solver", "output")  # fmt: skip
+    order = ("name", "about", "domain", "parameters", "functions", "unknowns", "vectors", "units", "equations",
+             "conditions", "quantities", "exact", "solver", "output")  # fmt: skip
     keys = sorted(stated, key=lambda key: order.index(key) if key in order else len(order))
     text = "".join(f"{key}:{_written(stated[key], 1)}\n" for key in keys if stated[key] not in ([], ()))
     return parse_problem(text, PLACE)

@@ -20,10 +20,8 @@ from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
 #: Arrays of every result file.
 _OUTPUT = re.compile(r"(error|error_estimate|residual_\d+)\Z", re.ASCII)
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z", re.ASCII)
 #: Unknowns of a file; a choice: the coupling of all with all grows with their square.
 MAX_UNKNOWNS = 30
-_BOXES = {"interval": 1, "rectangle": 2, "box": 3}
 _OTHER_SHAPES = ("disk", "ball", "polygon", "mesh", "union", "intersection", "difference")
 
 
@@ -61,7 +59,10 @@ def read_domain(node: Node | None, parameters: dict[str, sympy.Expr], used: set[
         return DomainSection(("x",), Box(((0.0, 1.0),), (False,)))
     found = schema.entries(node, schema.DOMAIN, report, "the domain")
     if "shape" in found:
-        found = {**found, **_box(found["shape"], report)}
+        shaped = _box(found["shape"], report)
+        for name in shaped.keys() & found.keys():
+            report.error_at(found[name].span, f"the range of {name} beside a shape that has one", "delete one of them")
+        found = {**found, **shaped}
     scope = Scope(JetSpace((), ()), parameters, coordinates=False, used=used, where="a range")
     coordinates = tuple(c for c in COORDINATES if c in found)
     if "shape" in found and report.failed:  # stand-ins, so that the rest can be read
@@ -101,14 +102,15 @@ def _periodic(node: Node, coordinates: tuple[str, ...], report: Report) -> list[
 
 def _box(node: Node, report: Report) -> dict[str, Node]:
     """The ranges that ``shape: {interval | rectangle | box: {x: ..}}`` means."""
-    kind, body = next(iter(node.values.items()), ("", node)) if isinstance(node, Mapping) else ("", node)
+    kinds = list(node.values.items()) if isinstance(node, Mapping) else []
+    kind, body = kinds[0] if len(kinds) == 1 else ("", node)
     if kind in _OTHER_SHAPES:
         report.error_at(node.span, f"the shape '{kind}' is not available yet", "only boxes are: give ranges to x, y, z")
-    elif kind not in _BOXES or not isinstance(body, Mapping):
+    elif kind not in schema.BOXES or not isinstance(body, Mapping):
         report.error_at(node.span, "this is not a shape", "`rectangle: {x: [0, 1], y: [0, 1]}`, or plain ranges")
-    elif set(body.values) != set("xyz"[: _BOXES[kind]]):
+    elif set(body.values) != set(schema.BOXES[kind]):
         unknown = "name" in body.values
-        hint = "names of shapes are not available yet" if unknown else f"it takes {', '.join('xyz'[: _BOXES[kind]])}"
+        hint = "names of shapes are not available yet" if unknown else f"it takes {', '.join(schema.BOXES[kind])}"
         report.error_at(node.span, f"the ranges of this {kind} are not as expected", hint)
     else:
         return body.values
@@ -188,7 +190,7 @@ def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Spa
 
 def check_name(name: str, span: Span, report: Report, what: str) -> None:
     """Refuse what is no name, or has a meaning everywhere."""
-    if not _WORD.match(name) or "__" in name or iskeyword(name):
+    if not re.fullmatch(schema.WORD, name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
         hint = "letters, digits and _, a letter first"
         report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", hint)
@@ -212,7 +214,7 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
     """The names of the unknowns."""
     names: list[str] = []
     for item in schema.items(node, report, "'unknowns'") if node is not None else []:
-        if not isinstance(item, Scalar):
+        if not isinstance(item, Scalar) or isinstance(item.value, bool | None):
             report.error_at(item.span, "an unknown must be a name")
             continue
         check_name(item.text, item.span, report, "unknown")

@@ -12,7 +12,6 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar
 from pinnkan.problem.statement import Equation, Place, Quantity, Side, Whole
 
-KINDS = ("integral", "value", "max", "min")
 #: Quantities of one file; a choice.
 MAX_QUANTITIES = 100
 
@@ -34,10 +33,10 @@ def read_quantities(node: Node | None, domain: DomainSection, scope: Scope, repo
 
 def _read(name: str, node: Mapping, domain: DomainSection, scope: Scope, report: Report) -> Quantity | None:
     found = schema.entries(node, schema.QUANTITY, report, f"the quantity '{name}'")
-    kinds = [kind for kind in KINDS if kind in found]
+    kinds = [kind for kind in schema.KINDS if kind in found]
     if len(kinds) != 1:
         said = f"'{name}' is both {kinds[0]} and {kinds[1]}" if kinds else f"'{name}' has no expression"
-        report.error_at(node.span, said, f"one of: {', '.join(KINDS)}")
+        report.error_at(node.span, said, f"one of: {', '.join(schema.KINDS)}")
         return None
     kind = kinds[0]
     for key, owner in (("over", "integral"), ("at", "value")):

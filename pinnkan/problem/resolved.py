@@ -13,7 +13,7 @@ from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, read
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.written import shown
 
-_PLAIN = re.compile(r"-?[A-Za-z0-9(][A-Za-z0-9 _+*/().=-]*\Z", re.ASCII)
+_PLAIN = re.compile(r"(?!(null|true|false)\Z)-?[A-Za-z0-9(][A-Za-z0-9 _+*/().=-]*\Z", re.ASCII)
 
 
 def resolved_text(problem: Problem) -> str:
@@ -29,6 +29,7 @@ def resolved_text(problem: Problem) -> str:
     lines += [f"unknowns: [{', '.join(problem.unknowns)}]"]
     lines += ["vectors:"] * bool(problem.vectors)
     lines += [f"  {name}: [{', '.join(parts)}]" for name, parts in problem.vectors.items()]
+    lines += _named("units", found.get("units"))
     lines += ["equations:"]
     lines += [f"  - {quoted(equation.text)}" for equation in problem.equations]
     lines += _conditions(found.get("conditions"))

@@ -15,12 +15,20 @@ from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
 
-NAME = "^[a-z0-9][a-z0-9_-]*$"
+NAME = "^[a-z0-9][a-z0-9_-]{0,59}$"
+WORD = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
+LONGEST_UNIT = 40  # characters of a label; a choice
 SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
 
-_EXPRESSION = {"type": ["number", "string"]}
-_NAMED = {"type": "object", "additionalProperties": _EXPRESSION}
-_TEXTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+#: A section that may be left empty, its keys being names.
+_SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": WORD}}
+_EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
+_NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
+_TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
+_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1}
+_REFUSED: dict[str, Any] = {"not": {}}
+#: Shapes that are boxes, with their coordinates.
+BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
 _RANGE = {"type": "array", "items": _EXPRESSION, "minItems": 2, "maxItems": 2}
 
 
@@ -34,11 +42,22 @@ class Key:
     required: bool = False
 
 
+_SHAPE = {
+    "type": "object",
+    "properties": {
+        kind: {
+            "type": "object", "properties": {c: _RANGE for c in names}, "required": list(names),
+            "additionalProperties": False,
+        }
+        for kind, names in BOXES.items()
+    },
+    "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
+}  # fmt: skip
 _AT = {"type": "array", "items": _EXPRESSION, "minItems": 1}
 _SIDES = {"enum": [*SIDES, "boundary"]}
 DOMAIN = (
     *(Key(c, _RANGE, f"lower and upper end of {c}") for c in COORDINATES),
-    Key("shape", {"type": "object"}, "a shape, instead of the ranges of the space coordinates"),
+    Key("shape", _SHAPE, "a shape, instead of the ranges of the space coordinates"),
     Key("periodic", {"type": "array", "items": {"enum": list(COORDINATES[:-1])}}, "coordinates that wrap around"),
 )
 POINT = (Key("point", _AT, "its coordinates of space; of an ordinary equation in t the time", True),)
@@ -49,10 +68,16 @@ _PLACE: dict[str, Any] = {
     ]
 }
 CONDITION = (
-    Key("where", {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE}]}, "the place or places", True),
+    Key(
+        "where",
+        {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE, "minItems": 1}]},
+        "the place or places",
+        True,
+    ),
     Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
     Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
 )
+KINDS = ("integral", "value", "max", "min")
 QUANTITY = (
     Key("integral", _EXPRESSION, "an expression to integrate over the domain, or over what `over` names"),
     Key("value", _EXPRESSION, "an expression to evaluate at the point `at`"),
@@ -62,6 +87,11 @@ QUANTITY = (
     Key("at", _AT, "the point of a value"),
     Key("time", {"enum": ["end"]}, "the last time only, instead of a curve over time"),
 )
+#: One expression, with what belongs to it.
+_ONE_KIND = {
+    "oneOf": [{"required": [kind]} for kind in KINDS],
+    "dependentRequired": {"over": ["integral"], "at": ["value"], "value": ["at"]},
+}
 SOLVER = (
     Key("tolerance", {"type": "number", "minimum": SMALLEST_TOLERANCE, "exclusiveMaximum": 1}, "relative L2 error"),
     Key("network", {"enum": ["auto", "product", "ridge", "deep"]}, "the family of functions"),
@@ -81,19 +111,30 @@ SOLVER = (
 OUTPUT = (
     Key("resolution", {"type": "integer", "minimum": 2, "maximum": 10_000}, "samples per axis"),
     Key("times", {"type": "integer", "minimum": 1, "maximum": 100_000}, "frames"),
+    Key("pictures", {"type": "boolean"}, "whether pictures and the film are drawn"),
+    Key("vtk", {"type": "boolean"}, "whether files for ParaView are written"),
+    Key("report", {"type": "boolean"}, "whether report.html and report.md are written"),
 )
 PROBLEM = (
-    Key("name", {"type": "string", "pattern": NAME, "maxLength": 60}, "names the results folder", True),
-    Key("about", {"type": "string"}, "one sentence for `pinnkan list`"),
+    Key("name", {"type": ["string", "integer"], "pattern": NAME, "minimum": 0}, "names the results folder", True),
+    Key("about", {"type": ["string", "number", "boolean", "null"]}, "one sentence for `pinnkan list`"),
     Key("domain", {"type": "object"}, "ranges of the coordinates", True),
     Key("parameters", _NAMED, "numbers or constant expressions"),
     Key("functions", _NAMED, "named expressions of coordinates and parameters"),
-    Key("unknowns", _TEXTS, "what is solved for", True),
-    Key("vectors", {"type": "object", "additionalProperties": _TEXTS}, "unknowns that form a vector: velocity: [u, v]"),
-    Key("estimate", {}, "parameters to recover (not available yet)"),
+    Key("unknowns", _NAMES, "what is solved for", True),
+    Key("vectors", {**_SECTION, "additionalProperties": _NAMES}, "unknowns that form a vector: velocity: [u, v]"),
+    Key("estimate", _REFUSED, "parameters to recover (not available yet)"),
+    Key(
+        "units",
+        {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": ["string", "number"], "minLength": 1, "maxLength": LONGEST_UNIT},
+        },
+        "labels shown on axes and in reports, x: m; nothing is converted",
+    ),
     Key("equations", _TEXTS, "left = right, one per unknown", True),
-    Key("conditions", {"type": "array"}, "what holds at the sides and initially"),
-    Key("data", {}, "measured values (not available yet)"),
+    Key("conditions", {"type": ["array", "null"]}, "what holds at the sides and initially"),
+    Key("data", _REFUSED, "measured values (not available yet)"),
     Key("quantities", {"type": "object"}, "what is read off the solution"),
     Key("exact", _NAMED, "the solution, if known; only to report the true error"),
     Key("solver", {"type": "object"}, "all optional"),
@@ -109,11 +150,13 @@ def json_schema() -> dict[str, Any]:
     for name, keys in _SECTIONS.items():
         root["properties"][name] = {**_object(keys, name), "description": root["properties"][name]["description"]}
     about = root["properties"]["conditions"]["description"]
-    root["properties"]["conditions"] = {"type": "array", "items": _object(CONDITION), "description": about}
+    root["properties"]["conditions"] = {"type": ["array", "null"], "items": _object(CONDITION), "description": about}
     about = root["properties"]["quantities"]["description"]
     root["properties"]["quantities"] = {
-        "type": "object", "additionalProperties": _object(QUANTITY), "description": about,
+        **_SECTION, "additionalProperties": {**_object(QUANTITY), **_ONE_KIND}, "description": about,
     }  # fmt: skip
+    for name in _DEFAULTS:
+        root["properties"][name]["type"] = ["object", "null"]
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A problem for pinnkan"}
     return {**head, **root}
 
@@ -194,6 +237,11 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
                 f"'{key.name}' must be one of: {', '.join(schema['enum'])}",
                 did_you_mean(value, schema["enum"]) if isinstance(value, str) else "",
             )
+        return value
+    if schema["type"] == "boolean":
+        if not isinstance(value, bool):
+            report.error_at(node.span, f"'{key.name}' must be true or false", key.about)
+            return None
         return value
     whole = schema["type"] == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):

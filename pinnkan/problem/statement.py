@@ -144,10 +144,13 @@ class SolverSettings:
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """The ``output:`` section: samples per axis and number of frames; None means that pinnkan chooses."""
+    """The ``output:`` section: samples per axis, number of frames (None: pinnkan chooses), and what is written."""
 
     resolution: int | None = None
     times: int | None = None
+    pictures: bool = True
+    vtk: bool = True
+    report: bool = True
 
 
 def _counted(count: int, what: str) -> str:
@@ -160,7 +163,8 @@ class Problem:
 
     ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
     ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
-    ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors.
+    ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors,
+    ``units`` has labels for people.
     ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values. ``given``:
     the parameters that have other values than in the file; ``source`` is the text with these values.
     """
@@ -181,6 +185,7 @@ class Problem:
     warnings: tuple[str, ...] = ()
     vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict)
 
@@ -202,6 +207,11 @@ class Problem:
     def dimension(self) -> int:
         """Number of coordinates, time included."""
         return len(self.coordinates)
+
+    def labelled(self, name: str, words: str = "") -> str:
+        """``x (m)``: the name, or the ``words`` for it, with its unit where the file gives one."""
+        unit = self.units.get(name)
+        return (words or name) if unit is None else f"{words or name} ({unit})"
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:

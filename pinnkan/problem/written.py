@@ -25,6 +25,7 @@ def describe(problem: Problem) -> str:
     for equation in problem.equations:
         rows += [("equation", f"{written(equation.residual)} = 0"), ("", _kind(problem, equation))]
     rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
+    rows += [("units", ", ".join(f"{name} {unit}" for name, unit in problem.units.items()))] * bool(problem.units)
     rows += [(condition.name, _condition(condition)) for condition in in_order(problem)]
     rows += [("quantity", f"{name} = {quantity_words(problem, q)}") for name, q in problem.quantities.items()]
     rows += [("exact", f"{name} = {written(value)}") for name, value in (problem.exact or {}).items()]
@@ -104,6 +105,8 @@ def shown(value: Any) -> str:
     """A setting as the file writes it; None is ``auto``."""
     if value is None:
         return "auto"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
     return f"{value:.17g}" if isinstance(value, float) and value == int(value) and abs(value) < 1e15 else str(value)

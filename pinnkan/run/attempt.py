@@ -39,6 +39,7 @@ class Attempt:
         self.device = arguments.device or "cpu"
         self.circumstances = circumstances_of(self.device, _source_bytes(problem), problem.path)
         self.partial: Solution | None = None
+        self.writing_seconds = 0.0
         self._kept = False
         self._began = time.perf_counter()
 
@@ -64,8 +65,10 @@ class Attempt:
         return solution, files
 
     def _write(self, solution: Solution, folder: Path, code: Exit) -> list[str]:
+        begun = time.perf_counter()
         with disk_errors(folder):
             files, warnings = write_results(solution, folder, self.circumstances, code, self._seconds_left())
+        self.writing_seconds = time.perf_counter() - begun
         for warning in warnings:
             self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         return files

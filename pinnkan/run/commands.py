@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -54,7 +54,8 @@ def run_solve(arguments: argparse.Namespace) -> int:
         anew = isinstance(error, OutOfMemoryError)
         lines = attempt.left_behind("Where there is more memory" if anew else "To go on")
         raise ResourceError("\n".join([str(error), *lines])) from error
-    for line in closing_lines(solution, target, files, time.perf_counter() - arguments.begun):
+    spent = Spent(time.perf_counter() - arguments.begun, attempt.writing_seconds)
+    for line in closing_lines(solution, target, files, spent):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps(summary(solution, target), allow_nan=False))
@@ -72,12 +73,21 @@ def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
     return replace(problem, solver=replace(problem.solver, **changes)) if changes else problem
 
 
-def closing_lines(solution: Solution, target: Path, files: list[str], seconds: float | None = None) -> list[str]:
-    """The verdict in words, what to try, and where the files are; ``seconds`` are those of the whole command."""
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the whole command, and those of writing its files."""
+
+    whole: float
+    files: float
+
+
+def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spent | None = None) -> list[str]:
+    """The verdict in words, where the time went, what to try, and where the files are."""
     count = len(solution.levels)
     times = f"solved in {solution.seconds:.2f} s"
-    if seconds is not None:
-        times += f", {seconds:.2f} s in all with start-up and files"
+    if spent is not None:
+        other = max(spent.whole - spent.files - solution.seconds, 0.0)
+        times += f"; {spent.whole:.2f} s in all, files {spent.files:.2f} s, start-up {other:.2f} s"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
     lines = [
         verdict_words(solution),
@@ -88,7 +98,8 @@ def closing_lines(solution: Solution, target: Path, files: list[str], seconds: f
         lines.append(solution.verdict.bound_sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
-    return [*lines, visible(f"{target / files[0]}   open it in ParaView"), visible(f"{target / 'report.html'}")]
+    lines += [visible(f"{target / files[0]}   open it in ParaView")] * solution.problem.output.vtk
+    return [*lines, *(visible(f"{target / name}") for name in files if name == "report.html")]
 
 
 def run_eval(arguments: argparse.Namespace) -> int:
@@ -128,7 +139,7 @@ def _move(new: Path, place: Path) -> None:
     """Puts a file or folder in place of the one of the same name."""
     if place.is_dir():
         shutil.rmtree(place)
-    new.rename(place)
+    new.replace(place)
 
 
 def _positive(option: str, value: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 Beside ``results/burgers`` there may be, while a run lasts or after one that was killed::
 
-    .burgers.lock       held by the run that writes (flock: it dies with its process)
+    .burgers.lock       held by the run that writes (a lock of the system: it dies with its process)
     .burgers.partial    the new results, not complete yet
     .burgers.previous   the old results, between the two renames of the swap
 
@@ -13,13 +13,14 @@ it stays until a run into ``burgers`` has finished, and a run that is stopped ag
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from pinnkan.errors import ResourceError, RunFolderError
 
@@ -55,30 +56,21 @@ def locked(target: Path) -> Iterator[None]:
         RunFolderError: another process holds it, or the place cannot be written.
     """
     path = target.parent / f".{target.name}.lock"
+    lock = FileLock(path, timeout=0)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _lock(path, target)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _lock(path: Path, target: Path) -> int:
-    """The descriptor of the locked file; a file that its holder removed meanwhile does not count."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
+            lock.acquire()
+        except Timeout:
             raise RunFolderError(
                 f"{target}: another run is writing into this folder; wait for it or choose another with --out"
             ) from None
-        os.close(descriptor)
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):  # Windows removes no file that is open
+            path.unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager
@@ -200,8 +192,10 @@ def _retire(previous: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the renames in a folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Makes the renames in a folder survive a loss of power, where the system opens folders (Windows does not)."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
@@ -216,7 +210,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -16,13 +16,16 @@ from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Iteration, Level
 
 _BAR = 24
+#: Seconds after which there is a sign of life where no line moves; a choice.
+SILENCE = 10.0
 
 
 class Progress:
     """Shows the records of one run as they come; use it as a context and hand it to the solver.
 
-    On a terminal the last line lives: steps, losses and the clock move; finished levels stay above it, slabs only when
-    ``verbose``. Elsewhere each level or slab is one line, and each step too when ``verbose``.
+    On a terminal the last line lives: steps, losses and the clock move; finished levels stay above it. Elsewhere each
+    level is one line. Slabs are one line together, elsewhere one after each SILENCE too. When ``verbose`` each slab and
+    each step is a line of its own.
     """
 
     def __init__(self, problem: Problem, verbose: bool = False, console: Console | None = None) -> None:
@@ -31,8 +34,9 @@ class Progress:
         self._span = None if problem.time_axis is None else problem.box.ranges[problem.time_axis]
         self._level: Level | None = None
         self._step: Iteration | None = None
+        self._slabs = 0  # of this pass through time
         self._writing = False
-        self._start = time.perf_counter()
+        self._start = self._said = time.perf_counter()
         self._live: Live | None = None
 
     def __enter__(self) -> Progress:
@@ -54,7 +58,10 @@ class Progress:
         """Takes a record from the solver."""
         if isinstance(record, Level):
             self._level, self._step = record, None
-            if self._live is None or record.time is None or self._verbose:
+            begins = record.time is None or self._span is None or record.time[0] <= self._span[0]
+            self._slabs = 1 if begins else self._slabs + 1
+            silent = self._live is None and time.perf_counter() - self._said > SILENCE
+            if record.time is None or self._verbose or silent:
                 self.say(level_line(record))
         else:
             self._step = record
@@ -64,10 +71,13 @@ class Progress:
     def writing(self) -> None:
         """From here on the results are being written."""
         self._writing = True
+        if self._level is not None and self._level.time is not None and not self._verbose:
+            self.say(slabs_line(self._slabs, self._level))
 
     def say(self, text: str) -> None:
         """One line that stays."""
         self._console.print(text, markup=False, soft_wrap=True)
+        self._said = time.perf_counter()
 
     def _line(self) -> RenderableType:
         row = Table.grid(padding=(0, 2))
@@ -95,6 +105,12 @@ def level_line(level: Level) -> str:
     name = f"level {level.number}" if level.time is None else f"slab {level.number}  t = {level.time[1]:.4g}"
     remarks = f"  {level.remarks}" if level.remarks else ""
     return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{remarks}"
+
+
+def slabs_line(count: int, last: Level) -> str:
+    """So many slabs, to the ``last``, in one line."""
+    end = 0.0 if last.time is None else last.time[1]
+    return f"{count} slab{'s' * (count > 1)} to t = {end:.4g}  the last: {numbers_of(last)}  {last.seconds:.2f} s"
 
 
 def numbers_of(level: Level) -> str:

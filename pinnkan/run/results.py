@@ -20,7 +20,6 @@ from pinnkan.export.allowance import Allowance
 from pinnkan.export.arrays import shown_of
 from pinnkan.export.page import page_of
 from pinnkan.export.paraview_script import paraview_script
-from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv, quantities_csv
 from pinnkan.export.vtk import stem_of, write_vtk
@@ -62,28 +61,38 @@ def write_results(
     """
     begun = time.perf_counter()
     allowance = Allowance(seconds)
-    files = write_vtk(solution, folder, most=allowance.points(solution, OF_FIELDS))
-    pictures, warnings = draw_pictures(solution, folder, allowance)
+    output = solution.problem.output
+    files = write_vtk(solution, folder, most=allowance.points(solution, OF_FIELDS)) if output.vtk else []
+    pictures, warnings = _pictures(solution, folder, allowance) if output.pictures else ([], [])
     if seconds < math.inf and warnings:
         warnings.append(f"files hold what could be written in {seconds:.0f} s: `pinnkan export` writes all points")
     script = f"{stem_of(solution)}.paraview.py"
+    scripts = {script: paraview_script(solution, script, files[0]).encode()} if files else {}
+    pages = ["report.html", "report.md"] if output.report else []
     names = [shown.name for shown in shown_of(solution.problem)]
     texts = {
         **({"quantities.csv": quantities_csv(solution.quantities).encode()} if solution.quantities else {}),
-        script: paraview_script(solution, script, files[0]).encode(),
+        **scripts,
         "levels.csv": levels_csv(solution.levels, names).encode(),
         "history.csv": history_csv(solution.history).encode(),
         "problem.yaml": circumstances.source,
         "resolved.yaml": resolved_text(solution.problem).encode(),
     }
-    files += [*pictures, "report.html", "report.md", *texts, "checkpoint", MANIFEST]
-    texts |= reports(solution, folder, files, warnings, allowance)
+    files += [*pictures, *pages, *texts, "checkpoint", MANIFEST]
+    if pages:
+        texts |= reports(solution, folder, files, warnings, allowance)
     for name, content in texts.items():
         write_atomically(folder / name, content)
     save_checkpoint(solution, folder / "checkpoint")
     facts = manifest(solution, circumstances, files, time.perf_counter() - begun, code)
     write_atomically(folder / MANIFEST, (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode())
     return files, warnings
+
+
+def _pictures(solution: Solution, folder: Path, allowance: Allowance) -> tuple[list[str], list[str]]:
+    from pinnkan.export.pictures import draw_pictures  # half a second, and only here
+
+    return draw_pictures(solution, folder, allowance)
 
 
 def reports(

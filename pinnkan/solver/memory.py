@@ -6,13 +6,13 @@ A process that takes more than there is gets killed, not refused, on most system
 from __future__ import annotations
 
 import ctypes
-import resource
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 
 from pinnkan.errors import OutOfMemoryError
@@ -47,7 +47,7 @@ def keep_freed() -> None:
     in a solve of Poisson's equation with waves up to 16 at 1e-9, which then takes 2.0 s of processor time instead of
     1.4 s.
     """
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):  # the last where there is no library of the process itself
         adjust = ctypes.CDLL(None).mallopt
         for parameter, value in MALLOC.items():
             adjust(parameter, value)
@@ -105,15 +105,7 @@ def available(device: torch.device) -> float:
     """Bytes that this process may still take: of the machine, its control groups and its own limit; or of a GPU."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return min([_of_machine(), *_of_groups(), _of_process()])
-
-
-def _of_machine() -> float:
-    try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-        return 1024.0 * float(lines["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        return float("inf")
+    return min([float(psutil.virtual_memory().available), *_of_groups(), _of_process()])
 
 
 def _of_groups() -> Iterator[float]:
@@ -147,14 +139,10 @@ def _left(folder: Path, limit: str, used: str) -> float:
 
 
 def _of_process() -> float:
-    most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if most == resource.RLIM_INFINITY:
-        return float("inf")
-    try:
-        pages = float(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except (OSError, ValueError):
-        pages = 0.0
-    return max(float(most) - pages * resource.getpagesize(), 0.0)
+    """What the limit of the address space leaves, where the system has one."""
+    process = psutil.Process()
+    most = process.rlimit(psutil.RLIMIT_AS)[0] if hasattr(psutil, "RLIMIT_AS") else -1
+    return float("inf") if most < 0 else max(float(most - process.memory_info().vms), 0.0)
 
 
 def _in_words(size: float) -> str:

@@ -4,14 +4,23 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from closed_form import COORDINATES, solved
+from matplotlib.text import Text
 
 from pinnkan.export import pictures
-from pinnkan.export.pictures import draw_pictures
+from pinnkan.export.pictures import draw_pictures, figure_of
 from pinnkan.export.samples import has_frames
-from pinnkan.export.style import error_colours, value_colours, verdict_in_short
+from pinnkan.export.style import (
+    ERROR_MAP,
+    VALUE_MAP,
+    error_colours,
+    relative,
+    value_colours,
+    verdict_in_short,
+)
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import Verdict
@@ -55,11 +64,63 @@ def test_a_picture_that_fails_is_a_warning(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "solution.png").exists()
 
 
-def test_a_field_that_changes_sign_has_a_neutral_zero() -> None:
+def grows_in_grey(name: str) -> bool:
+    """Whether the luminance of a map (Rec. 709) grows from its first colour to its last."""
+    colours = matplotlib.colormaps[name](np.linspace(0, 1, 64))[:, :3]
+    return bool((np.diff(colours @ [0.2126, 0.7152, 0.0722]) > 0).all())
+
+
+def test_colours_can_be_told_apart_in_grey() -> None:
+    assert grows_in_grey(VALUE_MAP)
+    assert grows_in_grey(ERROR_MAP)
+    assert not grows_in_grey("RdBu_r")
+
+
+def test_values_fill_their_colours() -> None:
     colours = value_colours(np.array([-1.0, 3.0]))
-    assert (colours["norm"].vmin, colours["norm"].vmax) == (-3, 3)
-    assert value_colours(np.array([0.0, 3.0]))["cmap"] == "viridis"
+    assert (colours["norm"].vmin, colours["norm"].vmax) == (-1, 3)
     assert value_colours(np.array([2.0, 2.0]))["norm"].vmax > 2
+
+
+def test_errors_have_four_decades_below_their_largest_and_are_relative() -> None:
+    norm = error_colours(np.array([1e-9, 1e-3]))["norm"]
+    assert (norm.vmin, norm.vmax) == (pytest.approx(1e-7), 1e-3)
+    arrays = {"u": np.array([[3.0, -3.0]]), "error": np.array([[6e-4, 0.0]]), "residual_1": np.array([[5.0, 5.0]])}
+    np.testing.assert_allclose(relative(arrays, "error", "u"), [[2e-4, 0.0]])
+    np.testing.assert_allclose(relative(arrays, "residual_1", "u"), arrays["residual_1"])
+
+
+def texts(solution: Solution) -> list[str]:
+    """Every text of the picture."""
+    return [text.get_text() for text in figure_of(solution).findobj(Text)]
+
+
+@pytest.mark.parametrize("kind", ["line", "plane", "front", "pool", "box", "orbit"])
+def test_axes_have_names_with_their_units(kind: str) -> None:
+    solution = solved(kind)
+    units = {"x": "m", "y": "m", "z": "m", "t": "s", "u": "K", "a": "rad"}
+    names = {c.name for c in solution.problem.coordinates} - ({"t"} if kind == "pool" else set())
+    said = texts(replace(solution, problem=replace(solution.problem, units=units)))
+    assert {f"{name} ({units[name]})" for name in names} <= set(said)
+    assert any("(K)" in text or "(rad)" in text or text == "K" for text in said)
+    assert names <= set(texts(solution))
+
+
+def test_a_partial_run_shows_how_far_it_came() -> None:
+    stopped = solved("front", converged=False)
+    stopped = replace(stopped, field=replace(stopped.field, reached=0.3))  # type: ignore[type-var]
+    said = texts(stopped)
+    assert "not reached" in said
+    assert any("t = 0.3 of 1 reached" in text for text in said)
+    assert not any("reached" in text and "tolerance" not in text for text in texts(solved("front")))
+
+
+@pytest.mark.parametrize("kind", ["line", "plane", "front", "pool", "box", "flow"])
+def test_no_panel_leaves_the_figure_or_covers_another(kind: str) -> None:
+    places = [axes.get_position() for axes in figure_of(solved(kind)).axes]
+    assert all(p.x0 > 0 and p.y0 > 0 and p.x1 < 1 and p.y1 < 1 for p in places)
+    pairs = [(p, q) for k, p in enumerate(places) for q in places[:k]]
+    assert not any(p.overlaps(q) for p, q in pairs)
 
 
 def test_colours_survive_values_that_are_not_finite() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from closed_form import solved, with_mean
 
-from pinnkan.export.report import _FILES, report_of
+from pinnkan.export.report import _FILES, quantity_lines, report_of
 
 
 def test_every_warning_and_every_file_has_a_line() -> None:
@@ -58,3 +58,15 @@ def test_every_row_of_a_shortened_table_has_all_columns() -> None:
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert any("…" in row for row in rows)
     assert len({row.count("|") for row in rows}) == 1
+
+
+def test_units_stand_beside_ranges_unknowns_and_quantities() -> None:
+    stated = with_mean("flow")
+    units = {"x": "m", "velocity": "m/s", "mean": "Pa|bar"}
+    said = replace(stated, problem=replace(stated.problem, units=units))
+    text = report_of(said, [])
+    assert "x (m) in [-1, 1]; y in [-1, 1]" in text
+    assert "| velocity (m/s) |" in text
+    assert "| mean (Pa\\|bar) |" in text
+    assert " Pa|bar, error" in quantity_lines(said)[0]
+    assert "(m)" not in report_of(stated, [])

@@ -10,8 +10,8 @@ import pyvista
 from closed_form import ERROR, UNKNOWNS, VECTORS, solved
 
 from pinnkan.errors import RunFolderError, UsageError
-from pinnkan.export import vtk
 from pinnkan.export.vtk import write_vtk
+from pinnkan.export.vtu import Mesh, write_vtu
 
 NAMES = {"u", "residual_1", "error_estimate", "error"}
 FIELDS = {"TimeValue", "converged", "tolerance", "relative_error_estimate"}
@@ -52,7 +52,7 @@ def test_the_cells_fill_the_domain_without_folding(kind: str, tmp_path: Path) ->
 @pytest.mark.parametrize("kind", ["front", "pool"])
 def test_a_time_series_lists_its_frames_by_relative_path(kind: str, tmp_path: Path) -> None:
     names = write_vtk(solved(kind), tmp_path, resolution=20, frames=5)
-    assert names[:2] == ["solution.pvd", "solution.frames"]
+    assert names == ["solution.spacetime.vtu"] * (kind == "front") + ["solution.pvd", "solution.frames"]
     sets = ElementTree.parse(tmp_path / "solution.pvd").findall("./Collection/DataSet")
     assert [float(s.attrib["timestep"]) for s in sets] == [0, 0.25, 0.5, 0.75, 1]
     for entry in sets:
@@ -134,13 +134,33 @@ def test_without_an_error_function_or_exact_their_arrays_are_absent(tmp_path: Pa
 
 
 def test_a_file_that_reads_back_differently_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def worn_disk(path: Path, text: str) -> None:
-        path.write_text(text)
-        pyvista.read(path).translate((1e-9, 0, 0)).save(path)
+    def worn_disk(path: Path) -> bytes:
+        with path.open("rb") as file:
+            return file.read().replace(b"_", b"-", 1)
 
-    monkeypatch.setattr(vtk, "_write_text", worn_disk)
+    monkeypatch.setattr(Path, "read_bytes", worn_disk)
     with pytest.raises(RunFolderError, match="differs"):
         write_vtk(solved("line"), tmp_path)
+
+
+def test_arrays_of_several_blocks_are_read_by_vtk(tmp_path: Path) -> None:
+    """A third of a million points of three components are eight blocks, the last not full."""
+    mesh = Mesh((np.linspace(0.0, 1.0, 577), np.linspace(-1.0, 2.0, 571)))
+    values = np.random.default_rng(0).normal(size=(577, 571, 3))
+    write_vtu(tmp_path / "a.vtu", mesh, {"a": values[..., 0], "b": values}, {"n": np.array([7], dtype=np.int32)})
+    grid = pyvista.read(tmp_path / "a.vtu")
+    np.testing.assert_array_equal(grid["a"], values[..., 0].ravel())
+    np.testing.assert_array_equal(grid["b"], values.reshape(-1, 3))
+    np.testing.assert_array_equal(grid.points, mesh.points)
+    assert (grid.active_scalars_name, grid.active_vectors_name, list(grid.field_data["n"])) == ("a", "b", [7])
+    assert grid.compute_cell_sizes()["Area"].sum() == pytest.approx(3.0)
+
+
+def test_arrays_and_axes_carry_their_units(tmp_path: Path) -> None:
+    solution = solved("plane")
+    write_vtk(replace(solution, problem=replace(solution.problem, units={"u": "K & <m>"})), tmp_path, 9)
+    array = pyvista.read(tmp_path / "solution.vtu").GetPointData().GetArray("u")
+    assert array.GetInformation().Get(array.UNITS_LABEL()) == "K & <m>"
 
 
 def test_frames_of_a_steady_problem_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pinnkan import cli
 from pinnkan.errors import Exit
 from pinnkan.problem.registry import shipped_folder
-from pinnkan.run import keeper, results, solving
+from pinnkan.run import keeper, solving
 from pinnkan.run.folder import locked
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.verdict.records import Reason
@@ -64,7 +64,7 @@ CASES = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "draw_pictures", lambda *_: ([], []))
+    monkeypatch.setattr("pinnkan.export.pictures.draw_pictures", lambda *_: ([], []))
     (tmp_path / "good.yaml").write_text(GOOD)
     return tmp_path
 
@@ -161,7 +161,7 @@ def test_a_disk_that_fills_up_during_a_run_is_exit_6_and_what_was_written_stays(
     assert (folder / "results/case/manifest.json").read_bytes() == before
     monkeypatch.undo()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(results, "draw_pictures", lambda *_: ([], []))
+    monkeypatch.setattr("pinnkan.export.pictures.draw_pictures", lambda *_: ([], []))
     assert cli.main(["solve", "case.yaml", "--resume", "-q"]) == 0
 
 

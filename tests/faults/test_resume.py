@@ -12,7 +12,6 @@ from faults.command import COMMAND, ENVIRONMENT, final_state, run, start, told, 
 
 import pinnkan
 from pinnkan import cli
-from pinnkan.run import results
 
 FRONT = """\
 name: front
@@ -93,7 +92,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in PROBLEMS.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "draw_pictures", lambda *_: ([], []))
+    monkeypatch.setattr("pinnkan.export.pictures.draw_pictures", lambda *_: ([], []))
     return tmp_path
 
 

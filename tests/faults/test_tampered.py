@@ -11,7 +11,6 @@ import pytest
 import pinnkan
 from pinnkan import cli
 from pinnkan.errors import PinnkanError, RunFolderError
-from pinnkan.run import results
 from pinnkan.run.checkpoint import write_signed
 
 LINE = """\
@@ -28,7 +27,7 @@ ODD: list[Any] = [None, [], {}, "../../etc/passwd", -1, 1e400, [[]], ["exec", {}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "line.yaml").write_text(LINE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "draw_pictures", lambda *_: ([], []))
+    monkeypatch.setattr("pinnkan.export.pictures.draw_pictures", lambda *_: ([], []))
     return tmp_path
 
 

@@ -36,6 +36,9 @@ def test_every_shipped_problem_satisfies_the_schema(name: str) -> None:
         ("exact:", "solver: {network: fast}\nexact:"),
         ("where: initial", "where: start"),
         ("exact:", "solver: {degree: 1.5}\nexact:"),
+        ("exact:", "output: {vtk: 1}\nexact:"),
+        ("exact:", "quantities: {top: {max: u, over: left}}\nexact:"),
+        ("x: [0, 1]\n", "shape: {interval: {x: [0, 1]}, rectangle: {x: [0, 1], y: [0, 1]}}\n"),
     ],
 )
 def test_what_the_schema_refuses_the_reader_refuses_too(old: str, new: str) -> None:

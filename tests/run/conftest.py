@@ -8,7 +8,7 @@ import pytest
 from closed_form import FRONT, LINE, restored, solver
 
 from pinnkan.export.vtk import stem_of
-from pinnkan.run import restoring, results, solving
+from pinnkan.run import restoring, solving
 from pinnkan.solution import Solution
 
 
@@ -20,7 +20,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(solving, "solve_monitored", solver())
     monkeypatch.setattr(restoring, "restore_field", restored)
-    monkeypatch.setattr(results, "draw_pictures", blank_pictures)
+    monkeypatch.setattr("pinnkan.export.pictures.draw_pictures", blank_pictures)
     return tmp_path
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 from argparse import Namespace
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from closed_form import FRONT, LINE, levels, problem, solver
 from rich.console import Console
 
 from pinnkan.errors import OutOfMemoryError, ResourceError, RunFolderError, UsageError
-from pinnkan.export import vtk
+from pinnkan.export import vtu
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
@@ -113,8 +114,13 @@ def test_without_a_terminal_progress_is_plain_lines(
     said = capsys.readouterr()
     assert said.out == ""
     assert "\x1b" not in said.err
-    assert "slab 6  t = 1  21x1 intervals  500 parameters  loss 1.0e-12  estimate 1.2e-06  1.20 s\n" in said.err
+    numbers = "21x1 intervals  500 parameters  loss 1.0e-12  estimate 1.2e-06  1.20 s\n"
+    lines = [line for line in said.err.splitlines(True) if "slab" in line]
+    assert lines[0] == f"6 slabs to t = 1  the last: {numbers}"
     assert "step" not in said.err
+    assert re.search(r"solved in 1.20 s; \d+.\d\d s in all, files \d+.\d\d s, start-up \d+.\d\d s\.\n", said.err)
+    run_solve(command(file="front.yaml", verbose=True))
+    assert f"slab 6  t = 1  {numbers}" in capsys.readouterr().err
     run_solve(command(verbose=True))
     assert "step 3" in capsys.readouterr().err
 
@@ -146,10 +152,10 @@ def test_the_second_run_keeps_the_first_until_it_is_complete(
     run_solve(command())
     before = (files / "results/line/manifest.json").read_bytes()
 
-    def full(path: Path, text: str) -> None:
+    def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(vtk, "_write_text", full)
+    monkeypatch.setattr(vtu, "write_whole", full)
     with pytest.raises(ResourceError, match=r"No space left on device.*intact"):
         run_solve(command())
     assert (files / "results/line/manifest.json").read_bytes() == before
@@ -214,7 +220,9 @@ def test_a_folder_that_is_no_run_cannot_be_loaded(files: Path, command: Command)
 
 def test_a_terminal_shows_one_live_line(files: Path) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=140, no_color=True, _environ={"TERM": "xterm"})
+    console = Console(
+        file=screen, force_terminal=True, width=140, no_color=True, highlight=False, _environ={"TERM": "xterm"}
+    )
     with progress.Progress(problem("front"), console=console) as shown:
         for record in levels("front")[:3]:
             shown(record)
@@ -225,8 +233,28 @@ def test_a_terminal_shows_one_live_line(files: Path) -> None:
     text = screen.getvalue()
     assert "t = 0.3 of 1" in text
     assert "writing the results" in text
-    assert "slab" not in text
+    assert text.count("slab") == 1
+    assert "3 slabs to t = 0.3" in text
     assert "\x1b[3" not in text  # no colour was asked for
+
+
+def test_a_long_silence_is_broken_by_the_slab_that_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    with progress.Progress(problem("front"), console=Console(file=said, width=140)) as shown:
+        for record in levels("front")[:3]:
+            shown(record)
+        monkeypatch.setattr(progress, "SILENCE", -1.0)
+        shown(levels("front")[3])
+    assert [line.split("  ")[1] for line in said.getvalue().splitlines()] == ["t = 0.5"]
+
+
+def test_slabs_of_an_earlier_pass_are_not_counted() -> None:
+    said = io.StringIO()
+    with progress.Progress(problem("front"), console=Console(file=said, width=140)) as shown:
+        for record in (*levels("front")[:3], *levels("front")):
+            shown(record)
+        shown.writing()
+    assert said.getvalue().startswith("6 slabs to t = 1 ")
 
 
 def test_the_level_passed_on_is_the_level_shown() -> None:

@@ -11,8 +11,10 @@ from closed_form import levels, solved, with_mean
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
 from pinnkan.export.tables import history_csv, levels_csv
+from pinnkan.problem.statement import OutputSettings
+from pinnkan.run.commands import closing_lines
 from pinnkan.run.progress import level_line
-from pinnkan.run.results import exit_code, summary
+from pinnkan.run.results import circumstances_of, exit_code, summary, write_results
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import Verdict
 
@@ -94,3 +96,20 @@ def test_the_report_shortens_a_long_table_and_says_when_there_is_none() -> None:
     many = replace(solution, levels=solution.levels * 20)
     assert report_of(many, []).count("\n| ") == 1 + 24 + 1
     assert "No level was completed" in report_of(replace(solution, levels=()), [])
+
+
+def test_what_the_file_switches_off_is_not_written(tmp_path: Path) -> None:
+    solution = solved("plane")
+    for name, endings in {"pictures": (".png",), "vtk": (".vtu", ".paraview.py"), "report": (".html", ".md")}.items():
+        output = OutputSettings(**{n: n == name for n in ("pictures", "vtk", "report")})
+        folder = tmp_path / name
+        folder.mkdir()
+        some = replace(solution, problem=replace(solution.problem, output=output))
+        files, _ = write_results(some, folder, circumstances_of("cpu", b""), Exit.CONVERGED)
+        shown = {f for f in files if f.endswith((".png", ".vtu", ".py", ".html", ".md"))}
+        assert shown
+        assert all(f.endswith(endings) for f in shown)
+        assert {p.name for p in folder.iterdir()} == set(files)
+        lines = closing_lines(some, folder, files)
+        assert any("ParaView" in line for line in lines) == (name == "vtk")
+        assert any("report.html" in line for line in lines) == (name == "report")

@@ -1,11 +1,11 @@
 """Memory is asked for before it is taken: the limits that count, and what a step needs against what it took."""
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -101,9 +101,11 @@ def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (4e9, 4e9))
+    monkeypatch.setattr(psutil.Process, "rlimit", lambda *_: (4e9, 4e9))
     assert 0.0 <= memory._of_process() < 4e9
     assert memory.available(torch.device("cpu")) <= memory._of_process()
+    monkeypatch.setattr(psutil.Process, "rlimit", lambda *_: (-1, -1))
+    assert memory._of_process() == float("inf")
 
 
 def test_the_allocator_is_told_once_and_where_it_cannot_be_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

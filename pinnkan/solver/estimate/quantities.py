@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.field import Array, Field, jets_on
@@ -261,6 +260,8 @@ def _peaks(
         axes[axis] = np.concatenate([*pieces, ends[-1:]])
     grid = [axes[a] if a in axes else np.array([held[a]]) for a in range(function.problem.dimension)]
     values = sign * function.on_grid(equation, grid)
+    from scipy.ndimage import maximum_filter  # a tenth of a second, and only extrema need it
+
     peaks = np.argwhere(values == maximum_filter(values, size=3, mode="nearest"))
     best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_FOLLOWED]]
     starts = np.stack([axes[axis][best[:, axis]] for axis in axes], -1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.ndimage
 
 from pinnkan.assembly.boundary_values import face_values, fix
 from pinnkan.assembly.model import Model
@@ -127,7 +126,9 @@ def _steepness(axis: Axis) -> Array:
     """
     length: float = float(np.ptp(axis.breaks))
     around = "wrap" if axis.periodic else "nearest"
-    widest = scipy.ndimage.maximum_filter1d(np.diff(axis.breaks), 2 * NEARBY + 1, mode=around)
+    from scipy.ndimage import maximum_filter1d  # a tenth of a second, and only here
+
+    widest = maximum_filter1d(np.diff(axis.breaks), 2 * NEARBY + 1, mode=around)
     return np.maximum(axis.degree * WAVELENGTH * length / widest, 1.0)
 
 
