@@ -45,7 +45,7 @@ class LevelsState(Generic[S]):
 
     ``initial``: what there is to show before the first level has ended; ``words``: the network; ``beside``: where
     another family stands that this one races with, and that goes on if this one loses; ``elsewhere``: whether another
-    start has been tried.
+    start was found, None before it is tried.
     """
 
     own: S
@@ -58,7 +58,7 @@ class LevelsState(Generic[S]):
     best: Best | None = None
     newton: Newton | None = None
     beside: LevelsState[Any] | None = None
-    elsewhere: bool = False
+    elsewhere: bool | None = None
 
     @property
     def number(self) -> int:
@@ -154,7 +154,7 @@ def _level(
     try:
         own, steps = family.minimise(state.own, state.number, monitor)
     except SolverError:
-        other = None if state.elsewhere else family.elsewhere(state.own, monitor)
+        other = family.elsewhere(state.own, monitor) if state.elsewhere is None else None
         if other is None:
             raise
         return _level(family, verify, monitor, replace(state, own=other, newton=None, elsewhere=True))
@@ -172,8 +172,9 @@ def _level(
         return _unjudged(family, state, measured, monitor), None
     level = monitor.level(_record(family, state, measured, estimate, monitor))
     outcome, against, best = _judged(family, verify, state, level, measured, estimate, monitor)
-    leads_nowhere = not state.elsewhere and _leads_nowhere(outcome)
+    leads_nowhere = state.elsewhere is None and _leads_nowhere(outcome)
     following = family.elsewhere(own, monitor) if leads_nowhere else None
+    elsewhere = following is not None if leads_nowhere else state.elsewhere
     if following is None and outcome.reason is not None:
         return outcome, None
     following = following or family.refine(own, estimate, against)
@@ -182,7 +183,7 @@ def _level(
         return replace(outcome, reason=_exhausted(measured, against), detail=detail), None
     return outcome, LevelsState(
         following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
-        None, state.beside, state.elsewhere or leads_nowhere,
+        None, state.beside, elsewhere,
     )  # fmt: skip
 
 
@@ -240,7 +241,7 @@ def _judged(
         level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
         if objection is None:
             reason = Reason.CONVERGED
-        elif not against.is_lasting or _lasts((*state.own_levels, level), state.elsewhere):
+        elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
             reason, detail = against.reason, against.detail
             level = replace(level, estimate=float("inf")) if against.is_lasting else level
     elif settled and _is_hopeless(family, level, estimate):

@@ -23,6 +23,8 @@ from pinnkan.verdict.records import Reason
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
 #: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
 STANDS = 0.95
+#: A residual of this share of the terms stands because of rounding.
+ROUNDED = 1e-13
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
 GROWING = 0.1
@@ -156,7 +158,7 @@ class Verifier:
         near = near_singular(self.model, (spaces.space, spaces.coefficients), null, spaces.losses, terms)
         against = _of_nearness(near, allowed)
         share = loss / max(terms, 1e-300)
-        is_small = share <= self.model.problem.solver.tolerance**2 or near.residual <= allowed
+        is_small = share <= ROUNDED**2 or near.residual <= allowed
         if against is not None or is_small or corrected <= STANDS * loss:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
