@@ -39,7 +39,7 @@ class Allowance:
 def _seconds_of_a_point(solution: Solution) -> float:
     problem = solution.problem
     axes = sliced(problem, limited(space_samples(solution), TRIED))
-    if problem.time_axis is not None:
+    if len(axes) < problem.dimension:
         axes.append(np.array([0.5 * sum(solution.domain.box.ranges[-1])]))
     began = time.perf_counter()
     sampled(solution, axes)

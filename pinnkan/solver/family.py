@@ -102,6 +102,10 @@ class ModelLevels(ModelFamily):
         """No."""
         return False
 
+    def elsewhere(self, state: Any, monitor: Monitor) -> Any:
+        """Nowhere."""
+        return None
+
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Never."""
         return ""
@@ -159,6 +163,10 @@ class Family(Protocol[S, E]):
 
     def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """Whether a feature that was missed is known to be within the tolerance all the same."""
+        ...
+
+    def elsewhere(self, state: S, monitor: Monitor) -> S | None:
+        """A state from which the minimum of the loss may be another one; None where there is none."""
         ...
 
     def in_vain(self, levels: Sequence[Level]) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
 
+from pinnkan.errors import SolverError
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
@@ -19,6 +20,8 @@ from pinnkan.verdict.verdict import is_undersampled
 
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
 GARBAGE = 1e-4
+#: Where so many levels have not halved the smallest estimate before them, the minima they are at may be no solution.
+FRUITLESS = 3
 #: Levels in a row, each about to be accepted, on which the stability constant goes on falling, or a residual stands,
 #: before that is taken for the equation's doing and not the knots'.
 LASTING = 3
@@ -41,7 +44,8 @@ class LevelsState(Generic[S]):
     """Before a level, or in it: the family's ``own`` state, and what the levels before have left.
 
     ``initial``: what there is to show before the first level has ended; ``words``: the network; ``beside``: where
-    another family stands that this one races with, and that goes on if this one loses.
+    another family stands that this one races with, and that goes on if this one loses; ``elsewhere``: whether another
+    start was found, None before it is tried.
     """
 
     own: S
@@ -54,6 +58,7 @@ class LevelsState(Generic[S]):
     best: Best | None = None
     newton: Newton | None = None
     beside: LevelsState[Any] | None = None
+    elsewhere: bool | None = None
 
     @property
     def number(self) -> int:
@@ -146,7 +151,13 @@ def _level(
     """One level, and the state before the next one; None where this is the last."""
     monitor.keep(state)
     monitor.check_step(())
-    own, steps = family.minimise(state.own, state.number, monitor)
+    try:
+        own, steps = family.minimise(state.own, state.number, monitor)
+    except SolverError:
+        other = family.elsewhere(state.own, monitor) if state.elsewhere is None else None
+        if other is None:
+            raise
+        return _level(family, verify, monitor, replace(state, own=other, newton=None, elsewhere=True))
     state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
     monitor.check_step(())
     if not monitor.expired():  # else it may have been cut short, and a resumed solve does it in full
@@ -161,16 +172,30 @@ def _level(
         return _unjudged(family, state, measured, monitor), None
     level = monitor.level(_record(family, state, measured, estimate, monitor))
     outcome, against, best = _judged(family, verify, state, level, measured, estimate, monitor)
-    if outcome.reason is not None:
+    leads_nowhere = state.elsewhere is None and _leads_nowhere(outcome)
+    following = family.elsewhere(own, monitor) if leads_nowhere else None
+    elsewhere = following is not None if leads_nowhere else state.elsewhere
+    if following is None and outcome.reason is not None:
         return outcome, None
-    following = family.refine(own, estimate, against)
+    following = following or family.refine(own, estimate, against)
     if following is None:
         detail = "" if against.missed is None else against.missed.words(family.problem)
         return replace(outcome, reason=_exhausted(measured, against), detail=detail), None
     return outcome, LevelsState(
         following, state.initial, outcome.levels, outcome.history, outcome.field, outcome.error, outcome.network, best,
-        None, state.beside,
+        None, state.beside, elsewhere,
     )  # fmt: skip
+
+
+def _leads_nowhere(outcome: Outcome) -> bool:
+    """Whether the minima of the levels may be no solution, or one that nothing holds in place."""
+    if outcome.reason is not None:
+        return outcome.reason == Reason.STALLED
+    estimates = [level.estimate for level in outcome.levels]
+    before, last = estimates[:-FRUITLESS], estimates[-FRUITLESS:]
+    is_fruitless = len(before) > 1 and min(last) > 0.5 * min(before)
+    is_hopeless = len(before) > 0 and outcome.levels[-1].is_resolved and last[-1] > 1.0
+    return is_fruitless or is_hopeless or not outcome.levels[-1].is_settled
 
 
 def _unjudged(family: Family[S, E], state: LevelsState[S], measured: Measured, monitor: Monitor) -> Outcome:
@@ -216,7 +241,7 @@ def _judged(
         level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
         if objection is None:
             reason = Reason.CONVERGED
-        elif not against.is_lasting or _lasts((*state.own_levels, level)):
+        elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
             reason, detail = against.reason, against.detail
             level = replace(level, estimate=float("inf")) if against.is_lasting else level
     elif settled and _is_hopeless(family, level, estimate):
@@ -250,8 +275,13 @@ def _is_hopeless(family: Family[S, E], level: Level, estimate: E) -> bool:
     return estimate.spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0)
 
 
-def _lasts(levels: Sequence[Level]) -> bool:
-    """Whether something has not settled on any of the last levels, each of which might have been accepted."""
+def _lasts(levels: Sequence[Level], elsewhere: bool) -> bool:
+    """Whether something has not settled on any of the last levels, each of which might have been accepted.
+
+    After another start the second level of all is enough: it is the same function that is not held.
+    """
+    if elsewhere and sum(not level.is_settled for level in levels) > 1:
+        return True
     return len(levels) >= LASTING and not any(level.is_settled for level in levels[-LASTING:])
 
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 import numpy as np
+import sympy
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Field
 from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
+from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
-from pinnkan.problem.statement import Problem
+from pinnkan.problem.natural_units import natural_sizes
+from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.estimate.norms import relative_roots
 from pinnkan.solver.estimate.true_error import squared_error
 from pinnkan.solver.family import Measured
@@ -32,6 +35,8 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
+#: An unknown is resolved relative to this share of its natural size at least.
+LEAST = 1e-8
 #: A slab that could not be solved is tried again so much shorter.
 SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
@@ -87,7 +92,7 @@ class MarchState(Generic[A]):
     def is_asked(self) -> bool:
         """Whether the next slab is asked for its stability: the 1st, 2nd, 4th, 8th, .., and after one that had none."""
         number = len(self.run.slabs)
-        return number & (number + 1) == 0 or bool(self.falling)
+        return number & (number + 1) == 0 or bool(self.falling) or self.run.ends[-1] in self.stops
 
     def outcome(self, reason: Reason | None, detail: str = "") -> Outcome:
         """What there is so far, ended for ``reason``."""
@@ -123,16 +128,26 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
-    """Times at which formulas jump or bend, and the end of time."""
-    planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    """Times at which formulas jump or bend, or what stands before the highest derivative vanishes; the end of time."""
+    singular = [Magnitude(factor) for equation in problem.equations for factor in leading(equation)]
+    planes = kinks([*formulas(problem), *singular], problem.coordinates, problem.box.ranges).planes
     return (*planes[-1], problem.box.ranges[-1][1])
+
+
+def leading(equation: Equation) -> tuple[sympy.Expr, ...]:
+    """What stands before its highest derivatives in time."""
+    most = max((jet.order[-1] for jet in equation.jets.values()), default=0)
+    if most == 0:
+        return ()
+    return tuple(sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.order[-1] == most)
 
 
 def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]:
     aim, problem = family.first(local), family.problem
     initial, until = family.initial(aim)
     zero = np.zeros(len(problem.unknowns))
-    run: Run[SlabPiece] = Run((), (), (float(problem.box.ranges[-1][0]),), zero, zero)
+    least = np.square(LEAST * np.array(natural_sizes(problem)[0])) * problem.domain.measure / np.ptp(problem.box.ranges[-1])
+    run: Run[SlabPiece] = Run((), (), (float(problem.box.ranges[-1][0]),), zero, zero, least=least)
     return MarchState(number, local, aim, run, problem.box.ranges, stops_of(problem), initial, until, family.in_words())
 
 
@@ -174,6 +189,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
             if missed is not None and family.length(gathered, at) < SMALLEST_SLAB * at.total:
                 raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
             return replace(state, aim=gathered)
+        if against is not None and against.reason is not None and not against.is_lasting:
+            raise SolverError(f"at t = {at.time:.6g}: {against.detail}", against.reason)
         if spaces is not None:
             falls = against is not None and against.is_lasting
             state = replace(state, falling=(*state.falling, against.detail) if against and falls else ())
@@ -199,7 +216,7 @@ def _advanced(
     true = run.true if squares is None else run.true + squares
     run = Run(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
-        run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length,
+        run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length, run.least,
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1

@@ -37,7 +37,8 @@ class Run(Generic[P]):
     """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown.
 
     ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
-    what the arithmetic leaves, relative to the solution.
+    what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so that
+    what is at rest until something happens is not resolved relative to nothing.
     """
 
     slabs: tuple[P, ...]
@@ -47,6 +48,7 @@ class Run(Generic[P]):
     error_squares: Array
     true: Array = made(default_factory=lambda: np.zeros((2, 1)))
     rounding: float = 0.0
+    least: Array | float = 0.0
 
     @property
     def rounded(self) -> float:
@@ -125,7 +127,8 @@ class Pass(Generic[P]):
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""
         past = self.time - self.start
-        return squared_sizes(self.problem, (self.run.squares + squares) / (past + length) * length)
+        mean = np.maximum((self.run.squares + squares) / (past + length), self.run.least)
+        return squared_sizes(self.problem, mean * length)
 
 
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])

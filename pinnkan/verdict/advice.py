@@ -133,6 +133,8 @@ def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None
             "The finer a wave, the faster it grows: no accuracy of the data is enough. Check the signs of the highest "
             "derivatives, or let the time run the other way."
         )
+    if any(level.iterations > 1 for level in levels):
+        return f"What may move freely, such as a layer, needs a value at a point that holds it. {MARCH}"
     return (
         "Add what is missing: a condition on a side that has none, a value on one side where only slopes are given, "
         "another parameter where it is an eigenvalue of the problem."

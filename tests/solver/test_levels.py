@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.family import ErrorEstimate, Measured
@@ -45,6 +46,8 @@ class Recital:
     ends_at_best: bool = True
     name: str = "network"
     problem: Problem = PROBLEM
+    other: int | None = None  # the level at which it begins again
+    fails_at: int | None = None  # what cannot be minimised
 
     def first(self):
         return At(0)
@@ -55,6 +58,8 @@ class Recital:
     def minimise(self, state, number, monitor):
         if state.at_minimum:
             return state, ()
+        if state.number == self.fails_at:
+            raise SolverError("no step lowers the residual")
         return replace(state, at_minimum=True), (monitor.iteration(number, 0, 1.0, 1.0, 0.0),)
 
     def measured(self, state):
@@ -64,7 +69,7 @@ class Recital:
         return replace(Measured(f"u{n}", (2**n,), (3,), 2**n + 3, 9, 4.0**-n, 4.0**-n), **change)
 
     def estimate(self, state, measured, before):
-        assert len(before.levels) == state.number
+        assert self.other is not None or len(before.levels) == state.number
         size = self.sizes[state.number]
         return ErrorEstimate(size, f"e{state.number}", self.rounding, evidence=self.evidence)
 
@@ -73,6 +78,9 @@ class Recital:
 
     def clears(self, measured, missed):
         return self.forgives
+
+    def elsewhere(self, state, monitor):
+        return None if self.other is None else At(self.other)
 
     def in_vain(self, levels):
         return "nothing moves" if len(levels) >= self.vain_after else ""
@@ -259,3 +267,33 @@ def test_a_listener_hears_of_every_step_and_level():
     out, _ = solved(Recital((1e-1, 1e-5)), monitor=Monitor(None, heard.append))
     assert [type(x) is Iteration for x in heard] == [True, False, True, False]
     assert [x for x in heard if not isinstance(x, Iteration)] == list(out.levels)
+
+
+STUCK = (1e-1, 2e-2, 2e-2, 3e-2, 2e-2, 9.0, 1e-5)
+
+
+def test_levels_that_lead_nowhere_go_on_from_elsewhere_once():
+    out, _ = solved(Recital(STUCK, other=6))
+    assert out.reason == Reason.CONVERGED
+    assert [level.estimate for level in out.levels] == [*STUCK[:5], STUCK[6]]
+    out, _ = solved(Recital((*STUCK[:5], 9.0, 9.0, 9.0, 9.0), other=5))  # no better there: the levels go on
+    assert [level.estimate for level in out.levels[5:]] == [9.0] * 4
+    assert out.reason == Reason.MAX_LEVELS
+
+
+def test_estimates_that_halve_in_three_levels_lead_somewhere():
+    out, _ = solved(Recital((1e-1, 2e-2, 2e-2, 2e-2, 9e-3, 1e-5), other=0))
+    assert [level.estimate for level in out.levels] == [1e-1, 2e-2, 2e-2, 2e-2, 9e-3, 1e-5]
+
+
+def test_what_has_not_settled_begins_elsewhere_and_ends_where_it_has_not_either():
+    falls = Objection(reason=Reason.RANK_DEFICIENT, detail="falls on", is_lasting=True)
+    out, _ = solved(Recital((1e-5, 1e-5, 1e-5), other=2), Asked(falls, falls))
+    assert (out.reason, len(out.levels)) == (Reason.RANK_DEFICIENT, 2)
+
+
+def test_a_minimum_that_is_not_found_is_sought_from_elsewhere():
+    out, _ = solved(Recital((1e-1, 1e-3, 1e-5), fails_at=1, other=2))
+    assert out.reason == Reason.CONVERGED
+    with pytest.raises(SolverError, match="lowers"):
+        solved(Recital((1e-1, 1e-3, 1e-5), fails_at=1))

@@ -20,7 +20,7 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Equation, Place, Problem, Side, Whole
 
 #: Slopes of two conditions are parallel up to this share of their sizes, at random points: rounding stays far below.
-_PARALLEL = 1e-9
+_PARALLEL = 1e-13
 _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 

@@ -14,6 +14,8 @@ LEAST = 1e-4
 #: But one that is known to this share of itself does not vanish, however small it is: Robertson's b is 2e-5 of c, and
 #: was judged as if it were ten times as large. Errors that vanish with an unknown are about as large as it is.
 KNOWN = 0.1
+#: Squares below this are zero.
+UNDERFLOW = 1e-280
 
 
 def relative(problem: Problem, space: Space, function: Array, reference: Array) -> float:
@@ -29,7 +31,7 @@ def relative_root(problem: Problem, squares: Array, reference: Array) -> float:
 def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[float, ...]:
     """The same of each unknown and vector, in the order of their first unknowns; see LEAST and KNOWN."""
     error, size = (s @ _members(problem) for s in (squares, reference))
-    known = (error <= KNOWN**2 * size) & (size > 0.0)
+    known = (error <= KNOWN**2 * size) & (size > UNDERFLOW)
     return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2)))))
 
 
@@ -50,9 +52,9 @@ def nonzero(scale: Array) -> Array:
 
 
 def floored(scale: Array, least: float) -> Array:
-    """Entries of at least ``least`` times the largest one; one where all of them vanish."""
+    """Entries of at least ``least`` times the largest one; one where all of them vanish, or nearly underflow."""
     largest = float(scale.max(initial=0.0))
-    return np.maximum(scale, least * largest) if largest > 0.0 else np.ones_like(scale)
+    return np.maximum(scale, least * largest) if largest > UNDERFLOW else np.ones_like(scale)
 
 
 def _members(problem: Problem) -> Array:

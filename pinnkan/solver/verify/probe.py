@@ -47,7 +47,7 @@ class Fineness:
         return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
 
 
-#: By number of coordinates: the first look, waves that are tried in each coordinate, finer looks at the best of them.
+#: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks at the best of them.
 #: A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
 LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
 #: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
@@ -81,7 +81,11 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them (function, wave)."""
+    """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them.
+
+    ``waves``: (function, wave, unknown), all of one number with about as many half waves, so that cosines of one
+    unknown go with sines of another; zero where an unknown has none.
+    """
 
     root: Array
     waves: Array
@@ -98,7 +102,10 @@ class _Lattice:
     def best(self, held: Sequence[Array], last: int) -> _Found:
         """The best factor ``last`` for given others of size one."""
         others = tuple(i for i in range(self.free.ndim - 1) if i != last)
-        alive = np.asarray(self.free.any(axis=others)).T  # (unknown, function)
+        alive = np.array(self.free.any(axis=others)).T  # (unknown, function)
+        alive &= np.all([held[i].any(axis=0) for i in others], axis=0)[:, None] if others else True
+        if not alive.any():
+            return _Found(np.zeros(alive.shape), np.inf, 1.0, False, True)
         unknowns = len(alive)
         rows = np.concatenate([compressed(block, held, last, unknowns) for block in self.rows])[:, alive.ravel()]
         line = self.lines[last].root
@@ -162,7 +169,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
 def _factors(lattice: _Lattice, waves: Sequence[int], last: int) -> list[Array]:
     """Waves as factors (function); that of the last coordinate is not used."""
     pairs = zip(lattice.lines, waves, strict=True)
-    return [x.root[0] if i == last else x.waves[:, k] for i, (x, k) in enumerate(pairs)]
+    return [x.root[:1].T if i == last else x.waves[:, k] for i, (x, k) in enumerate(pairs)]
 
 
 def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
@@ -172,7 +179,7 @@ def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
     if len(factors) == 1 or lattice.free.shape[-1] > 1:  # of several unknowns each has a factor of its own
         return found
     for _ in range(SWEEPS * len(factors)):
-        factors[last] = found.factor[0]
+        factors[last] = found.factor.T
         last = (last + 1) % len(factors)
         found = lattice.best(factors, last)
     return found
@@ -209,12 +216,25 @@ def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> _Line:
     """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
     nodes, weights = axis.gauss(axis.degree + 1)
     value, slope = (axis.matrix(nodes.ravel(), k) * np.sqrt(weights.ravel())[:, None] for k in (0, 1))
-    alive = free.any(axis=tuple(i for i in range(free.ndim) if i != index))
-    waves = np.zeros((axis.count, min(count, int(alive.sum()))))
-    if count:
-        a, b = slope[:, alive], value[:, alive]
-        waves[alive] = scipy.linalg.eigh(a.T @ a, b.T @ b, subset_by_index=(0, waves.shape[1] - 1))[1]
+    others = tuple(i for i in range(free.ndim - 1) if i != index)
+    alive = free.any(axis=others)  # (function, unknown)
+    slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on
+    waves = np.zeros((axis.count, slots, alive.shape[1]))
+    for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
+        if count and some.any():
+            _put_waves(out, slope[:, some], value[:, some], some, axis)
     return _Line(triangle(value), waves)
+
+
+def _put_waves(out: Array, slope: Array, value: Array, some: np.ndarray, axis: Axis) -> None:
+    """The waves of the functions ``some`` in ``out`` (function, wave), each at the number of its half waves."""
+    last = min(out.shape[1], int(some.sum())) - 1
+    squares, vectors = scipy.linalg.eigh(slope.T @ slope, value.T @ value, subset_by_index=(0, last))
+    half = np.sqrt(np.maximum(squares, 0.0)) * np.ptp(axis.breaks) / np.pi
+    numbers = np.arange(last + 1) if axis.periodic else np.floor(half + 0.25).astype(int)
+    for number, vector in zip(numbers, vectors.T, strict=True):
+        if number < out.shape[1]:
+            out[some, number] = vector
 
 
 def smallest(matrix: Array, root: Array) -> tuple[Array, float]:

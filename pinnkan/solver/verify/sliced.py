@@ -1,4 +1,7 @@
-"""Linearised rows of a product of functions, in one factor at a time: those of the other coordinates are compressed."""
+"""Linearised rows of a product of functions, in one factor at a time: those of the other coordinates are compressed.
+
+Each unknown has factors of its own: ``held[i]`` is (function, unknown).
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,8 @@ def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:
     out = np.moveaxis(block.weights, last, 0)
     others = [i for i in range(len(held)) if i != last]
     for place, i in enumerate(others):
-        derivatives = np.stack([block.tables[i][order[i]] @ held[i] for order in block.orders], -1)
+        pairs = zip(block.orders, block.unknowns, strict=True)
+        derivatives = np.stack([block.tables[i][order[i]] @ held[i][:, u] for order, u in pairs], -1)
         out = out * derivatives.reshape([1] * (1 + place) + [-1] + [1] * (len(others) - 1 - place) + [out.shape[-1]])
     return out.reshape(len(out), -1, out.shape[-1])
 

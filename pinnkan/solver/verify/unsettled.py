@@ -22,7 +22,9 @@ from pinnkan.verdict.records import Level, Reason
 #: Levels, and the share of the residual that they all have left where it stands.
 LEVELS, STANDS = 3, 0.9
 #: What may end a solve for one of these reasons.
-UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
+UNCLEAR = (
+    Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC, Reason.RANK_DEFICIENT, Reason.BELOW_ROUNDING,
+)  # fmt: skip
 
 
 def explained(model: Model, outcome: Outcome) -> Outcome:

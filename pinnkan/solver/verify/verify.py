@@ -23,11 +23,19 @@ from pinnkan.verdict.records import Reason
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
 #: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
 STANDS = 0.95
+#: A residual of this share of the terms stands because of rounding.
+ROUNDED = 1e-13
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
 GROWING = 0.1
+#: Below this share of the rate something is free: t u_t = t u_xx + u, every t times a solution of the heat equation.
+VANISHING = 1e-4
 #: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
+
+
+#: What may be wrong with a slab whose equations see nothing of a function that is zero at its start.
+SINGULAR = "beside the solution from here on there are others with the same start: the equations are singular there"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +96,12 @@ class Verifier:
         """
         start = spaces.space.prolong(spaces.coefficients, spaces.halved)
         halved = spaces.null or null_of(self.model, spaces.halved, start)
-        found = stability(null_of(self.model, spaces.space, spaces.coefficients), halved)
-        if found.settled or found.halved > GROWING * self._rate(spaces.space):
+        solved = null_of(self.model, spaces.space, spaces.coefficients)
+        rate = self._rate(spaces.space)
+        if min(solved.sigma, halved.sigma) <= VANISHING * rate:
+            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
+        found = stability(solved, halved)
+        if found.settled or found.halved > GROWING * rate:
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
@@ -146,7 +158,7 @@ class Verifier:
         near = near_singular(self.model, (spaces.space, spaces.coefficients), null, spaces.losses, terms)
         against = _of_nearness(near, allowed)
         share = loss / max(terms, 1e-300)
-        is_small = share <= self.model.problem.solver.tolerance**2 or near.residual <= allowed
+        is_small = share <= ROUNDED**2 or near.residual <= allowed
         if against is not None or is_small or corrected <= STANDS * loss:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear import band
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.stability import Null, least_determined, stability
 
@@ -86,8 +87,9 @@ def test_it_falls_where_a_small_correction_means_nothing(model, intervals):
     assert found.halved < 0.1 * found.solved or intervals == 12
 
 
-def test_squared_rows_alone_do_not_see_a_value_below_the_root_of_the_rounding_unit():
+def test_squared_rows_alone_do_not_see_a_value_below_the_root_of_the_rounding_unit(monkeypatch):
     """Ten is 4e-10 of the largest one: inverse iteration with the factor of J^T J ends at fifty times that or more."""
+    monkeypatch.setattr(band, "FACTORED", 0.0)
     space = space_of(RESONANT, 96, 9)
     zero, fixed = zero_conditions(RESONANT.conditions, space)
     equations = System(RESONANT, space).equations(zero, fixed)
@@ -149,3 +151,14 @@ def test_constants_that_nothing_holds_have_no_value_at_all():
     free = model_of(LINE.format(equation="u_xx = 1", left=0, right="u_x = 0").replace("u = 0", "u_x = 0"))
     found = least(free, space_of(free, 6, 9))
     assert found.sigma < 1e-6
+
+
+def test_an_orthogonal_factor_sees_it():
+    space = space_of(RESONANT, 48, 9)
+    zero, fixed = zero_conditions(RESONANT.conditions, space)
+    equations = System(RESONANT, space).equations(zero, fixed)
+    v = np.random.default_rng(0).standard_normal((equations.ordering.size, 1))
+    for _ in range(4):
+        v = equations.backsolve(v / np.abs(v).max())
+    rows, mass = equations.apply(v / np.abs(v).max()), space.norm(_spread(equations, v / np.abs(v).max(), space))[0]
+    assert np.sqrt(sum(float((r**2).sum()) for r in rows)) / mass == pytest.approx(10.0, rel=1e-3)

@@ -5,6 +5,7 @@ import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.verdict.advice import MARCH
 
 EIKONAL = """
@@ -26,11 +27,18 @@ solver: {tolerance: 1e-3}
 
 
 @pytest.mark.parametrize(("text", "words"), [(EIKONAL, "no solution"), (LAYER, "shift of a layer")])
-def test_what_is_not_solved_says_why(text, words):
+def test_what_is_not_solved_says_why(monkeypatch, text, words):
+    monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "stalled"
     assert words in verdict.sentence
     assert verdict.remedy == MARCH
+
+
+def test_a_layer_that_nothing_holds_is_not_determined_whatever_the_start():
+    verdict = solve(parse_problem(LAYER, "t.yaml")).verdict
+    assert verdict.reason == "rank_deficient"
+    assert MARCH in verdict.remedy
 
 
 def test_the_layer_is_found_by_marching_to_rest():

@@ -9,6 +9,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
@@ -31,6 +32,12 @@ LUCK = 4.0
 LEAST = 1e-14
 #: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
 LARGE_WORK = 1e11
+#: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
+#: yet, and it is looked at with intervals 2^AHEAD times smaller where the correction is: those with LARGE of the largest
+#: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its error, with
+#: 0.55 left, a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular ones 0.3
+#: to 0.6.
+RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
@@ -55,12 +62,8 @@ def estimate_by_correction(
     """
     fine = twice(space)
     base = space.prolong(start, fine)
-    target, fixed = with_conditions(model, fine, base)
     system = System(model, fine, keeping=True)
-    try:
-        correction = system.steps(base, [target], fixed)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
+    correction = _corrected(system, base)
     losses = measured.loss, system.mean_square(base + correction)
     roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
     size = SAFETY * max(roots) * following(losses, floor_of(system.kept, base))
@@ -69,16 +72,53 @@ def estimate_by_correction(
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
     stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
-    asked = stands or is_small
-    null = least_determined(system.kept, fine, base, correction) if asked else None
+    null = least_determined(system.kept, fine, base, correction) if stands or is_small else None
     if stands and null is not None:
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
+    if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
+        size = max(size, SAFETY * ahead(model, space, start, correction))
     spaces = Spaces(space, start, fine, null, losses)
     error = ProductField(((fine, correction),))
     parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, words=system.words
     )
+
+
+def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
+    """The relative size of a Gauss-Newton step with many knots where the ``correction`` on halved intervals is large.
+
+    Raises:
+        SolverError: the least squares have no solution there.
+    """
+    fine = twice(space)
+    masses = surplus(space, fine, correction, sizes(model.problem, fine, space.prolong(start, fine))).mass
+    largest = max(float(mass.max()) for mass in masses)
+    axes = [_deepened(axis, mass > LARGE * largest) for axis, mass in zip(space.axes, masses, strict=True)]
+    finer = Space(tuple(axes), space.unknowns)
+    base = space.prolong(start, finer)
+    step = _corrected(System(model, finer), base)
+    return max(relative_roots(model.problem, finer.norm(step) ** 2, finer.norm(base) ** 2))
+
+
+def _deepened(axis: Axis, marks: np.ndarray) -> Axis:
+    """An axis with the marked intervals halved AHEAD times."""
+    for _ in range(AHEAD):
+        axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
+    return axis
+
+
+def _corrected(system: System, base: Array) -> Array:
+    """The Gauss-Newton step from ``base`` to the conditions and to the least residual.
+
+    Raises:
+        SolverError: the least squares have no solution.
+    """
+    target, fixed = with_conditions(system.model, system.space, base)
+    try:
+        return system.steps(base, [target], fixed)[0]
+    except np.linalg.LinAlgError as failed:
+        raise SolverError(f"least squares failed: {failed}") from failed
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:

@@ -12,6 +12,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
+from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import mark, surplus
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
@@ -148,6 +149,18 @@ class ProductLevels(ModelLevels):
         begun = self._begun(space, start, state)
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.words)
         return solved if is_solved else begun
+
+    def at(self, state: ProductState) -> ProductState:
+        """The function of a state, maybe of another problem, as a start."""
+        start, _ = with_conditions(self.model, state.space, np.ascontiguousarray(state.coefficients))
+        return self._begun(state.space, start)
+
+    def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
+        """From the solution of a milder problem, where there are several minima."""
+        if self.model.is_linear or self.problem.interfaces:
+            return None
+        found = continued(self.model, lambda model: replace(self, model=model), monitor)
+        return None if found is None else self._begun(found.space, found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests."""

@@ -1,10 +1,12 @@
 """What a residual that stands says of the error."""
 
+import numpy as np
 import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product.levels import ProductLevels
 
 EIKONAL = """
 name: eikonal
@@ -24,8 +26,33 @@ solver:
 @pytest.mark.slow
 def test_at_a_spurious_minimum_of_a_nonlinear_residual_the_estimate_says_so(monkeypatch):
     """The error is 1.9, the corrections are 4e-4: it is nearly minus the solution."""
+    monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
     verdict = solve(parse_problem(EIKONAL, "t.yaml")).verdict
     assert not verdict.converged
     assert verdict.estimate > 1.0
     monkeypatch.setattr(judging, "STANDS", 2.0)
     assert solve(parse_problem(EIKONAL, "t.yaml")).verdict.estimate < 1e-2
+
+
+def kinked(x, eps):
+    """The viscosity solution of u_x^2 - eps u_xx = 1, u(0) = u(1) = 0, by the Cole-Hopf transform."""
+
+    def log_cosh(z):
+        return np.abs(z) + np.log1p(np.exp(-2.0 * np.abs(z))) - np.log(2.0)
+
+    return eps * (log_cosh(0.5 / eps) - log_cosh((x - 0.5) / eps))
+
+
+def test_a_correction_that_its_knots_do_not_resolve_is_looked_at_with_more_where_it_is(monkeypatch):
+    """Knots 5e-3 apart at a kink 1e-3 wide: a correction of 4e-4, an error of 6.7e-3."""
+    problem = parse_problem(EIKONAL.replace("1.45e-3", "1e-3").replace("1e-5", "1e-3"), "t.yaml")
+    solution, x = solve(problem), np.linspace(0.0, 1.0, 2001)
+    u, exact = solution(x[:, None])["u"], kinked(x, 1e-3)
+    error = np.linalg.norm(u - exact) / np.linalg.norm(exact)
+    assert solution.verdict.converged
+    assert error <= solution.verdict.estimate
+    monkeypatch.setattr(judging, "RESOLVING", 2.0)
+    solution = solve(problem)
+    error = np.linalg.norm(solution(x[:, None])["u"] - exact) / np.linalg.norm(exact)
+    assert solution.verdict.converged  # wrongly
+    assert error > 5.0 * solution.verdict.estimate

@@ -1,0 +1,109 @@
+"""Another start for Gauss-Newton where its own leads to no solution: that of a milder problem, made less mild.
+
+With F(u) the residual and T(u) its terms of highest order, F + mu T = 0 is nearly linear for a large mu: more
+viscosity, a wider layer, a shorter interval. Its solution is followed to mu = 0, in steps that grow where one level was
+enough and shrink where none was (natural continuation; Allgower and Georg 1990, chapter 10). Measured: an eikonal
+equation with viscosity 1e-3, whose residual has a spurious minimum at about -u, 3 s after 14 levels in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import Model, compile_model
+from pinnkan.errors import SolverError
+from pinnkan.problem.statement import Equation, Problem
+from pinnkan.solver.family import ErrorEstimate, Family
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.verify import Objection
+
+#: The first mu that has a solution is the first.
+FIRST = (1e4, 1e6, 1e8, 1e10)
+#: The factor from one mu to the next; its root where that has no solution, so many times in all.
+STEP, FAILURES = 4.0, 4
+#: Below this mu the next one is zero.
+NEARLY = 0.25
+#: Each solution on the way is known to this relative error, after so many levels, RESTLESS of them not at rest, with so
+#: many times the coefficients of the first one, at most.
+ROUGHLY, LEVELS, RESTLESS, GROWTH = 0.05, 8, 2, 64
+
+S = TypeVar("S")
+E = TypeVar("E", bound=ErrorEstimate)
+
+
+class Carried(Family[S, E], Protocol):
+    """A family that can begin where one of another problem has ended."""
+
+    def at(self, state: S) -> S:
+        """The function of a solved state as a start."""
+        ...
+
+
+def continued(model: Model, family_of: Callable[[Model], Carried[S, E]], monitor: Monitor) -> S | None:
+    """The state of a family at a rough solution, reached from a milder problem; None where none is.
+
+    Raises:
+        OutOfTimeError: the time limit is over.
+    """
+
+    def solved(mu: float, before: S | None) -> S | None:
+        mild = milder(model.problem, mu)
+        family = family_of(compile_model(mild, sort_conditions(mild), model.device, model.clock))
+        return _solved(family, family.first() if before is None else family.at(before), monitor.aside())
+
+    state, mu = next(((s, mu) for mu in FIRST if (s := solved(mu, None)) is not None), (None, 0.0))
+    nearly, step, failures = NEARLY, STEP, 0
+    while state is not None and mu > 0.0 and failures < FAILURES:
+        following = mu / step if mu > nearly else 0.0
+        found = solved(following, state)
+        if found is not None:
+            state, mu = found, following
+            continue
+        failures += 1
+        if following == 0.0:
+            nearly = mu / STEP**2
+        else:
+            step = float(np.sqrt(step))
+    return state if mu == 0.0 else None
+
+
+def milder(problem: Problem, mu: float) -> Problem:
+    """The problem with ``1 + mu`` times its terms of highest order, to be solved roughly."""
+    equations = tuple(replace(e, residual=e.residual + mu * _highest(e)) for e in problem.equations)
+    rough = replace(problem.solver, tolerance=ROUGHLY)
+    return replace(problem, equations=equations, solver=rough, exact=None)
+
+
+def _highest(equation: Equation) -> sympy.Expr:
+    """The terms of highest order of an equation, linearised where they are not linear."""
+    most = max((jet.total for jet in equation.jets.values()), default=0)
+    terms = (s * sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.total == most)
+    return sympy.Add(*terms)
+
+
+def _solved(family: Family[S, E], state: S | None, monitor: Monitor) -> S | None:
+    """The state at a rough solution; None where there is none on the levels allowed."""
+    most, restless = np.inf, 0
+    for number in range(LEVELS):
+        if state is None:
+            return None
+        try:
+            state, _ = family.minimise(state, number, monitor)
+            measured = family.measured(state)
+            estimate = family.estimate(state, measured, Outcome(measured.field, None))
+        except SolverError:
+            return None
+        if estimate.size <= ROUGHLY and measured.is_resolved and not measured.unsettled:
+            return state
+        most, restless = min(most, GROWTH * measured.parameters), restless + bool(measured.unsettled)
+        if measured.parameters > most or restless == RESTLESS:
+            return None
+        state = family.refine(state, estimate, Objection())
+    return None
