@@ -32,5 +32,5 @@ def restore_field(tensors: dict[str, Array], meta: dict[str, object]) -> Field:
 
             return DeepField.restore(tensors, meta)
     except (KeyError, AssertionError) as missing:
-        raise RunFolderError(f"the stored field is incomplete: {missing}") from missing
+        raise RunFolderError(f"the stored field is incomplete, or of another version: {missing}") from missing
     raise RunFolderError(f"the stored field is of unknown kind {meta.get('kind')!r}")

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.study import spectrum
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.contest import Say
@@ -209,7 +211,7 @@ def four_descents(x: torch.Tensor, target: torch.Tensor, steps: int) -> tuple[di
         paths by name, and the largest relative difference of the losses in each of the two pairs.
     """
     splines = spectrum.uniform_splines(4, 16)
-    spline = Network((splines,), (x.new_zeros((1, 1, splines.count)),), squashed=False)
+    spline = Network((Spline(splines, x.new_zeros((1, 1, splines.count))),))
     powers = network_in_powers(spline)
     task = Task(JetSet([(0,)]), [Term("fit", x.reshape(1, -1, 1), lambda u: u[0, ..., 0] - target)], lambda n: x[:1])
     kernels = layer_kernels(splines, x)

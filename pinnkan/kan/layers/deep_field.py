@@ -12,16 +12,11 @@ import torch
 from pinnkan.kan.field import Array, Field, on_grid
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
-from pinnkan.kan.layers.layered import LayeredNetwork
-from pinnkan.kan.layers.network import JetNetwork, Network
+from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.stored import restored, stored
-from pinnkan.kan.spline import Basis
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
-#: Names of the kinds of layers in a stored field.
-_KINDS: dict[type, str] = {Basis: "spline", Linear: "linear"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class Piece:
     """A network on one slab (the whole box when steady) and, per coordinate, the cells of its training points."""
 
     inputs: Inputs
-    network: JetNetwork
+    network: Network
     cells: tuple[Array, ...]
 
     def jets(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -92,14 +87,14 @@ class DeepField(Field):
         """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
         arrays: dict[str, Array] = {}
         for n, piece in enumerate(self.pieces):
-            parts, kinds = _stored(piece.network)
+            parts, kinds = stored(piece.network)
             arrays |= {f"piece{n}.{name}": value for name, value in parts.items()}
             for axis, cells in enumerate(piece.cells):
                 arrays[f"piece{n}.cells{axis}"] = cells
         meta: dict[str, object] = {
             "kind": "deep",
             "time_axis": self.time_axis,
-            **kinds,
+            "network": kinds,
             "periodic": list(self.pieces[0].inputs.periodic),
             "ranges": [[list(r) for r in p.inputs.ranges] for p in self.pieces],
         }
@@ -113,44 +108,10 @@ class DeepField(Field):
         for n, ranges in enumerate(data["ranges"]):
             inputs = Inputs(tuple((float(a), float(b)) for a, b in ranges), tuple(bool(p) for p in data["periodic"]))
             prefix = f"piece{n}."
-            network = _restored({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, data)
+            parts = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             cells = tuple(np.array(tensors[f"piece{n}.cells{axis}"]) for axis in range(len(ranges)))
-            pieces.append(Piece(inputs, network, cells))
+            pieces.append(Piece(inputs, restored(parts, data["network"]), cells))
         return cls(tuple(pieces), data["time_axis"])
 
     def _slab(self, t: Array) -> np.ndarray:
         return np.clip(np.searchsorted(self.slab_ends[1:-1], t, side="left"), 0, len(self.pieces) - 1)
-
-
-def _stored(network: JetNetwork) -> tuple[dict[str, Array], dict[str, Any]]:
-    """A network as arrays by name, and what its layers are."""
-    if isinstance(network, LayeredNetwork):
-        arrays, kinds = stored(network)
-        return arrays, {"layered": kinds}
-    assert isinstance(network, Network)
-    arrays = {}
-    for layer, (basis, weight) in enumerate(zip(network.bases, network.weights, strict=True)):
-        if isinstance(basis, Basis):
-            arrays[f"layer{layer}.knots"] = basis.knots.cpu().numpy()
-        arrays[f"layer{layer}.weight"] = weight.cpu().numpy()
-    return arrays, {"layers": [[_KINDS[type(b)], b.degree] for b in network.bases], "squashed": network.squashed}
-
-
-def _restored(arrays: dict[str, Array], data: dict[str, Any]) -> JetNetwork:
-    """The inverse of :func:`_stored`; KeyError if something is missing."""
-    if "layered" in data:
-        return restored(arrays, data["layered"])
-    bases, weights = [], []
-    for i, (kind, degree) in enumerate(data["layers"]):
-        bases.append(_basis(kind, int(degree), arrays.get(f"layer{i}.knots")))
-        weights.append(torch.from_numpy(np.array(arrays[f"layer{i}.weight"])))
-    return Network(tuple(bases), tuple(weights), bool(data["squashed"]))
-
-
-def _basis(kind: str, degree: int, knots: Array | None) -> LayerBasis:
-    """A stored layer's functions; KeyError if the kind is unknown or the knots are missing."""
-    if kind == "linear":
-        return Linear()
-    if kind != "spline" or knots is None:
-        raise KeyError(kind)
-    return Basis(torch.from_numpy(np.array(knots)), degree)

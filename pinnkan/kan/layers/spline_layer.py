@@ -163,10 +163,18 @@ class SplineTrace:
         return [torch.cat(found, -1) for found in zip(*parts, strict=True)]
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
-        tables = self.layer.basis.dense(self.z[0].mT, self.jets.order)  # (k, ..., point, in, function)
-        bell = [[None if b is None else b.mT for b in row] for row in self.bell]
-        features = self.jets.compose(bell, tables).flatten(-2)
-        return torch.einsum("a...op,a...pk->...pok", torch.stack(list(adjoint)), features).flatten(-2)
+        """From the jets (alpha, ..., point, in, local) of the functions that live at z."""
+        basis, bell = self.layer.basis, [[None if b is None else b.mT for b in row] for row in self.bell]
+        tables, first = basis.local(self.z[0].mT, self.jets.order)
+        features = self.jets.compose(bell, tables)
+        inputs, local = features.shape[-2:]
+        rows = torch.stack(list(adjoint), -1).transpose(-3, -2) @ features.flatten(-2).movedim(0, -2)
+        rows = rows.unflatten(-1, (inputs, local))  # (..., point, out, in, local)
+        if local < basis.count:
+            index = first.unsqueeze(-1) + torch.arange(local, device=first.device)
+            dense = rows.new_zeros((*rows.shape[:-1], basis.count))
+            rows = dense.scatter_(-1, index.unsqueeze(-3).expand(rows.shape), rows)
+        return rows.flatten(-3)
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         pieces: Pieces = pieces_of(self.layer.basis)

@@ -1,4 +1,4 @@
-"""A layered network as named arrays and JSON-able data, and back."""
+"""A network of layers as named arrays and JSON-able data, and back."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.layered import LayeredNetwork
+from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine, Layer
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 
 
-def stored(network: LayeredNetwork) -> tuple[dict[str, Array], list[dict[str, Any]]]:
+def stored(network: Network) -> tuple[dict[str, Array], list[dict[str, Any]]]:
     """Arrays by name, and what each layer is."""
     arrays: dict[str, Array] = {}
     kinds = []
@@ -26,9 +26,9 @@ def stored(network: LayeredNetwork) -> tuple[dict[str, Array], list[dict[str, An
     return arrays, kinds
 
 
-def restored(arrays: Mapping[str, Array], kinds: Sequence[Mapping[str, Any]]) -> LayeredNetwork:
+def restored(arrays: Mapping[str, Array], kinds: Sequence[Mapping[str, Any]]) -> Network:
     """The inverse of :func:`stored`; KeyError if something is missing."""
-    return LayeredNetwork(tuple(_layer(arrays, f"layer{n}.", kind) for n, kind in enumerate(kinds)))
+    return Network(tuple(_layer(arrays, f"layer{n}.", kind) for n, kind in enumerate(kinds)))
 
 
 def _parts(layer: Layer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
