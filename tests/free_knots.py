@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from dense_features import FeatureTrace, features_forward
 
 from pinnkan.kan.layers.jet import Jets, JetSet
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, local_tables, prolongation
-from dense_features import FeatureTrace, features_forward
 
 
 @dataclass(frozen=True, eq=False)

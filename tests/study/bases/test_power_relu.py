@@ -3,6 +3,7 @@ from math import factorial
 import numpy as np
 import pytest
 import torch
+from stored_state import stored
 
 from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
@@ -179,6 +180,6 @@ def test_halving_a_ridge_network_leaves_it_unchanged(basis):
 def test_a_stored_field_of_any_layers_comes_back():
     piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(Basis), (np.linspace(-1, 1, 3),) * 2)
     field = DeepField((piece,), None)
-    again = DeepField.restore(*field.tensors())
+    again = stored(field)
     points = np.random.default_rng(0).uniform(-1, 1, (20, 2))
     np.testing.assert_array_equal(again(points, [(2, 0)]), field(points, [(2, 0)]))

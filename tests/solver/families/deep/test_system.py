@@ -7,6 +7,8 @@ import pytest
 import sympy
 import torch
 from deep_problems import LINE, UXX, burgers, equation, poisson, stated
+from free_knots import with_free_knots
+from stored_state import stored
 
 from pinnkan.kan.layers.architectures import perceptron, random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
@@ -14,7 +16,6 @@ from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.solver.families.deep.sweeps import slabs_of
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from free_knots import with_free_knots
 
 
 def test_the_jacobian_of_all_rows_agrees_with_autograd():
@@ -86,7 +87,7 @@ def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     assert error(field) < 1e-3
     assert error(DeepField((piece,), None)) > 0.1
     if name == "tanh":  # networks with free knots belong to the studies and are not stored
-        again = DeepField.restore(*field.tensors())
+        again = stored(field)
         np.testing.assert_array_equal(again(x, [(1,)]), field(x, [(1,)]))
 
 
