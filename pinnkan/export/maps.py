@@ -171,15 +171,17 @@ def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float |
     """Knot lines, fainter the more there are."""
     if isinstance(solution.field, FittedField):
         lines = solution.field.knot_lines(time)
-        axes.add_collection(
-            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=float(min(0.7, 12 / len(lines))))
-        )
+        axes.add_collection(LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=_opacity(len(lines))))
         return
     knots = [_breaks(solution, axis, time) for axis in shown]
     ranges = [solution.problem.box.ranges[axis] for axis in shown]
-    faint = [float(np.clip(12 / len(k), 0.15, 0.7)) for k in knots]
-    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint[0])
-    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint[1])
+    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=_opacity(len(knots[0])))
+    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=_opacity(len(knots[1])))
+
+
+def _opacity(lines: int) -> float:
+    """Of so many parallel lines, so that they do not hide what is behind."""
+    return float(np.clip(12 / lines, 0.15, 0.7))
 
 
 def _breaks(solution: Solution, axis: int, time: float | None) -> Array:

@@ -9,6 +9,7 @@ import pytest
 from closed_form import COORDINATES, solved
 
 from pinnkan.export import pictures
+from pinnkan.export.maps import _opacity
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.samples import has_frames
 from pinnkan.export.style import error_colours, value_colours, verdict_in_short
@@ -53,6 +54,10 @@ def test_a_picture_that_fails_is_a_warning(tmp_path: Path, monkeypatch: pytest.M
     assert written == ["convergence.png"]
     assert warnings == ["solution.png could not be drawn: RuntimeError: no ink"]
     assert not (tmp_path / "solution.png").exists()
+
+
+def test_knot_lines_are_fainter_the_more_there_are() -> None:
+    assert [_opacity(n) for n in (2, 48, 1000)] == [0.7, 0.25, 0.15]
 
 
 def test_a_field_that_changes_sign_has_a_neutral_zero() -> None:
