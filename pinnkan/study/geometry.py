@@ -248,8 +248,10 @@ def _costs(report: StudyReport, quick: bool) -> None:
     report.say(
         "[2,64,64,64,1] at 256 points, loss and gradient, CPU time. The paper counts Cox-de Boor on all "
         "functions, O(nr + r²) an edge input against O(n + r) for powers of ReLU, and finds splines the "
-        "dearer basis. Here only the r splines that live at a point are computed, while a power of ReLU lives "
-        "on everything to the right of its knot: beyond a few intervals splines are the cheaper basis."
+        "dearer basis. Here coefficients of either basis become polynomial pieces first, of which a point needs "
+        "one: an evaluation does not know the basis. Where the functions themselves are needed (the last column), "
+        "only the r splines that live at a point are computed, while a power of ReLU lives on everything to the "
+        "right of its knot: beyond a few intervals splines are the cheaper basis."
     )
     caption = "Time of an evaluation in splines over that in powers of ReLU."
     with report.figure("cost", caption, 9.0, 3.4) as drawing:

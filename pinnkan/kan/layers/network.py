@@ -1,8 +1,7 @@
 """A network of layers: jets forward, Jacobian rows or a gradient backward.
 
 Kolmogorov-Arnold networks, the ridge network of the regression and Burgers counts of arXiv:2603.04827 (a linear map,
-then splines), plain perceptrons and networks with free knots are of this form;
-:mod:`pinnkan.kan.layers.architectures` makes them.
+then splines) and plain perceptrons are of this form; :mod:`pinnkan.kan.layers.architectures` makes them.
 
 Axes here: (derivative alpha, point, unit); inside the layers points come last (:mod:`pinnkan.kan.layers.pointwise`).
 Coefficients (out, in, function). Axes between alpha and point are independent runs (seeds).
