@@ -51,13 +51,12 @@ RANGES = {"x": (-1.0, 1.0), "y": (-1.0, 1.0), "z": (0.0, 1.0), "t": (0.0, 1.0)}
 ERROR = 1e-6
 
 
-@dataclass(frozen=True)
-class ClosedForm:
+class _Closed:
     """A field that is ``scale`` times expressions; knots gather at a front moving with time where there is time."""
 
     expressions: tuple[sympy.Expr, ...]
     coordinates: tuple[sympy.Symbol, ...]
-    scale: float = 1.0
+    scale: float | Array
     reached: float = 1.0
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -84,29 +83,45 @@ class ClosedForm:
         near = np.round(16 * time / 2) / 16 + np.array([-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2]) / 8
         return np.unique(np.concatenate([np.linspace(low, high, 9), near]))
 
-    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        names = [c.name for c in self.coordinates]
-        kind = next(k for k, v in COORDINATES.items() if [c.name for c in v] == names)
-        which = "field" if self.expressions == exact_of(kind) else "error"
-        return {"scale": np.array(self.scale)}, {"kind": "closed_form", "of": kind, "which": which}
-
     def _derivative(self, result: sympy.Expr, order: tuple[int, ...]) -> sympy.Expr:
         for symbol, count in zip(self.coordinates, order, strict=True):
             result = sympy.diff(result, symbol, count)
         return result
 
 
+@dataclass(frozen=True)
+class ClosedForm(_Closed):
+    """Of any expressions."""
+
+    expressions: tuple[sympy.Expr, ...]
+    coordinates: tuple[sympy.Symbol, ...]
+    scale: float = 1.0
+    reached: float = 1.0
+
+
+@dataclass(frozen=True)
+class Known(_Closed):
+    """The solution of a kind above, or its pretended error: what can be stored."""
+
+    kind: str
+    is_error: bool
+    scale: Array  # a single number
+
+    @property
+    def expressions(self) -> tuple[sympy.Expr, ...]:
+        """One for each unknown."""
+        return wave(self.kind) if self.is_error else exact_of(self.kind)
+
+    @property
+    def coordinates(self) -> tuple[sympy.Symbol, ...]:
+        """Of the kind."""
+        return COORDINATES[self.kind]
+
+
 def exact_of(kind: str) -> tuple[sympy.Expr, ...]:
     """One expression per unknown."""
     exact = EXACT[kind]
     return exact if isinstance(exact, tuple) else (exact,)
-
-
-def restored(tensors: dict[str, Array], meta: dict[str, object]) -> ClosedForm:
-    """The inverse of :meth:`ClosedForm.tensors`."""
-    kind = str(meta["of"])
-    expressions = exact_of(kind) if meta["which"] == "field" else wave(kind)
-    return ClosedForm(expressions, COORDINATES[kind], float(tensors["scale"]))
 
 
 def wave(kind: str) -> tuple[sympy.Expr, ...]:
@@ -202,8 +217,8 @@ def solved(kind: str, converged: bool = True, of: Problem | None = None) -> Solu
             "Allow 2 more levels: the error falls 100 times per level.",
         )  # fmt: skip
     return Solution(
-        problem=of or problem(kind), field=ClosedForm(exact_of(kind), COORDINATES[kind], 1 + 1e-7),
-        error=ClosedForm(wave(kind), COORDINATES[kind], ERROR), verdict=verdict, levels=records, history=history(kind),
+        problem=of or problem(kind), field=Known(kind, False, np.array(1 + 1e-7)),
+        error=Known(kind, True, np.array(ERROR)), verdict=verdict, levels=records, history=history(kind),
         seconds=records[-1].seconds, network="product: one block on all coordinates, because there are at most three",
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from pinnkan.problem.registry import shipped
 FAST = {"poisson1d", "poisson2d", "poisson_mixed", "convection_diffusion", "acoustics", "elasticity"}
 
 #: Seconds after which an estimate is looked at as it stands: at 1e-7 a front that turns takes many minutes.
-LIMIT = 60.0
+LIMIT = 20.0
 
 
 def true_error(solution):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -43,9 +43,38 @@ class Field(Protocol):
         """Knots of a coordinate, both ends included (for time: ends of the slabs); ``time`` picks the slab."""
         ...
 
-    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """The state as named float64 arrays and JSON-able data; ``kind`` in the second names the class."""
-        ...
+
+def slab_of(ends: Array, t: Array) -> np.ndarray:
+    """The slab between ``ends`` that each time lies in; of a common end, the earlier one."""
+    return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(ends) - 2)
+
+
+def by_slab(ends: Array | None, points: Array, evaluate: Callable[[int, Array], Array]) -> Array:
+    """``evaluate`` of a slab's number at its points, in the order of ``points``, whose last coordinate is time.
+
+    Without ``ends`` there is one piece.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    if ends is None:
+        return evaluate(0, points)
+    owner = slab_of(ends, points[:, -1])
+    order = np.argsort(owner, kind="stable")
+    numbers = np.unique(owner) if len(owner) else [0]
+    values = np.concatenate([evaluate(int(k), points[owner == k]) for k in numbers])
+    out = np.empty_like(values)
+    out[order] = values
+    return out
+
+
+def breaks_of(ends: Array | None, pieces: Sequence[Sequence[Array]], axis: int, time: float | None) -> Array:
+    """Knots of an axis of pieces with ``pieces[piece][axis]``: of the one at ``time``, or of all; of time the ends."""
+    if ends is None:
+        return pieces[0][axis]
+    if axis == len(pieces[0]) - 1:
+        return ends
+    if time is not None:
+        return pieces[int(slab_of(ends, np.array([time]))[0])][axis]
+    return np.unique(np.concatenate([p[axis] for p in pieces]))
 
 
 def on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:

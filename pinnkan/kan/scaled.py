@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.product_field import ProductField
 
@@ -37,12 +35,7 @@ def scaled(field: Field, factors: Sequence[float]) -> Field:
 
 def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
     """The network with its last layer, linear in its coefficients, times ``factors``."""
-    if isinstance(piece.network, LayeredNetwork):
-        *below, outer = piece.network.layers
-        flat = outer.flat().reshape(outer.outputs, -1)  # outputs come first
-        layers = (*below, outer.with_flat((factors.to(flat)[:, None] * flat).reshape(-1)))
-        return replace(piece, network=LayeredNetwork(layers))
-    network = cast(Network, piece.network)
-    *inner, last = network.weights
-    by_output = factors.to(last).reshape(-1, *[1] * (last.ndim - 1))
-    return replace(piece, network=replace(network, weights=(*inner, by_output * last)))
+    *below, outer = piece.network.layers
+    flat = outer.flat().reshape(outer.outputs, -1)  # outputs come first
+    last = outer.with_flat((factors.to(flat)[:, None] * flat).reshape(-1))
+    return replace(piece, network=Network((*below, last)))

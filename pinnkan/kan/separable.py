@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 
@@ -91,21 +90,6 @@ class Separable(Field):
             values = axis.matrix(nodes.ravel()) @ edge.T
             total *= (values * (weights.ravel() / weights.sum())[:, None]).T @ values
         return float(np.sqrt(max(total.sum(), 0.0)))
-
-    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
-        arrays = {f"breaks.{i}": a.breaks for i, a in enumerate(self.axes)}
-        arrays |= {f"edges.{i}": e for i, e in enumerate(self.edges)}
-        degrees, periodic = [a.degree for a in self.axes], [a.periodic for a in self.axes]
-        return arrays, {"kind": "separable", "degrees": degrees, "periodic": periodic}
-
-    @classmethod
-    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> Separable:
-        """The inverse of :meth:`tensors`; KeyError if something is missing."""
-        data = cast(dict[str, Any], meta)
-        numbered = enumerate(zip(data["degrees"], data["periodic"], strict=True))
-        axes = tuple(Axis(tensors[f"breaks.{i}"], int(p), bool(wrapped)) for i, (p, wrapped) in numbered)
-        return cls(axes, tuple(tensors[f"edges.{i}"] for i in range(len(axes))))
 
 
 def _same(one: Axis, other: Axis) -> bool:

@@ -17,14 +17,15 @@ import safetensors
 import safetensors.numpy
 
 from pinnkan.errors import RunFolderError
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem, SolverSettings
+from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import write_atomically
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
-FORMAT = 2
+FORMAT = 3
 #: What reading data of a wrong shape raises: signed, but not by this program.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"
@@ -35,12 +36,13 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
     """Writes the solution into ``folder`` (made if missing), atomically."""
     folder.mkdir(exist_ok=True)
     arrays: dict[str, Array] = {}
-    fields = {}
-    for part, field in (("field", solution.field), ("error", solution.error)):
-        if field is not None:
-            tensors, meta = field.tensors()
-            arrays |= {f"{part}/{name}": _contiguous(value) for name, value in tensors.items()}
-            fields[part] = meta
+
+    def store(array: Array) -> str:
+        name = f"a{len(arrays)}"
+        arrays[name] = np.array(array, order="C")
+        return name
+
+    fields = {"field": encode(solution.field, store), "error": encode(solution.error, store)}
     data = safetensors.numpy.save(arrays)
     name = f"state-{digest(data)[:16]}.safetensors"
     payload = {
@@ -104,12 +106,13 @@ def with_solver(problem: Problem, state: Mapping[str, Any], place: Path) -> Prob
     return replace(problem, solver=_record(SolverSettings, state["problem"]["solver"]))
 
 
-def solution_of(problem: Problem, state: Mapping[str, Any], fields: Mapping[str, Field]) -> Solution:
+def solution_of(problem: Problem, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> Solution:
     """The solution that :func:`save_checkpoint` was given."""
+    fields = {part: decode(data, arrays.__getitem__) for part, data in state["fields"].items()}
     return Solution(
         problem=problem,
         field=fields["field"],
-        error=fields.get("error"),
+        error=fields["error"],
         verdict=_record(Verdict, state["verdict"]),
         levels=tuple(_record(Level, level) for level in state["levels"]),
         history=tuple(_record(Iteration, step) for step in state["history"]),
@@ -117,11 +120,6 @@ def solution_of(problem: Problem, state: Mapping[str, Any], fields: Mapping[str,
         network=state["network"],
         quantities={name: _record(Reading, reading) for name, reading in state["quantities"].items()},
     )
-
-
-def part_of(arrays: Mapping[str, Array], part: str) -> dict[str, Array]:
-    """The arrays of one field under their own names."""
-    return {name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")}
 
 
 def read_signed(path: Path) -> dict[str, Any]:
@@ -158,10 +156,6 @@ def _canonical(payload: Mapping[str, Any]) -> str:
 def _plain(value: np.generic) -> Any:
     """A numpy scalar as the Python number that JSON knows."""
     return value.item()
-
-
-def _contiguous(value: Array) -> Array:
-    return np.array(value, order="C")
 
 
 def digest(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A solver's state as plain JSON and named arrays, and back: a walk over the dataclasses that may occur in it.
+"""A field or a solver's state as plain JSON and named arrays, and back: a walk over the dataclasses it is made of.
 
 Only the classes listed here are ever built, by their constructors: a stored state cannot run code.
 """
@@ -13,13 +13,20 @@ import numpy as np
 import torch
 
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import FittedPiece
+from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
 from pinnkan.kan.field import Array
+from pinnkan.kan.layers.deep_field import DeepField, Piece
+from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Activation, Affine
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.kan.store import restore_field
+from pinnkan.kan.separable import Separable
+from pinnkan.kan.spline import Basis
 from pinnkan.solver.families.blocks.levels import BlocksState
 from pinnkan.solver.families.deep.composed import ComposedState
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
@@ -38,9 +45,10 @@ from pinnkan.verdict.records import Iteration, Level
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Aim, Axis, Best, BlocksState, BlockSum, ComposedState, Coordinates, DeepState, Descent, Edge, FittedAim,
-        FittedState, FittedPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
-        ProductState, Run, SeparableState, SlabStart, Space, Step, Trained,
+        Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState, Coordinates,
+        DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs, Iteration, Level,
+        LevelsState, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run, Separable,
+        SeparableState, SlabStart, Space, Spline, Step, Trained,
     )
 }  # fmt: skip
 
@@ -63,9 +71,6 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
         return ["tensor", store(value.detach().cpu().numpy())]
     if isinstance(value, np.ndarray):
         return ["array", store(value)]
-    if hasattr(value, "tensors") and not isinstance(value, ProductField):  # a field of any other kind
-        arrays, meta = value.tensors()
-        return ["field", meta, {name: store(array) for name, array in arrays.items()}]
     if isinstance(value, tuple):
         return ["tuple", *(encode(item, store) for item in value)]
     if is_dataclass(value) and type(value).__name__ in _CLASSES:
@@ -81,8 +86,6 @@ def decode(data: Any, load: Callable[[str], Array], device: str = "cpu") -> Any:
     kind, *rest = data
     if kind == "tuple":
         return tuple(decode(item, load, device) for item in rest)
-    if kind == "field":
-        return restore_field({name: load(key) for name, key in rest[1].items()}, rest[0])
     (content,) = rest
     if kind == "array":
         return load(content)

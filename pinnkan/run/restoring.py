@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 
 from pinnkan.errors import ProblemError, RunFolderError
-from pinnkan.kan.store import restore_field
 from pinnkan.problem.registry import load_problem
-from pinnkan.run.checkpoint import UNREADABLE, part_of, read_state, solution_of, with_solver
+from pinnkan.run.checkpoint import UNREADABLE, read_state, solution_of, with_solver
 from pinnkan.solution import Solution
 
 
@@ -37,5 +36,4 @@ def _load(root: Path) -> Solution:
         problem = with_solver(load_problem(path, set=state["problem"].get("given")), state, path)
     except ProblemError as error:
         raise RunFolderError(f"{path}: no longer a valid problem ({error}); solve again") from error
-    fields = {part: restore_field(part_of(arrays, part), meta) for part, meta in state["fields"].items()}
-    return solution_of(problem, state, fields)
+    return solution_of(problem, state, arrays)

@@ -17,7 +17,7 @@ from pinnkan.run.keeper import read_header, read_state
 from pinnkan.solver.state import State
 from pinnkan.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 #: Packages whose numbers may differ in the last bit from one version to the next.
 _NUMERICAL = ("torch", "numpy", "scipy")
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layered import LayeredNetwork
+from pinnkan.kan.layers.network import Network
 
 #: Jets of a layer in a piece: two megabytes.
 PIECE = 2**18
@@ -24,7 +24,7 @@ PIECE = 2**18
 class Chunked:
     """The same function as ``network``, and the same derivatives."""
 
-    network: LayeredNetwork
+    network: Network
 
     @property
     def parameters(self) -> int:

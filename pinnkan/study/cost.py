@@ -9,8 +9,9 @@ from functools import partial
 
 import torch
 
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
 from pinnkan.study.bases.rewritten import network_in_powers
 
 #: The paper's network for this figure: three hidden layers of width 64.
@@ -39,7 +40,7 @@ def measure(order: int, intervals: int) -> Cost:
     units = 2.0 * torch.rand((POINTS, 64), generator=torch.Generator().manual_seed(1), dtype=torch.float64) - 1.0
     both = (network, powers)
     whole = [_fastest(partial(_evaluate, n, x)) for n in both]
-    tables = [_fastest(partial(n.bases[1].dense, units, 1)) for n in both]
+    tables = [_fastest(partial(n.splines[1].basis.dense, units, 1)) for n in both]
     return Cost(order, intervals, *whole, *tables)
 
 

@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
+from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE
 from pinnkan.kan.field import Array
 from pinnkan.study.contest import ContestOutcome, Record
 from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import history_csv, outcomes_csv
 
 #: One colour per family, one line style per kind of schedule.
-COLOURS = {"spline": BLUE, "power ReLU": ORANGE, "MLP": GREY, "Gauss-Newton": GREEN, "free knots": RED}
+COLOURS = {"spline": BLUE, "power ReLU": ORANGE, "MLP": GREY, "Gauss-Newton": GREEN}
 STYLES = {"multilevel": "-", "fine": "--", "coarse": ":"}
 WIDTHS = {"multilevel": 2.0, "fine": 1.3, "coarse": 1.5, "single": 1.0}
 #: A loss that grew beyond this multiple of the smallest start only squeezes the rest of the picture.

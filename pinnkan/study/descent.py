@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Layer
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.change_of_basis import change_matrix, inverse_matrix
 from pinnkan.study.bases.power_relu import PowerRelu
@@ -30,23 +32,23 @@ class Path:
 
 def descend(objective: Descend, network: Network, steps: int, rate: float, other: bool) -> Path:
     """Gradient descent on the network's own coefficients, in its own geometry or in that of the ``other`` basis."""
-    metrics = [_metric(b) if other else None for b in network.bases]
+    metrics = [_metric(layer) if other else None for layer in network.layers]
     losses = []
     for _ in range(steps):
         loss, gradient = objective(network)
         losses.append(loss)
-        parts = torch.split(gradient, [w.numel() for w in network.weights])
+        parts = torch.split(gradient, [layer.size for layer in network.layers])
         moves = [
-            (g if m is None else (g.reshape(w.shape) @ m)).reshape(-1)
-            for g, w, m in zip(parts, network.weights, metrics, strict=True)
+            g if m is None else (g.reshape(-1, len(m)) @ m).reshape(-1) for g, m in zip(parts, metrics, strict=True)
         ]
         network = network.with_flat(network.flat() - rate * torch.cat(moves))
     losses.append(objective(network)[0])
     return Path(torch.stack(losses), network)
 
 
-def _metric(basis: object) -> torch.Tensor | None:
+def _metric(layer: Layer) -> torch.Tensor | None:
     """The symmetric matrix (function, function) that turns a gradient into the other basis's direction."""
+    basis = layer.basis if isinstance(layer, Spline) else None
     if isinstance(basis, Basis):
         inverse = inverse_matrix(basis)
         return inverse.T @ inverse

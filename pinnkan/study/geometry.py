@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.study import spectrum
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.contest import Say
@@ -209,7 +211,7 @@ def four_descents(x: torch.Tensor, target: torch.Tensor, steps: int) -> tuple[di
         paths by name, and the largest relative difference of the losses in each of the two pairs.
     """
     splines = spectrum.uniform_splines(4, 16)
-    spline = Network((splines,), (x.new_zeros((1, 1, splines.count)),), squashed=False)
+    spline = Network((Spline(splines, x.new_zeros((1, 1, splines.count))),))
     powers = network_in_powers(spline)
     task = Task(JetSet([(0,)]), [Term("fit", x.reshape(1, -1, 1), lambda u: u[0, ..., 0] - target)], lambda n: x[:1])
     kernels = layer_kernels(splines, x)
@@ -246,8 +248,10 @@ def _costs(report: StudyReport, quick: bool) -> None:
     report.say(
         "[2,64,64,64,1] at 256 points, loss and gradient, CPU time. The paper counts Cox-de Boor on all "
         "functions, O(nr + r²) an edge input against O(n + r) for powers of ReLU, and finds splines the "
-        "dearer basis. Here only the r splines that live at a point are computed, while a power of ReLU lives "
-        "on everything to the right of its knot: beyond a few intervals splines are the cheaper basis."
+        "dearer basis. Here coefficients of either basis become polynomial pieces first, of which a point needs "
+        "one: an evaluation does not know the basis. Where the functions themselves are needed (the last column), "
+        "only the r splines that live at a point are computed, while a power of ReLU lives on everything to the "
+        "right of its knot: beyond a few intervals splines are the cheaper basis."
     )
     caption = "Time of an evaluation in splines over that in powers of ReLU."
     with report.figure("cost", caption, 9.0, 3.4) as drawing:

@@ -12,6 +12,8 @@ import torch
 
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Layer
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.power_relu import PowerRelu
 from pinnkan.study.bases.rewritten import network_in_powers
@@ -49,12 +51,16 @@ def radius(kernel: torch.Tensor) -> float:
 def _kernel(network: Network, points: torch.Tensor) -> torch.Tensor:
     jets = JetSet([(0,) * points.shape[1]])
     u, traces = network.forward(jets, points.unsqueeze(0))
-    scales = [
-        w.new_full((w.numel(),), _step(b.splines) ** -b.degree if isinstance(b, PowerRelu) else 1.0)
-        for b, w in zip(network.bases, network.weights, strict=True)
-    ]
+    scales = [points.new_full((layer.size,), _scale(layer)) for layer in network.layers]
     rows = network.jacobian(traces, torch.ones_like(u)) * torch.cat(scales)
     return rows @ rows.T
+
+
+def _scale(layer: Layer) -> float:
+    """How much the rows by a layer's coefficients grow when its powers are those of (x - t) / h."""
+    if isinstance(layer, Spline) and isinstance(layer.basis, PowerRelu):
+        return _step(layer.basis.splines) ** -layer.basis.degree
+    return 1.0
 
 
 def _step(splines: Basis) -> float:

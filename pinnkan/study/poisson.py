@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import layered, perceptron
+from pinnkan.kan.layers.architectures import perceptron, random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layered import LayeredNetwork, stacked
-from pinnkan.kan.layers.network import random_network
+from pinnkan.kan.layers.network import Network, stacked
 from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
@@ -119,9 +118,9 @@ def error(network: StudyNetwork) -> torch.Tensor:
 
 
 def _networks(level: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
-    def network(seed: int) -> LayeredNetwork:
+    def network(seed: int) -> Network:
         found = random_network(WIDTHS, DEGREE, INTERVALS * 2**level, SPREAD, seed)
-        return layered(network_in_powers(found) if powers else found)
+        return network_in_powers(found) if powers else found
 
     return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
 

@@ -15,12 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import layered, perceptron
+from pinnkan.kan.layers.architectures import perceptron
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import Linear
-from pinnkan.kan.layers.layered import LayeredNetwork, stacked
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, stacked
 from pinnkan.kan.layers.pointwise import Affine
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
@@ -78,16 +77,16 @@ def regression_task(count: int, unseen_count: int = 4000) -> Task:
     return Task(VALUE, [Term("fit", inputs(points), lambda u: u[0, ..., 0] - values)], error)
 
 
-def ridge(seed: int, intervals: int, powers: bool) -> LayeredNetwork:
+def ridge(seed: int, intervals: int, powers: bool) -> Network:
     """A linear layer with random directions and no bias at first, then random cubic edges."""
     generator = torch.Generator().manual_seed(seed)
     directions = torch.randn((UNITS, 2), generator=generator, dtype=torch.float64)
     directions = 2.0 * REACH * directions / directions.abs().sum(1, keepdim=True)
-    first = torch.cat([directions, directions.new_zeros((UNITS, 1))], 1).unsqueeze(-1)
+    first = torch.cat([directions, directions.new_zeros((UNITS, 1))], 1)
     basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), DEGREE)
     edges = SPREAD * torch.randn((1, UNITS, basis.count), generator=generator, dtype=torch.float64)
-    network = Network((Linear(), basis), (first, edges), squashed=False)
-    return layered(network_in_powers(network) if powers else network)
+    network = Network((Affine(first), Spline(basis, edges)))
+    return network_in_powers(network) if powers else network
 
 
 def _ridges(intervals: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
@@ -98,8 +97,8 @@ def _perceptrons(widths: tuple[int, ...]) -> Callable[[Sequence[int]], StudyNetw
     """Plain networks of x and y; their biases are their own, the constant input is left out."""
     both = Affine(torch.eye(2, 3, dtype=torch.float64), trained=False)
 
-    def network(seed: int) -> LayeredNetwork:
-        return LayeredNetwork((both, *perceptron(widths, "relu", seed).layers))
+    def network(seed: int) -> Network:
+        return Network((both, *perceptron(widths, "relu", seed).layers))
 
     return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
 

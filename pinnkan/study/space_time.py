@@ -9,12 +9,11 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import layered, perceptron, spread_directions
+from pinnkan.kan.layers.architectures import perceptron, random_network, spread_directions
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
-from pinnkan.kan.layers.layered import LayeredNetwork, stacked
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network, stacked
+from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.task import Residual, StudyNetwork, Term
@@ -62,9 +61,9 @@ Start = Callable[[Sequence[int]], StudyNetwork]
 def splines(widths: Sequence[int], intervals: int, powers: bool = False) -> Start:
     """B-spline networks with tanh before every layer but the first, or the same functions in powers of ReLU."""
 
-    def network(seed: int) -> LayeredNetwork:
+    def network(seed: int) -> Network:
         found = random_network(tuple(widths), DEGREE, intervals, SPREAD, seed)
-        return layered(network_in_powers(found) if powers else found)
+        return network_in_powers(found) if powers else found
 
     return _stacked(network)
 
@@ -72,12 +71,10 @@ def splines(widths: Sequence[int], intervals: int, powers: bool = False) -> Star
 def ridges(widths: Sequence[int], intervals: int, powers: bool = False) -> Start:
     """A linear first layer, then splines (or powers of ReLU), tanh before each of these; all layers trained."""
 
-    def network(seed: int) -> LayeredNetwork:
+    def network(seed: int) -> Network:
         edges = random_network(tuple(widths[1:]), DEGREE, intervals, SPREAD, seed)
-        first: LayerBasis = Linear()
-        directions = spread_directions(widths[0], widths[1]).unsqueeze(-1)
-        found = Network((first, *edges.bases), (directions, *edges.weights))
-        return layered(network_in_powers(found) if powers else found)
+        found = Network((Affine(spread_directions(widths[0], widths[1])), Activation("tanh"), *edges.layers))
+        return network_in_powers(found) if powers else found
 
     return _stacked(network)
 
@@ -87,5 +84,5 @@ def perceptrons(widths: Sequence[int]) -> Start:
     return _stacked(lambda seed: perceptron(tuple(widths), "tanh", seed))
 
 
-def _stacked(network: Callable[[int], LayeredNetwork]) -> Start:
+def _stacked(network: Callable[[int], Network]) -> Start:
     return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from stored_state import stored
 
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge
-from pinnkan.kan.store import restore_field
 
 GROUPS = ((0, 0, 0), (1, 0, 0), (0, 2, 0), (6, 0, 0), (1, 1, 0), (2, 0, 1), (1, 1, 1))
 
@@ -107,6 +107,6 @@ def test_the_norm_of_the_coefficients_is_that_of_the_function():
 def test_a_stored_field_evaluates_to_the_same_bits():
     s = space()
     field = BlockField(s, np.random.default_rng(4).standard_normal((s.products, 1)))
-    again = restore_field(*field.tensors())
+    again = stored(field)
     np.testing.assert_array_equal(field(cloud(), [(1, 0, 0)]), again(cloud(), [(1, 0, 0)]))
     np.testing.assert_array_equal(field.breaks(0), again.breaks(0))

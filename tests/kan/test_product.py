@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import NdBSpline
 from small_axes import UNEVEN, axis, random, refined, scaled_difference
+from stored_state import stored
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
@@ -76,7 +77,7 @@ def test_a_field_of_slabs_takes_each_point_from_the_slab_that_ends_at_or_after_i
 
 def test_a_field_restored_from_its_tensors_is_the_same():
     field = two_slabs()
-    again = ProductField.restore(*field.tensors())
+    again = stored(field)
     points = np.random.default_rng(0).uniform(size=(30, 2))
     assert np.array_equal(again(points, [(0, 0), (2, 1)]), field(points, [(0, 0), (2, 1)]))
     assert np.array_equal(again.breaks(0, 0.9), field.breaks(0, 0.9))

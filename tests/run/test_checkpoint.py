@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from closed_form import history, levels, restored, solved, with_mean
+from closed_form import history, levels, solved, with_mean
 
 from pinnkan.errors import RunFolderError
-from pinnkan.run.checkpoint import part_of, read_state, save_checkpoint, solution_of, with_solver
+from pinnkan.run.checkpoint import read_state, save_checkpoint, solution_of, with_solver
 from pinnkan.solution import Solution
 
 
 def reread(folder: Path, solution: Solution) -> Solution:
     state, arrays = read_state(folder)
-    fields = {part: restored(part_of(arrays, part), meta) for part, meta in state["fields"].items()}
-    return solution_of(with_solver(solution.problem, state, folder), state, fields)
+    return solution_of(with_solver(solution.problem, state, folder), state, arrays)
 
 
 @pytest.mark.parametrize("kind", ["flow", "front"])

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.architectures import frozen_ridge, perceptron, spread_directions
+from pinnkan.kan.layers.architectures import frozen_ridge, perceptron, random_network, spread_directions
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import Linear
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.run.codec import decode, encode
 
 SPLINES = random_network((3, 2, 1), 3, 4, 0.3, 0)
 NETWORKS = {
     "deep": random_network((2, 3, 1), 3, 4, 0.3, 0),
-    "ridge": Network((Linear(), *SPLINES.bases), (spread_directions(2, 3).unsqueeze(-1), *SPLINES.weights)),
+    "ridge": Network((Affine(spread_directions(2, 3)), Activation("tanh"), *SPLINES.layers)),
     "frozen": frozen_ridge(spread_directions(2, 3), 1, 3, 4),
     "perceptron": perceptron((2, 4, 1), "tanh", 0),
 }

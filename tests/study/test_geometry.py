@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import random_network
 from pinnkan.study import spectrum
 from pinnkan.study.bases.change_of_basis import change_matrix
 from pinnkan.study.bases.rewritten import network_in_powers, network_in_splines

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
-from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.axis import along
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.field import Array, Field, on_grid
+from pinnkan.kan.field import Array, Field, by_slab, on_grid, slab_of
 from pinnkan.kan.product import Space
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
@@ -67,21 +66,10 @@ class FittedField(Field):
 
     def piece(self, time: float) -> FittedPiece:
         """The piece whose slab ends at or after ``time``."""
-        return self.pieces[int(self._owner(np.array([time]))[0])]
-
-    def _owner(self, t: Array) -> np.ndarray:
-        ends = np.zeros(1) if self.ends is None else self.ends
-        return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(self.pieces) - 1)
+        return self.pieces[0 if self.ends is None else int(slab_of(self.ends, np.array([time]))[0])]
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        points = np.asarray(points, dtype=np.float64)
-        if self.ends is None:
-            return self.pieces[0](points, orders)
-        out = np.empty((len(points), self.pieces[0].terms[0][0].unknowns, len(orders)))
-        owner = self._owner(points[:, -1])
-        for k in np.unique(owner):
-            out[owner == k] = self.pieces[k](points[owner == k], orders)
-        return out
+        return by_slab(self.ends, points, lambda k, there: self.pieces[k](there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return on_grid(self, axes, orders)
@@ -111,33 +99,3 @@ class FittedField(Field):
         """Knot intervals across and along the front."""
         piece = self.pieces[0] if time is None else self.piece(time)
         return tuple(a.intervals for a in piece.terms[0][0].axes[:2])
-
-    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        arrays: dict[str, Array] = {}
-        if self.ends is not None:
-            arrays["ends"] = self.ends
-        degrees: list[list[list[int]]] = []
-        for k, piece in enumerate(self.pieces):
-            spaces = [(piece.coordinates.warp, piece.coordinates.bend), *piece.terms]
-            degrees.append([[a.degree for a in space.axes] for space, _ in spaces])
-            arrays[f"{k}.angle"] = np.array([piece.coordinates.angle])
-            for j, (space, coefficients) in enumerate(spaces):
-                arrays[f"{k}.{j}.coefficients"] = np.ascontiguousarray(coefficients)
-                for i, axis in enumerate(space.axes):
-                    arrays[f"{k}.{j}.breaks.{i}"] = np.ascontiguousarray(axis.breaks)
-        return arrays, {"kind": "inner", "degrees": degrees, "ranges": [list(r) for r in self.ranges]}
-
-    @classmethod
-    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> FittedField:
-        """The inverse of :meth:`tensors`."""
-        pieces = []
-        for k, parts in enumerate(cast(list[list[list[int]]], meta["degrees"])):
-            spaces = []
-            for j, row in enumerate(parts):
-                axes = tuple(Axis(tensors[f"{k}.{j}.breaks.{i}"], int(p)) for i, p in enumerate(row))
-                coefficients = tensors[f"{k}.{j}.coefficients"]
-                spaces.append((Space(axes, coefficients.shape[-1]), coefficients))
-            coordinates = Coordinates(float(tensors[f"{k}.angle"][0]), *spaces[0])
-            pieces.append(FittedPiece(coordinates, tuple(spaces[1:])))
-        ranges = tuple((float(a), float(b)) for a, b in cast(list[list[float]], meta["ranges"]))
-        return cls(tuple(pieces), ranges, tensors.get("ends"))

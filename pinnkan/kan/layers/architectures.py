@@ -1,4 +1,4 @@
-"""Layered networks: the plain perceptron, ridges in fixed directions, and a network of edges layer by layer."""
+"""Networks to start from: splines on every edge, the plain perceptron, ridges in fixed directions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import torch
 
-from pinnkan.kan.layers.layer_basis import Linear
-from pinnkan.kan.layers.layered import LayeredNetwork
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine, Layer
 from pinnkan.kan.layers.spline_layer import Spline
@@ -18,17 +16,28 @@ from pinnkan.kan.spline import Basis, uniform_breaks
 CANDIDATES = 50
 
 
-def layered(network: Network) -> LayeredNetwork:
-    """The same function as a network of edges, and perhaps a linear first layer, layer by layer."""
+def random_network(
+    widths: Sequence[int], degree: int, intervals: int, spread: float, seed: int, device: str = "cpu"
+) -> Network:
+    """Splines on every edge, no base function and no bias (arXiv:2603.04827), with tanh between the layers.
+
+    Edges are straight lines of random slope plus smooth noise, units of variance about one third. The lines come from
+    the Greville abscissae, so that the start does not depend on the knots; ``spread`` is the noise relative to the
+    slope.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), degree)
+    line = basis.identity()
     layers: list[Layer] = []
-    for basis, weight in zip(network.bases, network.weights, strict=True):
-        if layers and network.squashed:
-            layers.append(Activation("tanh"))
-        layers.append(Affine(weight.squeeze(-1)) if isinstance(basis, Linear) else Spline(basis, weight))
-    return LayeredNetwork(tuple(layers))
+    for inputs, outputs in pairwise(widths):
+        slope = torch.randn((outputs, inputs, 1), generator=generator, dtype=torch.float64)
+        slope = slope / (slope.square().sum(1, keepdim=True).sqrt() + 1e-3)
+        noise = torch.randn((outputs, inputs, basis.count), generator=generator, dtype=torch.float64)
+        layers += [Spline(basis, slope * line + spread / inputs**0.5 * noise), Activation("tanh")]
+    return Network(tuple(layers[:-1])).to(device)
 
 
-def perceptron(widths: Sequence[int], activation: str, seed: int) -> LayeredNetwork:
+def perceptron(widths: Sequence[int], activation: str, seed: int) -> Network:
     """A plain network: affine layers with an activation between them, the last without bias.
 
     Weights and biases are uniform in +-1/sqrt(inputs), torch's default start of a linear layer.
@@ -43,14 +52,14 @@ def perceptron(widths: Sequence[int], activation: str, seed: int) -> LayeredNetw
         bound, last = inputs**-0.5, n == len(widths) - 2
         weight, bias = uniform(outputs, inputs, bound=bound), uniform(outputs, bound=bound)
         layers += [Affine(weight, None if last else bias), *([] if last else [Activation(activation)])]
-    return LayeredNetwork(tuple(layers))
+    return Network(tuple(layers))
 
 
-def frozen_ridge(directions: torch.Tensor, outputs: int, degree: int, intervals: int) -> LayeredNetwork:
+def frozen_ridge(directions: torch.Tensor, outputs: int, degree: int, intervals: int) -> Network:
     """``directions`` (unit, input) that stay, and one layer of splines, zero at first: linear in its coefficients."""
     basis = Basis.extended(uniform_breaks(-1.0, 1.0, intervals), degree)
     weight = directions.new_zeros((outputs, len(directions), basis.count))
-    return LayeredNetwork((Affine(directions, trained=False), Spline(basis, weight)))
+    return Network((Affine(directions, trained=False), Spline(basis, weight)))
 
 
 def spread_directions(inputs: int, count: int, seed: int = 0) -> torch.Tensor:

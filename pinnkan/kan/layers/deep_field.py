@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
 
-from pinnkan.kan.field import Array, Field, on_grid
+from pinnkan.kan.field import Array, Field, breaks_of, by_slab, on_grid
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
-from pinnkan.kan.layers.layered import LayeredNetwork
-from pinnkan.kan.layers.network import JetNetwork, Network
-from pinnkan.kan.layers.stored import restored, stored
-from pinnkan.kan.spline import Basis
+from pinnkan.kan.layers.network import Network
 
 #: Points evaluated at once: keeps the jets of all layers within some tens of megabytes.
 CHUNK = 4096
-#: Names of the kinds of layers in a stored field.
-_KINDS: dict[type, str] = {Basis: "spline", Linear: "linear"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Piece:
     """A network on one slab (the whole box when steady) and, per coordinate, the cells of its training points."""
 
     inputs: Inputs
-    network: JetNetwork
+    network: Network
     cells: tuple[Array, ...]
 
     def jets(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -53,10 +46,11 @@ class DeepField(Field):
     time_axis: int | None
 
     @property
-    def slab_ends(self) -> Array:
+    def ends(self) -> Array | None:
         """Ends of the time slabs, both ends of the whole included."""
-        axis = cast(int, self.time_axis)
-        ends = [p.inputs.ranges[axis] for p in self.pieces]
+        if self.time_axis is None:
+            return None
+        ends = [p.inputs.ranges[self.time_axis] for p in self.pieces]
         return np.array([ends[0][0], *(b for _, b in ends)])
 
     @property
@@ -66,91 +60,11 @@ class DeepField(Field):
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives (point, unknown, order); at a common end, those of the earlier slab."""
-        points = np.asarray(points, dtype=np.float64)
-        if self.time_axis is None:
-            return self.pieces[0].jets(points, orders)
-        which = self._slab(points[:, self.time_axis])
-        out = np.zeros((len(points), self.pieces[0].network.outputs, len(orders)))
-        for n in np.unique(which):
-            out[which == n] = self.pieces[n].jets(points[which == n], orders)
-        return out
+        return by_slab(self.ends, points, lambda k, there: self.pieces[k].jets(there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return on_grid(self, axes, orders)
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Cells of the training points, which follow the fronts as the uniform knots of a deep network do not."""
-        if self.time_axis is None:
-            return self.pieces[0].cells[axis]
-        if axis == self.time_axis:
-            return self.slab_ends
-        if time is not None:
-            return self.pieces[int(self._slab(np.array([time]))[0])].cells[axis]
-        return np.unique(np.concatenate([p.cells[axis] for p in self.pieces]))
-
-    def tensors(self) -> tuple[dict[str, Array], dict[str, object]]:
-        """Arrays and JSON-able data from which :meth:`restore` makes the same field."""
-        arrays: dict[str, Array] = {}
-        for n, piece in enumerate(self.pieces):
-            parts, kinds = _stored(piece.network)
-            arrays |= {f"piece{n}.{name}": value for name, value in parts.items()}
-            for axis, cells in enumerate(piece.cells):
-                arrays[f"piece{n}.cells{axis}"] = cells
-        meta: dict[str, object] = {
-            "kind": "deep",
-            "time_axis": self.time_axis,
-            **kinds,
-            "periodic": list(self.pieces[0].inputs.periodic),
-            "ranges": [[list(r) for r in p.inputs.ranges] for p in self.pieces],
-        }
-        return arrays, meta
-
-    @classmethod
-    def restore(cls, tensors: dict[str, Array], meta: dict[str, object]) -> DeepField:
-        """The inverse of :meth:`tensors`; KeyError if something is missing."""
-        data = cast(dict[str, Any], meta)
-        pieces = []
-        for n, ranges in enumerate(data["ranges"]):
-            inputs = Inputs(tuple((float(a), float(b)) for a, b in ranges), tuple(bool(p) for p in data["periodic"]))
-            prefix = f"piece{n}."
-            network = _restored({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, data)
-            cells = tuple(np.array(tensors[f"piece{n}.cells{axis}"]) for axis in range(len(ranges)))
-            pieces.append(Piece(inputs, network, cells))
-        return cls(tuple(pieces), data["time_axis"])
-
-    def _slab(self, t: Array) -> np.ndarray:
-        return np.clip(np.searchsorted(self.slab_ends[1:-1], t, side="left"), 0, len(self.pieces) - 1)
-
-
-def _stored(network: JetNetwork) -> tuple[dict[str, Array], dict[str, Any]]:
-    """A network as arrays by name, and what its layers are."""
-    if isinstance(network, LayeredNetwork):
-        arrays, kinds = stored(network)
-        return arrays, {"layered": kinds}
-    assert isinstance(network, Network)
-    arrays = {}
-    for layer, (basis, weight) in enumerate(zip(network.bases, network.weights, strict=True)):
-        if isinstance(basis, Basis):
-            arrays[f"layer{layer}.knots"] = basis.knots.cpu().numpy()
-        arrays[f"layer{layer}.weight"] = weight.cpu().numpy()
-    return arrays, {"layers": [[_KINDS[type(b)], b.degree] for b in network.bases], "squashed": network.squashed}
-
-
-def _restored(arrays: dict[str, Array], data: dict[str, Any]) -> JetNetwork:
-    """The inverse of :func:`_stored`; KeyError if something is missing."""
-    if "layered" in data:
-        return restored(arrays, data["layered"])
-    bases, weights = [], []
-    for i, (kind, degree) in enumerate(data["layers"]):
-        bases.append(_basis(kind, int(degree), arrays.get(f"layer{i}.knots")))
-        weights.append(torch.from_numpy(np.array(arrays[f"layer{i}.weight"])))
-    return Network(tuple(bases), tuple(weights), bool(data["squashed"]))
-
-
-def _basis(kind: str, degree: int, knots: Array | None) -> LayerBasis:
-    """A stored layer's functions; KeyError if the kind is unknown or the knots are missing."""
-    if kind == "linear":
-        return Linear()
-    if kind != "spline" or knots is None:
-        raise KeyError(kind)
-    return Basis(torch.from_numpy(np.array(knots)), degree)
+        return breaks_of(self.ends, [p.cells for p in self.pieces], axis, time)

@@ -102,21 +102,8 @@ class JetSet:
             out.append(torch.zeros_like(outer[0]) if total is None else total)
         return out
 
-    def multiply(self, f: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-        """The jet of the product of two functions; (alpha, ...) each, broadcast together."""
-        parts: list[torch.Tensor | None] = [None] * len(self)
-        for alpha, beta, rest, weight in self.leibniz:
-            term = weight * f[beta] * g[rest]
-            known = parts[alpha]
-            parts[alpha] = term if known is None else known + term
-        return torch.stack([p for p in parts if p is not None])
-
-    def multiply_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> torch.Tensor:
-        """:meth:`multiplied_adjoint` in one array (alpha, ...)."""
-        return torch.stack(self.multiplied_adjoint(g, adjoint))
-
     def multiplied_adjoint(self, g: torch.Tensor | Jets, adjoint: torch.Tensor | Jets) -> list[torch.Tensor]:
-        """The transpose of ``f -> multiply(f, g)`` applied to ``adjoint`` (alpha, ...), g broadcast against it."""
+        """The transpose of ``f -> f g`` (Leibniz) applied to ``adjoint`` (alpha, ...), g broadcast against it."""
         parts: list[torch.Tensor | None] = [None] * len(self)
         for alpha, beta, rest, weight in self.leibniz:
             known = parts[beta]

@@ -1,12 +1,11 @@
 """What a layer's edges are made of: any family of functions of one variable that knows its derivatives and how to nest.
 
-The layers of a :class:`pinnkan.kan.layers.network.Network` take B-splines (:class:`pinnkan.kan.spline.Basis`) and
-:class:`Linear`; those of the studies also powers of ReLU, which span the same space as the splines.
+A :class:`pinnkan.kan.layers.spline_layer.Spline` takes B-splines (:class:`pinnkan.kan.spline.Basis`), in the studies
+also powers of ReLU, which span the same space.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
@@ -58,43 +57,3 @@ class LayerBasis(Protocol):
     def to(self, device: torch.device | str) -> Self:
         """The same basis on another device."""
         ...
-
-
-@dataclass(frozen=True)
-class Linear:
-    """The single function x: a layer of it is a matrix, the directions of a ridge network. Nothing to refine."""
-
-    device: torch.device | str = "cpu"
-    degree: int = 1
-    count: int = 1
-    intervals: int = 1
-
-    @property
-    def breaks(self) -> torch.Tensor:
-        """-1 and 1; the one piece is continued outside."""
-        return torch.tensor([-1.0, 1.0], dtype=torch.float64, device=self.device)
-
-    def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        """x, 1, 0, 0, ...: see :class:`LayerBasis`."""
-        values = [x, torch.ones_like(x), *([torch.zeros_like(x)] * (order - 1))][: order + 1]
-        return torch.stack(values).unsqueeze(-1), torch.zeros_like(x, dtype=torch.int64)
-
-    def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
-        """The values of :meth:`local`."""
-        return self.local(x, order)[0]
-
-    def identity(self) -> torch.Tensor:
-        """One."""
-        return torch.ones(1, dtype=torch.float64, device=self.device)
-
-    def halved(self) -> Linear:
-        """Itself."""
-        return self
-
-    def prolong(self, coefficients: torch.Tensor, fine: Linear) -> torch.Tensor:
-        """The same coefficients."""
-        return coefficients
-
-    def to(self, device: torch.device | str) -> Linear:
-        """The same on another device."""
-        return Linear(device)

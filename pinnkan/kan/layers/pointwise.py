@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import comb
 from typing import Protocol
 
 import torch
 
 from pinnkan.kan.layers.jet import Bell, Jets, JetSet
-from pinnkan.kan.layers.network import tanh_derivatives
 
 
 class LayerTrace(Protocol):
@@ -204,7 +204,17 @@ class ActivationTrace:
 
 
 def _tanh(z: torch.Tensor, order: int) -> list[torch.Tensor]:
-    return tanh_derivatives(torch.tanh(z), order)
+    """tanh y and its derivatives: those of 1 - y^2, its first, by Leibniz."""
+    out = [torch.tanh(z)]
+    for n in range(order):
+        half = [(comb(n, j), out[j], out[n - j]) for j in range((n + 1) // 2)]  # every product but the middle one twice
+        start = out[n // 2].square() if n % 2 == 0 else None
+        total = start * comb(n, n // 2) if start is not None and n else start
+        for times, a, b in half:
+            total = a * (2 * times) * b if total is None else torch.addcmul(total, a, b, value=2 * times)
+        assert total is not None
+        out.append(-total if n else 1.0 - total)
+    return out
 
 
 def _relu(z: torch.Tensor, order: int) -> list[torch.Tensor]:

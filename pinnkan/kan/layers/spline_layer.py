@@ -2,19 +2,10 @@
 
 With ``f_oi^(k)(z_i)`` at hand, from the piece on which z_i lies (:mod:`pinnkan.kan.layers.pieces`), and the Bell
 polynomials B of z_i, ``D^alpha y_o = sum_i,k B_{alpha,k} f_oi^(k)``. From adjoints lambda of y those of f_oi^(k) are
-``a_k =
-sum_alpha lambda_o^alpha B_{alpha,k}``, which give the gradient by the coefficients, and with the next derivative those
-of z_i: ``sum_k,o a_k f_oi^(k+1)`` for its value, and for its derivatives ``D^beta z_i`` by Leibniz ``sum_alpha C(alpha,
-beta) sum_k B_{alpha-beta,k} sum_o lambda_o^alpha f_oi^(k+1)``.
-
-Measured, one thread, loss and gradient of one run, against features first (dense tables of all basis functions, their
-jets, then the product with W), on the coarsest and the finest level: [3,5,1] at 2700 points 22 and 67 ms before, 3 ms;
-[3,5,5,1] at 5257 points 85 and 161 ms before, 11 ms; [2,5,1] at 20,000 values 52 and 98 ms before, 4 ms; [2,20,20,1] at
-4288 points 160 and 530 ms before, 61 ms. Only in that wide layer, 20 to 20, does a sparse product of local features
-compete (6 to 9 ms for 27 million multiplications by scipy's or MKL's CSR, as many for its transpose, 10 to 40 ms for a
-dense one); but the way back needs the derivatives of the edges there too, or the product sampled at the non-zeros (50
-ms), and nothing is gained in all. Products point by point (batched, 4 x 80 x 20) cost 13 ms each on top of 40 ms for
-gathering their matrices.
+``a_k = sum_alpha lambda_o^alpha B_{alpha,k}``, which give the gradient by the coefficients, and with the next
+derivative those of z_i: ``sum_k,o a_k f_oi^(k+1)`` for its value, and for its derivatives ``D^beta z_i`` by Leibniz
+``sum_alpha C(alpha, beta) sum_k B_{alpha-beta,k} sum_o lambda_o^alpha f_oi^(k+1)``. Rows of a Jacobian need the
+functions themselves, of which only those that live at a point are worked out.
 """
 
 from __future__ import annotations
@@ -163,10 +154,18 @@ class SplineTrace:
         return [torch.cat(found, -1) for found in zip(*parts, strict=True)]
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
-        tables = self.layer.basis.dense(self.z[0].mT, self.jets.order)  # (k, ..., point, in, function)
-        bell = [[None if b is None else b.mT for b in row] for row in self.bell]
-        features = self.jets.compose(bell, tables).flatten(-2)
-        return torch.einsum("a...op,a...pk->...pok", torch.stack(list(adjoint)), features).flatten(-2)
+        """From the jets (alpha, ..., point, in, local) of the functions that live at z."""
+        basis, bell = self.layer.basis, [[None if b is None else b.mT for b in row] for row in self.bell]
+        tables, first = basis.local(self.z[0].mT, self.jets.order)
+        features = self.jets.compose(bell, tables)
+        inputs, local = features.shape[-2:]
+        rows = torch.stack(list(adjoint), -1).transpose(-3, -2) @ features.flatten(-2).movedim(0, -2)
+        rows = rows.unflatten(-1, (inputs, local))  # (..., point, out, in, local)
+        if local < basis.count:
+            index = first.unsqueeze(-1) + torch.arange(local, device=first.device)
+            dense = rows.new_zeros((*rows.shape[:-1], basis.count))
+            rows = dense.scatter_(-1, index.unsqueeze(-3).expand(rows.shape), rows)
+        return rows.flatten(-3)
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         pieces: Pieces = pieces_of(self.layer.basis)

@@ -1,1 +1,1 @@
-"""Other functions on the edges of a network than splines with fixed knots: powers of ReLU, splines with free knots."""
+"""Other functions on the edges of a network than splines with fixed knots: powers of ReLU."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Layer
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.change_of_basis import to_powers, to_splines
 from pinnkan.study.bases.power_relu import PowerRelu
@@ -12,17 +12,21 @@ from pinnkan.study.bases.power_relu import PowerRelu
 
 def network_in_powers(network: Network) -> Network:
     """The same function, its spline layers written in powers of ReLU."""
-    bases, weights = list(network.bases), list(network.weights)
-    for place, basis in enumerate(network.bases):
-        if isinstance(basis, Basis):
-            bases[place], weights[place] = PowerRelu.of(basis), to_powers(basis, weights[place])
-    return replace(network, bases=tuple(bases), weights=tuple(weights))
+    return Network(tuple(_in_powers(layer) for layer in network.layers))
 
 
 def network_in_splines(network: Network) -> Network:
     """The same function, its layers of powers of ReLU written in splines."""
-    bases, weights = list(network.bases), list(network.weights)
-    for place, basis in enumerate(network.bases):
-        if isinstance(basis, PowerRelu):
-            bases[place], weights[place] = basis.splines, to_splines(basis.splines, weights[place])
-    return replace(network, bases=tuple(bases), weights=tuple(weights))
+    return Network(tuple(_in_splines(layer) for layer in network.layers))
+
+
+def _in_powers(layer: Layer) -> Layer:
+    if isinstance(layer, Spline) and isinstance(layer.basis, Basis):
+        return Spline(PowerRelu.of(layer.basis), to_powers(layer.basis, layer.weight))
+    return layer
+
+
+def _in_splines(layer: Layer) -> Layer:
+    if isinstance(layer, Spline) and isinstance(layer.basis, PowerRelu):
+        return Spline(layer.basis.splines, to_splines(layer.basis.splines, layer.weight))
+    return layer

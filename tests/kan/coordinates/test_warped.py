@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy
+from stored_state import stored
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, rotated
@@ -121,7 +122,7 @@ def test_a_field_differentiates_in_the_coordinates_of_the_problem(timed):
 @pytest.mark.parametrize("timed", [False, True])
 def test_a_field_restored_from_its_tensors_is_the_same(timed):
     u = field(timed)
-    again = FittedField.restore(*u.tensors())
+    again = stored(u)
     x = points(timed)
     orders = [(1,) + (0,) * (x.shape[1] - 1)]
     assert np.array_equal(again(x, orders), u(x, orders))
@@ -164,3 +165,13 @@ def test_derivatives_on_a_grid_are_those_at_its_points(timed):
     jets = jets_on(u, axes, (Jet(1, orders[1]), Jet(0, orders[0]), Jet(0, orders[1])))
     np.testing.assert_array_equal(jets[..., 0], u.grid(axes, orders[1])[..., 1])
     np.testing.assert_array_equal(jets[..., 1], u.grid(axes, orders[0])[..., 0])
+
+
+def test_the_box_is_a_hundredth_wider_than_what_the_sides_of_the_domain_need():
+    coordinates, _ = bent(False)
+    t = np.linspace(0.0, 1.0, 65)
+    (a, b), (c, d) = RANGES[:2]
+    sides = [(np.full(65, x), c + (d - c) * t) for x in (a, b)] + [(a + (b - a) * t, np.full(65, y)) for y in (c, d)]
+    across = np.concatenate([coordinates.forward(np.stack(s, 1))[:, 0] for s in sides])
+    low, high = coordinates.box(RANGES[:2])[0]
+    assert (across.min() - low, high - across.max()) == pytest.approx((0.01 * np.ptp(across),) * 2)

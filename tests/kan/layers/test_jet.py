@@ -21,6 +21,14 @@ def jet_of(expression, jets):
     return torch.tensor(values, dtype=torch.float64)
 
 
+def multiplied(jets, f, g):
+    """The jet of a product, by Leibniz."""
+    out = torch.zeros_like(f)
+    for alpha, beta, rest, weight in jets.leibniz:
+        out[alpha] += weight * f[beta] * g[rest]
+    return out
+
+
 @pytest.mark.parametrize("indices", [[(2, 1, 0), (0, 0, 3)], [(4, 0, 0)], [(1, 1, 2)], [(0, 0, 0)]])
 def test_composition_and_product_agree_with_sympy(indices):
     jets = JetSet(indices)
@@ -30,7 +38,7 @@ def test_composition_and_product_agree_with_sympy(indices):
     composed = jets.compose(jets.bell_polynomials(z), outer)
     torch.testing.assert_close(composed, jet_of(sympy.sin(1.5 * INNER), jets), rtol=1e-12, atol=1e-12)
     g = jet_of(OTHER, jets)
-    torch.testing.assert_close(jets.multiply(z, g), jet_of(INNER * OTHER, jets), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(multiplied(jets, z, g), jet_of(INNER * OTHER, jets), rtol=1e-12, atol=1e-12)
     if jets.order > 1:  # the wrong second derivative must be seen
         outer[2] *= 1 + 1e-6
         assert not torch.allclose(jets.compose(jets.bell_polynomials(z), outer), composed, rtol=1e-9, atol=0)
@@ -47,7 +55,7 @@ def test_the_adjoint_of_the_product_is_its_transpose():
     jets = JetSet([(2, 1, 0), (0, 0, 2)])
     generator = torch.Generator().manual_seed(0)
     f, g, weight = torch.randn(3, len(jets), 4, generator=generator, dtype=torch.float64).unbind(0)
-    left = (weight * jets.multiply(f, g)).sum()
-    right = (f * jets.multiply_adjoint(g, weight)).sum()
+    left = (weight * multiplied(jets, f, g)).sum()
+    right = (f * torch.stack(jets.multiplied_adjoint(g, weight))).sum()
     torch.testing.assert_close(left, right, rtol=1e-13, atol=1e-13)
-    assert abs(float(left - (f * jets.multiply(g, weight)).sum())) > 1e-3
+    assert abs(float(left - (f * multiplied(jets, g, weight)).sum())) > 1e-3

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from pinnkan.kan.layers.layer_basis import Linear
 from pinnkan.kan.layers.pieces import pieces_of
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.power_relu import PowerRelu
@@ -13,7 +12,6 @@ BASES = {
     "clamped": Basis.clamped(UNEVEN, 3),
     "double knot": Basis(torch.tensor([-1.0, -1, -1, -1, 0, 0, 1, 1, 1, 1], dtype=torch.float64), 3),
     "powers": PowerRelu.extended(UNEVEN, 3),
-    "line": Linear(),
 }
 
 

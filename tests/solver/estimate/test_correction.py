@@ -110,3 +110,13 @@ def test_a_correction_that_has_no_time_to_settle_is_not_known(monkeypatch):
     assert (size, len(seen)) == (np.inf, 1)
     assert estimated(STEADY, sympy.sin(3 * X), X)[0] < np.inf
     assert len(seen) > 3
+
+
+@pytest.mark.parametrize(("largest", "tried"), [(8 * 38 - 1, [16]), (8 * 38, [16, 32])])
+def test_a_correction_has_no_more_coefficients_than_allowed(monkeypatch, largest, tried):
+    """32 intervals, degree 6: 38 coefficients, counted eightfold."""
+    seen = []
+    monkeypatch.setattr(correction, "LARGEST", largest)
+    monkeypatch.setattr(correction, "_correct", lambda *given: (seen.append(given[-1]) or 1.0 / len(seen), None))
+    estimated(STEADY, sympy.sin(3 * X), X)
+    assert seen == tried

@@ -7,7 +7,7 @@ from solved import on_levels
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.residual_fall import decay
+from pinnkan.solver.estimate.residual_fall import _low_degree, decay
 from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.levels import samples_of
@@ -68,3 +68,13 @@ def test_a_level_judged_by_the_fall_has_an_estimate_above_its_error(model, monke
     monkeypatch.undo()
     by_correction = on_levels(model, 7, 3, 8).levels[-1]
     assert by_correction.evidence == Evidence.CORRECTION
+
+
+def test_weighted_polynomials_up_to_the_degree_are_kept_and_those_above_it_vanish():
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    kept = _low_degree(8, 3).numpy()
+    low = np.sqrt(weights) * (nodes**3 - 0.5 * nodes)
+    high = np.sqrt(weights) * np.polynomial.legendre.legval(nodes, [0, 0, 0, 0, 1.0])
+    np.testing.assert_allclose(kept @ low, low, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(kept @ high, 0.0, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(_low_degree(3, 5).numpy(), np.eye(3), rtol=0, atol=1e-14)

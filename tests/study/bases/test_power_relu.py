@@ -3,12 +3,15 @@ from math import factorial
 import numpy as np
 import pytest
 import torch
+from stored_state import stored
 
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.layer_basis import Linear
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Affine
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.change_of_basis import bands, change_matrix, inverse_matrix, to_powers, to_splines
 from pinnkan.study.bases.power_relu import PowerRelu
@@ -134,7 +137,7 @@ def inputs(count=40):
 def ridge(basis, degree=4):
     """A linear layer, then edges of one kind, as in the paper's regression."""
     edges = basis.extended(uniform_breaks(-1, 1, 5), degree)
-    return Network((Linear(), edges), (0.4 * draw(5, 2, 1), draw(1, 5, edges.count, seed=1)), squashed=False)
+    return Network((Affine(0.4 * draw(5, 2)), Spline(edges, draw(1, 5, edges.count, seed=1))))
 
 
 def test_a_deep_network_and_a_ridge_network_are_the_same_function_in_both_bases():
@@ -143,8 +146,8 @@ def test_a_deep_network_and_a_ridge_network_are_the_same_function_in_both_bases(
         powers = network_in_powers(network)
         u, v = network.forward(JETS, z)[0], powers.forward(JETS, z)[0]
         back = network_in_splines(powers)
-        assert isinstance(powers.bases[-1], PowerRelu)
-        assert isinstance(back.bases[-1], Basis)
+        assert isinstance(powers.layers[-1].basis, PowerRelu)
+        assert isinstance(back.layers[-1].basis, Basis)
         assert powers.parameters == network.parameters
         for alpha in range(len(JETS)):
             assert relative(v[alpha], u[alpha]) < 1e-10
@@ -177,7 +180,6 @@ def test_halving_a_ridge_network_leaves_it_unchanged(basis):
 def test_a_stored_field_of_any_layers_comes_back():
     piece = Piece(Inputs(((-1.0, 1.0), (-1.0, 1.0)), (False, False)), ridge(Basis), (np.linspace(-1, 1, 3),) * 2)
     field = DeepField((piece,), None)
-    again = DeepField.restore(*field.tensors())
+    again = stored(field)
     points = np.random.default_rng(0).uniform(-1, 1, (20, 2))
     np.testing.assert_array_equal(again(points, [(2, 0)]), field(points, [(2, 0)]))
-    assert again.pieces[0].network.squashed is False

@@ -16,9 +16,10 @@ import torch
 from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Field
+from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.kan.layers.network import Network
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
 from pinnkan.solver.families.blocks.scattered import mean_square, samples_of, scattered
@@ -159,7 +160,7 @@ class Composed(ModelLevels):
         return Measured(
             field=state.field,
             intervals=(network.intervals,) * width,
-            degree=(network.bases[0].degree,) * width,
+            degree=(network.splines[0].basis.degree,) * width,
             parameters=network.parameters,
             points=self.system(self.count(network, state.density), self.seed, None).rows,
             loss=state.after,
@@ -238,9 +239,7 @@ class _Round:
 def network_of(field: Field | None) -> Network:
     """The only network of a field."""
     assert isinstance(field, DeepField)
-    network = field.pieces[0].network
-    assert isinstance(network, Network)
-    return network
+    return field.pieces[0].network
 
 
 def described(network: Network) -> str:
@@ -249,16 +248,17 @@ def described(network: Network) -> str:
 
 
 def _widths(network: Network) -> tuple[int, ...]:
-    return (*(w.shape[1] for w in network.weights), len(network.weights[-1]))
+    return (*(s.weight.shape[1] for s in network.splines), network.outputs)
 
 
 def _grown(network: Network, may_widen: bool, seed: int) -> list[Network]:
     """The larger networks to choose from; all of them represent the function of this one."""
     out = [network.halved()]
     if may_widen:
-        first, last = network.weights
-        basis = network.bases[0]
-        fresh = random_network((first.shape[1], 1, len(last)), basis.degree, network.intervals, SPREAD, seed)
-        wider = (torch.cat([first, fresh.weights[0]], 0), torch.cat([last, 0.0 * fresh.weights[1]], 1))
-        out.append(replace(network, weights=wider))
+        basis, (inputs, _, outputs) = network.splines[0].basis, _widths(network)
+        fresh = random_network((inputs, 1, outputs), basis.degree, network.intervals, SPREAD, seed)
+        (first, last), (unit, edges) = network.splines, fresh.splines
+        wide = replace(first, weight=torch.cat([first.weight, unit.weight], 0))
+        fed = replace(last, weight=torch.cat([last.weight, 0.0 * edges.weight], 1))
+        out.append(Network((wide, network.layers[1], fed)))
     return out

@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.layers.network import JetNetwork, Network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.solver import memory
 from pinnkan.solver.families.deep.minimisers import OTHERS
 from pinnkan.solver.families.deep.rows import NetworkSystem
@@ -31,7 +32,7 @@ WINDOW = 8
 #: Share of the time that is left to those who judge the result: deep Burgers at 1e-5 takes 10 s to train, 3 s to judge.
 JUDGED = 0.25
 
-Found = tuple[JetNetwork, Minimised]
+Found = tuple[Network, Minimised]
 
 
 class Descents:
@@ -51,7 +52,7 @@ class Descents:
         """What follows is only to have something to show; a resumed solve does it in full."""
         self._is_cut = True
 
-    def minimise(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> Found:
+    def minimise(self, system: NetworkSystem, network: Network, level: int, most: int) -> Found:
         """At most ``most`` steps, fewer when stalled or late; each is recorded and reported."""
         if self.known:
             end = self.known.pop(0)
@@ -64,7 +65,7 @@ class Descents:
         self.state = replace(self.state, done=(*self.state.done, end), descent=None)
         return network.with_flat(end.x), end
 
-    def descend(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+    def descend(self, system: NetworkSystem, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
         """The end of a minimisation by Levenberg-Marquardt, and whether it was one: not when the time is up."""
         evaluate, start, whole = _objective(system, network)
         what = f"a step of Levenberg-Marquardt with {network.parameters} coefficients and {system.rows} rows"
@@ -86,7 +87,7 @@ class Descents:
             self._record(level, state.loss, state.step, state.damping)
         return Minimised(whole(state.x), state.loss, state.iteration), True
 
-    def other(self, system: NetworkSystem, network: JetNetwork, level: int, most: int) -> tuple[Minimised, bool]:
+    def other(self, system: NetworkSystem, network: Network, level: int, most: int) -> tuple[Minimised, bool]:
         """The same by another method, which a resumed solve begins again."""
         late = False
 
@@ -120,7 +121,7 @@ class Descents:
 
 
 def _objective(
-    system: NetworkSystem, network: JetNetwork
+    system: NetworkSystem, network: Network
 ) -> tuple[lm.Evaluate, torch.Tensor, Callable[[torch.Tensor], torch.Tensor]]:
     """What Levenberg-Marquardt minimises, its start, and all coefficients at one of its points.
 
@@ -129,7 +130,7 @@ def _objective(
     3 s instead of 1e-8 in 5 s, in two 6e-7 in 8.7 s instead of 1e-7 in 13 s; the heat equation took a third longer, and
     Burgers, nonlinear, did not end its first sweep in the time.
     """
-    if isinstance(network, Network) and system.is_linear:
+    if isinstance(network.layers[-1], Spline) and system.is_linear:
 
         def at(x: torch.Tensor) -> tuple[torch.Tensor, Callable[[], torch.Tensor], Network]:
             return projected(system, with_inner(network, x), is_linear=True)

@@ -11,8 +11,7 @@ from collections.abc import Callable
 import torch
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.layers.architectures import layered
-from pinnkan.kan.layers.network import JetNetwork, Network
+from pinnkan.kan.layers.network import Network
 from pinnkan.solver.families.deep.rows import NetworkSystem
 from pinnkan.solver.families.deep.state import Minimised
 from pinnkan.solver.minimise import first_order
@@ -20,7 +19,7 @@ from pinnkan.solver.minimise import outer_layer as outer
 
 #: Told of every step: loss, relative size of the step, learning rate; True when the time is up.
 Report = Callable[[float, float, float], bool]
-Minimiser = Callable[[NetworkSystem, JetNetwork, int, Report], Minimised]
+Minimiser = Callable[[NetworkSystem, Network, int, Report], Minimised]
 
 #: Adam climbs from the first to the second rate over CLIMB steps at every change of level (arXiv:2603.04827, section
 #: 4.2), and fades to LAST of it by the last step, so that the level ends without the noise of large steps.
@@ -32,7 +31,7 @@ REPORTED = 10
 LEAST_GAIN, WINDOW = 0.3, 5
 
 
-def by_least_squares(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_least_squares(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
     """Gauss-Newton in the outer layer, the only one trained."""
     found = outer.minimise(
         lambda x: system.evaluate(network.with_flat(x)),
@@ -43,7 +42,7 @@ def by_least_squares(system: NetworkSystem, network: JetNetwork, most: int, repo
     return Minimised(found.x, found.loss, found.steps)
 
 
-def by_adam(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_adam(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
     """Adam with a ramp at the start and a fading rate."""
     rate = first_order.fading(first_order.ramp(LOW_RATE, HIGH_RATE, CLIMB), LAST, most)
 
@@ -53,7 +52,7 @@ def by_adam(system: NetworkSystem, network: JetNetwork, most: int, report: Repor
     return _minimised(first_order.adam(_objective(system, network), network.flat(), most, rate, monitor))
 
 
-def by_lbfgs(system: NetworkSystem, network: JetNetwork, most: int, report: Report) -> Minimised:
+def by_lbfgs(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
     """L-BFGS with a line search; a step is :data:`pinnkan.solver.minimise.first_order.INNER` iterations."""
     losses: list[float] = []
 
@@ -70,10 +69,9 @@ def by_lbfgs(system: NetworkSystem, network: JetNetwork, most: int, report: Repo
 OTHERS: dict[str, Minimiser] = {"least_squares": by_least_squares, "adam": by_adam, "lbfgs": by_lbfgs}
 
 
-def _objective(system: NetworkSystem, network: JetNetwork) -> first_order.Objective:
-    """Loss and gradient, layer by layer, which needs no features (a solve by Adam takes three quarters of the time)."""
-    quick = layered(network) if isinstance(network, Network) else network
-    return lambda x: system.descend(quick.with_flat(x))
+def _objective(system: NetworkSystem, network: Network) -> first_order.Objective:
+    """Loss and gradient."""
+    return lambda x: system.descend(network.with_flat(x))
 
 
 def _minimised(found: first_order.Optimised) -> Minimised:

@@ -17,7 +17,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.jet import Index, JetSet
-from pinnkan.kan.layers.network import JetNetwork
+from pinnkan.kan.layers.network import Network
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class NetworkSystem:
             found.append((torch.cat(rows), torch.cat(pick), adjoint))
         return found
 
-    def evaluate(self, network: JetNetwork) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
+    def evaluate(self, network: Network) -> tuple[torch.Tensor, Callable[[], torch.Tensor]]:
         """The rows, and a function that gives their Jacobian (row, coefficient)."""
         u, traces = network.forward(self.jets, self.inputs)
         found = self.linearise(u)
@@ -103,7 +103,7 @@ class NetworkSystem:
 
         return torch.cat([rows for rows, _, _ in found]), tangent
 
-    def descend(self, network: JetNetwork) -> tuple[torch.Tensor, torch.Tensor]:
+    def descend(self, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
         """The sum of the squared rows and its gradient (coefficient), without a Jacobian: one pass each way."""
         u, traces = network.forward(self.jets, self.inputs)
         total, loss = torch.zeros_like(u), u.new_zeros(())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from pinnkan.kan.layers.architectures import frozen_ridge, spread_directions
+from pinnkan.kan.layers.architectures import frozen_ridge, random_network, spread_directions
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.kan.layers.layer_basis import LayerBasis, Linear
-from pinnkan.kan.layers.network import JetNetwork, Network, random_network
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Activation, Affine
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.deep.settings import DeepSettings
@@ -33,7 +32,7 @@ def random_pieces(problem: Problem, slab: TimeBox, settings: DeepSettings, devic
     return pieces
 
 
-def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> JetNetwork:
+def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: str) -> Network:
     """An untrained network of the family asked for."""
     s = settings
     if s.network == "deep":
@@ -42,8 +41,7 @@ def start(settings: DeepSettings, inputs: int, outputs: int, seed: int, device: 
     if s.is_frozen:
         return frozen_ridge(directions, outputs, s.degree, s.knots).to(device)
     splines = random_network((*s.hidden, outputs), s.degree, s.knots, SPREAD, seed, device)
-    first: LayerBasis = Linear(device)
-    return Network((first, *splines.bases), (directions.unsqueeze(-1).to(device), *splines.weights))
+    return Network((Affine(directions.to(device)), Activation("tanh"), *splines.layers))
 
 
 def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: str) -> Piece:
@@ -57,7 +55,7 @@ def continued_piece(problem: Problem, slab: TimeBox, previous: Piece, device: st
     return min(found, key=lambda pair: pair[0])[1]
 
 
-def continuations(network: JetNetwork) -> list[JetNetwork]:
+def continuations(network: Network) -> list[Network]:
     """Starts for the next slab: the network as it is, and hidden coordinates that stay, or go on along their tangent.
 
     For the last two the first layer's edges of time (the last input) become straight lines through the value at the
@@ -65,14 +63,15 @@ def continuations(network: JetNetwork) -> list[JetNetwork]:
     everywhere (measured: heat prefers the first, fronts the last). A first layer that is not made of splines has no
     edge of time to bend and goes on as it is.
     """
-    if not isinstance(network, Network) or not isinstance(network.bases[0], Basis):
+    bent, *others = network.layers
+    if not isinstance(bent, Spline) or not isinstance(bent.basis, Basis):
         return [network]
-    basis, first = network.bases[0], network.weights[0]
+    basis, first = bent.basis, bent.weight
     end = basis.dense(first.new_ones(1), 1)[:, 0]  # (2, function)
     value, slope = first[:, -1] @ end[0], first[:, -1] @ end[1]
-    out: list[JetNetwork] = [network]
+    out = [network]
     for share in (0.0, 1.0):
         line = first.clone()
         line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.greville() + 1.0)
-        out.append(replace(network, weights=(line, *network.weights[1:])))
+        out.append(Network((Spline(basis, line), *others)))
     return out

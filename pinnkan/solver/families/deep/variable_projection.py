@@ -8,11 +8,10 @@ Kaufman 1975). Levenberg-Marquardt then moves the inner coefficients only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
-from pinnkan.kan.layers.network import EdgesTrace, Network
+from pinnkan.kan.layers.network import Network
 from pinnkan.solver.families.deep.rows import NetworkSystem
 
 #: Directions of the outer layer that the rows see less than this, relative to the best seen, stay zero: splines where
@@ -26,7 +25,7 @@ def projected(
     system: NetworkSystem, network: Network, is_linear: bool
 ) -> tuple[torch.Tensor, Callable[[], torch.Tensor], Network]:
     """Rows with the outer layer at its best, a function that gives their Jacobian (row, inner), and that network."""
-    outer = network.weights[-1]
+    outer = network.layers[-1].flat()
     network = with_outer(network, torch.zeros_like(outer)) if is_linear else network
     loss = float("inf")
     for _ in range(1 if is_linear else OUTER_STEPS):
@@ -36,7 +35,7 @@ def projected(
         left = left[:, seen]
         if is_linear or float(rows.square().sum()) < 0.999 * loss:
             step = -(right[seen].T @ ((left.T @ rows) / values[seen]))
-            network = with_outer(network, network.weights[-1] + step.reshape(outer.shape))
+            network = with_outer(network, network.layers[-1].flat() + step)
             loss = float(rows.square().sum())
         else:
             break
@@ -56,9 +55,7 @@ def linearised(
     """Rows, a function that gives their whole Jacobian, and the columns (row, coefficient) of the outer layer."""
     u, traces = network.forward(system.jets, system.inputs)
     found = system.linearise(u)
-    last = traces[-1]
-    assert isinstance(last, EdgesTrace)
-    outer = [last.coefficient_rows(adjoint).flatten(1)[pick] for _, pick, adjoint in found]
+    outer = [traces[-1].rows(adjoint.mT.unbind(0))[pick] for _, pick, adjoint in found]
 
     def tangent() -> torch.Tensor:
         return torch.cat([network.jacobian(traces, adjoint)[pick] for _, pick, adjoint in found])
@@ -68,14 +65,14 @@ def linearised(
 
 def with_inner(network: Network, vector: torch.Tensor) -> Network:
     """The network with other inner coefficients."""
-    return network.with_flat(torch.cat([vector, network.weights[-1].reshape(-1)]))
+    return network.with_flat(torch.cat([vector, network.layers[-1].flat()]))
 
 
-def with_outer(network: Network, weight: torch.Tensor) -> Network:
-    """The network with other outer coefficients (out, in, function)."""
-    return replace(network, weights=(*network.weights[:-1], weight))
+def with_outer(network: Network, vector: torch.Tensor) -> Network:
+    """The network with other coefficients of the outer layer."""
+    return Network((*network.layers[:-1], network.layers[-1].with_flat(vector)))
 
 
 def inner(network: Network) -> torch.Tensor:
     """All coefficients but the outer ones, in one vector."""
-    return network.flat()[: -network.weights[-1].numel()]
+    return network.flat()[: -network.layers[-1].size]

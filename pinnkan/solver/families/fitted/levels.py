@@ -7,7 +7,7 @@ wrong angle is seen from afar; each level narrows the front and the error of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,30 +61,45 @@ IN_VAIN = 3
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """One Gauss-Newton step in each space with one coordinate halved: the share of that coordinate in the error.
+    """One Gauss-Newton step in each space with one coordinate richer: the share of that coordinate in the error.
 
     ``pieces``: (space, correction) per coordinate; ``sizes``: L2 norms over the domain relative to the solution, worst
-    unknown; ``masses``: their squares over the strips of that coordinate's (unhalved) intervals.
+    unknown; ``masses``: their squares over the strips of that coordinate's own intervals; ``carried``: the pieces with
+    the error of earlier slabs in the first.
     """
 
     pieces: tuple[tuple[Space, Array], ...]
     sizes: tuple[float, ...]
     masses: tuple[Array, ...]
+    carried: tuple[tuple[Space, Array], ...] = ()
 
 
-def corrections(system: ImmersedSystem, coefficients: Array, scale: Array) -> Corrections:
-    """Correct a solution of ``system`` along each coordinate; ``scale``: squared norm of each unknown."""
+def corrections(
+    system: ImmersedSystem,
+    coefficients: Array,
+    scale: Array,
+    before: Sequence[FittedPiece] = (),
+    check: Callable[[], None] = lambda: None,
+) -> Corrections:
+    """Correct a solution of ``system`` along each coordinate: intervals halved, in time a degree more.
+
+    ``scale``: squared norm of each unknown; ``before``: the slab before and its error, which the correction along the
+    first coordinate carries on; ``check`` may end it.
+    """
     space = system.space
-    pieces, sizes, masses = [], [], []
+    pieces, carried_on, sizes, masses = [], [], [], []
     for i, axis in enumerate(space.axes):
-        fine = space.replaced(i, axis.halved())
-        richer = system.on(fine)
-        step = richer.steps(space.prolong(coefficients, fine), [coefficients], richer.fixed)[0]
-        total, strips = richer.squares(step)
-        pieces.append((fine, step))
+        check()
+        given = before if i == 0 and before else None
+        richer = system.on(space.replaced(i, axis.halved() if i < 2 else axis.elevated(1)), before=given)
+        base = space.prolong(coefficients, richer.space)
+        steps = richer.steps(base, [base, base] if given else [base], richer.fixed)
+        total, strips = richer.squares(steps[0])
+        pieces.append((richer.space, steps[0]))
+        carried_on.append((richer.space, steps[-1]))
         sizes.append(float(np.sqrt((total / scale).max())))
-        masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, 2).sum(1))
-    return Corrections(tuple(pieces), tuple(sizes), tuple(masses))
+        masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
+    return Corrections(tuple(pieces), tuple(sizes), tuple(masses), tuple(carried_on))
 
 
 def first_space(

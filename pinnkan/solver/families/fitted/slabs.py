@@ -20,7 +20,7 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.front import carried, front_in, straightened
-from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, in_coordinates, marked
+from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, corrections, in_coordinates, marked
 from pinnkan.solver.families.fitted.start import Carried, Values, standing
 from pinnkan.solver.families.fitted.system import ImmersedSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
@@ -213,23 +213,11 @@ class FittedSlabs(ModelFamily):
 def _corrected(system: ImmersedSystem, found: Converged, length: float, at: FittedPass) -> FittedSlab:
     """Corrections along s, r and t; the one along s is solved a second time with the error so far at its start."""
     space, c, squares = system.space, found.coefficients, system.squares(found.coefficients)[0]
+    before = (*at.run.slabs[-1:], *at.run.errors[-1:])
     scale = at.mean_square(squares, length)
-    pieces, terms, sizes, masses = [], [], [], []
-    for i, axis in enumerate(space.axes):
-        richer = axis.halved() if i < 2 else Axis(axis.breaks, axis.degree + 1)
-        before = (*at.run.slabs[-1:], *at.run.errors[-1:]) if i == 0 else None
-        at.monitor.check_step(found.steps)
-        fine = system.on(space.replaced(i, richer), before=before)
-        base = space.prolong(c, fine.space)
-        steps = fine.steps(base, [base, base] if before else [base], fine.fixed)
-        total, strips = fine.squares(steps[0])
-        pieces.append((fine.space, steps[0]))
-        terms.append((fine.space, steps[-1]))
-        sizes.append(float(np.sqrt((total / scale).max())))
-        masses.append((strips[i] / scale).max(-1).reshape(axis.intervals, -1).sum(1))
-    missing = np.sum([system.grid.values(*term) for term in terms], 0)
-    local = Corrections(tuple(pieces), tuple(sizes), tuple(masses))
-    piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, tuple(terms))
+    local = corrections(system, c, scale, before, lambda: at.monitor.check_step(found.steps))
+    missing = np.sum([system.grid.values(*term) for term in local.carried], 0)
+    piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, local.carried)
     return FittedSlab(piece, error, length, found.steps, squares, system.grid.integral(missing**2), local, system)
 
 

@@ -58,7 +58,7 @@ def test_a_steady_problem_reaches_its_tolerance_and_says_so():
     assert result.levels[-1].true_error < 1e-7
     assert result.levels[0].true_error > result.levels[-1].true_error  # the levels do something
     assert [level.number for level in seen if not hasattr(level, "damping")] == [x.number for x in result.levels]
-    assert [w.shape[:2] for w in result.field.pieces[0].network.weights] == [(3, 1), (1, 3)]
+    assert [s.weight.shape[:2] for s in result.field.pieces[0].network.splines] == [(3, 1), (1, 3)]
 
 
 def test_a_tolerance_out_of_reach_is_not_reported_as_reached():

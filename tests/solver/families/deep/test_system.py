@@ -7,15 +7,15 @@ import pytest
 import sympy
 import torch
 from deep_problems import LINE, UXX, burgers, equation, poisson, stated
+from free_knots import with_free_knots
+from stored_state import stored
 
-from pinnkan.kan.layers.architectures import layered, perceptron
+from pinnkan.kan.layers.architectures import perceptron, random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.families.deep.sweeps import slabs_of
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
 from pinnkan.solver.minimise import levenberg_marquardt as lm
-from pinnkan.study.bases.free_knots import with_free_knots
 
 
 def test_the_jacobian_of_all_rows_agrees_with_autograd():
@@ -64,7 +64,7 @@ def test_heldout_points_are_not_training_points():
 
 LAYERED = {
     "tanh": perceptron((1, 8, 8, 1), "tanh", 0),
-    "free": with_free_knots(layered(random_network((1, 3, 1), 5, 3, 0.1, seed=0))),
+    "free": with_free_knots(random_network((1, 3, 1), 5, 3, 0.1, seed=0)),
 }
 
 
@@ -87,7 +87,7 @@ def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     assert error(field) < 1e-3
     assert error(DeepField((piece,), None)) > 0.1
     if name == "tanh":  # networks with free knots belong to the studies and are not stored
-        again = DeepField.restore(*field.tensors())
+        again = stored(field)
         np.testing.assert_array_equal(again(x, [(1,)]), field(x, [(1,)]))
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.linalg
+from stored_state import stored
 
 from pinnkan.errors import UsageError
-from pinnkan.kan.store import restore_field
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 
@@ -131,7 +131,7 @@ def test_a_composite_rod_cools_as_it_should():
 
 def test_a_stored_field_has_its_kink():
     field, x = solve(bar(1, 10, 0.5)).field, np.linspace(0, 1, 101)
-    again = restore_field(*field.tensors())
+    again = stored(field)
     np.testing.assert_array_equal(again.grid([x], (1,)), field.grid([x], (1,)))
     slope = again.grid([np.array([0.5 - 1e-9, 0.5 + 1e-9])], (1,))[:, 0]
     assert slope[0] == pytest.approx(10.0 * slope[1], rel=1e-6)

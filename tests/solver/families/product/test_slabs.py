@@ -10,10 +10,11 @@ from small_models import model_of
 from solved import on_slabs
 
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, FIRST_SLAB, STEP, ProductSlabs
+from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, FIRST_SLAB, MOST_REJECTIONS, STEP, ProductSlabs
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
+from pinnkan.solver.verify.hidden_features import HiddenFeature
 
 PROBLEM = """
 name: test
@@ -161,3 +162,15 @@ def test_a_refined_slab_begins_from_the_corrected_one():
         for space, c in (slab.piece, (finer, guess))
     )
     assert after < 0.5 * before
+
+
+def test_a_feature_is_gathered_for_until_too_many_attempts_were_in_vain():
+    family = ProductSlabs(model_of(FRONT, tolerance=1e-3), (4, 4), 4, 1)
+    aim, none = family.first(0.1), np.zeros(1)
+    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-3, (1.0,), 0.1, Monitor(None, None))
+    slab = family.attempt(aim, FIRST_SLAB, at)
+    missed = HiddenFeature(np.array([0.31, 0.01]), np.array([0.01, 0.01]), 0.5)
+    gathered = family.gathered(aim, slab, missed)
+    assert gathered.length < slab.length
+    assert gathered.start.axes[0].intervals > aim.start.axes[0].intervals
+    assert family.gathered(replace(aim, rejections=MOST_REJECTIONS), slab, missed) is None

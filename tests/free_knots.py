@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from dense_features import FeatureTrace, features_forward
 
 from pinnkan.kan.layers.jet import Jets, JetSet
-from pinnkan.kan.layers.layered import LayeredNetwork
+from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, local_tables, prolongation
-from pinnkan.study.bases.features import FeatureTrace, features_forward
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +103,9 @@ class FreeSpline:
         return y.mT.unbind(0), replace(trace, features=features)
 
 
-def with_free_knots(network: LayeredNetwork) -> LayeredNetwork:
+def with_free_knots(network: Network) -> Network:
     """The same function with the knots of every edge among the trained coefficients."""
-    return LayeredNetwork(tuple(FreeSpline.of(s) if isinstance(s, Spline) else s for s in network.layers))
+    return Network(tuple(FreeSpline.of(s) if isinstance(s, Spline) else s for s in network.layers))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""The functions of expressions: a number's value is that of the formula."""
+
+import numpy as np
+import pytest
+import sympy
+
+from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.tape import Tape
+
+X, Y = sympy.symbols("x y")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_value_at_a_number_is_that_of_the_formula(name):
+    make, value, count = FUNCTIONS[name]
+    tape = Tape([make(X) if count == 1 else make(X, Y)], (X, Y))
+    for x, y in ((0.4, 0.7), (0.7, 0.4), *(() if name in ("log", "sqrt") else ((-0.4, -0.7),))):
+        (found,) = tape([np.array([x]), np.array([y])])
+        assert float(np.squeeze(found)) == pytest.approx(value(*(x, y)[: count or 2]), rel=1e-15)
