@@ -36,6 +36,7 @@ from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.separable.state import SeparableState
+from pinnkan.solver.growth import LocalTolerance
 from pinnkan.solver.levels import Best, LevelsState
 from pinnkan.solver.march import MarchState
 from pinnkan.solver.slab_family import Run
@@ -47,7 +48,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
     for kind in (
         Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState, Coordinates,
         DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs, Iteration, Level,
-        LevelsState, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run, Separable,
+        LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run, Separable,
         SeparableState, SlabStart, Space, Spline, Step, Trained,
     )
 }  # fmt: skip
