@@ -48,8 +48,8 @@ _CLASSES: dict[str, Callable[..., Any]] = {
     for kind in (
         Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState, Coordinates,
         DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs, Iteration, Level,
-        LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run, Separable,
-        SeparableState, SlabStart, Space, Spline, Step, Trained,
+        LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run,
+        Separable, SeparableState, SlabStart, Space, Spline, Step, Trained,
     )
 }  # fmt: skip
 

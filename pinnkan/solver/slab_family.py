@@ -38,10 +38,9 @@ class Run(Generic[P]):
     """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown.
 
     ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
-    what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so that
-    what is at rest until something happens is not resolved relative to nothing; by
-    slab root mean squares of the error, relative to the solution until then: ``carried``, and what was ``made`` of it
-    there.
+    what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so
+    that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
+    error, relative to the solution until then: ``carried``, and what was ``made`` of it there.
     """
 
     slabs: tuple[P, ...]

@@ -47,7 +47,8 @@ class Fineness:
         return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
 
 
-#: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks at the best of them.
+#: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
+#: at the best of them.
 #: A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
 LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
 #: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
@@ -217,7 +218,7 @@ def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> _Line:
     nodes, weights = axis.gauss(axis.degree + 1)
     value, slope = (axis.matrix(nodes.ravel(), k) * np.sqrt(weights.ravel())[:, None] for k in (0, 1))
     others = tuple(i for i in range(free.ndim - 1) if i != index)
-    alive = free.any(axis=others)  # (function, unknown)
+    alive = np.asarray(free.any(axis=others))  # (function, unknown)
     slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on
     waves = np.zeros((axis.count, slots, alive.shape[1]))
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):

@@ -112,11 +112,15 @@ class _Seen:
         eigenvalues to rounding, inverse iteration with its factor would not find them.
         """
         size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
-        moved, sigma = vectors[:, :0], np.inf
+        values, turn = self.least(vectors, count)
+        vectors, sigma = vectors @ turn, float(values[-1])
+        moved = vectors[:, :0]
         for _ in range(STEPS):
             new = self.of(self.equations.precondition(self.wrong(vectors)))
             basis = self.orthonormal(np.concatenate([vectors, new, moved], 1))
             values, turn = self.least(basis, count)
+            if not values[-1] < sigma:  # rounding of vectors that the rows see far more of
+                break
             following = basis @ turn
             moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
             vectors, before, sigma = following, sigma, float(values[-1])
