@@ -61,3 +61,10 @@ def term_sizes(
             size = rate * float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
             found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
     return found
+
+
+def growth_rate(model: Model, length: float) -> float:
+    """The residual of a function that grows from zero to one in a slab of time of some length and does nothing else."""
+    points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
+    scale = [*[np.inf] * (len(model.problem.coordinates) - 1), length]
+    return max(term_sizes(model, model.equations, points, scale).values(), default=0.0)

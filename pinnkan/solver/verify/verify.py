@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnkan.assembly.condition_weights import LOOKED_AT, term_sizes
+from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
@@ -97,7 +97,7 @@ class Verifier:
         start = spaces.space.prolong(spaces.coefficients, spaces.halved)
         halved = spaces.null or null_of(self.model, spaces.halved, start)
         solved = null_of(self.model, spaces.space, spaces.coefficients)
-        rate = self._rate(spaces.space)
+        rate = growth_rate(self.model, float(np.ptp(spaces.space.axes[-1].breaks)))
         if min(solved.sigma, halved.sigma) <= VANISHING * rate:
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
         found = stability(solved, halved)
@@ -106,13 +106,6 @@ class Verifier:
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
-
-    def _rate(self, slab: Space) -> float:
-        """The residual of a function that grows from zero to one in a slab and does nothing else."""
-        length = float(np.ptp(slab.axes[-1].breaks))
-        points = self.model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
-        scale = [*[np.inf] * (len(slab.axes) - 1), length]
-        return max(term_sizes(self.model, self.model.equations, points, scale).values(), default=0.0)
 
     def free(self, field: Field) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""

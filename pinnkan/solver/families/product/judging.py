@@ -34,9 +34,9 @@ LEAST = 1e-14
 LARGE_WORK = 1e11
 #: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
 #: yet. It is looked at with intervals 2^AHEAD times smaller where the correction is: those with LARGE of the largest
-#: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its error, with
-#: 0.55 left; a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular ones
-#: 0.3 to 0.6.
+#: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its error,
+#: with 0.55 left; a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular
+#: ones 0.3 to 0.6.
 RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
+from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -68,6 +69,9 @@ NOISY = 10.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
 EARLY = 1e-6
+#: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
+#: what is left of it is as large as its residual.
+LEFT = 0.1
 
 ProductPass = Pass[tuple[Space, Array]]
 
@@ -264,9 +268,17 @@ class ProductSlabs(ModelFamily):
             points=slab.system.points,
             loss=loss,
             heldout=System(self.model, space, extra=1).mean_square(c),
-            is_resolved=loss <= RESOLVED * slab.unsolved or at.time - at.start + slab.length <= EARLY * at.total,
+            is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
             note=slab.system.words,
         )
+
+    def _hardly_counts(self, slab: ProductSlab, loss: float, at: ProductPass) -> bool:
+        """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
+        if at.time - at.start + slab.length <= EARLY * at.total:
+            return True
+        space = self.problem.domain.measure / at.total
+        size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
+        return bool(np.sqrt(loss) <= LEFT * at.local * size * growth_rate(self.model, slab.length))
 
     def samples(self, slab: ProductSlab) -> Samples:
         """Gauss points of the halved intervals."""
