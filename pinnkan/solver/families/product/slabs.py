@@ -71,7 +71,7 @@ NOISY = 10.0
 EARLY = 1e-6
 #: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
 #: what is left of it is as large as its residual.
-LEFT = 0.1
+LEFT = 0.5
 
 ProductPass = Pass[tuple[Space, Array]]
 
