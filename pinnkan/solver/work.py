@@ -40,8 +40,11 @@ def steps_work(space: Space, points: float, derivatives: int) -> float:
 
 
 def are_together(space: Space) -> bool:
-    """Whether several unknowns are preconditioned together: :mod:`pinnkan.solver.linear.waves`."""
-    some = space.unknowns > 1 and any(a.periodic for a in space.axes)
+    """Whether several unknowns are preconditioned together: :mod:`pinnkan.solver.linear.waves`.
+
+    On two coordinates a factor costs less.
+    """
+    some = space.unknowns > 1 and len(space.axes) > 2 and any(a.periodic for a in space.axes)
     return some and waves_work(space) <= MOST_TOGETHER
 
 

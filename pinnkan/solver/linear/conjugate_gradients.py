@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pinnkan.assembly.integral_rows import MiddleRows
+from pinnkan.assembly.integral_rows import MiddleRows, as_seen
 from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
@@ -46,7 +46,8 @@ class ConjugateGradients(Seen):
     def __init__(
         self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0, share: float = 0.0
     ) -> None:
-        super().__init__([r.integral if isinstance(r, MiddleRows) else r for r in rows], ordering)
+        seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
+        super().__init__(seen, ordering)
         self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
         self._matrix = MatrixFree([r for r in rows if not isinstance(r, MiddleRows)])
         self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]

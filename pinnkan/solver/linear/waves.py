@@ -166,9 +166,9 @@ def waves(axis: Axis, device: torch.device) -> Harmonics:
     """Singular vectors of the derivative around a circle against the L2 norm, lowest frequency first."""
     nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
     value, slope = (np.sqrt(weights)[:, None] * axis.matrix(nodes, k) for k in (0, 1))
-    root = np.linalg.qr(value, mode="r")
+    root = np.asarray(np.linalg.qr(value, mode="r"))
     seen = np.linalg.solve(root.T, slope.T).T
-    right = np.linalg.svd(np.linalg.qr(seen, mode="r"))[2]
+    right = np.linalg.svd(np.asarray(np.linalg.qr(seen, mode="r")))[2]
     vectors = np.linalg.solve(root, right.T)[:, ::-1]
     alone = vectors[:, -1:] if axis.count % 2 == 0 else np.zeros((axis.count, 1))
     paired = vectors[:, 1 : axis.count - (axis.count % 2 == 0)]
