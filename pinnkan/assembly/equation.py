@@ -96,10 +96,13 @@ class Patch:
     """An equation on a set of cells: all cells of a box, or those along a side.
 
     Points are a product of those of each coordinate, so that values and rows are computed by sum factorisation.
+    ``scale``: weight of the rows, one or (interval, 1, interval, ..).
     """
 
-    def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], scale: float = 1.0) -> None:
-        self.equation, self.space, self.tables, self.scale = equation, space, tuple(tables), scale
+    def __init__(
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], scale: float | torch.Tensor = 1.0
+    ) -> None:
+        self.equation, self.space, self.tables = equation, space, tuple(tables)
         d = len(tables)
         shape = [n for t in tables for n in t.nodes.shape]
         nodes = [

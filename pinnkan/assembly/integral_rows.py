@@ -58,7 +58,7 @@ class MiddleRows(ValueRows):
     """Rows at a point that stand for those of the integral, with its residual."""
 
 
-def as_seen(rows: Rows) -> Rows | IntegralRows:
+def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
     """What rows say of a function: those at a point, what the integral says."""
     return rows.integral if isinstance(rows, ValueRows) else rows
 

@@ -11,6 +11,7 @@ from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
+from pinnkan.assembly.local_weights import surpluses
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem
 
@@ -33,6 +34,11 @@ class Model:
     def sizes(self) -> tuple[float, ...]:
         """Natural sizes of the unknowns."""
         return natural_sizes(self.problem)[0]
+
+    @cached_property
+    def surpluses(self) -> tuple[int, ...]:
+        """See :func:`pinnkan.assembly.local_weights.surpluses`."""
+        return surpluses(self.problem)
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:

@@ -7,9 +7,13 @@ from pinnkan.kan.product import Space
 #: Multiplications of a factor in the time that conjugate gradients take for one derivative at one point, preconditioner
 #: and 30 steps included: 1.9e10 a second (Helmholtz, 96 x 96 intervals of degree 10) against 7e-9 s a step.
 STEPS_AT_POINT = 4000.0
-#: So many times as many steps where there are several unknowns, which no preconditioner here takes together: 213 for
-#: Kovasznay's flow on 6 x 24 intervals of degree 10, 649 for a periodic flow in time on 14 x 14 of degree 6.
+#: So many times as many steps where there are several unknowns that no preconditioner takes together: 213 for
+#: Kovasznay's flow on 6 x 24 intervals of degree 10.
 OF_SYSTEMS = 20.0
+#: The same where coordinates are periodic, and all unknowns taken together.
+TOGETHER = 2.0
+#: Multiplications that the factors of all waves may take, some seconds.
+MOST_TOGETHER = 1e11
 
 
 def bandwidth(space: Space) -> float:
@@ -29,7 +33,27 @@ def factor_work(space: Space) -> float:
 
 def steps_work(space: Space, points: float, derivatives: int) -> float:
     """Multiplications of a factor in the time that conjugate gradients are predicted to take."""
-    return STEPS_AT_POINT * points * (derivatives + 1.0) * (OF_SYSTEMS if space.unknowns > 1 else 1.0)
+    work = STEPS_AT_POINT * points * (derivatives + 1.0)
+    if space.unknowns == 1:
+        return work
+    return work * TOGETHER + waves_work(space) if are_together(space) else work * OF_SYSTEMS
+
+
+def are_together(space: Space) -> bool:
+    """Whether several unknowns are preconditioned together: :mod:`pinnkan.solver.linear.waves`.
+
+    On two coordinates a factor costs less.
+    """
+    some = space.unknowns > 1 and len(space.axes) > 2 and any(a.periodic for a in space.axes)
+    return some and waves_work(space) <= MOST_TOGETHER
+
+
+def waves_work(space: Space) -> float:
+    """Multiplications of the factors, one for each product of waves around periodic coordinates."""
+    blocks, size = 1.0, float(space.unknowns)
+    for axis in space.axes:
+        blocks, size = (blocks * axis.count / 2.0, 2.0 * size) if axis.periodic else (blocks, size * axis.count)
+    return blocks * size**3 / 3.0
 
 
 def is_factored(space: Space, points: float, derivatives: int) -> bool:

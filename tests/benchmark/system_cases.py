@@ -52,6 +52,19 @@ SYSTEMS = (
         Target(1e-6, 30, 1e-6, 14),
         "Galerkin with Legendre polynomials (velocity)",
     ),
+    Case(
+        "cavity_corners",
+        lambda x, y: named("u v", lid_driven(100.0, 34, "parabola"), x, y),
+        box(UNIT, UNIT),
+        Target(1e-5, 15, 1e-4, 14),
+        "Galerkin with Legendre polynomials and corner functions (velocity)",
+    ),
+    Case(
+        "taylor_green",
+        systems.taylor_green,
+        box((0, 2 * np.pi, 8), (0, 2 * np.pi, 8), (0, 1, 4)),
+        Target(1e-7, 30, 1e-7, 14),
+    ),
     Case("lotka_volterra", in_time("lotka_volterra", "u v"), box((0, 10, 200)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
     Case("lorenz", in_time("lorenz", "u v w"), box((0, 10, 400)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
     Case(

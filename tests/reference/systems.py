@@ -17,6 +17,13 @@ def kovasznay(x: Array, y: Array, reynolds: float = 40.0) -> Values:
     return {"u": u, "v": v, "p": (1 - decay**2) / 2}
 
 
+def taylor_green(x: Array, y: Array, t: Array, reynolds: float = 100.0) -> Values:
+    """Taylor (1923), with the mean of the pressure zero."""
+    decay = np.exp(-2 * t / reynolds)
+    u, v = np.cos(x) * np.sin(y) * decay, -np.sin(x) * np.cos(y) * decay
+    return {"u": u, "v": v, "p": -(np.cos(2 * x) + np.cos(2 * y)) * decay**2 / 4}
+
+
 def stokes(x: Array, y: Array) -> Values:
     """The flow with stream function sin(pi x)^2 sin(pi y)^2 / pi."""
     sx, sy = np.sin(np.pi * x), np.sin(np.pi * y)

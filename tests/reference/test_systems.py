@@ -9,6 +9,7 @@ import pytest
 from . import systems
 from .cavity import clamped, lid_driven
 from .error import worst_relative_l2
+from .lids import corner
 from .ordinary import SYSTEMS, ordinary
 from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
 
@@ -49,6 +50,33 @@ def test_the_cavity_does_not_change_with_the_degree() -> None:
     assert change(coarse, fine) < 2e-3
     top = y == 1.0
     np.testing.assert_allclose(fine[0][top], 16 * x[top] ** 2 * (1 - x[top]) ** 2, atol=1e-12)
+
+
+def test_the_cavity_with_singular_corners_does_not_change_with_the_degree() -> None:
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21)))
+    coarse, fine = (np.stack(lid_driven(100.0, n, "parabola")(x, y)) for n in (12, 16))
+    assert change(coarse, fine) < 1e-3
+    top, walls = y == 1.0, (x == 0.0) | (x == 1.0) | (y == 0.0)
+    np.testing.assert_allclose(fine[0][top], 4 * x[top] * (1 - x[top]), atol=1e-12)
+    np.testing.assert_allclose(fine[:, walls & ~top], 0.0, atol=1e-10)
+
+
+def test_the_corner_function_is_biharmonic_and_moves_with_the_lid() -> None:
+    along, below = mpmath.mpf("0.3"), mpmath.mpf("0.2")
+
+    def psi(s, d):
+        return 0.5 * (mpmath.pi * d**2 - 2 * (s**2 + d**2) * mpmath.atan2(d, s) - 2 * s * d)
+
+    def lap(s, d):
+        return mpmath.diff(psi, (s, d), (2, 0)) + mpmath.diff(psi, (s, d), (0, 2))
+
+    found = corner(np.array(0.3), np.array(0.2), 2.0)
+    assert abs(found["lap"] - float(lap(along, below))) < 1e-10
+    assert abs(found["below"] - float(mpmath.diff(psi, (along, below), (0, 1)))) < 1e-10
+    assert abs(found["along"] - float(mpmath.diff(psi, (along, below), (1, 0)))) < 1e-10
+    on_lid, on_wall = (corner(np.array(a), np.array(b), 2.0) for a, b in ((0.3, 0.0), (0.0, 0.3)))
+    np.testing.assert_allclose([on_lid["psi"], on_lid["below"]], [0.0, -0.6], atol=1e-15)
+    np.testing.assert_allclose([on_wall["psi"], on_wall["along"], on_wall["below"]], 0.0, atol=1e-15)
 
 
 def test_clamped_functions_vanish_with_their_slopes() -> None:

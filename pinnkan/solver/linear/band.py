@@ -46,7 +46,7 @@ class NormalEquations(Seen):
         self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
-        lower = self._assemble(self.bandwidth)
+        lower = self._assemble(rows, self.bandwidth)
         if not np.isfinite(lower).all():
             raise np.linalg.LinAlgError("the rows are not finite")
         diagonal = lower[0].copy()
@@ -59,10 +59,10 @@ class NormalEquations(Seen):
         self._basis: Array | None = None
         self._factorise(lower, damping)
 
-    def _assemble(self, width: int) -> Array:
+    def _assemble(self, rows: Sequence[Rows], width: int) -> Array:
         n = self.ordering.size
         band = torch.zeros(1 + (width + 1) * n, dtype=torch.float64, device=self.ordering.position.device)
-        for block in self.rows:
+        for block in rows:
             for place, value in block.gram(self.ordering):
                 band.scatter_add_(0, place, value)
         return band[1:].reshape(width + 1, n).cpu().numpy()

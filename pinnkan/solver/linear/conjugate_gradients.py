@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from pinnkan.assembly.integral_rows import MiddleRows, as_seen
 from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
@@ -35,7 +36,7 @@ SHOWN, SLOWEST = 5, 0.97
 
 
 class ConjugateGradients(Seen):
-    """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows.
+    """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of the largest coefficient, the error that is
     small enough; ``iterations`` counts all steps.
@@ -45,9 +46,11 @@ class ConjugateGradients(Seen):
     def __init__(
         self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0, share: float = 0.0
     ) -> None:
-        super().__init__(rows, ordering)
+        seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
+        super().__init__(seen, ordering)
         self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
-        self._matrix = MatrixFree(rows)
+        self._matrix = MatrixFree([r for r in rows if not isinstance(r, MiddleRows)])
+        self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]
         whole = self._matrix.diagonal()
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
@@ -76,7 +79,10 @@ class ConjugateGradients(Seen):
 
     def _normal(self, step: torch.Tensor) -> torch.Tensor:
         values = self.ordering.spread(step).reshape(*self._space.shape, -1)
-        return self._matrix(values).reshape(self._space.size, -1)[self.ordering.free]
+        out = self._matrix(values).reshape(self._space.size, -1)[self.ordering.free]
+        for integral in self._integrals:
+            out += integral.transpose(self.ordering, integral.apply(self.ordering, step))
+        return out
 
     def _times(self, step: torch.Tensor) -> torch.Tensor:
         """(J^T J + damping) d."""
@@ -117,7 +123,7 @@ class ConjugateGradients(Seen):
         """The solution for every side, and what is still missing in a coefficient; up the ladder until it leads on."""
         while True:
             step, fall, missing = self._steps(right, accuracy, enough)
-            if fall is not None and fall <= max(accuracy, ACCEPTED):
+            if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= enough):
                 return step, missing
             if self._rung + 1 == len(self._ladder):
                 raise SolverError(

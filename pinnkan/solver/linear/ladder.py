@@ -14,7 +14,8 @@ from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.nested import NestedSpace
 from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes
-from pinnkan.solver.work import factor_work
+from pinnkan.solver.linear.waves import Together
+from pinnkan.solver.work import are_together, factor_work
 
 #: An operator whose size at points varies by more than this is not taken for one that separates.
 VARIES = 2.0
@@ -43,18 +44,18 @@ class Rung:
 def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
     """Approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown).
 
-    Fast diagonalisation, where the size of the operator hardly varies; that of rows divided by their size, and a
-    coarse space beside it; a factor, where it can be afforded.
+    Waves of all unknowns together, where coordinates are periodic; fast diagonalisation, where the size of the
+    operator hardly varies; that of rows divided by their size, and a coarse space beside it; a factor, where it can be
+    afforded.
     """
     own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
     if damping >= DAMPED:
         return [Rung(lambda: lambda right: right / ((1.0 + damping) * own), *PATIENT)]
-    by = [sizes(r) for r in rows]
-    ladder = []
+    by, space = [sizes(r) for r in rows], rows[0].space
+    ladder = [Rung(lambda: Together(rows, ordering, damping), *PATIENT)] if are_together(space) else []
     if max(float(s.max() / s.min()) for s in by) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
     ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping, by), *PATIENT))
-    space = rows[0].space
     room = memory.available(ordering.position.device)
     if factor_work(space) <= MOST_WORK and memory.bytes_of_factor(space) <= room:
         ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT))

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from pinnkan.assembly.integral_rows import IntegralRows
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
@@ -24,7 +25,7 @@ class LinearSolver(Protocol):
     """
 
     @property
-    def rows(self) -> Sequence[Rows]:
+    def rows(self) -> Sequence[Rows | IntegralRows]:
         """J, block by block."""
         ...
 
@@ -79,7 +80,7 @@ class LinearSolver(Protocol):
 class Seen:
     """Rows with an order of their coefficients, both ways; ``lengths``: of the columns of J."""
 
-    def __init__(self, rows: Sequence[Rows], ordering: Ordering) -> None:
+    def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering) -> None:
         self.rows, self.ordering = tuple(rows), ordering
         self.lengths = np.ones(ordering.size)
 

@@ -14,6 +14,7 @@ from pinnkan.assembly.condition_weights import condition_weight
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
+from pinnkan.assembly.local_weights import local_weight
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import Rows
@@ -104,7 +105,9 @@ class System:
         ]
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
-        patches = [Patch(e, space, tables) for e in model.equations]
+        scales = [local_weight(space, s) for s in model.surpluses]
+        pairs = zip(model.equations, scales, strict=True)
+        patches = [Patch(e, space, tables, 1.0 if s is None else s.to(model.device)) for e, s in pairs]
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
@@ -146,6 +149,13 @@ class System:
         """Sum of the weighted squares of all rows."""
         c = self._tensor(coefficients)
         return sum(p.loss(c) for p in self.patches)
+
+    def by_interval(self, coefficients: Array) -> list[Array]:
+        """The squared residuals of the equations by coordinate, (interval) each."""
+        c, axes = self._tensor(coefficients), range(len(self.space.axes))
+        squares = [p.residual(c).square() for p in self.patches[: len(self.model.equations)]]
+        total = sum(squares[1:], squares[0])
+        return [total.sum([k for k in range(total.ndim) if k != 2 * i]).cpu().numpy() for i in axes]
 
     def mean_square(self, coefficients: Array) -> float:
         """Loss divided by the measure of the box: a mean squared residual."""
@@ -231,7 +241,7 @@ class System:
         self._kept = equations if self.keeping else None
         solved = equations.solve([r.residual for r in rows], self.accuracy, size)
         self.rounding, self.words = equations.rounding, equations.words
-        if any(isinstance(r, MiddleRows) for r in rows):
+        if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
         out = []
         for i, move in enumerate(moves):

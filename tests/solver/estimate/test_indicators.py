@@ -5,7 +5,7 @@ import pytest
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import MARKING, Surplus, mark, surplus
+from pinnkan.solver.estimate.indicators import MARKING, Surplus, mark, surplus, with_marked
 
 COARSE = Space((Axis(np.linspace(0, 1, 5), 4), Axis(np.linspace(0, 1, 4), 4)))
 FINE = Space(tuple(a.halved() for a in COARSE.axes))
@@ -65,3 +65,13 @@ def test_intervals_far_below_the_largest_or_below_what_is_allowed_are_not_marked
     assert mark(mass, 1.0, 0.0).tolist() == [True, True, False, False]
     assert mark(mass, 1.0, 0.5).tolist() == [True, False, False, False]
     assert mark(mass, 1.0, 2.0).tolist() == [False] * 4
+
+
+def test_around_circles_of_several_unknowns_all_intervals_are_halved_or_some():
+    circle, line = Axis(np.linspace(0, 1, 7), 4, True), Axis(np.linspace(0, 1, 7), 4)
+    most, few = np.array([True] * 4 + [False] * 2), np.array([True] + [False] * 5)
+    counts = [a.intervals for a in with_marked((circle, line), (most, most), 3)]
+    assert counts == [12, 10]
+    assert [a.intervals for a in with_marked((circle, line), (few, few), 3)] == [7, 7]
+    assert [a.intervals for a in with_marked((circle, line), (most, most), 1)] == [10, 10]
+    assert [a.intervals for a in with_marked((circle,), (most,), 3)] == [10]

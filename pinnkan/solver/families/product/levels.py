@@ -13,9 +13,10 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.continuation import continued
-from pinnkan.solver.estimate.indicators import mark, surplus
+from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.product.grading import Profile, graded
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.family import Measured, ModelLevels
@@ -30,6 +31,9 @@ from pinnkan.verdict.records import Evidence, Iteration, Level
 #: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
 #: one is taken: it is already solved.
 WHOLE = 0.85
+#: Largest relative correction of a solution that is seen at all: a front askew to the coordinates has peaks of its
+#: error where it leaves the domain, which are none of the solution.
+SEEN = 0.1
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
 #: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
@@ -195,12 +199,33 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     """The next space, its starting coefficients, and whether they already solve it."""
     space, fine, start, tolerance = state.space, estimate.space, state.coefficients, model.problem.solver.tolerance
     after = space.prolong(start, fine) + estimate.correction
-    share = surplus(space, fine, estimate.correction, sizes(model.problem, fine, after))
+    scale = sizes(model.problem, fine, after)
+    share = surplus(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
-    count = sum(a.intervals for a in space.axes)
-    marks = [mark(m, largest, (0.3 * tolerance) ** 2 / count) for m in share.mass]
-    finer = Space(tuple(a.inserted(m) for a, m in zip(space.axes, marks, strict=True)), space.unknowns)
+    allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
+    if estimate.size <= SEEN:
+        towards = graded(space.axes, _profiles(state, estimate, share.mass, after, scale), allowed)
+        if towards is not None:
+            finer = Space(towards, space.unknowns)
+            return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
+    marks = [mark(m, largest, allowed) for m in share.mass]
+    finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
         return whole(model, state, estimate)
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
+
+
+def _profiles(
+    state: ProductState, estimate: HalvedEstimate, mass: Sequence[Array], after: Array, scale: Array
+) -> list[Profile]:
+    """What the correction says of every coordinate."""
+    fine, system = estimate.space, state.system
+    assert system is not None
+    found = []
+    before, then = system.by_interval(state.coefficients), System(system.model, fine).by_interval(after)
+    for i, axis in enumerate(state.space.axes):
+        halves = (fine.mass_per_interval(estimate.correction, i) / scale**2).max(-1).reshape(axis.intervals, -1)
+        left = then[i].reshape(axis.intervals, -1).sum(1)
+        found.append(Profile(mass[i], halves[:, [0, -1]], left / np.maximum(before[i], 1e-300)))
+    return found

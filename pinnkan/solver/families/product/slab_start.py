@@ -10,7 +10,7 @@ import numpy as np
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import mark
+from pinnkan.solver.estimate.indicators import all_or_some, are_even, mark
 from pinnkan.solver.estimate.norms import nonzero
 
 #: Sibling intervals are merged when their predicted mass stays this far below what would be marked.
@@ -82,8 +82,10 @@ def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSt
         return begun
     axes = list(begun.axes)
     budget = MERGE_MARGIN * allowed**2 / sum(len(m) for m in mass)
-    for i, axis in enumerate(begun.axes):
-        axes[i] = replace(axis, breaks=axis.breaks[_kept(axis, mass[i], budget)])
+    for i, (axis, even) in enumerate(zip(begun.axes, are_even(begun.axes, begun.unknowns), strict=True)):
+        kept = _kept(axis, mass[i], budget)
+        if not even or 2 * (int(kept.sum()) - 1) == axis.intervals:
+            axes[i] = replace(axis, breaks=axis.breaks[kept])
     if all(a.intervals == b.intervals for a, b in zip(axes, begun.axes, strict=True)):
         return begun
     old, old_fine = begun.spaces(begun.axes)
@@ -110,6 +112,7 @@ def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSta
     """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere."""
     if sum(float(m.sum()) for m in mass) > (READY * allowed) ** 2 and allowed > ROUNDED:
         marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
+        marks = all_or_some(begun.axes, marks, begun.unknowns)
         begun = begun.moved_to(tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
     return coarsened(begun, mass, allowed)

@@ -18,7 +18,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.estimate.indicators import surplus
+from pinnkan.solver.estimate.indicators import surplus, with_marked
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.pace import (
@@ -230,7 +230,7 @@ class ProductSlabs(ModelFamily):
     def _refined(self, begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array]:
         """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
         marks = wanted(slab.share.mass[:-1], allowed)
-        axes = tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True))
+        axes = with_marked(begun.axes, marks, self.unknowns)
         (old, c), (fine, _) = slab.piece, slab.error
         space = Space((*axes, old.axes[-1]), self.unknowns)
         return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))

@@ -15,7 +15,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, kinks
 from pinnkan.problem.natural_units import WAVELENGTH
-from pinnkan.solver.estimate.indicators import mark, surplus
+from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import require_memory
@@ -94,7 +94,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
             break
         largest = max(float(m.max()) for m in mass)
         count = sum(a.intervals for a in axes)
-        axes = tuple(a.inserted(mark(m, largest, allowed / count)) for a, m in zip(axes, mass, strict=True))
+        axes = with_marked(axes, [mark(m, largest, allowed / count) for m in mass], unknowns)
     raise SolverError(
         "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; "
         "state the place by heaviside, sign, abs, min or max, or ask for a larger tolerance"

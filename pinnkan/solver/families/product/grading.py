@@ -1,0 +1,84 @@
+"""Knots graded towards a place where the error hardly falls with their number: several halvings at once.
+
+Where a solution is smooth, halving an interval lowers its residual by 2^(degree + 1 - order); next to a corner at which
+data disagree, or at the tip of a layer, by a power that has nothing to do with the degree, and only the half next to it
+counts. Nothing looks for a corner: an interval with more of the correction than its neighbours, nearly all in one of
+its halves, whose residual hardly falls, is halved towards that end until its share is predicted to be as small as the
+others'. Those show its shadow meanwhile, since splines are smooth across knots, and wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.solver.estimate.indicators import MARKING, mark
+
+#: The squared residual of an interval falls slowly if it keeps more than this share when the interval is halved.
+SLOW = 0.01
+#: One half has nearly all of a correction if it has this share.
+ONE_SIDED = 0.8
+#: Where intervals are graded, others are halved from this share of the largest mass on.
+SHADOW = 0.05
+#: Most halvings at once.
+MOST = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What a correction says of the intervals of one coordinate.
+
+    ``mass`` (interval): its squared share; ``halves`` (interval, half): the same of each half; ``fall`` (interval): the
+    share of the squared residual that it leaves.
+    """
+
+    mass: Array
+    halves: Array
+    fall: Array
+
+    @property
+    def towards(self) -> np.ndarray:
+        """By interval, the end towards which it is to be graded, -1 for the lower and 1 for the upper; 0 for none."""
+        around = np.pad(self.mass, 1)
+        highest = (self.mass >= around[:-2]) & (self.mass >= around[2:])
+        share = self.halves[:, 0] / np.maximum(self.halves.sum(1), 1e-300)
+        side = np.where(share > ONE_SIDED, -1, np.where(share < 1.0 - ONE_SIDED, 1, 0))
+        return np.where(highest & (self.fall > SLOW), side, 0)
+
+    def depths(self, least: float) -> Array:
+        """How often each interval is halved until its mass is predicted below ``least``."""
+        rate = np.log(np.clip(self.fall, SLOW, 0.5))
+        needed = np.ceil(np.log(np.maximum(least / np.maximum(self.mass, 1e-300), 1e-300)) / rate)
+        return np.clip(needed, 1, MOST)
+
+
+def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tuple[Axis, ...] | None:
+    """The axes with knots where the correction asks for them; None where its residual falls in some coordinate.
+
+    There it is a layer that is not yet resolved, in which a power is soon left behind.
+
+    ``allowed``: the mass of an interval that needs none.
+    """
+    largest = max(float(s.mass.max()) for s in seen)
+    towards = [np.where(mark(s.mass, largest, allowed), s.towards, 0) for s in seen]
+    is_point = len(axes) > 1 and all(s.towards.any() for s in seen)
+    if not is_point or not any(t.any() for t in towards):
+        return None
+    out = []
+    for axis, s, ends in zip(axes, seen, towards, strict=True):
+        others = (ends == 0) & mark(s.mass, largest * SHADOW / MARKING, allowed)
+        out.append(_halved(axis, others, ends, s.depths(max(MARKING * largest, allowed)).astype(int)))
+    return tuple(out)
+
+
+def _halved(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) -> Axis:
+    """Intervals halved ``once``, and others again and again towards an end."""
+    knots = [axis.breaks, 0.5 * (axis.breaks[1:] + axis.breaks[:-1])[once]]
+    for i in np.flatnonzero(ends):
+        width = float(axis.breaks[i + 1] - axis.breaks[i]) * 0.5 ** np.arange(1, depths[i] + 1)
+        knots.append(axis.breaks[i] + width if ends[i] < 0 else axis.breaks[i + 1] - width)
+    return Axis(np.unique(np.concatenate(knots)), axis.degree, axis.periodic, axis.joints)

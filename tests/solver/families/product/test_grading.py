@@ -1,0 +1,78 @@
+"""Knots graded towards a place where the residual hardly falls, and nowhere else."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+
+import pinnkan
+from pinnkan.kan.axis import Axis
+from pinnkan.solver.families.product import levels
+from pinnkan.solver.families.product.grading import MOST, Profile, graded
+
+EVEN = Axis(np.linspace(0.0, 1.0, 5), 6)
+SLOW = {"mass": [1.0, 1e-2, 1e-6, 1e-9], "left": [0.98, 0.7, 0.5, 0.5], "fall": [0.25, 0.1, 1e-3, 1e-6]}
+SMOOTH = {"mass": [1e-9] * 4, "left": [0.5] * 4, "fall": [1e-6] * 4}
+
+
+def profile(mass, left, fall):
+    mass, left = np.array(mass), np.array(left)
+    return Profile(mass, np.stack([left * mass, (1 - left) * mass], 1), np.array(fall))
+
+
+def test_intervals_whose_residual_rests_are_halved_towards_a_point_and_their_shadow_waits():
+    upper = {key: values[::-1] for key, values in SLOW.items()} | {"left": [0.5, 0.5, 0.3, 0.02]}
+    x, y = graded((EVEN, EVEN), (profile(**SLOW), profile(**upper)), 1e-12)
+    assert x.intervals == y.intervals == EVEN.intervals + MOST
+    assert x.breaks[1] == 0.25 * 0.5**MOST
+    assert y.breaks[-2] == 1.0 - 0.25 * 0.5**MOST
+
+
+@pytest.mark.parametrize("change", [{"fall": [1e-5] * 4}, {"left": [0.5] * 4}, {"mass": [0.5, 1.0, 0.5, 0.1]}])
+def test_what_falls_has_no_side_or_is_no_peak_is_refined_as_ever(change):
+    assert graded((EVEN, EVEN), (profile(**SLOW), profile(**SLOW | change)), 1e-12) is None
+
+
+def test_a_layer_along_a_coordinate_and_a_line_are_refined_as_ever():
+    assert graded((EVEN, EVEN), (profile(**SLOW), profile(**SMOOTH)), 1e-12) is None
+    assert graded((EVEN,), (profile(**SLOW),), 1e-12) is None
+
+
+def test_few_halvings_where_few_are_enough():
+    mild = profile(**SLOW | {"fall": [0.02, 0.01, 1e-3, 1e-6]})
+    x, _ = graded((EVEN, EVEN), (mild, mild), 1e-3)
+    assert x.intervals == EVEN.intervals + 2
+
+
+CAVITY = """
+name: cavity
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u, v, p]
+vectors:
+  velocity: [u, v]
+equations:
+  - p_x = lap(u)
+  - p_y = lap(v)
+  - div(velocity) = 0
+conditions:
+  - where: [left, right, bottom]
+    equation: u = 0
+  - where: top
+    equation: u = 4*x*(1 - x)
+  - where: boundary
+    equation: v = 0
+  - where: domain
+    equation: integral(p) = 0
+solver:
+  tolerance: 5e-3
+  max_levels: 3
+"""
+
+
+@pytest.mark.slow
+def test_a_lid_that_contradicts_the_walls_is_solved_for_in_three_levels(monkeypatch):
+    found = pinnkan.solve(model_of(CAVITY).problem)
+    assert found.verdict.converged, found.verdict.sentence
+    monkeypatch.setattr(levels, "graded", lambda *_: None)
+    assert not pinnkan.solve(model_of(CAVITY).problem).verdict.converged
