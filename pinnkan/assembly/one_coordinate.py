@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 
 from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
+
+#: Weights that differ by no more are the same: rounding.
+EVEN = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,23 +38,54 @@ def modes(rows: Sequence[TensorRows], unknown: int, coordinate: int, free: torch
     Raises numpy.linalg.LinAlgError where the rows are not finite.
     """
     axis = rows[0].space.axes[coordinate]
+    mine = [r for r in rows if any(j.unknown == unknown for j in r.jets)]
+    orders = [tuple(sorted({j.order[coordinate] for j in r.jets if j.unknown == unknown})) for r in mine]
+    if len(mine) == 1 and _is_even(mine[0], unknown, coordinate):
+        return _even_modes(axis, mine[0].tables[coordinate], orders[0], free.cpu().numpy().tobytes())
+    vectors, inverse = _singular(axis, torch.cat([_seen(r, unknown, coordinate) for r in mine]), free)
+    parts = zip(mine, orders, strict=True)
+    return Modes(vectors, inverse, max(_mixed(r.tables[coordinate], o, vectors, free) for r, o in parts))
+
+
+@lru_cache(maxsize=16)
+def _even_modes(axis: Axis, table: Table, orders: tuple[int, ...], free: bytes) -> Modes:
+    """Those of an equation whose highest derivative weighs the same along the coordinate: worked out once.
+
+    The same for all steps on the same knots, whatever the length of a slab and the scale of the equation.
+    """
+    mask = torch.from_numpy(np.frombuffer(free, dtype=bool).copy()).to(table.nodes.device)
+    seen = table.weights.reshape(-1, 1).sqrt() * dense(table, orders[-1])
+    vectors, inverse = _singular(axis, seen, mask)
+    return Modes(vectors, inverse, _mixed(table, orders, vectors, mask))
+
+
+def _is_even(rows: TensorRows, unknown: int, coordinate: int) -> bool:
+    """Whether the highest derivatives along a coordinate weigh the same at all of its points."""
+    table = rows.tables[coordinate]
+    if table.nodes.numel() == 1:
+        return False
+    profile = _profile(rows, unknown, coordinate) / table.weights.reshape(-1)
+    low, high = float(profile.min()), float(profile.max())
+    return np.isfinite(high) and high - low <= EVEN * high
+
+
+def _singular(axis: Axis, seen: torch.Tensor, free: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Singular vectors of derivatives (point, coefficient), orthonormal in L2, and their inverse."""
     nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
     mass = torch.from_numpy(np.sqrt(weights)[:, None] * axis.matrix(nodes)).to(free.device)[:, free]
     root = torch.linalg.qr(mass, mode="r").R
-    blocks = [_seen(r, unknown, coordinate)[:, free] for r in rows if any(j.unknown == unknown for j in r.jets)]
-    seen = torch.linalg.solve_triangular(root, torch.cat(blocks), upper=True, left=False)
+    seen = torch.linalg.solve_triangular(root, seen[:, free], upper=True, left=False)
     if not bool(torch.isfinite(seen).all()):
         raise np.linalg.LinAlgError("the rows are not finite")
     _, _, right = torch.linalg.svd(torch.linalg.qr(seen, mode="r").R)
     vectors = torch.linalg.solve_triangular(root, right.T.contiguous(), upper=True)
-    return Modes(vectors, right @ root, _mixed(rows, unknown, coordinate, vectors, free))
+    return vectors, right @ root
 
 
 def _seen(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
     """Weighted derivatives along a coordinate: (point, coefficient); of a side all of them, as they are combined."""
     table = rows.tables[coordinate]
     jets = [(k, j) for k, j in enumerate(rows.jets) if j.unknown == unknown]
-    others = [i for i in range(len(rows.tables)) if i != coordinate]
     highest = max(j.order[coordinate] for _, j in jets)
     if table.nodes.numel() == 1 and all(j.total == j.order[coordinate] for _, j in jets):
         out = torch.zeros(1, table.count, dtype=torch.float64, device=table.nodes.device)
@@ -57,29 +93,32 @@ def _seen(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
             weight = flat(rows.weights[..., k])
             out += weight.square().mean().sqrt() * weight.sum().sign() * dense(table, j.order[coordinate])
         return out
-    square = sum(flat(rows.weights[..., k]).square().mean(others) for k, j in jets if j.order[coordinate] == highest)
-    return torch.as_tensor(square).reshape(-1, 1).sqrt() * dense(table, highest)
+    return _profile(rows, unknown, coordinate).reshape(-1, 1).sqrt() * dense(table, highest)
 
 
-def _mixed(
-    rows: Sequence[TensorRows], unknown: int, coordinate: int, vectors: torch.Tensor, free: torch.Tensor
-) -> float:
+def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
+    """Squared weight of the highest derivatives along a coordinate, by point, mean over the others."""
+    jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
+    highest = max(order for _, order in jets)
+    others = [i for i in range(len(rows.tables)) if i != coordinate]
+    means = [flat(rows.weights[..., k]).square().mean(others) for k, order in jets if order == highest]
+    return torch.stack(means).sum(0)
+
+
+def _mixed(table: Table, orders: Sequence[int], vectors: torch.Tensor, free: torch.Tensor) -> float:
     """The largest share of a form of two derivatives that lies off the diagonal."""
     worst = 0.0
-    for r in rows:
-        table = r.tables[coordinate]
-        if table.nodes.shape[1] == 1:
-            continue
-        orders = sorted({j.order[coordinate] for j in r.jets if j.unknown == unknown})
-        root = table.weights.reshape(-1, 1).sqrt()
-        values = [root * dense(table, order)[:, free] @ vectors for order in orders]
-        for k, left in enumerate(values):
-            for right in values[: k + 1]:
-                size = torch.outer(left.norm(dim=0), right.norm(dim=0))
-                form = left.T @ right
-                share = (form + form.T) / (size + size.T).clamp_min(1e-300)
-                off = share - torch.diag(share.diagonal())
-                worst = max(worst, float(off.norm()) / len(off) ** 0.5)
+    if table.nodes.shape[1] == 1:
+        return worst
+    root = table.weights.reshape(-1, 1).sqrt()
+    values = [root * dense(table, order)[:, free] @ vectors for order in orders]
+    for k, left in enumerate(values):
+        for right in values[: k + 1]:
+            size = torch.outer(left.norm(dim=0), right.norm(dim=0))
+            form = left.T @ right
+            share = (form + form.T) / (size + size.T).clamp_min(1e-300)
+            off = share - torch.diag(share.diagonal())
+            worst = max(worst, float(off.norm()) / len(off) ** 0.5)
     return worst
 
 

@@ -1,5 +1,7 @@
 """Modes of one coordinate against closed forms: sines where u = 0, and where u' = 0 is a row."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from small_models import prepared, square
@@ -40,3 +42,18 @@ def test_modes_know_a_slope_that_is_a_row():
     y, k = np.linspace(0, 1, 50)[:, None], np.arange(1, 5)
     assert error(values, np.sin((k - 0.5) * np.pi * y)) < 1e-2
     assert error(values, np.sin(k * np.pi * y)) > 0.1
+
+
+def test_modes_of_even_weights_are_worked_out_once_and_are_those_of_uneven_ones():
+    """A highest derivative that weighs the same everywhere has the modes of any other that hardly does not."""
+    system, start, fixed = prepared(square("lap(u) = 1", "u = 0"), SPACE)
+    rows = [p.rows(torch.from_numpy(start), []) for p in system.patches]
+    free = torch.from_numpy(~fixed[..., 0].all(axis=1))
+    even = modes(rows, 0, 0, free)
+    louder = [replace(r, weights=3.0 * r.weights) for r in rows]
+    assert modes(louder, 0, 0, free) is even
+    slope = 1.0 + 1e-9 * rows[0].tables[0].nodes
+    uneven = [replace(r, weights=r.weights * slope.reshape(*slope.shape, 1, 1, 1)) for r in rows]
+    found = modes(uneven, 0, 0, free)
+    assert found is not even
+    assert torch.allclose(found.vectors.abs(), even.vectors.abs(), rtol=0, atol=1e-5)
