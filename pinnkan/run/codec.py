@@ -29,6 +29,7 @@ from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.separable.state import SeparableState
+from pinnkan.solver.growth import LocalTolerance
 from pinnkan.solver.levels import Best, LevelsState
 from pinnkan.solver.march import MarchState
 from pinnkan.solver.slab_family import Run
@@ -39,8 +40,8 @@ _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
         Aim, Axis, Best, BlocksState, BlockSum, ComposedState, Coordinates, DeepState, Descent, Edge, FittedAim,
-        FittedState, FittedPiece, Iteration, Level, LevelsState, MarchState, Minimised, Newton, ProductField,
-        ProductState, Run, SeparableState, SlabStart, Space, Step, Trained,
+        FittedState, FittedPiece, Iteration, Level, LevelsState, LocalTolerance, MarchState, Minimised, Newton,
+        ProductField, ProductState, Run, SeparableState, SlabStart, Space, Step, Trained,
     )
 }  # fmt: skip
 

@@ -18,12 +18,13 @@ from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import relative_roots
+from pinnkan.solver.estimate.norms import relative_root, relative_roots
 from pinnkan.solver.estimate.true_error import squared_error
 from pinnkan.solver.family import Measured
+from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.minimise.gauss_newton import contraction
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.slab_family import ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.state import Newton
 from pinnkan.solver.verify.hidden_features import HiddenFeature
@@ -38,8 +39,9 @@ SHORTER = 0.3
 RECENT = 12
 #: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing.
 LASTING = 3
-#: When the estimate outgrows the tolerance, the next pass aims at this share of it, but falls no faster than LEAST_CUT.
-AIM_SHARE, LEAST_CUT = 0.3, 1e-3
+#: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
+#: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
+GIVEN_UP, SEEN = 10.0, 0.05
 
 A = TypeVar("A")
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])
@@ -47,14 +49,14 @@ B = TypeVar("B", bound=SolvedSlab[SlabPiece])
 
 @dataclass(frozen=True, eq=False)
 class MarchState(Generic[A]):
-    """Before an attempt at a slab, in pass ``number`` with local tolerance ``local``.
+    """Before an attempt at a slab, in pass ``number`` with the local tolerance ``local``.
 
     ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
     until when; ``network`` in words; ``falling``: why of the slabs asked last, each not settled.
     """
 
     number: int
-    local: float
+    local: LocalTolerance
     aim: A
     run: Run[SlabPiece]
     ranges: tuple[tuple[float, float], ...]
@@ -101,7 +103,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
     """
     tolerance = family.problem.solver.tolerance
-    state = monitor.resumed(MarchState) or _begun(family, 0, tolerance)
+    state = monitor.resumed(MarchState) or _begun(family, 0, LocalTolerance.even(tolerance))
     while True:
         try:
             state = _one_pass(family, verify, monitor, state)
@@ -109,17 +111,29 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             last = monitor.state
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
-        estimate = state.run.estimate(family.problem)
         if state.falling:
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
-        if estimate <= tolerance:
+        if state.run.estimate(family.problem) <= tolerance:
             return state.outcome(Reason.CONVERGED)
-        if state.number + 1 >= family.most_passes or family.problem.solver.time_slabs is not None:
+        if _is_last(family, state):
             return state.outcome(Reason.MAX_LEVELS)
-        local = state.local * max(AIM_SHARE * tolerance / estimate, LEAST_CUT)
+        end = family.problem.box.ranges[-1][1]
+        local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
         state = replace(_begun(family, state.number + 1, local), history=state.history)
+
+
+def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
+    """Whether no other pass is to follow."""
+    return state.number + 1 >= family.most_passes or family.problem.solver.time_slabs is not None
+
+
+def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
+    """Whether the error so far alone exceeds the tolerance, should the rest of the solution be as large as this."""
+    run, (start, end) = state.run, family.problem.box.ranges[-1]
+    share = (run.ends[-1] - start) / (end - start)
+    return share > SEEN and run.estimate(family.problem) * share**0.5 > GIVEN_UP * family.problem.solver.tolerance
 
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
@@ -128,8 +142,8 @@ def stops_of(problem: Problem) -> tuple[float, ...]:
     return (*planes[-1], problem.box.ranges[-1][1])
 
 
-def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]:
-    aim, problem = family.first(local), family.problem
+def _begun(family: SlabFamily[A, B], number: int, local: LocalTolerance) -> MarchState[A]:
+    aim, problem = family.first(local.at(family.problem.box.ranges[-1][0])), family.problem
     initial, until = family.initial(aim)
     zero = np.zeros(len(problem.unknowns))
     run: Run[SlabPiece] = Run((), (), (float(problem.box.ranges[-1][0]),), zero, zero)
@@ -137,10 +151,15 @@ def _begun(family: SlabFamily[A, B], number: int, local: float) -> MarchState[A]
 
 
 def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
-    """March to the end; raises OutOfTimeError when the time limit is over, after one attempt at the earliest."""
+    """March to the end, or until it is given up for another pass.
+
+    Raises OutOfTimeError when the time limit is over, after one attempt at the earliest.
+    """
     start, end = family.problem.box.ranges[-1]
-    tried = False
+    tried, is_last = False, _is_last(family, state)
     while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
+        if not is_last and _outgrown(family, state):
+            break
         monitor.keep(state)
         if monitor.expired() and (tried or state.run.slabs):
             raise OutOfTimeError
@@ -152,7 +171,8 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
 def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: MarchState[A]) -> MarchState[A]:
     """One attempt, accepted or not."""
     aim, known = state.aim, contraction(state.history[-RECENT:])
-    at = Pass(family.problem, state.run, state.local, state.stops, known, monitor)
+    local = state.local.at(state.run.ends[-1])
+    at = Pass(family.problem, state.run, local, state.stops, known, monitor)
     length = family.length(aim, at)
     try:
         slab = family.attempt(aim, length, at)
@@ -200,6 +220,7 @@ def _advanced(
     run = Run(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length,
+        (*run.carried, _root(problem, slab, run, end)), (*run.made, slab.size),
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1
@@ -213,3 +234,9 @@ def _advanced(
     )
     aim = family.following(state.aim, slab, at)
     return replace(state, aim=aim, run=run, levels=(*state.levels, at.monitor.level(level)))
+
+
+def _root(problem: Problem, slab: B, run: Run[SlabPiece], end: float) -> float:
+    """Root mean square of the error in a slab over that of the solution until its end."""
+    lengths = slab.length, end - run.ends[0]
+    return relative_root(problem, slab.error_squares / lengths[0], (run.squares + slab.squares) / lengths[1])

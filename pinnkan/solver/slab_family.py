@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field as made
+from dataclasses import field as given
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.family import Measured
+from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
@@ -37,7 +38,8 @@ class Run(Generic[P]):
     """What accumulates over the slabs of one pass: functions, errors, ends, squared norms per unknown.
 
     ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
-    what the arithmetic leaves, relative to the solution.
+    what the arithmetic leaves, relative to the solution; by slab root mean squares of the error, relative to the
+    solution until then: ``carried``, and what was ``made`` of it there.
     """
 
     slabs: tuple[P, ...]
@@ -45,8 +47,15 @@ class Run(Generic[P]):
     ends: tuple[float, ...]
     squares: Array
     error_squares: Array
-    true: Array = made(default_factory=lambda: np.zeros((2, 1)))
+    true: Array = given(default_factory=lambda: np.zeros((2, 1)))
     rounding: float = 0.0
+    carried: tuple[float, ...] = ()
+    made: tuple[float, ...] = ()
+
+    @property
+    def growth(self) -> Growth:
+        """Of the errors."""
+        return Growth(np.array(self.ends), np.array(self.carried), np.array(self.made))
 
     @property
     def rounded(self) -> float:
@@ -66,7 +75,7 @@ class Run(Generic[P]):
 class SolvedSlab(Generic[P]):
     """A solved slab: its function and global error, steps, squared norms of both per unknown.
 
-    ``rounding``: of its corrections, relative.
+    ``size``: of its local correction, relative; ``rounding``: of its corrections, relative.
     """
 
     piece: P
@@ -75,7 +84,8 @@ class SolvedSlab(Generic[P]):
     steps: tuple[Step, ...]
     squares: Array
     error_squares: Array
-    rounding: float = made(default=0.0, kw_only=True)
+    size: float = given(default=0.0, kw_only=True)
+    rounding: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

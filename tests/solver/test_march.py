@@ -8,7 +8,8 @@ import pytest
 from reciting import TOLERANCE, Looking, Recital, ends, marched
 
 from pinnkan.errors import SolverError
-from pinnkan.solver.march import AIM_SHARE, LASTING, LEAST_CUT, SHORTER
+from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
+from pinnkan.solver.march import GIVEN_UP, LASTING, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Iteration, Reason
@@ -148,6 +149,28 @@ def test_the_local_tolerance_falls_no_faster_than_it_may():
     assert family.locals == pytest.approx([TOLERANCE * LEAST_CUT**n for n in range(3)])
 
 
+class Growing(Recital):
+    """Slabs whose errors grow by e^40, whatever is allowed at the start."""
+
+    def attempt(self, aim, length, at):
+        slab = super().attempt(aim, length, at)
+        grown = np.exp(80.0 * at.time) * (at.local if at.time == 0.0 else self.local) ** 2
+        self.local = at.local if at.time == 0.0 else self.local
+        return replace(slab, error_squares=grown * slab.squares)
+
+
+def test_a_pass_whose_error_outgrows_the_tolerance_is_given_up_but_not_the_last_one():
+    family = Growing(first=0.125)
+    out = marched(family)
+    begun = [t for t, _ in family.attempts]
+    assert begun.count(0.0) == len(family.locals) == 3
+    first, last = begun[: begun.index(0.0, 1)], begun[-8:]
+    assert len(first) < 4
+    assert last == [k / 8 for k in range(8)]
+    assert np.exp(40.0 * first[-1]) * SAFETY > GIVEN_UP
+    assert (out.reason, ends(out)[-1]) == (Reason.MAX_LEVELS, 1.0)
+
+
 @pytest.mark.parametrize(("options", "passes"), [({"most_passes": 1}, 1), ({"slabs": 2}, 1), ({"most_passes": 2}, 2)])
 def test_passes_end_where_they_are_used_up_or_the_slabs_are_given(options, passes):
     family = Recital(error=1e9, **options)
@@ -166,7 +189,7 @@ def test_going_on_from_every_state_gives_the_same():
         assert unhurried(again.levels) == unhurried(out.levels)
         assert unhurried(again.history) == unhurried(out.history)
         assert again.reason == out.reason
-    moved = replace(kept[-2], local=2.0 * kept[-2].local)
+    moved = replace(kept[-2], local=replace(kept[-2].local, largest=2.0 * kept[-2].local.largest))
     elsewhere = marched(Recital(passing=0.3, error=2.0), monitor=Monitor(None, None, resumed=moved))
     assert elsewhere.levels[-1].estimate > out.levels[-1].estimate
 

@@ -42,9 +42,9 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
 
-#: Gauss points in each half of a knot interval and coordinate: ten in an interval are exact for squares of degree 9,
-#: with sixteen a quarter of a heat equation on 136 x 8 intervals went into its bound; fewer where all would be more than MOST_NODES, on which
-#: fields without a tensor product need many times longer; no bound where FEWEST are still too many.
+#: Gauss points in each half of a knot interval and coordinate: ten in an interval are exact for squares of degree 9;
+#: with sixteen a quarter of a heat equation on 136 x 8 intervals went into its bound. Fewer where all would be more
+#: than MOST_NODES, on which fields without a tensor product need many times longer; no bound where FEWEST are too many.
 NODES, FEWEST = {1: 12, 2: 5, 3: 4}, 4
 MOST_NODES = {True: 3_000_000, False: 100_000}
 #: A mismatch on the sides below this share of the solution is rounding.

@@ -59,11 +59,6 @@ class FittedSlab(SolvedSlab[FittedPiece]):
     system: ImmersedSystem
 
     @property
-    def size(self) -> float:
-        """Of all corrections together."""
-        return sum(self.local.sizes)
-
-    @property
     def space(self) -> Space:
         """The spline space over (s, r, t)."""
         return self.piece.terms[0][0]
@@ -230,7 +225,8 @@ def _corrected(system: ImmersedSystem, found: Converged, length: float, at: Fitt
     missing = np.sum([system.grid.values(*term) for term in terms], 0)
     local = Corrections(tuple(pieces), tuple(sizes), tuple(masses))
     piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, tuple(terms))
-    return FittedSlab(piece, error, length, found.steps, squares, system.grid.integral(missing**2), local, system)
+    error_squares = system.grid.integral(missing**2)
+    return FittedSlab(piece, error, length, found.steps, squares, error_squares, local, system, size=sum(local.sizes))
 
 
 def _change(slab: FittedSlab, allowed: float) -> float:

@@ -23,21 +23,21 @@ from pinnkan.solver.verify.stability import least_determined
 
 @dataclass(frozen=True, eq=False)
 class ProductSlab(SolvedSlab[tuple[Space, Array]]):
-    """A solved slab with its ``local`` correction, in the space of the global ``error``, of ``size``.
+    """A solved slab with its ``local`` correction, in the space of the global ``error``.
 
     ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
     ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
-    residual of its data alone.
+    residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative.
     """
 
     local: Array
     system: System
-    size: float
     share: Surplus
     richer: System
     more: int
     doubts: int
     unsolved: float
+    noise: float = 0.0
 
     def light(self) -> ProductSlab:
         """The same slab without the matrix of its corrections."""

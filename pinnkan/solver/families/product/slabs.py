@@ -62,6 +62,9 @@ SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
 AMPLIFIED, COUNTS = 4.0, 1e-2
+#: A correction of no more than NOISY times what rounding makes of the residual is lowered neither by knots nor by
+#: shorter slabs: of a fourth derivative it grows with the fourth power of the intervals. Two to six times was seen.
+NOISY = 10.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
 EARLY = 1e-6
@@ -121,12 +124,12 @@ class ProductSlabs(ModelFamily):
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self.corrected(aim, length, system, found, aim.more, at)
-        if slab.size > at.allowed(length):
+        if slab.size > _allowed(slab, at):
             slab.light()
         if aim.more == MANY or len(at.run.slabs) % 2**aim.doubts or not self.is_doubtful(slab, at):
             return slab
         slab.light()
-        closer = self.corrected(aim, length, system, found, MANY, at)
+        closer = replace(self.corrected(aim, length, system, found, MANY, at), noise=slab.noise)
         founded = closer.size > FOUNDED * slab.size
         return closer if founded else replace(slab, doubts=slab.doubts + 1)
 
@@ -151,26 +154,38 @@ class ProductSlabs(ModelFamily):
         squares, error_squares = space.norm(c) ** 2, fine.norm(error) ** 2
         alone, _ = fixed_by(self.model, space, begun.traces, side_values(self.model, space), np.zeros(space.shape))
         return ProductSlab(
-            (space, c), (fine, error), length, found.steps, squares, error_squares, local, system, size, share, richer,
-            more, aim.doubts, system.mean_square(alone), rounding=richer.rounding,
+            (space, c), (fine, error), length, found.steps, squares, error_squares, local, system, share, richer, more,
+            aim.doubts, system.mean_square(alone), self._noise(richer, base, length) / float(scale.max()), size=size,
+            rounding=richer.rounding,
         )  # fmt: skip
+
+    def _noise(self, richer: System, base: Array, length: float) -> float:
+        """Norm of what rounding of the residual at ``base`` makes of a correction, if its matrix is kept.
+
+        As much of it as one function in so many sees, which the equations let grow from nothing in the slab.
+        """
+        if not richer.is_kept:
+            return 0.0
+        free = richer.kept.ordering.free.cpu().numpy()
+        seen = richer.kept.floor(base.reshape(-1)[free]) / len(free) ** 0.5
+        return float(seen * length ** self.model.orders[-1])
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""
-        allowed, fine = at.allowed(slab.length), slab.error[0]
+        allowed, fine = _allowed(slab, at), slab.error[0]
         if slab.fall <= SLOW or (slab.size > allowed and self.given is None):
             return False
         scale = np.sqrt(at.mean_square(fine.norm(slab.base) ** 2, slab.length))
         return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        return slab.size <= at.allowed(slab.length) and not self.grows(slab, at)
+        return slab.size <= _allowed(slab, at) and not self.grows(slab, at)
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""
         size, factor = slab.carried
         scale = np.sqrt(at.mean_square(slab.squares, slab.length) / slab.length)
-        counts = size > COUNTS * at.allowed(slab.length) * float(scale.min())
+        counts = size > COUNTS * _allowed(slab, at) * float(scale.min())
         return counts and factor > AMPLIFIED and self.given is None
 
     def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
@@ -190,7 +205,7 @@ class ProductSlabs(ModelFamily):
         """The same slab shorter, or with more knots, or both, as the shares of its correction say."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
-        allowed, in_time, h = at.allowed(slab.length), slab.share.size[-1], slab.length
+        allowed, in_time, h = _allowed(slab, at), slab.share.size[-1], slab.length
         in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
         grows = self.grows(slab, at)
         too_long = in_time > 0.7 * allowed or grows or not slab.share.size[:-1]
@@ -219,7 +234,7 @@ class ProductSlabs(ModelFamily):
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
         """The state at the end of the slab, knots for the next one, and its length."""
         (space, c), (fine, error) = slab.piece, slab.error
-        last, allowed, in_time = len(space.axes) - 1, at.allowed(slab.length), slab.share.size[-1]
+        last, allowed, in_time = len(space.axes) - 1, _allowed(slab, at), slab.share.size[-1]
         orders = range(self.model.orders[-1])
         traces = tuple(end_trace(space.axes[-1], c, k, last) for k in orders)
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
@@ -259,3 +274,8 @@ class ProductSlabs(ModelFamily):
 
     def in_words(self) -> str:
         return self.words
+
+
+def _allowed(slab: ProductSlab, at: ProductPass) -> float:
+    """Largest local correction accepted: what rounding makes of the residual at least."""
+    return max(at.allowed(slab.length), NOISY * slab.noise)

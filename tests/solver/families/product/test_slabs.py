@@ -10,7 +10,7 @@ from small_models import model_of
 from solved import on_slabs
 
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, FIRST_SLAB, STEP, ProductSlabs
+from pinnkan.solver.families.product.slabs import CORRECTION, FEWER, FIRST_SLAB, NOISY, STEP, ProductSlabs
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
@@ -161,3 +161,32 @@ def test_a_refined_slab_begins_from_the_corrected_one():
         for space, c in (slab.piece, (finer, guess))
     )
     assert after < 0.5 * before
+
+
+#: On the many knots of which nothing but rounding is left of a correction.
+FOURTH = """
+name: test
+domain:
+  x: [0, 2*pi]
+  t: [0, 1]
+  periodic: [x]
+unknowns: [u]
+equations:
+  - u_t = u_xx - u_xxxx/100
+conditions:
+  - where: initial
+    equation: u = cos(x)
+"""
+
+
+@pytest.mark.parametrize(("intervals", "times"), [(100, 1.0), (200, 16.0)])
+def test_a_correction_that_is_rounding_is_small_enough_on_any_knots(intervals, times):
+    """Of a fourth derivative it is as the fourth power of the intervals; more of them would only add to it."""
+    family, none = ProductSlabs(model_of(FOURTH, tolerance=1e-6), (8, 8), intervals, 1), np.zeros(1)
+    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-15, (1.0,), 0.1, Monitor(None, None))
+    aim = replace(family.first(1e-6), degree=10)
+    slab = family.attempt(aim, 0.01, at)
+    assert at.allowed(slab.length) < slab.size < NOISY * slab.noise
+    assert family.passes(aim, slab, at)
+    assert not family.passes(aim, replace(slab, noise=0.0), at)
+    assert slab.noise / times == pytest.approx(4e-14, rel=0.5)
