@@ -37,10 +37,9 @@ from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.growth import LocalTolerance
-from pinnkan.solver.levels import Best, LevelsState
 from pinnkan.solver.march import MarchState
 from pinnkan.solver.slab_family import Run
-from pinnkan.solver.state import Newton, Step
+from pinnkan.solver.state import Best, LevelsState, Newton, Step
 from pinnkan.verdict.records import Iteration, Level
 
 _CLASSES: dict[str, Callable[..., Any]] = {

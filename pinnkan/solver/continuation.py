@@ -38,7 +38,7 @@ S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)
 
 
-class Carried(Family[S, E], Protocol):
+class Continuable(Family[S, E], Protocol):
     """A family that can begin where one of another problem has ended."""
 
     def at(self, state: S) -> S:
@@ -46,7 +46,7 @@ class Carried(Family[S, E], Protocol):
         ...
 
 
-def continued(model: Model, family_of: Callable[[Model], Carried[S, E]], monitor: Monitor) -> S | None:
+def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:
     """The state of a family at a rough solution, reached from a milder problem; None where none is.
 
     Raises:

@@ -25,11 +25,12 @@ from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.slab_family import SlabFamily
+from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.unsettled import explained
 from pinnkan.solver.verify.verify import Verifier

@@ -130,9 +130,9 @@ def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) ->
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     if levels and levels[-1].time is not None:
         return (
-            "Check the signs of the highest derivatives (where the finest waves grow fastest, let the time run the other "
-            "way), whether a side lacks a condition, and whether what stands before the highest derivative in time "
-            "vanishes somewhere (start after that, or add a value at a `point`)."
+            "Check the signs of the highest derivatives (where the finest waves grow fastest, let the time run the "
+            "other way), whether a side lacks a condition, and whether what stands before the highest derivative in "
+            "time vanishes somewhere (start after that, or add a value at a `point`)."
         )
     if any(level.iterations > 1 for level in levels):
         return f"What may move freely, such as a layer, needs a value at a point that holds it. {MARCH}"

@@ -11,8 +11,8 @@ from pinnkan.solver import memory
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.state import DeepState
-from pinnkan.solver.levels import LevelsState
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.hidden_features import FeatureCheck
 from pinnkan.verdict.records import Evidence, Reason
 

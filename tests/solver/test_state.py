@@ -15,10 +15,9 @@ from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.families.fitted.levels import FittedState
 from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
-from pinnkan.solver.levels import LevelsState
 from pinnkan.solver.march import MarchState
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.state import State
+from pinnkan.solver.state import LevelsState, State
 
 LAYER = """
 name: layer

@@ -25,9 +25,10 @@ from pinnkan.solver.families.deep.composed import Composed, ComposedState, descr
 from pinnkan.solver.families.separable.levels import SeparableLevels
 from pinnkan.solver.families.separable.prediction import predicted
 from pinnkan.solver.families.separable.state import SeparableState
-from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 

@@ -28,9 +28,10 @@ from pinnkan.solver.families.deep.starts import continued_piece, random_pieces
 from pinnkan.solver.families.deep.state import DeepState, Trained
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
 from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
-from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Iteration

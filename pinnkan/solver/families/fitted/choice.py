@@ -24,9 +24,10 @@ from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlabs
 from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
 from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.levels import LevelsState, begun, solve_levels
+from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
