@@ -65,7 +65,7 @@ class Growth:
     @property
     def factors(self) -> Array:
         """By how much what each slab begins with grows in it, as a logarithm."""
-        errors = np.maximum(self.errors, 1e-300)
+        errors = np.maximum(self.errors, 1e-100)  # whose squares can be told from nothing
         carried = np.sqrt(np.maximum(errors**2 - self.made**2, (LEAST_CARRIED * errors) ** 2))
         return np.append(0.0, np.log(carried[1:] / errors[:-1]))
 

@@ -138,7 +138,9 @@ def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
     """Whether the error so far alone exceeds the tolerance, should the rest of the solution be as large as this."""
     run, (start, end) = state.run, family.problem.box.ranges[-1]
     share = (run.ends[-1] - start) / (end - start)
-    return share > SEEN and run.estimate(family.problem) * share**0.5 > GIVEN_UP * family.problem.solver.tolerance
+    size = run.counting(run.squares, run.ends[-1] - start)
+    estimate = SAFETY * relative_root(family.problem, run.error_squares, size) + run.rounded
+    return share > SEEN and estimate * share**0.5 > GIVEN_UP * family.problem.solver.tolerance
 
 
 def stops_of(problem: Problem) -> tuple[float, ...]:
@@ -258,4 +260,5 @@ def _advanced(
 def _root(problem: Problem, slab: B, run: Run[SlabPiece], end: float) -> float:
     """Root mean square of the error in a slab over that of the solution until its end."""
     lengths = slab.length, end - run.ends[0]
-    return relative_root(problem, slab.error_squares / lengths[0], (run.squares + slab.squares) / lengths[1])
+    size = run.counting(run.squares + slab.squares, lengths[1])
+    return relative_root(problem, slab.error_squares / lengths[0], size / lengths[1])

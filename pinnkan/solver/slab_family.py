@@ -64,6 +64,10 @@ class Run(Generic[P]):
         """What the arithmetic leaves, relative to the solution, root mean square over the time so far."""
         return float(np.sqrt(self.rounding / max(self.ends[-1] - self.ends[0], 1e-300)))
 
+    def counting(self, squares: Array, time: float) -> Array:
+        """Squared norms over some time, as large as those that count at least."""
+        return np.maximum(squares, self.least * time)
+
     def estimate(self, problem: Problem) -> float:
         """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown; rounding."""
         return max(self.estimates(problem))
@@ -137,8 +141,8 @@ class Pass(Generic[P]):
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""
         past = self.time - self.start
-        mean = np.maximum((self.run.squares + squares) / (past + length), self.run.least)
-        return squared_sizes(self.problem, mean * length)
+        total = self.run.counting(self.run.squares + squares, past + length)
+        return squared_sizes(self.problem, total / (past + length) * length)
 
 
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])

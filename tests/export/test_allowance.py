@@ -7,6 +7,7 @@ import pytest
 import pyvista
 from closed_form import solved
 
+import pinnkan
 from pinnkan.export import allowance as module
 from pinnkan.export.allowance import WRITTEN, Allowance
 from pinnkan.export.pictures import draw_pictures
@@ -30,6 +31,11 @@ def test_points_are_those_that_the_seconds_hold(slow: None) -> None:
 @pytest.mark.parametrize("kind", ["line", "plane", "front"])
 def test_a_point_takes_some_time(kind: str) -> None:
     assert 0.0 < module._seconds_of_a_point(solved(kind)) < 1.0
+
+
+def test_a_point_of_an_ordinary_equation_takes_some_time() -> None:
+    text = {"domain": {"t": (0, 1)}, "unknowns": ["a"], "equations": ["a_t = -a"], "conditions": [("initial", "a = 1")]}
+    assert 0.0 < module._seconds_of_a_point(pinnkan.solve(pinnkan.Problem(**text))) < 1.0
 
 
 def test_short_of_time_there_are_fewer_points_and_frames() -> None:

@@ -83,3 +83,50 @@ def test_an_ordinary_system_follows_scipy():
     values = found(t[:, None])
     for name, exact in zip("uv", known.y, strict=True):
         assert np.linalg.norm(values[name] - exact) < 1e-6 * np.linalg.norm(exact)
+
+
+def test_slippery_walls_hold_an_elastic_body():
+    """Displacements with other conditions on the same sides are sought each among waves of its own."""
+    equations = [
+        "lap(u) + 2.5*dx(u_x + v_y) = 0",
+        "lap(v) + 2.5*dy(u_x + v_y) = cos(pi*x)*sin(pi*y)",
+    ]
+    conditions = [(["left", "right"], "u = 0"), (["bottom", "top"], "v = 0"), ("boundary", "u_y + v_x = 0")]
+    found = pinnkan.solve(
+        pinnkan.Problem(
+            domain={"x": (0, 1), "y": (0, 1)}, unknowns=["u", "v"], equations=equations, conditions=conditions
+        )
+    )
+    assert found.verdict.converged
+
+
+def test_what_is_at_rest_until_it_is_struck_is_solved():
+    """Gauss's bell times a unit impulse, against an integral; before it the data are below the smallest number."""
+    equations = ["a_t = b", "b_t = -a + exp(-((t - 7.3)/0.2)**2)/(0.2*sqrt(pi))"]
+    conditions = [("initial", "a = 0"), ("initial", "b = 0")]
+    problem = pinnkan.Problem(domain={"t": (0, 12)}, unknowns=["a", "b"], equations=equations, conditions=conditions)
+    found, t = pinnkan.solve(problem), np.linspace(9.0, 12.0, 50)
+    assert found.verdict.converged
+    np.testing.assert_allclose(found(t[:, None])["a"], np.exp(-0.01) * np.sin(t - 7.3), atol=2e-4)
+
+
+@pytest.mark.parametrize("share", [1e-8, 1e-10])
+def test_equations_that_nearly_say_the_same_are_solved_or_refused_rightly(share):
+    text = f"""
+name: near
+domain: {{x: [0, 1]}}
+unknowns: [u, v]
+equations:
+  - u_xx + v_xx = exp(x)
+  - u_xx + (1 + {share})*v_xx = exp(x) - {share}*400*sin(20*x)
+conditions:
+  - {{where: left, equation: u = 1}}
+  - {{where: left, equation: v = 0}}
+  - {{where: right, equation: u = exp(1) - sin(20)}}
+  - {{where: right, equation: v = sin(20)}}
+solver: {{tolerance: 4e-3}}
+"""
+    found, x = solved(text), np.linspace(0.0, 1.0, 400)
+    error = np.linalg.norm(found(x[:, None])["v"] - np.sin(20 * x)) / np.linalg.norm(np.sin(20 * x))
+    assert error < 4e-3 or not found.verdict.converged
+    assert found.verdict.converged or share < 1e-8

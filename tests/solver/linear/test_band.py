@@ -180,3 +180,21 @@ def test_where_refinement_is_slow_conjugate_gradients_end_at_the_solution(share,
     assert difference(equations.solve([rows[0].residual]), exact) < 1e-7
     monkeypatch.setattr(equations, "_accelerated", lambda residuals, step: (step, 0.0))
     assert difference(equations.solve([rows[0].residual]), exact) > 1e-3
+
+
+def test_where_squaring_has_lost_digits_the_factor_is_that_of_the_rows_themselves():
+    """Columns that differ by 1e-9: J^T J is singular to rounding, J has seven digits left."""
+    space, rng = Space((axis(1, 1),)), np.random.default_rng(0)
+    a = rng.standard_normal((50, 1))
+    jacobian = np.concatenate([a, a + 1e-9 * rng.standard_normal((50, 1))], 1)
+    wanted = rng.random((2, 3))
+    residual = -jacobian @ wanted
+    rows = CellRows(torch.from_numpy(jacobian[None]), torch.from_numpy(residual[None]), torch.tensor([[0, 1]]))
+    ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
+    order = np.argsort(ordering.free.numpy())
+    equations = NormalEquations([rows], ordering)
+    error = difference(equations.solve([rows.residual])[order], wanted)
+    assert error < 1e-6
+    assert error < equations.rounding
+    plain = np.linalg.lstsq(jacobian.T @ jacobian, -jacobian.T @ residual)[0]
+    assert difference(plain, wanted) > 1e-3

@@ -9,6 +9,7 @@ import pytest
 from small_models import model_of
 from solved import on_slabs
 
+import pinnkan
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.slabs import (
     CORRECTION,
@@ -211,3 +212,23 @@ def test_a_correction_that_is_rounding_is_small_enough_on_any_knots(intervals, t
     assert family.passes(aim, slab, at)
     assert not family.passes(aim, replace(slab, noise=0.0), at)
     assert slab.noise / times == pytest.approx(4e-14, rel=0.5)
+
+
+@pytest.mark.slow
+def test_a_pulse_that_has_left_leaves_no_doubt():
+    """What is left of it, 1e-5 of the pulse, is as large as its residual."""
+    pulse = "exp(-100*(x - 0.5)**2)"
+    found = pinnkan.solve(
+        pinnkan.Problem(
+            domain={"x": (0, 1), "t": (0, 4)},
+            unknowns=["u"],
+            equations=["u_tt = u_xx"],
+            conditions=[
+                ("initial", f"u = {pulse}"),
+                ("initial", f"u_t = -dx({pulse})"),
+                ("left", "u = 0"),
+                ("right", "u_t + u_x = 0"),
+            ],
+        )
+    )
+    assert found.verdict.converged
