@@ -74,15 +74,24 @@ class Growth:
         """At which they are taken to grow on, as a logarithm."""
         return GROWS_ON * max(float(self.factors.sum() / self.lengths.sum()), 0.0)
 
+    @property
+    def seen(self) -> Array:
+        """The largest growth after each slab until the last one."""
+        return self._grown(0.0)
+
     def to_come(self, end: float) -> tuple[Array, Array]:
         """The beginnings of slabs until ``end``, PARTS of them after the last, and the largest growth from there."""
         after = np.linspace(self.ends[-1], end, PARTS + 1)[:-1] if self.ends[-1] < end else np.empty(0)
-        later = np.minimum(self.rate * (end - after), MOST_GROWTH)
-        most, out = min(self.rate * (end - self.ends[-1]), MOST_GROWTH), np.empty(len(self.errors))
+        later = np.exp(np.minimum(self.rate * (end - after), MOST_GROWTH))
+        return np.append(self.ends[:-1], after), np.append(self._grown(self.rate * (end - self.ends[-1])), later)
+
+    def _grown(self, later: float) -> Array:
+        """The largest growth after each slab, with ``later`` growth, as a logarithm, after the last."""
+        most, out = min(later, MOST_GROWTH), np.empty(len(self.errors))
         for i in reversed(range(len(out))):
             out[i] = most
             most = min(max(0.0, most + self.factors[i]), MOST_GROWTH)
-        return np.append(self.ends[:-1], after), np.exp(np.append(out, later))
+        return np.exp(out)
 
     def predicted(self, end: float) -> float:
         """Root mean square of the estimate until ``end``."""
@@ -94,10 +103,17 @@ class Growth:
 
 
 def shared_out(before: LocalTolerance, growth: Growth, end: float, tolerance: float) -> LocalTolerance:
-    """That of the pass after one with the local tolerance ``before``, for an error of AIM_SHARE of ``tolerance``."""
+    """That of the pass after one with the local tolerance ``before``, for an error of AIM_SHARE of ``tolerance``.
+
+    Lower by as much as the error was too large, and no larger than ``tolerance`` over the growth that was seen: early
+    slabs may have added far less than they were allowed to.
+    """
     cut = max(AIM_SHARE * tolerance / max(growth.predicted(end), tolerance), LEAST_CUT)
     times, to_come = growth.to_come(end)
     lengths = np.diff(np.append(times, end))
     mean = np.sqrt(float(to_come**2 @ lengths) / float(lengths.sum()))
-    allowed = np.array([before.at(t) for t in times]) / before.largest
-    return LocalTolerance(before.largest, times, allowed * np.minimum(1.0, cut * mean / to_come))
+    local = np.array([before.at(t) for t in times])
+    lower = local * np.minimum(1.0, cut * mean / to_come)
+    most = np.append(tolerance / growth.seen, np.full(len(times) - len(growth.seen), tolerance))
+    allowed = np.minimum(lower, np.maximum(most, LEAST_CUT * local))
+    return LocalTolerance(before.largest, times, allowed / before.largest)

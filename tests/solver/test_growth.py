@@ -65,3 +65,12 @@ def test_after_a_pass_that_was_given_up_errors_are_taken_to_grow_on_at_a_share_o
     assert np.all(np.diff(times) > 0.0)
     assert to_come[np.searchsorted(times, 0.6)] == pytest.approx(np.exp(growth.rate * 0.4))
     assert growth.predicted(1.0) > growth.errors[-1]
+
+
+def test_early_slabs_that_made_less_than_they_were_allowed_are_allowed_less_than_that():
+    """Errors a hundredth of what was allowed, except where they grow no more: lowering all alike would change none."""
+    made = ones(1e-6)
+    made[-1] = 1e-4
+    after = shared_out(LocalTolerance.even(1e-3), grown(8.0 * ones(), made), 1.0, 1e-3)
+    to_come = np.exp(8.0 * (1.0 - ENDS[1:]))
+    assert all(after.at(t) <= 1.01e-3 / g for t, g in zip(ENDS, to_come, strict=False))
