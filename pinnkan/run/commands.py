@@ -96,6 +96,8 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)
+    if not solution.verdict.converged:
+        lines.append(solution.verdict.sentence)
     if solution.verdict.remedy and not solution.verdict.converged:
         lines.append(f"To try: {solution.verdict.remedy}")
     lines += [visible(f"{target / files[0]}   open it in ParaView")] * solution.problem.output.vtk

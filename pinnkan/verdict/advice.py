@@ -128,7 +128,7 @@ def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) ->
 
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
-    if levels and levels[-1].time is not None:
+    if end is not None:
         return (
             "Check the signs of the highest derivatives (where the finest waves grow fastest, let the time run the "
             "other way), whether a side lacks a condition, and whether what stands before the highest derivative in "
