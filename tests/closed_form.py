@@ -106,6 +106,7 @@ class Known(_Closed):
     kind: str
     is_error: bool
     scale: Array  # a single number
+    reached: float = 1.0
 
     @property
     def expressions(self) -> tuple[sympy.Expr, ...]:

@@ -114,7 +114,7 @@ class _Seen:
         size, count, vectors = self.size, start.shape[1], self.orthonormal(self.of(start))
         values, turn = self.least(vectors, count)
         vectors, sigma = vectors @ turn, float(values[-1])
-        moved = vectors[:, :0]
+        moved, falls = vectors[:, :0], True
         for _ in range(STEPS):
             new = self.of(self.equations.precondition(self.wrong(vectors)))
             basis = self.orthonormal(np.concatenate([vectors, new, moved], 1))
@@ -123,8 +123,9 @@ class _Seen:
                 break
             following = basis @ turn
             moved = following - vectors @ (vectors[:size].T @ following[size : 2 * size])
-            vectors, before, sigma = following, sigma, float(values[-1])
-            if sigma > CHANGE * before:
+            before, falls = falls, values[-1] <= CHANGE * sigma
+            vectors, sigma = following, float(values[-1])
+            if not (before or falls):
                 break
         return vectors, sigma
 
