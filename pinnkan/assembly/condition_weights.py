@@ -9,7 +9,7 @@ number changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.problem.natural_units import WAVELENGTH
+from pinnkan.problem.statement import Jet
 
 #: Points at which coefficients are looked at.
 LOOKED_AT = 64
@@ -50,6 +51,15 @@ def term_sizes(
     ``scale``: by coordinate, infinite where they do not vary; ``points``: (point, coordinate).
     """
     found: dict[int, float] = {}
+    for jet, size in _terms(model, equations, points, scale):
+        found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
+    return found
+
+
+def _terms(
+    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float]
+) -> Iterator[tuple[Jet, float]]:
+    """Every term and its size, see :func:`term_sizes`."""
     for equation in equations:
         rates = [float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in equation.jets]
         rng = np.random.default_rng(1)
@@ -58,13 +68,24 @@ def term_sizes(
         slopes = equation.linearise_numpy(points, jets)[1]
         for jet, rate, slope in zip(equation.jets, rates, slopes.T, strict=True):
             finite = slope[np.isfinite(slope)]
-            size = rate * float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
-            found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
-    return found
+            yield jet, rate * float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
 
 
 def growth_rate(model: Model, length: float) -> float:
     """The residual of a function that grows from zero to one in a slab of time of some length and does nothing else."""
+    return max((size for _, size in _in_time(model, length)), default=0.0)
+
+
+def slowest_rate(model: Model, length: float) -> float:
+    """What the derivatives in time alone make of that residual, for the unknown in which it is smallest."""
+    found: dict[int, float] = {}
+    for jet, size in _in_time(model, length):
+        if jet.order[-1] > 0:
+            found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
+    return min(found.values(), default=0.0)
+
+
+def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
     points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
     scale = [*[np.inf] * (len(model.problem.coordinates) - 1), length]
-    return max(term_sizes(model, model.equations, points, scale).values(), default=0.0)
+    return _terms(model, model.equations, points, scale)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pinnkan.assembly.condition_weights import growth_rate
+from pinnkan.assembly.condition_weights import growth_rate, slowest_rate
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
@@ -28,7 +28,8 @@ ROUNDED = 1e-13
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
 GROWING = 0.1
-#: Below this share of the rate something is free: t u_t = t u_xx + u, every t times a solution of the heat equation.
+#: Below this share of what derivatives in time make of it something is free: t u_t = t u_xx + u, every t times a
+#: solution of the heat equation.
 VANISHING = 1e-4
 #: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
@@ -97,11 +98,11 @@ class Verifier:
         start = spaces.space.prolong(spaces.coefficients, spaces.halved)
         halved = spaces.null or null_of(self.model, spaces.halved, start)
         solved = null_of(self.model, spaces.space, spaces.coefficients)
-        rate = growth_rate(self.model, float(np.ptp(spaces.space.axes[-1].breaks)))
-        if min(solved.sigma, halved.sigma) <= VANISHING * rate:
+        length = float(np.ptp(spaces.space.axes[-1].breaks))
+        if min(solved.sigma, halved.sigma) <= VANISHING * slowest_rate(self.model, length):
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
         found = stability(solved, halved)
-        if found.settled or found.halved > GROWING * rate:
+        if found.settled or found.halved > GROWING * growth_rate(self.model, length):
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
