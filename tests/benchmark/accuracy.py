@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).resolve().par
 from case import Case, targets  # noqa: E402
 from cases import BY_NAME, CASES  # noqa: E402
 from reference.error import worst_relative_l2  # noqa: E402
-from tables import write  # noqa: E402
+from tables import read_rows, write  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.errors import PinnkanError  # noqa: E402
@@ -69,14 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limit = options.max_time or (DEEP_LIMIT if deep else LIMIT)
     total = math.inf if deep or options.only else TOTAL
     wanted = {case.name: options.tolerance or tolerances(case, deep) for case in chosen}
+    name = "deep" if deep else "accuracy"
+    others = [r for r in read_rows(options.out / f"{name}.csv", Row) if r.problem not in wanted] if options.only else []
     for rows in measure(chosen, wanted, options.network, limit, total):
-        write(options.out, "deep" if deep else "accuracy", [asdict(row) for row in rows], command)
+        write(options.out, name, [asdict(row) for row in (*others, *rows)], command)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=sorted(BY_NAME), help="these problems")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=sorted(BY_NAME), help="these; the rows of others stay"
+    )
     parser.add_argument("--network", default="auto", choices=["auto", "product", "deep"])
     parser.add_argument("--tolerance", nargs="+", type=float, help="instead of 1e-4, 1e-6 and those of the targets")
     parser.add_argument("--max-time", type=float, help=f"seconds per solve ({LIMIT:g}; deep {DEEP_LIMIT:g})")

@@ -54,7 +54,8 @@ def read_rows(path: Path, kind: type[R]) -> list[R]:
     make = {"str": str, "float": float, "int": int}
     kinds = {f.name: make[str(f.type)] for f in fields(kind)}
     with path.open(newline="", encoding="utf-8") as file:
-        return [kind(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(file)]
+        lines = (line for line in file if not line.startswith("# "))
+        return [kind(**{k: kinds[k](v) for k, v in row.items()}) for row in csv.DictReader(lines)]
 
 
 def append_row(path: Path, row: DataclassInstance) -> None:
