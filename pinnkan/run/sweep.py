@@ -164,7 +164,7 @@ def _result(folder: Path) -> dict[str, Any] | None:
 def table(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | None]) -> str:
     """One row per combination: its values, verdict, errors, seconds, each quantity (a curve's end) and its error."""
     facts = ("verdict", "error_estimate", "true_error", "seconds")
-    names = list(dict.fromkeys(name for result in results if result for name in result.get("quantities", {})))
+    names = _quantities(results)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*chosen[0], *facts, *(column for name in names for column in (name, f"{name}_error"))])
@@ -173,6 +173,11 @@ def table(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | N
         told = [(result or {}).get(fact, "") for fact in facts]
         writer.writerow([*each.values(), *told, *(value for pair in read for value in pair)])
     return text.getvalue()
+
+
+def _quantities(results: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Names of the quantities of any result, in order."""
+    return list(dict.fromkeys(name for result in results if result for name in result.get("quantities", {})))
 
 
 def last(result: Mapping[str, Any] | None, name: str) -> tuple[Any, Any]:
@@ -186,8 +191,7 @@ def last(result: Mapping[str, Any] | None, name: str) -> tuple[Any, Any]:
 def _draw(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | None], path: Path) -> None:
     from pinnkan.export.sweep_picture import draw_sweep
 
-    names = list(dict.fromkeys(name for result in results if result for name in result.get("quantities", {})))
-    columns = {name: [last(result, name)[0] for result in results] for name in names}
+    columns = {name: [last(result, name)[0] for result in results] for name in _quantities(results)}
     if not columns:
         columns = {"error estimate": [(result or {}).get("error_estimate") for result in results]}
     draw_sweep(chosen, columns, path)

@@ -22,6 +22,8 @@ GROWS_ON = 0.5
 LEAST_CARRIED = 0.3
 #: Largest growth that is reckoned with, as a logarithm: of more no more is known than that it is too much.
 MOST_GROWTH = 100.0
+#: Errors below this are none: their squares could not be told from zero.
+NONE = 1e-100
 #: Parts of the time that a pass has not seen.
 PARTS = 16
 
@@ -65,7 +67,7 @@ class Growth:
     @property
     def factors(self) -> Array:
         """By how much what each slab begins with grows in it, as a logarithm."""
-        errors = np.maximum(self.errors, 1e-100)  # whose squares can be told from nothing
+        errors = np.maximum(self.errors, NONE)
         carried = np.sqrt(np.maximum(errors**2 - self.made**2, (LEAST_CARRIED * errors) ** 2))
         return np.append(0.0, np.log(carried[1:] / errors[:-1]))
 

@@ -109,8 +109,8 @@ def _leads_nowhere(outcome: Outcome) -> bool:
     estimates = [level.estimate for level in outcome.levels]
     before, last = estimates[:-FRUITLESS], estimates[-FRUITLESS:]
     is_fruitless = len(before) > 1 and min(last) > 0.5 * min(before)
-    is_hopeless = len(before) > 0 and outcome.levels[-1].is_resolved and last[-1] > 1.0
-    return is_fruitless or is_hopeless or not outcome.levels[-1].is_settled
+    moves_all = len(before) > 0 and outcome.levels[-1].is_resolved and last[-1] > 1.0
+    return is_fruitless or moves_all or not outcome.levels[-1].is_settled
 
 
 def _unjudged(family: Family[S, E], state: LevelsState[S], measured: Measured, monitor: Monitor) -> Outcome:

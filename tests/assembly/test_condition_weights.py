@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
-from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.condition_weights import condition_weight, growth_rate, slowest_rate
 from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
 
@@ -34,3 +34,19 @@ def test_factors_of_the_equation_and_of_the_condition_cancel_in_the_weighted_row
     assert weight(factor=1e6) == pytest.approx(1e6 * weight())
     assert weight(slope=1e6) == pytest.approx(1e-6 * weight())
     assert weight(length=1e6) == pytest.approx(1e-3 * weight())
+
+
+STIFF = """
+name: a
+domain: {t: [0, 10]}
+unknowns: [a, b, c]
+equations: ['a_t = -b', '1e-2*b_t = -1e4*b', 'c = a']
+conditions: [{where: initial, equation: a = 1}, {where: initial, equation: b = 1}]
+"""
+
+
+def test_what_grows_in_a_slab_is_told_from_what_reacts_there():
+    problem = parse_problem(STIFF.encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    assert growth_rate(model, 2.0) == pytest.approx(1e4)
+    assert slowest_rate(model, 2.0) == pytest.approx(0.5e-2)

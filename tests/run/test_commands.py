@@ -93,6 +93,7 @@ def test_a_missed_tolerance_is_exit_4_and_in_the_names(
     assert not {"solution.vtu", "solution.png"} & names_in(run)
     said = capsys.readouterr().err
     assert "NOT CONVERGED (max_levels)" in said
+    assert "after the last level allowed" in said
     assert "To try: Allow 2 more levels" in said
 
 

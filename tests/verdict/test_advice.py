@@ -78,3 +78,10 @@ def test_slabs_that_shrink_tell_of_a_blow_up():
 def test_below_rounding_names_the_least_tolerance_that_can_be_had():
     assert "`tolerance` of 3e-09" in remedy("tolerance_below_rounding", levels(1e-6, 1.1e-9, 4e-9), 1e-12)
     assert "nearly singular" in remedy("tolerance_below_rounding", levels(0.5), 1e-4)
+
+
+def test_what_is_not_determined_is_sought_where_it_can_be():
+    assert "Add what is missing" in remedy("rank_deficient", levels(1e-2), 1e-4)
+    assert "needs a value at a point" in remedy("rank_deficient", [replace(LEVEL, iterations=3)], 1e-4)
+    for records in ([], levels(1e-2, slabs=True)):  # refused in the first slab, or later
+        assert "highest derivative in time" in remedy("rank_deficient", records, 1e-4, 1.0)

@@ -40,3 +40,9 @@ def test_each_group_has_its_own_ratio_in_the_order_of_the_unknowns():
         (0.005**0.5, 0.01**0.5)
     )
     assert len(relative_roots(FLOW, np.ones(3), np.ones(3))) == 2
+
+
+def test_squares_near_the_smallest_number_are_zero():
+    tiny = np.array([1e-300, 1e-310, 0.0])
+    assert relative_roots(ALONE, np.zeros(3), tiny) == (0.0, 0.0, 0.0)
+    np.testing.assert_array_equal(squared_sizes(FLOW, tiny), np.ones(3))

@@ -10,7 +10,7 @@ others'. Those show its shadow meanwhile, since splines are smooth across knots,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,7 +66,7 @@ def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tup
     largest = max(float(s.mass.max()) for s in seen)
     towards = [np.where(mark(s.mass, largest, allowed), s.towards, 0) for s in seen]
     is_point = len(axes) > 1 and all(s.towards.any() for s in seen)
-    if not is_point or not any(t.any() for t in towards):
+    if not is_point or not any(t.any() for t in towards):  # a point, and one that counts
         return None
     out = []
     for axis, s, ends in zip(axes, seen, towards, strict=True):
@@ -81,4 +81,4 @@ def _halved(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) 
     for i in np.flatnonzero(ends):
         width = float(axis.breaks[i + 1] - axis.breaks[i]) * 0.5 ** np.arange(1, depths[i] + 1)
         knots.append(axis.breaks[i] + width if ends[i] < 0 else axis.breaks[i + 1] - width)
-    return Axis(np.unique(np.concatenate(knots)), axis.degree, axis.periodic, axis.joints)
+    return replace(axis, breaks=np.unique(np.concatenate(knots)))
