@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests" / "benchmark"))
 
 import readme  # noqa: E402  (after its path)
+from accuracy import Row  # noqa: E402
+from tables import read_rows  # noqa: E402
 
 ACCURACY = [
     dict(problem="a", tolerance="0.0001", verdict="converged", error="8.3e-09", estimate="1.04e-08", seconds="0.08"),
@@ -17,6 +19,13 @@ ACCURACY = [
     dict(problem="b", tolerance="1e-06", verdict="max_time", error="nan", estimate="2e-8", seconds="31.2"),
 ]
 DEEP = [dict(problem="a", verdict="max_time", error="2e-4", seconds="60.1")]
+
+
+def test_a_table_is_read_back_as_it_was_measured():
+    """Above its columns it says how: rows of other problems stay when some are measured again."""
+    rows = read_rows(ROOT / "results" / "tables" / "accuracy.csv", Row)
+    known = readme.rows_of("accuracy")
+    assert [(r.problem, r.verdict) for r in rows] == [(k["problem"], k["verdict"]) for k in known]
 
 
 def test_the_table_of_the_readme_is_the_one_measured():

@@ -74,3 +74,8 @@ def test_early_slabs_that_made_less_than_they_were_allowed_are_allowed_less_than
     after = shared_out(LocalTolerance.even(1e-3), grown(8.0 * ones(), made), 1.0, 1e-3)
     to_come = np.exp(8.0 * (1.0 - ENDS[1:]))
     assert all(after.at(t) <= 1.01e-3 / g for t, g in zip(ENDS, to_come, strict=False))
+
+
+def test_errors_whose_squares_are_zero_have_not_grown():
+    growth = Growth(np.arange(4.0), np.array([1e-200, 1e-180, 1e-170]), np.zeros(3))
+    np.testing.assert_allclose(growth.factors, [0.0, 0.0, 0.0], atol=1e-12)

@@ -22,9 +22,7 @@ from pinnkan.verdict.records import Level, Reason
 #: Levels, and the share of the residual that they all have left where it stands.
 LEVELS, STANDS = 3, 0.9
 #: What may end a solve for one of these reasons.
-UNCLEAR = (
-    Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC, Reason.RANK_DEFICIENT, Reason.BELOW_ROUNDING,
-)  # fmt: skip
+UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
 
 def explained(model: Model, outcome: Outcome) -> Outcome:

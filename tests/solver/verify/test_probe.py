@@ -14,7 +14,8 @@ from pinnkan.solver.verify.probe import Fineness, probe, smallest
 
 
 def probed(model):
-    space = Space(tuple(Axis(np.array(ends), 5) for ends in model.problem.box.ranges))
+    axes = tuple(Axis(np.array(ends), 5) for ends in model.problem.box.ranges)
+    space = Space(axes, len(model.problem.unknowns))
     with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
         return probe(model, ProductField(((space, np.zeros(space.shape)),)), np.inf)
 
@@ -100,3 +101,17 @@ def test_the_smallest_value_is_found_below_the_root_of_the_rounding_unit():
     assert np.linalg.norm(root @ vector) == pytest.approx(1.0)
     squared = np.linalg.eigvalsh(matrix.T @ matrix)[0]
     assert abs(squared) > 1e3 * exact**2
+
+
+SOUND = """
+name: sound
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u, v, p]
+equations: ["p_x = -u", "p_y = -v", "u_x + v_y = (8*pi**2 - 1e-3)*p"]
+conditions: [{where: [left, right], equation: u = 0}, {where: [bottom, top], equation: v = 0}]
+"""
+
+
+def test_cosines_of_one_unknown_go_with_sines_of_another():
+    """Sound between walls, next to cos(2 pi x) cos(2 pi y)."""
+    assert probed(model_of(SOUND)).sigma < 1e-3

@@ -5,6 +5,8 @@ import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import judging
+from pinnkan.solver.verify import verify
 
 ORDINARY = """
 name: t
@@ -71,3 +73,16 @@ def test_a_residual_small_beside_its_terms_but_not_beside_the_stability_constant
     error = np.linalg.norm(solution(x[:, None])["r"] - exact) / np.linalg.norm(exact)
     assert solution.verdict.converged
     assert error <= solution.verdict.estimate
+
+
+def test_a_residual_that_stands_on_its_own_is_reason_enough(monkeypatch):
+    """Without the look with more knots, which sees the same."""
+    monkeypatch.setattr(judging, "RESOLVING", 2.0)
+    solution, x = solve(parse_problem(BEAM, "t.yaml")), np.linspace(0, 1, 1001)
+    exact = x * np.sin(2 * np.pi * x)
+    assert solution.verdict.converged
+    assert np.linalg.norm(solution(x[:, None])["r"] - exact) < 1e-4 * np.linalg.norm(exact)
+    monkeypatch.setattr(verify, "ROUNDED", 1e-4)
+    found = solve(parse_problem(BEAM, "t.yaml"))
+    assert found.verdict.converged  # wrongly
+    assert np.linalg.norm(found(x[:, None])["r"] - exact) > 5e-4 * np.linalg.norm(exact)
