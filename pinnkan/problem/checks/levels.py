@@ -38,7 +38,7 @@ def free_levels(problem: Problem) -> list[tuple[int, ...]]:
     if count == 1:
         return [] if any(felt) else [(0,)]
     rows = [row for equation, jets in zip(every, felt, strict=True) if jets for row in _rows(problem, equation, jets)]
-    return _null_groups(np.array(rows).reshape(-1, count))
+    return _null_groups(_equilibrated(np.array(rows).reshape(-1, count)))
 
 
 def _is_felt(problem: Problem, jet: Jet) -> bool:
@@ -61,6 +61,12 @@ def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -
             block[:, jet.unknown] += slope if jet.order == order else 0.0
         rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
     return rows
+
+
+def _equilibrated(matrix: Array) -> Array:
+    """Unknowns in units in which the largest slope by each is one: 1e-9 u fixes the level of u."""
+    sizes = np.abs(matrix).max(0, initial=0.0)
+    return matrix / np.where(sizes > 0.0, sizes, 1.0)
 
 
 def _null_groups(matrix: Array) -> list[tuple[int, ...]]:

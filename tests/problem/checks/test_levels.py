@@ -39,6 +39,12 @@ def test_any_value_of_it_fixes_a_level(gauge: str) -> None:
     assert free_level(problem(edited(GAUGE, f"  - {gauge}\n", TEXT))) == ""
 
 
+@pytest.mark.parametrize("weak", ["1e-9", "1e-15", "1e9"])
+def test_a_weak_term_fixes_a_level_as_a_strong_one_does(weak: str) -> None:
+    text = edited("u_xx = u - v", f"u_xx = {weak}*u - v", edited("v_xx = v - u", "v_xx = v", BIDOMAIN))
+    assert free_level(problem(text)) == ""
+
+
 def test_a_slope_fixes_no_level() -> None:
     assert "level of p" in free_level(problem(edited(GAUGE, "  - {where: left, equation: p_y = 0}\n", TEXT)))
 
