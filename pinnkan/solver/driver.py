@@ -25,6 +25,7 @@ from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
+from pinnkan.solver.halves import held_by_symmetry
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
@@ -110,15 +111,22 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     may_turn = settings.network == "auto" and can_turn(problem)
     if problem.time_axis is None:
         axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS, describe(problem))
-        if may_turn:
-            return explained(model, solve_axes_or_fitted(axes, verify, monitor))
-        state = monitor.resumed(LevelsState) or begun(axes)
-        return explained(model, solve_levels(axes, verify, monitor, state)[0])
+
+        def on_axes(other: Model) -> Outcome:
+            return _on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
+
+        found = solve_axes_or_fitted(axes, verify, monitor) if may_turn else _on_axes(axes, verify, monitor)
+        return explained(model, held_by_symmetry(model, found, on_axes, monitor))
     intervals = settings.knots or SLAB_INTERVALS[d]
     in_space = settings.degree or (waves_degree(settings.tolerance) if are_waves(problem) else degree)
     slabs = ProductSlabs(model, (in_space, degree), intervals, most or PASSES, describe(problem))
     family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
     return march(family, verify, monitor)
+
+
+def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome:
+    state = monitor.resumed(LevelsState) or begun(axes)
+    return solve_levels(axes, verify, monitor, state)[0]
 
 
 def are_waves(problem: Problem) -> bool:

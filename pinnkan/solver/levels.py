@@ -161,7 +161,7 @@ def _judged(
             level = replace(level, estimate=float("inf")) if against.is_lasting else level
     elif settled and _is_hopeless(family, level, estimate):
         with suppress(OutOfTimeError):
-            against = verify.free(measured.field) or against
+            against = verify.free(measured.field, estimate.spaces) or against
         reason, detail = against.reason, against.detail
     if reason is None and settled and estimate.rounding > tolerance:
         size = max(level.estimate, estimate.rounding) if estimate.rounding < GARBAGE else float("inf")
@@ -186,8 +186,8 @@ def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estim
 
 def _is_hopeless(family: Family[S, E], level: Level, estimate: E) -> bool:
     """Whether rounding, or a correction larger than the solution, may be that of a function that nothing holds."""
-    tolerance = family.problem.solver.tolerance
-    return estimate.spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0)
+    tolerance, spaces = family.problem.solver.tolerance, estimate.spaces
+    return spaces is not None and (estimate.rounding > tolerance or level.estimate > 1.0 or spaces.is_loose)
 
 
 def _lasts(levels: Sequence[Level], elsewhere: bool) -> bool:

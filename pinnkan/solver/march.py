@@ -36,8 +36,9 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 
 #: Smallest slab, relative to the whole time.
 SMALLEST_SLAB = 1e-7
-#: An unknown is resolved relative to this share of its natural size at least.
-LEAST = 1e-8
+#: An unknown is resolved relative to this share of its natural size at least: what is at rest until a pulse comes in
+#: is small beside that. Where it turns out to be smaller all the time, the next pass counts from what it is.
+LEAST = 0.1
 #: A slab that could not be solved is tried again so much shorter.
 SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
@@ -126,7 +127,9 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             return state.outcome(Reason.MAX_LEVELS)
         end = family.problem.box.ranges[-1][1]
         local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
-        state = replace(_begun(family, state.number + 1, local), history=state.history)
+        least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
+        begun = _begun(family, state.number + 1, local)
+        state = replace(begun, run=replace(begun.run, least=least), history=state.history)
 
 
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:

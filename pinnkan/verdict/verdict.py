@@ -67,7 +67,7 @@ def judge(
     if not levels:
         return _refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
     last = levels[-1]
-    estimate = last.estimate
+    estimate, said = last.estimate, f" ({detail})" if detail else ""
     if not math.isfinite(estimate) and not reason:
         reason = Reason.NOT_FINITE
     elif not reason:
@@ -79,7 +79,7 @@ def judge(
         estimate = math.inf
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, end)
-    sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}."
+    sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}{said}."
     return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, "")
 
 

@@ -15,7 +15,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.near_singular import Nearness, free_share, near_singular, null_of
+from pinnkan.solver.verify.near_singular import UNIT, Nearness, free_share, near_singular, null_of
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
@@ -67,6 +67,11 @@ class Spaces:
     null: Null | None
     losses: tuple[float, float]
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether a function of the latter is known whose residual is rounding."""
+        return self.null is not None and self.null.sigma == 0.0
+
 
 @dataclass(frozen=True, eq=False)
 class Verifier:
@@ -108,8 +113,10 @@ class Verifier:
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
 
-    def free(self, field: Field) -> Objection | None:
+    def free(self, field: Field, spaces: Spaces | None) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
+        if spaces is not None and spaces.is_loose:
+            return _free(UNIT)
         found = probe(self.model, field, float("inf"))
         share = 0.0 if found is None else free_share(found)
         return _free(share) if share > 0.0 else None
@@ -138,7 +145,7 @@ class Verifier:
             return Objection(missed)
         if many:
             return self._hidden_product(field, left, allowed)
-        return self.free(field) if spaces is None else self._stability(field, spaces, allowed)
+        return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)
 
     def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:
         sigma = self.least_product if left > 0.0 else None

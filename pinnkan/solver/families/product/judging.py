@@ -66,13 +66,16 @@ def estimate_by_correction(
     correction = _corrected(system, base)
     losses = measured.loss, system.mean_square(base + correction)
     roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
-    size = SAFETY * max(roots) * following(losses, floor_of(system.kept, base))
+    floor = floor_of(system.kept, base)
+    size = SAFETY * max(roots) * following(losses, floor)
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
-    stands = measured.is_resolved and not (model.is_linear or is_small) and losses[1] > STANDS * losses[0]
-    null = least_determined(system.kept, fine, base, correction) if stands or is_small else None
+    is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
+    stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
+    stands = stays and not (model.is_linear or is_small)
+    null = least_determined(system.kept, fine, base, correction) if stands or is_small or is_rounding else None
     if stands and null is not None:
         size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:

@@ -1,0 +1,110 @@
+"""Reflections of a box that leave a steady problem as it is, and the half of it that is left to solve.
+
+With u_j(R x) = s_j u_j(x), R x_i = low_i + high_i - x_i and s_j = 1 or -1, an equation is to become itself or its
+negative, and a condition that of the opposite side. Whether it does is asked of the formulas, exactly: what is left of
+the difference is zero or there is no reflection. Functions of that symmetry are those on one half whose even (s = -1)
+or odd (s = 1) derivatives across the middle vanish, below the order of the equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+import sympy
+
+from pinnkan.domain.box import Box, Side
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem
+
+#: Unknowns up to which all signs are tried.
+MOST_UNKNOWNS = 4
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The reflection of coordinate ``axis`` about its middle; ``signs``: what each unknown is multiplied by."""
+
+    axis: int
+    signs: tuple[int, ...]
+
+    def words(self, problem: Problem) -> str:
+        """``u(1 - x) = -u(x)``, for each unknown."""
+        name, total = problem.coordinates[self.axis].name, sum(problem.box.ranges[self.axis])
+        there = f"{total:g} - {name}" if total else f"-{name}"
+        pairs = zip(problem.unknowns, self.signs, strict=True)
+        return ", ".join(f"{u}({there}) = {'-' * (s < 0)}{u}({name})" for u, s in pairs)
+
+
+def mirrors(problem: Problem) -> Iterator[Mirror]:
+    """Every reflection of one coordinate that leaves the problem as it is."""
+    whole = all(isinstance(c.place, Side) and c.equation is not None for c in problem.conditions)
+    steady = problem.time_axis is None and isinstance(problem.domain, Box) and not problem.interfaces
+    if not (whole and steady and len(problem.unknowns) <= MOST_UNKNOWNS):
+        return
+    for axis, wraps in enumerate(problem.box.periodic):
+        for signs in product((1, -1), repeat=len(problem.unknowns)):
+            mirror = Mirror(axis, signs)
+            if not wraps and _keeps(problem, mirror):
+                yield mirror
+
+
+def half_of(problem: Problem, mirror: Mirror) -> Problem:
+    """The lower half of the box, with conditions in its middle that functions of the symmetry fulfil."""
+    axis, (low, high) = mirror.axis, problem.box.ranges[mirror.axis]
+    middle = 0.5 * (low + high)
+    ranges = (*problem.box.ranges[:axis], (low, middle), *problem.box.ranges[axis + 1 :])
+    kept = [c for c in problem.conditions if c.place != Side(axis, 1)]
+    jets = [jet for e in problem.equations for jet in e.jets.values()]
+    for j, sign in enumerate(mirror.signs):
+        most = max((jet.order[axis] for jet in jets if jet.unknown == j), default=0)
+        kept += [_vanishing(problem, axis, j, k) for k in range(0 if sign < 0 else 1, most, 2)]
+    inside = tuple(p for p in problem.disagreements if (p.position[axis] or 0.0) < middle)
+    return replace(
+        problem, domain=Box(ranges, problem.box.periodic), conditions=tuple(kept), quantities={}, disagreements=inside
+    )
+
+
+def _vanishing(problem: Problem, axis: int, unknown: int, order: int) -> Condition:
+    jet = Jet(unknown, tuple(order if i == axis else 0 for i in range(problem.dimension)))
+    symbol = _symbol(jet)
+    return Condition(Side(axis, 1), Equation(symbol, {symbol: jet}, f"{symbol} = 0"), "auto", "middle")
+
+
+def _keeps(problem: Problem, mirror: Mirror) -> bool:
+    if not all(_are_same(*_seen(problem, e, mirror)) for e in problem.equations):
+        return False
+    ends = problem.box.ranges[mirror.axis]
+    own: list[tuple[Side, sympy.Expr]] = []
+    mirrored: list[tuple[Side, sympy.Expr]] = []
+    for c in problem.conditions:
+        assert isinstance(c.place, Side)
+        assert c.equation is not None
+        here, there = _seen(problem, c.equation, mirror)
+        x, place = problem.coordinates[mirror.axis], c.place
+        if place.axis == mirror.axis:
+            here, there = here.subs(x, ends[place.end]), there.subs(x, ends[1 - place.end])
+            mirrored.append((Side(place.axis, 1 - place.end), there))
+        else:
+            mirrored.append((place, there))
+        own.append((place, here))
+    return all(any(p == q and _are_same(a, b) for q, b in own) for p, a in mirrored)
+
+
+def _seen(problem: Problem, equation: Equation, mirror: Mirror) -> tuple[sympy.Expr, sympy.Expr]:
+    """A residual in symbols of their own, as it is and as the reflection makes it."""
+    x, total = problem.coordinates[mirror.axis], sum(problem.box.ranges[mirror.axis])
+    own = {s: _symbol(jet) for s, jet in equation.jets.items()}
+    turned = {
+        s: mirror.signs[jet.unknown] * (-1) ** jet.order[mirror.axis] * _symbol(jet) for s, jet in equation.jets.items()
+    }
+    residual = equation.residual
+    return residual.subs(own, simultaneous=True), residual.subs({**turned, x: total - x}, simultaneous=True)
+
+
+def _symbol(jet: Jet) -> sympy.Symbol:
+    return sympy.Symbol(f"u{jet.unknown}_{'_'.join(map(str, jet.order))}", real=True)
+
+
+def _are_same(one: sympy.Expr, other: sympy.Expr) -> bool:
+    return any(sympy.expand(one + sign * other) == 0 for sign in (1, -1))
