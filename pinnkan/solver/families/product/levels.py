@@ -18,7 +18,7 @@ from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.grading import Profile, graded
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall
-from pinnkan.solver.families.product.start import initial_space, with_conditions
+from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.system import System, require_memory
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
@@ -77,9 +77,11 @@ class ProductLevels(ModelLevels):
     words: str = ""
 
     def first(self) -> ProductState:
-        """Nearly uniform knots, and the data of the exact conditions alone."""
+        """Nearly uniform knots, and the data of the exact conditions; where the start matters, smooth inside."""
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
+        if not self.model.is_linear:
+            return self._begun(space, smooth_start(self.model, space))
         return self._begun(space, with_conditions(self.model, space, np.zeros(space.shape))[0])
 
     def _begun(self, space: Space, start: Array, before: ProductState | None = None) -> ProductState:

@@ -27,7 +27,7 @@ exact:
   u: sin(2*pi*x)*cosh(2*pi*sqrt(0.777)*t) + 4.12e-8*sin(11*pi*x)*cosh(11*pi*sqrt(0.777)*t)
 solver:
   tolerance: 1e-4
-  max_time: 2
+  max_time: 30
 """
 
 
