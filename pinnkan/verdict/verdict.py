@@ -79,7 +79,8 @@ def judge(
         estimate = math.inf
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, end)
-    sentence = f"Converged: the estimated relative L2 error {estimate:.1e} is below the tolerance {tolerance:.0e}{said}."
+    below = f"is below the tolerance {tolerance:.0e}{said}"
+    sentence = f"Converged: the estimated relative L2 error {estimate:.1e} {below}."
     return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, "")
 
 

@@ -17,6 +17,8 @@ from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, sta
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
 UNDETERMINED = 1e-8
+#: The same of a function that knots hold, and more knots hold better. Growth by e^20 has 1e-8 for a moment.
+FALLING = 1e-10
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
 
@@ -40,26 +42,44 @@ class Nearness:
     falling: str
 
 
-def null_of(model: Model, space: Space, coefficients: Array) -> Null:
-    """The least determined function of a space, by a factor of its own, linearised at a function of it."""
+def null_of(model: Model, space: Space, coefficients: Array, known: Array | None = None) -> Null:
+    """The least determined function of a space, by a factor of its own, linearised at a function of it.
+
+    ``known``: that of a coarser space, as coefficients of this one.
+    """
     equations = System(model, space).equations(coefficients, zero_conditions(model.conditions, space)[1])
-    return least_determined(equations, space, coefficients)
+    return least_determined(equations, space, coefficients, known=known)
+
+
+def nulls_of(model: Model, space: Space, coefficients: Array, halved: Space) -> tuple[Null, Null]:
+    """The same of two spaces, the second the first with its intervals halved."""
+    solved = null_of(model, space, coefficients)
+    return solved, null_of(model, halved, space.prolong(coefficients, halved), prolonged(solved, space, halved))
+
+
+def prolonged(null: Null, space: Space, halved: Space) -> Array | None:
+    """The least determined function of a space as one of another that contains it."""
+    return None if null.function is None else space.prolong(null.function, halved)
 
 
 def near_singular(
-    model: Model, solved: tuple[Space, Array], halved: Null, losses: tuple[float, float], terms: float
+    model: Model, found: tuple[Space, Array], nulls: tuple[Null, Null], losses: tuple[float, float], terms: float
 ) -> Nearness:
     """What two spaces and the probes beyond them say of a solution.
 
-    ``solved``: the space and the solution in it; ``halved``: of the space with its intervals halved; ``losses`` and
-    ``terms``: mean squares of the residual before and after the correction, and of the terms of the equations.
+    ``found``: the space and the solution in it; ``nulls``: of that and of the space with its intervals halved;
+    ``losses`` and ``terms``: mean squares of the residual before and after the correction, and of the terms of the
+    equations.
     """
-    space, start = solved
-    field = ProductField((solved,))
-    two = stability(null_of(model, space, start), halved)
-    beyond = probe(model, field, halved.sigma)
+    space, start = found
+    field = ProductField((found,))
+    two, halved = stability(*nulls), nulls[1]
+    is_doubtful = two.at_once or halved.share < UNDETERMINED
+    beyond = probe(model, field, float("inf") if is_doubtful else halved.sigma)
     settled, sigma = two.settled, halved.sigma
     free = UNIT if sigma == 0.0 else 0.0 if beyond is None else free_share(beyond)
+    if not settled and 0.0 < halved.share < FALLING:
+        free = max(free, halved.share)
     hidden = beyond is not None and beyond.sigma < SETTLED * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma

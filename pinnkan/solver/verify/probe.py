@@ -8,8 +8,10 @@ All factors but one run through waves (the eigenfunctions of a string with the s
 then a small dense problem: at each of its nodes the rows of the other coordinates are compressed by a QR factorisation,
 so that nothing is squared and ratios near the rounding unit are seen. On a line that is sigma itself. The best product
 is then sought again on finer knots, factor by factor in turn: a value that goes on falling belongs to a function that
-no knots hold. What it finds without being told: data all around a wave equation, Cauchy problems, resonances, turning
-points, layers that nothing holds. What it finds is an upper bound; a mode that is far from a product may be missed.
+no knots hold. Around a circle a wave is a cosine and a sine, each with a last factor of its own: what a transport
+carries around for ever is one of those. What it finds without being told: data all around a wave equation, Cauchy
+problems, resonances, turning points, layers that nothing holds. What it finds is an upper bound; a mode that is far
+from a product may be missed.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fine
 FURTHER = (0, 1, 2, 4)
 #: Most knots of a line: the rows are dense.
 MOST = 100
+#: Products that are looked at again: the best may be a constant that a mean holds, others fall.
+BEST = 3
 #: Steps of inverse iteration, and vectors in it; sweeps over the factors of a finer look.
 STEPS, BLOCK, SWEEPS = 4, 2, 1
 #: A value has settled when a finer look finds no less than this share of it.
@@ -85,11 +89,23 @@ class _Line:
     """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them.
 
     ``waves``: (function, wave, unknown), all of one number with about as many half waves, so that cosines of one
-    unknown go with sines of another; zero where an unknown has none.
+    unknown go with sines of another; zero where an unknown has none. ``wraps``: those from 1 on are pairs.
     """
 
     root: Array
     waves: Array
+    wraps: bool
+
+    @property
+    def numbers(self) -> range:
+        """Of the waves, of a pair that of the first."""
+        return range(self.waves.shape[1])
+
+    def wave(self, number: int) -> list[Array]:
+        """The wave of a number, both of a pair."""
+        first = number - (number + 1) % 2 if self.wraps and number else number
+        last = min(first + 1, self.waves.shape[1] - 1) if self.wraps and number else first
+        return [self.waves[:, k] for k in range(first, last + 1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +116,20 @@ class _Lattice:
     lines: tuple[_Line, ...]
     free: np.ndarray
 
-    def best(self, held: Sequence[Array], last: int) -> _Found:
-        """The best factor ``last`` for given others of size one."""
+    def best(self, products: Sequence[Sequence[Array]], last: int) -> _Found:
+        """The best factors ``last`` of products whose other ones are given, of size one and orthogonal."""
         others = tuple(i for i in range(self.free.ndim - 1) if i != last)
-        alive = np.array(self.free.any(axis=others)).T  # (unknown, function)
-        alive &= np.all([held[i].any(axis=0) for i in others], axis=0)[:, None] if others else True
+        own = np.array(self.free.any(axis=others)).T  # (unknown, function)
+        held = [np.all([p[i].any(axis=0) for i in others], axis=0)[:, None] if others else True for p in products]
+        alive = np.concatenate([own & some for some in held])
         if not alive.any():
             return _Found(np.zeros(alive.shape), np.inf, 1.0, False, True)
-        unknowns = len(alive)
-        rows = np.concatenate([compressed(block, held, last, unknowns) for block in self.rows])[:, alive.ravel()]
+        rows = np.concatenate([compressed(block, products, last, len(own)) for block in self.rows])[:, alive.ravel()]
         line = self.lines[last].root
         root = scipy.linalg.block_diag(*[triangle(line[:, some]) for some in alive])
         vector = np.zeros(alive.shape)
         vector[alive], sigma = smallest(rows, root)
-        size = sum(terms(block, held, last, vector) for block in self.rows)
+        size = sum(terms(block, products, last, vector) for block in self.rows)
         floor = UNIT * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
         return _Found(vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor, sigma > CLEAR * floor)
 
@@ -147,18 +163,22 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     lattice = _lattice(model, field, fineness, count)
     tried = []
     for last in range(dimension):
-        for waves in product(*[range(1 if i == last else x.waves.shape[1]) for i, x in enumerate(lattice.lines)]):
+        for waves in product(*[range(1) if i == last else x.numbers for i, x in enumerate(lattice.lines)]):
             model.clock.check()
-            tried.append((lattice.best(_factors(lattice, waves, last), last), waves, last))
-    found, waves, last = min(tried, key=lambda t: t[0].sigma)
+            tried.append((lattice.best(_products(lattice, waves, last), last), waves, last))
+    tried = sorted(tried, key=lambda t: t[0].sigma)[:BEST]
+    found = tried[0][0]
     settled = found.sigma > SETTLED * known
     for _ in range(0 if settled else finer):
         model.clock.check()
         fineness, before = fineness.finer(), found
         lattice = _lattice(model, field, fineness, count + finer * max(FURTHER) if count else 0)
-        higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
-        again = [(_polished(lattice, w, last), w) for w in (higher if count else higher[:1])]
-        found, waves = min(again, key=lambda t: t[0].sigma)
+        again = []
+        for _, waves, last in tried:
+            higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
+            again += [(_polished(lattice, w, last), w, last) for w in (higher if count else higher[:1])]
+        tried = sorted(again, key=lambda t: t[0].sigma)[:BEST]
+        found = tried[0][0]
         agree = abs(found.sigma - before.sigma) <= AGREE * before.sigma
         settled = agree or (found.sigma > SETTLED * before.sigma and found.clear)
         if settled or not found.clear:
@@ -167,22 +187,24 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     return Probe(found.sigma, found.share, settled, found.lost)
 
 
-def _factors(lattice: _Lattice, waves: Sequence[int], last: int) -> list[Array]:
-    """Waves as factors (function); that of the last coordinate is not used."""
+def _products(lattice: _Lattice, waves: Sequence[int], last: int) -> list[list[Array]]:
+    """Waves as factors (function, unknown) of one or several products; that of the last coordinate is not used."""
     pairs = zip(lattice.lines, waves, strict=True)
-    return [x.root[:1].T if i == last else x.waves[:, k] for i, (x, k) in enumerate(pairs)]
+    factors = [[x.root[:1].T] if i == last else x.wave(k) for i, (x, k) in enumerate(pairs)]
+    return [list(p) for p in product(*factors)]
 
 
 def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
     """The best product near some waves, one factor after the other."""
-    factors = _factors(lattice, waves, last)
-    found = lattice.best(factors, last)
-    if len(factors) == 1 or lattice.free.shape[-1] > 1:  # of several unknowns each has a factor of its own
+    products = _products(lattice, waves, last)
+    found, factors = lattice.best(products, last), products[0]
+    # of several unknowns each has a factor of its own, and so has each of a pair
+    if len(factors) == 1 or lattice.free.shape[-1] > 1 or len(products) > 1:
         return found
     for _ in range(SWEEPS * len(factors)):
         factors[last] = found.factor.T
         last = (last + 1) % len(factors)
-        found = lattice.best(factors, last)
+        found = lattice.best([factors], last)
     return found
 
 
@@ -224,7 +246,7 @@ def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> _Line:
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
         if count and some.any():
             _put_waves(out, slope[:, some], value[:, some], some, axis)
-    return _Line(triangle(value), waves)
+    return _Line(triangle(value), waves, axis.periodic)
 
 
 def _put_waves(out: Array, slope: Array, value: Array, some: np.ndarray, axis: Axis) -> None:

@@ -1,6 +1,7 @@
 """Linearised rows of a product of functions, in one factor at a time: those of the other coordinates are compressed.
 
-Each unknown has factors of its own: ``held[i]`` is (function, unknown).
+Each unknown has factors of its own: ``held[i]`` is (function, unknown). Several products whose other factors are held
+have their last factors side by side.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ class SlicedRows:
     tables: tuple[tuple[Array, ...], ...]
     free: float
 
-    def sliced(self, held: Sequence[Array], last: int) -> Array:
-        """Rows (node of the last, row, jet) with the norm of all rows: a triangle per node."""
-        return triangle(_factors(self, held, last))
+    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> Array:
+        """Rows (node of the last, row, product * jet) with the norm of all rows: a triangle per node."""
+        return triangle(_side_by_side(self, products, last))
 
     def summed(self, rows: Array) -> Array:
         """The rows (node, row, unknown * function) of the last factor one under the other."""
@@ -45,9 +46,9 @@ class SlicedRows:
 class IntegralSlices(SlicedRows):
     """The same of an integral: all rows are one, their sum."""
 
-    def sliced(self, held: Sequence[Array], last: int) -> Array:
+    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> Array:
         """See :class:`SlicedRows`."""
-        return _factors(self, held, last).sum(1, keepdims=True)
+        return _side_by_side(self, products, last).sum(1, keepdims=True)
 
     def summed(self, rows: Array) -> Array:
         """See :class:`SlicedRows`."""
@@ -91,24 +92,32 @@ def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:
     return out.reshape(len(out), -1, out.shape[-1])
 
 
+def _side_by_side(block: SlicedRows, products: Sequence[Sequence[Array]], last: int) -> Array:
+    return np.concatenate([_factors(block, held, last) for held in products], -1)
+
+
 def triangle(matrix: Array) -> Array:
     """R of the QR factorisation of a matrix, or of each of a stack."""
     return np.asarray(np.linalg.qr(matrix, mode="r"))
 
 
-def compressed(block: SlicedRows, held: Sequence[Array], last: int, unknowns: int) -> Array:
-    """SlicedRows (row, unknown * function) in the last factor with the norm of all rows: a triangle per node."""
-    factor = block.sliced(held, last)  # (node, row, jet)
-    count = block.tables[last][0].shape[1]
-    out = np.zeros((*factor.shape[:2], unknowns * count))
-    for k, (order, u) in enumerate(zip(block.orders, block.unknowns, strict=True)):
-        out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[last][order[last]][:, None]
+def compressed(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, unknowns: int) -> Array:
+    """Rows (row, product * unknown * function) in the last factors with the norm of all rows: a triangle per node."""
+    factor = block.sliced(products, last)
+    count, jets = block.tables[last][0].shape[1], len(block.orders)
+    out = np.zeros((*factor.shape[:2], len(products) * unknowns * count))
+    for k in range(len(products) * jets):
+        order, u = block.orders[k % jets][last], k // jets * unknowns + block.unknowns[k % jets]
+        out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[last][order][:, None]
     return block.summed(out)
 
 
-def terms(block: SlicedRows, held: Sequence[Array], last: int, factor: Array) -> float:
-    """Sum of the squares of the terms of a product of size one, and of half a wave; ``factor`` (unknown, function)."""
-    size = (_factors(block, held, last) ** 2).sum(1)  # (node, jet)
-    pairs = zip(block.orders, block.unknowns, strict=True)
-    values = np.stack([block.tables[last][order[last]] @ factor[u] for order, u in pairs], -1)
-    return float((size * values**2).sum()) + block.free
+def terms(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, factors: Array) -> float:
+    """Sum of the squares of the terms of functions of size one, and of half a wave; ``factors`` (.., function)."""
+    total = block.free
+    for held, factor in zip(products, np.split(factors, len(products)), strict=True):
+        size = (_factors(block, held, last) ** 2).sum(1)  # (node, jet)
+        pairs = zip(block.orders, block.unknowns, strict=True)
+        values = np.stack([block.tables[last][order[last]] @ factor[u] for order, u in pairs], -1)
+        total += float((size * values**2).sum())
+    return total

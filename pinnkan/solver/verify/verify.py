@@ -15,7 +15,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.near_singular import UNIT, Nearness, free_share, near_singular, null_of
+from pinnkan.solver.verify.near_singular import UNIT, Nearness, free_share, near_singular, nulls_of
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
@@ -57,20 +57,20 @@ class Objection:
 class Spaces:
     """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
 
-    ``null``: the least determined function of the latter, None where it is still to be found; ``losses``: mean squared
+    ``nulls``: the least determined function of each, None where they are still to be found; ``losses``: mean squared
     residuals of the solution, and with its correction in the latter.
     """
 
     space: Space
     coefficients: Array
     halved: Space
-    null: Null | None
+    nulls: tuple[Null, Null] | None
     losses: tuple[float, float]
 
     @property
     def is_loose(self) -> bool:
         """Whether a function of the latter is known whose residual is rounding."""
-        return self.null is not None and self.null.sigma == 0.0
+        return self.nulls is not None and self.nulls[1].sigma == 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +100,7 @@ class Verifier:
         Forwards in time a function of size one in a slab of length h has a residual of about 1 / h however fine the
         knots; the heat equation backwards, or Laplace's in time, leaves the finest wave that the knots hold.
         """
-        start = spaces.space.prolong(spaces.coefficients, spaces.halved)
-        halved = spaces.null or null_of(self.model, spaces.halved, start)
-        solved = null_of(self.model, spaces.space, spaces.coefficients)
+        solved, halved = spaces.nulls or nulls_of(self.model, spaces.space, spaces.coefficients, spaces.halved)
         length = float(np.ptp(spaces.space.axes[-1].breaks))
         if min(solved.sigma, halved.sigma) <= VANISHING * slowest_rate(self.model, length):
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
@@ -154,9 +152,9 @@ class Verifier:
 
     def _stability(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
         terms, (loss, corrected) = self.feature_check.terms(field), spaces.losses
-        base = spaces.space.prolong(spaces.coefficients, spaces.halved)
-        null = spaces.null or null_of(self.model, spaces.halved, base)
-        near = near_singular(self.model, (spaces.space, spaces.coefficients), null, spaces.losses, terms)
+        found = spaces.space, spaces.coefficients
+        nulls = spaces.nulls or nulls_of(self.model, *found, spaces.halved)
+        near = near_singular(self.model, found, nulls, spaces.losses, terms)
         against = _of_nearness(near, allowed)
         share = loss / max(terms, 1e-300)
         is_small = share <= ROUNDED**2 or near.residual <= allowed

@@ -194,3 +194,39 @@ def test_a_beam_further_from_its_eigenvalue_is_solved():
     result = solve(parse_problem(text, "t.yaml"))
     assert result.verdict.converged
     assert error_of(result, lambda x: x + 0.123 * np.sin(3 * np.pi * x)) <= 1e-3
+
+
+CIRCLES = """
+name: circles
+domain: {x: [0, 1], y: [0, 1], periodic: [x, y]}
+unknowns: [u]
+equations: ["EQUATION = cos(2*pi*x)"]
+conditions: [{where: domain, equation: integral(u) = 0}]
+solver: {max_time: 60}
+"""
+SQUARE = """
+name: square
+domain: {x: [0, 1], y: [0, HEIGHT]}
+unknowns: [u]
+equations: ["u_xx - u_yy = 0"]
+conditions: [{where: boundary, equation: u = 1}]
+solver: {max_time: 60}
+"""
+
+
+@pytest.mark.parametrize(
+    "equation",
+    ["u_x + 2*u_y", "u_x + 3*u_y", pytest.param("u_x + 7*u_y", marks=pytest.mark.slow), "u_xx - 9*u_yy"],
+)
+def test_waves_that_run_around_a_circle_for_ever_are_free(equation):
+    """f(y - 2 x) for any f: a sum of two products, and on many knots the solver only preconditions."""
+    assert not solve(parse_problem(CIRCLES.replace("EQUATION", equation), "t.yaml")).verdict.converged
+
+
+def test_waves_that_die_are_not():
+    assert solve(parse_problem(CIRCLES.replace("EQUATION", "u + u_x + 2*u_y"), "t.yaml")).verdict.converged
+
+
+@pytest.mark.parametrize("height", ["1", "2"])
+def test_standing_waves_between_walls_and_times_are_free_whatever_the_solver(height):
+    assert solve(parse_problem(SQUARE.replace("HEIGHT", height), "t.yaml")).verdict.reason == "rank_deficient"

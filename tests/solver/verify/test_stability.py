@@ -132,6 +132,7 @@ def test_a_value_that_falls_when_its_function_is_resolved_has_settled():
     assert stability(Null(288.0, 0.78), Null(2.1, 0.1)).settled
     assert not stability(Null(288.0, 0.1), Null(2.1, 0.1)).settled
     assert not stability(Null(288.0, 0.78), Null(2.1, 0.6)).settled
+    assert not stability(Null(1e-8, 0.94), Null(1e-10, 0.09, share=1e-12)).settled  # carried around a circle
     assert not stability(Null(0.078, 0.78), Null(0.029, 0.1)).settled  # a Cauchy problem
     assert not stability(Null(1.0, 0.0), Null(0.0, 0.0)).settled
 

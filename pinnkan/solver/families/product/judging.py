@@ -21,6 +21,7 @@ from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System, predicted_work
 from pinnkan.solver.outcome import SAFETY, Outcome
+from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import Null, least_determined
 from pinnkan.solver.verify.verify import STANDS, Spaces
 from pinnkan.verdict.records import Evidence, Level
@@ -53,9 +54,11 @@ class HalvedEstimate(ErrorEstimate):
 
 
 def estimate_by_correction(
-    model: Model, before: Outcome, space: Space, start: Array, measured: Measured
+    model: Model, before: Outcome, space: Space, start: Array, measured: Measured, known: Array | None = None
 ) -> HalvedEstimate:
     """One Gauss-Newton step from ``start`` in the space with every interval halved.
+
+    ``known``: the least determined function of the space, as far as a level before has found it.
 
     Raises:
         SolverError: the least squares have no solution there.
@@ -75,12 +78,15 @@ def estimate_by_correction(
     is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
     stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
     stands = stays and not (model.is_linear or is_small)
-    null = least_determined(system.kept, fine, base, correction) if stands or is_small or is_rounding else None
-    if stands and null is not None:
-        size = max(size, behind(losses[0], null, model, relative_to=float(fine.norm(base).max())))
+    nulls = None
+    if stands or is_small or is_rounding:
+        solved = null_of(model, space, start, known)
+        nulls = solved, least_determined(system.kept, fine, base, correction, prolonged(solved, space, fine))
+    if stands and nulls is not None:
+        size = max(size, behind(losses[0], nulls[1], model, relative_to=float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
         size = max(size, SAFETY * ahead(model, space, start, correction))
-    spaces = Spaces(space, start, fine, null, losses)
+    spaces = Spaces(space, start, fine, nulls, losses)
     error = ProductField(((fine, correction),))
     parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
     return HalvedEstimate(

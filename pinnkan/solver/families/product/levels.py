@@ -49,8 +49,8 @@ class ProductState:
 
     ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
-    another one was tried and dropped; ``linear``: who solved for the last step; ``system``: that of the space, which is
-    made again where a state was stored.
+    another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
+    before has found least determined; ``system``: that of the space, which is made again where a state was stored.
     """
 
     space: Space
@@ -61,6 +61,7 @@ class ProductState:
     unsettled: str = ""
     words: str = ""
     linear: str = ""
+    null: Array | None = None
     system: System | None = field(default=None, metadata={"stored": False})
 
 
@@ -138,7 +139,7 @@ class ProductLevels(ModelLevels):
         if state.rounding > 0.0:
             found = estimate_by_fall(self.model, before, space, c, measured.loss, state.rounding)
         if found is None or found.size > self.problem.solver.tolerance:
-            found = estimate_by_correction(self.model, before, space, c, measured)
+            found = estimate_by_correction(self.model, before, space, c, measured, state.null)
         return replace(found, size=found.size + state.rounding, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState:
@@ -154,7 +155,7 @@ class ProductLevels(ModelLevels):
             estimate = estimate_by_correction(self.model, before, state.space, state.coefficients, measured)
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
-        begun = self._begun(space, start, state)
+        begun = replace(self._begun(space, start, state), null=_null(estimate, space))
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.words)
         return solved if is_solved else begun
 
@@ -219,6 +220,13 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
         return whole(model, state, estimate)
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
+
+
+def _null(estimate: HalvedEstimate, space: Space) -> Array | None:
+    """The least determined function that an estimate has found, in the next space."""
+    nulls = None if estimate.spaces is None else estimate.spaces.nulls
+    function = None if nulls is None else nulls[1].function
+    return None if function is None else space.restrict(function, estimate.space)
 
 
 def _profiles(

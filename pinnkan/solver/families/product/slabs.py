@@ -40,6 +40,7 @@ from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.slab_family import Pass
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
 
@@ -255,9 +256,12 @@ class ProductSlabs(ModelFamily):
     def spaces(self, slab: ProductSlab) -> Spaces:
         """See :class:`pinnkan.solver.march.SlabFamily`."""
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
-        null = least_determined(richer.kept, fine, base) if richer.is_kept else None
+        nulls = None
+        if richer.is_kept:
+            solved = null_of(self.model, space, c)
+            nulls = solved, least_determined(richer.kept, fine, base, known=prolonged(solved, space, fine))
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
-        return Spaces(space, c, fine, null, losses)
+        return Spaces(space, c, fine, nulls, losses)
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
         space, c = slab.piece

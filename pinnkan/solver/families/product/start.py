@@ -82,7 +82,8 @@ def smooth_start(model: Model, space: Space) -> Array:
         return start
     lines = [_energies(axis) for axis in space.axes]
     along = range(len(lines))
-    energy = sum(reduce(np.kron, (line[int(i == k)] for i, line in enumerate(lines))) for k in along)
+    parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in along]
+    energy = np.sum([reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts], axis=0)
     for values, held in zip(np.moveaxis(start, -1, 0), np.moveaxis(fixed, -1, 0), strict=True):
         known = held.ravel()
         if known.any() and not known.all():
