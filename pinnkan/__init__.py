@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from pinnkan.problem.in_code import problem_of as Problem  # noqa: N812 (its name for users)
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.restoring import load_solution
-    from pinnkan.run.solving import solve
+    from pinnkan.run.solving import certify, solve
     from pinnkan.solution import Solution
 
-__all__ = ["Problem", "Solution", "__version__", "load_problem", "load_solution", "solve"]
+__all__ = ["Problem", "Solution", "__version__", "certify", "load_problem", "load_solution", "solve"]
 
 _HOMES = {
     "Problem": "pinnkan.problem.in_code:problem_of",
+    "certify": "pinnkan.run.solving",
     "load_problem": "pinnkan.problem.registry",
     "load_solution": "pinnkan.run.restoring",
     "Solution": "pinnkan.solution",

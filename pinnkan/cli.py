@@ -143,6 +143,9 @@ def _add_settings(sub: argparse.ArgumentParser, text: str) -> None:
     sub.add_argument("--max-time", type=number(0.0, float("inf")), metavar="S", help="seconds before giving up")
     sub.add_argument("--device", metavar="DEV", help="cpu (default), cuda, cuda:1, ...")
     sub.add_argument("--seed", type=whole(0, 2**32 - 1), metavar="N", help="seed of everything random")
+    sub.add_argument(
+        "--certify", action="store_true", help="prove how far the exact solution is, where that can be done"
+    )
     sub.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     sub.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     sub.add_argument("-q", "--quiet", action="store_true", help="no progress and no messages but errors")

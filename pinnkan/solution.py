@@ -17,6 +17,7 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
+from pinnkan.verdict.certificate import Certificate
 from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
@@ -38,7 +39,8 @@ def _export(module: str) -> ModuleType:
 class Solution:
     """A solution, its error estimate as a function (None where the method has none), and how it was reached.
 
-    ``quantities``: what the problem asks to be read off, curves over time at the times of the frames.
+    ``quantities``: what the problem asks to be read off, curves over time at the times of the frames; ``certificate``:
+    what is proven, where that was asked for.
     """
 
     problem: Problem
@@ -50,6 +52,7 @@ class Solution:
     seconds: float
     network: str
     quantities: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
+    certificate: Certificate | None = None
 
     def __call__(self, points: Sequence[Sequence[float]] | Array) -> dict[str, Array]:
         """Values of the unknowns at ``points``, (point, coordinate) in the order of the coordinates.

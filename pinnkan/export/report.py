@@ -78,6 +78,8 @@ def _verdict(solution: Solution) -> str:
         lines.append(f"Evidence for the estimate: {verdict.evidence}.")
     if verdict.bound_sentence:
         lines.append(verdict.bound_sentence)
+    if solution.certificate is not None:
+        lines.append(solution.certificate.sentence)
     if not verdict.converged:
         lines.append(f"### What to try\n\n{verdict.remedy or _ADVICE}")
     return "\n\n".join(lines)

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -51,6 +52,8 @@ class Attempt:
             monitor = Monitor(self.problem.solver.max_time, progress, keeper.keep, *resumed)
             try:
                 solution = solving.solve_monitored(self.problem, monitor, self.device)
+                if self.arguments.certify:
+                    solution = replace(solution, certificate=solving.certify(solution))
                 progress.writing()
                 files = self._write(solution, folder, exit_code(solution.verdict))
                 keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()

@@ -22,6 +22,7 @@ from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import write_atomically
 from pinnkan.solution import Solution
+from pinnkan.verdict.certificate import Certificate
 from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
@@ -29,7 +30,7 @@ FORMAT = 3
 #: What reading data of a wrong shape raises: signed, but not by this program.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"
-_Record = TypeVar("_Record", Level, Iteration, Reading, Verdict, SolverSettings)
+_Record = TypeVar("_Record", Level, Iteration, Reading, Verdict, Certificate, SolverSettings)
 
 
 def save_checkpoint(solution: Solution, folder: Path) -> None:
@@ -60,6 +61,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "seconds": solution.seconds,
         "network": solution.network,
         "quantities": {name: asdict(reading) for name, reading in solution.quantities.items()},
+        "certificate": None if solution.certificate is None else asdict(solution.certificate),
     }  # fmt: skip
     write_atomically(folder / name, data)
     write_signed(folder / _STATE, payload)
@@ -119,6 +121,7 @@ def solution_of(problem: Problem, state: Mapping[str, Any], arrays: Mapping[str,
         seconds=state["seconds"],
         network=state["network"],
         quantities={name: _record(Reading, reading) for name, reading in state["quantities"].items()},
+        certificate=_record(Certificate, state["certificate"]) if state.get("certificate") else None,
     )
 
 

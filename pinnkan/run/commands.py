@@ -96,6 +96,8 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)
+    if solution.certificate is not None:
+        lines.append(solution.certificate.sentence)
     if not solution.verdict.converged:
         lines.append(solution.verdict.sentence)
     if solution.verdict.remedy and not solution.verdict.converged:

@@ -28,6 +28,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
+from pinnkan.verdict.certificate import Certificate
 from pinnkan.verdict.records import Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
@@ -119,6 +120,7 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
     """The object that ``--json`` prints; numbers that JSON does not know become null."""
     verdict = solution.verdict
     read = {"quantities": {n: _reading(r) for n, r in solution.quantities.items()}} if solution.quantities else {}
+    proven = {"certificate": _proven(solution.certificate)} if solution.certificate is not None else {}
     return {
         "name": solution.problem.name,
         "verdict": "converged" if verdict.converged else "not_converged",
@@ -131,7 +133,14 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
         "seconds": solution.seconds,
         "run": str(run),
         **read,
+        **proven,
     }
+
+
+def _proven(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as JSON: distances are null where nothing is proven, ``alone`` where all others are excluded."""
+    bounds = {name: finite(getattr(certificate, name)) for name in ("largest", "mean_square", "relative", "alone")}
+    return {"certified": not certificate.refusal, **bounds, "sentence": certificate.sentence}
 
 
 def _reading(reading: Reading) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
 from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
+from pinnkan.verdict.certificate import Certificate
 from pinnkan.verdict.records import Iteration, Level, Reason
 
 if TYPE_CHECKING:
@@ -76,6 +77,16 @@ def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution
             message = f"out of memory: {error}; ask for a larger tolerance or fewer levels"
             raise OutOfMemoryError(message) from error
         raise
+
+
+def certify(solution: Solution) -> Certificate:
+    """What is proven of a solution: that an exact one exists, only one, and how far it is at most; or why it is not.
+
+    For one elliptic equation on a box, linear or with a term that depends on the solution.
+    """
+    from pinnkan.certificate.certificate import certificate_of
+
+    return certificate_of(solution.problem, solution.field, solution.error)
 
 
 def so_far(problem: Problem, monitor: Monitor, reason: str, detail: str) -> Solution | None:

@@ -65,8 +65,8 @@ class Bound:
     def sentence(self) -> str:
         """One line for people."""
         return (
-            f"Rigorous bound: relative {self.norm} error at most {self.value:.1e}, by {self.words} "
-            "(residual by quadrature at points never trained on)."
+            f"Bound: relative {self.norm} error at most {self.value:.1e}, by {self.words} "
+            "(the inequality is proven, the residual by quadrature at points never trained on)."
         )
 
 

@@ -1,0 +1,1 @@
+"""Proofs about a computed function: the residual from above, the stability constant from below, by intervals."""

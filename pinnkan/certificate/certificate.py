@@ -1,0 +1,175 @@
+"""A proof that there is exactly one solution near a computed function, and how near.
+
+Let F(x, u, Du, D^2 u) = 0 be elliptic and semilinear, w the computed function plus the correction that its estimate
+rests on, r = F(w) its residual, L the derivative of F at w. A solution u = w + v fulfils
+
+    L v = -r - g(v),    |g(v)| <= 1/2 sup |F_uu| |v|^2,
+
+with what w misses on the sides as data. If L has an inverse with |L^-1| <= K, the right-hand side maps a ball of
+radius a into itself and contracts it where K (|r| + 1/2 F_uu a^2) <= a and K F_uu a < 1: there is exactly one solution
+in it (Newton and Kantorovich; Plum 2001, 2008; Nakao, Plum and Watanabe 2019). K comes from a positive function with
+L psi > 0 (:mod:`pinnkan.certificate.barrier`, in the largest value), or from enclosed eigenvalues where there is none
+(:mod:`pinnkan.certificate.spectrum`, in the mean square). The distance from u to the function that was asked about is
+at most |v| and the correction.
+
+The proof speaks of the problem as the program holds it: ends of the box, knots, coefficients and what became of numbers
+in formulas are float64. A solution is in W^2,p inside and continuous up to the sides, corners perhaps apart. The proof
+trusts IEEE arithmetic, and that numpy's elementary functions err by four units in the last place at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sympy
+
+from pinnkan.certificate.barrier import barrier_of, effect
+from pinnkan.certificate.enclosure import cells_between, ranges_of, replayed
+from pinnkan.certificate.energy import inverse_norm
+from pinnkan.certificate.linearised import Formula, UncertifiedError, conditions_of, elliptic, squares, zeroth
+from pinnkan.certificate.newton import Distance, Operator, Sizes, Tube, by_barrier, by_spectrum
+from pinnkan.certificate.quadrature import least_norm
+from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
+from pinnkan.domain.box import Side
+from pinnkan.kan.field import Field
+from pinnkan.kan.product_field import ProductField
+from pinnkan.problem.expressions.interval import Interval
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Problem
+from pinnkan.verdict.certificate import Certificate
+
+#: Least degree of a spline with second derivatives that are continuous.
+SMOOTH = 3
+
+
+def certificate_of(problem: Problem, field: Field, error: Field | None) -> Certificate:
+    """The certificate of ``field``, tight with ``error``, what is thought to be missing; or why there is none."""
+    try:
+        return _proven(problem, field, error)
+    except UncertifiedError as reason:
+        return Certificate(refusal=str(reason))
+
+
+def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
+    formula, conditions = elliptic(problem), conditions_of(problem)
+    asked = _piece(field)
+    near = _corrected(asked, error)
+    u = _spline(near)
+    _require_elliptic(formula, conditions, u)
+    cells, found = formula.compiled(formula.residual).over(cells_between(u.breaks), u)
+    residual = _finite(found.value, cells, problem)[0]
+    tube = Tube(formula, cells, u)
+    missed = {side: _missed(condition, side, u, problem) for side, condition in conditions.items()}
+    barrier = barrier_of(formula, conditions, near, u)
+    if barrier is not None:
+        beside = {side: size for side, (size, _) in missed.items()}
+        moves = effect(barrier, formula, conditions, near, u, cells, residual, beside)
+        sizes = Sizes(float(residual.max()), _mean_square(residual, cells), moves, beside)
+        energy = inverse_norm(formula, conditions, problem.box, u)
+        return _about(_spline(asked), u, by_barrier(tube, barrier, sizes, energy))
+    largest = max((size / leading for size, leading in missed.values()), default=0.0) * MARGIN
+    norm, operator = _mean_square(residual, cells), _operator(formula, conditions, u, problem)
+    return _about(_spline(asked), u, by_spectrum(tube, operator, norm, largest))
+
+
+def _operator(formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline, problem: Problem) -> Operator:
+    """What eigenvalues are enclosed of."""
+    why = "no positive function bounds the inverse of the linearised equation, and eigenvalues are enclosed "
+    wanted = squares(problem.dimension)
+    if any(any(o) and (o not in wanted or not w.is_number) for o, w in formula.slopes.items()):
+        raise UncertifiedError(why + "of -a u_xx - b u_yy + .. + c u alone, with numbers a, b, ..")
+    if any(any(map(any, condition.slopes)) for condition in conditions.values()):
+        raise UncertifiedError(why + "with values on all sides alone")
+    diffusion = tuple(-replayed(Tape([formula.slopes[o]], ()), [])[0] for o in wanted)
+    zero = formula.compiled(zeroth(formula)).over(cells_between(u.breaks), u)
+    _finite(zero[1].value, zero[0], problem)
+    return Operator(diffusion, zero[1].value, problem.box)
+
+
+def _piece(field: Field) -> ProductField:
+    if not isinstance(field, ProductField) or len(field.pieces) != 1:
+        raise UncertifiedError("the solution is no tensor product of splines on the axes")
+    axes = field.pieces[0][0].axes
+    if min(a.degree for a in axes) < SMOOTH or any(a.joints for a in axes):
+        raise UncertifiedError("the splines have second derivatives that jump")
+    return field
+
+
+def _corrected(field: ProductField, error: Field | None) -> ProductField:
+    """The field and its error in the finer space of the error, where that holds it."""
+    space, c = field.pieces[0]
+    if not isinstance(error, ProductField) or len(error.pieces) != 1:
+        return field
+    fine, e = error.pieces[0]
+    pairs = list(zip(space.axes, fine.axes, strict=True))
+    if any(a.degree != b.degree or b.joints or not np.isin(a.breaks, b.breaks).all() for a, b in pairs):
+        return field
+    return ProductField(((fine, space.prolong(c, fine) + e),))
+
+
+def _spline(field: ProductField) -> TensorSpline:
+    return spline_of(*field.pieces[0])
+
+
+def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline) -> None:
+    """a_ii > 0, and the other a_ij over the roots of a_ii a_jj add up to less than one in every row."""
+    d = len(u.breaks)
+    orders = [o for o in formula.slopes if sum(o) == 2]
+    found = formula.compiled(*(formula.slopes[o] for o in orders)).over(cells_between(u.breaks), u)[1].value
+    least = np.zeros((d, found.lo.shape[1]))
+    for order, high in zip(orders, found.hi, strict=True):
+        if max(order) == 2:
+            least[order.index(2)] = -high
+    beside = np.zeros_like(least)
+    for order, size in zip(orders, found.magnitude(), strict=True):
+        if max(order) == 1:
+            i, k = np.flatnonzero(order)
+            with np.errstate(all="ignore"):
+                beside[[i, k]] += 0.5 * size / np.sqrt(least[i] * least[k])
+    if not ((least > 0.0) & (beside < 1.0 / MARGIN)).all():
+        raise UncertifiedError("the equation is not elliptic everywhere, or that is not seen")
+    if any(max(o) == 1 for o in orders) and any(any(map(any, c.slopes)) for c in conditions.values()):
+        raise UncertifiedError("mixed derivatives and a condition on a slope together are not treated")
+
+
+def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
+    """Largest absolute values (output, cell).
+
+    Raises:
+        UncertifiedError: somewhere nothing is known.
+    """
+    size = value.magnitude()
+    if not np.isfinite(size).all():
+        place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]
+        at = ", ".join(f"{c.name} = {x:.4g}" for c, x in zip(problem.coordinates, place, strict=True))
+        raise UncertifiedError(f"the formulas cannot be enclosed near {at}")
+    return size
+
+
+def _missed(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -> tuple[float, float]:
+    """The largest mismatch of a condition on its side, and the least value of what leads it, which is positive."""
+    there = cells_between([b if i != side.axis else b[[-side.end]] for i, b in enumerate(u.breaks)])
+    order = max(condition.slopes)
+    leading = condition.slopes[order] * (2 * side.end - 1 if any(order) else 1)
+    cells, found = condition.compiled(condition.residual, leading).over(there, u)
+    if not (found.value.lo[1] > 0.0).all():
+        raise UncertifiedError("what stands before the solution in a condition may vanish")
+    return float(_finite(found.value, cells, problem)[0].max()), float(found.value.lo[1].min())
+
+
+def _about(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certificate:
+    """From the distance to the corrected function that to the one which was asked about."""
+    u, w = sympy.symbols("u w")
+    grid = cells_between(near.breaks)
+    apart = ranges_of(Tape([u - w], [*sympy.symbols(f"x:{len(near.breaks)}"), u, w]), grid, [asked, near]).value
+    step, step_square = float(apart.magnitude().max()), _mean_square(apart.magnitude()[0], grid)
+    largest, mean_square = MARGIN * (step + found.largest), MARGIN * (step_square + found.mean_square)
+    size = least_norm(asked, cells_between(asked.breaks)) * (2.0 - MARGIN) - mean_square
+    relative = MARGIN * mean_square / size if size > 0.0 else np.inf
+    return Certificate(largest, mean_square, relative, found.alone / MARGIN - step, found.words)
+
+
+def _mean_square(size: np.ndarray, cells: Cells) -> float:
+    """Root of the integral of a function with these absolute values on cells, rounded up."""
+    return float(np.sqrt((size**2 * (cells.hi - cells.lo).prod(0)).sum()) * MARGIN)

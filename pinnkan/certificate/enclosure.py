@@ -1,0 +1,174 @@
+"""Ranges of a formula of coordinates and splines over boxes, tight enough for a residual that nearly vanishes.
+
+In a box let f = Q + e with a polynomial Q of degrees n_i, interpolating f at Chebyshev points. With the Taylor
+coefficient f_{n+1} along one coordinate, enclosed over the whole box by :mod:`pinnkan.certificate.series`,
+
+    |e| <= 2^-n |f_{n+1}|           per coordinate, times the Lebesgue constants of the coordinates before it,
+    |Q| <= max |Q(x_j)| / cos(pi n / 2N)       for the N > n zeros x_j of T_N (Ehlich and Zeller 1964),
+
+so that values at N points, enclosed by plain intervals, bound f everywhere with a factor near one. Where e is too large
+the box is halved. Points that are rounded move Q by n^2 times the relative shift (Markov's inequality).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.certificate.series import EPS, Series, constant, series_of
+from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
+from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.interval import Array, Interval
+from pinnkan.problem.expressions.tape import Tape
+
+#: Points per coordinate, by number of coordinates that vary, and the share of them that degrees of polynomials may be:
+#: with 24 points a polynomial of degree 10, that of the splines, costs a factor of 1.26, one of degree 16 two.
+POINTS, ORDERS = {0: 1, 1: 24, 2: 20, 3: 14}, 0.75
+#: Points of a batch, and cells: enough for numpy's own work to count little, few enough for the memory.
+BATCH, CELLS = 100_000, 4_000
+#: What remains beside the polynomials may be this share of the largest value, else boxes are halved: so often at most,
+#: and up to so many.
+SHARE, HALVINGS, MOST = 0.2, 12, 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """Of several outputs over cells: enclosures (output, cell), largest samples, and what is beside the polynomials.
+
+    ``beside`` is (output, coordinate, cell).
+    """
+
+    value: Interval
+    sampled: Array
+    beside: Array
+
+
+def ranges_of(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
+    """The outputs of a tape whose inputs are the coordinates, then ``jets``."""
+    parts = [_ranges(tape, part, jets) for part in _batches(cells, CELLS)]
+    lo, hi = (np.concatenate([getattr(p.value, end) for p in parts], -1) for end in ("lo", "hi"))
+    sampled, beside = (np.concatenate([getattr(p, name) for p in parts], -1) for name in ("sampled", "beside"))
+    return Ranges(Interval(lo, hi), sampled, beside)
+
+
+def _batches(cells: Cells, size: int) -> list[Cells]:
+    return [cells.taken(np.arange(k, min(k + size, cells.count))) for k in range(0, cells.count, size)]
+
+
+def _ranges(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
+    varies = np.asarray((cells.hi > cells.lo).any(1))
+    d, axes, points = len(varies), np.flatnonzero(varies), POINTS[int(varies.sum())]
+    values = values_on(tape, cells, jets, np.cos(0.5 * np.pi * (2.0 * np.arange(points) + 1.0) / points))
+    least, most = values.lo.min(-1), values.hi.max(-1)
+    rest = _coefficients(tape, cells, jets, axes)  # (output, coordinate, order, cell)
+    n = np.arange(rest.shape[2] - 1)
+    shift = 4.0 * EPS * (1.0 + np.abs(cells.middle) / np.where(varies[:, None], cells.reach, 1.0))
+    factors = np.cos(0.5 * np.pi * n / points)[:, None] - 1e-14 - (n**2)[:, None] * shift[axes][:, None, :]
+    with np.errstate(all="ignore"):
+        middle = 0.5 * least + 0.5 * most
+        half = np.nextafter(np.maximum(most - middle, middle - least), np.inf)
+        beside = rest[:, :, 1:] * 0.5 ** n[:, None]  # (output, coordinate, degree, cell)
+        weighed = (half[:, None, None] + 3.0 * beside) / np.where(factors > 0.0, factors, 1e-300)
+        choice = np.argmin(np.where(np.isnan(weighed), np.inf, weighed), 2)[:, :, None]
+        beside = np.take_along_axis(beside, choice, 2)[:, :, 0]
+        factor = np.take_along_axis(np.broadcast_to(factors, weighed.shape), choice, 2)[:, :, 0]
+        lebesgue = 1.0 + np.log(choice[:, :, 0] + 1.0)
+        grown = np.cumprod(np.concatenate([np.ones_like(lebesgue[:, :1]), lebesgue[:, :-1]], 1), 1)
+        excess = (beside * grown).sum(1) if len(axes) else np.zeros_like(half)
+        reach = (excess + (half + excess) / np.where(factor > 0.0, factor, np.nan).prod(1)) * MARGIN
+        lo, hi = np.nextafter(middle - reach, -np.inf), np.nextafter(middle + reach, np.inf)
+    unknown = ~(np.isfinite(lo) & np.isfinite(hi))
+    left = np.zeros((len(half), d, cells.count))
+    left[:, axes] = np.where(np.isnan(beside), np.inf, beside)
+    value = Interval(np.where(unknown, -np.inf, lo), np.where(unknown, np.inf, hi))
+    return Ranges(value, np.maximum(np.abs(least), np.abs(most)), left)
+
+
+def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
+    """The outputs of a tape in plain intervals."""
+    registers = list(inputs)
+    with np.errstate(all="ignore"):
+        for name, arguments, number in tape.instructions:
+            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
+    return [registers[i] for i in tape.outputs]
+
+
+def values_on(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:
+    """The outputs at the places ``nodes`` of [-1, 1] in every coordinate that varies: (output, cell, point)."""
+    varying = int((cells.hi > cells.lo).any(1).sum())
+    parts = [_values(tape, part, jets, nodes) for part in _batches(cells, max(1, BATCH // len(nodes) ** varying))]
+    return Interval(*(np.concatenate([getattr(p, end) for p in parts], 1) for end in ("lo", "hi")))
+
+
+def _values(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:
+    points, inputs, d = [], [], len(cells.lo)
+    for i in range(d):
+        varies = bool((cells.hi[i] > cells.lo[i]).any())
+        x = cells.middle[i][:, None] + cells.reach[i][:, None] * (nodes if varies else np.zeros(1))
+        x = np.clip(x, cells.lo[i][:, None], cells.hi[i][:, None])
+        points.append(x)
+        shape = [cells.count, *(x.shape[1] if k == i else 1 for k in range(d))]
+        inputs.append(Interval(x.reshape(shape), x.reshape(shape)))
+    found = replayed(tape, [*inputs, *(jet.at(cells, points) for jet in jets)])
+    shape = [cells.count, *(x.shape[1] for x in points)]
+    ends = ([np.broadcast_to(getattr(f, e), shape).reshape(cells.count, -1) for f in found] for e in ("lo", "hi"))
+    return Interval(*(np.stack(end) for end in ends))
+
+
+def _coefficients(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], axes: np.ndarray) -> Array:
+    """Largest absolute Taylor coefficients of the outputs along each coordinate: (output, coordinate, order, cell)."""
+    reach, orders = cells.reach, max(2, int(ORDERS * POINTS[len(axes)]))
+    taylors = [jet.taylor(cells) for jet in jets]
+    out = np.zeros((len(tape.outputs), len(axes), orders, cells.count))
+    for place, axis in enumerate(axes):
+        inputs = [constant(Interval(lo, hi), cells.count) for lo, hi in zip(cells.lo, cells.hi, strict=True)]
+        lo, hi = np.zeros((2, orders, cells.count))
+        lo[0], hi[0], lo[1], hi[1] = cells.lo[axis], cells.hi[axis], reach[axis], reach[axis]
+        inputs[axis] = Series(lo, hi)
+        inputs += [series_along(taylor, axis, orders) for taylor in taylors]
+        for k, found in enumerate(series_of(tape, inputs)):
+            out[k, place, : found.orders] = np.broadcast_to(found[:].magnitude(), (found.orders, cells.count))
+    return out
+
+
+def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: float = SHARE) -> tuple[Cells, Ranges]:
+    """Cells and ranges, halved where they are wide, until what is beside the polynomials is a small share."""
+    ready: list[tuple[Cells, Ranges]] = []
+    for depth in range(HALVINGS + 1):
+        found = ranges_of(tape, cells, jets)
+        done = np.concatenate([*(r.sampled for _, r in ready), found.sampled], -1)
+        largest = done.max(-1, where=np.isfinite(done), initial=0.0)
+        wide = (found.beside > share * largest[:, None, None]).any(0) | ~np.isfinite(found.value.hi).all(0)
+        bad = wide.any(0)
+        if depth == HALVINGS or 2 * bad.sum() + sum(c.count for c, _ in ready) > MOST:
+            bad[:] = False
+        ready.append((cells.taken(~bad), _taken(found, ~bad)))
+        if not bad.any():
+            break
+        cells = _halved(cells.taken(bad), found.beside[..., bad].max(0).argmax(0))
+    lo, hi = (np.concatenate([getattr(c, e) for c, _ in ready], 1) for e in ("lo", "hi"))
+    value = [np.concatenate([getattr(r.value, e) for _, r in ready], 1) for e in ("lo", "hi")]
+    sampled, beside = (np.concatenate([getattr(r, f) for _, r in ready], -1) for f in ("sampled", "beside"))
+    return Cells(lo, hi), Ranges(Interval(*value), sampled, beside)
+
+
+def _taken(ranges: Ranges, part: np.ndarray) -> Ranges:
+    value = Interval(ranges.value.lo[:, part], ranges.value.hi[:, part])
+    return Ranges(value, ranges.sampled[:, part], ranges.beside[..., part])
+
+
+def _halved(cells: Cells, axis: np.ndarray) -> Cells:
+    """Each cell in two along its ``axis`` (cell)."""
+    here, middle = np.arange(cells.count), cells.middle
+    lower, upper = cells.hi.copy(), cells.lo.copy()
+    lower[axis, here] = upper[axis, here] = middle[axis, here]
+    return Cells(np.concatenate([cells.lo, upper], 1), np.concatenate([lower, cells.hi], 1))
+
+
+def cells_between(breaks: Sequence[Array]) -> Cells:
+    """All boxes of a grid; a coordinate with one break is fixed."""
+    ends = [(b[:-1], b[1:]) if len(b) > 1 else (b, b) for b in breaks]
+    lo, hi = (np.stack([g.ravel() for g in np.meshgrid(*side, indexing="ij")]) for side in zip(*ends, strict=True))
+    return Cells(lo, hi)

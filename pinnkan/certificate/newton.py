@@ -1,0 +1,156 @@
+"""Newton and Kantorovich's theorem: how near a solution is, from residual, inverse and curvature.
+
+With a linear equation nothing is iterated: the curvature is zero and the first bound holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pinnkan.certificate.barrier import Barrier
+from pinnkan.certificate.enclosure import replayed
+from pinnkan.certificate.linearised import Formula, UncertifiedError
+from pinnkan.certificate.spectrum import inverse_norm, supremum
+from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
+from pinnkan.domain.box import Box, Side
+from pinnkan.problem.expressions.interval import Interval, constant
+from pinnkan.verdict.certificate import rounded_up
+
+#: Trials of a radius, each a little larger than what the one before needs, and doublings where nothing else may be.
+TRIALS, MORE, DOUBLINGS = 40, 1.05, 30
+#: Times the first radius at which none will do: a quadratic inequality is solved by twice the first one, or not at all.
+HOPELESS = 1e3
+
+
+@dataclass(frozen=True)
+class Distance:
+    """What is proven of v = u - w: its largest value, its L2 norm, the radius in which u is alone; in words why."""
+
+    largest: float
+    mean_square: float
+    alone: float
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """L v = -sum_i a_i v_ii + c v on a box: the numbers a_i and c over cells."""
+
+    diffusion: tuple[Interval, ...]
+    zeroth: Interval
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class Tube:
+    """The values that functions near u take over cells."""
+
+    formula: Formula
+    cells: Cells
+    u: TensorSpline
+
+    @cached_property
+    def _values(self) -> Interval:
+        return series_along(self.u.taylor(self.cells), 0, 1)[0]
+
+    def curvature(self, radius: float) -> float:
+        """The largest |F_uu| at functions that differ from u by ``radius`` at most."""
+        if self.formula.curvature == 0:
+            return 0.0
+        compiled = self.formula.compiled(self.formula.curvature)
+        inputs = [Interval(lo, hi) for lo, hi in zip(self.cells.lo, self.cells.hi, strict=True)]
+        near = self._values + Interval(np.asarray(-radius), np.asarray(radius))
+        found = replayed(compiled.tape, [*inputs, *(near for _ in compiled.of_u)])[0].magnitude()
+        largest = float(np.max(found))
+        return largest if np.isfinite(largest) else np.inf
+
+    def alone(self, inverse: float) -> float:
+        """A radius in which two solutions are one: F_uu times it is below 1/|L^-1|."""
+        if self.formula.curvature == 0:
+            return np.inf
+        sizes = 1e-12 * 2.0 ** np.arange(2 * DOUBLINGS)
+        fits = [r for r in sizes if inverse * self.curvature(r) * r * MARGIN < 1.0]
+        return float(max(fits, default=0.0))
+
+
+def settled(needed: Callable[[float], float], first: float) -> float:
+    """A radius a with ``needed(a)`` <= a.
+
+    Raises:
+        UncertifiedError: none is found.
+    """
+    radius = first
+    for _ in range(TRIALS):
+        wanted = needed(radius) * MARGIN
+        if wanted <= radius:
+            return radius
+        if not wanted < HOPELESS * first:
+            break
+        radius = MORE * wanted
+    raise UncertifiedError("the residual is too large for the curvature of the equation (Newton and Kantorovich)")
+
+
+def by_spectrum(tube: Tube, operator: Operator, residual: float, missed: float) -> Distance:
+    """In the mean square: ``residual`` is its norm, ``missed`` the largest mismatch of values on the sides.
+
+    That mismatch is lifted by z with A_0 z = 0, which is nowhere larger, so that L z = c z.
+    """
+    root = float(np.sqrt(np.prod(operator.box.lengths))) * MARGIN
+    inverse = inverse_norm(tube.formula, operator.diffusion, operator.box, tube.u, operator.zeroth)
+    shifts = {0.0} if not all(operator.box.periodic) else set()
+    shifts |= {max(float(operator.zeroth.hi.max()), 0.0) or 1.0, float(operator.zeroth.magnitude().max()) or 1.0}
+    pointwise = min(
+        supremum(operator.diffusion, operator.box, s)
+        * (1.0 + float((operator.zeroth - constant(s)).magnitude().max()) * inverse)
+        for s in shifts
+    )
+    pointwise *= MARGIN
+    lifted = root * float(operator.zeroth.magnitude().max()) * missed * MARGIN
+
+    def right(radius: float) -> float:
+        return (residual + lifted + 0.5 * root * tube.curvature(radius) * radius**2) * MARGIN
+
+    largest = settled(lambda radius: pointwise * right(radius) + missed, (pointwise * right(0.0) + missed) * MARGIN)
+    alone = tube.alone(inverse)
+    if not largest < alone:
+        raise UncertifiedError("solutions near this one are not told apart")
+    mean_square = (inverse * right(largest) + root * missed) * MARGIN
+    words = f"norms: residual {rounded_up(residual)}, inverse {rounded_up(inverse)} at most, by enclosed eigenvalues"
+    return Distance(largest, min(mean_square, root * largest), alone, words)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of a residual: largest value and L2 norm, what sides miss, and the largest solution of all that together."""
+
+    largest: float
+    norm: float
+    effect: float
+    missed: Mapping[Side, float]
+
+
+def by_barrier(tube: Tube, barrier: Barrier, sizes: Sizes, energy: float) -> Distance:
+    """In the largest value; ``energy`` bounds the inverse in L2 where there is one.
+
+    What is missed on the sides is lifted by z with L z = 0, |z| <= psi missed/b.
+    """
+    inverse = barrier.most / barrier.inside * MARGIN
+    lifted, first = barrier.most * barrier.lifted(sizes.missed) * MARGIN, sizes.effect * MARGIN
+
+    def squared(radius: float) -> float:
+        return 0.5 * tube.curvature(radius) * radius**2 * MARGIN
+
+    largest = settled(lambda radius: (first + inverse * squared(radius)) * MARGIN, first)
+    alone = tube.alone(inverse)
+    if not largest < alone:
+        raise UncertifiedError("solutions near this one are not told apart")
+    root = float(np.sqrt(np.prod([t[-1] - t[0] for t in tube.u.breaks]))) * MARGIN
+    mean_square = energy * (sizes.norm + root * squared(largest)) + root * lifted
+    words = (
+        f"largest residual {rounded_up(sizes.largest)}, inverse {rounded_up(inverse)} at most, by the maximum principle"
+    )
+    return Distance(largest, min(mean_square, root * largest) * MARGIN, alone, words)

@@ -1,0 +1,76 @@
+"""Gauss's rule with a bound of what its rounded nodes and weights do wrong.
+
+On [-1, 1] let the weights add up to one. For every polynomial q of degree below 2 n the rule gives the mean of q up to
+``defect`` max |q|: written in Chebyshev polynomials, q has coefficients of at most 2 max |q|, and what the rule makes
+of each T_k is worked out in fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+import sympy
+
+from pinnkan.certificate.enclosure import values_on
+from pinnkan.certificate.series import EPS
+from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
+from pinnkan.problem.expressions.interval import Array
+from pinnkan.problem.expressions.tape import Tape
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Nodes in [-1, 1], weights and defect."""
+
+    nodes: Array
+    weights: Array
+    defect: float
+
+
+@lru_cache(maxsize=16)
+def rule_of(points: int) -> Rule:
+    """So many Gauss points."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    weights = 0.5 * weights
+    exact = [Fraction(float(w)) for w in weights]
+    x = [Fraction(float(node)) for node in nodes]
+    before, now, defect = [Fraction(1)] * points, x, abs(sum(exact, Fraction(-1)))
+    for k in range(1, 2 * points):
+        mean = Fraction(1, 1 - k * k) if k % 2 == 0 else Fraction(0)
+        defect += 2 * abs(sum((w * t for w, t in zip(exact, now, strict=True)), -mean))
+        before, now = now, [2 * a * t - b for a, t, b in zip(x, now, before, strict=True)]
+    return Rule(nodes, weights, float(defect) * MARGIN)
+
+
+def shift_of(cells: Cells) -> Array:
+    """By how much places in [-1, 1] are moved when points are rounded: (coordinate, cell)."""
+    return 4.0 * EPS * (1.0 + np.abs(cells.middle) / np.where(cells.reach > 0.0, cells.reach, np.inf))
+
+
+def defects(rule: Rule, cells: Cells, degree: int) -> Array:
+    """What the mean of a polynomial of ``degree`` in each coordinate may be off by, over its largest value (cell)."""
+    each = rule.defect + degree**2 * shift_of(cells)
+    return np.asarray((1.0 + each).prod(0) - 1.0) * MARGIN + 1e-15
+
+
+def least_norm(spline: TensorSpline, cells: Cells) -> float:
+    """A lower bound of the L2 norm of a spline whose knots are ends of the cells."""
+    degree, d = max(spline.degrees), len(cells.lo)
+    rule, u = rule_of(degree + 1), sympy.Dummy("u")
+    tape = Tape([u], [*(sympy.Dummy() for _ in range(d)), u])
+    means = (values_on(tape, cells, [spline], rule.nodes).mignitude()[0] ** 2 * tensor_weights(rule, d)).sum(-1)
+    local = np.abs(spline.local(cells)[1].mid)
+    largest = local.reshape(cells.count, -1).max(-1) ** 2  # a spline lies between its coefficients
+    squares = (means * (2.0 - MARGIN) - defects(rule, cells, 2 * degree) * largest) * (cells.hi - cells.lo).prod(0)
+    return float(np.sqrt(max(squares.sum(), 0.0)) * (2.0 - MARGIN))
+
+
+def tensor_weights(rule: Rule, dimension: int) -> Array:
+    """Weights of all points of a cell, which add up to one."""
+    weights = np.ones(1)
+    for _ in range(dimension):
+        weights = np.multiply.outer(weights, rule.weights).ravel()
+    return weights
