@@ -40,7 +40,17 @@ from calls import CHOICE, RECORD, Callers, read_calls, read_durations
 ROOT = Path(__file__).resolve().parent.parent
 MAP = ROOT / ".pytest_cache" / "mutation.json"
 #: What a copy of the tree has: all that the tests read.
-PARTS = ("pinnkan", "problems", "results", "tests", "docs", "README.md", "CONTRIBUTING.md", "pyproject.toml")
+PARTS = (
+    "pinnkan",
+    "problems",
+    "results",
+    "tests",
+    "docs",
+    "README.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "pyproject.toml",
+)
 #: The studies of the paper are read by people, not by ``solve``.
 OUTSIDE = "pinnkan/study/"
 SWAP = {

@@ -122,8 +122,8 @@ def settled(
             residual.reshape(size, total)[:, first : first + size] = -torch.eye(size).to(residual)
             first += size
     moves = solve(residuals)
-    lacking = _stacked([r.residual + r.integral.apply(ordering, _tensor(step, r)) for r in placed])
-    matrix = _stacked([r.integral.apply(ordering, _tensor(moves, r)) for r in placed])
+    lacking = stacked([r.residual + r.integral.apply(ordering, _tensor(step, r)) for r in placed])
+    matrix = stacked([r.integral.apply(ordering, _tensor(moves, r)) for r in placed])
     return step - moves @ np.linalg.lstsq(matrix, lacking, rcond=1e-12)[0]
 
 
@@ -131,6 +131,6 @@ def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:
     return torch.from_numpy(step).to(like.residual)
 
 
-def _stacked(rows: Sequence[torch.Tensor]) -> Array:
-    """(row, side) of all of them."""
+def stacked(rows: Sequence[torch.Tensor]) -> Array:
+    """Rows (row, side) of all blocks."""
     return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])

@@ -34,15 +34,19 @@ def _each(level: Level, kind: str) -> tuple[float, ...]:
     return level.estimates if kind == "estimate" else level.true_errors
 
 
-def quantities_csv(readings: Mapping[str, Reading]) -> str:
-    """One row per quantity, and one per time of a curve: time (empty without), value, error (empty if not known)."""
+def quantities_csv(readings: Mapping[str, Reading], units: Mapping[str, str]) -> str:
+    """One row per quantity, and one per time of a curve: time (empty without), value, error (empty if not known).
+
+    A column of units follows where any of them has one.
+    """
     rows = []
     for name, reading in readings.items():
         for k, value in enumerate(reading.values):
             time = "" if reading.times is None else float(reading.times[k])
             error = "" if reading.errors is None else float(reading.errors[k])
-            rows.append((name, time, float(value), error))
-    return _table(("quantity", "time", "value", "error"), rows)
+            rows.append((name, time, float(value), error, units.get(name, "")))
+    shown = 5 if any(name in units for name in readings) else 4
+    return _table(("quantity", "time", "value", "error", "unit")[:shown], [row[:shown] for row in rows])
 
 
 def history_csv(history: Sequence[Iteration]) -> str:

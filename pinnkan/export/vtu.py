@@ -32,8 +32,9 @@ _CORNERS = {
 _TYPES = {"f8": "Float64", "i8": "Int64", "i4": "Int32", "u1": "UInt8"}
 #: Bytes of a block; a choice, VTK takes any.
 _BLOCK = 1 << 20
-#: Of zlib; a choice: digits of float64 hardly shrink, and 6, the default, takes three times as long.
-_COMPRESSION = 1
+#: Of zlib, of a mesh and of samples on it; a choice: digits of float64 shrink by a sixth, in a fifth of the time of a
+#: file.
+_COMPRESSION, _STORED = 1, 0
 _OPENING = (
     '<?xml version="1.0"?>\n<VTKFile type="UnstructuredGrid" version="1.0" byte_order="LittleEndian" '
     'header_type="UInt64" compressor="vtkZLibDataCompressor">\n<UnstructuredGrid>\n'
@@ -59,11 +60,11 @@ class Packed:
         return f'{head} offset="{offset}">{key * bool(self.unit)}</DataArray>\n'
 
 
-def packed_array(name: str, values: np.ndarray, unit: str = "") -> Packed:
+def packed_array(name: str, values: np.ndarray, unit: str = "", level: int = _COMPRESSION) -> Packed:
     """The array with its bytes compressed: the number of blocks, their size, that of the last, then each compressed."""
     data = np.ascontiguousarray(values)
     raw = data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes()
-    parts = [zlib.compress(raw[at : at + _BLOCK], _COMPRESSION) for at in range(0, len(raw), _BLOCK)]
+    parts = [zlib.compress(raw[at : at + _BLOCK], level) for at in range(0, len(raw), _BLOCK)]
     head = struct.pack(f"<{3 + len(parts)}Q", len(parts), _BLOCK, len(raw) % _BLOCK, *map(len, parts))
     components = data.shape[1] if data.ndim > 1 else 1
     return Packed(name, _TYPES[data.dtype.str[1:]], components, len(data), b"".join([head, *parts]), unit)
@@ -127,7 +128,7 @@ def write_vtu(
     """
     count = len(mesh.points)
     flat = {name: a.ravel() if a.size == count else a.reshape(count, -1) for name, a in arrays.items()}
-    data = [packed_array(name, values, (units or {}).get(name, "")) for name, values in flat.items()]
+    data = [packed_array(name, values, (units or {}).get(name, ""), _STORED) for name, values in flat.items()]
     write_whole(path, b"".join(_content(mesh, data, [packed_array(name, value) for name, value in fields.items()])))
 
 

@@ -250,7 +250,7 @@ def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
     matrix = coarse.prolongation_to(fine)
     wanted = np.tensordot(matrix, coefficients, axes=(0, index))
     flat = wanted.reshape(coarse.count, -1)
-    if coarse.periodic or coarse.count <= 2 * coarse.degree:
+    if coarse.periodic:
         factor = scipy.linalg.cho_factor(matrix.T @ matrix, check_finite=False)
         found = scipy.linalg.cho_solve(factor, flat, check_finite=False)
     else:  # functions further apart than the degree share none of the finer ones

@@ -62,6 +62,8 @@ class Space:
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives at scattered points: (point, unknown, order)."""
+        if len(self.axes) > 1 and len(points) > 1 and (points[:, -1] == points[0, -1]).all():
+            return self._evaluate_there(coefficients, points, orders)
         import torch
 
         out = np.empty((len(points), self.unknowns, len(orders)))
@@ -87,10 +89,21 @@ class Space:
             for o in orders:
                 for i, table in enumerate(tables):
                     if o[: i + 1] not in partial:
-                        local, row = partial[o[:i]], table[o[i]][part, None]
-                        partial[o[: i + 1]] = (row @ local.reshape(*local.shape[:2], -1)).reshape(-1, *local.shape[2:])
+                        partial[o[: i + 1]] = np.einsum("pm,pm...->p...", table[o[i]][part], partial[o[:i]])
             out[part] = np.stack([partial[tuple(o)] for o in orders], -1)
         return out
+
+    def _evaluate_there(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """:meth:`evaluate` where all points share their last coordinate: the spline is taken there first."""
+        kinds = sorted({order[-1] for order in orders})
+        rows = np.concatenate([self.axes[-1].matrix(points[:1, -1], k) for k in kinds])
+        there = along(rows, coefficients, len(self.axes) - 1)
+        flat = Space(self.axes[:-1], len(kinds) * self.unknowns)
+        rest = sorted({order[:-1] for order in orders})
+        values = flat.evaluate(there.reshape(flat.shape), points[:, :-1], rest)
+        values = values.reshape(len(points), len(kinds), self.unknowns, len(rest))
+        kind, other = [kinds.index(o[-1]) for o in orders], [rest.index(o[:-1]) for o in orders]
+        return values[:, kind, :, other].transpose(1, 2, 0)
 
     def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
         """Values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
@@ -118,3 +131,14 @@ class Space:
                 coefficients = other.isometric(coefficients, i)
         values = self.axes[axis].weighted(np.moveaxis(coefficients, axis, 0))
         return np.asarray((values**2).reshape(self.axes[axis].intervals, -1, self.unknowns).sum(1))
+
+
+def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
+    """The sum of functions of spaces whose axes are nested as one function: on the richest axis of each coordinate."""
+    richest = [max(same, key=lambda axis: axis.count) for same in zip(*(space.axes for space, _ in terms), strict=True)]
+    whole = Space(tuple(richest), terms[0][0].unknowns)
+    total = np.zeros(whole.shape)
+    for space, coefficients in terms:  # nested axes of the same count are the same
+        axes = tuple(r if a.count == r.count else a for a, r in zip(space.axes, richest, strict=True))
+        total += replace(space, axes=axes).prolong(coefficients, whole)
+    return whole, total

@@ -71,8 +71,9 @@ def write_results(
     scripts = {script: paraview_script(solution, script, files[0]).encode()} if files else {}
     pages = ["report.html", "report.md"] if output.report else []
     names = [shown.name for shown in shown_of(solution.problem)]
+    read, units = solution.quantities, solution.problem.units
     texts = {
-        **({"quantities.csv": quantities_csv(solution.quantities).encode()} if solution.quantities else {}),
+        **({"quantities.csv": quantities_csv(read, units).encode()} if read else {}),
         **scripts,
         "levels.csv": levels_csv(solution.levels, names).encode(),
         "history.csv": history_csv(solution.history).encode(),

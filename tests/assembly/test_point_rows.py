@@ -56,3 +56,14 @@ def test_values_on_a_side_weigh_as_much_as_the_operator_in_its_cells(side, patch
     used = torch.from_numpy(patch.places.weights) > 0
     weight = patch.root_weight[used] / torch.from_numpy(patch.places.weights).sqrt()[used]
     np.testing.assert_allclose(weight, (3 / s**2 + 3 / r**2) / 2 / np.sqrt(across / s + along / r), rtol=1e-10)
+
+
+def test_rows_are_zero_where_the_equation_has_the_value_it_has_to(patches):
+    patch = patches[0]
+    c = np.random.default_rng(0).standard_normal(patch.places.space.shape)
+    sought = (patch.residual(c) / patch.root_weight.unsqueeze(-1)).nan_to_num()
+    assert patch.residual(c).abs().max() > 1.0
+    assert patch.residual(c, sought).abs().max() < 1e-9 * patch.residual(c).abs().max()
+    met, free = patch.rows(c, torch.cat([sought, 0 * sought], -1), 2).residual.unbind(-1)
+    assert float(free.norm()) == pytest.approx(float(patch.residual(c).norm()))
+    assert met.norm() < 1e-9 * free.norm()

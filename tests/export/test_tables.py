@@ -28,8 +28,15 @@ def test_errors_of_several_unknowns_are_columns_of_their_own() -> None:
 def test_a_curve_has_a_row_per_time_and_a_number_one() -> None:
     curve = Reading((1.0, 2.0), (0.1, 0.2), (0.0, 0.5))
     number = Reading((3.0,), None)
-    assert rows(quantities_csv({"mass": curve, "peak": number})) == [
+    assert rows(quantities_csv({"mass": curve, "peak": number}, {"x": "m"})) == [
         {"quantity": "mass", "time": "0.0", "value": "1.0", "error": "0.1"},
         {"quantity": "mass", "time": "0.5", "value": "2.0", "error": "0.2"},
         {"quantity": "peak", "time": "", "value": "3.0", "error": ""},
     ]
+
+
+def test_a_quantity_with_a_unit_says_it() -> None:
+    number = Reading((3.0,), None)
+    found = rows(quantities_csv({"mass": number, "count": number}, {"mass": "kg"}))
+    assert [row["unit"] for row in found] == ["kg", ""]
+    assert "unit" not in rows(quantities_csv({"count": number}, {"mass": "kg"}))[0]

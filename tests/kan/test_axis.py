@@ -96,3 +96,10 @@ def test_what_a_cache_hands_out_cannot_be_written_to():
     for table in (line.end_derivatives(0, 2), line.prolongation_to(line.elevated(1))):
         with pytest.raises(ValueError, match="read-only"):
             table[0, 0] = 7.0
+
+
+@pytest.mark.parametrize("line", [axis(), axis(True, breaks=np.array([0.0, 1.0]))])
+def test_a_degree_is_raised_where_the_functions_stay_nested(line):
+    with pytest.raises(ValueError, match="nested"):
+        line.elevated(1)
+    assert Axis(line.breaks[[0, -1]], 5).elevated(1).degree == 6

@@ -9,7 +9,7 @@ from small_axes import UNEVEN, axis, random, refined, scaled_difference
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
+from pinnkan.kan.product import Space, joined
 from pinnkan.kan.product_field import ProductField
 
 
@@ -24,6 +24,29 @@ def test_a_product_is_the_tensor_product_spline_of_scipy(order):
     assert scaled_difference(ours[..., 0], theirs) > 0.1
     grid = space.evaluate_grid(c, [points[:, 0], points[:, 1]], order)
     assert scaled_difference(grid[np.arange(50), np.arange(50)], theirs) < 1e-12
+
+
+def test_points_that_share_their_last_coordinate_are_as_others():
+    space = Space((axis(degree=4), axis(True, degree=3)), 2)
+    c = random(space.shape)
+    points = np.random.default_rng(2).uniform(0, 1, (30, 2))
+    points[:, 1] = 1.7  # outside of the period
+    orders = [(0, 1), (2, 0), (0, 0), (2, 1)]
+    each = np.concatenate([space.evaluate(c, point[None], orders) for point in points])
+    assert scaled_difference(space.evaluate(c, points, orders), each) < 1e-12
+    points[0, 1] = 1.6
+    assert scaled_difference(space.evaluate(c, points, orders), each) > 0.01
+
+
+def test_functions_on_nested_axes_are_one_on_the_richest():
+    x, t = axis(degree=4), Axis(np.array([0.0, 1.0]), 3)
+    terms = [(space, random(space.shape)) for space in (Space((refined(x), t), 2), Space((x, t.elevated(2)), 2))]
+    space, c = joined(terms)
+    assert space.shape == (refined(x).count, 6, 2)
+    points = np.random.default_rng(3).uniform(0, 1, (20, 2))
+    one, other = (each.evaluate(values, points, [(1, 1)]) for each, values in terms)
+    assert scaled_difference(space.evaluate(c, points, [(1, 1)]), one + other) < 1e-11
+    assert scaled_difference(one, one + other) > 0.1
 
 
 @pytest.mark.parametrize("periodic", [False, True])

@@ -12,7 +12,14 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, pseudo_random
+from pinnkan.assembly.quasi_random import (
+    CONDITION_WEIGHT,
+    Jets,
+    jets_at,
+    largest_term,
+    points_of,
+    pseudo_random,
+)
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.products import Products, linearised
@@ -184,7 +191,7 @@ class SeparableModel:
         compiled = placed.compiled
         if [jet.total for jet in compiled.jets] != [0] or not compiled.is_linear:
             return False
-        points = _spread(self.problem, placed.place)
+        points = points_of(self.problem, placed.place, SIZED, pseudo_random(0))
         data, slopes = compiled.linearise_numpy(points, np.zeros((len(points), 1)))
         least = float(np.abs(slopes).min())
         return least > 0.0 and (not zero or float(np.abs(data).max()) <= ZERO * least)
@@ -270,26 +277,13 @@ def points_at(place: Place | None, axes: Sequence[Axis], count: int, seed: int) 
 
 def linearised_at(compiled: CompiledEquation, points: Array, at: Jets | None) -> tuple[Array, Array, Array]:
     """F (point), its derivatives by the jets and the jets themselves, both (point, jet), at a function."""
-    jets = np.zeros((len(points), len(compiled.jets)))
-    if at is not None and compiled.jets:
-        orders = sorted({jet.order for jet in compiled.jets})
-        values = at(points, orders)
-        jets = np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in compiled.jets], -1)
+    jets = jets_at(at, points, compiled.jets)
     residual, slopes = compiled.linearise_numpy(points, jets)
     return residual, slopes, jets
 
 
-def _spread(problem: Problem, place: Place | None) -> Array:
-    """Points of a place where functions are looked at."""
-    if isinstance(place, Point | Whole):
-        return np.array([position_of(place)])
-    return (problem.domain if place is None else problem.domain.pieces[place]).sample(SIZED, pseudo_random(0))
-
-
 def _size(problem: Problem, compiled: CompiledEquation) -> float:
-    """The largest term of an equation, root mean square, for a function of size one that varies over the box."""
-    points = _spread(problem, None)
+    """The largest term of an equation, root mean square."""
+    points = points_of(problem, None, SIZED, pseudo_random(0))
     _, slopes = compiled.linearise_numpy(points, np.zeros((len(points), len(compiled.jets))))
-    widths = problem.box.lengths
-    scales = [float(np.prod(widths ** -np.array(jet.order, dtype=np.float64))) for jet in compiled.jets]
-    return max((float(np.sqrt((slopes[:, k] ** 2).mean())) * s for k, s in enumerate(scales)), default=0.0)
+    return largest_term(problem, compiled.jets, np.sqrt((slopes**2).mean(0)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from pinnkan.kan.axis import along
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array, Field, by_slab, on_grid, slab_of
-from pinnkan.kan.product import Space
+from pinnkan.kan.product import Space, joined
 
 #: Sampling intervals per coordinate, least and most: a front askew to the axes needs fine samples along both.
 COARSEST, FINEST = 16, 150
@@ -18,17 +18,22 @@ COARSEST, FINEST = 16, 150
 
 @dataclass(frozen=True, eq=False)
 class FittedPiece:
-    """A sum of spline functions, ``terms``, over the same inner coordinates."""
+    """A sum of spline functions, ``terms``, on nested axes of the same inner coordinates."""
 
     coordinates: Coordinates
     terms: tuple[tuple[Space, Array], ...]
+
+    @cached_property
+    def _joined(self) -> tuple[Space, Array]:
+        return joined(self.terms)
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives in (x, y[, t]): (point, unknown, order)."""
         inner = self.coordinates.forward(points)
         betas, transfer = self.coordinates.transfer(inner[:, 1:], orders)
-        values = np.sum([_evaluate(space, coefficients, inner, betas) for space, coefficients in self.terms], 0)
-        total = np.zeros((len(points), self.terms[0][0].unknowns, len(orders)))
+        space, coefficients = self._joined
+        values = space.evaluate(coefficients, inner, betas)
+        total = np.zeros((len(points), space.unknowns, len(orders)))
         for (a, b), factor in transfer.items():
             total[..., a] += values[..., b] * factor[:, None]
         return total
@@ -40,20 +45,6 @@ class FittedPiece:
     def at(self, time: float) -> Callable[[Array], Array]:
         """Values at one time: points (x, y) to (point, unknown)."""
         return lambda points: self.values(np.column_stack([points, np.full(len(points), time)]))
-
-
-def _evaluate(space: Space, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-    """:meth:`Space.evaluate`; at a single time the spline is taken there first, a fifth of the work."""
-    times = points[:, 2:]
-    if times.shape[1] == 0 or len(times) == 0 or (times != times[0]).any():
-        return space.evaluate(coefficients, points, orders)
-    out = np.empty((len(points), space.unknowns, len(orders)))
-    flat = Space(space.axes[:2], space.unknowns)
-    for k in {order[2] for order in orders}:
-        mine = [n for n, order in enumerate(orders) if order[2] == k]
-        there = along(space.axes[2].matrix(times[0], k), coefficients, 2)[:, :, 0]
-        out[..., mine] = flat.evaluate(there, points[:, :2], [orders[n][:2] for n in mine])
-    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -211,7 +211,7 @@ def _tanh(z: torch.Tensor, order: int) -> list[torch.Tensor]:
         start = out[n // 2].square() if n % 2 == 0 else None
         total = start * comb(n, n // 2) if start is not None and n else start
         for times, a, b in half:
-            total = a * (2 * times) * b if total is None else torch.addcmul(total, a, b, value=2 * times)
+            total = 2 * a * b if total is None else torch.addcmul(total, a, b, value=2 * times)
         assert total is not None
         out.append(-total if n else 1.0 - total)
     return out

@@ -39,6 +39,11 @@ def as_fractions(e: sympy.Expr, known: dict[sympy.Expr, sympy.Expr]) -> sympy.Ex
     return result
 
 
+def as_decimals(e: sympy.Expr) -> sympy.Expr:
+    """The same with its fractions as decimal numbers."""
+    return e.xreplace({r: sympy.Float(float(r)) for r in e.atoms(sympy.Rational) if not r.is_Integer})
+
+
 def _root(e: sympy.Expr) -> sympy.Expr:
     """(c f**2 h)**r as abs(f)**(2 r) * (c h)**r for every even power in the base."""
     number, found = factors(e.base)

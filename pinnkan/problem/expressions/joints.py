@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from pinnkan.problem.expressions.factors import as_fractions
+from pinnkan.problem.expressions.factors import as_decimals, as_fractions
 from pinnkan.problem.expressions.functions import Signum
 from pinnkan.problem.expressions.jumps import (
     SWITCHES,
@@ -99,8 +99,4 @@ def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Ex
         if value == 0.0:
             raise UndecidedError
         values[sigma] = sympy.Integer(1 if value > 0.0 else -1)
-    return _decimal(e.xreplace(values))
-
-
-def _decimal(e: sympy.Expr) -> sympy.Expr:
-    return e.xreplace({r: sympy.Float(float(r)) for r in e.atoms(sympy.Rational) if not r.is_Integer})
+    return as_decimals(e.xreplace(values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy
 
+from pinnkan.problem.expressions.factors import as_decimals
 from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.expressions.functions import UnitStep
 from pinnkan.problem.expressions.jumps import JUMPING, Jump
@@ -13,7 +14,7 @@ _WIDTH = "0.01"  # of the smooth step that is suggested; an example
 
 def refusal(jump: Jump, jets: set[sympy.Symbol]) -> tuple[str, str]:
     """What jumps where, and the hint; ``jets`` are the symbols of the unknowns."""
-    node, surface = _decimal(jump.node), _decimal(jump.surface)
+    node, surface = as_decimals(jump.node), as_decimals(jump.surface)
     does = "jumps" if jump.size is not None and isinstance(jump.node, JUMPING) else "may jump"
     what = "a nested max, min, abs, sign or heaviside" if node.has(sympy.Dummy) else written(node)
     if not isinstance(jump.node, JUMPING):
@@ -48,8 +49,3 @@ def _smooth(node: sympy.Expr, surface: sympy.Expr) -> str:
         return f"(1 + tanh(({written(node.args[0])})/{_WIDTH}))/2"
     argument = node.args[0] if isinstance(node, JUMPING) else surface
     return f"tanh(({written(argument)})/{_WIDTH})"
-
-
-def _decimal(e: sympy.Expr) -> sympy.Expr:
-    """Fractions as decimal numbers."""
-    return e.xreplace({r: sympy.Float(float(r)) for r in e.atoms(sympy.Rational) if not r.is_Integer})

@@ -15,6 +15,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from pinnkan.assembly.quasi_random import sobol
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Quantity, Side, Whole
@@ -138,9 +139,8 @@ def _integral(function: _Function, place: Place, equation: Equation, time: float
     free = [axis for axis in range(problem.dimension) if axis not in held]
     if len(free) > _MOST_AXES:
         return _scattered(function, equation, held, free)
-    found = [
-        _by_gauss(function, equation, held, {a: _gauss(function.knots(a, time), n) for a in free}) for n in _COUNTS
-    ]
+    axes = {a: Axis(function.knots(a, time), 1) for a in free}
+    found = [_by_gauss(function, equation, held, {a: _gauss(axis, n) for a, axis in axes.items()}) for n in _COUNTS]
     (value, size), (fewer, _) = found
     return value, abs(value - fewer) + _ROUNDING * size
 
@@ -172,11 +172,9 @@ def _parts(rules: dict[int, tuple[Array, Array]], most: int) -> Iterator[dict[in
         yield {**rules, first: (x[begin : begin + most], w[begin : begin + most])}
 
 
-def _gauss(knots: Array, count: int) -> tuple[Array, Array]:
-    """Gauss points and weights in every interval: (point,) each."""
-    x, w = np.polynomial.legendre.leggauss(count)
-    half = np.diff(knots)[:, None] / 2
-    return (knots[:-1, None] + half + half * x).ravel(), (half * w).ravel()
+def _gauss(axis: Axis, count: int) -> tuple[Array, Array]:
+    x, w = axis.gauss(count)
+    return x.ravel(), w.ravel()
 
 
 def _scattered(

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
@@ -102,7 +103,7 @@ class NormalEquations(Seen):
         if count * self.ordering.size**2 > FACTORED or not self._has_lost():
             return
         marquardt = np.sqrt(self.damping) * np.eye(self.ordering.size)
-        matrix = np.concatenate([_stacked(self.apply(np.diag(self._scale))), marquardt])
+        matrix = np.concatenate([stacked(self.apply(np.diag(self._scale))), marquardt])
         basis, triangle = np.linalg.qr(matrix)
         if np.abs(np.diag(triangle)).min() > UNIT * count:
             self._factor, self._dense, self.shift, self._basis = triangle.T, True, 0.0, basis[:count]
@@ -160,7 +161,7 @@ class NormalEquations(Seen):
         """The minimiser by the orthogonal factor, as accurate as J itself."""
         assert self._basis is not None
         triangle = self._factor.T
-        step = -scipy.linalg.solve_triangular(triangle, self._basis.T @ _stacked(residuals)) * self._scale[:, None]
+        step = -scipy.linalg.solve_triangular(triangle, self._basis.T @ stacked(residuals)) * self._scale[:, None]
         size = np.abs(np.diag(triangle))
         self.rounding = UNIT * float(size.max() / size.min() * np.abs(step).max(initial=0.0))
         return step
@@ -192,11 +193,6 @@ class NormalEquations(Seen):
                 break
             direction = -towards + np.divide(slope, before, out=np.zeros_like(slope), where=before > 0.0) * direction
         return step, change
-
-
-def _stacked(rows: Sequence[torch.Tensor]) -> Array:
-    """Rows (row, side) of all blocks."""
-    return np.concatenate([r.reshape(-1, r.shape[-1]).cpu().numpy() for r in rows])
 
 
 def _squares(rows: Sequence[torch.Tensor]) -> Array:

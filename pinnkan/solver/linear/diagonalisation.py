@@ -89,7 +89,7 @@ def _part(
     others = [i for i in range(len(masks)) if i != last]
     axis, count = space.axes[last], int(masks[last].sum())
     own = np.flatnonzero(masks[last])
-    order = _folded(count) if axis.periodic else np.arange(count)
+    order = folded(count) if axis.periodic else np.arange(count)
     place = np.full(axis.count, -1)
     place[own[order]] = np.arange(count)
     kept = [np.flatnonzero(masks[i]) for i in others] + [own[order]]
@@ -182,7 +182,7 @@ def free_factors(ordering: Ordering, shape: Sequence[int], unknown: int) -> list
     return [np.asarray(free.any(axis=axes)) for axes in others]
 
 
-def _folded(count: int) -> np.ndarray:
+def folded(count: int) -> np.ndarray:
     """0, n-1, 1, n-2, ..: neighbours around a circle stay near each other."""
     index = np.arange(count)
     return np.argsort(np.where(2 * index < count, 2 * index, 2 * (count - 1 - index) + 1))

@@ -9,7 +9,6 @@ step as a preconditioner, and |J v| is evaluated directly, so that ratios below 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from pinnkan.assembly.integral_rows import as_seen
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.solver import UNIT, LinearSolver
+from pinnkan.solver.linear.solver import UNIT, LinearSolver, Seen
 from pinnkan.solver.verify.roughness import roughness
 
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
@@ -129,7 +128,7 @@ class _Seen:
     def sigma_of(self, vector: Array) -> float:
         """What the rows see of a vector, of size one."""
         size = float((vector * self.weigh(vector)).sum())
-        return float(sum(i.square().sum() for i in _images(self.equations, vector)) / max(size, 1e-300)) ** 0.5
+        return float(sum(i.square().sum() for i in _as_seen(self.equations).apply(vector)) / max(size, 1e-300)) ** 0.5
 
     def descended(self, start: Array) -> tuple[Array, float]:
         """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
@@ -163,12 +162,12 @@ class _Seen:
 
     def seen(self, vectors: Array) -> list[Array]:
         """J v, by block of rows."""
-        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _images(self.equations, vectors)]
+        return [i.reshape(-1, vectors.shape[1]).cpu().numpy() for i in _as_seen(self.equations).apply(vectors)]
 
     def wrong(self, stack: Array) -> Array:
         """What keeps vectors from being singular: J^T J v - sigma^2 M v."""
         square = (stack[2 * self.size :] ** 2).sum(0)
-        return _gradient(self.equations, self.images(stack)) - square * stack[self.size : 2 * self.size]
+        return _as_seen(self.equations).gradient(self.images(stack)) - square * stack[self.size : 2 * self.size]
 
     def least(self, stack: Array, count: int) -> tuple[Array, Array]:
         """The ``count`` smallest singular values, falling, and right singular vectors (column, value), smallest first.
@@ -207,7 +206,7 @@ class _Squared(_Seen):
     def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
         """See :class:`_Seen`, which takes over where J v itself is not as large as J^T J says."""
         vectors, sigma = self.descended(start)
-        image = [i[..., 0] for i in _images(self.equations, vectors[: self.size, :1])]
+        image = [i[..., 0] for i in _as_seen(self.equations).apply(vectors[: self.size, :1])]
         size = float(sum(i.square().sum() for i in image)) ** 0.5
         if abs(size - sigma) <= AGREE * sigma:
             return vectors[: self.size, 0], size, image
@@ -228,24 +227,16 @@ class _Squared(_Seen):
         return np.sqrt(np.maximum(squares[:count][::-1], 0.0)), turn[:, :count]
 
 
-def _images(equations: LinearSolver, vectors: Array) -> list[torch.Tensor]:
-    """J v of every block as :func:`pinnkan.assembly.integral_rows.as_seen`."""
-    v = torch.from_numpy(vectors).to(equations.ordering.position.device)
-    return [as_seen(block).apply(equations.ordering, v) for block in equations.rows]
-
-
-def _gradient(equations: LinearSolver, images: Sequence[torch.Tensor]) -> Array:
-    """J^T of images, (free coefficient, vector)."""
-    pairs = zip(equations.rows, images, strict=True)
-    parts = [as_seen(block).transpose(equations.ordering, image) for block, image in pairs]
-    return sum(parts[1:], parts[0]).cpu().numpy()
+def _as_seen(equations: LinearSolver) -> Seen:
+    """The rows as :func:`pinnkan.assembly.integral_rows.as_seen`."""
+    return Seen([as_seen(block) for block in equations.rows], equations.ordering)
 
 
 def _normal(equations: LinearSolver, vectors: Array) -> Array:
     """J^T J v, (free coefficient, vector)."""
     if all(as_seen(block) is block for block in equations.rows):
         return equations.normal(vectors)
-    return _gradient(equations, _images(equations, vectors))
+    return _as_seen(equations).normal(vectors)
 
 
 class _Mass:
@@ -268,8 +259,8 @@ class _Mass:
 
 def _missing(equations: LinearSolver, image: list[torch.Tensor], step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
-    pairs = zip(equations.rows, _images(equations, step[:, None]), strict=True)
-    left = [as_seen(r).residual[..., 0] + a[..., 0] for r, a in pairs]
+    seen = _as_seen(equations)
+    left = [r.residual[..., 0] + a[..., 0] for r, a in zip(seen.rows, seen.apply(step[:, None]), strict=True)]
     return abs(sum(float((r * i).sum()) for r, i in zip(left, image, strict=True)))
 
 

@@ -86,6 +86,8 @@ def test_waves_that_enter_where_nothing_is_given_are_found(problem, side):
         stated(XT, "u_t - dt(u_xx) + u*u_x = u*u_xxx", {}),  # Camassa-Holm: order three, two conditions
         stated(XT, "u_tt = -u_xx", OPEN, ("u = 0", "u_t = 1")),  # elliptic, from Cauchy data
         stated(XT, "u_t = x*u_xx", {"left": "none"}),
+        stated(XT, "u_tt + u_x = 0", OPEN | {"left": "none"}, ("u = 0", "u_t = 0")),  # no waves go one way
+        stated(XT, "u*u_t + u_xxx = 0", OPEN),  # whether it goes on in time is not known
         stated(XY, "lap(u) = 0", {"bottom": ("u = 0", "u_y = sin(x)"), "top": "none"} | OPEN),
         stated(XY, "-u_y = u_xx", OPEN | {"top": "none"}),  # backwards
         stated(XY, "u_xx + 3*u_xy + u_yy = 1", OPEN),  # hyperbolic

@@ -6,7 +6,7 @@ import torch
 from operators import NAMES, jacobian_of, operator, spread_of
 
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, are_products
+from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, are_products, folded
 
 #: Largest ratio of eigenvalues (measured: 1.04, 32, 1.2, 2.6, 26); of the matrix with its diagonal alone 3e2 to 2e5.
 SPREAD = {"constant": 1.2, "varying": 50.0, "rows on a side": 1.5, "advection": 4.0, "two unknowns": 50.0}
@@ -44,3 +44,9 @@ def test_a_hole_in_the_free_coefficients_is_seen():
     position = ordering.position.clone()
     position[ordering.free[len(ordering.free) // 2]] = -1
     assert not are_products(Ordering(position, ordering.free), rows[0].space.shape)
+
+
+@pytest.mark.parametrize("count", [6, 7])
+def test_neighbours_around_a_circle_are_at_most_two_places_apart(count):
+    places = np.argsort(folded(count))
+    assert np.abs(places - np.roll(places, 1)).max() == 2

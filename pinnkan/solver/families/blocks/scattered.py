@@ -15,9 +15,9 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, sobol
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, jets_at, largest_term, points_of, sobol
 from pinnkan.kan.field import Array
-from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole, position_of
+from pinnkan.problem.statement import Jet, Problem, Side
 from pinnkan.solver.estimate.true_error import Samples, samples_at
 
 #: Points of all sides together, per point inside; and the fewest on a side.
@@ -46,11 +46,7 @@ def linearised(rows: Sequence[ScatteredRows], function: Jets | None) -> list[tup
     found: list[tuple[Array, Array]] = [(np.zeros(0), np.zeros((0, 0)))] * len(rows)
     for jets, numbers in alike(rows).items():
         points = np.concatenate([rows[n].points for n in numbers])
-        at = np.zeros((len(points), len(jets)))
-        if function is not None:
-            orders = sorted({jet.order for jet in jets})
-            values = function(points, orders)
-            at = np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets], -1)
+        at = jets_at(function, points, jets)
         ends = np.cumsum([0, *(len(rows[n].points) for n in numbers)])
         for n, (a, b) in zip(numbers, pairwise(ends), strict=True):
             found[n] = rows[n].linearise(at[a:b])
@@ -78,30 +74,14 @@ def scattered(model: Model, count: int, seed: int, function: Jets | None = None)
     sides = max(1, sum(isinstance(c.place, Side) for c, _ in model.conditions_as_rows))
     on_side = max(LEAST_ON_SIDE, round(SIDES_SHARE * count / sides))
     for number, (condition, equation) in enumerate(model.conditions_as_rows):
-        at = _on(problem, condition.place, on_side, seed + 1 + number)
+        at = points_of(problem, condition.place, on_side, sobol(seed + 1 + number))
         rows.append(ScatteredRows(equation, at, len(at) ** -0.5))
-    sizes = [_size(r, s, problem) for r, (_, s) in zip(rows, linearised(rows, function), strict=True)]
+    slopes = [np.linalg.norm(s, axis=0) for _, s in linearised(rows, function)]
+    sizes = [largest_term(problem, r.equation.jets, s) for r, s in zip(rows, slopes, strict=True)]
     inner = len(model.equations)
     weights = [CONDITION_WEIGHT * max(sizes[:inner]) / own if own > 0.0 else 1.0 for own in sizes[inner:]]
     scaled = (replace(r, weight=w * r.weight) for r, w in zip(rows[inner:], weights, strict=True))
     return (*rows[:inner], *scaled)
-
-
-def _on(problem: Problem, place: Place, count: int, seed: int) -> Array:
-    if isinstance(place, Point | Whole):
-        return np.array([position_of(place)])
-    return problem.domain.pieces[place].sample(count, sobol(seed))
-
-
-def _size(rows: ScatteredRows, slopes: Array, problem: Problem) -> float:
-    """The largest term of an equation for a function of size one that varies over the box."""
-    widths = problem.box.lengths
-
-    def scale(jet: Jet) -> float:
-        return float(np.prod(widths ** -np.array(jet.order, dtype=np.float64)))
-
-    sizes = [float(np.linalg.norm(slopes[:, k])) * scale(jet) for k, jet in enumerate(rows.equation.jets)]
-    return max(sizes, default=0.0)
 
 
 def samples_of(problem: Problem, function: Jets) -> Samples:

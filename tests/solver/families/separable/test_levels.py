@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from errors_of import true_error
-from many_problems import UNIT, model_of, stated, told
+from many_problems import UNIT, VARIANTS, model_of, stated, told
 from stored_state import Ending, same_bits, stored
 
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
@@ -206,6 +206,15 @@ def test_points_follow_the_knots_and_their_weights_are_a_mean():
     assert inside.mean() > 0.3  # 4 % of the range
     assert weights.sum() == pytest.approx(1.0, abs=1e-3)
     assert weights @ points[:, 0] ** 2 == pytest.approx(1.0 / 3.0, abs=1e-3)
+
+
+def test_there_are_more_points_than_coefficients_of_all_terms():
+    model = SeparableModel(model_of(VARIANTS["nonlinear"]))
+    axes = (Axis(np.linspace(0.0, 1.0, 41), 9),) * 4
+    few, many = (model.system(axes, None, terms, 0).rows[0] for terms in (10, 20))
+    assert isinstance(few, PointRows)
+    assert 2 < len(few.source) / (10 * sum(axis.count for axis in axes)) < 4
+    assert len(many.source) == 2 * len(few.source)
 
 
 def test_first_knots_find_a_spike_in_a_source_that_coarse_points_miss():
