@@ -21,12 +21,15 @@ ON_LINE = U_XX * U**2 + sympy.exp(X) * U_X**3 - sympy.sin(U) + X
 ON_PLANE = U_XX * (1 + U**2) + U * U_X + sympy.cos(X * Y) * U_Y**2 + U_XY * U_Y - sympy.exp(U)
 OF_PAIR = U * V + V_Y**2 * U_XX + X
 
-EVEN, UNEVEN = np.linspace(0.0, 1.0, 4), np.array([0.0, 0.2, 0.7, 1.0])
+EVEN, UNEVEN, ONE = np.linspace(0.0, 1.0, 4), np.array([0.0, 0.2, 0.7, 1.0]), np.array([0.0, 1.0])
 CASES = {
     "1-D": (ON_LINE, LINE, (X,), Space((Axis(UNEVEN, 5),))),
     "1-D periodic, folded": (ON_LINE, LINE, (X,), Space((Axis(UNEVEN, 6, True),))),
     "2-D": (ON_PLANE, PLANE, (X, Y), Space((Axis(UNEVEN, 4), Axis(EVEN, 3)))),
     "2-D periodic, folded": (ON_PLANE, PLANE, (X, Y), Space((Axis(EVEN, 5, True), Axis(UNEVEN, 3)))),
+    "slab": (ON_PLANE, PLANE, (X, Y), Space((Axis(UNEVEN, 4), Axis(ONE, 3)))),
+    "slab, its time first": (ON_PLANE, PLANE, (X, Y), Space((Axis(ONE, 4), Axis(UNEVEN, 3)))),
+    "one cell": (ON_PLANE, PLANE, (X, Y), Space((Axis(ONE, 4), Axis(ONE, 3)))),
     "two unknowns": (OF_PAIR, PAIR, (X, Y), Space((Axis(EVEN, 4), Axis(UNEVEN, 3)), 2)),
 }
 

@@ -1,37 +1,41 @@
 """J^T J of rows on grids without a matrix: its product with coefficients, and its diagonal, by sum factorisation.
 
-A few intervals of the first coordinate are taken there and back before the next, so that the values at their points
-stay in the cache and never fill the memory (matrix-free weighted quadrature: Sangalli, Tani 2018).
+A coordinate of a single interval, such as the time of a slab, has hardly more points than coefficients: it is taken
+first, there, and last, back. Of the others a few intervals of the first are taken there and back before the next, so
+that the values at their points stay in the cache and never fill the memory (matrix-free weighted quadrature: Sangalli,
+Tani 2018).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
+import numpy as np
 import torch
 
-from pinnkan.assembly.tensor_rows import TensorRows, grid_jets, integrate
+from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 10: a
-#: product in 63 ms, in 73 ms with 2^18, 151 ms with 2^16, 93 ms in one piece; in space on 48^3 of degree 6 in 0.41 s
-#: instead of 0.89 s in one piece.
-AT_ONCE = 2**19
+#: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 8: a
+#: product in 48 ms, in 61 ms with 2^19, 73 ms with 2^18; a slab on 84 x 52 intervals in 50 ms, in 80 ms with 2^21.
+AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class _Chunk:
-    """Some intervals of the first coordinate: ``there`` with the places of coefficients, ``back`` with their own.
+    """Some intervals of the first outer coordinate: ``there`` with the places of coefficients, ``back`` with their own.
 
-    ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows.
+    ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows and jet,
+    (point of inner coordinates .., 1, interval, point, ..).
     """
 
     there: tuple[Table, ...]
     back: tuple[Table, ...]
     places: torch.Tensor
-    weights: tuple[torch.Tensor, ...]
+    weights: tuple[tuple[torch.Tensor, ...], ...]
 
 
 class MatrixFree:
@@ -42,56 +46,141 @@ class MatrixFree:
         together: dict[tuple[int, ...], list[TensorRows]] = {}
         for r in rows:
             together.setdefault(tuple(map(id, r.tables)), []).append(r)
-        self._chunks = [(tuple(some), _chunks(some)) for some in together.values()]
+        self._groups = [_Group(some) for some in together.values()]
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """J^T J of coefficients (coefficient, .., unknown, side), of the same shape."""
         out = torch.zeros_like(values)
-        for rows, chunks in self._chunks:
-            jets = list(dict.fromkeys(j for r in rows for j in r.jets))
-            for chunk in chunks:
-                found = dict(zip(jets, grid_jets(chunk.there, values, jets), strict=True))
-                sums: dict[Jet, torch.Tensor] = {}
-                for r, weights in zip(rows, chunk.weights, strict=True):
-                    image = torch.zeros_like(found[r.jets[0]])
-                    for jet, weight in zip(r.jets, weights, strict=True):
-                        image.addcmul_(weight, found[jet])
-                    for jet, weight in zip(r.jets, weights, strict=True):
-                        sums[jet] = sums[jet].addcmul_(weight, image) if jet in sums else weight * image
-                for u in sorted({j.unknown for j in jets}):
-                    parts = {j.order: part.movedim(0, -1) for j, part in sums.items() if j.unknown == u}
-                    out[..., u, :].index_add_(0, chunk.places, integrate(chunk.back, parts))
+        for group in self._groups:
+            group.add(values, out)
         return out
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
         out = self.rows[0].weights.new_zeros(self.rows[0].space.shape)
-        for rows, chunks in self._chunks:
-            triples = [(n, k, m) for n, r in enumerate(rows) for k in range(len(r.jets)) for m in range(k + 1)]
-            for n, k, m in triples:
-                first, second = rows[n].jets[k], rows[n].jets[m]
-                if first.unknown != second.unknown:
+        for r in self.rows:
+            for k, m in product(range(len(r.jets)), repeat=2):
+                first, second = r.jets[k], r.jets[m]
+                if first.unknown != second.unknown or m > k:
                     continue
-                for chunk in chunks:
-                    tables = tuple(
-                        replace(t, values=(t.values[a] * t.values[b]).unsqueeze(0))
-                        for t, a, b in zip(chunk.back, first.order, second.order, strict=True)
-                    )
-                    weight = chunk.weights[n][k] * chunk.weights[n][m] * (1.0 if k == m else 2.0)
-                    part = integrate(tables, {(0,) * len(tables): weight.unsqueeze(-1)})[..., 0]
-                    out[..., first.unknown].index_add_(0, chunk.places, part)
+                tables = tuple(
+                    replace(t, values=(t.values[a] * t.values[b]).unsqueeze(0))
+                    for t, a, b in zip(r.tables, first.order, second.order, strict=True)
+                )
+                weight = r.weights[..., k] * r.weights[..., m] * (1.0 if k == m else 2.0)
+                out[..., first.unknown] += integrate(tables, {(0,) * len(tables): weight.unsqueeze(-1)})[..., 0]
         return out
 
 
-def _chunks(rows: Sequence[TensorRows]) -> list[_Chunk]:
-    first, *others = rows[0].tables
-    points = max(1, max(r.weights[:1].numel() for r in rows))
-    size = max(1, AT_ONCE // points)
-    weights, out = [r.weights.movedim(-1, 0) for r in rows], []
-    for start in range(0, len(first.index), size):
-        part = slice(start, start + size)
-        there = Table(first.nodes[part], first.weights[part], first.values[:, part], first.index[part], first.count)
-        places, own = torch.unique(there.index, return_inverse=True)
-        back = replace(there, index=own, count=len(places))
-        out.append(_Chunk((there, *others), (back, *others), places, tuple(w[:, part] for w in weights)))
-    return out
+class _Group:
+    """Blocks of rows at the same points.
+
+    ``outer``, ``inner``: coordinates of many intervals, the last one first, and of one; at least one is outer.
+    """
+
+    def __init__(self, rows: Sequence[TensorRows]) -> None:
+        self.rows, self.tables = tuple(rows), rows[0].tables
+        many = [i for i, t in enumerate(self.tables) if len(t.index) > 1]
+        self.outer = many[::-1] or [0]
+        self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
+        self.jets = list(dict.fromkeys(j for r in rows for j in r.jets))
+        self.chunks = self._chunks()
+
+    def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
+        """Add J^T J of ``values`` (coefficient, .., unknown, side) to ``out``."""
+        seen = {key: self._taken(values, *key) for key in {self._key(j) for j in self.jets}}
+        sums = {key: torch.zeros_like(v) for key, v in seen.items()}
+        for chunk in self.chunks:
+            found = self._found(chunk, seen)
+            images: dict[Jet, torch.Tensor] = {}
+            for r, weights in zip(self.rows, chunk.weights, strict=True):
+                image = weights[0] * found[r.jets[0]]
+                for jet, weight in zip(r.jets[1:], weights[1:], strict=True):
+                    image.addcmul_(weight, found[jet])
+                for jet, weight in zip(r.jets, weights, strict=True):
+                    images[jet] = images[jet].addcmul_(weight, image) if jet in images else weight * image
+            for key, total in sums.items():
+                parts = {self._outer_order(j): part for j, part in images.items() if self._key(j) == key}
+                total.index_add_(0, chunk.places, _back(chunk.back, parts))
+        for key, total in sums.items():
+            self._given(total, *key, out)
+
+    def _key(self, jet: Jet) -> tuple[int, tuple[int, ...]]:
+        return jet.unknown, tuple(jet.order[i] for i in self.inner)
+
+    def _outer_order(self, jet: Jet) -> tuple[int, ...]:
+        return tuple(jet.order[i] for i in self.outer)
+
+    def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
+        """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., side)."""
+        x = values.select(-2, unknown).permute(*self.outer, *self.inner, len(self.tables))
+        for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
+            t = self.tables[i]
+            x = torch.tensordot(x.index_select(n, t.index[0]), t.values[order, 0], dims=([n], [1])).movedim(-1, n)
+        return x.contiguous()
+
+    def _given(self, total: torch.Tensor, unknown: int, orders: Sequence[int], out: torch.Tensor) -> None:
+        """Add the transpose of :meth:`_taken`."""
+        for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
+            t = self.tables[i]
+            x = torch.tensordot(total, t.values[order, 0], dims=([n], [0])).movedim(-1, n)
+            shape = [*x.shape[:n], t.count, *x.shape[n + 1 :]]
+            total = x.new_zeros(shape).index_add_(n, t.index[0], x)
+        back = np.argsort([*self.outer, *self.inner, len(self.tables)]).tolist()
+        out[..., unknown, :] += total.permute(back)
+
+    def _found(self, chunk: _Chunk, seen: dict[tuple[int, tuple[int, ...]], torch.Tensor]) -> dict[Jet, torch.Tensor]:
+        """Derivatives at the points of a chunk: (point of inner .., side, interval, point, ..) each."""
+        out = {}
+        for key, values in seen.items():
+            own = [j for j in self.jets if self._key(j) == key]
+            grids = evaluate(chunk.there, values, sorted({self._outer_order(j) for j in own}))
+            out.update({j: grids[self._outer_order(j)] for j in own})
+        return out
+
+    def _chunks(self) -> list[_Chunk]:
+        first, *others = (self.tables[i] for i in self.outer)
+        weights = [[self._laid_out(w) for w in r.weights.unbind(-1)] for r in self.rows]
+        points = max(1, max(r.weights[..., :1].numel() * len(r.jets) for r in self.rows) // len(first.index))
+        size, at, out = max(1, AT_ONCE // points), len(self.inner) + 1, []
+        for start in range(0, len(first.index), size):
+            part = slice(start, start + size)
+            there = Table(first.nodes[part], first.weights[part], first.values[:, part], first.index[part], first.count)
+            places, own = torch.unique(there.index, return_inverse=True)
+            back, count = replace(there, index=own, count=len(places)), len(there.index)
+            some = tuple(tuple(_in_place(w.narrow(at, start, count)) for w in of_rows) for of_rows in weights)
+            out.append(_Chunk((there, *others), (back, *others), places, some))
+        return out
+
+    def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
+        """(interval, point, ..) to (point of inner .., 1, interval, point of outer, ..)."""
+        grid = [n for i in self.outer for n in (2 * i, 2 * i + 1)]
+        inner = [n for i in self.inner for n in (2 * i, 2 * i + 1)]
+        moved = weight.permute(*inner, *grid)
+        for n in range(len(self.inner)):
+            moved = moved.squeeze(n)
+        return moved.unsqueeze(len(self.inner))
+
+
+def _in_place(weight: torch.Tensor) -> torch.Tensor:
+    """The same in the order in memory that :func:`evaluate` leaves its results in: the last coordinate first."""
+    return weight.movedim((-2, -1), (0, 1)).contiguous().movedim((0, 1), (-2, -1))
+
+
+def _back(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tensor]) -> torch.Tensor:
+    """Transpose of :func:`evaluate`, summed: (rest, interval, point, ..) by derivative to (coefficient, .., rest).
+
+    The last coordinate first, whose intervals and points come first in memory.
+    """
+    for t in reversed(tables):
+        sums: dict[tuple[int, ...], torch.Tensor] = {}
+        shape: torch.Size = next(iter(parts.values())).shape
+        for order, part in parts.items():
+            values = part.movedim((-2, -1), (0, 1)).reshape(*t.nodes.shape, -1)
+            factor, key = t.values[order[-1]].transpose(1, 2), order[:-1]
+            sums[key] = sums[key].baddbmm_(factor, values) if key in sums else torch.bmm(factor, values)
+        for key, local in sums.items():
+            summed = local.new_zeros((t.count, local.shape[2])).index_add_(0, t.index.reshape(-1), local.flatten(0, 1))
+            sums[key] = summed.reshape(t.count, *shape[:-2])
+        parts = sums
+    return next(iter(parts.values()))

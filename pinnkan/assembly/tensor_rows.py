@@ -169,7 +169,7 @@ def evaluate(
         return {(): values}
     t, *others = tables
     firsts = sorted({order[0] for order in orders})
-    local = values.index_select(0, t.index.reshape(-1)).reshape(*t.index.shape, -1)
+    local = t.local(values.reshape(t.count, -1))
     factors = t.values[firsts].movedim(0, 1).flatten(1, 2) if len(firsts) > 1 else t.values[firsts[0]]
     grid = torch.bmm(factors, local).reshape(len(local), len(firsts), -1, *values.shape[1:])
     out = {}

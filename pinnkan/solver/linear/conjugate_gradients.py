@@ -29,6 +29,11 @@ MOST = 300
 ROUNDS = 3
 #: Relative errors: the smallest that is aimed at, of a step without refinement, the largest that is taken for a step.
 LEAST, BACKSOLVED, ACCEPTED = 1e-13, 1e-4, 3e-2
+#: What a preconditioner makes of the residual is what is missing within this factor.
+WITHIN = 10.0
+#: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
+#: steps: it drifts by rounding only.
+LOOSE = 1e-4
 #: Steps without progress after which only rounding is left, and the fall below which that is believed.
 RESTING, RESTED = 15, 1e-6
 #: Steps that show how fast the gradient falls, at most by SLOWEST each.
@@ -102,19 +107,22 @@ class ConjugateGradients(Seen):
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`.
 
-        After every round the gradient is worked out anew, and what the preconditioner makes of it is what is missing.
+        After every round the gradient is worked out anew, unless that shows nothing, and what the preconditioner makes
+        of it is what is missing.
         """
         right = -self._put(self.gradient(residuals))
         step, before = torch.zeros_like(right), np.inf
         for _ in range(ROUNDS):
-            found, change = self._descend(right, max(accuracy, self.share), self.share * size)
+            found, self.rounding = self._descend(right, max(accuracy, self.share), self.share * size)
             step = step + found
+            if accuracy >= LOOSE:
+                break
             left = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
             right = -self._put(self.gradient(left)) - self.damping * self._diagonal * step
-            self.rounding = max(change, float(self.inverse(right).abs().max()))
+            self.rounding = max(self.rounding, float(self.inverse(right).abs().max()))
             largest = float(step.abs().max())
             target = max(accuracy * largest, self.share * max(largest, size))
-            if self.rounding <= 10.0 * target or self.rounding > 0.5 * before:
+            if self.rounding <= WITHIN * target or self.rounding > 0.5 * before:
                 break
             before = self.rounding
         return step.cpu().numpy()
@@ -154,13 +162,13 @@ class ConjugateGradients(Seen):
             falls.append(float((slope / start).max().sqrt()))
             size, rate = float(step.abs().max()), _rate(falls)
             missing = float((length * direction).abs().max()) * rate / (1.0 - rate)
-            target = max(accuracy, enough / max(size, 1e-300))
-            if (falls[-1] <= target and missing <= target * size) or _rests(falls):
+            seen, target = float(towards.abs().max()), max(accuracy, enough / max(size, 1e-300))
+            if (falls[-1] <= target and max(missing, seen / WITHIN) <= target * size) or _rests(falls):
                 break
             if self._leads_nowhere(falls, target):
                 return step, None, missing
             direction = towards + _ratio(slope, before) * direction
-        return step, falls[-1], missing
+        return step, falls[-1], max(missing, float(towards.abs().max()))
 
     def _leads_nowhere(self, falls: Sequence[float], target: float) -> bool:
         """Whether the target is further off than the next preconditioner, where there is one."""

@@ -76,7 +76,8 @@ class System:
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
-    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved.
+    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved;
+    ``left``: what the last steps left out in them, of a factor nothing.
     ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
     """
 
@@ -88,6 +89,7 @@ class System:
     keeping: bool = False
     rounding: float = field(init=False, default=0.0)
     words: str = field(init=False, default="")
+    left: float = field(init=False, default=0.0)
     _kept: LinearSolver | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -167,9 +169,16 @@ class System:
         return where_not_finite(self.model.problem, ((p.equation, p.points, p.jets(c)) for p in self.patches))
 
     def steps(
-        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self,
+        coefficients: Array,
+        targets: Sequence[Array],
+        fixed: np.ndarray,
+        damping: float = 0.0,
+        accuracy: float = 0.0,
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per target: fixed coefficients go to the target's values.
+
+        ``accuracy``: relative, where a lower one than that of the system does no harm to these steps.
 
         Raises:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
@@ -179,9 +188,10 @@ class System:
         moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         with self.timed():
             rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
-            found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()))
+            found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()), accuracy)
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
+        self.left = self.rounding if self.words else 0.0
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
@@ -229,17 +239,23 @@ class System:
         self._kept = None
 
     def solve_rows(
-        self, rows: Sequence[Rows], moves: Sequence[Array], fixed: np.ndarray, damping: float = 0.0, size: float = 0.0
+        self,
+        rows: Sequence[Rows],
+        moves: Sequence[Array],
+        fixed: np.ndarray,
+        damping: float = 0.0,
+        size: float = 0.0,
+        accuracy: float = 0.0,
     ) -> list[Array]:
         """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
 
-        ``size``: of the largest coefficient that they are added to.
+        ``size``: of the largest coefficient that they are added to; ``accuracy``: see :meth:`steps`.
         """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
         equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         self._kept = equations if self.keeping else None
-        solved = equations.solve([r.residual for r in rows], self.accuracy, size)
+        solved = equations.solve([r.residual for r in rows], max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))

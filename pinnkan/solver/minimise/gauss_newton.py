@@ -22,6 +22,9 @@ from pinnkan.verdict.records import Iteration
 #: A step is taken for one of a quadratic iteration if it is below this share of the one before, and the next one for
 #: CAUTION times what it then would be. Without: one step more, of 1e-10 to 1e-14, in nearly every slab.
 NEAR, CAUTION = 0.1, 4.0
+#: Relative accuracy of a step, times the size of the one before where that is below one: a share of what an iteration
+#: that is quadratic leaves anyway (Eisenstat, Walker 1996). An iterative solver then takes a third of its steps.
+FORCED = 0.03
 #: Steps after which an iteration that still moves is given up.
 MAX_STEPS = 30
 
@@ -47,10 +50,20 @@ class LeastSquares(Protocol):
         """Sum of the weighted squares of all rows."""
         ...
 
+    @property
+    def left(self) -> float:
+        """What the last steps left out, relative to the largest coefficient."""
+        ...
+
     def steps(
-        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self,
+        coefficients: Array,
+        targets: Sequence[Array],
+        fixed: np.ndarray,
+        damping: float = 0.0,
+        accuracy: float = 0.0,
     ) -> list[Array]:
-        """Gauss-Newton steps, one per target."""
+        """Gauss-Newton steps, one per target, to a relative ``accuracy`` at least."""
         ...
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
@@ -95,8 +108,8 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients; ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know
-    where an interrupted iteration stood.
+    coefficients, and what it has left out does; ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
+    told of every step and may know where an interrupted iteration stood.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
@@ -111,7 +124,7 @@ def gauss_newton(
         c = np.ascontiguousarray(c)
         if monitor:
             monitor.stepping(Newton(c, tuple(steps), previous))
-        step, damping = _step(system, c, fixed)
+        step, damping = _step(system, c, fixed, previous)
         if system.model.is_linear:
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
             return Converged(c + step, tuple(steps), True)
@@ -119,9 +132,10 @@ def gauss_newton(
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check)
         c, loss, size, damping = c + step, taken.loss, taken.size, taken.damping
         steps.append(taken)
-        if damping == 0.0 and (size <= tolerance or _next(size, previous, known) <= tolerance):
+        is_exact = damping == 0.0 and system.left <= tolerance
+        if is_exact and (size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
-        if damping == 0.0 and _after_chord(size, previous, known) <= tolerance:
+        if is_exact and _after_chord(size, previous, known) <= tolerance:
             last = _chord(system, c, fixed, loss, _next(size, previous, known))
             if last is not None:
                 return Converged(c + last[0], (*steps, last[1]), True)
@@ -146,7 +160,7 @@ def _damped(
         if damping > 1e8:
             raise _no_step(system, c + step, after)
         check()
-        step = system.steps(c, [c], fixed, damping)[0]
+        step = system.steps(c, [c], fixed, damping, FORCED)[0]
         size, after = relative_size(step, c + step), system.loss(c + step)
     return step, Step(after, size, damping)
 
@@ -178,11 +192,11 @@ def _chord(
     return step, Step(after, size, 0.0)
 
 
-def _step(system: LeastSquares, c: Array, fixed: np.ndarray) -> tuple[Array, float]:
-    damping = 0.0
+def _step(system: LeastSquares, c: Array, fixed: np.ndarray, previous: float) -> tuple[Array, float]:
+    damping, accuracy = 0.0, 0.0 if system.model.is_linear else FORCED * min(1.0, previous)
     while True:
         try:
-            return system.steps(c, [c], fixed, damping)[0], damping
+            return system.steps(c, [c], fixed, damping, accuracy)[0], damping
         except np.linalg.LinAlgError as error:
             damping = max(1e-8, 100.0 * damping)
             if damping > 1.0:  # with so much on the diagonal only numbers that are not finite are left

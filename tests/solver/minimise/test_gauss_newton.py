@@ -16,7 +16,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import contraction, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FORCED, contraction, gauss_newton
 from pinnkan.verdict.records import Iteration
 
 
@@ -178,3 +178,33 @@ def test_a_matrix_is_kept_until_the_next_or_until_it_is_released():
     assert keeping.chord(start, fixed) is None
     assert system.steps(start, [start], fixed)
     assert system.chord(start, fixed) is None
+
+
+class Hasty(System):
+    """A system whose steps leave out the share of themselves that they may."""
+
+    def steps(self, coefficients, targets, fixed, damping=0.0, accuracy=0.0):
+        self.asked = [*getattr(self, "asked", []), accuracy]
+        found = super().steps(coefficients, targets, fixed, damping)
+        self.left = accuracy
+        return [(1.0 - self.left) * step for step in found]
+
+
+def test_a_step_that_leaves_more_than_the_tolerance_is_not_the_last_one():
+    model = line("u_xx = exp(u) + sin(5*x)")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 4), 4),)))
+    hasty = Hasty(model, system.space)
+    without, found = (gauss_newton(s, start, fixed, 1e-3) for s in (system, hasty))
+    assert len(found.steps) > len(without.steps)
+    assert np.abs(found.coefficients - without.coefficients).max() < 1e-3
+
+
+def test_early_steps_are_asked_for_less_accuracy_than_the_last_ones():
+    model = line("u_xx = 3*exp(u) + sin(5*x)")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 4), 4),)))
+    hasty = Hasty(model, system.space)
+    found = gauss_newton(hasty, start, fixed, 1e-10)
+    sizes = [s.size for s in found.steps]
+    expected = [FORCED * min(1.0, before) for before in [1.0, *sizes]]
+    assert hasty.asked == pytest.approx(expected[: len(hasty.asked)])
+    assert hasty.asked[-1] < 1e-2 * hasty.asked[0]

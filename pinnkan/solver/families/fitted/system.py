@@ -240,8 +240,18 @@ class ImmersedSystem:
         whole = [r for r in rows if not isinstance(r, CellRows)]
         return [*whole, *([gathered(scattered)] if scattered else []), self._regularisation_rows(coefficients, sides)]
 
+    @property
+    def left(self) -> float:
+        """A factor leaves out nothing."""
+        return 0.0
+
     def steps(
-        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray, damping: float = 0.0
+        self,
+        coefficients: Array,
+        targets: Sequence[Array],
+        fixed: np.ndarray,
+        damping: float = 0.0,
+        accuracy: float = 0.0,
     ) -> list[Array]:
         """Gauss-Newton steps from ``coefficients``, one per right-hand side."""
         ordering = order_coefficients(self.space, fixed, CPU)

@@ -30,7 +30,8 @@ from pinnkan.solver.families.product.pace import (
     next_degree,
     slab_length,
 )
-from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, predicted, side_values, taylor
+from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
+from pinnkan.solver.families.product.slab_guess import guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.family import Measured, ModelFamily
@@ -51,7 +52,7 @@ MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 #: Relative accuracy of a Gauss-Newton step and of a correction: what they leave is below what either may be.
-STEP, CORRECTION = 1e-12, 1e-6
+STEP, CORRECTION = 1e-12, 1e-3
 #: Gauss points per halved interval that the correction has fewer than the slab has per interval. Effectivities of nine
 #: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50.
 FEWER = 1
@@ -121,8 +122,8 @@ class ProductSlabs(ModelFamily):
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), self.unknowns)
-        guess = predicted(begun, time) if aim.guess is None else aim.guess
-        start, fixed = fixed_by(self.model, space, begun.traces, side_values(self.model, space), guess)
+        near = guess(self.model, begun, time) if aim.guess is None else aim.guess
+        start, fixed = fixed_by(self.model, space, begun.traces, side_values(self.model, space), near)
         system = System(self.model, space, accuracy=STEP, keeping=not self.model.is_linear)
         found = gauss_newton(system, start, fixed, SETTLED * at.allowed(length), at.monitor, at.contraction)
         system.release()
