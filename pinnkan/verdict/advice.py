@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -9,6 +10,8 @@ from pinnkan.verdict.records import Level, Reason
 
 #: More levels than this are not promised: each costs several times the one before.
 FARTHEST = 10
+#: So many slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
+SHRINKING, SHRUNK = 6, 0.95
 
 
 #: Where a nonlinear steady problem is not solved. Measured on three that end with a wrong front or layer: marched to
@@ -29,6 +32,12 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """The decay of the estimate carried on: how many more levels, and how long they take."""
     if levels and levels[-1].time is not None:
         return _larger(levels)
+    if _stays(levels):
+        return (
+            "On no level is the residual smaller than the data: check that a solution exists (with slopes on all sides, or "
+            "at an eigenvalue, data have to be compatible). A layer thinner than the knots looks the same: then start "
+            "with more `knots`."
+        )
     factor = _factor(levels)
     if factor is None:
         return "Start with more `knots`, or ask for a larger `tolerance`."
@@ -46,6 +55,22 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
         f"The error falls {_times(factor)} times per level: {more} more {plural}, about {_duration(seconds)}. "
         f"Allow `max_levels: {len(levels) + more}` and `max_time: {_up(last.seconds + seconds, 10)}`."
     )
+
+
+def _stays(levels: Sequence[Level]) -> bool:
+    """Whether all levels of a steady solve, three at least, have left a residual as large as the data."""
+    return len(levels) > 2 and all(x.time is None and not x.is_resolved for x in levels)
+
+
+def _shrinking(levels: Sequence[Level]) -> float | None:
+    """The time towards which the last slabs shrink, like a geometric series; None where they do not."""
+    lengths = [x.time[1] - x.time[0] for x in levels if x.time is not None][-SHRINKING:]
+    ratios = [b / a for a, b in itertools.pairwise(lengths)]
+    if len(lengths) < SHRINKING or max(ratios) > SHRUNK:
+        return None
+    q, last = (lengths[-1] / lengths[0]) ** (1.0 / len(ratios)), levels[-1].time
+    assert last is not None
+    return last[1] + lengths[-1] * q / (1.0 - q)
 
 
 def _larger(levels: Sequence[Level]) -> str:
@@ -67,6 +92,12 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     reached, began = levels[-1].time[1], levels[0].time[0] if levels[0].time else 0.0
     if end is None or not reached < end:
         return f"Time t = {reached:.4g} was reached: raise `max_time`."
+    limit = _shrinking(levels)
+    if limit is not None and limit < end:
+        return (
+            f"Slabs shrink towards t = {limit:.4g}: the solution may grow without bound there, or bend. Ask for times up "
+            f"to {_down(reached)}, or say where it bends."
+        )
     recent = levels[len(levels) // 2 :]
     start = levels[len(levels) // 2 - 1] if len(levels) > 1 else None
     took = recent[-1].seconds - (start.seconds if start else 0.0)
@@ -146,7 +177,7 @@ def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> s
     known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
     if not known or min(known) > 0.1:
         return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
-    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known), 2.0 * tolerance))}."
+    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known[-1:] or known), 2.0 * tolerance))}."
 
 
 def _interrupted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:

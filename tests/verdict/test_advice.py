@@ -85,3 +85,19 @@ def test_what_is_not_determined_is_sought_where_it_can_be():
     assert "needs a value at a point" in remedy("rank_deficient", [replace(LEVEL, iterations=3)], 1e-4)
     for records in ([], levels(1e-2, slabs=True)):  # refused in the first slab, or later
         assert "highest derivative in time" in remedy("rank_deficient", records, 1e-4, 1.0)
+
+
+def test_a_residual_as_large_as_the_data_on_every_level_asks_whether_a_solution_exists():
+    unresolved = [replace(x, is_resolved=False) for x in levels(3.0, 3.0, 3.0)]
+    assert "check that a solution exists" in remedy("max_time", unresolved, 1e-4)
+    assert "check that" not in remedy("max_time", unresolved[:2], 1e-4)
+    assert "check that" not in remedy("max_time", [*unresolved, levels(1e-3)[0]], 1e-4)
+
+
+@pytest.mark.parametrize(("ratio", "words"), [(0.5, "Slabs shrink towards t = 1:"), (0.97, "was reached")])
+def test_slabs_that_shrink_name_the_time_they_shrink_towards(ratio, words):
+    ends = [0.5 * (1.0 - ratio**k) / (1.0 - ratio) for k in range(9)]
+    records = [
+        replace(x, time=(a, b)) for x, a, b in zip(levels(*[1e-5] * 8, slabs=True), ends[:-1], ends[1:], strict=True)
+    ]
+    assert words in remedy("max_time", records, 1e-4, 20.0)
