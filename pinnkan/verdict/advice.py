@@ -34,9 +34,9 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
         return _larger(levels)
     if _stays(levels):
         return (
-            "On no level is the residual smaller than the data: check that a solution exists (with slopes on all sides, or "
-            "at an eigenvalue, data have to be compatible). A layer thinner than the knots looks the same: then start "
-            "with more `knots`."
+            "On no level is the residual smaller than the data: check that a solution exists (with slopes on all "
+            "sides, or at an eigenvalue, data have to be compatible). A layer thinner than the knots looks the same: "
+            "then start with more `knots`."
         )
     factor = _factor(levels)
     if factor is None:
@@ -95,8 +95,8 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     limit = _shrinking(levels)
     if limit is not None and limit < end:
         return (
-            f"Slabs shrink towards t = {limit:.4g}: the solution may grow without bound there, or bend. Ask for times up "
-            f"to {_down(reached)}, or say where it bends."
+            f"Slabs shrink towards t = {limit:.4g}: the solution may grow without bound there, or bend. Ask for times "
+            f"up to {_down(reached)}, or say where it bends."
         )
     recent = levels[len(levels) // 2 :]
     start = levels[len(levels) // 2 - 1] if len(levels) > 1 else None
@@ -177,7 +177,7 @@ def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> s
     known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
     if not known or min(known) > 0.1:
         return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
-    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known[-1:] or known), 2.0 * tolerance))}."
+    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known), 2.0 * tolerance))}."
 
 
 def _interrupted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
