@@ -9,7 +9,14 @@ X, Y = sympy.symbols("x y", real=True)
 
 
 @pytest.mark.parametrize(
-    "expression", [(1 - X) ** 2, (1 - X) ** 3 / (Y - X) ** 2, -2 * X * (X**2 - 1) ** 2 * sympy.exp(-X), 3 * (Y - 2 * X)]
+    "expression",
+    [
+        (1 - X) ** 2,
+        (-sympy.sin(X) - X) ** 2,
+        (1 - X) ** 3 / (Y - X) ** 2,
+        -2 * X * (X**2 - 1) ** 2 * sympy.exp(-X),
+        3 * (Y - 2 * X),
+    ],
 )
 def test_the_product_of_the_factors_is_the_expression(expression):
     number, found = factors(expression)
