@@ -101,7 +101,7 @@ def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     recent = levels[len(levels) // 2 :]
     start = levels[len(levels) // 2 - 1] if len(levels) > 1 else None
     took = recent[-1].seconds - (start.seconds if start else 0.0)
-    since = (start.time[1] if start and start.time else began) if start else began
+    since = start.time[1] if start and start.time else began
     left = took * (end - reached) / max(reached - since, 1e-300)
     total = levels[-1].seconds + left
     if not math.isfinite(total) or left > 1e6:

@@ -9,8 +9,9 @@ from edited import TEXT, edited, faults, only_fault, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinnkan.errors import ProblemError
+from pinnkan.errors import Fault, ProblemError
 from pinnkan.problem.registry import parse_problem
+from pinnkan.problem.report import render
 from pinnkan.problem.source import Scalar, read
 
 
@@ -123,6 +124,7 @@ def test_anchors_aliases_and_tags_are_refused_each_at_its_place() -> None:
     found = faults("name: &a rod\nabout: *a\nunknowns: !!python/tuple [u]\nequations: !x [u = 1]\n")
     places = [(f.line, f.column, f.message) for f in found if f.column > 1]
     assert places == [(1, 7, "an anchor (&a)"), (2, 8, "an alias (*a)"), (3, 11, "a tag (!)"), (4, 12, "a tag (!)")]
+    assert [f.length for f in found if f.column > 1] == [2, 2, 1, 1]
 
 
 def test_an_alias_bomb_is_not_expanded() -> None:
@@ -195,3 +197,9 @@ def test_any_text_in_the_letters_of_yaml_gives_a_problem_or_a_problem_error(text
 )
 def test_a_valid_file_with_any_hole_gives_a_problem_or_a_problem_error(at: int, length: int, put: str) -> None:
     assert result(lambda: problem(TEXT[:at] + put + TEXT[at + length :]))
+
+
+def test_carets_stand_below_what_is_wide_or_combined() -> None:
+    text = "\u6f22e\u0301 \u6f22x"  # a wide character, a letter with an accent of its own, a wide one at fault
+    rendered = render(ProblemError((Fault("no name", 1, 5, 1),), "f.yaml", text)).splitlines()
+    assert rendered[2] == "      | " + " " * 4 + "^^"

@@ -142,6 +142,15 @@ def test_samples_are_fine_enough_to_see_the_front_and_knot_lines_lie_on_it():
     assert np.abs(coordinates.forward(lines[1])[:, 0] - space.axes[0].breaks[1]).max() < 1e-14
 
 
+def test_samples_are_as_fine_as_the_narrowest_interval_across_the_front():
+    axes = Axis(np.array([-2.0, -0.01, 0.01, 2.0]), 3), Axis(np.array([-2.0, 2.0]), 3)
+    turned, space = rotated(np.radians(60), RANGES[:2]), Space(axes)
+    narrow = FittedField((FittedPiece(turned, ((space, np.zeros(space.shape)),)),), RANGES[:2])
+    for axis in (0, 1):
+        step = np.diff(narrow.breaks(axis)).max()
+        assert step * abs(turned.normal[axis]) == pytest.approx(0.02, rel=0.05)
+
+
 def test_at_a_single_time_a_field_is_what_it_is_at_many():
     u = field(True)
     x = points(True)[:6]

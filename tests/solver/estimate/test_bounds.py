@@ -120,6 +120,19 @@ def test_without_a_maximum_principle_a_bound_needs_sides_met_up_to_rounding_in_a
     assert (bound is not None) == is_bounded
 
 
+def test_a_bound_is_relative():
+    texts = [STEADY.format(equation=operator("-dx(dx({u}))")).replace("sin(5*x)", f"{k}*sin(5*x)") for k in (1, 1000)]
+    small, large = (solve(parse_problem(text, "t.yaml")).verdict.bound for text in texts)
+    assert large == pytest.approx(small, rel=1e-3)
+
+
+def test_an_equation_of_no_known_form_has_no_bound():
+    assert (
+        solve(parse_problem(STEADY.format(equation=operator("dx({u})**2 - dx(dx({u}))")), "t.yaml")).verdict.bound
+        is None
+    )
+
+
 def test_a_larger_residual_gives_a_larger_bound():
     texts = [STEADY.format(equation=operator("-dx(dx({u}))")).replace("knots: 4", f"knots: {n}") for n in (4, 8)]
     coarse, fine = (solve(parse_problem(t, "t.yaml")).verdict.bound for t in texts)

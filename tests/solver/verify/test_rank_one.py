@@ -6,7 +6,7 @@ from many_problems import UNIT, model_of, stated
 
 from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.verify.rank_one import smallest_product
+from pinnkan.solver.verify.rank_one import lowered, smallest_product
 
 
 def found(problem, intervals=8, looked=256):
@@ -38,6 +38,15 @@ def test_away_from_a_resonance_the_gap_is_that_of_the_spectrum():
 def test_the_slowest_product_alone_ends_in_a_local_minimum():
     """Why many products are looked at: alternation from the slowest one stops at a mode of another number."""
     assert found(helmholtz("(18*pi**2 - 1e-2)"), looked=1).sigma > 1.0
+
+
+def test_factors_are_swept_as_long_as_they_lower_the_quotient():
+    problem = helmholtz("(18*pi**2 - 1e-2)")
+    system = SeparableModel(model_of(problem)).homogeneous([Axis(np.linspace(0, 1, 9), 9)] * 4, None, 0)
+    rng = np.random.default_rng(0)
+    start = tuple(rng.standard_normal((1, w.count)) / (1 + np.arange(w.count)) for w in system.waves)
+    start = tuple(edge / np.linalg.norm(edge) for edge in start)
+    assert lowered(system, start)[0] < 0.1 * lowered(system, start, 1)[0]
 
 
 def test_without_values_on_the_sides_a_constant_is_what_is_seen_least():

@@ -18,6 +18,7 @@ from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.levels import Corrections
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
 from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
+from pinnkan.solver.families.product.pace import MARGIN
 from pinnkan.solver.family import Measured
 from pinnkan.solver.march import SHORTER, MarchState, march, stops_of
 from pinnkan.solver.monitor import Monitor
@@ -183,3 +184,14 @@ def test_without_the_rule_all_rejections_would_be_used_up(monkeypatch):
     monkeypatch.setattr(fitted_slabs, "IN_VAIN", 99)
     seen, _ = attempts(lambda n: 1e-3 * n)
     assert len(seen) == 1 + fitted_slabs.MOST_REJECTIONS
+
+
+def test_a_slab_is_as_long_as_its_correction_in_time_allows():
+    def length(size, allowed):
+        local = SimpleNamespace(sizes=(0.0, 0.0, size))
+        slab = SimpleNamespace(length=0.1, local=local, piece=SimpleNamespace(coordinates=COURSE))
+        slab.space = SimpleNamespace(axes=AXES)
+        return FittedSlabs.following(None, None, slab, SimpleNamespace(allowed=lambda _: allowed)).length
+
+    assert length(0.3e-5, 1e-5) == pytest.approx(0.1 * MARGIN)
+    assert length(0.3e-5, 0.9e-5) < length(0.3e-5, 1e-5) < length(0.3e-5, 1.1e-5)
