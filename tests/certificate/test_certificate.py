@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from smooth_fields import projected
 
+from pinnkan.certificate import certificate as proof
 from pinnkan.certificate.certificate import certificate_of
 from pinnkan.cli import main
 from pinnkan.kan.product_field import ProductField
@@ -172,6 +173,19 @@ def test_what_is_not_treated_says_why(equation, why):
     conditions = [("boundary", "u = 0")] + [("boundary", "u_x = 0")] * ("xxxx" in equation)
     problem = problem_of(domain=LINE, unknowns=["u"], equations=[equation], conditions=conditions)
     assert why in certificate_of(problem, projected(lambda x: np.sin(np.pi * x), [(0, 1)], [3]), None).refusal
+
+
+def test_what_would_take_minutes_is_refused(monkeypatch):
+    monkeypatch.setattr(proof, "WORK", 100.0)
+    field = projected(bratu(0.1, 4), [(0, 1)], [24])
+    assert "24 cells" in certificate_of(BRATU, field, None).refusal
+
+
+@pytest.mark.slow
+def test_a_box_of_three_coordinates_is_certified():
+    solution = solve(load_problem("poisson3d"))
+    found = certify(solution)
+    assert solution.levels[-1].true_error <= found.relative < 1e-5
 
 
 def test_systems_and_time_are_refused():
