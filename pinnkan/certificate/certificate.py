@@ -19,17 +19,17 @@ trusts IEEE arithmetic, and that numpy's elementary functions err by four units 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy
 
 from pinnkan.certificate.barrier import barrier_of, effect
-from pinnkan.certificate.enclosure import cells_between, ranges_of, replayed
+from pinnkan.certificate.enclosure import POINTS, cells_between, ranges_of, replayed
 from pinnkan.certificate.energy import inverse_norm
 from pinnkan.certificate.linearised import Formula, UncertifiedError, conditions_of, elliptic, squares, zeroth
 from pinnkan.certificate.newton import Distance, Operator, Sizes, Tube, by_barrier, by_spectrum
-from pinnkan.certificate.quadrature import least_norm
+from pinnkan.certificate.quadrature import norm_of
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Field
@@ -39,6 +39,8 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.certificate import Certificate
 
+#: Operations on intervals, points times steps of the formula, that are worth it: some ten seconds for a residual.
+WORK = 3e8
 #: Least degree of a spline with second derivatives that are continuous.
 SMOOTH = 3
 
@@ -54,14 +56,16 @@ def certificate_of(problem: Problem, field: Field, error: Field | None) -> Certi
 def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
     formula, conditions = elliptic(problem), conditions_of(problem)
     asked = _piece(field)
-    near = _corrected(asked, error)
+    near = _affordable(formula, [_corrected(asked, error), asked])
     u = _spline(near)
     _require_elliptic(formula, conditions, u)
     cells, found = formula.compiled(formula.residual).over(cells_between(u.breaks), u)
     residual = _finite(found.value, cells, problem)[0]
     tube = Tube(formula, cells, u)
     missed = {side: _missed(condition, side, u, problem) for side, condition in conditions.items()}
-    barrier = barrier_of(formula, conditions, near, u)
+    operator = _operator(formula, conditions, u, problem)
+    is_negative = isinstance(operator, Operator) and operator.lowest < 0.0  # then there is no barrier to look for
+    barrier = None if is_negative else barrier_of(formula, conditions, near, u)
     if barrier is not None:
         beside = {side: size for side, (size, _) in missed.items()}
         moves = effect(barrier, formula, conditions, near, u, cells, residual, beside)
@@ -69,18 +73,20 @@ def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
         energy = inverse_norm(formula, conditions, problem.box, u)
         return _about(_spline(asked), u, by_barrier(tube, barrier, sizes, energy))
     largest = max((size / leading for size, leading in missed.values()), default=0.0) * MARGIN
-    norm, operator = _mean_square(residual, cells), _operator(formula, conditions, u, problem)
-    return _about(_spline(asked), u, by_spectrum(tube, operator, norm, largest))
+    if not isinstance(operator, Operator):
+        raise UncertifiedError(f"no positive function bounds the inverse of the linearised equation, and {operator}")
+    return _about(_spline(asked), u, by_spectrum(tube, operator, _mean_square(residual, cells), largest))
 
 
-def _operator(formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline, problem: Problem) -> Operator:
-    """What eigenvalues are enclosed of."""
-    why = "no positive function bounds the inverse of the linearised equation, and eigenvalues are enclosed "
+def _operator(
+    formula: Formula, conditions: Mapping[Side, Formula], u: TensorSpline, problem: Problem
+) -> Operator | str:
+    """What eigenvalues are enclosed of, or why of nothing."""
     wanted = squares(problem.dimension)
     if any(any(o) and (o not in wanted or not w.is_number) for o, w in formula.slopes.items()):
-        raise UncertifiedError(why + "of -a u_xx - b u_yy + .. + c u alone, with numbers a, b, ..")
+        return "eigenvalues are enclosed of -a u_xx - b u_yy + .. + c u alone, with numbers a, b, .."
     if any(any(map(any, condition.slopes)) for condition in conditions.values()):
-        raise UncertifiedError(why + "with values on all sides alone")
+        return "eigenvalues are enclosed with values on all sides alone"
     diffusion = tuple(-replayed(Tape([formula.slopes[o]], ()), [])[0] for o in wanted)
     zero = formula.compiled(zeroth(formula)).over(cells_between(u.breaks), u)
     _finite(zero[1].value, zero[0], problem)
@@ -94,6 +100,16 @@ def _piece(field: Field) -> ProductField:
     if min(a.degree for a in axes) < SMOOTH or any(a.joints for a in axes):
         raise UncertifiedError("the splines have second derivatives that jump")
     return field
+
+
+def _affordable(formula: Formula, choices: Sequence[ProductField]) -> ProductField:
+    """The first field whose residual takes no more operations than are worth it."""
+    steps = len(formula.compiled(formula.residual).tape.instructions)
+    for field in choices:
+        cells = float(np.prod([axis.intervals for axis in field.pieces[0][0].axes]))
+        if cells * POINTS[len(formula.coordinates)] ** len(formula.coordinates) * steps <= WORK:
+            return field
+    raise UncertifiedError(f"{cells:.0f} cells times {steps} operations of the formula would take minutes")
 
 
 def _corrected(field: ProductField, error: Field | None) -> ProductField:
@@ -161,13 +177,21 @@ def _missed(condition: Formula, side: Side, u: TensorSpline, problem: Problem) -
 def _about(asked: TensorSpline, near: TensorSpline, found: Distance) -> Certificate:
     """From the distance to the corrected function that to the one which was asked about."""
     u, w = sympy.symbols("u w")
-    grid = cells_between(near.breaks)
-    apart = ranges_of(Tape([u - w], [*sympy.symbols(f"x:{len(near.breaks)}"), u, w]), grid, [asked, near]).value
-    step, step_square = float(apart.magnitude().max()), _mean_square(apart.magnitude()[0], grid)
+    cells, x = cells_between(near.breaks), sympy.symbols(f"x:{len(near.breaks)}")
+    moved = Tape([u - w], [*x, u, w])
+    apart = ranges_of(moved, cells, [asked, near]).value.magnitude()[0]
+    step, step_square = float(apart.max()), norm_of(moved, cells, [asked, near], apart)[1]
     largest, mean_square = MARGIN * (step + found.largest), MARGIN * (step_square + found.mean_square)
-    size = least_norm(asked, cells_between(asked.breaks)) * (2.0 - MARGIN) - mean_square
+    alone = found.alone / MARGIN - step
+    if not largest < alone:
+        raise UncertifiedError("solutions near this one are not told apart")
+    coarse = cells_between(asked.breaks)
+    between = (
+        np.abs(asked.local(coarse).mid).reshape(coarse.count, -1).max(-1)
+    )  # a spline lies between its coefficients
+    size = norm_of(Tape([u], [*x, u]), coarse, [asked], between)[0] * (2.0 - MARGIN) - mean_square
     relative = MARGIN * mean_square / size if size > 0.0 else np.inf
-    return Certificate(largest, mean_square, relative, found.alone / MARGIN - step, found.words)
+    return Certificate(largest, mean_square, relative, alone, found.words)
 
 
 def _mean_square(size: np.ndarray, cells: Cells) -> float:

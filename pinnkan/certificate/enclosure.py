@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.certificate.series import EPS, Series, constant, series_of
-from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
+from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, contracted, series_along
 from pinnkan.problem.expressions import interval
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -29,8 +29,8 @@ POINTS, ORDERS = {0: 1, 1: 24, 2: 20, 3: 14}, 0.75
 #: Points of a batch, and cells: enough for numpy's own work to count little, few enough for the memory.
 BATCH, CELLS = 100_000, 4_000
 #: What remains beside the polynomials may be this share of the largest value, else boxes are halved: so often at most,
-#: and up to so many.
-SHARE, HALVINGS, MOST = 0.2, 12, 60_000
+#: and until there are so many more, plus a few times those at first.
+SHARE, HALVINGS, MORE, TIMES = 0.2, 12, 4_000, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,23 +97,33 @@ def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
 
 def values_on(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:
     """The outputs at the places ``nodes`` of [-1, 1] in every coordinate that varies: (output, cell, point)."""
-    varying = int((cells.hi > cells.lo).any(1).sum())
-    parts = [_values(tape, part, jets, nodes) for part in _batches(cells, max(1, BATCH // len(nodes) ** varying))]
+    points = []
+    for low, high, middle, reach in zip(cells.lo, cells.hi, cells.middle, cells.reach, strict=True):
+        places = nodes if (high > low).any() else np.zeros(1)
+        points.append(np.clip(middle[:, None] + reach[:, None] * places, low[:, None], high[:, None]))
+    tables = [jet.tables(cells, points) for jet in jets]
+    size = max(1, BATCH // int(np.prod([x.shape[1] for x in points])))
+    parts = []
+    for k in range(0, cells.count, size):
+        part = np.arange(k, min(k + size, cells.count))
+        inputs = [_along(x[part], i, len(points)) for i, x in enumerate(points)]
+        inputs += [
+            contracted(jet.local(cells.taken(part)), [t.rows(part) for t in table]).interval
+            for jet, table in zip(jets, tables, strict=True)
+        ]
+        parts.append(_flat(replayed(tape, inputs), (len(part), *(x.shape[1] for x in points))))
     return Interval(*(np.concatenate([getattr(p, end) for p in parts], 1) for end in ("lo", "hi")))
 
 
-def _values(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:
-    points, inputs, d = [], [], len(cells.lo)
-    for i in range(d):
-        varies = bool((cells.hi[i] > cells.lo[i]).any())
-        x = cells.middle[i][:, None] + cells.reach[i][:, None] * (nodes if varies else np.zeros(1))
-        x = np.clip(x, cells.lo[i][:, None], cells.hi[i][:, None])
-        points.append(x)
-        shape = [cells.count, *(x.shape[1] if k == i else 1 for k in range(d))]
-        inputs.append(Interval(x.reshape(shape), x.reshape(shape)))
-    found = replayed(tape, [*inputs, *(jet.at(cells, points) for jet in jets)])
-    shape = [cells.count, *(x.shape[1] for x in points)]
-    ends = ([np.broadcast_to(getattr(f, e), shape).reshape(cells.count, -1) for f in found] for e in ("lo", "hi"))
+def _along(x: Array, axis: int, dimension: int) -> Interval:
+    """A coordinate (cell, point) among the indices of a grid."""
+    x = x.reshape([len(x), *(x.shape[1] if k == axis else 1 for k in range(dimension))])
+    return Interval(x, x)
+
+
+def _flat(found: Sequence[Interval], shape: tuple[int, ...]) -> Interval:
+    """Outputs as (output, cell, point)."""
+    ends = ([np.broadcast_to(getattr(f, e), shape).reshape(shape[0], -1) for f in found] for e in ("lo", "hi"))
     return Interval(*(np.stack(end) for end in ends))
 
 
@@ -135,19 +145,25 @@ def _coefficients(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], axes: 
 
 def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: float = SHARE) -> tuple[Cells, Ranges]:
     """Cells and ranges, halved where they are wide, until what is beside the polynomials is a small share."""
+    if all(i >= tape.inputs and not tape.instructions[i - tape.inputs][1] for i in tape.outputs):  # numbers
+        return cells, _taken(
+            ranges_of(tape, cells.taken(np.zeros(1, dtype=int)), jets), np.zeros(cells.count, dtype=int)
+        )
     ready: list[tuple[Cells, Ranges]] = []
+    most = MORE + TIMES * cells.count
     for depth in range(HALVINGS + 1):
         found = ranges_of(tape, cells, jets)
         done = np.concatenate([*(r.sampled for _, r in ready), found.sampled], -1)
         largest = done.max(-1, where=np.isfinite(done), initial=0.0)
         wide = (found.beside > share * largest[:, None, None]).any(0) | ~np.isfinite(found.value.hi).all(0)
         bad = wide.any(0)
-        if depth == HALVINGS or 2 * bad.sum() + sum(c.count for c, _ in ready) > MOST:
+        if depth == HALVINGS or 2 * bad.sum() + sum(c.count for c, _ in ready) > most:
             bad[:] = False
         ready.append((cells.taken(~bad), _taken(found, ~bad)))
         if not bad.any():
             break
-        cells = _halved(cells.taken(bad), found.beside[..., bad].max(0).argmax(0))
+        widths = cells.hi - cells.lo
+        cells = _halved(cells.taken(bad), np.where(widths > 0.0, found.beside.max(0), -1.0)[:, bad].argmax(0))
     lo, hi = (np.concatenate([getattr(c, e) for c, _ in ready], 1) for e in ("lo", "hi"))
     value = [np.concatenate([getattr(r.value, e) for _, r in ready], 1) for e in ("lo", "hi")]
     sampled, beside = (np.concatenate([getattr(r, f) for _, r in ready], -1) for f in ("sampled", "beside"))

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import sympy
 
-from pinnkan.certificate.enclosure import SHARE, Ranges, halved_to
+from pinnkan.certificate.enclosure import POINTS, SHARE, Ranges, halved_to
 from pinnkan.certificate.splines import Cells, TensorSpline, differentiated
 from pinnkan.domain.box import Side
 from pinnkan.problem.expressions.functions import Signum, UnitStep
@@ -104,8 +104,8 @@ def elliptic(problem: Problem) -> Formula:
     """
     if len(problem.unknowns) != 1 or len(problem.equations) != 1:
         raise UncertifiedError("there are several unknowns")
-    if problem.time_axis is not None:
-        raise UncertifiedError("the problem depends on time")
+    if problem.time_axis is not None or problem.dimension > max(POINTS):
+        raise UncertifiedError("the problem depends on time, or on more than three coordinates")
     if problem.domain != problem.box or problem.interfaces or problem.disagreements:
         raise UncertifiedError("the domain is no box, a flux jumps inside, or the data of two sides disagree")
     made = formula_of(problem.equations[0], problem)
@@ -114,8 +114,9 @@ def elliptic(problem: Problem) -> Formula:
     for order, slope in made.slopes.items():
         if any(order) and slope.free_symbols & set(made.symbols.values()):
             raise UncertifiedError("what stands before a derivative depends on the solution")
-        if sum(order) == 2 and slope.has(Signum, UnitStep):
-            raise UncertifiedError("what stands before a second derivative jumps")
+        around = {x for x, wraps in zip(problem.coordinates, problem.box.periodic, strict=True) if wraps}
+        if sum(order) == 2 and (slope.has(Signum, UnitStep) or slope.free_symbols & around):
+            raise UncertifiedError("what stands before a second derivative jumps, or varies around a circle")
     second = sympy.Add(*(made.slopes.get(o, sympy.S.Zero) for o in squares(problem.dimension)))
     return formula_of(problem.equations[0], problem, -1 if is_positive(second, problem) else 1)
 

@@ -14,7 +14,7 @@ import numpy as np
 from pinnkan.certificate.barrier import Barrier
 from pinnkan.certificate.enclosure import replayed
 from pinnkan.certificate.linearised import Formula, UncertifiedError
-from pinnkan.certificate.spectrum import inverse_norm, supremum
+from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
 from pinnkan.problem.expressions.interval import Interval, constant
@@ -43,6 +43,12 @@ class Operator:
     diffusion: tuple[Interval, ...]
     zeroth: Interval
     box: Box
+
+    @property
+    def lowest(self) -> float:
+        """A number above the least eigenvalue, (L v, v) for the first wave v of size one."""
+        pairs = zip(rates_of(self.diffusion, self.box), self.box.periodic, strict=True)
+        return sum(float(r.hi) for r, wraps in pairs if not wraps) + float(self.zeroth.hi.max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +155,7 @@ def by_barrier(tube: Tube, barrier: Barrier, sizes: Sizes, energy: float) -> Dis
     if not largest < alone:
         raise UncertifiedError("solutions near this one are not told apart")
     root = float(np.sqrt(np.prod([t[-1] - t[0] for t in tube.u.breaks]))) * MARGIN
-    mean_square = energy * (sizes.norm + root * squared(largest)) + root * lifted
+    mean_square = energy * (sizes.norm + root * squared(largest)) + root * lifted if energy < np.inf else np.inf
     words = (
         f"largest residual {rounded_up(sizes.largest)}, inverse {rounded_up(inverse)} at most, by the maximum principle"
     )

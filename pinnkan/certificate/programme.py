@@ -77,6 +77,8 @@ def least(
     unit = scipy.sparse.eye(n)
     blocks += [[unit, -np.ones((n, 1))], [-unit, np.full((n, 1), LEAST)]]
     upper = scipy.sparse.vstack([scipy.sparse.hstack(block) for block in blocks]).tocsr()
+    if not np.isfinite(upper.data).all():
+        return None
     limit = np.concatenate([-np.concatenate(right), np.zeros(2 * n)])
     found = linprog(
         np.append(np.zeros(n), 1.0), A_ub=upper, b_ub=limit, bounds=(0.0, None), method="highs", options=LIMIT

@@ -7,12 +7,12 @@ of each T_k is worked out in fractions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-import sympy
 
 from pinnkan.certificate.enclosure import values_on
 from pinnkan.certificate.series import EPS
@@ -56,16 +56,18 @@ def defects(rule: Rule, cells: Cells, degree: int) -> Array:
     return np.asarray((1.0 + each).prod(0) - 1.0) * MARGIN + 1e-15
 
 
-def least_norm(spline: TensorSpline, cells: Cells) -> float:
-    """A lower bound of the L2 norm of a spline whose knots are ends of the cells."""
-    degree, d = max(spline.degrees), len(cells.lo)
-    rule, u = rule_of(degree + 1), sympy.Dummy("u")
-    tape = Tape([u], [*(sympy.Dummy() for _ in range(d)), u])
-    means = (values_on(tape, cells, [spline], rule.nodes).mignitude()[0] ** 2 * tensor_weights(rule, d)).sum(-1)
-    local = np.abs(spline.local(cells)[1].mid)
-    largest = local.reshape(cells.count, -1).max(-1) ** 2  # a spline lies between its coefficients
-    squares = (means * (2.0 - MARGIN) - defects(rule, cells, 2 * degree) * largest) * (cells.hi - cells.lo).prod(0)
-    return float(np.sqrt(max(squares.sum(), 0.0)) * (2.0 - MARGIN))
+def norm_of(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: Array) -> tuple[float, float]:
+    """A lower and an upper bound of the L2 norm of a sum of splines whose knots are ends of the cells.
+
+    ``largest``: its largest absolute value (cell).
+    """
+    degree, d = max(max(s.degrees) for s in splines), len(cells.lo)
+    rule, volume = rule_of(degree + 1), (cells.hi - cells.lo).prod(0)
+    values, weights = values_on(tape, cells, splines, rule.nodes), tensor_weights(rule, d)
+    off = defects(rule, cells, 2 * degree) * largest**2
+    least = ((values.mignitude()[0] ** 2 * weights).sum(-1) * (2.0 - MARGIN) - off) * volume
+    most = ((values.magnitude()[0] ** 2 * weights).sum(-1) * MARGIN + off) * volume
+    return float(np.sqrt(max(least.sum(), 0.0)) * (2.0 - MARGIN)), float(np.sqrt(most.sum()) * MARGIN)
 
 
 def tensor_weights(rule: Rule, dimension: int) -> Array:

@@ -209,10 +209,8 @@ def _padded(a: Array, b: Array) -> tuple[Array, Array]:
 def _unary(name: str, a: Series) -> Series:
     first = interval.UNARY[name](a[0])
     if name == "exp":
-        return _filled(
-            a,
-            lambda k, f: first if k == 0 else _over(total(a.differentiated()[1 : k + 1] * _reversed(f, k - 1)), k),
-        )
+        moved = a.differentiated()
+        return _filled(a, lambda k, f: _over(total(moved[1 : k + 1] * _reversed(f, k - 1)), k) if k else first)
     if name in ("sin", "cos"):
         sine, cosine = _paired(a, interval.sin(a[0]), interval.cos(a[0]), -1.0)
         return sine if name == "sin" else cosine

@@ -60,7 +60,7 @@ class BoxWaves:
 PI = Interval(np.asarray(np.nextafter(np.pi, 0.0)), np.asarray(np.nextafter(np.pi, 4.0)))
 
 
-def _rates(a: Sequence[Interval], box: Box) -> list[Interval]:
+def rates_of(a: Sequence[Interval], box: Box) -> list[Interval]:
     """a_i (pi/length)^2, of a wrapped coordinate four times that: what the squares of numbers are multiplied with."""
     found = []
     for number, (low, high), wrapped in zip(a, box.ranges, box.periodic, strict=True):
@@ -71,7 +71,7 @@ def _rates(a: Sequence[Interval], box: Box) -> list[Interval]:
 
 def waves_of(a: Sequence[Interval], box: Box, below: float) -> BoxWaves:
     """All waves with eigenvalues below a number."""
-    rates, numbers = _rates(a, box), []
+    rates, numbers = rates_of(a, box), []
     for rate, wrapped in zip(rates, box.periodic, strict=True):
         most = int(np.sqrt(max(below, 0.0) / float(rate.lo))) + 1
         numbers.append(np.arange(-most, most + 1) if wrapped else np.arange(1, most + 1))
@@ -88,7 +88,7 @@ def waves_of(a: Sequence[Interval], box: Box, below: float) -> BoxWaves:
 
 def supremum(a: Sequence[Interval], box: Box, shift: float) -> float:
     """S with |v| <= S |(A_0 + shift) v| in L2."""
-    d, rates = len(a), _rates(a, box)
+    d, rates = len(a), rates_of(a, box)
     most = {1: 2000, 2: 150, 3: 40}[d]
     numbers = [np.arange(-most, most + 1.0) if wrapped else np.arange(1.0, most + 1) for wrapped in box.periodic]
     total = reduce(np.add.outer, (float(r.lo) * n**2 for r, n in zip(rates, numbers, strict=True))) + shift
@@ -110,7 +110,7 @@ def inverse_norm(formula: Formula, a: Sequence[Interval], box: Box, u: TensorSpl
     """
     low, high = float(c.lo.min()), float(c.hi.max())
     centre, spread = 0.5 * low + 0.5 * high, float(np.nextafter(0.5 * (high - low), np.inf)) + EPS * max(-low, high)
-    first = min(float(r.lo) for r in _rates(a, box))
+    first = min(float(r.lo) for r in rates_of(a, box))
     waves = waves_of(a, box, max(-low, 0.0) + BEYOND * (spread + first))
     room = (waves.beyond + centre - spread) / MARGIN
     diagonal = waves.value + constant(centre)

@@ -98,36 +98,54 @@ class TensorSpline:
     degrees: tuple[int, ...]
     breaks: tuple[Array, ...]
 
-    def local(self, cells: Cells) -> tuple[list[np.ndarray], Ball]:
-        """Knot interval of every coordinate and cell, and the coefficients that count there, cell first."""
-        spans = []
-        for t, middle in zip(self.breaks, cells.middle, strict=True):
-            spans.append(np.clip(np.searchsorted(t, middle, side="right") - 1, 0, len(t) - 2))
-        index = []
+    def spans(self, cells: Cells) -> list[np.ndarray]:
+        """The knot interval of every cell in each coordinate."""
+        pairs = zip(self.breaks, cells.middle, strict=True)
+        return [np.clip(np.searchsorted(t, x, side="right") - 1, 0, len(t) - 2) for t, x in pairs]
+
+    def local(self, cells: Cells) -> Ball:
+        """The coefficients that count in each cell, cell first."""
+        index, spans = [], self.spans(cells)
         for i, (span, p) in enumerate(zip(spans, self.degrees, strict=True)):
             shape = [p + 1 if k == i else 1 for k in range(len(spans))]
             index.append((span[:, None] + np.arange(p + 1)).reshape(len(span), *shape))
-        return spans, Ball(self.coefficients.mid[tuple(index)], self.coefficients.rad[tuple(index)])
+        return Ball(self.coefficients.mid[tuple(index)], self.coefficients.rad[tuple(index)])
+
+    def tables(self, cells: Cells, points: Sequence[Array]) -> list[FunctionTable]:
+        """Functions at ``points``, which are (cell, point) for each coordinate."""
+        found = []
+        for i, (span, x) in enumerate(zip(self.spans(cells), points, strict=True)):
+            few, where = _distinct(cells, i)
+            rows = functions(self.knots[i], self.degrees[i], span[few], Interval(x[few], x[few]))
+            found.append(FunctionTable(Ball.of(rows), where))
+        return found
 
     def at(self, cells: Cells, points: Sequence[Array]) -> Interval:
-        """Values on a grid in each cell: ``points`` are (cell, point) for each coordinate; (cell, point, point, ..)."""
-        spans, local = self.local(cells)
-        tables = []
-        for i, x in enumerate(points):
-            few, where = _distinct(cells, i)
-            found = Ball.of(functions(self.knots[i], self.degrees[i], spans[i][few], Interval(x[few], x[few])))
-            tables.append(Ball(found.mid[where], found.rad[where]))
-        return contracted(local, tables).interval
+        """Values on a grid in each cell: (cell, point, point, ..)."""
+        tables = [table.rows(np.arange(cells.count)) for table in self.tables(cells, points)]
+        return contracted(self.local(cells), tables).interval
 
     def taylor(self, cells: Cells) -> Ball:
         """Coefficients of the powers of s in each cell, (cell, power, power, ..)."""
-        spans, local = self.local(cells)
         tables = []
-        for i, (t, p) in enumerate(zip(self.knots, self.degrees, strict=True)):
+        for i, span in enumerate(self.spans(cells)):
             few, where = _distinct(cells, i)
-            found = Ball.of(powers(t, p, spans[i][few], cells.middle[i][few], cells.reach[i][few]))
-            tables.append(Ball(found.mid[where], found.rad[where]))
-        return contracted(local, tables)
+            rows = powers(self.knots[i], self.degrees[i], span[few], cells.middle[i][few], cells.reach[i][few])
+            tables.append(FunctionTable(Ball.of(rows), where).rows(np.arange(cells.count)))
+        return contracted(self.local(cells), tables)
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionTable:
+    """Functions (row, point, function) of one coordinate, and the row of each cell."""
+
+    values: Ball
+    where: np.ndarray
+
+    def rows(self, part: np.ndarray) -> Ball:
+        """Those of some cells."""
+        index = self.where[part]
+        return Ball(self.values.mid[index], self.values.rad[index])
 
 
 def _distinct(cells: Cells, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -140,8 +140,9 @@ def summary(solution: Solution, run: Path) -> dict[str, Any]:
 
 def _proven(certificate: Certificate) -> dict[str, Any]:
     """A certificate as JSON: distances are null where nothing is proven, ``alone`` where all others are excluded."""
-    bounds = {name: finite(getattr(certificate, name)) for name in ("largest", "mean_square", "relative", "alone")}
-    return {"certified": not certificate.refusal, **bounds, "sentence": certificate.sentence}
+    proven, names = not certificate.refusal, ("largest", "mean_square", "relative", "alone")
+    bounds = {name: finite(getattr(certificate, name)) if proven else None for name in names}
+    return {"certified": proven, **bounds, "sentence": certificate.sentence}
 
 
 def _reading(reading: Reading) -> dict[str, Any]:

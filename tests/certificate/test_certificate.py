@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from smooth_fields import projected
 
+from pinnkan.certificate import certificate as proof
 from pinnkan.certificate.certificate import certificate_of
 from pinnkan.cli import main
 from pinnkan.kan.product_field import ProductField
@@ -174,6 +175,19 @@ def test_what_is_not_treated_says_why(equation, why):
     assert why in certificate_of(problem, projected(lambda x: np.sin(np.pi * x), [(0, 1)], [3]), None).refusal
 
 
+def test_what_would_take_minutes_is_refused(monkeypatch):
+    monkeypatch.setattr(proof, "WORK", 100.0)
+    field = projected(bratu(0.1, 4), [(0, 1)], [24])
+    assert "24 cells" in certificate_of(BRATU, field, None).refusal
+
+
+@pytest.mark.slow
+def test_a_box_of_three_coordinates_is_certified():
+    solution = solve(load_problem("poisson3d"))
+    found = certify(solution)
+    assert solution.levels[-1].true_error <= found.relative < 1e-5
+
+
 def test_systems_and_time_are_refused():
     for name, why in (("heat1d", "time"), ("stokes", "several unknowns")):
         assert why in certificate_of(load_problem(name), None, None).refusal
@@ -210,6 +224,6 @@ def test_a_refusal_leaves_the_verdict_as_it_was(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["verdict"] == "converged"
     assert found["certificate"] == {
-        "certified": False, "largest": None, "mean_square": None, "relative": None, "alone": 0.0,
-        "sentence": "Not certified: the problem depends on time.",
+        "certified": False, "largest": None, "mean_square": None, "relative": None, "alone": None,
+        "sentence": "Not certified: the problem depends on time, or on more than three coordinates.",
     }  # fmt: skip

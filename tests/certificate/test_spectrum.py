@@ -90,5 +90,6 @@ def test_enclosed_eigenvalues_of_a_matrix():
 
 
 def test_numbers_are_enclosed_not_rounded():
-    found = replayed(Tape([sympy.Rational(1, 3)], ()), [])[0]
-    assert found.lo < found.hi
+    for number in (sympy.Rational(1, 3), sympy.pi, sympy.Integer(2**53 + 1)):
+        found = replayed(Tape([number], ()), [])[0]
+        assert sympy.Rational(float(found.lo)) < number < sympy.Rational(float(found.hi))

@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 FUNCTION_ERROR = 4.0 * float(np.finfo(float).eps)
 #: Beyond this argument float64 does not tell one period from the next.
 _LARGEST_ANGLE = 1e15
-#: A constant with more binary places than this may stand for a number that float64 rounds.
-_SHORT = 2.0**20
+#: A constant with more binary places than this, or larger than the other, may stand for a number that float64 rounds.
+_SHORT, _LARGE = 2.0**20, 2.0**53
+_LOGARITHM = 745.2  # what |log x| of a float64 is at most
 _LEAST = float(np.nextafter(0.0, 1.0))  # what a product or a power that is not zero rounds to, at least
 
 
@@ -218,6 +219,9 @@ def power(x: Interval, exponent: float) -> Interval:
     elif exponent % 2.0 == 0.0:
         x = absolute(x)
     y = _widened(x.lo**exponent, x.hi**exponent)
+    if exponent * _SHORT % 1.0 != 0.0:  # itself rounded, which moves x**exponent by |log x| times that
+        off = _LOGARITHM * FUNCTION_ERROR * exponent
+        y = Interval(y.lo * (1.0 - off), y.hi * (1.0 + off))
     low = np.where(x.lo < 0.0, np.minimum(y.lo, -_LEAST), np.maximum(y.lo, 0.0))
     return Interval(low, np.where(x.hi > 0.0, np.maximum(y.hi, _LEAST), y.hi))
 
@@ -251,7 +255,8 @@ UNARY: dict[str, Callable[[Interval], Interval]] = {
 def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
     """One instruction of a tape."""
     if name == "constant":
-        return constant(value) if value * _SHORT % 1.0 == 0.0 else _outward(*[np.asarray(value)] * 2)
+        is_exact = value * _SHORT % 1.0 == 0.0 and abs(value) < _LARGE
+        return constant(value) if is_exact else _outward(*[np.asarray(value)] * 2)
     if name == "power":
         return power(arguments[0], value) if len(arguments) == 1 else general_power(*arguments)
     if name in UNARY:

@@ -193,3 +193,11 @@ def test_the_mean_value_theorem_makes_the_excess_fall_with_the_square_of_the_wid
     plain = Interval(np.float64(0.3), np.float64(0.301))
     wide = interval.power(plain, 2.0) - interval.constant(0.6) * plain
     assert wide.hi - wide.lo > 10.0 * excess[1]
+
+
+def test_an_exponent_that_float64_rounds_is_enclosed() -> None:
+    for base in (1e-300, 0.3, 7.0, 1e300):
+        found = interval.power(Interval(np.asarray(base), np.asarray(base)), 1 / 3)
+        cubes = [Fraction(float(end)) ** 3 for end in (found.lo, found.hi)]
+        assert cubes[0] < Fraction(base) < cubes[1]
+        assert float(found.hi / found.lo) < 1.0 + 1e-11
