@@ -7,14 +7,15 @@ symbolically, for any equation a user can write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy
 import torch
 
-from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, parts
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -86,6 +87,15 @@ def _last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(tuple(parts)).movedim(0, -1)
 
 
+def _grid(tables: Sequence[Table]) -> torch.Tensor:
+    """The product of the points of coordinates: (interval, point, interval, .., coordinate)."""
+    shape, d = [n for t in tables for n in t.nodes.shape], len(tables)
+    nodes = [
+        t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
+    ]
+    return _last([x.expand(shape) for x in nodes])
+
+
 def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.expand(shape)
@@ -104,21 +114,22 @@ class Patch:
     ) -> None:
         self.equation, self.space, self.tables = equation, space, tuple(tables)
         d = len(tables)
-        shape = [n for t in tables for n in t.nodes.shape]
-        nodes = [
-            t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
-        ]
-        self.points = _last([x.expand(shape) for x in nodes])
-        weight = torch.ones((), dtype=torch.float64, device=self.points.device)
+        self.shape = tuple(n for t in tables for n in t.nodes.shape)
+        weight = torch.ones((), dtype=torch.float64, device=tables[0].nodes.device)
         for i, t in enumerate(tables):
             weight = weight * t.weights.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i)))
         self.root_weight = weight.sqrt() * scale
-        self.count = int(np.prod(shape))
+        self.count = int(np.prod(self.shape))
         self.volume = float(weight.sum())
+
+    @cached_property
+    def points(self) -> torch.Tensor:
+        """Where the rows are: (interval, point, interval, .., coordinate)."""
+        return _grid(self.tables)
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
-        return _last(grid_jets(self.tables, coefficients, self.equation.jets))
+        return self._jets(self.tables, coefficients)
 
     def loss(self, coefficients: torch.Tensor) -> float:
         """Weighted sum of squares of the residual; nan or inf where it is not finite."""
@@ -126,11 +137,15 @@ class Patch:
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
-        return self.equation.linearise(self.points, self.jets(coefficients))[0] * self.root_weight
+        out = coefficients.new_empty(self.shape)
+        for part, tables in parts(self.tables):
+            jets = self._jets(tables, coefficients)
+            torch.mul(self.equation.linearise(_grid(tables), jets)[0], self.root_weight[part], out=out[part])
+        return out
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
-        return self.rows_at(self.jets(coefficients), moves)
+        return self._rows(lambda part, tables: self._jets(tables, coefficients), moves)
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """The same, linearised at any function given by its jets at :attr:`points`."""
@@ -138,15 +153,24 @@ class Patch:
 
     def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
         """:meth:`rows_at`, one row for each point."""
-        f, weights = self.equation.linearise(self.points, jets)
-        sides = [self._moved(f, weights, m) if bool(m.any()) else f for m in moves] or [f]
-        residual = _last([s * self.root_weight for s in sides])
-        weights.mul_(self.root_weight.unsqueeze(-1))
+        return self._rows(lambda part, tables: jets[part], moves)
+
+    def _rows(
+        self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
+    ) -> TensorRows:
+        """One row for each point, some intervals of the first coordinate after the other: so little lies between."""
+        sides = [m if bool(m.any()) else None for m in moves] or [None]
+        weights, residual = (
+            self.root_weight.new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), len(sides))
+        )
+        for part, tables in parts(self.tables):
+            f, slopes = self.equation.linearise(_grid(tables), jets(part, tables))
+            root = self.root_weight[part]
+            for k, move in enumerate(sides):
+                moved = f if move is None else f + (slopes * self._jets(tables, move)).sum(-1)
+                torch.mul(moved, root, out=residual[part][..., k])
+            torch.mul(slopes, root.unsqueeze(-1), out=weights[part])
         return TensorRows(self.space, self.tables, self.equation.jets, weights, residual)
 
-    def _moved(self, f: torch.Tensor, weights: torch.Tensor, move: torch.Tensor) -> torch.Tensor:
-        """F + J move."""
-        out = f.clone()
-        for weight, jet in zip(weights.unbind(-1), grid_jets(self.tables, move, self.equation.jets), strict=True):
-            out.addcmul_(weight, jet)
-        return out
+    def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
+        return _last(grid_jets(tables, coefficients, self.equation.jets))

@@ -145,9 +145,8 @@ class _Group:
         size, at, out = max(1, AT_ONCE // points), len(self.inner) + 1, []
         for start in range(0, len(first.index), size):
             part = slice(start, start + size)
-            there = Table(first.nodes[part], first.weights[part], first.values[:, part], first.index[part], first.count)
-            places, own = torch.unique(there.index, return_inverse=True)
-            back, count = replace(there, index=own, count=len(places)), len(there.index)
+            there = first.part(part)
+            (back, places), count = there.alone(), len(there.index)
             some = tuple(tuple(_in_place(w.narrow(at, start, count)) for w in of_rows) for of_rows in weights)
             out.append(_Chunk((there, *others), (back, *others), places, some))
         return out

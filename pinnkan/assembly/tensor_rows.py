@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol
 
 import torch
@@ -28,6 +29,8 @@ from pinnkan.problem.statement import Jet
 Entries = tuple[torch.Tensor, torch.Tensor]
 #: Entries of cells that are placed at once, so that they stay in the cache.
 PLACED = 2**18
+#: Points of rows that are worked on at once.
+AT_ONCE = 2**17
 #: Entries of cells that are multiplied at once, so that they fit into memory.
 MULTIPLIED = 2**24
 
@@ -76,17 +79,21 @@ class TensorRows:
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         out = residual.new_zeros((*self.space.shape, residual.shape[-1]))
-        for u in range(self.space.unknowns):
-            weights = {j.order: self.weights[..., k : k + 1] for k, j in enumerate(self.jets) if j.unknown == u}
-            if weights:
-                out[..., u, :] = integrate(self.tables, {order: w * residual for order, w in weights.items()})
+        for part, (first, *others) in parts(self.tables):
+            own, places = first.alone()
+            weights, there = self.weights[part], residual[part]
+            for u in sorted({j.unknown for j in self.jets}):
+                seen = {j.order: weights[..., k : k + 1] * there for k, j in enumerate(self.jets) if j.unknown == u}
+                out[..., u, :].index_add_(0, places, integrate((own, *others), seen))
         return out.reshape(self.space.size, -1)[ordering.free]
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
         values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         out = step.new_zeros((step.shape[1], *self.residual.shape[:-1]))
-        for weight, derivative in zip(self.weights.unbind(-1), grid_jets(self.tables, values, self.jets), strict=True):
-            out.addcmul_(weight, derivative)
+        for part, tables in parts(self.tables):
+            weights, there = self.weights[part].unbind(-1), out[:, part]
+            for weight, derivative in zip(weights, grid_jets(tables, values, self.jets), strict=True):
+                there.addcmul_(weight, derivative)
         return out.movedim(0, -1)
 
     def _pattern(self, ordering: Ordering, u: int, v: int) -> Pattern:
@@ -146,6 +153,16 @@ def _contract_one(
         summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place, local)
         out[key] = summed.reshape(len(pairs.row) * shape[0], *shape[3:])
     return out
+
+
+def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
+    """Some intervals of the first coordinate after the other, and the tables there: little lies between them."""
+    first, *others = tables
+    points = prod(t.nodes.numel() for t in tables)
+    few = max(1, AT_ONCE * len(first.index) // points)
+    for start in range(0, len(first.index), few):
+        part = slice(start, start + few)
+        yield part, ((first if few >= len(first.index) else first.part(part)), *others)
 
 
 def grid_jets(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:

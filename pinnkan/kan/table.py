@@ -41,6 +41,17 @@ class Table:
     index: torch.Tensor
     count: int
 
+    def part(self, intervals: slice) -> Table:
+        """The same in some intervals."""
+        of_order = (slice(None), intervals)
+        values, index = self.values[of_order], self.index[intervals]
+        return Table(self.nodes[intervals], self.weights[intervals], values, index, self.count)
+
+    def alone(self) -> tuple[Table, torch.Tensor]:
+        """The same with coefficients numbered that live here, and which these are."""
+        places, own = torch.unique(self.index, return_inverse=True)
+        return Table(self.nodes, self.weights, self.values, own, len(places)), places
+
     @cached_property
     def shift(self) -> int | None:
         """By how many coefficients each interval lies after the one before; None where that differs."""

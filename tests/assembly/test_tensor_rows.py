@@ -7,6 +7,7 @@ import pytest
 import torch
 from patches import CASES, CPU, coefficients, jacobian_of, patch
 
+from pinnkan.assembly import tensor_rows
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.tensor_rows import CellRows, TensorRows
 from pinnkan.kan.axis import Axis
@@ -111,3 +112,24 @@ def test_rows_written_out_add_columns_that_stand_for_one_coefficient():
     assert float((full[:, ordering.position[2]] - jacobian[0, :, 0] - jacobian[0, :, 2]).abs().max()) < 1e-15
     assert difference(dense(rows, ordering), full.T @ full) < 1e-14
     assert difference(rows.transpose(ordering, rows.residual), full.T @ rows.residual[0]) < 1e-14
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_are_the_same_interval_by_interval(case, monkeypatch):
+    """Their weights, residuals with and without a move, products and transposes."""
+    ours = patch(case)
+    c, move = coefficients(ours.space), coefficients(ours.space, 1)
+    ordering = order_coefficients(ours.space, np.zeros(ours.space.shape, dtype=bool), CPU)
+
+    def everything():
+        rows = ours.rows(c, [move, torch.zeros_like(move)])
+        image = rows.apply(ordering, move.reshape(-1, 1))
+        back = rows.transpose(ordering, rows.residual)
+        return [rows.weights, rows.residual, ours.residual(c), image, back]
+
+    whole = everything()
+    monkeypatch.setattr(tensor_rows, "AT_ONCE", 1)
+    for part, expected in zip(everything(), whole, strict=True):
+        assert part.shape == expected.shape
+        assert float((part - expected).abs().max()) <= 1e-13 * float(expected.abs().max())
+    assert float((whole[1][..., 0] - whole[1][..., 1]).abs().max()) > 1e-3

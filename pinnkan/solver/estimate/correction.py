@@ -64,7 +64,7 @@ def jets_of(field: Field, patch: Patch) -> torch.Tensor:
     """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
     jets = jets_on(field, nodes, patch.equation.jets)
-    return torch.from_numpy(jets).to(patch.points.device).reshape(*patch.points.shape[:-1], -1)
+    return torch.from_numpy(jets).to(patch.root_weight.device).reshape(*patch.shape, -1)
 
 
 def _correct(model: Model, field: Field, intervals: int) -> tuple[float, ProductField]:
