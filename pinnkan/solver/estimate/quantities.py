@@ -19,6 +19,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Quantity, Side, Whole
+from pinnkan.solver.estimate.integrand_knots import along_line, of_formulas
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
 
@@ -71,7 +72,8 @@ def _measure(
         values = function.at(equation, np.stack([_position(function, place, time) for time in moments]))
     else:
         sign = 1.0 if quantity.kind == "max" else -1.0
-        values = sign * _largest(function, equation, moments, sign)
+        largest, gained = _largest(function, equation, moments, sign)
+        return sign * largest, gained + _ROUNDING * np.abs(largest)
     return values, _ROUNDING * np.abs(values)
 
 
@@ -139,7 +141,16 @@ def _integral(function: _Function, place: Place, equation: Equation, time: float
     free = [axis for axis in range(problem.dimension) if axis not in held]
     if len(free) > _MOST_AXES:
         return _scattered(function, equation, held, free)
-    axes = {a: Axis(function.knots(a, time), 1) for a in free}
+    axes = of_formulas(problem, equation, held, {a: function.knots(a, time) for a in free})
+    if len(free) == 1:
+        ((along, axis),) = axes.items()
+
+        def on_line(other: Equation, x: Array) -> Array:
+            return function.on_grid(
+                other, [x if a == along else np.array([held[a]]) for a in range(problem.dimension)]
+            ).ravel()
+
+        axes = {along: along_line(axis, equation, on_line, _COUNTS)}
     found = [_by_gauss(function, equation, held, {a: _gauss(axis, n) for a, axis in axes.items()}) for n in _COUNTS]
     (value, size), (fewer, _) = found
     return value, abs(value - fewer) + _ROUNDING * size
@@ -193,8 +204,13 @@ def _scattered(
     return float(np.mean(means)), float(np.std(means, ddof=1)) / math.sqrt(_SPREADS)
 
 
-def _largest(function: _Function, equation: Equation, moments: Sequence[float | None], sign: float) -> Array:
-    """The largest values (time,) of ``sign`` times an expression over the domain."""
+def _largest(
+    function: _Function, equation: Equation, moments: Sequence[float | None], sign: float
+) -> tuple[Array, Array]:
+    """The largest values (time,) of ``sign`` times an expression over the domain, and what the last steps have gained.
+
+    At a cusp as much may be left.
+    """
     starts, steps, owner = [], [], []
     for number, time in enumerate(moments):
         held = _held(function.problem, Whole(), time)
@@ -214,36 +230,40 @@ def _largest(function: _Function, equation: Equation, moments: Sequence[float | 
         return sign * function.at(equation, points.reshape(-1, points.shape[-1])).reshape(around.shape[:-1])
 
     search = _zoomed if len(knots) <= _MOST_AXES else _climbed
-    best = search(value, np.concatenate(starts), np.concatenate(steps), low, high)
-    return np.array([best[np.array(owner) == number].max() for number in range(len(moments))])
+    searched = search(value, np.concatenate(starts), np.concatenate(steps), low, high)
+    before, best = (np.array([e[np.array(owner) == k].max() for k in range(len(moments))]) for e in searched)
+    return best, best - before
 
 
-def _zoomed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> Array:
-    """The largest values (start,) near some places (start, axis): grids around the best so far that shrink by four."""
+def _zoomed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> list[Array]:
+    """The largest values (start,) near some places (start, axis): grids around the best so far that shrink by four.
+
+    Before the last of them, and after.
+    """
     offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=starts.shape[1])))
-    best = np.full(len(starts), -math.inf)
+    best = [np.full(len(starts), -math.inf)]
     for _ in range(_ROUNDS):
         around = np.clip(starts[:, None] + offsets * steps[:, None], low, high)
         values = value(around)
         starts = around[np.arange(len(around)), np.argmax(values, axis=1)]
-        best = np.maximum(best, values.max(axis=1))
+        best.append(np.maximum(best[-1], values.max(axis=1)))
         steps = steps / 4
-    return best
+    return best[-2:]
 
 
-def _climbed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> Array:
+def _climbed(value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array) -> list[Array]:
     """The same in many coordinates: one step along one axis at a time, halved where none is higher."""
     count = starts.shape[1]
     star = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
-    best = np.full(len(starts), -math.inf)
+    best = [np.full(len(starts), -math.inf)]
     for _ in range(_CLIMBS):
         around = np.clip(starts[:, None] + star * steps[:, None], low, high)
         values = value(around)
         chosen = np.argmax(values, axis=1)
         starts = around[np.arange(len(around)), chosen]
         steps = np.where((chosen == 0)[:, None], steps / 2, steps)
-        best = np.maximum(best, values.max(axis=1))
-    return best
+        best.append(np.maximum(best[-1], values.max(axis=1)))
+    return best[-2:]
 
 
 def _peaks(

@@ -23,6 +23,7 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.statement import Problem, Side
+from pinnkan.solver.estimate.integrand_knots import narrowed
 from pinnkan.solver.verify.neighbourhood import Neighbourhood, around
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
@@ -30,10 +31,6 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern.
 CONCERN = 0.1
-#: Intervals at a narrow feature are halved to this many of its widths.
-WIDTHS = 4.0
-#: Intervals are no narrower than this share of the coordinate: 4000 units of its rounding.
-NARROWEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +128,7 @@ class FeatureCheck:
 
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
-    out = []
-    for axis, centre, width in zip(axes, missed.place, missed.width, strict=False):
-        narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST * float(np.abs(axis.breaks).max()))
-        reach = WIDTHS * max(float(width), narrowest)
-        marked = np.ones(1, dtype=bool)
-        while marked.any():
-            near = (axis.breaks[:-1] <= centre + reach) & (axis.breaks[1:] >= centre - reach)
-            marked = near & (np.diff(axis.breaks) > reach)
-            axis = axis.inserted(marked)
-        out.append(axis)
-    return tuple(out)
+    return narrowed(axes, missed.place, missed.width)
 
 
 def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:

@@ -188,3 +188,38 @@ def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
         errors = np.array(found.errors)[seen]
         assert np.all(errors >= 0.8 * true[seen])
         assert np.all(errors <= 4 * true[seen])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("{integral: u*exp(-((x - 0.3)/1e-4)**2)}", 0.3e-4 * np.sqrt(np.pi)),
+        ("{integral: heaviside(u - 1/3)}", 2.0 / 3.0),
+        ("{integral: abs(sin(100*u))}", (62.0 + 1.0 - np.cos(100.0 - 31.0 * np.pi)) / 100.0),
+        ("{integral: 1/(u + 1e-6)}", np.log1p(1e6)),
+        ("{min: sqrt(abs(u - 0.3))}", 0.0),
+    ],
+)
+def test_integrands_and_extrema_that_are_sharper_than_the_knots_have_errors_that_say_so(quantity, expected):
+    text = f"""\
+name: read
+domain: {{x: [0, 1]}}
+unknowns: [u]
+equations: [u_xx = 0]
+conditions: [{{where: left, equation: u = 0}}, {{where: right, equation: u = 1}}]
+quantities: {{q: "{quantity}"}}
+"""
+    text = text.replace('"{', "{").replace('}"', "}")
+    field = Given((X,), (X,), ((0.0, 1.0),))
+    nothing = Given((sympy.Integer(0),), (X,), ((0.0, 1.0),))
+    (value,), (error,) = (lambda r: (r.values, r.errors))(read_off(problem(text), field, nothing, np.zeros(1))["q"])
+    assert abs(value - expected) <= error + 1e-12
+    assert error < 1e-3
+
+
+def test_an_integral_over_two_coordinates_sees_a_spike_of_its_formula():
+    q = stated("{integral: u*exp(-((x - 0.3)/1e-3)**2)}")
+    field = Given((X, Y), (X, Y), ((0.0, 1.0), (0.0, 2.0)))
+    nothing = Given((sympy.Integer(0), sympy.Integer(0)), (X, Y), ((0.0, 1.0), (0.0, 2.0)))
+    reading = read_off(q, field, nothing, np.zeros(1))["q"]
+    assert reading.values[0] == pytest.approx(2.0 * 0.3e-3 * np.sqrt(np.pi), rel=1e-6)

@@ -1,0 +1,125 @@
+"""Where an integrand needs more points than the knots of the solution give it.
+
+What formulas of the coordinates hold is found by interval arithmetic (:mod:`pinnkan.problem.features`): kinks and jumps
+get a break, narrow spikes intervals as narrow as they are. Along a line intervals are halved besides where two rules of
+Gauss disagree (de Doncker, Robinson 1984), and there are breaks where the argument of a jump or bend changes its sign
+with the solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import sympy
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.narrow import features
+from pinnkan.problem.statement import Equation, Problem
+
+#: Intervals at a narrow feature are halved to this many of its widths.
+WIDTHS = 4.0
+#: Intervals are no narrower than this share of the coordinate: 4000 units of its rounding.
+NARROWEST = 1e-12
+#: Halvings along a line, of intervals with more than SHARE of the largest disagreement and MATTERS of the integral.
+ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
+#: So many of them before breaks are looked for.
+ALIKE = 4
+#: Points of an interval between which a sign is seen to change, and bisections of where.
+SIGNS, BISECTIONS = 9, 50
+
+Values = Callable[[Equation, Array], Array]
+
+
+def narrowed(axes: Sequence[Axis], place: Array, width: Array) -> tuple[Axis, ...]:
+    """The axes with their intervals at a place halved until they are about as narrow as something there."""
+    out = []
+    for axis, centre, size in zip(axes, place, width, strict=False):
+        narrowest = max(1e-9 * float(np.ptp(axis.breaks)), NARROWEST * float(np.abs(axis.breaks).max()))
+        reach = WIDTHS * max(float(size), narrowest)
+        marked = np.ones(1, dtype=bool)
+        while marked.any():
+            near = (axis.breaks[:-1] <= centre + reach) & (axis.breaks[1:] >= centre - reach)
+            marked = near & (np.diff(axis.breaks) > reach)
+            axis = axis.inserted(marked)
+        out.append(axis)
+    return tuple(out)
+
+
+def of_formulas(
+    problem: Problem, equation: Equation, held: dict[int, float], knots: dict[int, Array]
+) -> dict[int, Axis]:
+    """The knots of some coordinates, the others ``held``, with those that the formula of an integrand asks for."""
+    coordinates = problem.coordinates
+    formula = equation.residual.subs({coordinates[i]: x for i, x in held.items()})
+    free, box = [coordinates[i] for i in knots], [problem.box.ranges[i] for i in knots]
+    axes = [Axis(x, 1) for x in knots.values()]
+    if formula.free_symbols & set(free):
+        planes = kinks([formula], free, box).planes
+        axes = [_with_breaks(axis, places) for axis, places in zip(axes, planes, strict=True)]
+        for feature in features([formula], free, box).features:
+            is_narrow = feature.width < np.ptp(box, axis=1)
+            axes = list(narrowed(axes, feature.place, np.where(is_narrow, feature.width, np.inf)))
+    return dict(zip(knots, axes, strict=True))
+
+
+def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
+    inside = [x for x in places if axis.breaks[0] < x < axis.breaks[-1]]
+    return Axis(np.union1d(axis.breaks, inside), 1) if inside else axis
+
+
+def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
+    """A line with the breaks and halvings that an integrand needs; ``values`` of an expression at points of it.
+
+    ``counts``: Gauss points of the two rules that are to agree.
+    """
+    for _ in range(ALIKE):  # what bends more often than there are points is seen when the halvings have begun
+        axis = _halved(axis, equation, values, counts)
+    for bend in dict.fromkeys(_bends(equation.residual)):
+        argument = Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
+        if argument.jets:
+            axis = _with_breaks(axis, _changes(axis, argument, values))
+    for _ in range(ROUNDS):
+        finer = _halved(axis, equation, values, counts)
+        if finer is axis:
+            break
+        axis = finer
+    return axis
+
+
+def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
+    """The axis with intervals halved where two rules disagree; itself where they do not."""
+    sums = []
+    for count in counts:
+        x, w = axis.gauss(count)
+        found = values(equation, x.ravel()).reshape(x.shape)
+        sums.append((found * w).sum(1))
+    difference, size = np.abs(sums[0] - sums[-1]), float((np.abs(found) * w).sum())
+    marked = difference > max(SHARE * float(difference.max()), MATTERS * size)
+    return axis.inserted(marked) if marked.any() else axis
+
+
+def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What jumps and bends where it changes its sign."""
+    for node in sympy.preorder_traversal(expression):
+        if isinstance(node, UnitStep | Signum | Magnitude):
+            yield node.args[0]
+        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
+            yield node.args[0] - node.args[1]
+
+
+def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:
+    """Where an expression changes its sign along a line, by bisection."""
+    steps = np.linspace(0.0, 1.0, SIGNS)[:-1]
+    x = np.append((axis.breaks[:-1, None] + np.diff(axis.breaks)[:, None] * steps).ravel(), axis.breaks[-1])
+    signs = np.sign(values(argument, x))
+    at = np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
+    low, high, below = x[at], x[at + 1], signs[at]
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        is_below = np.sign(values(argument, middle)) == below
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    return [float(c) for c in high]
