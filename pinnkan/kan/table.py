@@ -41,6 +41,11 @@ class Table:
     index: torch.Tensor
     count: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all functions live at all points, as on a single interval."""
+        return self.index.shape == (1, self.count)
+
     @cached_property
     def pairs(self) -> Pairs:
         """All ordered pairs."""
