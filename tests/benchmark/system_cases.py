@@ -58,19 +58,16 @@ SYSTEMS = (
             f"cavity_re{reynolds}",
             lambda x, y, at=(float(reynolds), number): named("u v", lid_driven(*at), x, y),
             box(UNIT, UNIT),
-            Target(1e-5, 120, 1e-5, 14),
+            Target(1e-5, 120, tolerance, 14),
             "Galerkin with Legendre polynomials (velocity)",
         )
-        for reynolds, number in ((400, 36), (1000, 48))
+        for reynolds, number, tolerance in ((400, 36, 1e-4), (1000, 48, 1e-5))
     ),
-    *(
-        Case(
-            name,
-            lambda x, y, at=at: heated_cavity(*at)(x, y),
-            box(UNIT, UNIT),
-            source="Galerkin with Legendre polynomials (velocity, temperature)",
-        )
-        for name, at in (("heated_cavity", (1e4, 32)), ("heated_cavity_1e6", (1e6, 48)))
+    Case(
+        "heated_cavity",
+        lambda x, y: heated_cavity(1e4, 32)(x, y),
+        box(UNIT, UNIT),
+        source="Galerkin with Legendre polynomials (velocity, temperature)",
     ),
     Case(
         "cavity_corners",
