@@ -74,7 +74,8 @@ class Recital:
             raise self.failure
         slab = piece(at.time, at.time + length, 1.0), piece(at.time, at.time + length, 0.0)
         squares = np.array([length])
-        return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, (self.error * at.local) ** 2 * squares)
+        errors = (self.error * at.local) ** 2 * squares
+        return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, errors, 0.0 * squares)
 
     def shortened(self, aim, length):
         return None if self.fixed else replace(aim, length=length)

@@ -7,6 +7,7 @@ import pytest
 from benchmark.accuracy import BY_NAME
 from benchmark.accuracy import true_error as of_case
 from reference.error import relative_l2
+from reference.heated_cavity import heated_cavity
 
 import pinnkan
 from pinnkan.problem.registry import shipped
@@ -59,3 +60,12 @@ def test_a_wrong_solution_is_noticed():
     solution = solved("poisson1d")
     x = np.linspace(0, 1, 50)[:, None]
     assert relative_l2(1.001 * solution(x)["u"], np.sin(np.pi * x[:, 0])) > solution.problem.solver.tolerance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rayleigh", "number", "within"), [(1e4, 32, 1e-5), (1e6, 44, 1e-4)])
+def test_the_heat_through_a_heated_cavity_is_known_as_well_as_it_says(rayleigh, number, within):
+    found = pinnkan.solve(pinnkan.load_problem("heated_cavity", set={"Ra": rayleigh})).quantities["nusselt"]
+    known = heated_cavity(rayleigh, number).nusselt
+    assert abs(found.values[0] - known) < within * known
+    assert abs(found.values[0] - known) < 2 * found.errors[0]

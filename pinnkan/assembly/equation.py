@@ -149,7 +149,8 @@ class Patch:
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """The same, linearised at any function given by its jets at :attr:`points`."""
-        return self.tensor_rows(jets, moves)
+        rows = self.tensor_rows(jets, moves)
+        return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
 
     def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
         """:meth:`rows_at`, one row for each point."""

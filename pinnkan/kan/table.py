@@ -72,6 +72,11 @@ class Table:
         start = values.storage_offset() + int(self.index[0, 0]) * row
         return values.as_strided(shape, (self.shift * row, row, values.stride(1)), start)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all functions live at all points, as on a single interval."""
+        return self.index.shape == (1, self.count)
+
     @cached_property
     def pairs(self) -> Pairs:
         """All ordered pairs."""

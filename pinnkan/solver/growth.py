@@ -1,7 +1,7 @@
 """What a pass through time has shown of the growth of errors, and what the next one may therefore allow where.
 
 An error made in a slab is carried on by the linearised equation. Where that makes it grow, what is made early counts
-many times at the end, and what is made late hardly at all: one allowance for all of time is too tight for most of it.
+many times in the end, and what is made late hardly at all: one allowance for all of time is too tight for most of it.
 Shared out in inverse proportion to the growth to come, every slab adds as much to the error in the end.
 """
 
@@ -18,14 +18,14 @@ AIM_SHARE, LEAST_CUT = 0.3, 1e-4
 #: After a pass that was given up errors are taken to grow on at this share of their rate so far: in the middle of as
 #: before and not at all. Kuramoto-Sivashinsky's: a factor of e^5 until t = 0.3, e^8 after it.
 GROWS_ON = 0.5
-#: Share of the error in a slab that it has at least not made itself: the two need not add up as squares.
-LEAST_CARRIED = 0.3
 #: Largest growth that is reckoned with, as a logarithm: of more no more is known than that it is too much.
 MOST_GROWTH = 100.0
 #: Errors below this are none: their squares could not be told from zero.
 NONE = 1e-100
 #: Parts of the time that a pass has not seen.
 PARTS = 16
+#: Of x = log(1 + s x), for its positive root; an e-fold in the mean is exact to a thousandth.
+ITERATIONS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +51,13 @@ class LocalTolerance:
 class Growth:
     """The slabs of a pass between their ``ends``.
 
-    Root mean squares, relative to the solution: of the propagated estimate, ``errors``, and of what each slab has
-    ``made`` of it.
+    Root mean squares, relative to the solution: of the propagated estimate, ``errors``, and ``carried``, of what the
+    slabs before have left of it in each.
     """
 
     ends: Array
     errors: Array
-    made: Array
+    carried: Array
 
     @property
     def lengths(self) -> Array:
@@ -67,41 +67,60 @@ class Growth:
     @property
     def factors(self) -> Array:
         """By how much what each slab begins with grows in it, as a logarithm."""
-        errors = np.maximum(self.errors, NONE)
-        carried = np.sqrt(np.maximum(errors**2 - self.made**2, (LEAST_CARRIED * errors) ** 2))
+        errors, carried = np.maximum(self.errors, NONE), np.maximum(self.carried, NONE)
         return np.append(0.0, np.log(carried[1:] / errors[:-1]))
 
     @property
-    def rate(self) -> float:
-        """At which they are taken to grow on, as a logarithm."""
-        return GROWS_ON * max(float(self.factors.sum() / self.lengths.sum()), 0.0)
+    def exponent(self) -> float:
+        """Twice the logarithm by which the first error has grown until now, had it grown as an exponential.
+
+        From the mean of its square, (e^x - 1)/x: at the moment it may be large for an instant.
+        """
+        square = min(float(self.seen(self.ends[-1])[0]) ** 2, np.exp(MOST_GROWTH))
+        x = 2.0 * np.log(square)
+        for _ in range(ITERATIONS):
+            x = np.log1p(square * x)
+        return float(x)
 
     @property
-    def seen(self) -> Array:
-        """The largest growth after each slab until the last one."""
-        return self._grown(0.0)
+    def rate(self) -> float:
+        """At which errors are taken to grow on, as a logarithm."""
+        return GROWS_ON * 0.5 * self.exponent / float(self.ends[-1] - self.ends[0])
+
+    def seen(self, end: float) -> Array:
+        """The growth after each slab until the last one, root mean square over the time until ``end``, one at least."""
+        return self._grown(0.0, end - self.ends[0])
 
     def to_come(self, end: float) -> tuple[Array, Array]:
-        """The beginnings of slabs until ``end``, PARTS of them after the last, and the largest growth from there."""
-        after = np.linspace(self.ends[-1], end, PARTS + 1)[:-1] if self.ends[-1] < end else np.empty(0)
-        later = np.exp(np.minimum(self.rate * (end - after), MOST_GROWTH))
-        return np.append(self.ends[:-1], after), np.append(self._grown(self.rate * (end - self.ends[-1])), later)
+        """The beginnings of slabs until ``end``, PARTS of them after the last, and the same growth from there."""
+        last, total = self.ends[-1], end - self.ends[0]
+        after = np.linspace(last, end, PARTS + 1)[:-1] if last < end else np.empty(0)
+        later = np.sqrt(np.maximum([self._growing_on(end - t) / total for t in after], 1.0))
+        return np.append(self.ends[:-1], after), np.append(self._grown(self._growing_on(end - last), total), later)
 
-    def _grown(self, later: float) -> Array:
-        """The largest growth after each slab, with ``later`` growth, as a logarithm, after the last."""
-        most, out = min(later, MOST_GROWTH), np.empty(len(self.errors))
+    def _growing_on(self, time: float) -> float:
+        """Integral over so much time of the square of what an error of one grows to at :attr:`rate`."""
+        x = min(2.0 * self.rate * time, 2.0 * MOST_GROWTH)
+        return time * float(np.expm1(x) / x if x > 0.0 else 1.0)
+
+    def _grown(self, later: float, total: float) -> Array:
+        """The growth after each slab; ``later``: integral of the square of what it is multiplied with after the last.
+
+        A front that passes makes an error of its place large for an instant, and small again: it counts by its time,
+        and grows on from the mean.
+        """
+        integral, out, most = 0.0, np.empty(len(self.errors)), total * np.exp(2.0 * MOST_GROWTH)
         for i in reversed(range(len(out))):
-            out[i] = most
-            most = min(max(0.0, most + self.factors[i]), MOST_GROWTH)
-        return np.exp(out)
+            integral = min(integral + self.lengths[i], most)
+            out[i] = integral * (1.0 + later / (self.ends[-1] - self.ends[i])) / total
+            integral *= np.exp(min(2.0 * self.factors[i], 2.0 * MOST_GROWTH))
+        return np.sqrt(np.maximum(out, 1.0))
 
     def predicted(self, end: float) -> float:
-        """Root mean square of the estimate until ``end``."""
-        left = end - self.ends[-1]
-        x = min(2.0 * self.rate * left, MOST_GROWTH)
-        after = left * (np.expm1(x) / x if x > 0.0 else 1.0)
-        squares = float(self.errors**2 @ self.lengths) + float(self.errors[-1]) ** 2 * after
-        return float(np.sqrt(squares / (end - self.ends[0])))
+        """Root mean square of the estimate until ``end``: growing on from what an exponential of that mean is now."""
+        squares, total = float(self.errors**2 @ self.lengths), self.ends[-1] - self.ends[0]
+        now = squares / total * max(self.exponent, 1.0)
+        return float(np.sqrt((squares + now * self._growing_on(end - self.ends[-1])) / (end - self.ends[0])))
 
 
 def shared_out(before: LocalTolerance, growth: Growth, end: float, tolerance: float) -> LocalTolerance:
@@ -116,6 +135,7 @@ def shared_out(before: LocalTolerance, growth: Growth, end: float, tolerance: fl
     mean = np.sqrt(float(to_come**2 @ lengths) / float(lengths.sum()))
     local = np.array([before.at(t) for t in times])
     lower = local * np.minimum(1.0, cut * mean / to_come)
-    most = np.append(tolerance / growth.seen, np.full(len(times) - len(growth.seen), tolerance))
+    seen = growth.seen(end)
+    most = np.append(tolerance / seen, np.full(len(times) - len(seen), tolerance))
     allowed = np.minimum(lower, np.maximum(most, LEAST_CUT * local))
     return LocalTolerance(before.largest, times, allowed / before.largest)

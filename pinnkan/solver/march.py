@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.field import Field
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
 from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.formulas import formulas
@@ -244,7 +244,8 @@ def _advanced(
     run = Run(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length, run.least,
-        (*run.carried, _root(problem, slab, run, end)), (*run.made, slab.size),
+        (*run.roots, _root(problem, slab, slab.error_squares, run)),
+        (*run.carried, _root(problem, slab, slab.carried_squares, run)),
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1
@@ -260,8 +261,8 @@ def _advanced(
     return replace(state, aim=aim, run=run, levels=(*state.levels, at.monitor.level(level)))
 
 
-def _root(problem: Problem, slab: B, run: Run[SlabPiece], end: float) -> float:
-    """Root mean square of the error in a slab over that of the solution until its end."""
-    lengths = slab.length, end - run.ends[0]
-    size = run.counting(run.squares + slab.squares, lengths[1])
-    return relative_root(problem, slab.error_squares / lengths[0], size / lengths[1])
+def _root(problem: Problem, slab: B, squares: Array, run: Run[SlabPiece]) -> float:
+    """Root mean square of an error of such ``squares`` in a slab over that of the solution until its end."""
+    past = run.ends[-1] - run.ends[0] + slab.length
+    size = run.counting(run.squares + slab.squares, past)
+    return relative_root(problem, squares / slab.length, size / past)

@@ -35,6 +35,8 @@ VECTORS, FORMS = 20, 30
 #: Bytes that even a small step takes: buffers of the libraries (measured: the first of a process on 3 x 3 intervals
 #: took 7 MB, the first of a small ridge network 15 MB).
 LEAST = 20e6
+#: So few are not asked for: the limits stand in five files, a twentieth of the time of an ordinary equation.
+LITTLE = 1.05 * LEAST
 #: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
 FORWARD, JACOBIAN = 1.5, 3.0
 
@@ -54,7 +56,9 @@ def keep_freed() -> None:
 
 
 def require(needed: float, what: str, device: torch.device | str = "cpu") -> None:
-    """Raises OutOfMemoryError with both numbers if fewer than ``needed`` bytes are available."""
+    """Raises OutOfMemoryError with both numbers if fewer than ``needed`` bytes are available; LITTLE always are."""
+    if needed < LITTLE:
+        return
     left = available(torch.device(device))
     if needed > left:
         raise OutOfMemoryError(

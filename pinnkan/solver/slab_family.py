@@ -40,7 +40,7 @@ class Run(Generic[P]):
     ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
     what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so
     that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
-    error, relative to the solution until then: ``carried``, and what was ``made`` of it there.
+    error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``.
     """
 
     slabs: tuple[P, ...]
@@ -51,13 +51,13 @@ class Run(Generic[P]):
     true: Array = given(default_factory=lambda: np.zeros((2, 1)))
     rounding: float = 0.0
     least: Array | float = 0.0
+    roots: tuple[float, ...] = ()
     carried: tuple[float, ...] = ()
-    made: tuple[float, ...] = ()
 
     @property
     def growth(self) -> Growth:
         """Of the errors."""
-        return Growth(np.array(self.ends), np.array(self.carried), np.array(self.made))
+        return Growth(np.array(self.ends), np.array(self.roots), np.array(self.carried))
 
     @property
     def rounded(self) -> float:
@@ -81,7 +81,8 @@ class Run(Generic[P]):
 class SolvedSlab(Generic[P]):
     """A solved slab: its function and global error, steps, squared norms of both per unknown.
 
-    ``size``: of its local correction, relative; ``rounding``: of its corrections, relative.
+    ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
+    relative; ``rounding``: of its corrections, relative.
     """
 
     piece: P
@@ -90,6 +91,7 @@ class SolvedSlab(Generic[P]):
     steps: tuple[Step, ...]
     squares: Array
     error_squares: Array
+    carried_squares: Array
     size: float = given(default=0.0, kw_only=True)
     rounding: float = given(default=0.0, kw_only=True)
 

@@ -9,7 +9,7 @@ from patches import CASES, CPU, coefficients, jacobian_of, patch
 
 from pinnkan.assembly import tensor_rows
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.tensor_rows import CellRows, TensorRows
+from pinnkan.assembly.tensor_rows import CellRows, TensorRows, grid_jets
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table
@@ -84,6 +84,34 @@ def test_places_are_not_summed_where_what_is_fixed_is_not_a_product():
     mask = np.zeros(space.shape, dtype=bool)
     mask[0, :, 1] = True
     assert order_coefficients(space, mask, CPU).parts is None
+
+
+def test_rows_of_a_single_interval_written_out_are_the_same():
+    space = Space((Axis(np.array([0.2, 0.7]), 5),), 3)
+    table = gauss_table(space.axes[0], 7, 2, CPU)
+    jets = (Jet(0, (0,)), Jet(2, (0,)), Jet(2, (2,)), Jet(0, (1,)))
+    generator = torch.Generator().manual_seed(0)
+    weights, residual, step, c = (
+        torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in ((1, 7, 4), (1, 7, 2), (13, 1), space.shape)
+    )
+    rows = TensorRows(space, (table,), jets, weights, residual)
+    written, other = rows.written(), replace(rows, weights=1.001 * weights).written()
+    ordering = order_coefficients(space, some_fixed(space), CPU)
+    step = step[: ordering.size]
+    assert (
+        difference(dense(written, ordering), dense(rows, ordering))
+        < 1e-13
+        < difference(dense(other, ordering), dense(rows, ordering))
+    )
+    assert difference(written.apply(ordering, step), rows.apply(ordering, step)) < 1e-13
+    assert difference(written.transpose(ordering, residual), rows.transpose(ordering, residual)) < 1e-13
+    assert table.is_whole
+    assert not gauss_table(space.axes[0].halved(), 7, 2, CPU).is_whole
+    at_once, one_by_one = (grid_jets((table,), values, jets) for values in (c, c.unsqueeze(-1)))
+    for jet, alone in zip(at_once, one_by_one, strict=True):
+        assert difference(jet, alone[0]) < 1e-13
+        assert jet.shape == (1, 7)
 
 
 def test_three_coordinates_of_different_degree_and_a_periodic_one():

@@ -9,6 +9,7 @@ from case import UNIT, Array, Case, Reference, Target, at_times, box, until
 from reference import systems
 from reference.cavity import lid_driven
 from reference.error import Grid, gauss, graded_edges
+from reference.heated_cavity import heated_cavity
 from reference.ordinary import ordinary
 from reference.periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
 
@@ -51,6 +52,22 @@ SYSTEMS = (
         box(UNIT, UNIT),
         Target(1e-6, 30, 1e-6, 14),
         "Galerkin with Legendre polynomials (velocity)",
+    ),
+    *(
+        Case(
+            f"cavity_re{reynolds}",
+            lambda x, y, at=(float(reynolds), number): named("u v", lid_driven(*at), x, y),
+            box(UNIT, UNIT),
+            Target(1e-5, 120, tolerance, 14),
+            "Galerkin with Legendre polynomials (velocity)",
+        )
+        for reynolds, number, tolerance in ((400, 36, 1e-4), (1000, 48, 1e-5))
+    ),
+    Case(
+        "heated_cavity",
+        lambda x, y: heated_cavity(1e4, 32)(x, y),
+        box(UNIT, UNIT),
+        source="Galerkin with Legendre polynomials (velocity, temperature)",
     ),
     Case(
         "cavity_corners",

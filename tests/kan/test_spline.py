@@ -34,6 +34,23 @@ def test_values_and_derivatives_agree_with_scipy(make, degree):
     assert relative(ours[0], BSpline(basis.knots.numpy() + 1e-9, c, degree)(x)) > 1e-12  # the test sees a shift
 
 
+@pytest.mark.parametrize("degree", [1, 2, 5, 10])
+def test_polynomials_of_a_single_interval_agree_with_scipy(degree):
+    """Inside and outside, up to a derivative that is zero."""
+    basis = Basis.clamped([0.3, 0.8], degree)
+    assert basis.is_bernstein
+    assert not Basis.clamped([0.3, 0.5, 0.8], degree).is_bernstein
+    assert not Basis.extended([0.3, 0.8], degree).is_bernstein
+    c = np.random.default_rng(0).standard_normal(basis.count)
+    x = np.array([0.3, 0.41, 0.66, 0.8, 0.85, 0.2])
+    ours = spline(basis, torch.from_numpy(c), torch.from_numpy(x), degree + 1)
+    reference = BSpline(basis.knots.numpy(), c, degree)
+    for k in range(degree + 1):
+        assert relative(ours[k], reference(x, nu=k)) < 1e-12
+    assert np.all(ours[degree + 1] == 0.0)
+    assert relative(ours[0], reference(x + 1e-9)) > 1e-12  # the test sees a shift
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_functions_sum_to_one_and_greville_gives_the_identity(make):
     basis = make(BREAKS, 4)

@@ -17,6 +17,8 @@ from numpy.polynomial.legendre import Legendre, leggauss
 from .lids import Lift
 from .saved import Array
 
+#: Functions in each direction while the Reynolds number grows, and up to which Newton's method converges from rest.
+FEW, FROM_REST = 28, 200.0
 Fields = tuple[Array, Array]
 #: Speeds of lids by name: smooth at the corners, and with a slope that the walls beside them contradict.
 LIDS = {"smooth": Polynomial([0, 0, 16, -32, 16]), "parabola": Polynomial([0, 4, -4])}
@@ -42,28 +44,7 @@ def lid_driven(reynolds: float = 100.0, number: int = 28, lid: str = "smooth") -
 
     Seen at Re = 100: 28 and 36 functions agree to the figure in test_systems.py.
     """
-    lift = Lift(LIDS[lid])
-    node, weight = leggauss(2 * number)
-    x = (node + 1) / 2
-    b, b1, b2 = clamped(number, x)
-    size = (x.size**2, number**2)
-    dx, dy = (np.einsum("pi,qj->pqij", *pair).reshape(size) for pair in ((b1, b), (b, b1)))
-    lap = (np.einsum("pi,qj->pqij", b2, b) + np.einsum("pi,qj->pqij", b, b2)).reshape(size)
-    fixed = lift(*(g.ravel() for g in np.meshgrid(x, x, indexing="ij")))
-    w = np.multiply.outer(weight, weight).ravel() / 4
-    stiff = lap.T @ (w[:, None] * lap) / reynolds
-    a = np.zeros(number**2)
-    for _ in range(20):
-        p_x, p_y, p_lap = dx @ a + fixed["x"], dy @ a + fixed["y"], lap @ a + fixed["lap"]
-        flux = w * (p_lap + fixed["harmonic"])
-        residual = lap.T @ (w * p_lap) / reynolds + dx.T @ (flux * p_y) - dy.T @ (flux * p_x)
-        along = dx * p_y[:, None] - dy * p_x[:, None]
-        jacobian = stiff + along.T @ (w[:, None] * lap) + dx.T @ (flux[:, None] * dy) - dy.T @ (flux[:, None] * dx)
-        step = np.linalg.solve(jacobian, residual)
-        a -= step
-        if np.linalg.norm(step) < 1e-13 * np.linalg.norm(a):
-            break
-    coefficients = a.reshape(number, number)
+    lift, coefficients = Lift(LIDS[lid]), stream_function(reynolds, number, lid)
 
     def velocity(x: Array, y: Array) -> Fields:
         """u and v at points (point,)."""
@@ -74,3 +55,37 @@ def lid_driven(reynolds: float = 100.0, number: int = 28, lid: str = "smooth") -
         return u, -v
 
     return velocity
+
+
+@lru_cache
+def stream_function(reynolds: float, number: int, lid: str) -> Array:
+    """Coefficients (number, number) of psi less its lift, by Newton's method from the flow at half the Reynolds number.
+
+    On the way no more than FEW functions: those of more begin with the same.
+    """
+    a, few = np.zeros((number, number)), min(number, FEW)
+    if number > few:
+        a[:few, :few] = stream_function(reynolds, few, lid)
+    elif reynolds > FROM_REST:
+        a[:few, :few] = stream_function(reynolds / 2, few, lid)
+    node, weight = leggauss(2 * number)
+    x = (node + 1) / 2
+    b, b1, b2 = clamped(number, x)
+    size = (x.size**2, number**2)
+    dx, dy = (np.einsum("pi,qj->pqij", *pair).reshape(size) for pair in ((b1, b), (b, b1)))
+    lap = (np.einsum("pi,qj->pqij", b2, b) + np.einsum("pi,qj->pqij", b, b2)).reshape(size)
+    fixed = Lift(LIDS[lid])(*(g.ravel() for g in np.meshgrid(x, x, indexing="ij")))
+    w = np.multiply.outer(weight, weight).ravel() / 4
+    stiff = lap.T @ (w[:, None] * lap) / reynolds
+    a = a.ravel()
+    for _ in range(20):
+        p_x, p_y, p_lap = dx @ a + fixed["x"], dy @ a + fixed["y"], lap @ a + fixed["lap"]
+        flux = w * (p_lap + fixed["harmonic"])
+        residual = lap.T @ (w * p_lap) / reynolds + dx.T @ (flux * p_y) - dy.T @ (flux * p_x)
+        along = w[:, None] * (dx * p_y[:, None] - dy * p_x[:, None])
+        turned = dx.T @ (flux[:, None] * dy)
+        step = np.linalg.solve(stiff + along.T @ lap + turned - turned.T, residual)
+        a -= step
+        if np.linalg.norm(step) < 1e-12 * np.linalg.norm(a):
+            return a.reshape(number, number)
+    raise ValueError(f"Newton's method does not converge at Reynolds number {reynolds:g}")

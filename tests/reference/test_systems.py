@@ -9,6 +9,7 @@ import pytest
 from . import systems
 from .cavity import clamped, lid_driven
 from .error import worst_relative_l2
+from .heated_cavity import heated_cavity
 from .lids import corner
 from .ordinary import SYSTEMS, ordinary
 from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
@@ -50,6 +51,29 @@ def test_the_cavity_does_not_change_with_the_degree() -> None:
     assert change(coarse, fine) < 2e-3
     top = y == 1.0
     np.testing.assert_allclose(fine[0][top], 16 * x[top] ** 2 * (1 - x[top]) ** 2, atol=1e-12)
+
+
+def test_the_cavity_is_followed_to_higher_reynolds_numbers() -> None:
+    """Newton's method leads nowhere from rest at Re = 1000, or to another flow."""
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21)))
+    coarse, fine = (np.stack(lid_driven(400.0, n)(x, y)) for n in (16, 20))
+    assert change(coarse, fine) < 2e-3
+    assert change(np.stack(lid_driven(200.0, 20)(x, y)), fine) > 0.1
+
+
+def test_the_heated_cavity_does_not_change_with_the_degree_and_passes_the_heat_that_is_known() -> None:
+    """De Vahl Davis (1983), table III: 1.118 at Ra = 1e3, and 2.243 at 1e4."""
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 21), np.linspace(0, 1, 21)))
+    coarse, fine = (heated_cavity(1e4, n) for n in (16, 20))
+    assert change(*(np.stack([*at(x, y).values()]) for at in (coarse, fine))) < 2e-5
+    assert abs(fine.nusselt - 2.2448) < 1e-4
+    assert abs(heated_cavity(1e3, 12).nusselt - 1.118) < 1e-3
+
+
+@pytest.mark.slow
+def test_the_heated_cavity_at_a_high_rayleigh_number_passes_the_heat_of_another_spectral_method() -> None:
+    """Le Quere (1991), Chebyshev polynomials: 8.8252."""
+    assert abs(heated_cavity(1e6, 44).nusselt - 8.8252) < 5e-5
 
 
 def test_the_cavity_with_singular_corners_does_not_change_with_the_degree() -> None:

@@ -27,6 +27,8 @@ NEAR, CAUTION = 0.1, 4.0
 FORCED = 0.03
 #: Steps after which an iteration that still moves is given up.
 MAX_STEPS = 30
+#: Damping beyond which a step is given up: the gradient alone is no longer followed.
+FIRMEST = 1e8
 
 
 class Linearity(Protocol):
@@ -103,13 +105,14 @@ def gauss_newton(
     tolerance: float,
     monitor: Monitor | None = None,
     known: float = np.inf,
+    firmest: float = FIRMEST,
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
     coefficients, and what it has left out does; ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
-    told of every step and may know where an interrupted iteration stood.
+    told of every step and may know where an interrupted iteration stood. No step is damped more than ``firmest``.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
@@ -129,7 +132,7 @@ def gauss_newton(
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
             return Converged(c + step, tuple(steps), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
-        step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check)
+        step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
         c, loss, size, damping = c + step, taken.loss, taken.size, taken.damping
         steps.append(taken)
         is_exact = damping == 0.0 and system.left <= tolerance
@@ -151,13 +154,14 @@ def _damped(
     loss: float,
     tolerance: float,
     check: Callable[[], None],
+    firmest: float,
 ) -> tuple[Array, Step]:
     """The ``first`` step and damping, damped more until the loss is finite and no larger; ``check`` before each try."""
     step, damping = first
     size, after = relative_size(step, c + step), system.loss(c + step)
     while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
         damping = max(1e-6, 8.0 * damping)
-        if damping > 1e8:
+        if damping > firmest:
             raise _no_step(system, c + step, after)
         check()
         step = system.steps(c, [c], fixed, damping, FORCED)[0]

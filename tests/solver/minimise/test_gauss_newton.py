@@ -141,6 +141,14 @@ def test_a_step_out_of_the_domain_of_a_logarithm_is_rejected_and_damped():
     np.testing.assert_allclose(u, -0.9 * np.sin(np.pi * x), atol=1e-5)
 
 
+def test_a_step_that_has_to_be_damped_more_than_is_worth_while_is_given_up():
+    system, start, fixed = logarithm()
+    needed = gauss_newton(system, start, fixed, 1e-10).steps[0].damping
+    assert gauss_newton(system, start, fixed, 1e-10, firmest=needed).stationary
+    with pytest.raises(SolverError, match="makes the residual not finite"):
+        gauss_newton(system, start, fixed, 1e-10, firmest=0.9 * needed)
+
+
 def test_values_that_are_not_finite_at_the_start_are_named_with_their_place():
     system, start, fixed = logarithm(LOGARITHM.replace("log(1 + u)", "log(u)"))
     with pytest.raises(SolverError, match=r"not finite at x = 0\.\d+ in 'u_xx") as failure:

@@ -212,9 +212,12 @@ def _corrected(system: ImmersedSystem, found: Converged, length: float, at: Fitt
     scale = at.mean_square(squares, length)
     local = corrections(system, c, scale, before, lambda: at.monitor.check_step(found.steps))
     missing = np.sum([system.grid.values(*term) for term in local.carried], 0)
+    (fine, made), (_, with_earlier) = local.pieces[0], local.carried[0]
     piece, error = FittedPiece(system.coordinates, ((space, c),)), FittedPiece(system.coordinates, local.carried)
     error_squares = system.grid.integral(missing**2)
-    return FittedSlab(piece, error, length, found.steps, squares, error_squares, local, system, size=sum(local.sizes))
+    carried = system.grid.integral(system.grid.values(fine, with_earlier - made) ** 2)
+    size = sum(local.sizes)
+    return FittedSlab(piece, error, length, found.steps, squares, error_squares, carried, local, system, size=size)
 
 
 def _change(slab: FittedSlab, allowed: float) -> float:

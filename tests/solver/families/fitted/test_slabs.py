@@ -132,7 +132,7 @@ class Pretended(FittedSlabs):
         space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
         local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
         piece, one = FittedPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
-        return FittedSlab(piece, piece, length, (), one, one, local, None, size=sizes[0])
+        return FittedSlab(piece, piece, length, (), one, one, one, local, None, size=sizes[0])
 
     def measured(self, slab, at):
         return Measured(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)

@@ -11,6 +11,7 @@ from solved import on_slabs
 
 import pinnkan
 from pinnkan.kan.product import Space
+from pinnkan.solver.families.product.pace import GROW
 from pinnkan.solver.families.product.slabs import (
     CORRECTION,
     FEWER,
@@ -212,6 +213,36 @@ def test_a_correction_that_is_rounding_is_small_enough_on_any_knots(intervals, t
     assert family.passes(aim, slab, at)
     assert not family.passes(aim, replace(slab, noise=0.0), at)
     assert slab.noise / times == pytest.approx(4e-14, rel=0.5)
+
+
+DECAY = """
+name: decay
+domain: {t: [0, 1]}
+unknowns: [u]
+equations: [u_t = -u]
+conditions: [{where: initial, equation: u = 1}]
+"""
+
+
+def test_a_residual_that_is_rounding_makes_no_slab_shorter():
+    family, none = ProductSlabs(model_of(DECAY, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
+    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
+    aim = family.first(1e-6)
+    slab = family.attempt(aim, 0.01, at)
+    rough = replace(slab, noise=0.0)
+    assert rough.size > at.allowed(slab.length)
+    assert family.passes(aim, rough, at)
+    assert family.following(aim, rough, at).length == GROW * slab.length
+    by_itself = replace(rough, floor=0.0)
+    assert not family.passes(aim, by_itself, at)
+    assert family.following(aim, by_itself, at).length < slab.length
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "tolerance"), [("robertson", 1e-8), ("van_der_pol", 1e-6)])
+def test_stiff_systems_reach_a_tight_tolerance(name, tolerance):
+    """One small unknown sees the rounding of large ones; errors are large while a front passes, and small again."""
+    assert pinnkan.solve(pinnkan.load_problem(name, tolerance=tolerance)).verdict.converged
 
 
 @pytest.mark.slow
