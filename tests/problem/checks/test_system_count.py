@@ -49,6 +49,8 @@ def at_start(names: str) -> dict[str, tuple[str, ...]]:
         (XT, "pu", ACOUSTICS, {"left": ("p = 0",), "right": ()} | at_start("pu"), Lacking(RIGHT, 1, 0)),
         (XT, "uv", ("u_t = u_xx + v", "v_t = v_xx - u"), {"left": FILLED, "right": ("u = 0",)} | at_start("uv"),
          Lacking(RIGHT, 2, 1)),
+        (XT, "uv", ("u_t = u_xx + u*v", "v_t = v_xx - u*v"),
+         {"left": FILLED, "right": ("u = 0",)} | at_start("uv"), Lacking(RIGHT, 2, 1)),
         (XT, "uv", ("u_t = -v_xx", "v_t = u_xx"), {"left": FILLED, "right": ()} | at_start("uv"),
          Lacking(RIGHT, 2, 0)),
         (XYT, "abc", MAXWELL, {"left, bottom, top": ("a = 0",), "right": ()} | at_start("abc"), Lacking(RIGHT, 1, 0)),

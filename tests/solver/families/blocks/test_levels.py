@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from many_problems import VARIANTS, coupled, told
+from many_problems import VARIANTS, block_levels, coupled, stated, told
 from stored_state import same_bits, stored
 
 import pinnkan
@@ -90,3 +90,14 @@ def test_an_interrupted_solve_shows_its_last_level():
     assert "on one coordinate" in early.network
     assert early.error is not None
     assert not same_bits(early, whole)
+
+
+def test_a_step_that_would_raise_the_residual_is_halved():
+    """From zero a full step on atan(u - 4) leads to u = 22 and on to infinity."""
+    equation = "lap(u)/1000 + atan(u - 4) = lap(v)/1000 + atan(v - 4)"
+    given = (("boundary", "dn(u) = dn(v)"),)
+    family = block_levels(stated(equation, "4 + sin(x1)*x2/9", conditions=given), 4)
+    _, steps = family.minimise(family.first(), 0, Monitor(None, None))
+    losses = [step.loss for step in steps]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.01 * losses[0]

@@ -10,8 +10,10 @@ from stored_state import same_bits, stored
 from pinnkan.kan.coordinates.warped_field import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
-from pinnkan.solver.families.fitted.choice import UNRESOLVED, Promise, _is_lost, can_turn
+from pinnkan.solver.families.fitted.choice import UNRESOLVED, Promise, _is_lost, can_turn, slabs_fitted
 from pinnkan.solver.families.fitted.levels import FittedLevels, FittedState
+from pinnkan.solver.families.fitted.slabs import FittedSlabs
+from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
@@ -103,6 +105,12 @@ def test_what_the_axes_resolve_stays_on_them():
     assert "inner" not in result.network
     asked = solve(replace(problem, solver=replace(problem.solver, network="product")))
     assert "asked for" in asked.network
+
+
+@pytest.mark.parametrize(("width", "kind"), [("2e-4", FittedSlabs), ("2e-1", ProductSlabs)])
+def test_a_front_that_needs_close_knots_along_both_axes_gets_coordinates_of_its_own(width, kind):
+    model = model_of(TURNING.replace("2e-3", width), "0.5")
+    assert isinstance(slabs_fitted(ProductSlabs(model, (8, 8), 8, 4)), kind)
 
 
 @pytest.mark.slow

@@ -196,6 +196,8 @@ def test_levenberg_marquardt_on_all_edges_goes_where_alternation_stalls():
     edges = tuple(rng.standard_normal((3, w.count)) / (1.0 + np.arange(w.count)) ** 2 for w in system.waves)
     trained = system.trained(3)
     alone = alternate(system, edges, trained, 60)
+    first, last = (alternate(system, edges, trained, sweeps).loss for sweeps in (1, 61))
+    assert last == alone.loss < 0.9 * first  # it has stalled, and no sooner
     assert descend(system, alone.edges, trained, 60).loss < 1e-3 * alone.loss
 
 
