@@ -78,10 +78,8 @@ def estimate_by_correction(
     is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
     stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
     stands = stays and not (model.is_linear or is_small)
-    nulls = None
-    if stands or is_small or is_rounding:
-        solved = null_of(model, space, start, known)
-        nulls = solved, least_determined(system.kept, fine, base, correction, prolonged(solved, space, fine))
+    asked = stands or is_small or is_rounding
+    nulls = _nulls(system, (space, start), base, correction, known) if asked else None
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, relative_to=float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
@@ -92,6 +90,15 @@ def estimate_by_correction(
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, words=system.words
     )
+
+
+def _nulls(
+    system: System, solved: tuple[Space, Array], base: Array, correction: Array, known: Array | None
+) -> tuple[Null, Null]:
+    """The least determined functions of a solved space and of that of a ``system``, which has been solved for too."""
+    coarse = null_of(system.model, *solved, known)
+    begun = prolonged(coarse, solved[0], system.space)
+    return coarse, least_determined(system.kept, system.space, base, correction, begun)
 
 
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
