@@ -119,8 +119,7 @@ def gauss_newton(
         OutOfTimeError: the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
-    c, previous, steps = begun.coefficients, begun.previous, list(begun.steps)
-    loss = system.loss(c)
+    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), system.loss(begun.coefficients)
     if not np.isfinite(loss):
         raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
     while len(steps) < MAX_STEPS:
@@ -133,9 +132,9 @@ def gauss_newton(
             return Converged(c + step, tuple(steps), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
-        c, loss, size, damping = c + step, taken.loss, taken.size, taken.damping
+        c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
-        is_exact = damping == 0.0 and system.left <= tolerance
+        is_exact = taken.damping == 0.0 and system.left <= tolerance
         if is_exact and (size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
         if is_exact and _after_chord(size, previous, known) <= tolerance:
