@@ -21,6 +21,9 @@ from pinnkan.verdict.verdict import is_undersampled
 GARBAGE = 1e-4
 #: Where so many levels have not halved the smallest estimate before them, the minima they are at may be no solution.
 FRUITLESS = 3
+#: An error that is at last below this share of the one before is followed for so many more levels: 128 waves on a line
+#: are resolved by the fourteenth.
+FALLING, MORE = 0.2, 6
 #: Levels in a row, each about to be accepted, on which the stability constant goes on falling, or a residual stands,
 #: before that is taken for the equation's doing and not the knots'.
 LASTING = 3
@@ -215,9 +218,16 @@ def _ended(
     if vain:
         shown = _at_best(outcome, best) if family.ends_at_best else outcome
         return replace(shown, reason=Reason.STALLED, detail=measured.unsettled or vain)
-    if len(outcome.levels) >= family.most_levels:
+    if len(outcome.levels) >= family.most_levels + _more_levels(family, outcome.levels):
         return replace(outcome, reason=_exhausted(measured, against), detail=measured.unsettled)
     return outcome
+
+
+def _more_levels(family: Family[S, E], levels: Sequence[Level]) -> int:
+    """How many levels beyond the usual number are worth while: where the file names none and the error falls at last."""
+    last = levels[-1]
+    falls = len(levels) > 1 and last.is_resolved and last.estimate < FALLING * levels[-2].estimate
+    return MORE if falls and family.problem.solver.max_levels is None else 0
 
 
 def _at_best(outcome: Outcome, best: Best | None) -> Outcome:

@@ -177,8 +177,16 @@ EXHAUSTED = [
 def test_without_more_levels_the_reason_is_what_was_wrong_with_the_last_one(limit, change, objection, reason):
     small = 1e-5 if objection else 1e-2
     asked = Asked(*[objection] * (objection is not None))
-    out, _ = solved(Recital((1e-1, small, 1e-5), changes=({}, change), **limit), asked)
+    named = replace(PROBLEM, solver=replace(PROBLEM.solver, max_levels=2))
+    out, _ = solved(Recital((1e-1, small, 1e-5), changes=({}, change), problem=named, **limit), asked)
     assert (out.reason, len(out.levels), out.field) == (reason, 2, "u1")
+
+
+@pytest.mark.parametrize(("third", "count"), [(1e-2, 4), (5e-2, 3)])
+def test_an_error_that_falls_at_last_is_followed_beyond_the_usual_levels(third, count):
+    out, _ = solved(Recital((1e-1, 1e-1, third, 5e-6), most_levels=3))
+    assert len(out.levels) == count
+    assert (out.reason == Reason.CONVERGED) == (count == 4)
 
 
 @pytest.mark.parametrize(("sizes", "best"), [((1e-1, 1e-3, 1e-2), 1), ((1e-1, 1e-2, 1e-3), 2)])
