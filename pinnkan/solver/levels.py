@@ -224,7 +224,7 @@ def _ended(
 
 
 def _more_levels(family: Family[S, E], levels: Sequence[Level]) -> int:
-    """How many levels beyond the usual number are worth while: where the file names none and the error falls at last."""
+    """Levels beyond the usual number that are worth while: where the file names none and the error falls at last."""
     last = levels[-1]
     falls = len(levels) > 1 and last.is_resolved and last.estimate < FALLING * levels[-2].estimate
     return MORE if falls and family.problem.solver.max_levels is None else 0
