@@ -46,6 +46,7 @@ def command() -> Callable[..., Namespace]:
             "file": "line.yaml", "out": None, "tolerance": None, "max_time": None, "device": None, "seed": None,
             "set": {}, "begun": 0.0, "json": False, "resume": False, "quiet": False, "verbose": False,
             "run": "results/line", "points": "points.csv", "fields": None, "resolution": None, "times": None,
+            "certify": False,
         }  # fmt: skip
         return Namespace(**(defaults | given))
 

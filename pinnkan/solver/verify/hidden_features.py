@@ -132,7 +132,10 @@ def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
 
 
 def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
-    """The squared residual, and the sum of the squares of its data and of its linearised terms."""
+    """The squared residual, and the sum of the squares of its data and of its linearised terms.
+
+    Where the equation has no value at zero (log(u)) no data are known apart.
+    """
     residual, weights = equation.linearise_numpy(points, jets)
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
-    return residual**2, data**2 + ((weights * jets) ** 2).sum(-1)
+    return residual**2, np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)

@@ -12,7 +12,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.product.start import derivatives_seen, first_slab_start
+from pinnkan.solver.families.product.start import derivatives_seen, first_slab_start, initial_space, smooth_start
 
 FLOW = """
 name: flow
@@ -62,3 +62,25 @@ def test_cahn_hilliards_equation_is_solved_at_a_small_tolerance():
     u = solution(np.column_stack([x, np.full(201, 0.1)]))["u"]
     exact = cahn_hilliard((0.1,))[0](x, 0.1)
     assert np.linalg.norm(u - exact) < 1e-6 * np.linalg.norm(exact)
+
+
+INSIDE = """
+name: inside
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["lap(u) = EQUATION"]
+conditions: [{where: boundary, equation: u = 1 + x - 2*y}]
+"""
+
+
+def test_a_nonlinear_problem_begins_with_its_conditions_carried_inside():
+    model = modelled(parse_problem(INSIDE.replace("EQUATION", "u**3"), "t.yaml"))
+    space = initial_space(model, 8, 3)
+    values = space.evaluate_grid(smooth_start(model, space), [np.array([0.2, 0.7]), np.array([0.4])], (0, 0))
+    assert values.ravel() == pytest.approx([0.4, 0.9], abs=1e-9)
+
+
+@pytest.mark.parametrize("equation", ["20*sqrt(abs(u + 3))", "log(u + 3)"])
+def test_an_equation_without_a_slope_at_zero_is_solved(equation):
+    shifted = INSIDE.replace("EQUATION", equation).replace("u + 3", "u").replace("1 + x", "4 + x")
+    assert pinnkan.solve(parse_problem(shifted, "t.yaml")).verdict.converged
