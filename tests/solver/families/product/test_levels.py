@@ -122,8 +122,8 @@ def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_
 
 
 def test_too_few_levels_and_too_little_time_are_named():
-    assert run(WAVES, levels=2).reason == "max_levels"
-    assert len(run(WAVES, levels=2).levels) == 2
+    few = run(f"{WAVES}solver: {{max_levels: 2}}\n", levels=2)
+    assert (few.reason, len(few.levels)) == ("max_levels", 2)
     late = run(LAYER, limit=0.0)
     assert late.reason == "max_time"
     assert len(late.levels) == 1
