@@ -53,6 +53,16 @@ equations: [-lap(u)/30 + cos(pi/6)*u_x + u*u_y/2 = -lap(v)/30 + cos(pi/6)*dx(v) 
 conditions: [{where: boundary, equation: u = v}]
 solver: {tolerance: 1e-2}
 """
+#: A third slab whose front leaves its first coordinates.
+MOVING = """
+name: moving
+domain: {x: [0, 1], y: [0, 1], t: [0, 0.05]}
+functions: {v: 0.5*(1 - tanh((0.8*x + 0.6*y - 0.7*t - 0.6)*70))}
+unknowns: [u]
+equations: [u_t + 1.4*u*(0.8*u_x + 0.6*u_y) = lap(u)/200]
+conditions: [{where: initial, equation: u = v}, {where: boundary, equation: u = v}]
+solver: {tolerance: 3e-2}
+"""
 #: Text, and what the family's own part of a state is.
 KINDS = {
     "steady": (LAYER, ProductState),
@@ -89,6 +99,16 @@ def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> N
         assert same_bits(again, result), f"state {number} of {len(states)}"
         assert [replace(x, seconds=0.0) for x in again.levels] == [replace(x, seconds=0.0) for x in result.levels]
         assert [replace(x, seconds=0.0) for x in again.history] == [replace(x, seconds=0.0) for x in result.history]
+
+
+@pytest.mark.slow
+def test_a_front_that_is_straightened_within_a_slab_goes_on_from_every_state() -> None:
+    states: list[State] = []
+    stated = parse_problem(MOVING, "moving.yaml")
+    result = solve(stated, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    for state in states:
+        if isinstance(state, MarchState) and len(state.run.slabs) == 2:
+            assert same_bits(solve(stated, monitor=Monitor(None, None, resumed=stored(state))), result)
 
 
 def test_another_state_leads_elsewhere() -> None:

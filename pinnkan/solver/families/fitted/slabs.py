@@ -27,6 +27,7 @@ from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, SolvedSlab
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 
@@ -120,7 +121,8 @@ class FittedSlabs(ModelFamily):
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
             space = Space((*axes, Axis(np.array(ranges[2]), DEGREES[2])), len(self.problem.unknowns))
             system = ImmersedSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
-            found = self._solved(system, length, at)
+            # an interrupted iteration goes on in the first coordinates, those of a later turn are found again
+            found = self._solved(system, length, at, at.monitor if turn == 0 else at.monitor.aside())
             course = front_in(space, found.coefficients, coordinates, domain)
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
@@ -130,13 +132,13 @@ class FittedSlabs(ModelFamily):
             coordinates = moved
         return _corrected(system, found, length, at)
 
-    def _solved(self, system: ImmersedSystem, length: float, at: FittedPass) -> Converged:
+    def _solved(self, system: ImmersedSystem, length: float, at: FittedPass, monitor: Monitor) -> Converged:
         """Gauss-Newton, from the state at the start, carried along with the front."""
         start = np.zeros(system.space.shape)
         if not self.model.is_linear:
             values = at.run.slabs[-1].at(at.time) if at.run.slabs else self.values
             start = system.fitted(Carried(values, system.coordinates, at.time, self.problem.domain.projected(2)))
-        found = gauss_newton(system, start, system.fixed, SETTLED * at.allowed(length), at.monitor)
+        found = gauss_newton(system, start, system.fixed, SETTLED * at.allowed(length), monitor)
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         return found
