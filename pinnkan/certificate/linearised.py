@@ -63,7 +63,7 @@ class Formula:
 
     def compiled(self, *expressions: sympy.Expr) -> Compiled:
         """Expressions of coordinates, derivatives of u and of v, with the derivatives that occur in them."""
-        occur = set().union(*(sympy.sympify(e).free_symbols for e in expressions))
+        occur = set().union(*(e.free_symbols for e in expressions))
         orders = [tuple(o for o, s in given.items() if s in occur) for given in (self.symbols, self.moved)]
         inputs = [*(self.symbols[o] for o in orders[0]), *(self.moved[o] for o in orders[1])]
         return Compiled(Tape(expressions, [*self.coordinates, *inputs]), *orders)

@@ -59,7 +59,7 @@ def half_of(problem: Problem, mirror: Mirror) -> Problem:
     for j, sign in enumerate(mirror.signs):
         most = max((jet.order[axis] for jet in jets if jet.unknown == j), default=0)
         kept += [_vanishing(problem, axis, j, k) for k in range(0 if sign < 0 else 1, most, 2)]
-    inside = tuple(p for p in problem.disagreements if (p.position[axis] or 0.0) < middle)
+    inside = tuple(p for p in problem.disagreements if p.position[axis] != high)
     return replace(
         problem, domain=Box(ranges, problem.box.periodic), conditions=tuple(kept), quantities={}, disagreements=inside
     )

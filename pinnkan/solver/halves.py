@@ -25,14 +25,14 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.verdict.records import Reason
 
 #: Why a solve may have ended that a symmetry can help.
-LOOSE = (
+UNHELD = (
     Reason.RANK_DEFICIENT, Reason.BELOW_ROUNDING, Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC,
 )  # fmt: skip
 
 
 def held_by_symmetry(model: Model, outcome: Outcome, solve: Callable[[Model], Outcome], monitor: Monitor) -> Outcome:
     """The ``outcome``, or that of the symmetric problem where it has found nothing that is held and this one has."""
-    if model.is_linear or outcome.reason not in LOOSE or monitor.expired():
+    if model.is_linear or outcome.reason not in UNHELD or monitor.expired():
         return outcome
     for mirror in mirrors(model.problem):
         half = half_of(model.problem, mirror)

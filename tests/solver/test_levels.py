@@ -1,112 +1,16 @@
 """The loop over levels, with a family that only recites: when it asks, when it ends and why, what it keeps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import pytest
+from reciting_levels import PROBLEM, SPIKE, TOLERANCE, Asked, Recital, solved, unhurried
 
 from pinnkan.errors import SolverError
-from pinnkan.problem.registry import load_problem
-from pinnkan.problem.statement import Problem
-from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.levels import GARBAGE, begun, solve_levels
+from pinnkan.solver.levels import GARBAGE, begun
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY
-from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Reason
-
-TOLERANCE = 1e-4
-PROBLEM = load_problem("poisson1d")
-PROBLEM = replace(PROBLEM, exact=None, solver=replace(PROBLEM.solver, tolerance=TOLERANCE))
-SPIKE = HiddenFeature(np.array([0.4]), np.array([1e-5]), 1.0)
-
-
-@dataclass(frozen=True)
-class At:
-    """Level ``number`` of the recital, before or at its minimum."""
-
-    number: int
-    at_minimum: bool = False
-
-
-@dataclass(frozen=True)
-class Recital:
-    """A family whose levels have these ``sizes`` of estimates; the function of level n is the text ``u<n>``."""
-
-    sizes: tuple[float, ...]
-    most_levels: int = 9
-    changes: tuple[dict, ...] = ()  # of what is measured, per level
-    rounding: float = 0.0
-    evidence: Evidence = Evidence.CORRECTION
-    vain_after: int = 99
-    richest: int = 99  # no level beyond it
-    initial: str | None = "data"
-    forgives: bool = False
-    ends_at_best: bool = True
-    name: str = "network"
-    problem: Problem = PROBLEM
-    other: int | None = None  # the level at which it begins again
-    fails_at: int | None = None  # what cannot be minimised
-
-    def first(self):
-        return At(0)
-
-    def shown(self, state):
-        return self.initial
-
-    def minimise(self, state, number, monitor):
-        if state.at_minimum:
-            return state, ()
-        if state.number == self.fails_at:
-            raise SolverError("no step lowers the residual")
-        return replace(state, at_minimum=True), (monitor.iteration(number, 0, 1.0, 1.0, 0.0),)
-
-    def measured(self, state):
-        assert state.at_minimum
-        n = state.number
-        change = self.changes[n] if n < len(self.changes) else {}
-        return replace(Measured(f"u{n}", (2**n,), (3,), 2**n + 3, 9, 4.0**-n, 4.0**-n), **change)
-
-    def estimate(self, state, measured, before):
-        assert self.other is not None or len(before.levels) == state.number
-        size = self.sizes[state.number]
-        return ErrorEstimate(size, f"e{state.number}", self.rounding, evidence=self.evidence)
-
-    def refine(self, state, estimate, against):
-        return None if state.number == self.richest else At(state.number + 1)
-
-    def clears(self, measured, missed):
-        return self.forgives
-
-    def elsewhere(self, state, monitor):
-        return None if self.other is None else At(self.other)
-
-    def in_vain(self, levels):
-        return "nothing moves" if len(levels) >= self.vain_after else ""
-
-    def in_words(self, state, outcome):
-        return f"{self.name} {state.number}"
-
-
-class Asked:
-    """A check that answers one after the other, then that there is nothing; ``fields``: what it was asked about."""
-
-    def __init__(self, *answers):
-        self.answers, self.fields = list(answers), []
-
-    def __call__(self, field, *_):
-        self.fields.append(field)
-        return self.answers.pop(0) if self.answers else None
-
-
-def solved(family, asked=None, monitor=None, state=None, **leave):
-    start = begun(family) if state is None else state
-    return solve_levels(family, asked or Asked(), monitor or Monitor(None, None), start, **leave)
-
-
-def unhurried(levels):
-    return [replace(level, seconds=0.0) for level in levels]
 
 
 def test_converged_is_said_only_after_the_checks_were_asked_about_that_function():

@@ -27,7 +27,7 @@ NARROWEST = 1e-12
 #: Halvings along a line, of intervals with more than SHARE of the largest disagreement and MATTERS of the integral.
 ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
 #: So many of them before breaks are looked for.
-ALIKE = 4
+FIRST_ROUNDS = 4
 #: Points of an interval between which a sign is seen to change, and bisections of where.
 SIGNS, BISECTIONS = 9, 50
 
@@ -76,7 +76,7 @@ def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[
 
     ``counts``: Gauss points of the two rules that are to agree.
     """
-    for _ in range(ALIKE):  # what bends more often than there are points is seen when the halvings have begun
+    for _ in range(FIRST_ROUNDS):  # what bends more often than there are points is seen when the halvings have begun
         axis = _halved(axis, equation, values, counts)
     for bend in dict.fromkeys(_bends(equation.residual)):
         argument = Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))

@@ -237,8 +237,7 @@ def _graded(axis: Axis, fineness: Fineness) -> Axis:
 
 def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> _Line:
     """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
-    nodes, weights = axis.gauss(axis.degree + 1)
-    value, slope = (axis.matrix(nodes.ravel(), k) * np.sqrt(weights.ravel())[:, None] for k in (0, 1))
+    value, slope = axis.rooted(0), axis.rooted(1)
     others = tuple(i for i in range(free.ndim - 1) if i != index)
     alive = np.asarray(free.any(axis=others))  # (function, unknown)
     slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from pinnkan.assembly.one_coordinate import dense
 from pinnkan.assembly.tensor_rows import TensorRows
-from pinnkan.kan.field import Array
-from pinnkan.kan.table import Table
 from pinnkan.solver.linear.solver import LinearSolver
 
 
@@ -22,17 +21,9 @@ def roughness(equations: LinearSolver, image: torch.Tensor) -> float:
     whole = image.cpu().numpy()
     smooth = whole
     for i, table in enumerate(rows.tables):
-        basis = np.linalg.qr(_weighted(table))[0]
+        basis = np.linalg.qr((dense(table, 0) * table.weights.sqrt().reshape(-1, 1)).cpu().numpy())[0]
         moved = np.moveaxis(smooth, (2 * i, 2 * i + 1), (0, 1))
         flat = moved.reshape(len(basis), -1)
         smooth = np.moveaxis((basis @ (basis.T @ flat)).reshape(moved.shape), (0, 1), (2 * i, 2 * i + 1))
     size = float(np.linalg.norm(whole))
     return float(np.linalg.norm(whole - smooth)) / size if size > 0.0 else 0.0
-
-
-def _weighted(table: Table) -> Array:
-    """Values of all functions at the points of a table, times the roots of the weights: (point, function)."""
-    values = table.values[0]
-    out = values.new_zeros((*values.shape[:2], table.count))
-    out.scatter_add_(2, table.index.unsqueeze(1).expand(values.shape), values)
-    return (out * table.weights.sqrt().unsqueeze(-1)).reshape(-1, table.count).cpu().numpy()

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from pinnkan.assembly.integral_rows import IntegralPatch, ValuePatch
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.one_coordinate import dense
 from pinnkan.kan.field import Array, Field
 from pinnkan.solver.estimate.correction import jets_of
 from pinnkan.solver.linear.system import System
@@ -64,7 +64,7 @@ def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, 
         weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
         shape = [t.nodes.numel() for t in patch.tables]
         jets = patch.equation.jets
-        tables = tuple(tuple(_dense(t.values[o], t.index, t.count) for o in range(len(t.values))) for t in patch.tables)
+        tables = tuple(tuple(dense(t, o).cpu().numpy() for o in range(len(t.values))) for t in patch.tables)
         grid = weights.reshape(*shape, len(jets)).cpu().numpy()
         waves = [float(np.prod((np.pi / lengths) ** np.array(j.order))) for j in jets]
         mean = (grid**2).reshape(-1, len(jets)).sum(0) / patch.volume
@@ -72,13 +72,6 @@ def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, 
         kind = IntegralSlices if isinstance(patch, IntegralPatch) else SlicedRows
         out.append(kind(grid, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
     return tuple(out)
-
-
-def _dense(values: torch.Tensor, index: torch.Tensor, count: int) -> Array:
-    """A table (interval, point, function) with a column for each of all functions: (node, function)."""
-    out = values.new_zeros((*values.shape[:2], count))
-    out.scatter_add_(2, index.unsqueeze(1).expand(values.shape), values)
-    return out.reshape(-1, count).cpu().numpy()
 
 
 def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:

@@ -37,7 +37,7 @@ SEEN = 0.1
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
-RESTING = 0.5
+AT_REST = 0.5
 #: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
 #: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured.
 TRUE_POINTS = {1: 6, 2: 6, 3: 4}
@@ -177,7 +177,7 @@ class ProductLevels(ModelLevels):
         if len(last) < STALLS:
             return ""
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
-        still = last[-1].loss > RESTING * last[0].loss
+        still = last[-1].loss > AT_REST * last[0].loss
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
         return "no correction lowers the residual" if restless or resting else ""
 

@@ -28,7 +28,7 @@ MANY = 10_000
 NEAR = 1e-2
 
 
-def guess(model: Model, begun: SlabStart, time: Axis) -> Array:
+def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
     """Coefficients of a slab to begin with; only those of a linear problem need not be near."""
     plain, space = predicted(begun, time), Space((*begun.axes, time), begun.unknowns)
     if model.is_linear or space.size < MANY:

@@ -31,7 +31,7 @@ from pinnkan.solver.families.product.pace import (
     slab_length,
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
-from pinnkan.solver.families.product.slab_guess import guess
+from pinnkan.solver.families.product.slab_guess import first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.family import Measured, ModelFamily
@@ -125,7 +125,7 @@ class ProductSlabs(ModelFamily):
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), self.unknowns)
-        near = guess(self.model, begun, time) if aim.guess is None else aim.guess
+        near = first_guess(self.model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(self.model, space, begun.traces, side_values(self.model, space), near)
         system = System(self.model, space, accuracy=STEP, keeping=not self.model.is_linear)
         firm = FIRMEST if self.given else FIRM

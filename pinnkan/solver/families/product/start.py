@@ -81,22 +81,18 @@ def smooth_start(model: Model, space: Space) -> Array:
     if space.size > MOST_SMOOTH:
         return start
     lines = [_energies(axis) for axis in space.axes]
-    along = range(len(lines))
-    parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in along]
+    parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in range(len(lines))]
     energy = np.sum([reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts], axis=0)
     for values, held in zip(np.moveaxis(start, -1, 0), np.moveaxis(fixed, -1, 0), strict=True):
         known = held.ravel()
         if known.any() and not known.all():
-            inside = np.linalg.solve(energy[~known][:, ~known], -energy[~known][:, known] @ values[held])
-            values[~held] = inside
+            values[~held] = np.linalg.solve(energy[~known][:, ~known], -energy[~known][:, known] @ values[held])
     return start
 
 
 def _energies(axis: Axis) -> tuple[Array, Array]:
     """The mass and the stiffness matrix of a coordinate, over its length as a unit."""
-    nodes, weights = axis.gauss(axis.degree + 1)
-    length, root = float(np.ptp(axis.breaks)), np.sqrt(weights.ravel())[:, None]
-    value, slope = (axis.matrix(nodes.ravel(), k) * root for k in (0, 1))
+    value, slope, length = axis.rooted(0), axis.rooted(1), float(np.ptp(axis.breaks))
     return value.T @ value / length, slope.T @ slope * length
 
 

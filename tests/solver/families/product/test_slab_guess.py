@@ -8,7 +8,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab_guess
 from pinnkan.solver.families.product.slab import fixed_by, predicted, side_values
-from pinnkan.solver.families.product.slab_guess import guess
+from pinnkan.solver.families.product.slab_guess import first_guess
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
@@ -45,7 +45,7 @@ def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch)
     """Two steps are left of those that the Taylor polynomial needs."""
     monkeypatch.setattr(slab_guess, "MANY", 0)
     model, start = begun("3*(u - u**3)")
-    plain, near = predicted(start, TIME), guess(model, start, TIME)
+    plain, near = predicted(start, TIME), first_guess(model, start, TIME)
     without, found = solved(model, start, plain), solved(model, start, near)
     solution = without.coefficients
     assert found.coefficients == pytest.approx(solution, abs=1e-4)
@@ -56,11 +56,11 @@ def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch)
 def test_what_is_known_at_the_start_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(slab_guess, "MANY", 0)
     model, start = begun("3*(u - u**3)")
-    assert guess(model, start, TIME)[:, 0] == pytest.approx(start.traces[0], abs=1e-12)
+    assert first_guess(model, start, TIME)[:, 0] == pytest.approx(start.traces[0], abs=1e-12)
 
 
 @pytest.mark.parametrize(("reaction", "many"), [("u", 0), ("3*(u - u**3)", 1000)])
 def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(reaction, many, monkeypatch):
     monkeypatch.setattr(slab_guess, "MANY", many)
     model, start = begun(reaction)
-    assert (guess(model, start, TIME) == predicted(start, TIME)).all()
+    assert (first_guess(model, start, TIME) == predicted(start, TIME)).all()
