@@ -73,3 +73,12 @@ def test_derivatives_below_the_order_vanish_in_the_middle() -> None:
     jets = [jet for e in middle if e is not None for jet in e.jets.values()]
     assert [(jet.unknown, jet.order) for jet in jets] == [(0, (0, 0)), (1, (1, 0))]
     assert sum(c.place == Side(0, 0) for c in half.conditions) == 2
+
+
+def test_corners_where_conditions_disagree_stay_those_of_the_half() -> None:
+    corners = edited("{where: [left, right], equation: u = x}", "{where: [left, right], equation: u = 2*x}", PLATE)
+    corners = edited("{where: [bottom, top], equation: u_y = 0}", "{where: [bottom, top], equation: u = x}", corners)
+    plate = problem(corners)
+    assert {p.position[0] for p in plate.disagreements} == {-1.0, 1.0}
+    (mirror,) = mirrors(plate)
+    assert {p.position[0] for p in half_of(plate, mirror).disagreements} == {-1.0}

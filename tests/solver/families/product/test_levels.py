@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from records import levels
 from small_models import model_of
 from solved import on_levels
 
@@ -119,6 +120,13 @@ def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_
     more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
     taken = [level.iterations == 0 for level in plain.levels]
     assert more == pytest.approx([1e-10 * (t and n > 0) for n, t in enumerate(taken)], abs=1e-12)
+
+
+@pytest.mark.parametrize(("fall", "words"), [(0.99, "no correction lowers the residual"), (0.5, "")])
+def test_a_residual_as_large_as_the_data_is_at_rest_unless_it_halves_with_its_interval(fall, words):
+    family = module.ProductLevels(model_of(LAYER), 6, 2, 14)
+    seen = [replace(x, is_resolved=False, loss=fall**k) for k, x in enumerate(levels(*[1e-9] * 4))]
+    assert family.in_vain(seen) == words
 
 
 def test_too_few_levels_and_too_little_time_are_named():
