@@ -17,8 +17,6 @@ from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, sta
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
 UNDETERMINED = 1e-8
-#: The same of a function that knots hold, and more knots hold better. Growth by e^20 has 1e-8 for a moment.
-SLIPPING = 1e-10
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
 
@@ -78,8 +76,6 @@ def near_singular(
     beyond = probe(model, field, float("inf") if is_doubtful else halved.sigma)
     settled, sigma = two.settled, halved.sigma
     free = UNIT if sigma == 0.0 else 0.0 if beyond is None else free_share(beyond)
-    if not settled and 0.0 < halved.share < SLIPPING:
-        free = max(free, halved.share)
     hidden = beyond is not None and beyond.sigma < SETTLED * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma
