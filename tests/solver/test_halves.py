@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from edited import edited, problem
 
+from pinnkan.assembly.model import Model
+from pinnkan.kan.product import Space
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import levels
+from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.verdict.records import Iteration, Level
 
 SHOCK = """\
 name: shock
@@ -42,6 +47,19 @@ def test_a_layer_that_could_stand_anywhere_stands_in_the_middle(text: str, exact
     estimated = solution.error
     assert estimated is not None
     assert np.allclose(estimated.breaks(0), 1.0 - estimated.breaks(0)[::-1])
+
+
+@pytest.mark.slow
+def test_a_correction_that_is_rounding_asks_what_holds_the_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun with zero inside, the layer ends on 768 intervals with a residual of rounding; it climbed to 40,000."""
+
+    def zero(model: Model, space: Space) -> np.ndarray:
+        return with_conditions(model, space, np.zeros(space.shape))[0]
+
+    monkeypatch.setattr(levels, "smooth_start", zero)
+    seen: list[Level | Iteration] = []
+    assert solve(problem(LAYER), progress=seen.append).verdict.converged
+    assert max(x.intervals[0] for x in seen if isinstance(x, Level)) < 3000
 
 
 def test_what_has_no_symmetry_stays_refused() -> None:

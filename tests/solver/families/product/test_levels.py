@@ -10,6 +10,7 @@ from solved import on_levels
 
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Objection, Verifier
 
@@ -127,6 +128,16 @@ def test_a_residual_as_large_as_the_data_is_at_rest_unless_it_halves_with_its_in
     family = module.ProductLevels(model_of(LAYER), 6, 2, 14)
     seen = [replace(x, is_resolved=False, loss=fall**k) for k, x in enumerate(levels(*[1e-9] * 4))]
     assert family.in_vain(seen) == words
+
+
+def test_the_least_determined_function_is_carried_to_the_next_level():
+    family = module.ProductLevels(model_of(WAVES, tolerance=10.0), 6, 2, 14)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    measured = family.measured(state)
+    estimate = family.estimate(state, measured, Outcome(measured.field, None))
+    following = family.refine(state, estimate, Objection(is_lasting=True))
+    assert following.space.shape == estimate.space.shape
+    assert following.null == pytest.approx(estimate.spaces.nulls[1].function, abs=1e-9)
 
 
 def test_too_few_levels_and_too_little_time_are_named():
