@@ -20,8 +20,8 @@ AIM_SHARE, LEAST_CUT = 0.3, 1e-4
 GROWS_ON = 0.5
 #: Largest growth that is reckoned with, as a logarithm: of more no more is known than that it is too much.
 MOST_GROWTH = 100.0
-#: Errors below this are none: their squares could not be told from zero.
-NONE = 1e-100
+#: Errors below this are rounding, relative to the solution: what they grow by says nothing of the equation.
+NONE = 1e-15
 #: Parts of the time that a pass has not seen.
 PARTS = 16
 #: Of x = log(1 + s x), for its positive root; an e-fold in the mean is exact to a thousandth.
@@ -114,7 +114,7 @@ class Growth:
             integral = min(integral + self.lengths[i], most)
             out[i] = integral * (1.0 + later / (self.ends[-1] - self.ends[i])) / total
             integral *= np.exp(min(2.0 * self.factors[i], 2.0 * MOST_GROWTH))
-        return np.sqrt(np.maximum(out, 1.0))
+        return np.maximum.accumulate(np.sqrt(np.maximum(out, 1.0))[::-1])[::-1]
 
     def predicted(self, end: float) -> float:
         """Root mean square of the estimate until ``end``: growing on from what an exponential of that mean is now."""

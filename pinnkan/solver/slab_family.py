@@ -26,6 +26,8 @@ from pinnkan.solver.verify.verify import Spaces
 #: on it.
 LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
+#: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
+ROUNDED = 1e-15
 #: Times that differ by this share of the whole time are the same.
 ROUNDING = 1e-12
 
@@ -138,7 +140,7 @@ class Pass(Generic[P]):
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""
-        return LOCAL_SHARE * self.local * max(length / self.total, FLOOR_SHARE) ** 0.5
+        return max(LOCAL_SHARE * self.local * max(length / self.total, FLOOR_SHARE) ** 0.5, ROUNDED)
 
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""

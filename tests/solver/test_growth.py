@@ -108,3 +108,20 @@ def test_early_slabs_that_made_less_than_they_were_allowed_are_allowed_less_than
 def test_errors_whose_squares_are_zero_have_not_grown():
     growth = Growth(np.arange(4.0), np.array([1e-200, 1e-180, 1e-170]), np.zeros(3))
     np.testing.assert_allclose(growth.factors, [0.0, 0.0, 0.0], atol=1e-12)
+
+
+def test_what_rounding_grows_by_is_no_growth():
+    """An error of 1e-17 that is 1e-15 next, and 1e-13 then, has not grown a hundred times twice."""
+    errors = np.array([1e-19, 1e-17, 1e-15, 1e-13])
+    growth = Growth(np.linspace(0, 1, 5), errors, np.append(0.0, errors[1:]))
+    assert growth.factors[:3] == pytest.approx(np.zeros(3), abs=1e-12)
+    assert growth.factors[3] == pytest.approx(np.log(100.0))
+
+
+def test_an_early_slab_is_allowed_no_more_than_a_later_one_that_has_as_much_before_it():
+    """Past a front its own error has shrunk a thousand times, and one made there anew has not."""
+    front = np.array([0.0, 0.0, -70.0, 0.0, 0.0, 40.0, 0.0])
+    after = shared_out(LocalTolerance.even(1e-3), grown(front, ones(1e-2)), 1.0, 1e-3)
+    local = [after.at(t) for t in ENDS[:-1]]
+    assert local[0] <= local[2] <= local[4]
+    assert local[-1] > 20 * local[4]

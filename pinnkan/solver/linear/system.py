@@ -34,6 +34,8 @@ from pinnkan.solver.work import factor_work, steps_work
 CONDITION_WEIGHT = 10.0
 #: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
 LEFT = 1e-3
+#: Relative accuracy of what is made of residuals drawn by chance.
+ROUGH = 0.1
 
 
 def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
@@ -77,8 +79,9 @@ class System:
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
     least.
     ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved;
-    ``left``: what the last steps left out in them, of a factor nothing.
-    ``keeping``: whether the matrix of the last step is kept for :meth:`chord`.
+    ``left``: what the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the
+    residual, a norm, as far as the matrix of the last step is kept to ask.
+    ``keeping``: whether it is, for :meth:`chord`.
     """
 
     model: Model
@@ -90,6 +93,7 @@ class System:
     rounding: float = field(init=False, default=0.0)
     words: str = field(init=False, default="")
     left: float = field(init=False, default=0.0)
+    floor: float = field(init=False, default=0.0)
     _kept: LinearSolver | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -192,6 +196,7 @@ class System:
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         self.left = self.rounding if self.words else 0.0
+        self.floor = self.kept.floor(coefficients[~fixed]) if self.keeping else 0.0
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
@@ -232,6 +237,16 @@ class System:
         step.reshape(-1)[equations.ordering.free.cpu().numpy()] = -equations.backsolve(
             sum(parts[1:], parts[0]).cpu().numpy()
         )[:, 0]
+        return step
+
+    def drawn(self, size: float) -> Array:
+        """What the matrix that is kept makes of residuals that are drawn by chance, of norm ``size`` in all."""
+        draw = np.random.default_rng(0).standard_normal
+        rows = [torch.from_numpy(draw((*r.residual.shape[:-1], 1))).to(r.residual) for r in self.kept.rows]
+        norm = float(np.sqrt(sum(float(r.square().sum()) for r in rows)))
+        step = np.zeros(self.space.shape)
+        free = self.kept.ordering.free.cpu().numpy()
+        step.reshape(-1)[free] = size / norm * self.kept.solve(rows, ROUGH)[:, 0]
         return step
 
     def release(self) -> None:

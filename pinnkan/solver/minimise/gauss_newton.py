@@ -25,6 +25,8 @@ NEAR, CAUTION = 0.1, 4.0
 #: Relative accuracy of a step, times the size of the one before where that is below one: a share of what an iteration
 #: that is quadratic leaves anyway (Eisenstat, Walker 1996). An iterative solver then takes a third of its steps.
 FORCED = 0.03
+#: Of a loss no larger than this nothing is known.
+LEAST = 1e-28
 #: Steps after which an iteration that still moves is given up.
 MAX_STEPS = 30
 #: Damping beyond which a step is given up: the gradient alone is no longer followed.
@@ -55,6 +57,11 @@ class LeastSquares(Protocol):
     @property
     def left(self) -> float:
         """What the last steps left out, relative to the largest coefficient."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """What rounding leaves of the residual, a norm, as far as the last steps know."""
         ...
 
     def steps(
@@ -111,7 +118,8 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does; ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
+    coefficients, and what it has left out does, and after a step from a residual that is rounding: more of them would
+    go on for ever. ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
     told of every step and may know where an interrupted iteration stood. No step is damped more than ``firmest``.
 
     Raises:
@@ -132,10 +140,11 @@ def gauss_newton(
             return Converged(c + step, tuple(steps), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
+        was_rounding = loss <= system.floor**2
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
         is_exact = taken.damping == 0.0 and system.left <= tolerance
-        if is_exact and (size <= tolerance or _next(size, previous, known) <= tolerance):
+        if is_exact and (was_rounding or size <= tolerance or _next(size, previous, known) <= tolerance):
             return Converged(c, tuple(steps), True)
         if is_exact and _after_chord(size, previous, known) <= tolerance:
             last = _chord(system, c, fixed, loss, _next(size, previous, known))
@@ -158,7 +167,7 @@ def _damped(
     """The ``first`` step and damping, damped more until the loss is finite and no larger; ``check`` before each try."""
     step, damping = first
     size, after = relative_size(step, c + step), system.loss(c + step)
-    while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + 1e-28 and size > tolerance):
+    while not np.isfinite(after) or (after > loss * (1.0 + 1e-6) + max(LEAST, system.floor**2) and size > tolerance):
         damping = max(1e-6, 8.0 * damping)
         if damping > firmest:
             raise _no_step(system, c + step, after)
@@ -190,7 +199,7 @@ def _chord(
     if step is None:
         return None
     size, after = relative_size(step, c + step), system.loss(c + step)
-    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + 1e-28:
+    if not np.isfinite(after) or size > expected or after > loss * (1.0 + 1e-6) + max(LEAST, system.floor**2):
         return None
     return step, Step(after, size, 0.0)
 

@@ -17,6 +17,8 @@ from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, sta
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
 UNDETERMINED = 1e-8
+#: One whose residual is this share of them may be, on any knots: that is hardly more than their rounding.
+LOST = 1e-13
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
 
@@ -75,7 +77,7 @@ def near_singular(
     is_doubtful = two.at_once or halved.share < UNDETERMINED
     beyond = probe(model, field, float("inf") if is_doubtful else halved.sigma)
     settled, sigma = two.settled, halved.sigma
-    free = UNIT if sigma == 0.0 else 0.0 if beyond is None else free_share(beyond)
+    free = halved.share if halved.share < LOST else 0.0 if beyond is None else free_share(beyond)
     hidden = beyond is not None and beyond.sigma < SETTLED * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma

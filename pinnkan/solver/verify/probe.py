@@ -48,6 +48,10 @@ class Fineness:
         """Half the width, two more degrees."""
         return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
 
+    def coarser(self) -> Fineness:
+        """Twice the width."""
+        return replace(self, intervals=max(self.intervals // 2, 1))
+
 
 #: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
 #: at the best of them.
@@ -171,7 +175,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     settled = found.sigma > SETTLED * known
     for _ in range(0 if settled else finer):
         model.clock.check()
-        fineness, before = fineness.finer(), found
+        fineness, before, looked = fineness.finer(), found, lattice
         lattice = _lattice(model, field, fineness, count + finer * max(FURTHER) if count else 0)
         again = []
         for _, waves, last in tried:
@@ -180,11 +184,34 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
         tried = sorted(again, key=lambda t: t[0].sigma)[:BEST]
         found = tried[0][0]
         agree = abs(found.sigma - before.sigma) <= AGREE * before.sigma
+        if dimension == 1 and found.sigma > (1.0 + AGREE) * before.sigma:
+            return _on_fewer(model, field, looked, before)
         settled = agree or (found.sigma > SETTLED * before.sigma and found.clear)
         if settled or not found.clear:
             found = min(before, found, key=lambda f: f.sigma)
             break
     return Probe(found.sigma, found.share, settled, found.lost)
+
+
+def _on_fewer(model: Model, field: Field, lattice: _Lattice, found: _Found) -> Probe:
+    """What to believe on a line where finer knots, which hold all that those of a ``lattice`` do, find more than these.
+
+    That is rounding, and what was ``found`` may be, too: fewer knots find less then, until two looks agree. A beam next
+    to its eigenvalue had 8.7, 5.4, 1.016 and 1.004 of 1 in truth, all of them clear. A clamped column at its Euler load
+    had 6e-4, 1e-4 and 2e-3: nothing holds it.
+    """
+    fineness, is_rounding = LOOKS[1][0], False
+    while True:
+        fineness, size = fineness.coarser(), lattice.free.size
+        lattice = _lattice(model, field, fineness, 0)
+        if lattice.free.size == size:
+            return Probe(found.sigma, found.share, found.clear and not is_rounding, found.lost or is_rounding)
+        fewer = lattice.best(_products(lattice, (0,), 0), 0)
+        if abs(fewer.sigma - found.sigma) <= AGREE * found.sigma:
+            return Probe(min(fewer.sigma, found.sigma), found.share, True, False)
+        if fewer.sigma > found.sigma:
+            return Probe(found.sigma, found.share, False, found.lost or is_rounding)
+        found, is_rounding = fewer, True
 
 
 def _products(lattice: _Lattice, waves: Sequence[int], last: int) -> list[list[Array]]:

@@ -107,7 +107,7 @@ def least_determined(
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > equations.floor(vector):
-        return Null(0.0, 1.0, function=function.reshape(space.shape))
+        return Null(0.0, 1.0, function=function.reshape(space.shape), share=UNIT)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
     missing = 0.0 if step is None else _missing(equations, image, step.reshape(-1)[free]) / sigma**2
     share = UNIT * sigma / equations.floor(vector)

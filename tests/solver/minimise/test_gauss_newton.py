@@ -16,7 +16,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FORCED, contraction, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, contraction, gauss_newton
 from pinnkan.verdict.records import Iteration
 
 
@@ -216,3 +216,27 @@ def test_early_steps_are_asked_for_less_accuracy_than_the_last_ones():
     expected = [FORCED * min(1.0, before) for before in [1.0, *sizes]]
     assert hasty.asked == pytest.approx(expected[: len(hasty.asked)])
     assert hasty.asked[-1] < 1e-2 * hasty.asked[0]
+
+
+class Rounded(System):
+    """A system that takes a residual of so much more than its least for rounding."""
+
+    floor = 0.0
+
+    def steps(self, *args, **options):
+        found = super().steps(*args, **options)
+        self.floor = 0.05
+        return found
+
+
+def test_one_step_is_taken_from_a_residual_that_is_rounding_and_no_other():
+    """Else the iteration would go on until chance makes a step small."""
+    model = line("u_xx = 3*exp(u) + sin(5*x)")
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 4), 4),)))
+    without = gauss_newton(system, start, fixed, 0.0)
+    found = gauss_newton(Rounded(model, system.space), start, fixed, 0.0)
+    losses = [s.loss for s in found.steps]
+    assert len(without.steps) == MAX_STEPS
+    assert found.stationary
+    assert losses[-2] <= 0.05**2 < losses[-3]
+    assert len(losses) < 10

@@ -245,6 +245,11 @@ class ImmersedSystem:
         """A factor leaves out nothing."""
         return 0.0
 
+    @property
+    def floor(self) -> float:
+        """What rounding leaves of the residual is not asked."""
+        return 0.0
+
     def steps(
         self,
         coefficients: Array,

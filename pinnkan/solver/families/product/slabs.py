@@ -70,6 +70,8 @@ SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
 AMPLIFIED, COUNTS = 4.0, 1e-2
 #: A correction of no more than NOISY times what rounding makes of the residual is lowered neither by knots nor by
 #: shorter slabs: of a fourth derivative it grows with the fourth power of the intervals. Two to six times was seen.
+#: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
+#: large; of stiff equations, which let nothing grow, that is a million times as much.
 NOISY = 10.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
@@ -162,7 +164,9 @@ class ProductSlabs(ModelFamily):
         size = float((fine.norm(local) / scale).max())
         share = surplus(space, fine, local, scale).raised_to(size)
         floor, count = richer.kept.floor(base[~fine_fixed]), int(base.size - fine_fixed.sum())
-        noise = floor / count**0.5 * length ** self.model.orders[-1] / float(scale.max())
+        grown = floor / count**0.5 * length ** self.model.orders[-1] / float(scale.max())
+        is_noisy = at.allowed(length) < size <= NOISY * grown
+        noise = float((fine.norm(richer.drawn(floor)) / scale).max()) if is_noisy else 0.0
         if more == MANY:
             richer.release()
         squares = space.norm(c) ** 2
