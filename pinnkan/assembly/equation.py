@@ -39,6 +39,7 @@ class CompiledEquation:
         weights = [sympy.diff(equation.residual, s) for s in self.symbols]
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in weights)
         self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
+        self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
@@ -59,6 +60,11 @@ class CompiledEquation:
         full = [_filled(o, shape, points) for o in outputs]
         weights = _last(full[1:]) if len(full) > 1 else points.new_zeros((*shape, 0))
         return full[0], weights
+
+    def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
+        """The sum of the squares of what F is a sum of, shape (...)."""
+        outputs = self._terms([*np.moveaxis(points, -1, 0), *np.moveaxis(jets, -1, 0)])
+        return sum((np.square(o) for o in outputs), np.zeros(points.shape[:-1]))
 
     def linearise_numpy(self, points: np.ndarray, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same on numpy arrays."""

@@ -47,10 +47,14 @@ class _Register:
     slope: Interval | None
 
 
-def enclose(tape: Tape, lo: Array, hi: Array, scale: Array) -> Enclosure:
+def enclose(
+    tape: Tape, lo: Array, hi: Array, scale: Array, functions: Sequence[tuple[Interval, Interval]] = ()
+) -> Enclosure:
     """The outputs of a tape over the boxes between ``lo`` and ``hi`` (coordinate, box), slopes times ``scale``.
 
     A coordinate may be the whole line: it then has no centre, and is what it is at the centre of the others.
+    ``functions`` of the coordinates are the inputs after these: their values (2 box), over the boxes and then at the
+    centres, and slopes (coordinate, 2 box), times ``scale``.
     """
     d, n = lo.shape
     with np.errstate(invalid="ignore"):
@@ -61,6 +65,7 @@ def enclose(tape: Tape, lo: Array, hi: Array, scale: Array) -> Enclosure:
     for i in range(d):
         unit = (scale[i] * (np.arange(d) == i))[:, None]
         registers.append(_Register(Interval(low[i], high[i]), Interval(unit, unit)))
+    registers += [_Register(value, slope) for value, slope in functions]
     with np.errstate(all="ignore"):
         for name, arguments, number in tape.instructions:
             made = _run(name, [registers[a] for a in arguments], number)

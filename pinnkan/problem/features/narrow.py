@@ -45,21 +45,21 @@ def features(
 ) -> Survey:
     """Narrow features of expressions in the closed box of ``ranges``; symbols that are no coordinates are skipped."""
     box = np.array(ranges, dtype=np.float64).reshape(len(coordinates), 2)
-    rough = list(_not_smooth(dict.fromkeys(parts(expressions, coordinates)), coordinates, box))
-    surveys = _searched([p for p in rough if not is_compound(p)], coordinates, box)
+    steep = list(rough(dict.fromkeys(parts(expressions, coordinates)), coordinates, box))
+    surveys = _searched([p for p in steep if not is_compound(p)], coordinates, box)
     narrow = {p for p, survey in surveys if survey.features}
-    surveys += _searched([p for p in rough if is_compound(p) and not holds(p, narrow)], coordinates, box)
+    surveys += _searched([p for p in steep if is_compound(p) and not holds(p, narrow)], coordinates, box)
     found = [f for _, survey in surveys for f in survey.features]
     undecided = np.concatenate([np.zeros((0, *box.shape)), *(survey.undecided for _, survey in surveys)])
     return Survey(_distinct(found, np.ptp(box, axis=1)), undecided)
 
 
 def _searched(
-    rough: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array
+    steep: Sequence[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array
 ) -> list[tuple[sympy.Expr, Survey]]:
     """The features of every part, those that couple the same coordinates searched for together."""
     groups: dict[tuple[int, ...], list[sympy.Expr]] = {}
-    for part in rough:
+    for part in steep:
         groups.setdefault(tuple(i for i, c in enumerate(coordinates) if c in part.free_symbols), []).append(part)
     out = []
     for axes, members in groups.items():
@@ -80,7 +80,7 @@ def _embedded(feature: Feature, axes: list[int], box: Array) -> Feature:
     return Feature(place, width, feature.height)
 
 
-def _not_smooth(given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array) -> Iterator[sympy.Expr]:
+def rough(given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array) -> Iterator[sympy.Expr]:
     """Parts that one look at the whole box does not prove to be smooth, nor one at some points to be waves."""
     candidates = list(given)
     if not candidates:

@@ -102,23 +102,35 @@ class Search:
     def __init__(self, parts: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol], box: Array) -> None:
         self.tape = Tape(parts, symbols)
         self.box, self.scale = box, np.ptp(box, axis=1)
-        self.dimension = len(symbols)
+        self.dimension = len(box)
         self.steep = steep_in(self.dimension)
         self.followed = FOLLOWED.get(self.dimension, FOLLOWED_IN_MANY)
         self.heights = Heights(len(parts))
         points = box[:, :1] + self.scale[:, None] * kronecker(SAMPLES, len(box)).T
-        self.heights.see(np.array([np.broadcast_to(v, SAMPLES) for v in self.tape(list(points))]))
+        self.heights.see(np.array([np.broadcast_to(v, SAMPLES) for v in self.tape(self.inputs(points))]))
         self.seen: list[_Examined] = []
         self.undecided = np.zeros((0, self.dimension, 2))
         self.boxes = 0
 
+    def inputs(self, points: Array) -> list[Array]:
+        """What the tape takes at points (coordinate, point)."""
+        return list(points)
+
+    def first(self) -> tuple[Array, Array]:
+        """The first boxes, lower and upper ends (coordinate, box)."""
+        return self.box[:, :1].copy(), self.box[:, 1:].copy()
+
+    def enclosed(self, lo: Array, hi: Array) -> Enclosure:
+        """The parts over boxes."""
+        return enclose(self.tape, lo, hi, self.scale)
+
     def run(self) -> None:
         """Cut boxes until all are done or the budget ends."""
-        lo, hi = self.box[:, :1].copy(), self.box[:, 1:].copy()
-        weight = np.ones((len(self.tape.outputs), 1))  # (part, box): 0 where done
+        lo, hi = self.first()
+        weight = np.ones((len(self.tape.outputs), lo.shape[1]))  # (part, box): 0 where done
         while lo.shape[1] and self.boxes < MOST_BOXES:
             self.boxes += lo.shape[1]
-            look = enclose(self.tape, lo, hi, self.scale)
+            look = self.enclosed(lo, hi)
             self.heights.see(look.centre)
             weight, axis = self._judge(look, lo, hi, weight)
             weight = self._thinned(lo, hi, weight, look.value.hi - look.value.lo)

@@ -9,8 +9,9 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
+from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
+from pinnkan.solver.verify.narrow_values import NarrowValues
 from pinnkan.solver.verify.neighbourhood import Neighbourhood, around
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
@@ -55,6 +58,7 @@ class FeatureCheck:
         self.equations = model.equations
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
+        self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float) -> HiddenFeature | None:
@@ -65,14 +69,15 @@ class FeatureCheck:
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
         volume, found = domain.measure, [*self._conditions(field, domain, points, seen)]
-        for equation in self.equations:
+        for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = _squares(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 found.append(HiddenFeature(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
-            for near in self._neighbourhoods(domain):
+            passed = values.features(field, domain, seen[equation])
+            for near in chain(self._neighbourhoods(domain), _surroundings(passed, domain)):
                 self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
@@ -126,6 +131,14 @@ class FeatureCheck:
                 yield found
 
 
+def _surroundings(features: Iterable[Feature], domain: Domain) -> Iterator[Neighbourhood]:
+    """Surroundings of features that were found in a domain."""
+    for feature in features:
+        found = around(feature, feature.width < domain.box.lengths, domain, {})
+        if found is not None:
+            yield found
+
+
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
     return narrowed(axes, missed.place, missed.width)
@@ -134,8 +147,10 @@ def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
 def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
     """The squared residual, and the sum of the squares of its data and of its linearised terms.
 
-    Where the equation has no value at zero (log(u)) no data are known apart.
+    Where the equation has no value at zero (log(u)) no data are known apart. Of a nonlinear one no more than the sum of
+    the squares of its terms themselves: a kick of height h and width w, linearised, is h u / w.
     """
     residual, weights = equation.linearise_numpy(points, jets)
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
-    return residual**2, np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
+    scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
+    return residual**2, scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))

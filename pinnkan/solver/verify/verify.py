@@ -15,7 +15,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.near_singular import UNDETERMINED, UNIT, Nearness, free_share, near_singular, nulls_of
+from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
@@ -119,7 +119,7 @@ class Verifier:
         share = 0.0 if beyond is None else free_share(beyond)
         if share == 0.0 and spaces is not None and not (beyond is not None and beyond.settled):
             found = spaces.nulls or nulls_of(self.model, spaces.space, spaces.coefficients, spaces.halved)
-            share = found[1].share if found[1].share < UNDETERMINED and not stability(*found).settled else 0.0
+            share = found[1].share if found[1].share < LOST else 0.0
         return _free(share) if share > 0.0 else None
 
     @cached_property

@@ -1,0 +1,114 @@
+"""Narrow features that a formula has in the solution: found where the solution passes through them.
+
+exp(-((u - 0.5)/1e-4)^2) is zero in float64 at every point at which a grid is likely to look, whatever the coordinates.
+A part of an equation that holds derivatives of unknowns is first enclosed over the values that these have: one that is
+smooth over all of them, as nearly all are, needs no more. Of the others, as functions of the coordinates, narrow
+features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.problem.features.subdivision`), with the
+solution in a box enclosed by its values at centre and corners and by its slopes there: no proof, unlike these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+import sympy
+
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field
+from pinnkan.problem.expressions.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.interval import Interval
+from pinnkan.problem.features.formulas import is_compound, parts
+from pinnkan.problem.features.narrow import rough
+from pinnkan.problem.features.subdivision import Feature, Search
+from pinnkan.problem.statement import Equation, Jet
+
+#: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
+#: sought.
+CELLS = {1: 256, 2: 32, 3: 10}
+#: Pieces of a cell: the solution is a polynomial there, and not far from a line in each.
+PIECES = 4
+#: Share by which the values seen are exceeded on either side.
+BEYOND = 0.1
+
+
+class NarrowValues:
+    """What an ``equation`` may hold that is narrow in its unknowns."""
+
+    def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
+        self.coordinates, self.jets = tuple(coordinates), equation.jets
+        found = dict.fromkeys(parts([equation.residual], [*coordinates, *equation.jets]))
+        own = [p for p in found if p.free_symbols & set(self.jets) and not is_compound(p)]
+        self.parts = own if len(coordinates) in CELLS else []
+
+    def features(self, field: Field, domain: Domain, jets: Array) -> Iterator[Feature]:
+        """Places in a domain where the field makes a part narrow; ``jets`` (point, jet): what it has seen of it."""
+        if not self.parts or not np.isfinite(jets).all():
+            return
+        low, high = jets.min(0), jets.max(0)
+        ends = np.stack([low, high], 1) + BEYOND * np.outer(np.maximum(high - low, np.abs(high) * 1e-12), [-1.0, 1.0])
+        box = np.array(domain.box.ranges, dtype=np.float64)
+        steep = list(rough(self.parts, [*self.coordinates, *self.jets], np.concatenate([box, ends])))
+        if not steep:
+            return
+        search = _Along(steep, self.coordinates, self.jets, field, box)
+        search.run()
+        for k in range(len(steep)):
+            yield from search.features(k)
+
+
+class _Along(Search):
+    """A search over boxes of the coordinates, for parts that hold derivatives of a ``field`` as well."""
+
+    def __init__(
+        self,
+        members: Sequence[sympy.Expr],
+        coordinates: Sequence[sympy.Symbol],
+        jets: Mapping[sympy.Symbol, Jet],
+        field: Field,
+        box: Array,
+    ) -> None:
+        self.field, self.jets = field, tuple(jets.values())
+        known = sorted({jet.order for jet in self.jets})
+        steps = [tuple(int(i == k) for i in range(len(box))) for k in range(len(box))]
+        further = {tuple(map(sum, zip(order, step, strict=True))) for order in known for step in steps}
+        self.orders, self.steps = [*known, *sorted(further - set(known))], steps
+        super().__init__(members, [*coordinates, *jets], box)
+
+    def inputs(self, points: Array) -> list[Array]:
+        """See :class:`Search`."""
+        values = self.field(np.ascontiguousarray(points.T), self.orders)
+        return [*points, *(values[:, jet.unknown, self.orders.index(jet.order)] for jet in self.jets)]
+
+    def first(self) -> tuple[Array, Array]:
+        """Pieces of the cells of the field."""
+        low, high = [], []
+        for i, (start, end) in enumerate(self.box):
+            inside = self.field.breaks(i)
+            inside = inside[(inside > start) & (inside < end)]
+            ends = np.unique(np.concatenate([[start], inside, [end]]))
+            ends = np.interp(np.arange(PIECES * (len(ends) - 1) + 1) / PIECES, np.arange(len(ends)), ends)
+            ends = ends[np.unique(np.linspace(0, len(ends) - 1, CELLS[len(self.box)] + 1).astype(int))]
+            low.append(ends[:-1])
+            high.append(ends[1:])
+        lower, upper = (np.stack([x.ravel() for x in np.meshgrid(*side, indexing="ij")]) for side in (low, high))
+        return lower, upper
+
+    def enclosed(self, lo: Array, hi: Array) -> Enclosure:
+        """See :class:`Search`."""
+        centre, radius, n = 0.5 * (lo + hi), 0.5 * (hi - lo), lo.shape[1]
+        corners = [np.where(np.array(c)[:, None], hi, lo) for c in product((False, True), repeat=len(lo))]
+        values = self.field(np.ascontiguousarray(np.concatenate([centre, *corners], 1).T), self.orders)
+        shaped = values.reshape(len(corners) + 1, n, *values.shape[1:])
+        functions = []
+        for jet in self.jets:
+            own = shaped[:, :, jet.unknown, self.orders.index(jet.order)]
+            turned = [self.orders.index(tuple(map(sum, zip(jet.order, step, strict=True)))) for step in self.steps]
+            slopes = np.stack([shaped[:, :, jet.unknown, k] for k in turned], 1)  # (place, coordinate, box)
+            reach = (np.abs(slopes).max(0) * radius).sum(0)
+            low, high = np.minimum(own.min(0), own[0] - reach), np.maximum(own.max(0), own[0] + reach)
+            value = Interval(np.concatenate([low, own[0]]), np.concatenate([high, own[0]]))
+            ends = [np.concatenate([pick(slopes, 0), slopes[0]], 1) * self.scale[:, None] for pick in (np.min, np.max)]
+            functions.append((value, Interval(*ends)))
+        return enclose(self.tape, lo, hi, self.scale, functions)
