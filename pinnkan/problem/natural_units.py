@@ -27,6 +27,10 @@ WAVELENGTH = 0.1
 #: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
 #: error of the logarithms, and what may be left of it.
 SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
+#: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
+#: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
+#: weighed next to nothing.
+NEAR_ONE = 0.5, 1.5
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
@@ -78,7 +82,7 @@ class _Looked:
             float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
             for j in self.jets
         ]
-        self.waves = rng.standard_normal((len(self.jets), SAMPLES))
+        self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
         symbols = list(equation.jets)
         slopes = [sympy.diff(equation.residual, s) for s in symbols]
         self.tape = Tape([equation.residual, *slopes], [*problem.coordinates, *symbols])

@@ -39,3 +39,12 @@ def test_a_single_unknown_stays_as_it_is():
     text += b"conditions: [{where: boundary, equation: u = 0}]\n"
     problem = parse_problem(text, "a.yaml")
     assert in_natural_units(problem) == (problem, (1.0,))
+
+
+def test_a_depth_that_may_be_nothing_makes_no_term_large():
+    text = b"name: a\ndomain: {x: [0, 1], t: [0, 1], periodic: [x]}\nunknowns: [h, q]\n"
+    text += b"equations: ['h_t + q_x = 0', 'q_t + dx(q**2/h + h**2/2) = 0']\n"
+    text += b"conditions: [{where: initial, equation: 'h = 1'}, {where: initial, equation: 'q = 0'}]\n"
+    (_, q), scales = natural_sizes(parse_problem(text, "a.yaml"))
+    assert 0.1 < q < 10.0  # normal deviates as depths: 134, and equations 6e6 apart
+    assert max(scales) < 100.0 * min(scales)
