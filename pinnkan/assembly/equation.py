@@ -40,6 +40,21 @@ class CompiledEquation:
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in weights)
         self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
 
+    def written(self) -> tuple[Any, ...]:
+        """Jets and instructions as plain data, for :meth:`read`."""
+        jets = [(j.unknown, j.order) for j in self.jets]
+        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs
+
+    @classmethod
+    def read(
+        cls, jets: Sequence[tuple[int, Sequence[int]]], inputs: int, code: Sequence[Any], outputs: Sequence[int]
+    ) -> CompiledEquation:
+        """One that was :meth:`written`, to be evaluated only: without text and symbols."""
+        equation = cls.__new__(cls)
+        equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
+        equation._tape = Tape.written(inputs, code, outputs)
+        return equation
+
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
         shape, few = points.shape[:-1], max(1, AT_ONCE * len(points) // max(points[..., 0].numel(), 1))

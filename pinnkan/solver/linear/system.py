@@ -17,6 +17,7 @@ from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.local_weights import local_weight
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.shared_rows import patches_of
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -112,8 +113,8 @@ class System:
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         scales = [local_weight(space, s) for s in model.surpluses]
-        pairs = zip(model.equations, scales, strict=True)
-        patches = [Patch(e, space, tables, 1.0 if s is None else s.to(model.device)) for e, s in pairs]
+        weights = [1.0 if s is None else s.to(model.device) for s in scales]
+        patches = patches_of(model.equations, space, tables, weights)
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
