@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,6 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError, UsageError
-from pinnkan.kan.scaled import scaled
-from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -30,6 +28,7 @@ from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
@@ -67,7 +66,8 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    solved, sizes = in_natural_units(problem)
+    part = reduced(problem)
+    solved = part.problem
     model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
@@ -82,7 +82,7 @@ def solve(
         open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        return _in_units(problem, _result(model, outcome, monitor), sizes)
+        return _of_file(problem, _result(model, outcome, monitor), part)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -169,13 +169,13 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     found = Solution(
         problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
     )
-    return _in_units(problem, found, in_natural_units(problem)[1])
+    return _of_file(problem, found, reduced(problem))
 
 
-def _in_units(problem: Problem, found: Solution, sizes: Sequence[float]) -> Solution:
-    """The solution of the file's problem from that in natural units, in which its unknowns have these sizes."""
-    error = None if found.error is None else scaled(found.error, sizes)
-    shown = replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
+def _of_file(problem: Problem, found: Solution, part: Reduced) -> Solution:
+    """The solution of the file's problem from that of what was solved in its place."""
+    error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
+    shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     return replace(shown, quantities=read_off(problem, shown.field, error, shown.times()))
 
 

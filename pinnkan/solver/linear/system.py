@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.condition_weights import condition_weight, held_by, width_at
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
@@ -19,11 +19,10 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.shared_rows import patches_of
 from pinnkan.assembly.tensor_rows import Rows
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
-from pinnkan.problem.statement import Interface, Place, Point, Side, Whole
+from pinnkan.problem.statement import Interface, Place, Whole
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
@@ -130,7 +129,7 @@ class System:
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """The rows of a condition: on a side, at a point, or one of its integral."""
         space, model, held = self.space, self.model, list(tables)
-        for i, (axis, x) in enumerate(zip(space.axes, _held(place, space, model), strict=True)):
+        for i, (axis, x) in enumerate(zip(space.axes, held_by(place, space, model), strict=True)):
             if x is not None:
                 order = max(model.orders[i], *(j.order[i] for j in equation.jets))
                 held[i] = point_table(axis, x, order, model.device)
@@ -140,7 +139,7 @@ class System:
             return whole if isinstance(place, Whole) else ValuePatch(equation, space, held, whole)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [
-            None if t is h else _width(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
+            None if t is h else width_at(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
         ]
         return Patch(equation, space, held, CONDITION_WEIGHT * condition_weight(model, equation, points, widths))
 
@@ -189,11 +188,30 @@ class System:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
             OutOfTimeError: it could not end in time.
         """
-        c = self._tensor(coefficients)
-        moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         with self.timed():
-            rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+            rows, moves = self._linearised(coefficients, targets, fixed)
             found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()), accuracy)
+        return self._told(coefficients, found)
+
+    def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
+        """Steps to other targets from the same ``coefficients`` as the last ones, whose matrix was kept.
+
+        Raises as :meth:`steps` does.
+        """
+        with self.timed():
+            rows, moves = self._linearised(coefficients, targets, fixed)
+            found = self._solved(self.kept, rows, moves, float(np.abs(coefficients).max()))
+        return self._told(coefficients, found)
+
+    def _linearised(
+        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
+    ) -> tuple[list[Rows], list[Array]]:
+        """The rows at ``coefficients``, one side for each target, and how these move what is fixed."""
+        c, moves = self._tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
+        return [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches], moves
+
+    def _told(self, coefficients: Array, found: list[Array]) -> list[Array]:
+        """The steps; what they leave is told relative to the largest coefficient."""
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         self.left = self.rounding if self.words else 0.0
@@ -271,30 +289,18 @@ class System:
         self.release()
         equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         self._kept = equations if self.keeping else None
+        return self._solved(equations, rows, moves, size, accuracy)
+
+    def _solved(
+        self, equations: LinearSolver, rows: Sequence[Rows], moves: Sequence[Array], size: float, accuracy: float = 0.0
+    ) -> list[Array]:
+        """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves."""
+        ordering = equations.ordering
         solved = equations.solve([r.residual for r in rows], max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
-        out = []
-        for i, move in enumerate(moves):
-            step = move.copy()
-            step.reshape(-1)[ordering.free.cpu().numpy()] = solved[:, i]
-            out.append(step)
+        out, free = [move.copy() for move in moves], ordering.free.cpu().numpy()
+        for i, step in enumerate(out):
+            step.reshape(-1)[free] = solved[:, i]
         return out
-
-
-def _held(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
-    """By coordinate where a place holds it, None along which it runs; of an integral a point in the middle."""
-    if isinstance(place, Point):
-        return place.position
-    if isinstance(place, Side):
-        ends = (float(axis.breaks[-1 if place.end else 0]) for axis in space.axes)
-        return tuple(x if i == place.axis else None for i, x in enumerate(ends))
-    time = model.problem.time_axis
-    return tuple(None if i == time else float(np.mean(a.breaks[[0, -1]])) for i, a in enumerate(space.axes))
-
-
-def _width(axis: Axis, x: float) -> float:
-    """That of the interval at a point, over the degree."""
-    k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
-    return float(np.diff(axis.breaks)[k]) / axis.degree
