@@ -23,11 +23,10 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
 from pinnkan.problem.statement import Interface, Place, Whole
-from pinnkan.solver import memory
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
+from pinnkan.solver.linear.gauss_points import points_per_interval, predicted_work, require_memory
 from pinnkan.solver.linear.solver import LinearSolver
-from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the error is the same within 2 % from 1 to 100, and grows below (measured).
@@ -36,46 +35,6 @@ CONDITION_WEIGHT = 10.0
 LEFT = 1e-3
 #: Relative accuracy of what is made of residuals drawn by chance.
 ROUGH = 0.1
-
-
-def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
-    """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
-
-    A spline has one coefficient per interval. With half of degree - order, and two more, errors and estimates were
-    those of degree - order within 3 % on seven shipped problems. With one point less the splines come near to
-    interpolating the equation: a residual between the points up to 5 times the one that was trained. ``all_of_them``,
-    degree - order, where the domain cuts intervals (with half of them the layer at 30 degrees took twice as long), and
-    in a single coordinate, where they cost nothing.
-    """
-    enough = degree - order if all_of_them else min(degree - order, 2 - (order - degree) // 2)
-    return max(3, enough, -(-(intervals + degree + 2 - order) // intervals))
-
-
-def fewest_points(degree: int, order: int) -> int:
-    """Gauss points per interval that do where a residual is resolved, of :func:`points_per_interval`.
-
-    Half of degree - order, and four: with three conjugate gradients take three times as many steps.
-    """
-    return max(4, -((order - degree) // 2))
-
-
-def require_memory(model: Model, space: Space, extra: int = 0) -> None:
-    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    points, jets = _points(model, space, extra), sum(len(e.jets) for e in model.equations)
-    what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
-    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
-
-
-def predicted_work(model: Model, space: Space) -> float:
-    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
-    points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
-    return min(factor_work(space), steps_work(space, float(np.prod([float(p) for p in points])), jets))
-
-
-def _points(model: Model, space: Space, extra: int) -> list[int]:
-    alone = len(space.axes) == 1
-    axes = zip(space.axes, model.orders, strict=True)
-    return [a.intervals * (points_per_interval(a.degree, a.fewest, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(eq=False)
@@ -223,7 +182,8 @@ class System:
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         self.left = self.rounding if self.words else 0.0
-        self.floor = self.kept.floor(coefficients[~fixed]) if self.keeping else 0.0
+        if self.keeping:
+            self.floor = self.kept.floor(coefficients.reshape(-1)[self.kept.ordering.free.cpu().numpy()])
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
@@ -260,21 +220,20 @@ class System:
             return None
         rows = [p.rows(self._tensor(coefficients), []) for p in self.patches]
         parts = [r.transpose(equations.ordering, r.residual) for r in rows]
-        step = np.zeros(self.space.shape)
-        step.reshape(-1)[equations.ordering.free.cpu().numpy()] = -equations.backsolve(
-            sum(parts[1:], parts[0]).cpu().numpy()
-        )[:, 0]
-        return step
+        return self._whole(equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy())[:, 0])
 
     def drawn(self, size: float) -> Array:
         """What the matrix that is kept makes of residuals that are drawn by chance, of norm ``size`` in all."""
         draw = np.random.default_rng(0).standard_normal
         rows = [torch.from_numpy(draw((*r.residual.shape[:-1], 1))).to(r.residual) for r in self.kept.rows]
         norm = float(np.sqrt(sum(float(r.square().sum()) for r in rows)))
-        step = np.zeros(self.space.shape)
-        free = self.kept.ordering.free.cpu().numpy()
-        step.reshape(-1)[free] = size / norm * self.kept.solve(rows, ROUGH)[:, 0]
-        return step
+        return self._whole(self.kept, size / norm * self.kept.solve(rows, ROUGH)[:, 0])
+
+    def _whole(self, equations: LinearSolver, free: Array) -> Array:
+        """All coefficients of a function whose fixed ones are zero."""
+        out = np.zeros(self.space.shape)
+        out.reshape(-1)[equations.ordering.free.cpu().numpy()] = free
+        return out
 
     def release(self) -> None:
         """Forget the matrix that is kept."""

@@ -18,8 +18,9 @@ from pinnkan.solver.estimate.norms import relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.linear.gauss_points import fewest_points, points_per_interval, predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
-from pinnkan.solver.linear.system import System, fewest_points, points_per_interval, predicted_work
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import Null, least_determined

@@ -20,7 +20,8 @@ from pinnkan.solver.families.product.grading import Profile, graded
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall, is_large
 from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
 from pinnkan.solver.family import Measured, ModelLevels
-from pinnkan.solver.linear.system import System, require_memory
+from pinnkan.solver.linear.gauss_points import require_memory
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome

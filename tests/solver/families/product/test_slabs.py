@@ -13,11 +13,10 @@ import pinnkan
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slabs
 from pinnkan.solver.families.product.pace import GROW
-from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER
+from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER, NOISY
 from pinnkan.solver.families.product.slabs import (
     FIRST_SLAB,
     MOST_REJECTIONS,
-    NOISY,
     STEP,
     ProductSlabs,
 )
@@ -226,7 +225,7 @@ conditions: [{where: initial, equation: u = 0}, {where: initial, equation: "u_t 
 
 
 def test_what_a_stiff_equation_does_not_let_grow_is_no_rounding():
-    """A force that is rounding makes as much in a slab of 30 as the square of its length says, were there no friction."""
+    """Without friction a force that is rounding would make what the square of a slab's length says, far more."""
     family, none = ProductSlabs(model_of(STIFF, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
     at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-13, (1000.0,), 0.1, Monitor(None, None))
     aim = family.first(1e-6)
