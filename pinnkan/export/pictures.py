@@ -46,7 +46,10 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
     """
     written, warnings = [], []
     points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])
-    tasks = {f"{stem_of(solution)}.png": (_solution_picture, points), "convergence.png": (_convergence_picture, 1.0)}
+    tasks: dict[str, tuple[Callable[[Solution, Path], None], float]] = {
+        f"{stem_of(solution)}.png": (_solution_picture, points),
+        "convergence.png": (_convergence_picture, 1.0),
+    }
     if has_frames(solution.problem):
         tasks[f"{stem_of(solution)}.gif"] = (draw_play, samples_of(solution))
         if which("ffmpeg"):
