@@ -2,7 +2,7 @@
 
 One process runs the solve and takes every decision; what it wants computed in parts it makes there and calls there. So
 nothing that is decided by a number can come out differently in two processes, whatever their machines, clocks or
-memory. Parts are added up in the order of the ranks: a job of so many processes has the same result every time.
+memory. Parts are added up in the order of the ranks, whichever answers first.
 """
 
 from __future__ import annotations

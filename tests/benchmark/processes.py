@@ -23,6 +23,7 @@ from pinnkan.kan.product import Space
 from pinnkan.processes.job import this_job
 from pinnkan.processes.team import leading, serve
 from pinnkan.processes.wire import Wire
+from pinnkan.solver import memory
 from pinnkan.solver.linear.system import System
 
 #: Products of which the mean is taken.
@@ -77,6 +78,7 @@ def step(team, intervals):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    memory.keep_freed()
     makers, job = {**MAKERS, "processor": Processor}, this_job()
     wire = Wire(job, torch.device("cpu")) if job.count > 1 else None
     if wire and not job.leads:
