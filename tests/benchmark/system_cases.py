@@ -11,7 +11,7 @@ from reference.cavity import lid_driven
 from reference.error import Grid, gauss, graded_edges
 from reference.heated_cavity import heated_cavity
 from reference.ordinary import ordinary
-from reference.periodic_plane import fitzhugh_nagumo2d
+from reference.periodic_plane import fitzhugh_nagumo2d, gray_scott2d
 from reference.periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
 
 
@@ -52,7 +52,7 @@ SYSTEMS = (
     Case("kovasznay", systems.kovasznay, box((-0.5, 1, 16), (-0.5, 1.5, 24)), Target(1e-9, 3, 1e-8, 14)),
     Case("stokes", systems.stokes, box(UNIT, UNIT)),
     Case("elasticity", systems.elasticity, box(UNIT, UNIT), Target(1e-10, 1, 1e-9, 14)),
-    Case("cantilever", systems.cantilever, box((0, 4, 16), (-0.5, 0.5, 8)), Target(1e-8, 5, 1e-4, 14)),
+    Case("cantilever", systems.cantilever, box((0, 4, 16), (-0.5, 0.5, 8))),
     Case(
         "cavity",
         lambda x, y: named("u v", lid_driven(100.0), x, y),
@@ -124,7 +124,10 @@ SYSTEMS = (
             Target(1e-4, 120, 1e-4, 14),
             "Fourier, ETDRK4, at saved times",
         )
-        for name, solve, interval, end in (("fitzhugh_nagumo2d", fitzhugh_nagumo2d, (-10, 10, 12), 5),)
+        for name, solve, interval, end in (
+            ("fitzhugh_nagumo2d", fitzhugh_nagumo2d, (-10, 10, 12), 5),
+            ("gray_scott2d", gray_scott2d, (-1, 1, 12), 25),
+        )
     ),
     Case("acoustics", systems.acoustics, box(UNIT, (0, 2, 32)), Target(1e-8, 10, 1e-8, 14)),
     Case("maxwell", systems.maxwell, box((0, 0.3, 16), (0, 2e-9, 32)), Target(1e-8, 10, 1e-8, 14)),
