@@ -23,14 +23,6 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
     return max(3, enough, -(-(intervals + degree + 2 - order) // intervals))
 
 
-def fewest_points(degree: int, order: int) -> int:
-    """Gauss points per interval that do where a residual is resolved, of :func:`points_per_interval`.
-
-    Half of degree - order, and four: with three conjugate gradients take three times as many steps.
-    """
-    return max(4, -((order - degree) // 2))
-
-
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
     points, jets = _points_of(model, space, extra), sum(len(e.jets) for e in model.equations)

@@ -65,7 +65,7 @@ class System:
 
     def __post_init__(self) -> None:
         """Raises ResourceError where a step would need more memory than there is."""
-        require_memory(self.model, self.space, self.extra - self.fewer)
+        require_memory(self.model, self.space, self.extra)
 
     @cached_property
     def patches(self) -> tuple[Patch, ...]:
@@ -187,12 +187,7 @@ class System:
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
-        """J^T J at ``coefficients``, factorised.
-
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-            OutOfTimeError: it could not end in time.
-        """
+        """J^T J at ``coefficients``, factorised; raises as :meth:`steps` does."""
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
@@ -267,7 +262,4 @@ class System:
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
-        out, free = [move.copy() for move in moves], ordering.free.cpu().numpy()
-        for i, step in enumerate(out):
-            step.reshape(-1)[free] = solved[:, i]
-        return out
+        return [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]

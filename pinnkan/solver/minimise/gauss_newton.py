@@ -118,9 +118,9 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does, and after a step from a residual that is rounding: more of them would
-    go on for ever. ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
-    told of every step and may know where an interrupted iteration stood. No step is damped more than ``firmest``.
+    coefficients, and what it has left out does, and after a step from a residual that is rounding. ``known`` is the
+    :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
+    stood. No step is damped more than ``firmest``.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
@@ -144,12 +144,13 @@ def gauss_newton(
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
         is_exact = taken.damping == 0.0 and system.left <= tolerance
-        if is_exact and (was_rounding or size <= tolerance or _next(size, previous, known) <= tolerance):
+        expected = _next(size, previous, known)
+        if is_exact and (was_rounding or min(size, expected) <= tolerance):
             return Converged(c, tuple(steps), True)
-        if is_exact and _after_chord(size, previous, known) <= tolerance:
-            last = _chord(system, c, fixed, loss, _next(size, previous, known))
-            if last is not None:
-                return Converged(c + last[0], (*steps, last[1]), True)
+        ends = is_exact and _after_chord(size, previous, known) <= tolerance
+        last = _chord(system, c, fixed, loss, expected) if ends else None
+        if last is not None:
+            return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
 

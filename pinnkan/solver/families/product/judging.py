@@ -18,14 +18,13 @@ from pinnkan.solver.estimate.norms import relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
-from pinnkan.solver.linear.gauss_points import fewest_points, points_per_interval, predicted_work
+from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import Null, least_determined
 from pinnkan.solver.verify.verify import STANDS, Spaces
-from pinnkan.solver.work import factor_work
 from pinnkan.verdict.records import Evidence, Level
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
@@ -41,9 +40,6 @@ LARGE_WORK = 5e9
 #: with 0.55 left; a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular
 #: ones 0.3 to 0.6.
 RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
-#: A residual between Gauss points of so many times the size at them, at most, is the same. Where it is on 48 x 48
-#: intervals of degree 10 with six points each, it is on 96 x 96 with five, and on 192 x 192 with four.
-ALIKE = 1.05
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
@@ -82,7 +78,7 @@ def estimate_by_correction(
     model, space = solved.model, solved.space
     fine = twice(space)
     base = space.prolong(start, fine)
-    system = System(model, fine, fewer=spared(solved, measured), keeping=True)
+    system = System(model, fine, keeping=True)
     correction = _corrected(system, base)
     losses = measured.loss, system.mean_square(base + correction)
     roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
@@ -107,22 +103,6 @@ def estimate_by_correction(
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, system=system
     )
-
-
-def spared(solved: System, measured: Measured) -> int:
-    """How many Gauss points per interval the space with halved intervals needs fewer than usual.
-
-    One more than were spared so far where a residual between the points is that at them, one less where it is not.
-    None for a factor, whose work they hardly are.
-    """
-    model, space, fine = solved.model, solved.space, twice(solved.space)
-    if factor_work(fine) <= predicted_work(model, fine):
-        return 0
-    if measured.heldout > ALIKE**2 * measured.loss:
-        return max(0, solved.fewer - 1)
-    axes = zip(space.axes, model.orders, strict=True)
-    most = min(points_per_interval(a.degree, a.fewest, k) - fewest_points(a.degree, k) for a, k in axes)
-    return max(0, min(solved.fewer + 1, most))
 
 
 def _nulls(
@@ -232,7 +212,7 @@ def estimate_by_fall(
     losses = before.levels[-1].loss, loss
     if corrected.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
         return None
-    between = [System(model, s, extra=1, fewer=solved.fewer) for s in (coarse, space)]
+    between = [System(model, s, extra=1) for s in (coarse, space)]
     left = decay(between[0], function, between[1], start)
     share = surplus(coarse, space, correction, sizes(model.problem, space, start))
     shrunk = share.fallen(left) * correction

@@ -52,8 +52,7 @@ class ProductState:
     ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
     another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
-    before has found least determined; ``fewer``: Gauss points per interval that its rows are spared; ``system``: that
-    of the space, which is made again where a state was stored.
+    before has found least determined; ``system``: that of the space, which is made again where a state was stored.
     """
 
     space: Space
@@ -65,7 +64,6 @@ class ProductState:
     words: str = ""
     linear: str = ""
     null: Array | None = None
-    fewer: int = 0
     system: System | None = field(default=None, metadata={"stored": False})
 
 
@@ -89,16 +87,16 @@ class ProductLevels(ModelLevels):
             return self._begun(self._system(space), smooth_start(self.model, space))
         return self._begun(self._system(space), with_conditions(self.model, space, np.zeros(space.shape))[0])
 
-    def _system(self, space: Space, fewer: int = 0) -> System:
+    def _system(self, space: Space) -> System:
         """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""
-        return System(self.model, space, fewer=fewer, keeping=self.model.is_linear)
+        return System(self.model, space, keeping=self.model.is_linear)
 
     def _begun(self, system: System, start: Array, before: ProductState | None = None) -> ProductState:
-        space, fewer = system.space, system.fewer
+        space = system.space
         alone, _ = with_conditions(self.model, space, np.zeros(space.shape))
         unsolved, words = (before.unsolved, before.words) if before else (0.0, "")
         unsolved = max(unsolved, system.mean_square(alone))
-        return ProductState(space, start, unsolved, words=words, fewer=fewer, system=system)
+        return ProductState(space, start, unsolved, words=words, system=system)
 
     def shown(self, state: ProductState) -> ProductField:
         return ProductField(((state.space, state.coefficients),))
@@ -107,7 +105,7 @@ class ProductLevels(ModelLevels):
         self, state: ProductState, number: int, monitor: Monitor
     ) -> tuple[ProductState, tuple[Iteration, ...]]:
         """Gauss-Newton over the coefficients that no condition fixes."""
-        system = state.system or self._system(state.space, state.fewer)
+        system = state.system or self._system(state.space)
         if state.is_solved:
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
@@ -129,7 +127,7 @@ class ProductLevels(ModelLevels):
             parameters=space.size,
             points=system.points,
             loss=loss,
-            heldout=System(self.model, space, extra=1, fewer=state.fewer).mean_square(c),
+            heldout=System(self.model, space, extra=1).mean_square(c),
             is_resolved=loss <= RESOLVED * state.unsolved or state.unsolved == 0.0,
             unsettled=state.unsettled,
             note=state.linear,
@@ -166,7 +164,7 @@ class ProductLevels(ModelLevels):
             estimate = estimate_by_correction(before, state.system, state.coefficients, measured)
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
-        system = estimate.system if is_solved else self._system(space, estimate.system.fewer)
+        system = estimate.system if is_solved else self._system(space)
         begun = replace(self._begun(system, start, state), null=_null(estimate, space))
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
         return solved if is_solved else begun

@@ -1,22 +1,16 @@
-"""What a residual that stands says of the error, and how few points show it."""
-
-from types import SimpleNamespace
+"""What a residual that stands says of the error, and what finds the least determined function."""
 
 import numpy as np
 import pytest
 from small_models import model_of
-from solved import on_levels
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.levels import ProductLevels
-from pinnkan.solver.families.product.start import initial_space
-from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.near_singular import nulls_of
-from pinnkan.verdict.records import Evidence
 
 EIKONAL = """
 name: eikonal
@@ -92,33 +86,6 @@ solver:
 @pytest.fixture(scope="module")
 def varying():
     return model_of(VARYING)
-
-
-@pytest.mark.parametrize(
-    ("intervals", "heldout", "fewer", "spared"),
-    [(64, 1.0, 0, 1), (64, 1.0, 1, 2), (64, 1.0, 2, 2), (64, 1.2, 2, 1), (64, 1.2, 0, 0), (4, 1.0, 0, 0)],
-)
-def test_points_are_spared_one_after_the_other_while_those_between_them_agree_and_no_factor_solves(
-    varying, intervals, heldout, fewer, spared
-):
-    """Six of degree 10, four at least."""
-    system = System(varying, initial_space(varying, 10, intervals), fewer=fewer)
-    assert judging.spared(system, SimpleNamespace(loss=1.0, heldout=heldout)) == spared
-
-
-def test_on_spared_points_a_large_problem_has_the_same_error_and_an_honest_estimate(varying, monkeypatch):
-    """The last level is judged by its fall."""
-    monkeypatch.setattr(judging, "LARGE_WORK", 0.0)
-    monkeypatch.setattr("pinnkan.solver.work.STEPS_AT_POINT", 1.0)  # steps wherever they are possible
-    out = on_levels(varying, 8, 3, 8)
-    last = out.levels[-1]
-    assert (out.reason, last.evidence) == ("", Evidence.FALL)
-    assert 0.8 * last.true_error <= last.estimate <= 10 * last.true_error
-    assert last.points < 5**2 * np.prod(last.intervals)
-    monkeypatch.setattr(judging, "ALIKE", 0.0)
-    full = on_levels(varying, 8, 3, 8).levels[-1]
-    assert (full.points, full.intervals) == (5**2 * np.prod(full.intervals), last.intervals)
-    assert last.true_error == pytest.approx(full.true_error, rel=0.2)
 
 
 def test_the_matrix_of_the_last_step_finds_the_least_determined_function_that_a_new_one_does(varying, monkeypatch):
