@@ -127,9 +127,7 @@ def gauss_newton(
         OutOfTimeError: the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
-    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), system.loss(begun.coefficients)
-    if not np.isfinite(loss):
-        raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
+    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if monitor:
@@ -143,8 +141,7 @@ def gauss_newton(
         was_rounding = loss <= system.floor**2
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
-        is_exact = taken.damping == 0.0 and system.left <= tolerance
-        expected = _next(size, previous, known)
+        is_exact, expected = taken.damping == 0.0 and system.left <= tolerance, _next(size, previous, known)
         if is_exact and (was_rounding or min(size, expected) <= tolerance):
             return Converged(c, tuple(steps), True)
         ends = is_exact and _after_chord(size, previous, known) <= tolerance
@@ -153,6 +150,15 @@ def gauss_newton(
             return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _finite(system: LeastSquares, begun: Newton) -> float:
+    """The loss at the start; raises SolverError where it is not finite."""
+    loss = system.loss(begun.coefficients)
+    if not np.isfinite(loss):
+        where = system.where_not_finite(begun.coefficients)
+        raise SolverError(f"the residual is not finite {where}", "not_finite")
+    return loss
 
 
 def _damped(
