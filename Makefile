@@ -23,8 +23,8 @@ imports:  ## import-linter: imports point left only, no circles
 test:  ## the fast tests, about three minutes on two cores
 	$(PYTHON) -m pytest
 
-slow:  ## the slow tests, about ten minutes
-	$(PYTHON) -m pytest -m slow --timeout=600
+slow:  ## the slow tests, about a quarter of an hour in two processes
+	$(PYTHON) -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
 
 docs:  ## the documentation as a site, in site/; needs '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict

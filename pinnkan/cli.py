@@ -17,6 +17,7 @@ from typing import NoReturn
 from pinnkan.completion import SHELLS, commands_of, completion
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
 from pinnkan.options import Assignments, number, whole
+from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
+    if not this_job().leads and arguments.run_command is not _solve:
+        return Exit.CONVERGED  # one process of a job does what is no work for many
     try:
         arguments.begun = begun
         code = int(arguments.run_command(arguments))
@@ -177,6 +180,10 @@ def _add_study(sub: argparse.ArgumentParser) -> None:
 
 
 def _solve(arguments: argparse.Namespace) -> int:
+    if not this_job().leads:
+        from pinnkan.run.together import run_serving
+
+        return run_serving(arguments.device)
     from pinnkan.problem.registry import load_problem
 
     load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported

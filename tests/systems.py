@@ -39,6 +39,41 @@ conditions:
 solver: {tolerance: 1e-6}
 """
 
+#: The same and sound in a pipe in units of one's choice: of unknowns A and B, equations E and G, length L and time T.
+IN_UNITS = {
+    "ordinary": """
+name: preys
+domain: {{t: [0, 2*{T}]}}
+unknowns: [a, b]
+equations:
+  - {E}*({T}/{A}*a_t - a/{A}*(1.5 - b/{B})) = 0
+  - {G}*({T}/{B}*b_t - b/{B}*(a/{A} - 3)) = 0
+conditions:
+  - {{where: initial, equation: 'a = {A}'}}
+  - {{where: initial, equation: 'b = {B}'}}
+solver: {{tolerance: 1e-4}}
+""",
+    "slabs": """
+name: pipe
+domain: {{x: [0, {L}], t: [0, {T}]}}
+unknowns: [a, b]
+equations:
+  - {E}*({T}/{A}*a_t + {L}/{B}*b_x) = 0
+  - {G}*({T}/{B}*b_t + {L}/{A}*a_x) = 0
+conditions:
+  - {{where: initial, equation: 'a = {A}*cos(pi*x/{L})'}}
+  - {{where: initial, equation: 'b = 0'}}
+  - {{where: [left, right], equation: 'b = 0'}}
+solver: {{tolerance: 1e-3}}
+""",
+}
+
+
+def in_units(kind, **units):
+    """A problem of IN_UNITS, where nothing is said in units of one."""
+    text = IN_UNITS[kind].format(**(dict.fromkeys("ABEGLT", "1") | units))
+    return parse_problem(text.encode(), "units.yaml")
+
 
 def kovasznay(tolerance=1e-2, length=1, velocity=1, pressure=1, momentum=1, continuity=1):
     """Kovasznay's flow (1948), Reynolds number 40, in units of one's choice."""

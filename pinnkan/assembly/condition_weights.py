@@ -15,9 +15,11 @@ import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
 from pinnkan.problem.natural_units import WAVELENGTH
-from pinnkan.problem.statement import Jet
+from pinnkan.problem.statement import Jet, Place, Point, Side
 
 #: Points at which coefficients are looked at.
 LOOKED_AT = 64
@@ -89,3 +91,20 @@ def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
     points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
     scale = [*[np.inf] * (len(model.problem.coordinates) - 1), length]
     return _terms(model, model.equations, points, scale)
+
+
+def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
+    """By coordinate where a place holds it, None along which it runs; of an integral a point in the middle."""
+    if isinstance(place, Point):
+        return place.position
+    if isinstance(place, Side):
+        ends = (float(axis.breaks[-1 if place.end else 0]) for axis in space.axes)
+        return tuple(x if i == place.axis else None for i, x in enumerate(ends))
+    time = model.problem.time_axis
+    return tuple(None if i == time else float(np.mean(a.breaks[[0, -1]])) for i, a in enumerate(space.axes))
+
+
+def width_at(axis: Axis, x: float) -> float:
+    """That of the interval at a point, over the degree."""
+    k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
+    return float(np.diff(axis.breaks)[k]) / axis.degree

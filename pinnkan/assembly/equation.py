@@ -41,24 +41,49 @@ class CompiledEquation:
         self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
+    def written(self) -> tuple[Any, ...]:
+        """Jets and instructions as plain data, for :meth:`read`."""
+        jets = [(j.unknown, j.order) for j in self.jets]
+        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs
+
+    @classmethod
+    def read(
+        cls, jets: Sequence[tuple[int, Sequence[int]]], inputs: int, code: Sequence[Any], outputs: Sequence[int]
+    ) -> CompiledEquation:
+        """One that was :meth:`written`, to be evaluated only: without text and symbols."""
+        equation = cls.__new__(cls)
+        equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
+        equation._tape = Tape.written(inputs, code, outputs)
+        return equation
+
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """F, shape (...), and dF/djet, shape (..., jet), at ``points`` (..., coordinate) and ``jets`` (..., jet)."""
-        shape, few = points.shape[:-1], max(1, AT_ONCE * len(points) // max(points[..., 0].numel(), 1))
-        if points.ndim == 1 or few >= len(points):
-            return self._linearised(points, jets)
-        f = points.new_empty(shape)
-        weights = points.new_empty((len(self.jets), *shape)).movedim(0, -1)
-        for start in range(0, len(points), few):
+        return self.linearise_on(points.unbind(-1), jets)
+
+    def linearise_on(
+        self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, each of the ``coordinates`` as an array that broadcasts to (...): what it does not vary is shared.
+
+        sin(8 pi x) sin(8 pi y) sin(8 pi z) on a grid takes as many sines as the grid has lines.
+        """
+        shape, few = jets.shape[:-1], max(1, AT_ONCE * len(jets) // max(jets[..., 0:1].numel(), 1))
+        if jets.ndim == 1 or few >= len(jets):
+            return self._linearised(coordinates, jets)
+        f = jets.new_empty(shape)
+        weights = jets.new_empty((len(self.jets), *shape)).movedim(0, -1)
+        for start in range(0, len(jets), few):
             part = slice(start, start + few)
-            f[part], weights[part] = self._linearised(points[part], jets[part])
+            own = [x[part] if len(x) > 1 else x for x in coordinates]
+            f[part], weights[part] = self._linearised(own, jets[part])
         return f, weights
 
-    def _linearised(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        values: list[Any] = [*points.unbind(-1), *jets.unbind(-1)]
+    def _linearised(self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        values: list[Any] = [*coordinates, *jets.unbind(-1)]
         outputs = self._tape(values, torch)
-        shape = points.shape[:-1]
-        full = [_filled(o, shape, points) for o in outputs]
-        weights = _last(full[1:]) if len(full) > 1 else points.new_zeros((*shape, 0))
+        shape = jets.shape[:-1]
+        full = [_filled(o, shape, jets) for o in outputs]
+        weights = _last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 
     def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
@@ -93,13 +118,12 @@ def _last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(tuple(parts)).movedim(0, -1)
 
 
-def _grid(tables: Sequence[Table]) -> torch.Tensor:
-    """The product of the points of coordinates: (interval, point, interval, .., coordinate)."""
-    shape, d = [n for t in tables for n in t.nodes.shape], len(tables)
-    nodes = [
+def _coordinates(tables: Sequence[Table]) -> list[torch.Tensor]:
+    """The points of every coordinate, as an array that broadcasts to (interval, point, interval, ..)."""
+    d = len(tables)
+    return [
         t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
     ]
-    return _last([x.expand(shape) for x in nodes])
 
 
 def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
@@ -131,7 +155,7 @@ class Patch:
     @cached_property
     def points(self) -> torch.Tensor:
         """Where the rows are: (interval, point, interval, .., coordinate)."""
-        return _grid(self.tables)
+        return _last([x.expand(self.shape) for x in _coordinates(self.tables)])
 
     def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
@@ -146,7 +170,7 @@ class Patch:
         out = coefficients.new_empty(self.shape)
         for part, tables in parts(self.tables):
             jets = self._jets(tables, coefficients)
-            torch.mul(self.equation.linearise(_grid(tables), jets)[0], self.root_weight[part], out=out[part])
+            torch.mul(self.equation.linearise_on(_coordinates(tables), jets)[0], self.root_weight[part], out=out[part])
         return out
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
@@ -171,7 +195,7 @@ class Patch:
             self.root_weight.new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), len(sides))
         )
         for part, tables in parts(self.tables):
-            f, slopes = self.equation.linearise(_grid(tables), jets(part, tables))
+            f, slopes = self.equation.linearise_on(_coordinates(tables), jets(part, tables))
             root = self.root_weight[part]
             for k, move in enumerate(sides):
                 moved = f if move is None else f + (slopes * self._jets(tables, move)).sum(-1)

@@ -57,7 +57,8 @@ class MatrixFree:
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
-        out = self.rows[0].weights.new_zeros(self.rows[0].space.shape)
+        counts = (t.count for t in self.rows[0].tables)
+        out = self.rows[0].weights.new_zeros((*counts, self.rows[0].space.unknowns))
         for r in self.rows:
             for k, m in product(range(len(r.jets)), repeat=2):
                 first, second = r.jets[k], r.jets[m]

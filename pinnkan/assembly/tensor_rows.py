@@ -78,18 +78,25 @@ class TensorRows:
             yield pattern.place, values if pattern.twice is None else values.where(~pattern.twice, 2 * values)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        out = residual.new_zeros((*self.space.shape, residual.shape[-1]))
+        return self.transposed(residual).reshape(self.space.size, -1)[ordering.free]
+
+    def transposed(self, residual: torch.Tensor) -> torch.Tensor:
+        """J^T r of all coefficients: (coefficient, .., unknown, side)."""
+        out = residual.new_zeros((*(t.count for t in self.tables), self.space.unknowns, residual.shape[-1]))
         for part, (first, *others) in parts(self.tables):
             own, places = first.alone()
             weights, there = self.weights[part], residual[part]
             for u in sorted({j.unknown for j in self.jets}):
                 seen = {j.order: weights[..., k : k + 1] * there for k, j in enumerate(self.jets) if j.unknown == u}
                 out[..., u, :].index_add_(0, places, integrate((own, *others), seen))
-        return out.reshape(self.space.size, -1)[ordering.free]
+        return out
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
-        out = step.new_zeros((step.shape[1], *self.residual.shape[:-1]))
+        return self.applied(ordering.spread(step).reshape(*self.space.shape, step.shape[1]))
+
+    def applied(self, values: torch.Tensor) -> torch.Tensor:
+        """J d for d (coefficient, .., unknown, side), shaped like the residual."""
+        out = values.new_zeros((values.shape[-1], *self.weights.shape[:-1]))
         for part, tables in parts(self.tables):
             weights, there = self.weights[part].unbind(-1), out[:, part]
             for weight, derivative in zip(weights, grid_jets(tables, values, self.jets), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 
 from matplotlib.figure import Figure
 
@@ -12,7 +13,7 @@ from pinnkan.export.arrays import Shown, shown_of
 from pinnkan.export.convergence import convergence_size, draw_convergence
 from pinnkan.export.curves import curve_size, draw_curve, draw_spacetime, spacetime_size
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices, frames_size, plane_size, slices_size
-from pinnkan.export.play import draw_play, samples_of
+from pinnkan.export.play import draw_play, encode_play, samples_of
 from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import HEAD, Canvas, figure, sheet, title
 from pinnkan.export.vtk import stem_of
@@ -45,9 +46,14 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
     """
     written, warnings = [], []
     points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])
-    tasks = {f"{stem_of(solution)}.png": (_solution_picture, points), "convergence.png": (_convergence_picture, 1.0)}
+    tasks: dict[str, tuple[Callable[[Solution, Path], None], float]] = {
+        f"{stem_of(solution)}.png": (_solution_picture, points),
+        "convergence.png": (_convergence_picture, 1.0),
+    }
     if has_frames(solution.problem):
         tasks[f"{stem_of(solution)}.gif"] = (draw_play, samples_of(solution))
+        if which("ffmpeg"):
+            tasks[f"{stem_of(solution)}.mp4"] = (encode_play, 1.0)
     for name, (draw, needed) in tasks.items():
         if allowance is not None and allowance.points(solution, less=_DRAWING) < needed + 1.0:
             warnings.append(f"{name} was not drawn: the time limit was over")

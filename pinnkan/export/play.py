@@ -1,7 +1,11 @@
-"""``solution.gif``: the first unknown or vector over time, with its axes; only what moves is drawn anew."""
+"""``solution.gif``: the first unknown or vector over time, with its axes; only what moves is drawn anew.
+
+``solution.mp4`` is the same where ffmpeg is installed: smaller, and players stop and wind it.
+"""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ FRAMES = 31
 _CURVE, _MAP = 1201, 201
 _PIXELS_PER_INCH = 90
 _MILLISECONDS = 100
+#: Seconds for ffmpeg, which needs a third of one.
+LONGEST = 60.0
 #: Inches of a panel of curves, and of the longer side of a map.
 _CURVE_PANEL, _LONGER = (5.0, 2.9), 3.8
 
@@ -49,6 +55,17 @@ def draw_play(solution: Solution, path: Path) -> None:
                 artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
             frames.append(_palette(canvas))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=_MILLISECONDS, loop=0)
+
+
+def encode_play(_: Solution, path: Path) -> None:
+    """Writes the film beside it as MP4, of even width and height in the colours that every player takes.
+
+    Raises:
+        subprocess.SubprocessError: ffmpeg fails, or takes LONGEST.
+    """
+    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
+    command = ["ffmpeg", "-loglevel", "error", "-y", "-i", path.with_suffix(".gif").name, *even, path.name]
+    subprocess.run(command, cwd=path.parent, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=LONGEST)
 
 
 def samples_of(solution: Solution) -> float:

@@ -26,6 +26,7 @@ _FILES = {
     ".frames": "the frames that the `.pvd` file lists",
     ".paraview.py": "shows the field, its error and the mesh: `paraview --script=` this file",
     ".gif": "the solution over time, as a film",
+    ".mp4": "the same film for players and slides",
     "convergence.png": "error estimate and true error against size, time and seconds",
     ".png": "the solution as a picture, with its knots and its error",
     "quantities.csv": "the quantities with their errors, over time where they are curves",

@@ -1,4 +1,4 @@
-"""Reflections of a box that leave a steady problem as it is, and the half of it that is left to solve.
+"""Reflections of a box that leave a problem as it is, and the half of it that is left to solve.
 
 With u_j(R x) = s_j u_j(x), R x_i = low_i + high_i - x_i and s_j = 1 or -1, an equation is to become itself or its
 negative, and a condition that of the opposite side. Whether it does is asked of the formulas, exactly: what is left of
@@ -19,6 +19,8 @@ from pinnkan.problem.statement import Condition, Equation, Jet, Problem
 
 #: Unknowns up to which all signs are tried.
 MOST_UNKNOWNS = 4
+#: What the place of a condition in the middle is called; none of a file is.
+MIDDLE = "middle"
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,12 @@ class Mirror:
 
 
 def mirrors(problem: Problem) -> Iterator[Mirror]:
-    """Every reflection of one coordinate that leaves the problem as it is."""
+    """Every reflection of one coordinate of space that leaves the problem as it is."""
     whole = all(isinstance(c.place, Side) and c.equation is not None for c in problem.conditions)
-    steady = problem.time_axis is None and isinstance(problem.domain, Box) and not problem.interfaces
-    if not (whole and steady and len(problem.unknowns) <= MOST_UNKNOWNS):
+    plain = isinstance(problem.domain, Box) and not problem.interfaces
+    if not (whole and plain and len(problem.unknowns) <= MOST_UNKNOWNS):
         return
-    for axis, wraps in enumerate(problem.box.periodic):
+    for axis, wraps in enumerate(problem.box.periodic[: problem.space_dimension]):
         for signs in product((1, -1), repeat=len(problem.unknowns)):
             mirror = Mirror(axis, signs)
             if not wraps and _keeps(problem, mirror):
@@ -68,13 +70,13 @@ def half_of(problem: Problem, mirror: Mirror) -> Problem:
 def _vanishing(problem: Problem, axis: int, unknown: int, order: int) -> Condition:
     jet = Jet(unknown, tuple(order if i == axis else 0 for i in range(problem.dimension)))
     symbol = _symbol(jet)
-    return Condition(Side(axis, 1), Equation(symbol, {symbol: jet}, f"{symbol} = 0"), "auto", "middle")
+    return Condition(Side(axis, 1), Equation(symbol, {symbol: jet}, f"{symbol} = 0"), "auto", MIDDLE)
 
 
 def _keeps(problem: Problem, mirror: Mirror) -> bool:
     if not all(_are_same(*_seen(problem, e, mirror)) for e in problem.equations):
         return False
-    ends = problem.box.ranges[mirror.axis]
+    ends = [sympy.Rational(end) for end in problem.box.ranges[mirror.axis]]
     own: list[tuple[Side, sympy.Expr]] = []
     mirrored: list[tuple[Side, sympy.Expr]] = []
     for c in problem.conditions:
@@ -93,7 +95,7 @@ def _keeps(problem: Problem, mirror: Mirror) -> bool:
 
 def _seen(problem: Problem, equation: Equation, mirror: Mirror) -> tuple[sympy.Expr, sympy.Expr]:
     """A residual in symbols of their own, as it is and as the reflection makes it."""
-    x, total = problem.coordinates[mirror.axis], sum(problem.box.ranges[mirror.axis])
+    x, total = problem.coordinates[mirror.axis], sum(map(sympy.Rational, problem.box.ranges[mirror.axis]))
     own = {s: _symbol(jet) for s, jet in equation.jets.items()}
     turned = {
         s: mirror.signs[jet.unknown] * (-1) ** jet.order[mirror.axis] * _symbol(jet) for s, jet in equation.jets.items()

@@ -27,6 +27,12 @@ WAVELENGTH = 0.1
 #: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
 #: error of the logarithms, and what may be left of it.
 SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
+#: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
+#: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
+#: weighed next to nothing.
+NEAR_ONE = 0.5, 1.5
+#: The size that an unknown without data begins with, so that what is linear in it settles its size first.
+NOTHING = 1e-30
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
@@ -56,7 +62,7 @@ def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...
     inside = [_Looked(problem, e, None) for e in problem.equations]
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
     placed = [_Looked(problem, equation, side) for equation, side in given]
-    unknown = np.zeros(len(problem.unknowns))
+    unknown = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
     for _ in range(REPETITIONS):
         found, scales = _balanced(inside, placed, unknown)
         before, unknown = unknown, 0.5 * (unknown + _shared(problem, found))
@@ -78,7 +84,7 @@ class _Looked:
             float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
             for j in self.jets
         ]
-        self.waves = rng.standard_normal((len(self.jets), SAMPLES))
+        self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
         symbols = list(equation.jets)
         slopes = [sympy.diff(equation.residual, s) for s in symbols]
         self.tape = Tape([equation.residual, *slopes], [*problem.coordinates, *symbols])
@@ -125,16 +131,21 @@ def _balanced(
                 fit(1.0, {count + number: 1.0, j: -1.0}, term)
         if source > 0.0:
             fit(SOURCE, {count + number: 1.0}, source)
-    data = np.zeros(count)
-    for condition in placed:
-        terms, source = condition.terms(unknown)
-        for j, term in terms.items():
-            data[j] = max(data[j], source / term if term > 0.0 else 0.0)
-    for j, size in enumerate(data):
+    for j, size in enumerate(_data(placed, unknown)):
         if size > 0.0:
             fit(DATA, {j: 1.0}, size)
     found = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
     return found[:count], found[count:]
+
+
+def _data(placed: Sequence[_Looked], unknown: np.ndarray) -> np.ndarray:
+    """The size that the data of conditions give each unknown, 0 where they say nothing."""
+    data = np.zeros(len(unknown))
+    for condition in placed:
+        terms, source = condition.terms(unknown)
+        for j, term in terms.items():
+            data[j] = max(data[j], source / term if term > 0.0 else 0.0)
+    return data
 
 
 def _shared(problem: Problem, unknown: np.ndarray) -> np.ndarray:

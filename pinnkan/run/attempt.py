@@ -58,9 +58,11 @@ class Attempt:
                 files = self._write(solution, folder, exit_code(solution.verdict))
                 keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()
             except (Stopped, ResourceError) as stop:
-                with suppress(OSError, PinnkanError, MemoryError):  # the failure itself is what counts
-                    self._leave(folder, keeper, monitor, stop)
-                self._kept = has_state(folder)
+                try:
+                    with suppress(OSError, PinnkanError, MemoryError):  # the failure itself is what counts
+                        self._leave(folder, keeper, monitor, stop)
+                finally:  # a signal may come in the middle
+                    self._kept = has_state(folder)
                 raise
             except SolverError:
                 keeper.clear()

@@ -26,6 +26,7 @@ from pinnkan.run.points import evaluate, write_values
 from pinnkan.run.restoring import load_solution
 from pinnkan.run.results import exit_code, replaced, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
+from pinnkan.run.together import shared_words, together
 from pinnkan.solution import Solution
 
 
@@ -42,7 +43,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
         console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     attempt = Attempt(problem, target, arguments, console)
     try:
-        with stoppable(), replacing(target) as folder:
+        with stoppable(), replacing(target) as folder, together(attempt.device) as team:
             solution, files = attempt.solve_into(folder)
     except Stopped as stopped:
         for line in attempt.left_behind():
@@ -55,7 +56,7 @@ def run_solve(arguments: argparse.Namespace) -> int:
         lines = attempt.left_behind("Where there is more memory" if anew else "To go on")
         raise ResourceError("\n".join([str(error), *lines])) from error
     spent = Spent(time.perf_counter() - arguments.begun, attempt.writing_seconds)
-    for line in closing_lines(solution, target, files, spent):
+    for line in (*closing_lines(solution, target, files, spent), *([shared_words(team)] if team else [])):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
         print(json.dumps(summary(solution, target), allow_nan=False))

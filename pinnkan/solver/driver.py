@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,8 +14,6 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError, UsageError
-from pinnkan.kan.scaled import scaled
-from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -30,6 +28,7 @@ from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
@@ -45,6 +44,9 @@ SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
 #: Degrees in space of several unknowns around circles, where nothing is factored, least and most, and by digits that
 #: are asked for. Taylor and Green's vortices take half the points of degree 6 at 1e-4 with 10, a third at 1e-7 with 14.
 WAVES_DEGREES, BY_DIGIT = (10, 14), 2
+#: The same between walls in the plane and time, where more steps are taken the higher the degree: Maxwell's equations
+#: in a cavity take 17 s with 10 and 14 s with 6 at 1e-6; at 1e-7 five times as many coefficients with 6 as with 10.
+WALLS_DEGREES, WALLS_BY_DIGIT = (6, 10), 1.5
 #: Knot intervals per coordinate on the coarsest level.
 INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 4}
@@ -67,7 +69,8 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    solved, sizes = in_natural_units(problem)
+    part = reduced(problem)
+    solved = part.problem
     model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
@@ -82,7 +85,7 @@ def solve(
         open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        return _in_units(problem, _result(model, outcome, monitor), sizes)
+        return _of_file(problem, _result(model, outcome, monitor), part)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -118,7 +121,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
         found = solve_axes_or_fitted(axes, verify, monitor) if may_turn else _on_axes(axes, verify, monitor)
         return explained(model, held_by_symmetry(model, found, on_axes, monitor))
     intervals = settings.knots or SLAB_INTERVALS[d]
-    in_space = settings.degree or (waves_degree(settings.tolerance) if are_waves(problem) else degree)
+    in_space = settings.degree or degree_in_space(problem, degree)
     slabs = ProductSlabs(model, (in_space, degree), intervals, most or PASSES, describe(problem))
     family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
     return march(family, verify, monitor)
@@ -129,14 +132,15 @@ def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome
     return solve_levels(axes, verify, monitor, state)[0]
 
 
-def are_waves(problem: Problem) -> bool:
-    """Whether several unknowns are solved for around circles, in more than one coordinate of space."""
-    return len(problem.unknowns) > 1 and problem.space_dimension > 1 and any(problem.box.periodic)
-
-
-def waves_degree(tolerance: float) -> int:
-    """See WAVES_DEGREES."""
-    return int(np.clip(-np.floor(BY_DIGIT * np.log10(tolerance)), *WAVES_DEGREES))
+def degree_in_space(problem: Problem, usual: int) -> int:
+    """Of slabs: several unknowns in the plane take a higher one than the usual, by the digits that are asked for."""
+    if len(problem.unknowns) == 1 or problem.space_dimension < 2:
+        return usual
+    is_around = any(problem.box.periodic)
+    if not is_around and problem.space_dimension > 2:
+        return usual
+    limits, by_digit = (WAVES_DEGREES, BY_DIGIT) if is_around else (WALLS_DEGREES, WALLS_BY_DIGIT)
+    return int(max(np.clip(np.floor(-by_digit * np.log10(problem.solver.tolerance)), *limits), usual))
 
 
 def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
@@ -169,13 +173,13 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     found = Solution(
         problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
     )
-    return _in_units(problem, found, in_natural_units(problem)[1])
+    return _of_file(problem, found, reduced(problem))
 
 
-def _in_units(problem: Problem, found: Solution, sizes: Sequence[float]) -> Solution:
-    """The solution of the file's problem from that in natural units, in which its unknowns have these sizes."""
-    error = None if found.error is None else scaled(found.error, sizes)
-    shown = replace(found, problem=problem, field=scaled(found.field, sizes), error=error)
+def _of_file(problem: Problem, found: Solution, part: Reduced) -> Solution:
+    """The solution of the file's problem from that of what was solved in its place."""
+    error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
+    shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     return replace(shown, quantities=read_off(problem, shown.field, error, shown.times()))
 
 

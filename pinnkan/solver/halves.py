@@ -16,7 +16,8 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Field
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
 from pinnkan.problem.statement import Problem
@@ -48,18 +49,21 @@ def held_by_symmetry(model: Model, outcome: Outcome, solve: Callable[[Model], Ou
 def _whole(problem: Problem, half: Outcome, mirror: Mirror) -> Outcome:
     assert half.error is not None
     detail = f"held among functions with {mirror.words(problem)} only"
-    return replace(half, field=_unfolded(half.field, mirror), error=_unfolded(half.error, mirror), detail=detail)
+    return replace(half, field=unfolded(half.field, mirror), error=unfolded(half.error, mirror), detail=detail)
 
 
-def _unfolded(field: Field, mirror: Mirror) -> ProductField:
+def unfolded(field: Field, mirror: Mirror) -> ProductField:
     """A function on the lower half of a coordinate, and its mirror image on the upper one."""
     assert isinstance(field, ProductField)
-    space, c = field.pieces[0]
+    return replace(field, pieces=tuple(_whole_piece(space, c, mirror) for space, c in field.pieces))
+
+
+def _whole_piece(space: Space, coefficients: Array, mirror: Mirror) -> tuple[Space, Array]:
     axis = space.axes[mirror.axis]
     middle = float(axis.breaks[-1])
     breaks = np.concatenate([axis.breaks, (2.0 * middle - axis.breaks)[-2::-1]])
     joints = (*axis.joints, middle, *(2.0 * middle - x for x in reversed(axis.joints)))
     whole = space.replaced(mirror.axis, Axis(breaks, axis.degree, False, joints))
-    image = np.flip(c, mirror.axis) * np.array(mirror.signs, dtype=np.float64)
+    image = np.flip(coefficients, mirror.axis) * np.array(mirror.signs, dtype=np.float64)
     upper = np.take(image, range(1, image.shape[mirror.axis]), mirror.axis)
-    return ProductField(((whole, np.concatenate([c, upper], mirror.axis)),))
+    return whole, np.concatenate([coefficients, upper], mirror.axis)

@@ -103,13 +103,12 @@ def _perceptrons(widths: tuple[int, ...]) -> Callable[[Sequence[int]], StudyNetw
     return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
 
 
-def contenders(shrink: int = 1, inner: int = INNER) -> list[Contender]:
-    """Everyone who takes part; ``shrink`` divides all steps."""
+def contenders(inner: int = INNER) -> list[Contender]:
+    """Everyone who takes part."""
     found = []
     for family, powers in (("spline", False), ("power ReLU", True)):
-        for kind, schedule in SCHEDULES.items():
+        for kind, steps in SCHEDULES.items():
             level = 3 if kind == "fine" else 0  # fine only starts at random on the finest knots, as the paper's does
-            steps = tuple(max(1, n // shrink) if n else 0 for n in schedule)
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
             start = _ridges(INTERVALS * 2**level, powers)
             found.append(
@@ -117,11 +116,10 @@ def contenders(shrink: int = 1, inner: int = INNER) -> list[Contender]:
             )
     for widths, paper in PERCEPTRONS.items():
         name = f"MLP [{','.join(map(str, widths))}]"
-        found.append(Contender(name, "MLP", _perceptrons(widths), (128 // shrink,), "lbfgs", paper=paper, inner=inner))
-    lm = tuple(max(1, n // shrink) for n in (12, 6, 4, 4))
-    found.append(Contender("spline, multilevel LM", "Gauss-Newton", _ridges(INTERVALS, False), lm, "gauss_newton"))
-    mlp = _perceptrons((2, 30, 1))
-    return [*found, Contender("MLP [2,30,1], LM", "Gauss-Newton", mlp, (40 // shrink,), "gauss_newton")]
+        found.append(Contender(name, "MLP", _perceptrons(widths), (128,), "lbfgs", paper=paper, inner=inner))
+    start, mlp = _ridges(INTERVALS, False), _perceptrons((2, 30, 1))
+    found.append(Contender("spline, multilevel LM", "Gauss-Newton", start, (12, 6, 4, 4), "gauss_newton"))
+    return [*found, Contender("MLP [2,30,1], LM", "Gauss-Newton", mlp, (40,), "gauss_newton")]
 
 
 def study_regression(report: StudyReport, quick: bool, say: Say) -> None:

@@ -10,6 +10,8 @@ from pinnkan.verdict.records import Level, Reason
 
 #: More levels than this are not promised: each costs several times the one before.
 FARTHEST = 10
+#: An error as large as this share of the solution is no tolerance to ask for.
+LOOSEST = 0.3
 #: So many slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
 SHRINKING, SHRUNK = 6, 0.95
 
@@ -44,8 +46,8 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     last, before = levels[-1], levels[-2]
     more = max(1, math.ceil(math.log(last.estimate / tolerance) / math.log(factor)))
     if more > FARTHEST:
-        other = "try another network or method, or a `tolerance` of"
-        return f"The error falls only {factor:.2g} times per level: {other} {_up(last.estimate)}."
+        looser = f", or a `tolerance` of {_up(last.estimate)}" if last.estimate < LOOSEST else ""
+        return f"The error falls only {factor:.2g} times per level: try another network or method{looser}."
     spent = last.seconds - before.seconds
     earlier = before.seconds - levels[-3].seconds if len(levels) > 2 else before.seconds
     growth = min(max(1.0, spent / max(earlier, 1e-3)), 8.0)

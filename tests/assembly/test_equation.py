@@ -107,3 +107,19 @@ def test_a_residual_that_is_not_finite_makes_the_loss_not_finite():
     p = Patch(equation, space, [gauss_table(space.axes[0], 4, 0, CPU)])
     assert not np.isfinite(p.loss(torch.full(space.shape, -1.0, dtype=torch.float64)))
     assert np.isfinite(p.loss(torch.full(space.shape, 2.0, dtype=torch.float64)))
+
+
+def test_what_a_formula_makes_of_one_coordinate_is_worked_out_once_for_each_of_its_points(monkeypatch):
+    space = CASES["2-D"][3]
+    equation = CompiledEquation(Equation(U - sympy.sin(X) * sympy.sin(Y), {U: PLANE[U]}, ""), (X, Y))
+    p = Patch(equation, space, [gauss_table(a, 4, 0, CPU) for a in space.axes])
+    seen, sine = [], torch.sin
+    monkeypatch.setattr(torch, "sin", lambda x: seen.append(x.numel()) or sine(x))
+    zero = torch.zeros(space.shape, dtype=torch.float64)
+    residual = p.residual(zero)
+    assert seen == [12, 12]
+    x, y = p.points.unbind(-1)
+    wanted = -sine(x) * sine(y) * p.root_weight
+    np.testing.assert_allclose(residual.numpy(), wanted.numpy(), rtol=0, atol=1e-15)
+    equation.linearise(p.points, p.jets(zero))
+    assert seen == [12, 12, 144, 144]

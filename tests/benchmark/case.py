@@ -57,6 +57,12 @@ def at_times(x: tuple[float, float, int], times: tuple[float, ...]) -> Callable[
     return lambda: tensor(gauss(np.linspace(x[0], x[1], x[2] + 1)), instants(times))
 
 
+def at_times_in_the_plane(x: tuple[float, float, int], times: tuple[float, ...]) -> Callable[[], Grid]:
+    """Return the maker of the same Gauss grid in x and in y at the saved `times` of a reference."""
+    side = np.linspace(x[0], x[1], x[2] + 1)
+    return lambda: tensor(gauss(side), gauss(side), instants(times))
+
+
 def along_front(front: Callable[[Array], Array], width: float) -> Callable[[], Grid]:
     """Return the maker of a grid on the unit square, in y graded down to half the `width` of a front y = front(x)."""
 

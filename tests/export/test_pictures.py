@@ -3,6 +3,7 @@
 import struct
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import matplotlib
 import numpy as np
@@ -32,7 +33,7 @@ SLOW = ("vortex", "jet")
 def test_every_shape_of_problem_has_both_pictures(kind: str, tmp_path: Path) -> None:
     written, warnings = draw_pictures(solved(kind), tmp_path)
     assert warnings == []
-    films = ["solution.gif"] if has_frames(solved(kind).problem) else []
+    films = ["solution.gif", *["solution.mp4"] * bool(which("ffmpeg"))] if has_frames(solved(kind).problem) else []
     assert written == ["solution.png", "convergence.png", *films]
     for name in written[:2]:
         header = (tmp_path / name).read_bytes()[:24]

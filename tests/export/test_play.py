@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
 from closed_form import solved
 from PIL import Image
 
-from pinnkan.export.play import FRAMES, draw_play
+from pinnkan.export.pictures import draw_pictures
+from pinnkan.export.play import FRAMES, draw_play, encode_play
 
 
 @pytest.mark.parametrize("kind", ["front", "pool", "vortex"])
@@ -34,3 +37,23 @@ def test_a_bump_that_moves_to_the_right_does_so(tmp_path: Path) -> None:
             bright = green > 180
             centres.append(np.nonzero(bright)[1].mean())
     assert centres[1] > centres[0] + 30
+
+
+@pytest.mark.skipif(which("ffmpeg") is None, reason="needs ffmpeg")
+def test_the_film_for_players_shows_the_same_frames(tmp_path: Path) -> None:
+    draw_play(solved("pool"), tmp_path / "play.gif")
+    encode_play(solved("pool"), tmp_path / "play.mp4")
+    raw = ["ffmpeg", "-loglevel", "error", "-i", "play.mp4", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    told = subprocess.run(raw, cwd=tmp_path, capture_output=True, check=True).stdout
+    with Image.open(tmp_path / "play.gif") as film:
+        wide, high = (size + size % 2 for size in film.size)
+        decoded = np.frombuffer(told, np.uint8).reshape(FRAMES, high, wide, 3).astype(float)
+        film.seek(FRAMES - 1)
+        last = np.asarray(film.convert("RGB"), dtype=float)
+    away = [np.abs(frame[: film.size[1], : film.size[0]] - last).mean() for frame in decoded[[-1, 0]]]
+    assert away[0] < 3.0 < away[1]
+
+
+def test_without_ffmpeg_there_is_the_gif_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert draw_pictures(solved("front"), tmp_path) == (["solution.png", "convergence.png", "solution.gif"], [])

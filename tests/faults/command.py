@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -44,12 +43,6 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     while not path.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
-
-
-def told(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The object printed by ``--json``."""
-    value: dict[str, Any] = json.loads(done.stdout)
-    return value
 
 
 def final_state(run: Path) -> tuple[str, bytes]:

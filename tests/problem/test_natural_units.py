@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from systems import kovasznay
@@ -39,3 +40,23 @@ def test_a_single_unknown_stays_as_it_is():
     text += b"conditions: [{where: boundary, equation: u = 0}]\n"
     problem = parse_problem(text, "a.yaml")
     assert in_natural_units(problem) == (problem, (1.0,))
+
+
+def test_a_depth_that_may_be_nothing_makes_no_term_large():
+    text = b"name: a\ndomain: {x: [0, 1], t: [0, 1], periodic: [x]}\nunknowns: [h, q]\n"
+    text += b"equations: ['h_t + q_x = 0', 'q_t + dx(q**2/h + h**2/2) = 0']\n"
+    text += b"conditions: [{where: initial, equation: 'h = 1'}, {where: initial, equation: 'q = 0'}]\n"
+    (_, q), scales = natural_sizes(parse_problem(text, "a.yaml"))
+    assert 0.1 < q < 10.0  # normal deviates as depths: 134, and equations 6e6 apart
+    assert max(scales) < 100.0 * min(scales)
+
+
+@pytest.mark.parametrize("unit", ["1e3", "1e6", "1e-6"])
+def test_sizes_follow_the_units_where_an_unknown_is_divided_by_another(unit):
+    """Begun with a size of one in whatever units, depths of 1e6 ended 1e10 times too fast."""
+    text = "name: a\ndomain: {{x: [0, 1], t: [0, 0.05], periodic: [x]}}\nunknowns: [h, q]\n"
+    text += "equations: ['h_t/{H} + q_x = 0', 'q_t + dx(q**2/(h/{H}) + (h/{H})**2/2) = 0']\n"
+    text += "conditions: [{{where: initial, equation: 'h = {H}'}}, {{where: initial, equation: 'q = 0'}}]\n"
+    (one, other) = (natural_sizes(parse_problem(text.format(H=u).encode(), "a.yaml")) for u in ("1", unit))
+    np.testing.assert_allclose(other[0], [one[0][0] * float(unit), one[0][1]], rtol=1e-6)
+    np.testing.assert_allclose(other[1], one[1], rtol=1e-6)

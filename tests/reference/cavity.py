@@ -13,12 +13,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.polynomial.legendre import Legendre, leggauss
+from scipy.linalg import lu_factor, lu_solve
 
 from .lids import Lift
 from .saved import Array
 
 #: Functions in each direction while the Reynolds number grows, and up to which Newton's method converges from rest.
-FEW, FROM_REST = 28, 200.0
+FEW, FROM_REST = 20, 200.0
+#: A Jacobian is kept as long as each step is so much shorter than the one before: made anew, it costs 100 of them.
+KEPT = 0.1
 Fields = tuple[Array, Array]
 #: Speeds of lids by name: smooth at the corners, and with a slope that the walls beside them contradict.
 LIDS = {"smooth": Polynomial([0, 0, 16, -32, 16]), "parabola": Polynomial([0, 4, -4])}
@@ -77,15 +80,21 @@ def stream_function(reynolds: float, number: int, lid: str) -> Array:
     fixed = Lift(LIDS[lid])(*(g.ravel() for g in np.meshgrid(x, x, indexing="ij")))
     w = np.multiply.outer(weight, weight).ravel() / 4
     stiff = lap.T @ (w[:, None] * lap) / reynolds
-    a = a.ravel()
-    for _ in range(20):
+    a, last, factors = a.ravel(), 0.0, None
+    for _ in range(40):
         p_x, p_y, p_lap = dx @ a + fixed["x"], dy @ a + fixed["y"], lap @ a + fixed["lap"]
         flux = w * (p_lap + fixed["harmonic"])
         residual = lap.T @ (w * p_lap) / reynolds + dx.T @ (flux * p_y) - dy.T @ (flux * p_x)
-        along = w[:, None] * (dx * p_y[:, None] - dy * p_x[:, None])
-        turned = dx.T @ (flux[:, None] * dy)
-        step = np.linalg.solve(stiff + along.T @ lap + turned - turned.T, residual)
+        if factors is None:
+            along = w[:, None] * (dx * p_y[:, None] - dy * p_x[:, None])
+            turned = dx.T @ (flux[:, None] * dy)
+            factors = lu_factor(stiff + along.T @ lap + turned - turned.T)
+        step = lu_solve(factors, residual)
         a -= step
-        if np.linalg.norm(step) < 1e-12 * np.linalg.norm(a):
+        size = np.linalg.norm(step)
+        if size < 1e-12 * np.linalg.norm(a):
             return a.reshape(number, number)
+        if size > KEPT * last:
+            factors = None
+        last = size
     raise ValueError(f"Newton's method does not converge at Reynolds number {reynolds:g}")

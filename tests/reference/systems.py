@@ -51,6 +51,29 @@ def maxwell(x: Array, t: Array) -> Values:
     return {"e": np.sin(k * x) * np.cos(angle), "h": np.sqrt(epsilon / mu) * np.cos(k * x) * np.sin(angle)}
 
 
+def maxwell_cavity(x: Array, y: Array, t: Array) -> Values:
+    """The mode of one half wave by two halves in a unit square, c = 1."""
+    k, m = np.pi, 2 * np.pi
+    w = np.hypot(k, m)
+    return {
+        "e": np.sin(k * x) * np.sin(m * y) * np.cos(w * t),
+        "a": -m / w * np.sin(k * x) * np.cos(m * y) * np.sin(w * t),
+        "b": k / w * np.cos(k * x) * np.sin(m * y) * np.sin(w * t),
+    }
+
+
+def cantilever(x: Array, y: Array) -> Values:
+    """Timoshenko and Goodier (1951), section 21, integrated from the stresses; length 4, nu = 0.3, all else 1."""
+    length, depth, nu = 4.0, 1.0, 0.3
+    stiffness = depth**3 / 12  # E I over P
+    u = (length * x - x**2 / 2) * y / stiffness + (2 + nu) / 6 * y**3 / stiffness
+    v = -nu / 2 * (length - x) * y**2 / stiffness - (length * x**2 / 2 - x**3 / 6) / stiffness
+    # a rigid motion so that u(0, +-D/2) = 0 and v(0, 0) = 0; the rest of the shear is a slope along x
+    turn = (2 + nu) / 24 * depth**2 / stiffness
+    shear = (1 + nu) / 4 * depth**2 / stiffness
+    return {"u": u - turn * y, "v": v - (shear - turn) * x}
+
+
 def soliton(x: Array, t: Array) -> Values:
     """Amplitude and speed 1."""
     psi = np.exp(1j * x) / np.cosh(x - t)

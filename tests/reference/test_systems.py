@@ -12,7 +12,8 @@ from .error import worst_relative_l2
 from .heated_cavity import heated_cavity
 from .lids import corner
 from .ordinary import SYSTEMS, ordinary
-from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, shallow_water
+from .periodic_plane import fitzhugh_nagumo2d, gray_scott2d, reacting_in_the_plane
+from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, reacting, shallow_water
 
 
 def change(found: np.ndarray, other: np.ndarray) -> float:
@@ -43,6 +44,34 @@ def test_series_do_not_change_with_modes_or_steps(solve, end, interval, modes, s
     fine, coarse = (np.stack([u(x, end) for u in solve(times, *how)]) for how in ((2 * modes, step / 2), (modes, step)))
     worse = np.stack([u(x, end) for u in solve(times, 8, step)])
     assert change(coarse, fine) < seen < change(worse, fine)
+
+
+@pytest.mark.parametrize(
+    ("solve", "end", "side", "modes", "step", "seen"),
+    [(fitzhugh_nagumo2d, 1.0, 10, 48, 0.02, 1e-8), (gray_scott2d, 5.0, 1, 48, 0.1, 1e-5)],
+)
+def test_series_in_the_plane_do_not_change_with_modes_or_steps(solve, end, side, modes, step, seen) -> None:
+    x, y = (a.ravel() for a in np.meshgrid(np.linspace(-side, side, 21), np.linspace(-side, side, 21)))
+    ways = ((2 * modes, step / 2), (modes, step), (8, step))
+    fine, coarse, worse = (solve((end,), *how)(x, y, np.full(x.size, end)) for how in ways)
+    assert change(coarse, fine) < seen < change(worse, fine)
+
+
+def test_series_in_the_plane_are_those_on_a_line_where_nothing_varies_across() -> None:
+    line = reacting(
+        (lambda k: -(k**2), lambda k: np.full(k.size, -0.1)),
+        lambda y: (y[0] - y[0] ** 3, y[0] ** 2),
+        lambda x: (np.cos(np.pi * x), np.sin(np.pi * x)),
+        (-1.0, 1.0), (0.2,), 32, 0.01,
+    )  # fmt: skip
+    plane = reacting_in_the_plane(
+        (lambda q: -q, lambda q: np.full(q.shape, -0.1)),
+        lambda y: (y[0] - y[0] ** 3, y[0] ** 2),
+        lambda x, y: (np.cos(np.pi * x) + 0 * y, np.sin(np.pi * x) + 0 * y),
+        (-1.0, 1.0), (0.2,), 32, 0.01,
+    )  # fmt: skip
+    x = np.linspace(-1, 1, 17)
+    np.testing.assert_allclose(plane(x, 0.3 + 0 * x, 0.2 + 0 * x), [u(x, 0.2) for u in line], atol=1e-13)
 
 
 def test_the_cavity_does_not_change_with_the_degree() -> None:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
-from systems import LOTKA_VOLTERRA, kovasznay
+from systems import IN_UNITS, LOTKA_VOLTERRA, in_units, kovasznay
 
 import pinnkan
 from pinnkan.problem.registry import parse_problem
@@ -64,6 +66,17 @@ def test_units_change_neither_verdict_nor_error_nor_knots(units):
     assert other.intervals == one.intervals
     assert other.true_error == pytest.approx(one.true_error, rel=1e-2)
     assert other.estimate == pytest.approx(one.estimate, rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", IN_UNITS)
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(units=st.fixed_dictionaries(dict.fromkeys("ABEGLT", st.sampled_from(["1e-6", "1", "1e6"]))))
+def test_units_of_what_marches_change_neither_verdict_nor_estimate_nor_knots(kind, units):
+    one, other = (pinnkan.solve(in_units(kind, **u)) for u in ({}, units))
+    assert one.verdict.converged
+    assert other.verdict.converged
+    assert [x.intervals for x in other.levels] == [x.intervals for x in one.levels]
+    assert other.verdict.estimate == pytest.approx(one.verdict.estimate, rel=0.05)
 
 
 def test_the_solution_has_the_units_of_the_file():

@@ -37,6 +37,8 @@ def test_eight_times_per_level_from_the_issue():
 
 def test_a_slow_decay_asks_for_a_tolerance_that_can_be_had():
     assert "`tolerance` of 0.02" in remedy("max_levels", levels(1.2e-2, 1.1e-2), 1e-6)
+    far = remedy("max_levels", levels(2.3, 2.0), 1e-3)  # flow under a lid that jumps at the corners
+    assert far.endswith("try another network or method.")
 
 
 def test_a_time_limit_in_slabs_is_extrapolated_to_the_end_of_time():

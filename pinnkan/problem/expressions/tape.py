@@ -69,6 +69,14 @@ class Tape:
         """Name, registers of the arguments and number; registers are the inputs, then one per instruction."""
         return self._code
 
+    @classmethod
+    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> Tape:
+        """The tape of so many inputs with these :attr:`instructions` and registers of results."""
+        tape = cls([], [])
+        tape.inputs, tape.outputs = inputs, tuple(outputs)
+        tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
+        return tape
+
     def _emit(self, e: sympy.Basic) -> int:
         slot = self._slots.get(e)
         if slot is not None:

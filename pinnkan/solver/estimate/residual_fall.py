@@ -14,11 +14,16 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.system import System
 
+#: What a residual may fall beyond the order of the splines, 2^-(degree + 1), to be believed. Diffusion with a
+#: coefficient of a few waves: on 96 x 96 intervals of degree 10 these are just resolved, and 192 x 192 lower the
+#: residual 6000 times, the error 27,000 times, not 2048.
+LUCK = 4.0
+
 
 def decay(before: System, coarse: Array, after: System, fine: Array) -> Array:
-    """Ratio of the residuals per coordinate, at least 2^-(degree + 1) and at most one."""
+    """Ratio of the residuals per coordinate, at least 2^-(degree + 1) / LUCK and at most one."""
     old, new = _parts(before, coarse), _parts(after, fine)
-    least = np.array([0.5 ** (a.degree + 1) for a in before.space.axes])
+    least = np.array([0.5 ** (a.degree + 1) / LUCK for a in before.space.axes])
     ratio = np.sqrt(new / np.where(old > 0.0, old, 1.0))
     return np.clip(np.where(old > 0.0, ratio, 1.0), least, 1.0)
 

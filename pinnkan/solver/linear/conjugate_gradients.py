@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.integral_rows import MiddleRows, as_seen
-from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.shared_matrix import normal_matrix
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
@@ -54,7 +54,7 @@ class ConjugateGradients(Seen):
         seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
         super().__init__(seen, ordering)
         self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
-        self._matrix = MatrixFree([r for r in rows if not isinstance(r, MiddleRows)])
+        self._matrix = normal_matrix([r for r in rows if not isinstance(r, MiddleRows)])
         self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]
         whole = self._matrix.diagonal()
         self._diagonal = whole.reshape(-1, 1)[ordering.free]

@@ -51,25 +51,25 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
     if damping >= DAMPED:
         return [Rung(lambda: lambda right: right / ((1.0 + damping) * own), *PATIENT)]
-    by, space = [sizes(r) for r in rows], rows[0].space
+    space = rows[0].space
     ladder = [Rung(lambda: Together(rows, ordering, damping), *PATIENT)] if are_together(space) else []
-    if max(float(s.max() / s.min()) for s in by) <= VARIES:
+    if max(map(_spread, rows)) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
-    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping, by), *PATIENT))
+    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT))
     room = memory.available(ordering.position.device)
     if factor_work(space) <= MOST_WORK and memory.bytes_of_factor(space) <= room:
         ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT))
     return ladder
 
 
-def _varying(
-    rows: Sequence[TensorRows],
-    ordering: Ordering,
-    diagonal: torch.Tensor,
-    damping: float,
-    by: Sequence[torch.Tensor],
-) -> Inverse:
-    simpler = divided(rows, by)
+def _spread(rows: TensorRows) -> float:
+    """By how much the size of an operator varies."""
+    size = sizes(rows)
+    return float(size.max() / size.min())
+
+
+def _varying(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
+    simpler = divided(rows, [sizes(r) for r in rows])
     scale = scale_of(rows, simpler, diagonal, ordering)
     fine = Scaled(FastDiagonalisation(simpler, ordering, damping), scale)
     coarse = NestedSpace(rows, ordering)

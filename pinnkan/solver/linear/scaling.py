@@ -49,12 +49,12 @@ def sizes(rows: TensorRows) -> torch.Tensor:
             f * ((axis.degree / width) ** j.order[i]).reshape(shape) for f, j in zip(finest, rows.jets, strict=True)
         ]
     square = torch.zeros_like(rows.weights[..., 0])
-    mean = torch.zeros_like(square)
+    mean = rows.weights.new_zeros(())
     for k, f in enumerate(finest):
-        part = rows.weights[..., k].square() / weight
-        square += part * f.square()
-        mean += part.mean() * f.square()
-    return (square / mean.clamp_min(1e-300)).sqrt().clamp_min(1e-6)
+        part = rows.weights[..., k].square().div_(weight)
+        square.addcmul_(part, f.square())
+        mean = mean + part.mean() * f.square()
+    return square.div_(mean.clamp_min(1e-300)).sqrt_().clamp_min_(1e-6)
 
 
 def divided(rows: Sequence[TensorRows], by: Sequence[torch.Tensor]) -> list[TensorRows]:

@@ -10,24 +10,23 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from pinnkan.assembly.condition_weights import condition_weight
+from pinnkan.assembly.condition_weights import condition_weight, held_by, width_at
 from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.local_weights import local_weight
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.shared_rows import patches_of
 from pinnkan.assembly.tensor_rows import Rows
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
-from pinnkan.problem.statement import Interface, Place, Point, Side, Whole
-from pinnkan.solver import memory
+from pinnkan.problem.statement import Interface, Place, Whole
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
+from pinnkan.solver.linear.gauss_points import points_per_interval, predicted_work, require_memory
 from pinnkan.solver.linear.solver import LinearSolver
-from pinnkan.solver.work import factor_work, steps_work
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the error is the same within 2 % from 1 to 100, and grows below (measured).
@@ -36,38 +35,6 @@ CONDITION_WEIGHT = 10.0
 LEFT = 1e-3
 #: Relative accuracy of what is made of residuals drawn by chance.
 ROUGH = 0.1
-
-
-def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bool = False) -> int:
-    """Gauss points per interval and coordinate; on few intervals one more than collocation needs.
-
-    A spline has one coefficient per interval. With half of degree - order, and two more, errors and estimates were
-    those of degree - order within 3 % on seven shipped problems. With one point less the splines come near to
-    interpolating the equation: a residual between the points up to 5 times the one that was trained. ``all_of_them``,
-    degree - order, where the domain cuts intervals (with half of them the layer at 30 degrees took twice as long), and
-    in a single coordinate, where they cost nothing.
-    """
-    enough = degree - order if all_of_them else min(degree - order, 2 - (order - degree) // 2)
-    return max(3, enough, -(-(intervals + degree + 2 - order) // intervals))
-
-
-def require_memory(model: Model, space: Space, extra: int = 0) -> None:
-    """Raises ResourceError if a step in ``space`` needs more memory than there is."""
-    points, jets = _points(model, space, extra), sum(len(e.jets) for e in model.equations)
-    what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
-    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
-
-
-def predicted_work(model: Model, space: Space) -> float:
-    """Multiplications that a step in ``space`` is predicted to take, whoever solves."""
-    points, jets = _points(model, space, 0), sum(len(e.jets) for e in model.equations)
-    return min(factor_work(space), steps_work(space, float(np.prod([float(p) for p in points])), jets))
-
-
-def _points(model: Model, space: Space, extra: int) -> list[int]:
-    alone = len(space.axes) == 1
-    axes = zip(space.axes, model.orders, strict=True)
-    return [a.intervals * (points_per_interval(a.degree, a.fewest, k, alone) + extra) for a, k in axes]
 
 
 @dataclass(eq=False)
@@ -112,8 +79,8 @@ class System:
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         scales = [local_weight(space, s) for s in model.surpluses]
-        pairs = zip(model.equations, scales, strict=True)
-        patches = [Patch(e, space, tables, 1.0 if s is None else s.to(model.device)) for e, s in pairs]
+        weights = [1.0 if s is None else s.to(model.device) for s in scales]
+        patches = patches_of(model.equations, space, tables, weights)
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
@@ -129,7 +96,7 @@ class System:
     def _placed(self, place: Place, equation: CompiledEquation, tables: Sequence[Table]) -> Patch:
         """The rows of a condition: on a side, at a point, or one of its integral."""
         space, model, held = self.space, self.model, list(tables)
-        for i, (axis, x) in enumerate(zip(space.axes, _held(place, space, model), strict=True)):
+        for i, (axis, x) in enumerate(zip(space.axes, held_by(place, space, model), strict=True)):
             if x is not None:
                 order = max(model.orders[i], *(j.order[i] for j in equation.jets))
                 held[i] = point_table(axis, x, order, model.device)
@@ -139,7 +106,7 @@ class System:
             return whole if isinstance(place, Whole) else ValuePatch(equation, space, held, whole)
         points = Patch(equation, space, held).points.reshape(-1, len(space.axes)).cpu().numpy()
         widths = [
-            None if t is h else _width(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
+            None if t is h else width_at(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
         ]
         return Patch(equation, space, held, CONDITION_WEIGHT * condition_weight(model, equation, points, widths))
 
@@ -188,24 +155,39 @@ class System:
             numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
             OutOfTimeError: it could not end in time.
         """
-        c = self._tensor(coefficients)
-        moves = [np.where(fixed, t - coefficients, 0.0) for t in targets]
         with self.timed():
-            rows = [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches]
+            rows, moves = self._linearised(coefficients, targets, fixed)
             found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()), accuracy)
+        return self._told(coefficients, found)
+
+    def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
+        """Steps to other targets from the same ``coefficients`` as the last ones, whose matrix was kept.
+
+        Raises as :meth:`steps` does.
+        """
+        with self.timed():
+            rows, moves = self._linearised(coefficients, targets, fixed)
+            found = self._solved(self.kept, rows, moves, float(np.abs(coefficients).max()))
+        return self._told(coefficients, found)
+
+    def _linearised(
+        self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
+    ) -> tuple[list[Rows], list[Array]]:
+        """The rows at ``coefficients``, one side for each target, and how these move what is fixed."""
+        c, moves = self._tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
+        return [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches], moves
+
+    def _told(self, coefficients: Array, found: list[Array]) -> list[Array]:
+        """The steps; what they leave is told relative to the largest coefficient."""
         largest = float(np.abs(coefficients + found[0]).max())
         self.rounding /= largest if largest > 0.0 else 1.0
         self.left = self.rounding if self.words else 0.0
-        self.floor = self.kept.floor(coefficients[~fixed]) if self.keeping else 0.0
+        if self.keeping:
+            self.floor = self.kept.floor(coefficients.reshape(-1)[self.kept.ordering.free.cpu().numpy()])
         return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
-        """J^T J at ``coefficients``, factorised.
-
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-            OutOfTimeError: it could not end in time.
-        """
+        """J^T J at ``coefficients``, factorised; raises as :meth:`steps` does."""
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
@@ -233,21 +215,20 @@ class System:
             return None
         rows = [p.rows(self._tensor(coefficients), []) for p in self.patches]
         parts = [r.transpose(equations.ordering, r.residual) for r in rows]
-        step = np.zeros(self.space.shape)
-        step.reshape(-1)[equations.ordering.free.cpu().numpy()] = -equations.backsolve(
-            sum(parts[1:], parts[0]).cpu().numpy()
-        )[:, 0]
-        return step
+        return self._whole(equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy())[:, 0])
 
     def drawn(self, size: float) -> Array:
         """What the matrix that is kept makes of residuals that are drawn by chance, of norm ``size`` in all."""
         draw = np.random.default_rng(0).standard_normal
         rows = [torch.from_numpy(draw((*r.residual.shape[:-1], 1))).to(r.residual) for r in self.kept.rows]
         norm = float(np.sqrt(sum(float(r.square().sum()) for r in rows)))
-        step = np.zeros(self.space.shape)
-        free = self.kept.ordering.free.cpu().numpy()
-        step.reshape(-1)[free] = size / norm * self.kept.solve(rows, ROUGH)[:, 0]
-        return step
+        return self._whole(self.kept, size / norm * self.kept.solve(rows, ROUGH)[:, 0])
+
+    def _whole(self, equations: LinearSolver, free: Array) -> Array:
+        """All coefficients of a function whose fixed ones are zero."""
+        out = np.zeros(self.space.shape)
+        out.reshape(-1)[equations.ordering.free.cpu().numpy()] = free
+        return out
 
     def release(self) -> None:
         """Forget the matrix that is kept."""
@@ -270,30 +251,15 @@ class System:
         self.release()
         equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
         self._kept = equations if self.keeping else None
+        return self._solved(equations, rows, moves, size, accuracy)
+
+    def _solved(
+        self, equations: LinearSolver, rows: Sequence[Rows], moves: Sequence[Array], size: float, accuracy: float = 0.0
+    ) -> list[Array]:
+        """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves."""
+        ordering = equations.ordering
         solved = equations.solve([r.residual for r in rows], max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
-        out = []
-        for i, move in enumerate(moves):
-            step = move.copy()
-            step.reshape(-1)[ordering.free.cpu().numpy()] = solved[:, i]
-            out.append(step)
-        return out
-
-
-def _held(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:
-    """By coordinate where a place holds it, None along which it runs; of an integral a point in the middle."""
-    if isinstance(place, Point):
-        return place.position
-    if isinstance(place, Side):
-        ends = (float(axis.breaks[-1 if place.end else 0]) for axis in space.axes)
-        return tuple(x if i == place.axis else None for i, x in enumerate(ends))
-    time = model.problem.time_axis
-    return tuple(None if i == time else float(np.mean(a.breaks[[0, -1]])) for i, a in enumerate(space.axes))
-
-
-def _width(axis: Axis, x: float) -> float:
-    """That of the interval at a point, over the degree."""
-    k = int(np.clip(np.searchsorted(axis.breaks, x) - 1, 0, axis.intervals - 1))
-    return float(np.diff(axis.breaks)[k]) / axis.degree
+        return [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]

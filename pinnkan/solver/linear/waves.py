@@ -1,4 +1,4 @@
-"""Fast diagonalisation of several unknowns together, where coordinates are periodic.
+"""Fast diagonalisation of several unknowns together, where coordinates are periodic or a slab lies between walls.
 
 Around a circle the derivatives of a wave are waves of the same frequency, whatever their order: what equations with
 constant coefficients make of sin(kx) and cos(kx) of all unknowns is a small matrix that nothing else is joined to. Its
@@ -10,7 +10,6 @@ pressure to a velocity: a periodic flow in time takes 18 steps instead of 649.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -22,40 +21,27 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
-from pinnkan.solver.linear.diagonalisation import SHIFTS, along
+from pinnkan.solver.linear.diagonalisation import SHIFTS, free_factors
+from pinnkan.solver.linear.walls import walls
 
-#: Forms (block, function, function) by the orders of the two derivatives.
-Forms = dict[tuple[int, ...], torch.Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Harmonics:
-    """Functions around a circle, orthonormal in L2: ``vectors`` (coefficient, 2 frequency), two of each frequency.
-
-    A constant has no other: the highest wave of an even number of functions stands beside it, or zero.
-    """
-
-    vectors: torch.Tensor
-
-    @property
-    def frequencies(self) -> int:
-        """Their number."""
-        return self.vectors.shape[1] // 2
+#: Forms (number, function, function) by two derivatives of a block of rows.
+Forms = dict[tuple[int, int], torch.Tensor]
 
 
 class Together:
     """An approximate inverse of J^T J (1 + damping on its diagonal), of all unknowns together.
 
+    Around circles in :func:`waves`; where there is none, between walls in functions of the same number
+    (:mod:`pinnkan.solver.linear.walls`), but for a coordinate of one interval.
     Raises numpy.linalg.LinAlgError where rows leave something free.
     """
 
     def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
         self._space, self._ordering = rows[0].space, ordering
-        axes, last = self._space.axes, len(self._space.axes)
-        self._around = [i for i, a in enumerate(axes) if a.periodic]
-        self._rest = [i for i in range(last) if i not in self._around]
-        self._waves = [waves(axes[i], ordering.position.device) for i in self._around]
-        self._inwards = (*self._around, last, *self._rest)
+        self._across, self._functions = _functions(rows, ordering)
+        last = len(self._space.axes)
+        self._rest = [i for i in range(last) if i not in self._across]
+        self._inwards = (last, last + 1, *self._across, *self._rest)
         free = self._free()
         matrix = self._assembled(rows)
         matrix *= free.unsqueeze(1) & free.unsqueeze(2)
@@ -66,86 +52,82 @@ class Together:
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """The approximate inverse times (free coefficient, side)."""
-        x = self._ordering.spread(right).reshape(*self._space.shape, -1)
-        x = x.permute(*self._inwards, x.ndim - 1)
-        for i, w in enumerate(self._waves):
-            x = along(w.vectors.T, x, i)
+        x = self._ordering.spread(right).reshape(*self._space.shape, -1).permute(self._inwards)
+        for n, functions in enumerate(self._functions, 2):
+            x = _each(x, functions.flatten(2), n)
         x, shape = self._blocks(x)
         x = torch.cholesky_solve(x * self._scale.unsqueeze(-1), self._factor) * self._scale.unsqueeze(-1)
-        count = len(self._around)
-        x = x.reshape(shape).permute(self._back(len(shape)))
-        for i in range(count):
-            x = x.flatten(i, i + 1)
-        for i, w in enumerate(self._waves):
-            x = along(w.vectors, x, i)
-        x = x.permute(*np.argsort(self._inwards).tolist(), x.ndim - 1)
+        x = x.reshape(shape).permute(np.argsort(self._outwards(len(shape))).tolist())
+        for n, functions in enumerate(self._functions, 2):
+            x = _each(x.flatten(n, n + 1), functions.flatten(2).transpose(1, 2), n)
+        x = x.permute(np.argsort(self._inwards).tolist())
         return x.reshape(self._space.size, -1)[self._ordering.free]
 
     def _blocks(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Size]:
-        """(wave, .., unknown, rest, side) to (block, function, side), and the shape in between.
+        """(unknown, side, wave, .., rest) to (block, function, side), and the shape in between.
 
-        That is (frequency, .., unknown, one of two, .., rest, side).
+        That is (number, .., unknown, one of the number, .., rest, side).
         """
-        count = len(self._around)
-        for i, w in enumerate(self._waves):
-            x = x.unflatten(2 * i, (w.frequencies, 2))
-        x = x.permute(*np.argsort(self._back(x.ndim)).tolist())
-        return x.reshape(prod(x.shape[:count]), -1, x.shape[-1]), x.shape
+        for n, functions in enumerate(self._functions):
+            x = x.unflatten(2 + 2 * n, functions.shape[2:])
+        x = x.permute(self._outwards(x.ndim))
+        return x.reshape(prod(x.shape[: len(self._across)]), -1, x.shape[-1]), x.shape
 
-    def _back(self, indices: int) -> list[int]:
-        """From blocks: every frequency with its two waves."""
-        count = len(self._around)
-        pairs = [k for i in range(count) for k in (i, count + 1 + i)]
-        return [*pairs, count, *range(2 * count + 1, indices)]
+    def _outwards(self, indices: int) -> list[int]:
+        """The order of the indices in blocks."""
+        pairs = range(2, 2 + 2 * len(self._across))
+        return [*pairs[::2], 0, *pairs[1::2], *range(2 + len(pairs), indices), 1]
 
     def _free(self) -> torch.Tensor:
         """Mask of the functions of every block that are free: (block, function)."""
-        there = (self._ordering.position >= 0).reshape(self._space.shape).permute(self._inwards)
-        there = there.to(torch.float64)
-        for i, w in enumerate(self._waves):
-            exists = (w.vectors.abs().sum(0) > 0.0).to(there)
-            there = there.select(i, 0).unsqueeze(i) * exists.reshape([-1 if j == i else 1 for j in range(there.ndim)])
-        return self._blocks(there.unsqueeze(-1))[0][..., 0] > 0.0
+        there = (self._ordering.position >= 0).to(torch.float64).reshape(*self._space.shape, 1).permute(self._inwards)
+        for n, functions in enumerate(self._functions, 2):
+            there = (_each(there, functions.flatten(2).abs(), n) > 0.0).to(torch.float64)
+        return self._blocks(there)[0][..., 0] > 0.0
 
     def _assembled(self, rows: Sequence[TensorRows]) -> torch.Tensor:
-        """J^T J with coefficients averaged around the circles: (block, function, function)."""
+        """J^T J with coefficients averaged along the coordinates of :attr:`_across`: (block, function, function)."""
         unknowns = self._space.unknowns
-        blocks = prod(w.frequencies for w in self._waves)
-        size = prod([2] * len(self._waves)) * prod(self._space.axes[i].count for i in self._rest)
+        blocks = prod(f.shape[2] for f in self._functions)
+        size = prod(f.shape[3] for f in self._functions) * prod(self._space.axes[i].count for i in self._rest)
         device = self._ordering.position.device
         matrix = torch.zeros(blocks, unknowns, size, unknowns, size, dtype=torch.float64, device=device)
         for r in rows:
             whole = rows[0].tables
-            inner = [self._forms(r, n, whole[i]) for n, i in enumerate(self._around)]
+            inner = [self._forms(r, n, whole[i]) for n, i in enumerate(self._across)]
             outer = {j.order: self._rest_values(r, j.order, whole) for j in r.jets}
             for k, first in enumerate(r.jets):
                 for m, second in enumerate(r.jets[: k + 1]):
                     form = outer[first.order].T @ (self._averaged(r, k, m) * outer[second.order])
                     form = form.unsqueeze(0)
-                    for i, forms in reversed(list(zip(self._around, inner, strict=True))):
-                        form = _kron(forms[first.order[i], second.order[i]], form)
+                    for forms in reversed(inner):
+                        form = _kron(forms[k, m], form)
                     matrix[:, first.unknown, :, second.unknown] += form
                     if m < k:
                         matrix[:, second.unknown, :, first.unknown] += form.transpose(1, 2)
         return matrix.reshape(blocks, unknowns * size, unknowns * size)
 
     def _forms(self, rows: TensorRows, number: int, everywhere: Table) -> Forms:
-        """Forms of the waves of a coordinate that join those of one frequency: of a point, those of the mean."""
-        table, w = rows.tables[self._around[number]], self._waves[number]
-        orders = {j.order[self._around[number]] for j in rows.jets}
+        """Forms of the functions along a coordinate that join those of one number: of a point, those of the mean."""
+        i, functions = self._across[number], self._functions[number]
+        orders = {j.order[i] for j in rows.jets}
         if isinstance(rows, ValueRows):
-            values = {a: _mean(everywhere, a) @ w.vectors for a in orders}
+            splines = {a: _mean(everywhere, a) for a in orders}
         else:
-            root = table.weights.reshape(-1, 1).sqrt()
-            values = {a: root * (dense(table, a) @ w.vectors) for a in orders}
-        pairs = {a: v.reshape(len(v), w.frequencies, 2) for a, v in values.items()}
-        return {(a, b): torch.einsum("pka,pkb->kab", pairs[a], pairs[b]) for a in orders for b in orders}
+            root = rows.tables[i].weights.reshape(-1, 1).sqrt()
+            splines = {a: root * dense(rows.tables[i], a) for a in orders}
+        values = {
+            (u, a): torch.einsum("pc,ckf->pkf", splines[a], functions[u])
+            for u, a in {(j.unknown, j.order[i]) for j in rows.jets}
+        }
+        jets = [values[j.unknown, j.order[i]] for j in rows.jets]
+        return {(k, m): torch.einsum("pka,pkb->kab", jets[k], jets[m]) for k in range(len(jets)) for m in range(k + 1)}
 
     def _averaged(self, rows: TensorRows, k: int, m: int) -> torch.Tensor:
         """The product of two weights at the points of the other coordinates: (point, 1)."""
-        around = [rows.tables[i] for i in self._around]
-        measure = 1.0 if isinstance(rows, ValueRows) else prod(float(t.weights.sum()) for t in around)
-        return flat(rows.weights[..., k] * rows.weights[..., m]).sum(self._around).reshape(-1, 1) / measure
+        across = [rows.tables[i] for i in self._across]
+        measure = 1.0 if isinstance(rows, ValueRows) else prod(float(t.weights.sum()) for t in across)
+        return flat(rows.weights[..., k] * rows.weights[..., m]).sum(self._across).reshape(-1, 1) / measure
 
     def _rest_values(self, rows: TensorRows, order: Sequence[int], whole: Sequence[Table]) -> torch.Tensor:
         """A derivative of all products of functions of the others, of a point the mean: (point, function)."""
@@ -157,13 +139,37 @@ class Together:
         return out
 
 
+def _functions(rows: Sequence[TensorRows], ordering: Ordering) -> tuple[list[int], list[torch.Tensor]]:
+    """Coordinates along which blocks are made, and their functions: (unknown, coefficient, number, one of it) each."""
+    space, device = rows[0].space, ordering.position.device
+    around = [i for i, a in enumerate(space.axes) if a.periodic]
+    if around:
+        of_all = (space.unknowns, -1, -1, -1)
+        return around, [waves(space.axes[i], device).unflatten(1, (-1, 2)).expand(of_all) for i in around]
+    across = [i for i, a in enumerate(space.axes) if a.intervals > 1]
+    free = [free_factors(ordering, space.shape, u) for u in range(space.unknowns)]
+    masks = [[torch.from_numpy(f[i]).to(device) for f in free] for i in across]
+    return across, [walls(rows, i, mask).unsqueeze(-1) for i, mask in zip(across, masks, strict=True)]
+
+
+def _each(x: torch.Tensor, matrices: torch.Tensor, index: int) -> torch.Tensor:
+    """Apply to one index of (unknown, ..) the transpose of every unknown's matrix: (unknown, old, new)."""
+    x = x.movedim(index, -1)
+    found = torch.bmm(x.reshape(len(x), -1, x.shape[-1]), matrices)
+    return found.reshape(*x.shape[:-1], -1).movedim(-1, index)
+
+
 def _mean(table: Table, order: int) -> torch.Tensor:
     """The mean of a derivative of every function of a coordinate: (1, coefficient)."""
     return table.weights.reshape(1, -1) @ dense(table, order) / table.weights.sum()
 
 
-def waves(axis: Axis, device: torch.device) -> Harmonics:
-    """Singular vectors of the derivative around a circle against the L2 norm, lowest frequency first."""
+def waves(axis: Axis, device: torch.device) -> torch.Tensor:
+    """Functions around a circle, orthonormal in L2: (coefficient, 2 frequency), two of each frequency, lowest first.
+
+    Singular vectors of the derivative. A constant has no other: the highest wave of an even number of functions stands
+    beside it, or zero.
+    """
     nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
     value, slope = (np.sqrt(weights)[:, None] * axis.matrix(nodes, k) for k in (0, 1))
     root = np.asarray(np.linalg.qr(value, mode="r"))
@@ -172,7 +178,7 @@ def waves(axis: Axis, device: torch.device) -> Harmonics:
     vectors = np.linalg.solve(root, right.T)[:, ::-1]
     alone = vectors[:, -1:] if axis.count % 2 == 0 else np.zeros((axis.count, 1))
     paired = vectors[:, 1 : axis.count - (axis.count % 2 == 0)]
-    return Harmonics(torch.from_numpy(np.concatenate([vectors[:, :1], alone, paired], 1)).to(device))
+    return torch.from_numpy(np.concatenate([vectors[:, :1], alone, paired], 1)).to(device)
 
 
 def _kron(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

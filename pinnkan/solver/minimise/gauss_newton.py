@@ -118,18 +118,16 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does, and after a step from a residual that is rounding: more of them would
-    go on for ever. ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is
-    told of every step and may know where an interrupted iteration stood. No step is damped more than ``firmest``.
+    coefficients, and what it has left out does, and after a step from a residual that is rounding. ``known`` is the
+    :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
+    stood. No step is damped more than ``firmest``.
 
     Raises:
         SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
         OutOfTimeError: the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
-    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), system.loss(begun.coefficients)
-    if not np.isfinite(loss):
-        raise SolverError(f"the residual is not finite {system.where_not_finite(c)}", "not_finite")
+    c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
     while len(steps) < MAX_STEPS:
         c = np.ascontiguousarray(c)
         if monitor:
@@ -143,15 +141,24 @@ def gauss_newton(
         was_rounding = loss <= system.floor**2
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
-        is_exact = taken.damping == 0.0 and system.left <= tolerance
-        if is_exact and (was_rounding or size <= tolerance or _next(size, previous, known) <= tolerance):
+        is_exact, expected = taken.damping == 0.0 and system.left <= tolerance, _next(size, previous, known)
+        if is_exact and (was_rounding or min(size, expected) <= tolerance):
             return Converged(c, tuple(steps), True)
-        if is_exact and _after_chord(size, previous, known) <= tolerance:
-            last = _chord(system, c, fixed, loss, _next(size, previous, known))
-            if last is not None:
-                return Converged(c + last[0], (*steps, last[1]), True)
+        ends = is_exact and _after_chord(size, previous, known) <= tolerance
+        last = _chord(system, c, fixed, loss, expected) if ends else None
+        if last is not None:
+            return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _finite(system: LeastSquares, begun: Newton) -> float:
+    """The loss at the start; raises SolverError where it is not finite."""
+    loss = system.loss(begun.coefficients)
+    if not np.isfinite(loss):
+        where = system.where_not_finite(begun.coefficients)
+        raise SolverError(f"the residual is not finite {where}", "not_finite")
+    return loss
 
 
 def _damped(

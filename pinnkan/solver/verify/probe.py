@@ -29,7 +29,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.sliced import SlicedRows, compressed, linearised, terms, triangle
+from pinnkan.solver.verify.sliced import SlicedRows, compressed, linearised, smallest, terms, triangle
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ FURTHER = (0, 1, 2, 4)
 MOST = 100
 #: Products that are looked at again: the best may be a constant that a mean holds, others fall.
 BEST = 3
-#: Steps of inverse iteration, and vectors in it; sweeps over the factors of a finer look.
-STEPS, BLOCK, SWEEPS = 4, 2, 1
+#: Sweeps over the factors of a finer look.
+SWEEPS = 1
 #: A value has settled when a finer look finds no less than this share of it.
 SETTLED = 0.7
 #: Rounding of a residual, relative to what its columns contribute, for each of them: that of a triangular solve. A
@@ -284,23 +284,3 @@ def _put_waves(out: Array, slope: Array, value: Array, some: np.ndarray, axis: A
     for number, vector in zip(numbers, vectors.T, strict=True):
         if number < out.shape[1]:
             out[some, number] = vector
-
-
-def smallest(matrix: Array, root: Array) -> tuple[Array, float]:
-    """The vector of |C v| = 1 with the least |A v|, and that: inverse iteration with the triangle of A.
-
-    The triangle is as accurate as each column by itself, where A C^-1 would have the errors of its largest singular
-    value, that of the narrowest knots.
-    """
-    factor = triangle(matrix)
-    if factor.shape[0] < factor.shape[1] or (np.diag(factor) == 0.0).any():
-        return np.zeros(matrix.shape[1]), 0.0
-    vectors = np.random.default_rng(0).standard_normal((matrix.shape[1], BLOCK))
-    for _ in range(STEPS):
-        image = scipy.linalg.solve_triangular(factor, root.T @ (root @ vectors), trans="T")
-        vectors = scipy.linalg.solve_triangular(factor, image)
-        vectors = scipy.linalg.solve_triangular(root, np.linalg.qr(root @ vectors)[0])
-    residual = matrix @ vectors
-    turn = np.linalg.eigh(residual.T @ residual)[1]
-    vector = vectors @ turn[:, 0]
-    return vector, float(np.linalg.norm(matrix @ vector) / np.linalg.norm(root @ vector))

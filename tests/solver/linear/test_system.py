@@ -7,7 +7,7 @@ from small_models import PLANE, jacobian, line, model_of, prepared, residual
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import System, points_per_interval
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
 
@@ -52,21 +52,6 @@ def test_held_out_rows_are_other_points_of_the_same_integral():
     assert 0.3 < more.mean_square(c) / system.mean_square(c) < 9.0
     rough = c + 0.1 * np.random.default_rng(0).standard_normal(c.shape)
     assert more.mean_square(rough) == pytest.approx(system.mean_square(rough), rel=0.5)
-
-
-@pytest.mark.parametrize("degree", range(3, 9))
-@pytest.mark.parametrize("intervals", [1, 2, 3, 8])
-def test_there_are_at_least_as_many_rows_as_coefficients(degree, intervals):
-    """Two end values are fixed for an equation of order two; every further order needs no more."""
-    for order in (1, 2):
-        assert intervals * points_per_interval(degree, intervals, order) >= intervals + degree - order
-
-
-def test_half_of_the_points_are_spared_unless_all_are_needed():
-    assert [points_per_interval(10, 50, 2, every) for every in (False, True)] == [6, 8]
-    assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
-    assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
-    assert [points_per_interval(5, 50, 2, every) for every in (False, True)] == [3, 3]  # never more than all
 
 
 def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():

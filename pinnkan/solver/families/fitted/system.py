@@ -23,7 +23,8 @@ from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import CONDITION_WEIGHT, points_per_interval
+from pinnkan.solver.linear.gauss_points import points_per_interval
+from pinnkan.solver.linear.system import CONDITION_WEIGHT
 from pinnkan.solver.work import factor_work
 
 #: Points and matrices of inner coordinates stay here, whatever device is asked for: their boxes change with every slab.

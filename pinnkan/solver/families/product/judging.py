@@ -18,8 +18,9 @@ from pinnkan.solver.estimate.norms import relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
+from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
-from pinnkan.solver.linear.system import System, predicted_work
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import Null, least_determined
@@ -31,8 +32,8 @@ from pinnkan.verdict.records import Evidence, Level
 LUCK = 4.0
 #: No estimate is below some fifty rounding units: a polynomial in its own space had 4e-16 at an error of 1.4e-15.
 LEAST = 1e-14
-#: A correction of so many multiplications, some ten seconds of one core, is not made only to judge.
-LARGE_WORK = 1e11
+#: A correction of so many multiplications, some tenths of a second of one core, is not made only to judge.
+LARGE_WORK = 5e9
 #: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
 #: yet. It is looked at with intervals 2^AHEAD times smaller where the correction is: those with LARGE of the largest
 #: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its error,
@@ -46,23 +47,35 @@ SLOW, SLOWEST = 0.5, 0.9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HalvedEstimate(ErrorEstimate):
-    """An estimate whose error is the function ``correction`` in ``space``; ``words``: who solved for it."""
+    """An estimate whose error is the function ``correction`` in ``space``.
+
+    ``system``: of the rows of that space, with the matrix of the last step if one was taken there.
+    """
 
     space: Space
     correction: Array
-    words: str = ""
+    system: System
+
+    @property
+    def predicted(self) -> float:
+        """The relative error of the solution with its correction added, if it falls as the residual does."""
+        if self.spaces is None:
+            return np.inf
+        before, after = self.spaces.losses
+        return self.size * float(np.sqrt(after / before)) if before > 0.0 else self.size
 
 
 def estimate_by_correction(
-    model: Model, before: Outcome, space: Space, start: Array, measured: Measured, known: Array | None = None
+    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None = None
 ) -> HalvedEstimate:
-    """One Gauss-Newton step from ``start`` in the space with every interval halved.
+    """One Gauss-Newton step from ``start``, which is ``solved``, in the space with every interval halved.
 
     ``known``: the least determined function of the space, as far as a level before has found it.
 
     Raises:
         SolverError: the least squares have no solution there.
     """
+    model, space = solved.model, solved.space
     fine = twice(space)
     base = space.prolong(start, fine)
     system = System(model, fine, keeping=True)
@@ -79,7 +92,7 @@ def estimate_by_correction(
     stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
     stands = stays and not (model.is_linear or is_small)
     asked = stands or is_small or is_rounding
-    nulls = _nulls(system, (space, start), base, correction, known) if asked else None
+    nulls = _nulls((solved, start), (system, base), correction, known) if asked else None
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, relative_to=float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
@@ -88,17 +101,25 @@ def estimate_by_correction(
     error = ProductField(((fine, correction),))
     parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
     return HalvedEstimate(
-        size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, words=system.words
+        size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, system=system
     )
 
 
 def _nulls(
-    system: System, solved: tuple[Space, Array], base: Array, correction: Array, known: Array | None
+    solved: tuple[System, Array], halved: tuple[System, Array], step: Array, known: Array | None
 ) -> tuple[Null, Null]:
-    """The least determined functions of a solved space and of that of a ``system``, which has been solved for too."""
-    coarse = null_of(system.model, *solved, known)
-    begun = prolonged(coarse, solved[0], system.space)
-    return coarse, least_determined(system.kept, system.space, base, correction, begun)
+    """The least determined functions of a solved space and of the halved one, where the ``step`` has been solved for.
+
+    Each system with a function of its space at which it is linearised.
+    """
+    (coarse, start), (fine, base) = solved, halved
+    is_known = coarse.model.is_linear and coarse.is_kept
+    found = (
+        least_determined(coarse.kept, coarse.space, start, known=known)
+        if is_known
+        else null_of(coarse.model, coarse.space, start, known)
+    )
+    return found, least_determined(fine.kept, fine.space, base, step, prolonged(found, coarse.space, fine.space))
 
 
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
@@ -171,30 +192,40 @@ def twice(space: Space) -> Space:
 
 
 def estimate_by_fall(
-    model: Model, before: Outcome, space: Space, start: Array, loss: float, rounding: float
+    before: Outcome, solved: System, start: Array, loss: float, rounding: float
 ) -> HalvedEstimate | None:
     """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
 
-    ``start`` in ``space`` is the level before with its correction added, ``rounding`` that of the correction. Its error
-    is taken as the correction times the ratio of the residuals, coordinate by coordinate
+    ``start`` is the level before with its correction added, which is ``solved``, ``rounding`` that of the correction.
+    Its error is taken as the correction times the ratio of the residuals, coordinate by coordinate
     (:mod:`pinnkan.solver.estimate.residual_fall`): too large by 2^m for an equation of order m where the intervals
     resolve the solution. On the shipped problems the effectivity was 2 to 10, where that of a correction is 1.2 to 2;
-    Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s.
+    Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s. None where the residual has not fallen as RESOLVING says.
     """
+    model, space = solved.model, solved.space
     known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if predicted_work(model, twice(space)) <= LARGE_WORK or not known:
+    if not (known and is_large(model, space)):
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
     (coarse, function), (corrected, correction) = before.field.pieces[0], before.error.pieces[0]
-    if corrected.shape != space.shape:  # the level before was judged by a fall itself
+    losses = before.levels[-1].loss, loss
+    if corrected.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
         return None
-    left = decay(System(model, coarse, extra=1), function, System(model, space, extra=1), start)
+    between = [System(model, s, extra=1) for s in (coarse, space)]
+    left = decay(between[0], function, between[1], start)
     share = surplus(coarse, space, correction, sizes(model.problem, space, start))
     shrunk = share.fallen(left) * correction
-    spaces = Spaces(coarse, function, space, None, (before.levels[-1].loss, loss))
-    size, error = SAFETY * relative(model.problem, space, shrunk, start), ProductField(((space, shrunk),))
-    return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk)
+    size, nulls = SAFETY * relative(model.problem, space, shrunk, start), None
+    if size <= model.problem.solver.tolerance and solved.is_kept:  # then the verifier asks for them
+        nulls = _nulls((System(model, coarse), function), (solved, start), correction, None)
+    spaces, error = Spaces(coarse, function, space, nulls, losses), ProductField(((space, shrunk),))
+    return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk, system=solved)
+
+
+def is_large(model: Model, space: Space) -> bool:
+    """Whether a correction of a function of a space is not made only to judge it."""
+    return predicted_work(model, twice(space)) > LARGE_WORK
 
 
 def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:

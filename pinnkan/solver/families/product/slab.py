@@ -36,15 +36,10 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     share: Surplus
     richer: System
     more: int
-    doubts: int
     unsolved: float
     noise: float = 0.0
     floor: float = 0.0
-
-    def light(self) -> ProductSlab:
-        """The same slab without the matrix of its corrections."""
-        self.richer.release()
-        return self
+    doubts: int = 0
 
     @property
     def base(self) -> Array:

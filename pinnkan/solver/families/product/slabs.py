@@ -18,7 +18,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
-from pinnkan.solver.estimate.indicators import surplus, with_marked
+from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.pace import (
@@ -31,6 +31,7 @@ from pinnkan.solver.families.product.pace import (
     slab_length,
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
+from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, carried_on, corrected
 from pinnkan.solver.families.product.slab_guess import first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
@@ -39,7 +40,6 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
-from pinnkan.solver.slab_family import Pass
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import null_of, prolonged
 from pinnkan.solver.verify.stability import least_determined
@@ -54,11 +54,8 @@ SETTLED = 0.05
 #: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
 #: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end.
 FIRM = 1e-2
-#: Relative accuracy of a Gauss-Newton step and of a correction: what they leave is below what either may be.
-STEP, CORRECTION = 1e-12, 1e-3
-#: Gauss points per halved interval that the correction has fewer than the slab has per interval. Effectivities of nine
-#: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50.
-FEWER = 1
+#: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
+STEP = 1e-12
 #: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
 #: of what is allowed or leaves enough to hide more than that, is corrected once more, with MANY degrees: the solution
 #: may be even about the middle of the slab, where one degree more adds odd functions only. Where that finds FOUNDED
@@ -68,19 +65,12 @@ SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
 AMPLIFIED, COUNTS = 4.0, 1e-2
-#: A correction of no more than NOISY times what rounding makes of the residual is lowered neither by knots nor by
-#: shorter slabs: of a fourth derivative it grows with the fourth power of the intervals. Two to six times was seen.
-#: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
-#: large; of stiff equations, which let nothing grow, that is a million times as much.
-NOISY = 10.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
 EARLY = 1e-6
 #: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
 #: what is left of it is as large as its residual.
 LEFT = 0.5
-
-ProductPass = Pass[tuple[Space, Array]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,47 +125,28 @@ class ProductSlabs(ModelFamily):
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
-        slab = self.corrected(aim, length, system, found, aim.more, at)
-        if slab.size > _allowed(slab, at):
-            slab.light()
-        if aim.more == MANY or len(at.run.slabs) % 2**aim.doubts or not self.is_doubtful(slab, at):
-            return slab
-        slab.light()
-        closer = self.corrected(aim, length, system, found, MANY, at)
-        founded = closer.size > FOUNDED * slab.size
-        return closer if founded else replace(slab, doubts=slab.doubts + 1)
+        slab = self._judged(aim, corrected(self.model, begun, system, found, aim.more, at), found, at)
+        if self._may_stay(aim, slab, at):
+            return carried_on(self.model, begun, slab)
+        slab.richer.release()
+        return slab
 
-    def corrected(
-        self, aim: Aim, length: float, system: System, found: Converged, more: int, at: ProductPass
-    ) -> ProductSlab:
-        """A solved slab with its corrections, of ``more`` degrees in time."""
-        begun, space, c = aim.start, system.space, found.coefficients
-        fine = Space((*(a.halved() for a in begun.axes), space.axes[-1].elevated(more)), self.unknowns)
-        base = space.prolong(c, fine)
-        traces, sides = begun.halved_traces(), side_values(self.model, fine)
-        local_target, fine_fixed = fixed_by(self.model, fine, traces, sides, base)
-        if at.run.slabs:
-            at.monitor.check()
-        moved = tuple(t + e for t, e in zip(traces, begun.errors, strict=True))
-        target, _ = fixed_by(self.model, fine, moved, sides, base)
-        richer = System(self.model, fine, accuracy=CORRECTION, fewer=FEWER, keeping=True)
-        local, error = richer.steps(base, [local_target, target], fine_fixed)
-        scale = np.sqrt(at.mean_square(fine.norm(base) ** 2, length))
-        size = float((fine.norm(local) / scale).max())
-        share = surplus(space, fine, local, scale).raised_to(size)
-        floor, count = richer.kept.floor(base[~fine_fixed]), int(base.size - fine_fixed.sum())
-        grown = floor / count**0.5 * length ** self.model.orders[-1] / float(scale.max())
-        is_noisy = at.allowed(length) < size <= NOISY * grown
-        noise = float((fine.norm(richer.drawn(floor)) / scale).max()) if is_noisy else 0.0
-        if more == MANY:
-            richer.release()
-        squares = space.norm(c) ** 2
-        error_squares, carried = fine.norm(error) ** 2, fine.norm(error - local) ** 2
-        alone, _ = fixed_by(self.model, space, begun.traces, side_values(self.model, space), np.zeros(space.shape))
-        return ProductSlab(
-            (space, c), (fine, error), length, found.steps, squares, error_squares, carried, local, system, share,
-            richer, more, aim.doubts, system.mean_square(alone), noise, floor, size=size, rounding=richer.rounding,
-        )  # fmt: skip
+    def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
+        """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
+        doubts = aim.doubts
+        if aim.more != MANY and len(at.run.slabs) % 2**doubts == 0 and self.is_doubtful(slab, at):
+            closer = corrected(self.model, aim.start, slab.system, found, MANY, at)
+            if closer.size > FOUNDED * slab.size:
+                slab = closer
+            else:
+                doubts += 1
+        return replace(slab, doubts=doubts)
+
+    def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
+        """Whether the slab may be accepted, be it since no other attempt is to follow."""
+        is_last = self.given is not None or aim.rejections >= MOST_REJECTIONS
+        is_early = at.time - at.start < EARLY * at.total
+        return is_last or is_early or slab.is_rounded or slab.size <= _allowed(slab, at)
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""

@@ -19,7 +19,7 @@ from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
-from pinnkan.solver.linear.system import require_memory
+from pinnkan.solver.linear.gauss_points import require_memory
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
 #: solution adds nothing, the refined space is no better and the correction blind: effectivity 0.2 for sin(pi x)

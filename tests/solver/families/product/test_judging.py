@@ -1,12 +1,16 @@
-"""What a residual that stands says of the error."""
+"""What a residual that stands says of the error, and what finds the least determined function."""
 
 import numpy as np
 import pytest
+from small_models import model_of
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.levels import ProductLevels
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.near_singular import nulls_of
 
 EIKONAL = """
 name: eikonal
@@ -56,3 +60,40 @@ def test_a_correction_that_its_knots_do_not_resolve_is_looked_at_with_more_where
     error = np.linalg.norm(solution(x[:, None])["u"] - exact) / np.linalg.norm(exact)
     assert solution.verdict.converged  # wrongly
     assert error > 5.0 * solution.verdict.estimate
+
+
+VARYING = """
+name: varying
+domain:
+  x: [0, 1]
+  y: [0, 1]
+functions:
+  k: 1 + 0.9*sin(2*pi*x)*cos(2*pi*y)
+  v: sin(pi*x)*sin(pi*y)/k
+unknowns: [u]
+equations:
+  - -div(k*grad(u)) = -div(k*grad(v))
+conditions:
+  - where: boundary
+    equation: u = 0
+exact:
+  u: v
+solver:
+  tolerance: 1e-6
+"""
+
+
+@pytest.fixture(scope="module")
+def varying():
+    return model_of(VARYING)
+
+
+def test_the_matrix_of_the_last_step_finds_the_least_determined_function_that_a_new_one_does(varying, monkeypatch):
+    model = model_of(VARYING, tolerance=10.0)
+    family = ProductLevels(model, 8, 6, 2)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    measured = family.measured(state)
+    monkeypatch.setattr(judging, "null_of", lambda *_: pytest.fail("made again"))
+    found = family.estimate(state, measured, Outcome(measured.field, None)).spaces
+    again = nulls_of(model, found.space, found.coefficients, found.halved)
+    assert [n.sigma for n in found.nulls] == pytest.approx([n.sigma for n in again], rel=1e-6)

@@ -8,6 +8,7 @@ from scipy.special import erfc
 
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import slabs
 from pinnkan.solver.families.product.pace import FEW, MANY
 from pinnkan.solver.families.product.slabs import ProductSlabs
 
@@ -97,9 +98,9 @@ def test_the_estimate_sees_kinks_that_run_through_the_slabs(slabs, monkeypatch):
 
 def test_a_smooth_solution_needs_no_more_degrees():
     taken = []
-    original = ProductSlabs.corrected
+    original = slabs.corrected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ProductSlabs, "corrected", lambda *given: taken.append(given[-2]) or original(*given))
+        patch.setattr(slabs, "corrected", lambda *given: taken.append(given[-2]) or original(*given))
         solve(load_problem("heat1d"))
     assert set(taken) == {FEW} != {MANY}
 

@@ -11,13 +11,12 @@ from solved import on_slabs
 
 import pinnkan
 from pinnkan.kan.product import Space
+from pinnkan.solver.families.product import slabs
 from pinnkan.solver.families.product.pace import GROW
+from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER, NOISY
 from pinnkan.solver.families.product.slabs import (
-    CORRECTION,
-    FEWER,
     FIRST_SLAB,
     MOST_REJECTIONS,
-    NOISY,
     STEP,
     ProductSlabs,
 )
@@ -148,13 +147,13 @@ def test_slabs_of_fixed_length_end_although_their_time_error_is_too_large():
 
 def test_a_correction_has_fewer_points_per_interval_of_space_and_none_fewer_in_time(monkeypatch):
     """One fewer in time made the effectivity of the wave equation fifty."""
-    seen, corrected = [], ProductSlabs.corrected
-    monkeypatch.setattr(ProductSlabs, "corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
+    seen, corrected = [], slabs.corrected
+    monkeypatch.setattr(slabs, "corrected", lambda *given: seen.append(corrected(*given)) or seen[-1])
     run(WAVE, 1e-6, degree=8)
     of_slab, richer = ([t.nodes.shape[1] for t in s.patches[0].tables] for s in (seen[0].system, seen[0].richer))
     assert richer[0] == of_slab[0] - FEWER
     assert richer[1] > of_slab[1]
-    assert seen[0].richer.accuracy == CORRECTION > seen[0].system.accuracy == STEP > EXACT
+    assert seen[0].richer.accuracy == CARRIED > seen[0].system.accuracy == STEP > EXACT
 
 
 def test_a_refined_slab_begins_from_the_corrected_one():

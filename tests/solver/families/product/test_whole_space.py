@@ -9,15 +9,21 @@ from small_models import compiled
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import load_problem
+from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.families.product.judging import HalvedEstimate
 from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.verify import Spaces
 
 INTERVALS, DEGREE = 16, 4
 
 
-def refined(monkeypatch, name, *unmarked):
-    """The next space and start of a problem, so many intervals unmarked per coordinate; and those of all halved."""
+def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0)):
+    """The next space and start of a problem, so many intervals unmarked per coordinate; and those of all halved.
+
+    ``losses``: before and after the correction, whose relative size is one.
+    """
     problem = load_problem(name)
     model = compiled(replace(problem, solver=replace(problem.solver, tolerance=1e-4)))
     space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.box.ranges))
@@ -26,7 +32,8 @@ def refined(monkeypatch, name, *unmarked):
     error = with_conditions(model, fine, np.random.default_rng(1).standard_normal(fine.shape))[0]
     marks = iter([np.arange(INTERVALS) >= n for n in unmarked])
     monkeypatch.setattr(module, "mark", lambda *_: next(marks))
-    estimate = HalvedEstimate(1.0, None, space=fine, correction=error)
+    spaces = Spaces(space, start, fine, None, losses)
+    estimate = HalvedEstimate(1.0, None, 0.0, spaces, space=fine, correction=error, system=System(model, fine))
     found, after, solved = module.refined(model, module.ProductState(space, start, 1.0), estimate)
     return found, after, solved, fine, space.prolong(start, fine) + error
 
@@ -58,3 +65,11 @@ def test_on_a_line_what_is_not_marked_is_not_halved(monkeypatch):
     found, _, solved, _, _ = refined(monkeypatch, "poisson1d", 1)
     assert found.axes[0].intervals == 2 * INTERVALS - 1
     assert not solved
+
+
+@pytest.mark.parametrize(("least", "after", "taken"), [(0.0, 1e-8, True), (0.0, 1.1e-8, False), (1e12, 1e-8, False)])
+def test_what_will_do_and_is_large_is_taken_as_it_is_solved_whatever_is_marked(monkeypatch, least, after, taken):
+    """A residual 1e4 times smaller makes the error 1e-4, the tolerance."""
+    monkeypatch.setattr(judging, "LARGE_WORK", least)
+    found, _, solved, fine, _ = refined(monkeypatch, "poisson2d", 8, 0, losses=(1.0, after))
+    assert (solved, found.shape == fine.shape) == (taken, taken)

@@ -1,0 +1,91 @@
+"""J^T J of rows whose cells are spread over the processes of a job, along the longest coordinate.
+
+What every process makes of the coefficients that live on its cells is added up in the order of the ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.shared_rows import Data, PatchParts, SharedRows, numbered, table_data
+from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+from pinnkan.problem.statement import Jet
+from pinnkan.processes.team import Makers, Team, team
+
+#: Rows without their space: which tables, jets as numbers, weights (jet, grid).
+_Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
+
+
+def normal_matrix(rows: Sequence[TensorRows]) -> MatrixFree | SharedMatrix:
+    """J^T J of the rows: of this process alone, or where rows are kept in parts, of these."""
+    there = team()
+    if there is None or not any(isinstance(r, SharedRows) and r.are_kept for r in rows):
+        return MatrixFree(rows)
+    return SharedMatrix(rows, there)
+
+
+class SharedMatrix:
+    """See :class:`pinnkan.assembly.matrix_free.MatrixFree`."""
+
+    def __init__(self, rows: Sequence[TensorRows], there: Team) -> None:
+        kept = [r.kept for r in rows if isinstance(r, SharedRows) and r.are_kept]
+        others = [r for r in rows if not (isinstance(r, SharedRows) and r.are_kept)]
+        self._shape, self._cells = rows[0].space.shape, kept[0].cells
+        parts = zip(self._cells.ranges, self._cells.places, strict=True)
+        blocks = [_blocks(others, self._cells.along, *c, p) for c, p in parts]
+        self._shared = there.share("matrix", blocks, of=[k.shared for k in kept])
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        """J^T J of coefficients (coefficient, .., unknown, side), of the same shape."""
+        found = self._shared.call("__call__", [(v,) for v in self._cells.halos(values)])
+        return self._cells.added(found, torch.zeros_like(values))
+
+    def diagonal(self) -> torch.Tensor:
+        """See :meth:`pinnkan.assembly.matrix_free.MatrixFree.diagonal`."""
+        parts = self._shared.call("diagonal", [()] * len(self._cells.ranges))
+        return self._cells.added(parts, parts[0].new_zeros(self._shape))
+
+
+def _blocks(
+    rows: Sequence[TensorRows], along: int, low: int, high: int, places: torch.Tensor
+) -> tuple[list[Data], list[_Block]]:
+    """Rows on the intervals of a range, those of conditions for the most part, and their tables, each once.
+
+    Coefficients are those at ``places``. Functions of an interval begin with the one of its own number, and rows join
+    those of one interval only; so a point belongs to one range.
+    """
+    tables: dict[tuple[int, bool], Table] = {}
+    blocks: list[_Block] = []
+    for r in rows:
+        first = r.tables[along].index[:, 0]
+        inside = torch.nonzero((first >= low) & (first < high))[:, 0]
+        if not len(inside):
+            continue
+        start, count = int(inside[0]), len(inside)
+        for i, t in enumerate(r.tables):
+            own = t.part(slice(start, start + count)) if i == along else t
+            tables.setdefault((id(t), i == along), numbered(own, places) if i == along else own)
+        names = list(tables)
+        numbers = [names.index((id(t), i == along)) for i, t in enumerate(r.tables)]
+        weights = r.weights.movedim(-1, 0).narrow(2 * along + 1, start, count)
+        blocks.append((numbers, [(j.unknown, j.order) for j in r.jets], weights))
+    return [table_data(t) for t in tables.values()], blocks
+
+
+def made(tables: Sequence[Data], blocks: Sequence[_Block], *parts: TensorRows) -> MatrixFree:
+    """J^T J of parts that are kept, and of other rows."""
+    space, own, rows = Space((), parts[0].space.unknowns), [Table(*t) for t in tables], list(parts)
+    for numbers, jets, weights in blocks:
+        named = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
+        there = tuple(own[n] for n in numbers)
+        rows.append(TensorRows(space, there, named, weights.movedim(0, -1), weights.new_empty(0)))
+    return MatrixFree(rows)
+
+
+#: What can be made with a process of a job.
+MAKERS: Makers = {"cells": PatchParts, "matrix": made}

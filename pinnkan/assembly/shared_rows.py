@@ -1,0 +1,200 @@
+"""The rows of equations on cells that are spread over the processes of a job, along the longest coordinate.
+
+Every process has the intervals of one range: it works out residuals and rows there, keeps the rows, and applies them.
+It is sent the coefficients that live on its cells, its own and a halo of as many layers as the degree. The leader also
+has all rows, for whoever asks what equations weigh where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+from pinnkan.processes.team import Shared, Team, team
+
+#: Numbers that rows weigh with from which on they are shared: with fewer, messages take longer than the work.
+MANY = 2**18
+
+Scale = float | torch.Tensor
+#: Fields of a table or of an equation, as they travel.
+Data = Sequence[Any]
+
+
+def patches_of(
+    equations: Sequence[CompiledEquation], space: Space, tables: Sequence[Table], scales: Sequence[Scale]
+) -> list[Patch]:
+    """Each equation on all cells, weighted with its scale; in parts where there is a team, and the points are many."""
+    pairs, there = list(zip(equations, scales, strict=True)), team()
+    many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= MANY
+    if there is None or not many or max(a.intervals for a in space.axes) == 1:
+        return [Patch(e, space, tables, s) for e, s in pairs]
+    cells, written = Spread(space, there, tables), [e.written() for e in equations]
+    made = []
+    for c, places in zip(cells.ranges, cells.places, strict=True):
+        own = [s if isinstance(s, float) or s.shape[2 * cells.along] == 1 else cells.cut(s, c) for s in scales]
+        made.append((space.unknowns, [table_data(t) for t in cells.tables(tables, c, places)], written, own))
+    shared = there.share("cells", made)
+    return [SharedPatch(cells, shared, k, space, tables, *pair) for k, pair in enumerate(pairs)]
+
+
+class Spread:
+    """How the cells of a space are spread: ``along`` its longest coordinate, in ``ranges`` of intervals.
+
+    ``places``: the coefficients along it that live in each range.
+    """
+
+    def __init__(self, space: Space, there: Team, tables: Sequence[Table]) -> None:
+        self.along = max(range(len(space.axes)), key=lambda i: space.axes[i].intervals)
+        self.ranges = ranges(space.axes[self.along].intervals, there.count)
+        self.places = [torch.unique(tables[self.along].index[slice(*cells)]) for cells in self.ranges]
+
+    def cut(self, values: torch.Tensor, cells: tuple[int, int]) -> torch.Tensor:
+        """Those of (interval, point, ..) in a range."""
+        return values.narrow(2 * self.along, cells[0], cells[1] - cells[0])
+
+    def tables(self, tables: Sequence[Table], cells: tuple[int, int], places: torch.Tensor) -> tuple[Table, ...]:
+        """Tables of a range, the coefficients counted among ``places``."""
+        return tuple(numbered(t.part(slice(*cells)), places) if i == self.along else t for i, t in enumerate(tables))
+
+    def halos(self, values: torch.Tensor) -> list[torch.Tensor]:
+        """The coefficients (coefficient, .., rest) that live in each range."""
+        return [values.index_select(self.along, p) for p in self.places]
+
+    def added(self, parts: Sequence[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
+        """Parts for the coefficients of each range, added to ``out`` in the order of the ranks."""
+        for places, part in zip(self.places, parts, strict=True):
+            out.index_add_(self.along, places, part)
+        return out
+
+    def joined(self, parts: Sequence[torch.Tensor], before: int = 0) -> torch.Tensor:
+        """Parts (.., interval, point, ..) one after the other; ``before``: indices in front of the grid."""
+        return torch.cat(list(parts), 2 * self.along + before)
+
+
+def ranges(count: int, parts: int) -> list[tuple[int, int]]:
+    """So many things in at most so many ranges, each of one thing at least."""
+    ends = np.linspace(0, count, min(parts, count) + 1).round().astype(int).tolist()
+    return list(pairwise(ends))
+
+
+def numbered(table: Table, places: torch.Tensor) -> Table:
+    """The table with coefficients counted among ``places``."""
+    return Table(table.nodes, table.weights, table.values, torch.searchsorted(places, table.index), len(places))
+
+
+def table_data(table: Table) -> Data:
+    """A table as plain data, in the order of its fields."""
+    return table.nodes, table.weights, table.values, table.index, table.count
+
+
+class PatchParts:
+    """The equations on the cells of one process; tables say all that is asked of a space."""
+
+    def __init__(
+        self,
+        unknowns: int,
+        tables: Sequence[Sequence[Any]],
+        equations: Sequence[Sequence[Any]],
+        scales: Sequence[Scale],
+    ) -> None:
+        space, own = Space((), unknowns), [Table(*t) for t in tables]
+        pairs = zip(equations, scales, strict=True)
+        self.patches = [Patch(CompiledEquation.read(*e), space, own, s) for e, s in pairs]
+
+    def loss(self, number: int, coefficients: torch.Tensor) -> float:
+        return self.patches[number].loss(coefficients)
+
+    def residual(self, number: int, coefficients: torch.Tensor) -> torch.Tensor:
+        return self.patches[number].residual(coefficients)
+
+    def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> RowsPart:
+        patch = self.patches[number]
+        r = patch.tensor_rows(patch.jets(coefficients), moves)
+        return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual)
+
+
+class RowsPart(TensorRows):
+    """Rows on the cells of one process."""
+
+    def read(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights (jet, grid) and residuals (side, grid), as they lie in memory."""
+        return self.weights.movedim(-1, 0), self.residual.movedim(-1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class InParts:
+    """Where the parts of rows are; ``weights``: of the rows that they are parts of."""
+
+    cells: Spread
+    shared: Shared
+    weights: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SharedRows(TensorRows):
+    """Rows that are also kept in parts."""
+
+    kept: InParts
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether the parts are those of these rows: other weights may have been put into their place."""
+        return self.kept.weights is self.weights
+
+    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        if not self.are_kept:
+            return super().transpose(ordering, residual)
+        cells = self.kept.cells
+        found = self.kept.shared.call("transposed", [(cells.cut(residual, c),) for c in cells.ranges])
+        out = cells.added(found, residual.new_zeros((*self.space.shape, residual.shape[-1])))
+        return out.reshape(self.space.size, -1)[ordering.free]
+
+    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        if not self.are_kept:
+            return super().apply(ordering, step)
+        values, cells = ordering.spread(step).reshape(*self.space.shape, step.shape[1]), self.kept.cells
+        return cells.joined(self.kept.shared.call("applied", [(v,) for v in cells.halos(values)]))
+
+
+class SharedPatch(Patch):
+    """Equation ``number`` of those that are ``shared``, on all cells."""
+
+    def __init__(
+        self, cells: Spread, shared: Shared, number: int,
+        space: Space, tables: Sequence[Table], equation: CompiledEquation, scale: Scale,
+    ) -> None:  # fmt: skip
+        super().__init__(equation, space, tables, scale)
+        self._cells, self._shared, self._number = cells, shared, number
+
+    def loss(self, coefficients: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        return float(sum(self._shared.call("loss", self._given(coefficients))))
+
+    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        return self._cells.joined(self._shared.call("residual", self._given(coefficients)))
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows:
+        """See :class:`pinnkan.assembly.equation.Patch`."""
+        moved = [self._cells.halos(m) for m in moves]
+        given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
+        kept = self._shared.keep("rows", given)
+        read = zip(*kept.call("read", [()] * len(given)), strict=True)
+        weights, residual = (self._cells.joined(parts, 1).movedim(0, -1) for parts in read)
+        in_parts = InParts(self._cells, kept, weights)
+        return SharedRows(self.space, self.tables, self.equation.jets, weights, residual, in_parts)
+
+    def _given(self, coefficients: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        return [(self._number, halo) for halo in self._cells.halos(coefficients)]

@@ -1,0 +1,114 @@
+"""Messages from one process to another: plain data as JSON, and the tensors in it as they are. No code travels."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+
+from pinnkan.errors import ResourceError
+from pinnkan.processes.job import Job
+
+#: How long a process waits for the next message: the leader may compute alone for hours. One that dies ends the job at
+#: once, for its connections close.
+PATIENCE = timedelta(days=30)
+#: Types of tensors that travel.
+TYPES = {str(kind): kind for kind in (torch.float64, torch.int64)}
+
+
+class LostProcessError(ResourceError):
+    """A process of the job has ended before the others."""
+
+
+@dataclass
+class Traffic:
+    """What a process has sent and received: ``messages``, ``bytes``, and ``seconds`` until they were through."""
+
+    messages: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+class Wire:
+    """The connections of one process of a ``job``; tensors arrive on ``device`` where they left from one like it."""
+
+    def __init__(self, job: Job, device: torch.device) -> None:
+        import torch.distributed as distributed
+
+        self.job, self.device, self.traffic = job, device, Traffic()
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=PATIENCE)
+        self._distributed = distributed
+
+    def send(self, message: object, to: int) -> None:
+        """Raises LostProcessError where that process is gone."""
+        text, tensors = packed(message)
+        head = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+        with self._counted(to):
+            for tensor in (torch.tensor([len(head)]), head, *tensors):
+                self._distributed.send(tensor, to)
+                self._count(tensor)
+
+    def receive(self, source: int) -> Any:
+        """Raises LostProcessError where that process is gone."""
+        with self._counted(source):
+            length = self._received(torch.empty(1, dtype=torch.int64), source)
+            head = self._received(torch.empty(int(length), dtype=torch.uint8), source)
+            content = json.loads(head.numpy().tobytes())
+            tensors = [self._received(self._empty(*described), source) for described in content["tensors"]]
+            return unpacked(content["message"], tensors)
+
+    def _empty(self, shape: list[int], kind: str, place: str) -> torch.Tensor:
+        device = self.device if place == self.device.type else torch.device(place)
+        return torch.empty(shape, dtype=TYPES[kind], device=device)
+
+    def _received(self, tensor: torch.Tensor, source: int) -> torch.Tensor:
+        self._distributed.recv(tensor, source)
+        self._count(tensor)
+        return tensor
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        self.traffic.messages += 1
+        self.traffic.bytes += tensor.numel() * tensor.element_size()
+
+    @contextmanager
+    def _counted(self, other: int) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        except RuntimeError as error:  # what torch.distributed raises for all of its failures
+            raise LostProcessError(f"process {other} of {self.job.count} has ended, or cannot be reached") from error
+        finally:
+            self.traffic.seconds += time.perf_counter() - began
+
+    def close(self) -> None:
+        """Leave the job in order."""
+        self._distributed.destroy_process_group()
+
+
+def packed(message: object) -> tuple[str, list[torch.Tensor]]:
+    """Numbers, texts, None, tensors and sequences of them, as JSON, and the tensors that it names."""
+    tensors: list[torch.Tensor] = []
+
+    def plain(value: object) -> object:
+        if isinstance(value, torch.Tensor):
+            tensors.append(value.detach().contiguous())
+            return {"tensor": len(tensors) - 1}
+        return [plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+    content = plain(message)
+    described = [[list(t.shape), str(t.dtype), t.device.type] for t in tensors]
+    return json.dumps({"message": content, "tensors": described}), tensors
+
+
+def unpacked(content: Any, tensors: list[torch.Tensor]) -> Any:
+    """The message that was :func:`packed`, sequences as lists."""
+    if isinstance(content, list):
+        return [unpacked(v, tensors) for v in content]
+    return tensors[content["tensor"]] if isinstance(content, dict) else content

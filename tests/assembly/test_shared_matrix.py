@@ -1,0 +1,106 @@
+"""J^T J on cells that are spread over processes, against the same in one."""
+
+from math import prod
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from patches import CASES, CPU, coefficients, patch
+from teams import team_of
+from torch.utils.flop_counter import FlopCounterMode
+
+from pinnkan.assembly import shared_rows
+from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.shared_matrix import SharedMatrix, normal_matrix
+from pinnkan.assembly.shared_rows import patches_of, ranges
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import gauss_table, point_table
+from pinnkan.problem.statement import Equation, Jet
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    monkeypatch.setattr(shared_rows, "MANY", 0)
+
+
+def sides(alone, equation):
+    """Rows at points of each coordinate: its ends, and a knot in between."""
+    for i, axis in enumerate(alone.space.axes):
+        for x in {float(axis.breaks[0]), float(axis.breaks[1]), float(axis.breaks[-1])}:
+            held = list(alone.tables)
+            held[i] = point_table(axis, x, len(alone.tables[i].values) - 1, CPU)
+            yield Patch(equation, alone.space, held, 3.0)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("case", [c for c in CASES if c != "one cell"])
+def test_the_product_and_the_diagonal_are_those_of_one_process(case, count):
+    """Two equations at the same points, and rows at sides, which one process or each has a part of."""
+    alone = patch(case)
+    c = coefficients(alone.space)
+    some = torch.from_numpy(np.random.default_rng(1).standard_normal((*alone.space.shape, 2)))
+    edges = [p.tensor_rows(p.jets(c), []) for p in sides(alone, alone.equation)]
+    twice = [patch(case, scale).tensor_rows(alone.jets(c), []) for scale in (1.3, 0.2)]
+    theirs = MatrixFree([*twice, *edges])
+    with team_of(count):
+        ours = patches_of([alone.equation] * 2, alone.space, alone.tables, [1.3, 0.2])
+        matrix = normal_matrix([*(p.rows(c, []) for p in ours), *edges])
+        assert isinstance(matrix, SharedMatrix)
+        # Sums of a few hundred products in another order.
+        assert float((matrix(some) - theirs(some)).abs().max()) < 1e-13 * float(theirs(some).abs().max())
+        assert float((matrix.diagonal() - theirs.diagonal()).abs().max()) < 1e-13 * float(theirs.diagonal().max())
+        assert torch.equal(matrix(some), matrix(some))
+
+
+def test_alone_it_is_that_of_one_process():
+    alone = patch("2-D")
+    rows = [alone.rows(coefficients(alone.space), [])]
+    assert type(normal_matrix(rows)) is MatrixFree
+    with team_of(2):
+        assert type(normal_matrix(rows)) is MatrixFree
+
+
+#: What the counter of torch leaves out: products that are added where they are.
+IN_PLACE = {torch.ops.aten.baddbmm_: lambda _, left, right, **__: 2 * prod(left) * right[-1]}
+
+
+def multiplications(counts, points, degree):
+    """Twice those of -lap(u) in space, by coordinate: intervals, points of one, from the last coordinate to the first.
+
+    Two orders of the last, three pairs of those of the last two, three derivatives in the end; there and back.
+    """
+    (i, j, k), q = counts, points
+    a, b = i + degree, j + degree
+    return 2 * 2 * q * (degree + 1) * (2 * k * a * b + 3 * (q * k) * j * a + 3 * (q * k) * (q * j) * i)
+
+
+@pytest.mark.parametrize(("count", "largest"), [(1, 8), (2, 4), (4, 2)])
+def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
+    """Laplace's operator on 8 x 6 x 4 intervals of degree 5: work of the largest part, messages and bytes."""
+    alone, degree = laplacian(), 5
+    c = coefficients(alone.space)
+    with team_of(count) as team:
+        patches = patches_of([alone.equation], alone.space, alone.tables, [1.0]) if count > 1 else [alone]
+        matrix = normal_matrix([patches[0].rows(c, [])])
+        own = matrix._shared.own if count > 1 else matrix
+        here = c[: largest + degree].unsqueeze(-1)
+        with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counted:
+            own(here)
+        assert counted.get_total_flops() == multiplications((largest, 6, 4), 4, degree)
+        before, bytes_before = team.traffic.messages, team.traffic.bytes
+        matrix(c.unsqueeze(-1))
+        layers = sum(r[1] - r[0] + degree for r in ranges(8, count)[1:])
+        assert team.traffic.messages - before == 2 * 3 * (count - 1)
+        heads = 2 * 200 * (count - 1)
+        assert 0 <= team.traffic.bytes - bytes_before - 2 * 8 * layers * 11 * 9 <= heads
+
+
+def laplacian():
+    x, y, z, *seconds = sympy.symbols("x y z u_xx u_yy u_zz")
+    jets = dict(zip(seconds, (Jet(0, (2, 0, 0)), Jet(0, (0, 2, 0)), Jet(0, (0, 0, 2))), strict=True))
+    equation = CompiledEquation(Equation(-sum(seconds), jets, "-lap(u)"), (x, y, z))
+    space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), 5) for n in (8, 6, 4)))
+    return Patch(equation, space, [gauss_table(a, 4, 2, CPU) for a in space.axes])

@@ -1,0 +1,51 @@
+"""Corrections made one after the other are those made together; slabs that are given up have the local one only."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+from solved import on_slabs
+
+from pinnkan.solver.families.product import slab_correction, slabs
+from pinnkan.solver.monitor import Monitor
+
+FRONT = """
+name: front
+domain: {x: [0, 1], t: [0, 0.5]}
+unknowns: [u]
+functions: {v: tanh(20*(x - 0.2 - t/2))}
+equations: ["u_t + u*u_x = u_xx/50 + dt(v) + v*dx(v) - dx(dx(v))/50"]
+conditions:
+  - {where: initial, equation: u = v}
+  - {where: boundary, equation: u = v}
+exact: {u: v}
+"""
+
+
+def run(monkeypatch, many):
+    """The outcome where spaces from so many coefficients on are large; attempts, and slabs with errors carried on."""
+    attempts, carried = [], []
+    first, second = slab_correction.corrected, slab_correction.carried_on
+    monkeypatch.setattr(slab_correction, "MANY", many)
+    monkeypatch.setattr(slabs, "corrected", lambda *given: attempts.append(0) or first(*given))
+    monkeypatch.setattr(slabs, "carried_on", lambda *given: carried.append(0) or second(*given))
+    out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))
+    return out, len(attempts), len(carried)
+
+
+def test_one_after_the_other_they_are_what_they_are_together(monkeypatch):
+    together, _, _ = run(monkeypatch, np.inf)
+    apart, attempts, carried = run(monkeypatch, 0)
+    estimates = [[level.estimate for level in out.levels] for out in (together, apart)]
+    assert estimates[1] == pytest.approx(estimates[0], rel=1e-6)
+    ends = [[level.time for level in out.levels] for out in (together, apart)]
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
+    assert len(apart.levels) <= carried < attempts
+
+
+def test_without_the_other_the_estimate_is_another(monkeypatch):
+    apart, _, _ = run(monkeypatch, 0)
+    monkeypatch.setattr(slab_correction, "_moved", lambda *given: slab_correction.fixed_by(
+        given[0], given[2], given[1].halved_traces(), slab_correction.side_values(given[0], given[2]), given[3]
+    ))  # fmt: skip
+    alone, _, _ = run(monkeypatch, 0)
+    assert alone.levels[-1].estimate != pytest.approx(apart.levels[-1].estimate, rel=1e-2)
