@@ -48,6 +48,12 @@ LASTING = 3
 #: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
 #: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
 GIVEN_UP, SEEN = 10.0, 0.05
+#: Where the curvature of the equations makes more than BENT of an error in a slab, the linearised equation does not
+#: carry it on, however small it is: u_t = 1 - (1 - 1e-8) exp(-((u - 1/2)/1e-5)^2) waits 0.31 at 1/2, and an error of
+#: 2e-8 made it wait for ever. The next pass then aims LESS far.
+BENT, LESS = 0.5, 1e-2
+#: Why a solve may end then.
+BENDING = "within the estimated error the equations bend too much for it to be an estimate"
 
 A = TypeVar("A")
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])
@@ -121,12 +127,14 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
-        if state.run.estimate(family.problem) <= tolerance:
+        bends = state.run.bending > BENT
+        if state.run.estimate(family.problem) <= tolerance and not bends:
             return state.outcome(Reason.CONVERGED)
         if _is_last(family, state):
-            return state.outcome(Reason.MAX_LEVELS)
+            return state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
         end = family.problem.box.ranges[-1][1]
         local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
+        local = replace(local, largest=local.largest * (LESS if bends else 1.0))
         least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
         begun = _begun(family, state.number + 1, local)
         state = replace(begun, run=replace(begun.run, least=least), history=state.history)
@@ -245,7 +253,7 @@ def _advanced(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length, run.least,
         (*run.roots, _root(problem, slab, slab.error_squares, run)),
-        (*run.carried, _root(problem, slab, slab.carried_squares, run)),
+        (*run.carried, _root(problem, slab, slab.carried_squares, run)), max(run.bending, slab.bending),
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1

@@ -42,7 +42,8 @@ class Run(Generic[P]):
     ``true``: those (2, unknown) of the true error and of ``exact``; ``rounding``: integral over time of the square of
     what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so
     that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
-    error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``.
+    error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``;
+    ``bending``: the largest of a slab.
     """
 
     slabs: tuple[P, ...]
@@ -55,6 +56,7 @@ class Run(Generic[P]):
     least: Array | float = 0.0
     roots: tuple[float, ...] = ()
     carried: tuple[float, ...] = ()
+    bending: float = 0.0
 
     @property
     def growth(self) -> Growth:
@@ -84,7 +86,8 @@ class SolvedSlab(Generic[P]):
     """A solved slab: its function and global error, steps, squared norms of both per unknown.
 
     ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
-    relative; ``rounding``: of its corrections, relative.
+    relative; ``rounding``: of its corrections, relative; ``bending``: what the equations' curvature across the error
+    makes in the slab, over the error.
     """
 
     piece: P
@@ -96,6 +99,7 @@ class SolvedSlab(Generic[P]):
     carried_squares: Array
     size: float = given(default=0.0, kw_only=True)
     rounding: float = given(default=0.0, kw_only=True)
+    bending: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

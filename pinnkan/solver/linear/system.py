@@ -224,6 +224,18 @@ class System:
         norm = float(np.sqrt(sum(float(r.square().sum()) for r in rows)))
         return self._whole(self.kept, size / norm * self.kept.solve(rows, ROUGH)[:, 0])
 
+    def bent(self, coefficients: Array, step: Array) -> list[torch.Tensor]:
+        """Half the second difference of the equations' rows across a step: what linearising leaves out."""
+        c, d = self._tensor(coefficients), self._tensor(step)
+        patches = self.patches[: len(self.model.equations)]
+        return [0.5 * (p.residual(c + d) + p.residual(c - d)) - p.residual(c) for p in patches]
+
+    def made_of(self, residuals: list[torch.Tensor]) -> Array:
+        """What the matrix that is kept makes of residuals of the equations, to a digit."""
+        others = self.kept.rows[len(residuals) :]
+        rows = [*(r[..., None] for r in residuals), *(torch.zeros_like(r.residual[..., :1]) for r in others)]
+        return self._whole(self.kept, self.kept.solve(rows, ROUGH)[:, 0])
+
     def _whole(self, equations: LinearSolver, free: Array) -> Array:
         """All coefficients of a function whose fixed ones are zero."""
         out = np.zeros(self.space.shape)

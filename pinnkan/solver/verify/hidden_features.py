@@ -34,6 +34,8 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern.
 CONCERN = 0.1
+#: Knots further apart than so many widths of a feature do not hold it.
+HELD = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +78,13 @@ class FeatureCheck:
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 found.append(HiddenFeature(points[int(np.argmax(squares))], width, float(squares.mean() / typical)))
-            passed = values.features(field, domain, seen[equation])
-            for near in chain(self._neighbourhoods(domain), _surroundings(passed, domain)):
+            passed = _surroundings(values.features(field, domain, seen[equation]), field, domain)
+            for near, is_held in chain(((n, True) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
                 squares, scale = _squares(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
-                if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume, least * known):
+                allowed = loss if is_held else 0.0
+                if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
                     found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known))
         return max(found, key=lambda m: m.share, default=None)
 
@@ -131,12 +134,23 @@ class FeatureCheck:
                 yield found
 
 
-def _surroundings(features: Iterable[Feature], domain: Domain) -> Iterator[Neighbourhood]:
-    """Surroundings of features that were found in a domain."""
+def _surroundings(features: Iterable[Feature], field: Field, domain: Domain) -> Iterator[tuple[Neighbourhood, bool]]:
+    """Surroundings of features that were found in a domain, and whether the knots of the field may hold them.
+
+    Else a point of training that hit one by chance would make all that is left there small beside its own residual.
+    """
     for feature in features:
-        found = around(feature, feature.width < domain.box.lengths, domain, {})
+        narrow = feature.width < domain.box.lengths
+        found = around(feature, narrow, domain, {})
         if found is not None:
-            yield found
+            gaps = (_gap(field.breaks(i), feature.place[i]) for i in map(int, np.flatnonzero(narrow)))
+            yield found, all(gap <= HELD * w for gap, w in zip(gaps, feature.width[narrow], strict=True))
+
+
+def _gap(breaks: Array, x: float) -> float:
+    """The width of the interval that holds a point."""
+    k = int(np.clip(np.searchsorted(breaks, x), 1, len(breaks) - 1))
+    return float(breaks[k] - breaks[k - 1])
 
 
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:

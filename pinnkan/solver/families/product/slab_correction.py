@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -35,6 +36,8 @@ FEWER = 1
 #: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
 #: large; of stiff equations, which let nothing grow, that is a million times as much.
 NOISY = 10.0
+#: Share of an error from which on what curvature makes of it is solved for.
+MAY_COUNT = 0.02
 
 ProductPass = Pass[tuple[Space, Array]]
 
@@ -79,6 +82,22 @@ def carried_on(model: Model, begun: SlabStart, slab: ProductSlab) -> ProductSlab
     (error,) = richer.further(base, [target], fixed)
     squares, carried = fine.norm(error) ** 2, fine.norm(error - slab.local) ** 2
     return replace(slab, error=(fine, error), error_squares=squares, carried_squares=carried, rounding=richer.rounding)
+
+
+def bending(model: Model, slab: ProductSlab) -> float:
+    """What the curvature of the equations across the error makes in the slab, over the error; nothing of rounding.
+
+    A step solves for it only where it may count: a residual over the rate of what grows in the slab is about that.
+    """
+    (fine, error), base, richer = slab.error, slab.base, slab.richer
+    if model.is_linear or not richer.is_kept:
+        return 0.0
+    left = richer.bent(base, error)
+    norm, size = float(sum(r.square().sum() for r in left)) ** 0.5, float(np.linalg.norm(fine.norm(error)))
+    if not NOISY * slab.floor < norm < np.inf or size == 0.0:
+        return 0.0
+    about = norm / (growth_rate(model, slab.length) * size)
+    return float(np.linalg.norm(fine.norm(richer.made_of(left)))) / size if about > MAY_COUNT else about
 
 
 def is_large(fine: Space) -> bool:

@@ -31,7 +31,7 @@ from pinnkan.solver.families.product.pace import (
     slab_length,
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
-from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, carried_on, corrected
+from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
 from pinnkan.solver.families.product.slab_guess import first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
@@ -127,7 +127,8 @@ class ProductSlabs(ModelFamily):
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self._judged(aim, corrected(self.model, begun, system, found, aim.more, at), found, at)
         if self._may_stay(aim, slab, at):
-            return carried_on(self.model, begun, slab)
+            slab = carried_on(self.model, begun, slab)
+            return replace(slab, bending=bending(self.model, slab))
         slab.richer.release()
         return slab
 

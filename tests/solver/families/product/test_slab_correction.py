@@ -5,7 +5,10 @@ import pytest
 from small_models import model_of
 from solved import on_slabs
 
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab_correction, slabs
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 
 FRONT = """
@@ -40,6 +43,36 @@ def test_one_after_the_other_they_are_what_they_are_together(monkeypatch):
     ends = [[level.time for level in out.levels] for out in (together, apart)]
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
     assert len(apart.levels) <= carried < attempts
+
+
+def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_not_believed(monkeypatch):
+    found = []
+    monkeypatch.setattr(slabs, "bending", lambda model, slab: found.append(slab_correction.bending(model, slab)) or 0.6)
+    out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 2, Monitor(None, None))
+    assert out.reason == "max_levels"
+    assert "bend too much" in out.detail
+    assert out.levels[-1].estimate < 1e-6  # of the second pass
+    assert 0.0 < max(found) < 0.01  # in truth
+
+
+def test_what_an_equation_bends_is_half_its_second_difference():
+    """(c + d)^2 and (c - d)^2 less twice c^2 are 2 d^2; solved for, the integral of d^2 along a line, with its sign."""
+    model = model_of("""
+name: square
+domain: {t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = u**2"]
+conditions: [{where: initial, equation: u = 0}]
+""")
+    space = Space((Axis(np.linspace(0, 1, 3), 5),))
+    system = System(model, space, keeping=True)
+    zero, step = np.zeros(space.shape), np.full(space.shape, 1e-3)
+    fixed = np.zeros(space.shape, dtype=bool)
+    fixed[0] = True
+    system.steps(zero, [zero], fixed)
+    (left,) = system.bent(zero, step)
+    made = system.made_of([left])
+    np.testing.assert_allclose(made[-1, 0], 1e-6, rtol=1e-9)
 
 
 def test_without_the_other_the_estimate_is_another(monkeypatch):
