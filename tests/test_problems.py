@@ -21,8 +21,6 @@ LOOSE, TIGHT, BETWEEN = 1e-3, 1e-7, 1e-5
 LONG = {"cavity", "cavity_re400", "heat_multiscale", "heated_cavity", "helmholtz_k300", "poisson_varying"}
 LONG |= {"poisson3d_waves", "taylor_green", "van_der_pol"}
 LONGEST = {"cavity_corners", "cavity_re1000", "kuramoto_sivashinsky_chaos", "shallow_water", "turning_front"}
-#: Refused although there is a solution (no error is claimed): a defect, seen once, while 1e-4 and 1e-6 converge.
-REFUSED = {("taylor_green", 1e-5)}
 ASKED = [(n, t) for n in shipped() for t in ((BETWEEN,) if n in LONG else () if n in LONGEST else (LOOSE, TIGHT))]
 
 
@@ -54,7 +52,7 @@ def test_a_shipped_problem_reaches_its_tolerance(name):
 @pytest.mark.parametrize(("name", "tolerance"), ASKED)
 def test_the_estimate_is_honest_at_other_tolerances(name, tolerance):
     solution = solved(name, tolerance=tolerance)
-    assert solution.verdict.converged or (name, tolerance) in REFUSED, solution.verdict.sentence
+    assert solution.verdict.converged, solution.verdict.sentence
     assert solution.verdict.estimate >= 0.8 * true_error(solution)
 
 

@@ -48,7 +48,7 @@ def null_of(model: Model, space: Space, coefficients: Array, known: Array | None
     ``known``: that of a coarser space, as coefficients of this one.
     """
     equations = System(model, space).equations(coefficients, zero_conditions(model.conditions, space)[1])
-    return least_determined(equations, space, coefficients, known=known)
+    return least_determined(equations, space, coefficients, known=known, counted=model.counted)
 
 
 def nulls_of(model: Model, space: Space, coefficients: Array, halved: Space) -> tuple[Null, Null]:

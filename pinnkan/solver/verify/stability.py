@@ -9,6 +9,7 @@ step as a preconditioner, and |J v| is evaluated directly, so that ratios below 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,16 +85,22 @@ def stability(solved: Null, halved: Null) -> Stability:
 
 
 def least_determined(
-    equations: LinearSolver, space: Space, at: Array, step: Array | None = None, known: Array | None = None
+    equations: LinearSolver,
+    space: Space,
+    at: Array,
+    step: Array | None = None,
+    known: Array | None = None,
+    counted: Sequence[float] | None = None,
 ) -> Null:
     """The function of the space, zero where conditions fix it, that the rows see least.
 
     ``at``: coefficients at which the rows were made, ``step`` the one that has been solved for with them; ``known``:
-    such a function of a coarser space. What only preconditions leaves out what it is to find: waves that any transport
-    around a circle leaves free had 1 on 44 x 44 knots, 1e-8 on 22 x 22, and 1e-10 when begun with these.
+    such a function of a coarser space; ``counted``: how much of each unknown its size is of, else all. What only
+    preconditions leaves out what it is to find: waves that any transport around a circle leaves free had 1 on 44 x 44
+    knots, 1e-8 on 22 x 22, and 1e-10 when begun with these.
     """
     free = equations.ordering.free.cpu().numpy()
-    weigh = _Mass(space, free)
+    weigh = _Mass(space, free, np.ones(space.unknowns) if counted is None else np.square(counted))
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
@@ -241,10 +248,10 @@ def _normal(equations: LinearSolver, vectors: Array) -> Array:
 
 
 class _Mass:
-    """The mass matrix of a space, on columns of its free coefficients."""
+    """The mass matrix of a space, on columns of its free coefficients, times ``weights`` of its unknowns."""
 
-    def __init__(self, space: Space, free: np.ndarray) -> None:
-        self.space, self.free = space, free
+    def __init__(self, space: Space, free: np.ndarray, weights: Array) -> None:
+        self.space, self.free, self.weights = space, free, weights
         self.factors = [_mass(axis) for axis in space.axes]
 
     def __call__(self, vectors: Array) -> Array:
@@ -254,7 +261,7 @@ class _Mass:
         for i, factor in enumerate(self.factors):
             moved = np.moveaxis(out, i, 0)
             out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
-        weighed: Array = out.reshape(self.space.size, -1)[self.free]
+        weighed: Array = (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
         return weighed
 
 

@@ -235,7 +235,8 @@ class ProductSlabs(ModelFamily):
         nulls = None
         if richer.is_kept:
             solved = null_of(self.model, space, c)
-            nulls = solved, least_determined(richer.kept, fine, base, known=prolonged(solved, space, fine))
+            known, counted = prolonged(solved, space, fine), self.model.counted
+            nulls = solved, least_determined(richer.kept, fine, base, known=known, counted=counted)
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
         return Spaces(space, c, fine, nulls, losses)
 
