@@ -87,7 +87,7 @@ class SolvedSlab(Generic[P]):
 
     ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
     relative; ``rounding``: of its corrections, relative; ``bending``: what the equations' curvature across the error
-    makes in the slab, over the error.
+    makes in the slab, over the error; ``rounded``: a mean squared residual that may be all rounding.
     """
 
     piece: P
@@ -100,6 +100,7 @@ class SolvedSlab(Generic[P]):
     size: float = given(default=0.0, kw_only=True)
     rounding: float = given(default=0.0, kw_only=True)
     bending: float = given(default=0.0, kw_only=True)
+    rounded: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,6 +70,7 @@ def corrected(
     return ProductSlab(
         (space, c), (fine, error), length, found.steps, space.norm(c) ** 2, squares, carried, local, system,
         share, richer, more, system.mean_square(alone), noise, floor, size=size, rounding=richer.rounding,
+        rounded=floor**2 / richer.patches[0].volume,
     )  # fmt: skip
 
 
