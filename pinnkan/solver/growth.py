@@ -107,7 +107,8 @@ class Growth:
         """The growth after each slab; ``later``: integral of the square of what it is multiplied with after the last.
 
         A front that passes makes an error of its place large for an instant, and small again: it counts by its time,
-        and grows on from the mean.
+        and grows on from the mean. What is made anew in a slab counts no less than in a later one: past a front its own
+        error has shrunk, not those that are made there.
         """
         integral, out, most = 0.0, np.empty(len(self.errors)), total * np.exp(2.0 * MOST_GROWTH)
         for i in reversed(range(len(out))):

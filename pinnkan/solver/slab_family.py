@@ -27,7 +27,7 @@ from pinnkan.solver.verify.verify import Spaces
 LOCAL_SHARE = 0.3
 FLOOR_SHARE = 0.02
 #: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
-ROUNDED = 1e-15
+LEAST_ALLOWED = 1e-15
 #: Times that differ by this share of the whole time are the same.
 ROUNDING = 1e-12
 
@@ -87,7 +87,8 @@ class SolvedSlab(Generic[P]):
 
     ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
     relative; ``rounding``: of its corrections, relative; ``bending``: what the equations' curvature across the error
-    makes in the slab, over the error; ``rounded``: a mean squared residual that may be all rounding.
+    makes in the slab, over the error; ``least_loss``: a mean squared residual that may be all
+    rounding.
     """
 
     piece: P
@@ -100,7 +101,7 @@ class SolvedSlab(Generic[P]):
     size: float = given(default=0.0, kw_only=True)
     rounding: float = given(default=0.0, kw_only=True)
     bending: float = given(default=0.0, kw_only=True)
-    rounded: float = given(default=0.0, kw_only=True)
+    least_loss: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +146,7 @@ class Pass(Generic[P]):
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""
-        return max(LOCAL_SHARE * self.local * max(length / self.total, FLOOR_SHARE) ** 0.5, ROUNDED)
+        return max(LOCAL_SHARE * self.local * max(length / self.total, FLOOR_SHARE) ** 0.5, LEAST_ALLOWED)
 
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""

@@ -220,9 +220,9 @@ class System:
     def drawn(self, size: float) -> Array:
         """What the matrix that is kept makes of residuals that are drawn by chance, of norm ``size`` in all."""
         draw = np.random.default_rng(0).standard_normal
-        rows = [torch.from_numpy(draw((*r.residual.shape[:-1], 1))).to(r.residual) for r in self.kept.rows]
-        norm = float(np.sqrt(sum(float(r.square().sum()) for r in rows)))
-        return self._whole(self.kept, size / norm * self.kept.solve(rows, ROUGH)[:, 0])
+        residuals = [torch.from_numpy(draw(r.residual.shape[:-1])).to(r.residual) for r in self.kept.rows]
+        norm = float(np.sqrt(sum(float(r.square().sum()) for r in residuals)))
+        return size / norm * self.made_of(residuals)
 
     def bent(self, coefficients: Array, step: Array) -> list[torch.Tensor]:
         """Half the second difference of the equations' rows across a step: what linearising leaves out."""
@@ -231,7 +231,7 @@ class System:
         return [0.5 * (p.residual(c + d) + p.residual(c - d)) - p.residual(c) for p in patches]
 
     def made_of(self, residuals: list[torch.Tensor]) -> Array:
-        """What the matrix that is kept makes of residuals of the equations, to a digit."""
+        """What the matrix that is kept makes of residuals of the first rows, to a digit; those of others are zero."""
         others = self.kept.rows[len(residuals) :]
         rows = [*(r[..., None] for r in residuals), *(torch.zeros_like(r.residual[..., :1]) for r in others)]
         return self._whole(self.kept, self.kept.solve(rows, ROUGH)[:, 0])

@@ -109,9 +109,7 @@ def _taken_over(
 
 def _root(axis: Axis, free: torch.Tensor) -> torch.Tensor:
     """R with R^T R the mass of the free coefficients."""
-    nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
-    mass = torch.from_numpy(np.sqrt(weights)[:, None] * axis.matrix(nodes)).to(free.device)[:, free]
-    return torch.linalg.qr(mass, mode="r").R
+    return torch.linalg.qr(torch.from_numpy(axis.rooted(0)).to(free.device)[:, free], mode="r").R
 
 
 def _orthonormal(axis: Axis, free: torch.Tensor, seen: Sequence[torch.Tensor]) -> torch.Tensor:

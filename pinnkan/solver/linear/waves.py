@@ -170,8 +170,7 @@ def waves(axis: Axis, device: torch.device) -> torch.Tensor:
     Singular vectors of the derivative. A constant has no other: the highest wave of an even number of functions stands
     beside it, or zero.
     """
-    nodes, weights = (a.reshape(-1) for a in axis.gauss(axis.degree + 1))
-    value, slope = (np.sqrt(weights)[:, None] * axis.matrix(nodes, k) for k in (0, 1))
+    value, slope = axis.rooted(0), axis.rooted(1)
     root = np.asarray(np.linalg.qr(value, mode="r"))
     seen = np.linalg.solve(root.T, slope.T).T
     right = np.linalg.svd(np.asarray(np.linalg.qr(seen, mode="r")))[2]

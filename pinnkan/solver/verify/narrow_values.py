@@ -52,7 +52,8 @@ class NarrowValues:
         steep = list(rough(self.parts, [*self.coordinates, *self.jets], np.concatenate([box, ends])))
         if not steep:
             return
-        search = _Along(steep, self.coordinates, self.jets, field, box)
+        occur = {s: jet for s, jet in self.jets.items() if any(s in p.free_symbols for p in steep)}
+        search = _Along(steep, self.coordinates, occur, field, box)
         search.run()
         for k in range(len(steep)):
             yield from search.features(k)
@@ -70,10 +71,7 @@ class _Along(Search):
         box: Array,
     ) -> None:
         self.field, self.jets = field, tuple(jets.values())
-        known = sorted({jet.order for jet in self.jets})
-        steps = [tuple(int(i == k) for i in range(len(box))) for k in range(len(box))]
-        further = {tuple(map(sum, zip(order, step, strict=True))) for order in known for step in steps}
-        self.orders, self.steps = [*known, *sorted(further - set(known))], steps
+        self.orders = sorted({order for jet in self.jets for order in (jet.order, *_slopes(jet))})
         super().__init__(members, [*coordinates, *jets], box)
 
     def inputs(self, points: Array) -> list[Array]:
@@ -104,11 +102,16 @@ class _Along(Search):
         functions = []
         for jet in self.jets:
             own = shaped[:, :, jet.unknown, self.orders.index(jet.order)]
-            turned = [self.orders.index(tuple(map(sum, zip(jet.order, step, strict=True)))) for step in self.steps]
-            slopes = np.stack([shaped[:, :, jet.unknown, k] for k in turned], 1)  # (place, coordinate, box)
+            places = [self.orders.index(order) for order in _slopes(jet)]
+            slopes = np.stack([shaped[:, :, jet.unknown, k] for k in places], 1)  # (place, coordinate, box)
             reach = (np.abs(slopes).max(0) * radius).sum(0)
             low, high = np.minimum(own.min(0), own[0] - reach), np.maximum(own.max(0), own[0] + reach)
             value = Interval(np.concatenate([low, own[0]]), np.concatenate([high, own[0]]))
             ends = [np.concatenate([pick(slopes, 0), slopes[0]], 1) * self.scale[:, None] for pick in (np.min, np.max)]
             functions.append((value, Interval(*ends)))
         return enclose(self.tape, lo, hi, self.scale, functions)
+
+
+def _slopes(jet: Jet) -> list[tuple[int, ...]]:
+    """Orders of the derivatives of a derivative by every coordinate."""
+    return [tuple(n + (i == k) for i, n in enumerate(jet.order)) for k in range(len(jet.order))]

@@ -232,19 +232,12 @@ def test_standing_waves_between_walls_and_times_are_free_whatever_the_solver(hei
     assert solve(parse_problem(SQUARE.replace("HEIGHT", height), "t.yaml")).verdict.reason == "rank_deficient"
 
 
-CLAMPED = """
-name: clamped
-domain:
-  x: [0, 1]
-unknowns: [u]
-equations:
-  - {equation}
-conditions:
-  - where: boundary
-    equation: u = 0
-  - where: boundary
+CLAMPED = (
+    LINE.format(equation="{equation}", left=0, right="u = 0")
+    + """  - where: boundary
     equation: u_x = 0
 """
+)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from pinnkan.solver.slab_family import Pass
 LOCAL, CARRIED = 2e-2, 1e-3
 #: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
 #: Green's vortices, 12,000 of them, took 1.1 times as long.
-MANY = 50_000
+APART = 50_000
 #: Gauss points per halved interval that the correction has fewer than the slab has per interval. Effectivities of nine
 #: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50. Two
 #: points in the plane cost as much as three: conjugate gradients take twice as many steps.
@@ -70,7 +70,7 @@ def corrected(
     return ProductSlab(
         (space, c), (fine, error), length, found.steps, space.norm(c) ** 2, squares, carried, local, system,
         share, richer, more, system.mean_square(alone), noise, floor, size=size, rounding=richer.rounding,
-        rounded=floor**2 / richer.patches[0].volume,
+        least_loss=floor**2 / richer.patches[0].volume,
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ def bending(model: Model, slab: ProductSlab) -> float:
 
 def is_large(fine: Space) -> bool:
     """Whether the corrections in a space are made one after the other."""
-    return fine.size >= MANY
+    return fine.size >= APART
 
 
 def _moved(model: Model, begun: SlabStart, fine: Space, base: Array) -> tuple[Array, np.ndarray]:

@@ -28,7 +28,7 @@ def run(monkeypatch, many):
     """The outcome where spaces from so many coefficients on are large; attempts, and slabs with errors carried on."""
     attempts, carried = [], []
     first, second = slab_correction.corrected, slab_correction.carried_on
-    monkeypatch.setattr(slab_correction, "MANY", many)
+    monkeypatch.setattr(slab_correction, "APART", many)
     monkeypatch.setattr(slabs, "corrected", lambda *given: attempts.append(0) or first(*given))
     monkeypatch.setattr(slabs, "carried_on", lambda *given: carried.append(0) or second(*given))
     out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))

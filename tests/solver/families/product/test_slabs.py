@@ -245,12 +245,12 @@ conditions: [{where: initial, equation: u = 1}]
 
 
 def test_a_residual_that_is_rounding_makes_no_slab_shorter(monkeypatch):
-    monkeypatch.setattr("pinnkan.solver.slab_family.ROUNDED", 0.0)
+    monkeypatch.setattr("pinnkan.solver.slab_family.LEAST_ALLOWED", 0.0)
     family, none = ProductSlabs(model_of(DECAY, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
     at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
     aim = family.first(1e-6)
     slab = family.attempt(aim, 0.01, at)
-    assert slab.rounded == pytest.approx(slab.floor**2 / slab.length)  # nothing is hidden between points below that
+    assert slab.least_loss == pytest.approx(slab.floor**2 / slab.length)  # nothing is hidden between points below that
     rough = replace(slab, noise=0.0)
     assert rough.size > at.allowed(slab.length)
     assert family.passes(aim, rough, at)
