@@ -78,6 +78,20 @@ def test_the_residual_is_looked_at_there():
     assert FeatureCheck(other).examine(sloped(0.5), other.problem.domain, 0.0) is None
 
 
+def test_a_point_of_training_that_hits_one_by_chance_hides_it_only_where_knots_may_hold_it():
+    """All that such a point has left would be as much as what lies beside it."""
+    model = model_of(TEXT.format(equation="u_t = 0.5 - 0.5*exp(-((u - 0.3)/1e-4)**2)", **LINE))
+    check, domain, (space, c) = FeatureCheck(model), model.problem.domain, sloped(0.5).pieces[0]
+    (axis,) = space.axes
+    for _ in range(9):
+        axis = axis.halved()
+    fine = Space((axis,))
+    held = ProductField(((fine, space.prolong(c, fine)),))
+    assert check.examine(sloped(0.5), domain, 1e-2) is not None
+    assert check.examine(held, domain, 1e-2) is None
+    assert check.examine(held, domain, 0.0) is not None
+
+
 def test_a_kick_at_a_threshold_is_solved():
     """v jumps by 1/u' where u = 0.54321; without, 1e-8 was estimated for 0.6."""
     text = """

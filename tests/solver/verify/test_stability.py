@@ -46,6 +46,15 @@ GROWTH = line("u_x = 20*(u - 1)", "none")
 RESONANT = line("u_xxxx - ((7*pi)**4 - 10)*u = 1", text=BEAM)
 
 
+def test_unknowns_count_by_the_share_that_is_asked_for():
+    """A tenth of the size is a value ten times as large."""
+    space = space_of(POISSON, 8, 9)
+    zero, fixed = zero_conditions(POISSON.conditions, space)
+    equations = System(POISSON, space).equations(zero, fixed)
+    whole, tenth = (least_determined(equations, space, zero, counted=c).sigma for c in (None, (0.1,)))
+    assert tenth == pytest.approx(10.0 * whole)
+
+
 def reference(model, space):
     """min |J v| / |v| by dense linear algebra without normal equations."""
     _, fixed = zero_conditions(model.conditions, space)
