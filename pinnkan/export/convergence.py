@@ -40,8 +40,9 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         left, right = panels
         parameters = np.array([level.parameters for level in levels])
         _errors(left, parameters, levels, solution)
-        # labels of a logarithmic axis meet each other when it spans less than a decade or so
-        left.set(xscale="log" if parameters.max() > 5 * parameters.min() else "linear")
+        # labels of a logarithmic axis meet each other when it spans less than a decade or so, and no value has no scale
+        wide = parameters.max() > 5 * parameters.min() and np.isfinite(left.dataLim.x0)
+        left.set(xscale="log" if wide else "linear")
         left.set(xlabel="parameters", ylabel="relative error")
         _number(left, levels)
         left.legend(loc="best")

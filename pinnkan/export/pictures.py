@@ -55,6 +55,8 @@ def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None 
         if which("ffmpeg"):
             tasks[f"{stem_of(solution)}.mp4"] = (encode_play, 1.0)
     for name, (draw, needed) in tasks.items():
+        if draw is encode_play and f"{stem_of(solution)}.gif" not in written:
+            continue  # what it is made from is missing, which has been said
         if allowance is not None and allowance.points(solution, less=_DRAWING) < needed + 1.0:
             warnings.append(f"{name} was not drawn: the time limit was over")
             continue

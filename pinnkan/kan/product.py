@@ -57,7 +57,7 @@ class Space:
     def evaluate_grid(self, coefficients: Array, axes: Sequence[Array], order: Sequence[int]) -> Array:
         """One derivative on a tensor grid, unknown last."""
         for i, (axis, x) in enumerate(zip(self.axes, axes, strict=True)):
-            coefficients = along(axis.matrix(np.asarray(x), order[i]), coefficients, i)
+            coefficients = along(axis.sampling(np.asarray(x), order[i]), coefficients, i)
         return coefficients
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:

@@ -1,5 +1,6 @@
 """Pictures are drawn for every shape of problem, and never stop a run."""
 
+import math
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,27 @@ def test_a_run_with_one_level_or_none_still_has_its_pictures(tmp_path: Path) -> 
     for levels in (solution.levels[:1], ()):
         bare = replace(solution, levels=levels, error=None, problem=replace(solution.problem, exact=None))
         assert draw_pictures(bare, tmp_path)[1] == []
+
+
+@pytest.mark.parametrize("estimate", [math.nan, math.inf, 0.0])
+def test_levels_without_any_estimate_have_their_pictures(estimate: float, tmp_path: Path) -> None:
+    solution = solved("line")
+    first = replace(solution.levels[0], estimate=estimate, true_error=None)
+    levels = (first, replace(first, number=1, parameters=100 * first.parameters))
+    assert draw_pictures(replace(solution, levels=levels), tmp_path)[1] == []
+
+
+def test_without_the_film_it_is_made_from_there_is_no_second_one_and_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(solution: Solution, path: Path) -> None:
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(pictures, "draw_play", broken)
+    monkeypatch.setattr(pictures, "which", lambda name: name)
+    written, warnings = draw_pictures(solved("front"), tmp_path)
+    assert written == ["solution.png", "convergence.png"]
+    assert warnings == ["solution.gif could not be drawn: RuntimeError: no ink"]
 
 
 def test_a_picture_that_fails_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import BSpline
 from small_axes import axis, random, refined, scaled_difference
 
-from pinnkan.kan.axis import Axis
+from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.product import Space
 from pinnkan.kan.spline import prolongation
 
@@ -89,6 +89,20 @@ def test_elevation_is_that_of_the_blossoms():
         raised = axis.elevated(high - low)
         theirs = prolongation(axis.basis, raised.basis).numpy()
         np.testing.assert_allclose(axis.prolongation_to(raised), theirs, atol=1e-14)
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_the_way_between_many_knots_takes_memory_in_proportion(periodic):
+    coarse = Axis(np.linspace(0.0, 1.0, 20_001), 3, periodic)  # as a full matrix 6 GB
+    fine = coarse.halved()
+    c = np.cos(np.arange(coarse.count))[:, None]
+    assert coarse.prolongation_to(fine).nnz <= 4 * fine.count
+    assert np.abs(nearest(coarse, fine, coarse.prolongation_to(fine) @ c, 0) - c).max() < 1e-11
+    x = coarse.samples()
+    assert (
+        scaled_difference(coarse.sampling(x) @ coarse.project(coarse.sampling(x) @ c, 0), coarse.sampling(x) @ c)
+        < 1e-11
+    )
 
 
 def test_what_a_cache_hands_out_cannot_be_written_to():

@@ -16,6 +16,7 @@ import torch
 from pinnkan.assembly.ordering import Ordering, order_coefficients
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.band import NormalEquations
@@ -38,9 +39,7 @@ class NestedSpace:
         self._inner = order_coefficients(self._coarse, fixed, ordering.position.device)
         self._equations = NormalEquations([_seen(r, self._coarse) for r in rows], self._inner)
         self._maps = [
-            None
-            if a is b
-            else torch.from_numpy(np.ascontiguousarray(b.prolongation_to(a))).to(ordering.position.device)
+            None if a is b else torch.from_numpy(_full(a, b)).to(ordering.position.device)
             for a, b in zip(self._fine.axes, self._coarse.axes, strict=True)
         ]
 
@@ -55,6 +54,12 @@ class NestedSpace:
         for i, matrix in enumerate(self._maps):
             y = y if matrix is None else along(matrix, y, i)
         return y.reshape(self._fine.size, -1)[self._ordering.free]
+
+
+def _full(fine: Axis, coarse: Axis) -> Array:
+    """The matrix (fine.count, coarse.count) of the way from one axis to the other, with its zeros."""
+    unit = np.eye(coarse.count)
+    return np.ascontiguousarray(Space((coarse,), coarse.count).prolong(unit, Space((fine,), coarse.count)))
 
 
 def coarse_space(fine: Space) -> Space:
