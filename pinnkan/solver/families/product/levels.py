@@ -16,6 +16,7 @@ from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.product.between import between
 from pinnkan.solver.families.product.grading import Profile, graded
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall, is_large
 from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
@@ -230,7 +231,10 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
-        return whole(model, state, estimate)
+        fewer = between(model, space, estimate.predicted, estimate.share) if is_large(model, fine) else None
+        if fewer is None or not model.is_linear:
+            return whole(model, state, estimate)
+        return fewer, with_conditions(model, fewer, np.zeros(fewer.shape))[0], False
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
 
 
