@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.cut_cells import Points
-from pinnkan.assembly.tensor_rows import CellRows, Rows, TensorRows, evaluate
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, evaluate
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array

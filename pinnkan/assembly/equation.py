@@ -7,16 +7,14 @@ symbolically, for any equation a user can write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import sympy
 import torch
 
-from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, parts
-from pinnkan.kan.product import Space
+from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem
@@ -29,7 +27,8 @@ class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below. ``is_linear``: whether F is
-    affine in all of them, so that one least-squares solve suffices.
+    affine in all of them, so that one least-squares solve suffices. ``numbers``: its derivatives by them, where these
+    are numbers.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -39,6 +38,9 @@ class CompiledEquation:
         weights = [sympy.diff(equation.residual, s) for s in self.symbols]
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in weights)
         self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
+        self._value = self._tape.first()
+        self.numbers = tuple(map(float, weights)) if all(w.is_number for w in weights) else None
+        self._slopes = Tape(weights, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
     def written(self) -> tuple[Any, ...]:
@@ -54,6 +56,7 @@ class CompiledEquation:
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
+        equation._value = equation._tape.first()
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,12 +81,21 @@ class CompiledEquation:
             f[part], weights[part] = self._linearised(own, jets[part])
         return f, weights
 
+    def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
+        """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
+        value = self._value([*coordinates, *jets], torch)[0]
+        return _filled(value, torch.broadcast_shapes(*(x.shape for x in (*coordinates, *jets))), coordinates[0])
+
+    def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
+        """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
+        return self._slopes([*coordinates, *([0.0] * len(self.jets))], torch)
+
     def _linearised(self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values: list[Any] = [*coordinates, *jets.unbind(-1)]
         outputs = self._tape(values, torch)
         shape = jets.shape[:-1]
         full = [_filled(o, shape, jets) for o in outputs]
-        weights = _last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
+        weights = last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 
     def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
@@ -113,95 +125,29 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
     return "in a sum of squares"
 
 
-def _last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+def last(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """Stacked along a new last index, but each part in one piece of memory."""
     return torch.stack(tuple(parts)).movedim(0, -1)
 
 
-def _coordinates(tables: Sequence[Table]) -> list[torch.Tensor]:
+def coordinates_on(tables: Sequence[Table]) -> list[torch.Tensor]:
     """The points of every coordinate, as an array that broadcasts to (interval, point, interval, ..)."""
-    d = len(tables)
-    return [
-        t.nodes.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i))) for i, t in enumerate(tables)
-    ]
+    return [on_grid(t.nodes, i, len(tables)) for i, t in enumerate(tables)]
+
+
+def on_grid(values: torch.Tensor, index: int, coordinates: int) -> torch.Tensor:
+    """(interval, point) of one of the coordinates, so that it broadcasts to (interval, point, interval, ..)."""
+    return values.reshape([1] * (2 * index) + list(values.shape) + [1] * (2 * (coordinates - 1 - index)))
+
+
+def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | torch.Tensor:
+    """A scale, one or (interval, 1, interval, ..), in some intervals of a coordinate."""
+    if isinstance(scale, float) or scale.ndim == 0 or scale.shape[2 * along] == 1:
+        return scale
+    return scale[within(part, along)]
 
 
 def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.expand(shape)
     return like.new_full(shape, float(value))
-
-
-class Patch:
-    """An equation on a set of cells: all cells of a box, or those along a side.
-
-    Points are a product of those of each coordinate, so that values and rows are computed by sum factorisation.
-    ``scale``: weight of the rows, one or (interval, 1, interval, ..).
-    """
-
-    def __init__(
-        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], scale: float | torch.Tensor = 1.0
-    ) -> None:
-        self.equation, self.space, self.tables = equation, space, tuple(tables)
-        d = len(tables)
-        self.shape = tuple(n for t in tables for n in t.nodes.shape)
-        weight = torch.ones((), dtype=torch.float64, device=tables[0].nodes.device)
-        for i, t in enumerate(tables):
-            weight = weight * t.weights.reshape([1] * (2 * i) + list(t.nodes.shape) + [1] * (2 * (d - 1 - i)))
-        self.root_weight = weight.sqrt() * scale
-        self.count = int(np.prod(self.shape))
-        self.volume = float(weight.sum())
-
-    @cached_property
-    def points(self) -> torch.Tensor:
-        """Where the rows are: (interval, point, interval, .., coordinate)."""
-        return _last([x.expand(self.shape) for x in _coordinates(self.tables)])
-
-    def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
-        return self._jets(self.tables, coefficients)
-
-    def loss(self, coefficients: torch.Tensor) -> float:
-        """Weighted sum of squares of the residual; nan or inf where it is not finite."""
-        return float((self.residual(coefficients) ** 2).sum())
-
-    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
-        out = coefficients.new_empty(self.shape)
-        for part, tables in parts(self.tables):
-            jets = self._jets(tables, coefficients)
-            torch.mul(self.equation.linearise_on(_coordinates(tables), jets)[0], self.root_weight[part], out=out[part])
-        return out
-
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
-        """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
-        return self._rows(lambda part, tables: self._jets(tables, coefficients), moves)
-
-    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
-        """The same, linearised at any function given by its jets at :attr:`points`."""
-        rows = self.tensor_rows(jets, moves)
-        return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
-
-    def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
-        """:meth:`rows_at`, one row for each point."""
-        return self._rows(lambda part, tables: jets[part], moves)
-
-    def _rows(
-        self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
-    ) -> TensorRows:
-        """One row for each point, some intervals of the first coordinate after the other: so little lies between."""
-        sides = [m if bool(m.any()) else None for m in moves] or [None]
-        weights, residual = (
-            self.root_weight.new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), len(sides))
-        )
-        for part, tables in parts(self.tables):
-            f, slopes = self.equation.linearise_on(_coordinates(tables), jets(part, tables))
-            root = self.root_weight[part]
-            for k, move in enumerate(sides):
-                moved = f if move is None else f + (slopes * self._jets(tables, move)).sum(-1)
-                torch.mul(moved, root, out=residual[part][..., k])
-            torch.mul(slopes, root.unsqueeze(-1), out=weights[part])
-        return TensorRows(self.space, self.tables, self.equation.jets, weights, residual)
-
-    def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
-        return _last(grid_jets(tables, coefficients, self.equation.jets))

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -71,7 +72,7 @@ class ValuePatch(Patch):
         self.whole = whole
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> ValueRows:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         at = super().tensor_rows(self.jets(coefficients), moves)
         integral = self.whole.rows(coefficients, moves).integral
         return ValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
@@ -89,20 +90,23 @@ class IntegralPatch(Patch):
         self.middle = tuple(middle)
         self.summed = tuple(2 * i + k for i in over for k in (0, 1))
         for i in over:
-            shape = [1] * (2 * i) + list(tables[i].nodes.shape) + [1] * (2 * (len(tables) - 1 - i))
-            self.root_weight = self.root_weight * tables[i].weights.reshape(shape).sqrt()
+            self.roots[i] = self.roots[i].square()
         self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle, strict=True) if t is m]))
+
+    def loss(self, coefficients: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.patch.Patch`."""
+        return float(self.residual(coefficients).square().sum())
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The mean at every time, times the root of the weight of that."""
         return super().residual(coefficients).sum(self.summed)
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         return self.rows_at(self.jets(coefficients), moves)
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         whole = IntegralRows(self.tensor_rows(jets, moves), self.summed)
         weights = whole.grid.weights.sum(self.summed, keepdim=True)
         return MiddleRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)

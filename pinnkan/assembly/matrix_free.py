@@ -15,13 +15,17 @@ from itertools import product
 import numpy as np
 import torch
 
-from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate
+from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
 #: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 8: a
 #: product in 48 ms, in 61 ms with 2^19, 73 ms with 2^18; a slab on 84 x 52 intervals in 50 ms, in 80 ms with 2^21.
 AT_ONCE = 2**20
+#: Numbers for each coefficient that are kept as weights, 2 kB: to work out those of a coefficient that varies in the
+#: plane, 180 of them, takes half as long as a product.
+MOST_KEPT = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +33,15 @@ class _Chunk:
     """Some intervals of the first outer coordinate: ``there`` with the places of coefficients, ``back`` with their own.
 
     ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows and jet,
-    (point of inner coordinates .., 1, interval, point, ..).
+    (point of inner coordinates .., 1, interval, point, ..), None of rows that are worked out again; ``part``: which
+    intervals.
     """
 
     there: tuple[Table, ...]
     back: tuple[Table, ...]
     places: torch.Tensor
-    weights: tuple[tuple[torch.Tensor, ...], ...]
+    weights: tuple[tuple[torch.Tensor, ...] | None, ...]
+    part: slice
 
 
 class MatrixFree:
@@ -58,19 +64,43 @@ class MatrixFree:
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
         counts = (t.count for t in self.rows[0].tables)
-        out = self.rows[0].weights.new_zeros((*counts, self.rows[0].space.unknowns))
+        out = self.rows[0].tables[0].values.new_zeros((*counts, self.rows[0].space.unknowns))
         for r in self.rows:
-            for k, m in product(range(len(r.jets)), repeat=2):
-                first, second = r.jets[k], r.jets[m]
-                if first.unknown != second.unknown or m > k:
-                    continue
-                tables = tuple(
-                    replace(t, values=(t.values[a] * t.values[b]).unsqueeze(0))
-                    for t, a, b in zip(r.tables, first.order, second.order, strict=True)
-                )
-                weight = r.weights[..., k] * r.weights[..., m] * (1.0 if k == m else 2.0)
-                out[..., first.unknown] += integrate(tables, {(0,) * len(tables): weight.unsqueeze(-1)})[..., 0]
+            if isinstance(r, FleetingRows) and r.numbers is not None:
+                _add_product(r, r.numbers, out)
+                continue
+            for part, tables in parts(r.tables):
+                _add_diagonal(r, part, tables, out)
         return out
+
+
+def _add_product(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) -> None:
+    """Add the diagonal of J^T J of rows that weigh with ``numbers``: a sum of products of those of the coordinates."""
+    for (k, first), (m, second) in product(enumerate(rows.jets), repeat=2):
+        if first.unknown != second.unknown:
+            continue
+        whole = out.new_full((), numbers[k] * numbers[m])
+        for table, a, b in zip(rows.tables, first.order, second.order, strict=True):
+            forms = (table.values[a] * table.values[b] * table.weights.unsqueeze(-1)).sum(1)
+            own = forms.new_zeros(table.count).index_add_(0, table.index.reshape(-1), forms.reshape(-1))
+            whole = whole.unsqueeze(-1) * own
+        out[..., first.unknown] += whole
+
+
+def _add_diagonal(rows: TensorRows, part: slice, tables: tuple[Table, ...], out: torch.Tensor) -> None:
+    """Add the diagonal of J^T J of rows in a part of the intervals of the first coordinate, those of the ``tables``."""
+    weights, zero = rows.weights_in(part), (0,) * len(tables)
+    own, places = tables[0].alone()
+    for k, m in product(range(len(rows.jets)), repeat=2):
+        first, second = rows.jets[k], rows.jets[m]
+        if first.unknown != second.unknown or m > k:
+            continue
+        squares = tuple(
+            replace(t, values=(t.values[a] * t.values[b]).unsqueeze(0))
+            for t, a, b in zip((own, *tables[1:]), first.order, second.order, strict=True)
+        )
+        weight = weights[..., k] * weights[..., m] * (1.0 if k == m else 2.0)
+        out[..., first.unknown].index_add_(0, places, integrate(squares, {zero: weight.unsqueeze(-1)})[..., 0])
 
 
 class _Group:
@@ -94,7 +124,11 @@ class _Group:
         for chunk in self.chunks:
             found = self._found(chunk, seen)
             images: dict[Jet, torch.Tensor] = {}
-            for r, weights in zip(self.rows, chunk.weights, strict=True):
+            for r, kept in zip(self.rows, chunk.weights, strict=True):
+                if isinstance(r, FleetingRows) and r.numbers is not None:
+                    self._add_images_of_numbers(r, r.numbers, chunk.part, found, images)
+                    continue
+                weights = self._worked_out(r, chunk.part) if kept is None else kept
                 image = weights[0] * found[r.jets[0]]
                 for jet, weight in zip(r.jets[1:], weights[1:], strict=True):
                     image.addcmul_(weight, found[jet])
@@ -105,6 +139,19 @@ class _Group:
                 total.index_add_(0, chunk.places, _back(chunk.back, parts))
         for key, total in sums.items():
             self._given(total, *key, out)
+
+    def _add_images_of_numbers(
+        self, rows: FleetingRows, numbers: Sequence[float], part: slice,
+        found: dict[Jet, torch.Tensor], images: dict[Jet, torch.Tensor],
+    ) -> None:  # fmt: skip
+        """What rows that weigh with the same ``numbers`` everywhere make of derivatives, in some intervals."""
+        image = numbers[0] * found[rows.jets[0]]
+        for jet, number in zip(rows.jets[1:], numbers[1:], strict=True):
+            image.add_(found[jet], alpha=number)
+        for factor in rows.factors_in(part, self.outer[0]):
+            image.mul_(self._laid_out(factor))
+        for jet, number in zip(rows.jets, numbers, strict=True):
+            images[jet] = images[jet].add_(image, alpha=number) if jet in images else number * image
 
     def _key(self, jet: Jet) -> tuple[int, tuple[int, ...]]:
         return jet.unknown, tuple(jet.order[i] for i in self.inner)
@@ -141,16 +188,19 @@ class _Group:
 
     def _chunks(self) -> list[_Chunk]:
         first, *others = (self.tables[i] for i in self.outer)
-        weights = [[self._laid_out(w) for w in r.weights.unbind(-1)] for r in self.rows]
-        points = max(1, max(r.weights[..., :1].numel() * len(r.jets) for r in self.rows) // len(first.index))
-        size, at, out = max(1, AT_ONCE // points), len(self.inner) + 1, []
+        points = max(1, max(r.count * len(r.jets) for r in self.rows) // len(first.index))
+        size, out = max(1, AT_ONCE // points), []
         for start in range(0, len(first.index), size):
             part = slice(start, start + size)
             there = first.part(part)
-            (back, places), count = there.alone(), len(there.index)
-            some = tuple(tuple(_in_place(w.narrow(at, start, count)) for w in of_rows) for of_rows in weights)
-            out.append(_Chunk((there, *others), (back, *others), places, some))
+            back, places = there.alone()
+            some = tuple(None if _is_fleeting(r) else self._worked_out(r, part) for r in self.rows)
+            out.append(_Chunk((there, *others), (back, *others), places, some, part))
         return out
+
+    def _worked_out(self, rows: TensorRows, part: slice) -> tuple[torch.Tensor, ...]:
+        """The weights in some intervals of the first outer coordinate, by jet."""
+        return tuple(_in_place(self._laid_out(w)) for w in rows.weights_in(part, self.outer[0]).unbind(-1))
 
     def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
         """(interval, point, ..) to (point of inner .., 1, interval, point of outer, ..)."""
@@ -160,6 +210,13 @@ class _Group:
         for n in range(len(self.inner)):
             moved = moved.squeeze(n)
         return moved.unsqueeze(len(self.inner))
+
+
+def _is_fleeting(rows: TensorRows) -> bool:
+    """Whether weights are to be worked out again for every product: else a copy is kept in the order it needs."""
+    return isinstance(rows, FleetingRows) and (
+        rows.numbers is not None or rows.count * len(rows.jets) > MOST_KEPT * rows.space.size
+    )
 
 
 def _in_place(weight: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
 
@@ -99,10 +99,14 @@ def _seen(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
 def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
     """Squared weight of the highest derivatives along a coordinate, by point, mean over the others."""
     jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
-    highest = max(order for _, order in jets)
+    highest = [k for k, order in jets if order == max(order for _, order in jets)]
     others = [i for i in range(len(rows.tables)) if i != coordinate]
-    means = [flat(rows.weights[..., k]).square().mean(others) for k, order in jets if order == highest]
-    return torch.stack(means).sum(0)
+    total = torch.zeros_like(rows.tables[coordinate].weights).reshape(-1)
+    for part, (first, *_) in parts(rows.tables):
+        weights, points = rows.weights_in(part), rows.tables[0].nodes.shape[1]
+        here = slice(part.start * points, (part.start + len(first.index)) * points) if coordinate == 0 else slice(None)
+        total[here] += sum(flat(weights[..., k]).square().sum(others) for k in highest)
+    return total * (len(total) / rows.count)
 
 
 def _mixed(table: Table, orders: Sequence[int], vectors: torch.Tensor, free: torch.Tensor) -> float:

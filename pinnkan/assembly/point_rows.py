@@ -1,7 +1,7 @@
 """Rows of a problem whose box lies askew in the box of its inner coordinates.
 
 The chain rule acts on the weights dF/d(D^alpha u), so that rows stay products of one-dimensional tables, as in
-:class:`pinnkan.assembly.equation.Patch`.
+:class:`pinnkan.assembly.patch.Patch`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows, Entries, cell_entries
 from pinnkan.assembly.collocation import Places
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import CellRows, Entries, Rows, cell_entries
+from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array
 

@@ -7,7 +7,7 @@ has all rows, for whoever asks what equations weigh where.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -179,15 +180,19 @@ class SharedPatch(Patch):
         self._cells, self._shared, self._number = cells, shared, number
 
     def loss(self, coefficients: torch.Tensor) -> float:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         return float(sum(self._shared.call("loss", self._given(coefficients))))
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         return self._cells.joined(self._shared.call("residual", self._given(coefficients)))
 
+    def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """See :class:`pinnkan.assembly.patch.Patch`."""
+        yield slice(None), self.residual(coefficients)
+
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows:
-        """See :class:`pinnkan.assembly.equation.Patch`."""
+        """See :class:`pinnkan.assembly.patch.Patch`."""
         moved = [self._cells.halos(m) for m in moves]
         given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
         kept = self._shared.keep("rows", given)

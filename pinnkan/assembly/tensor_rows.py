@@ -7,7 +7,7 @@ Calabro, Martinelli, Sangalli 2015). Against one batched product per cell, solve
 of degree 9 in 0.31 s instead of 1.50 s, on 6 x 6 x 6 of degree 8 in 0.86 s instead of 12.4 s (one core), in a fraction
 of the memory.
 
-:class:`CellRows` are rows written out cell by cell, for points that have no such structure.
+Where points have no such structure rows are written out cell by cell (:mod:`pinnkan.assembly.cell_rows`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,14 @@ from typing import Protocol
 
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows, Entries
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: Entries of the lower half of a matrix: places (:meth:`pinnkan.assembly.ordering.Ordering.place`), and what is added
-#: there.
-Entries = tuple[torch.Tensor, torch.Tensor]
-#: Entries of cells that are placed at once, so that they stay in the cache.
-PLACED = 2**18
 #: Points of rows that are worked on at once.
 AT_ONCE = 2**17
-#: Entries of cells that are multiplied at once, so that they fit into memory.
-MULTIPLIED = 2**24
 
 
 class Rows(Protocol):
@@ -68,6 +62,19 @@ class TensorRows:
     weights: torch.Tensor
     residual: torch.Tensor
 
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return prod(t.nodes.numel() for t in self.tables)
+
+    def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
+        """The weights in some intervals of a coordinate."""
+        return self.weights[within(part, along)]
+
+    def residual_in(self, part: slice) -> torch.Tensor:
+        """The residual in some intervals of the first coordinate."""
+        return self.residual[part]
+
     def reach(self, ordering: Ordering) -> int:
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 
@@ -83,24 +90,40 @@ class TensorRows:
     def transposed(self, residual: torch.Tensor) -> torch.Tensor:
         """J^T r of all coefficients: (coefficient, .., unknown, side)."""
         out = residual.new_zeros((*(t.count for t in self.tables), self.space.unknowns, residual.shape[-1]))
-        for part, (first, *others) in parts(self.tables):
-            own, places = first.alone()
-            weights, there = self.weights[part], residual[part]
-            for u in sorted({j.unknown for j in self.jets}):
-                seen = {j.order: weights[..., k : k + 1] * there for k, j in enumerate(self.jets) if j.unknown == u}
-                out[..., u, :].index_add_(0, places, integrate((own, *others), seen))
+        for part, tables in parts(self.tables):
+            self.add_transposed(part, tables, residual[part], out)
         return out
+
+    def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
+        """Add J^T r of residuals in a part of the intervals, those of the ``tables``."""
+        first, *others = tables
+        own, places = first.alone()
+        weights = self.weights_in(part)
+        for u in sorted({j.unknown for j in self.jets}):
+            seen = {j.order: weights[..., k : k + 1] * residual for k, j in enumerate(self.jets) if j.unknown == u}
+            out[..., u, :].index_add_(0, places, integrate((own, *others), seen))
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
         return self.applied(ordering.spread(step).reshape(*self.space.shape, step.shape[1]))
 
     def applied(self, values: torch.Tensor) -> torch.Tensor:
         """J d for d (coefficient, .., unknown, side), shaped like the residual."""
-        out = values.new_zeros((values.shape[-1], *self.weights.shape[:-1]))
+        out = values.new_empty((values.shape[-1], *(n for t in self.tables for n in t.nodes.shape)))
+        for part, image in self.images(values):
+            out[:, part] = image.movedim(-1, 0)
+        return out.movedim(0, -1)
+
+    def images(self, values: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """:meth:`applied` in some intervals of the first coordinate after the other."""
         for part, tables in parts(self.tables):
-            weights, there = self.weights[part].unbind(-1), out[:, part]
-            for weight, derivative in zip(weights, grid_jets(tables, values, self.jets), strict=True):
-                there.addcmul_(weight, derivative)
+            yield part, self.image(part, tables, values)
+
+    def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
+        """:meth:`applied` in a part of the intervals, those of the ``tables``."""
+        weights = self.weights_in(part)
+        out = values.new_zeros((values.shape[-1], *weights.shape[:-1]))
+        for weight, derivative in zip(weights.unbind(-1), grid_jets(tables, values, self.jets), strict=True):
+            out.addcmul_(weight, derivative)
         return out.movedim(0, -1)
 
     def written(self) -> CellRows:
@@ -174,6 +197,11 @@ def _contract_one(
     return out
 
 
+def within(part: slice, along: int) -> tuple[slice, ...]:
+    """The index of some intervals of a coordinate, of arrays (interval, point, interval, ..)."""
+    return (*[slice(None)] * (2 * along), part)
+
+
 def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
     """Some intervals of the first coordinate after the other, and the tables there: little lies between them."""
     first, *others = tables
@@ -234,48 +262,3 @@ def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tens
             summed = local.new_zeros((t.count, local.shape[1])).index_add_(0, t.index.reshape(-1), local)
             parts[key] = summed.reshape(t.count, *shape).movedim(0, -1)
     return next(iter(parts.values())).movedim(0, -1)
-
-
-def cell_entries(ordering: Ordering, index: torch.Tensor, blocks: torch.Tensor) -> Iterator[Entries]:
-    """Entries of symmetric ``blocks`` (cell, column, column), a few cells after the other.
-
-    ``index`` (cell, column) is the flat coefficient of a column; two columns may stand for one. All entries are kept,
-    those of the upper half and of fixed coefficients sent nowhere: a quarter of the time of picking the others.
-    """
-    few = max(1, PLACED // index.shape[1] ** 2)
-    for start in range(0, len(index), few):
-        row = ordering.position[index[start : start + few]]
-        column = row.masked_fill(row < 0, ordering.size)
-        place = (row * ordering.size).unsqueeze(2) + (column - column * ordering.size + 1).unsqueeze(1)
-        place.masked_fill_(row.unsqueeze(2) < column.unsqueeze(1), 0)
-        yield place.reshape(-1), blocks[start : start + few].reshape(-1)
-
-
-@dataclass(frozen=True, eq=False)
-class CellRows:
-    """:class:`Rows` written out for a batch of cells: ``jacobian`` (cell, row, column), ``residual`` (cell, row, side).
-
-    ``index`` (cell, column) is the flat coefficient each column stands for.
-    """
-
-    jacobian: torch.Tensor
-    residual: torch.Tensor
-    index: torch.Tensor
-
-    def reach(self, ordering: Ordering) -> int:
-        position = ordering.position[self.index]
-        lowest = position.masked_fill(position < 0, ordering.size).amin(1)
-        return max(0, int((position.amax(1) - lowest).max()))
-
-    def gram(self, ordering: Ordering) -> Iterator[Entries]:
-        many = max(1, MULTIPLIED // self.index.shape[1] ** 2)
-        for part, index in zip(self.jacobian.split(many), self.index.split(many), strict=True):
-            yield from cell_entries(ordering, index, torch.bmm(part.transpose(1, 2), part))
-
-    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        local = torch.bmm(self.jacobian.transpose(1, 2), residual).flatten(0, 1)
-        out = local.new_zeros((len(ordering.position), local.shape[1])).index_add_(0, self.index.reshape(-1), local)
-        return out[ordering.free]
-
-    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        return torch.bmm(self.jacobian, ordering.spread(step)[self.index])

@@ -26,10 +26,14 @@ NUMBER = 8  # bytes of a float64
 #: Arrays of one number per point and derivative that are alive at once while rows are made and solved for (measured:
 #: 30 a point for a varying conductivity, four derivatives, on 192 x 192 intervals).
 PER_JET = 6
+#: Points of fleeting rows that are worked on at once, with what lies between: some megabytes for each derivative.
+AT_ONCE = 2.0**20
 #: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
 BANDS, FULL = 4, 2
 #: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
 PROLONGATIONS = 2
+#: Copies of the bands along one coordinate of fast diagonalisation: assembled, factorised.
+BANDS_OF_MODES = 2
 #: Vectors of coefficients, and matrices of a coordinate, that conjugate gradients hold.
 VECTORS, FORMS = 20, 30
 #: Bytes that even a small step takes: buffers of the libraries (measured: the first of a process on 3 x 3 intervals
@@ -67,12 +71,17 @@ def require(needed: float, what: str, device: torch.device | str = "cpu") -> Non
         )
 
 
-def bytes_of_space(space: Space, points: Sequence[int], jets: int) -> float:
-    """Peak of a Gauss-Newton step in ``space`` with so many points per coordinate and derivatives in the equations."""
+def bytes_of_space(space: Space, points: Sequence[int], jets: int, kept: float | None = None) -> float:
+    """Peak of a Gauss-Newton step in ``space`` with so many points per coordinate and derivatives in the equations.
+
+    ``kept``: numbers of rows that are worked out again whenever they are asked for, which a factor has no use of.
+    """
     grid = float(np.prod([float(p) for p in points]))
     rows = grid * (len(points) + PER_JET * (jets + 1.0))
     moves = PROLONGATIONS * sum(float(axis.count) ** 2 for axis in space.axes)
-    solver = _of_factor(space) if is_factored(space, grid, jets) else _of_iteration(space)
+    factored = is_factored(space, grid, jets)
+    rows = rows if factored or kept is None else kept + AT_ONCE * (jets + 1.0)
+    solver = _of_factor(space) if factored else _of_iteration(space)
     return LEAST + NUMBER * (solver + rows + moves)
 
 
@@ -92,7 +101,9 @@ def _of_factor(space: Space) -> float:
 def _of_iteration(space: Space) -> float:
     """Numbers of conjugate gradients: bands along one coordinate, eigenfunctions of the others, vectors."""
     width = max(2 * a.degree + 1 if a.periodic else a.degree for a in space.axes)
-    return space.size * (BANDS * (width + 1.0) + VECTORS) + FORMS * sum(float(a.count) ** 2 for a in space.axes)
+    return space.size * (BANDS_OF_MODES * (width + 1.0) + VECTORS) + FORMS * sum(
+        float(a.count) ** 2 for a in space.axes
+    )
 
 
 def bytes_of_network(coefficients: int, rows: int) -> float:

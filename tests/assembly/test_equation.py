@@ -19,7 +19,8 @@ from patches import (
     patch,
 )
 
-from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.patch import Patch
 from pinnkan.kan.table import gauss_table, point_table
 from pinnkan.problem.statement import Equation
 

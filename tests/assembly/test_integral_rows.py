@@ -3,9 +3,10 @@ import pytest
 import sympy
 import torch
 
-from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, settled
 from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table, point_table

@@ -11,8 +11,9 @@ from teams import team_of
 from torch.utils.flop_counter import FlopCounterMode
 
 from pinnkan.assembly import shared_rows
-from pinnkan.assembly.equation import CompiledEquation, Patch
+from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.shared_matrix import SharedMatrix, normal_matrix
 from pinnkan.assembly.shared_rows import patches_of, ranges
 from pinnkan.kan.axis import Axis

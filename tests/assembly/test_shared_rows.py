@@ -9,8 +9,8 @@ from patches import CASES, CPU, coefficients, patch
 from teams import team_of
 
 from pinnkan.assembly import shared_rows
-from pinnkan.assembly.equation import Patch
 from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.shared_rows import SharedPatch, SharedRows, patches_of, ranges
 
 SPREAD = [c for c in CASES if c != "one cell"]

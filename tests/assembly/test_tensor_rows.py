@@ -8,8 +8,9 @@ import torch
 from patches import CASES, CPU, coefficients, jacobian_of, patch
 
 from pinnkan.assembly import tensor_rows
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.tensor_rows import CellRows, TensorRows, grid_jets
+from pinnkan.assembly.tensor_rows import TensorRows, grid_jets
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table

@@ -80,7 +80,7 @@ def step(name: str, solver: str, intervals: int) -> Step:
         ordering = order_coefficients(space, fixed, model.device)
         made: ConjugateGradients | NormalEquations
         made = NormalEquations(rows, ordering) if solver == "factor" else ConjugateGradients(rows, ordering, 0.0, SHARE)
-        made.solve([r.residual for r in rows])
+        made.solve_rows(rows)
     seconds = time.process_time() - began
     iterations = made.iterations if isinstance(made, ConjugateGradients) else 0
     return Step(name, solver, intervals, ordering.size, iterations, seconds, peak() - before)

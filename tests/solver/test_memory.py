@@ -75,6 +75,18 @@ def test_more_points_and_more_derivatives_need_at_least_their_columns() -> None:
     assert 1.0 <= (more - many) / (8 * 80**2 * (8 - 2)) < 100.0
 
 
+def test_rows_that_are_not_kept_need_a_few_vectors_for_each_coefficient() -> None:
+    """A million coefficients in space in less than a gigabyte; where a factor solves it writes the rows out."""
+    axis = Axis(np.linspace(0.0, 1.0, 97), 6)
+    space, points = Space((axis, axis, axis)), (96 * 4,) * 3
+    fleeting = memory.bytes_of_space(space, points, 3, 0.0)
+    assert 0.2e3 < fleeting / space.size < 1e3
+    assert memory.bytes_of_space(space, points, 3) > 10 * fleeting
+    assert memory.bytes_of_space(space, points, 3, 1e8) == pytest.approx(fleeting + 8e8)
+    small = square(8, 3)
+    assert memory.bytes_of_space(small, (40, 20), 2, 0.0) == memory.bytes_of_space(small, (40, 20), 2)
+
+
 def test_a_descent_needs_its_jacobian_and_two_matrices_and_a_forward_pass_less() -> None:
     """In float64; a hundred of them would be another mistake."""
     few, many, more = (memory.bytes_of_descent(n, rows) for n, rows in ((100, 1_000), (100, 9_000), (500, 1_000)))

@@ -77,6 +77,11 @@ class Tape:
         tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
         return tape
 
+    def first(self) -> Tape:
+        """The tape of the first result alone."""
+        count = max(self.outputs[0] - self.inputs + 1, 0)
+        return Tape.written(self.inputs, self._code[:count], self.outputs[:1])
+
     def _emit(self, e: sympy.Basic) -> int:
         slot = self._slots.get(e)
         if slot is not None:

@@ -14,8 +14,8 @@ import torch
 
 from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
 from pinnkan.assembly.clock import OutOfTimeError
-from pinnkan.assembly.equation import Patch
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import Space
@@ -64,7 +64,7 @@ def jets_of(field: Field, patch: Patch) -> torch.Tensor:
     """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
     jets = jets_on(field, nodes, patch.equation.jets)
-    return torch.from_numpy(jets).to(patch.root_weight.device).reshape(*patch.shape, -1)
+    return torch.from_numpy(jets).to(patch.device).reshape(*patch.shape, -1)
 
 
 def _correct(model: Model, field: Field, intervals: int) -> tuple[float, ProductField]:

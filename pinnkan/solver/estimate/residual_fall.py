@@ -34,23 +34,26 @@ def _parts(system: System, coefficients: Array) -> Array:
     total = np.zeros(len(axes))
     c = torch.from_numpy(np.ascontiguousarray(coefficients)).to(system.model.device)
     for patch in system.patches[: len(system.model.equations)]:
-        residual = patch.residual(c)
         smooth = [
-            _low_degree(residual.shape[2 * j + 1], max(0, (axis.degree - orders[j]) // 2)).to(residual.device)
+            _low_degree(patch.shape[2 * j + 1], max(0, (axis.degree - orders[j]) // 2)).to(c.device)
             for j, axis in enumerate(axes)
         ]
-        for i in range(len(axes)):
-            part = residual
-            for j in range(len(axes)):
-                if j != i:
-                    part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
-            total[i] += float((part**2).sum())
+        for _, residual in patch.residuals(c):
+            for i in range(len(axes)):
+                part = residual
+                for j in range(len(axes)):
+                    if j != i:  # the squares are those of the coordinates in it, fewer than its values
+                        part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
+                total[i] += float(part.square().sum())
     return total
 
 
 def _low_degree(points: int, degree: int) -> torch.Tensor:
-    """Projection (point, point) of residuals weighted by the roots of Gauss weights onto polynomials up to a degree."""
+    """Coordinates (degree, point), of residuals weighted by the roots of Gauss weights, in polynomials up to a degree.
+
+    These are orthonormal, so that the sum of their squares is that of the projection.
+    """
     nodes, weights = np.polynomial.legendre.leggauss(points)
     columns = np.polynomial.legendre.legvander(nodes, min(degree, points - 1)) * np.sqrt(weights)[:, None]
     orthonormal, _ = np.linalg.qr(columns)
-    return torch.from_numpy(orthonormal @ orthonormal.T)
+    return torch.from_numpy(np.ascontiguousarray(orthonormal.T))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -17,12 +18,14 @@ from pinnkan.solver.estimate.norms import relative_roots
 class Samples:
     """Values (.., unknown) of a function at points, one array per coordinate that broadcasts to (..), and weights (..).
 
-    The weighted sum of squares is the squared L2 norm, up to a factor.
+    The weighted sum of squares is the squared L2 norm, up to a factor. ``more``: at other points, made one after the
+    other.
     """
 
     points: Sequence[Array]
     weights: Array
     values: Array
+    more: Iterable[Samples] = ()
 
 
 def samples_at(field: Callable[..., Array], points: Array) -> Samples:
@@ -35,11 +38,16 @@ def squared_error(problem: Problem, samples: Samples) -> Array | None:
     """Squared norms (2, unknown) of the error and of ``exact``; None where ``exact`` leaves an unknown out."""
     if problem.exact is None or any(name not in problem.exact for name in problem.unknowns):
         return None
-    found = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))(list(samples.points))
+    tape = Tape([problem.exact[name] for name in problem.unknowns], list(problem.coordinates))
+    return np.sum([_squares(tape, some) for some in chain([samples], samples.more)], axis=0)
+
+
+def _squares(exact: Tape, samples: Samples) -> Array:
     shape = samples.weights.shape
-    exact = np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in found], -1)
+    found = exact(list(samples.points))
+    values = np.stack([np.broadcast_to(np.asarray(v, dtype=np.float64), shape) for v in found], -1)
     over, weights = tuple(range(len(shape))), samples.weights[..., None]
-    return np.stack([((samples.values - exact) ** 2 * weights).sum(over), (exact**2 * weights).sum(over)])
+    return np.stack([((samples.values - values) ** 2 * weights).sum(over), (values**2 * weights).sum(over)])
 
 
 def true_errors(problem: Problem, samples: Samples) -> tuple[float, ...]:

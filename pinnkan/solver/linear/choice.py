@@ -26,7 +26,7 @@ def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, sh
     grids = [r for r in rows if isinstance(r, TensorRows)]
     if len(grids) < len(rows) or not all(map(_are_local, grids)) or not are_products(ordering, grids[0].space.shape):
         return NormalEquations(rows, ordering, damping)
-    points = sum(r.residual[..., 0].numel() for r in grids)
+    points = sum(r.count for r in grids)
     if is_factored(grids[0].space, points, max(len(r.jets) for r in grids)):
         return NormalEquations(rows, ordering, damping)
     return ConjugateGradients(grids, ordering, damping, share)

@@ -8,15 +8,16 @@ Stiefel 1952; Bjorck 1996, section 7.4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from pinnkan.assembly.integral_rows import MiddleRows, as_seen
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.shared_matrix import normal_matrix
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.ladder import Inverse, rungs
@@ -105,20 +106,47 @@ class ConjugateGradients(Seen):
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.ordering.position.device)
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`.
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return self._solve(lambda step: self._gradient(residuals, step), accuracy, size)
 
-        After every round the gradient is worked out anew, unless that shows nothing, and what the preconditioner makes
-        of it is what is missing.
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`: of fleeting rows a few intervals at a time."""
+        if not any(isinstance(r, FleetingRows) for r in rows):
+            return self.solve([r.residual for r in rows], accuracy, size)
+        return self._solve(lambda step: self._gradient_of(rows, step), accuracy, size)
+
+    def _gradient(self, residuals: Sequence[torch.Tensor], step: torch.Tensor | None) -> torch.Tensor:
+        """J^T (r + J d), of residuals r before a step d."""
+        if step is None:
+            return self._put(self.gradient(residuals))
+        left = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
+        return self._put(self.gradient(left))
+
+    def _gradient_of(self, rows: Sequence[Rows], step: torch.Tensor | None) -> torch.Tensor:
+        """The same of the residuals of ``rows``."""
+        total: torch.Tensor | float = 0.0
+        for block, own in zip(self.rows, rows, strict=True):
+            if isinstance(own, FleetingRows):
+                total = total + own.gradient_after(self.ordering, step)
+                continue
+            left = own.residual if step is None else own.residual + block.apply(self.ordering, step)
+            total = total + block.transpose(self.ordering, left)
+        assert isinstance(total, torch.Tensor)
+        return total
+
+    def _solve(self, gradient: Callable[[torch.Tensor | None], torch.Tensor], accuracy: float, size: float) -> Array:
+        """After every round the ``gradient`` is worked out anew, unless that shows nothing.
+
+        What the preconditioner makes of it is what is missing.
         """
-        right = -self._put(self.gradient(residuals))
+        right = -gradient(None)
         step, before = torch.zeros_like(right), np.inf
         for _ in range(ROUNDS):
             found, self.rounding = self._descend(right, max(accuracy, self.share), self.share * size)
             step = step + found
             if accuracy >= LOOSE:
                 break
-            left = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
-            right = -self._put(self.gradient(left)) - self.damping * self._diagonal * step
+            right = -gradient(step) - self.damping * self._diagonal * step
             self.rounding = max(self.rounding, float(self.inverse(right).abs().max()))
             largest = float(step.abs().max())
             target = max(accuracy * largest, self.share * max(largest, size))

@@ -19,7 +19,7 @@ import torch
 
 from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table
 
@@ -104,6 +104,7 @@ def _part(
         for orders, weights in _averaged(r, unknown, last, chosen, free).items():
             _assemble(band, r.tables[last], orders, weights, at, count)
     matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
+    del band  # as large as the factor
     return _Part(position, chosen, _factor(matrix, damping))
 
 
@@ -122,15 +123,28 @@ def _averaged(
     ]
     tables, inner = [rows.tables[i] for i in others], [2 * i + 1 for i in others]
     out: dict[tuple[int, int], torch.Tensor] = {}
+    summed = _summed(rows, [(k, m) for n, (k, _) in enumerate(jets) for m, _ in jets[: n + 1]], inner)
     for n, (k, first) in enumerate(jets):
         for m, second in jets[: n + 1]:
-            weight = flat((rows.weights[..., k] * rows.weights[..., m]).sum(inner, keepdim=True)).permute(*others, last)
+            weight = flat(summed.pop((k, m))).permute(*others, last)
             for i, table, own in zip(others, tables, values, strict=True):
                 weight = torch.tensordot(weight, _means(table, own[first[i]] * own[second[i]]), dims=([0], [0]))
             weight = weight.reshape(len(weight), -1) * (1.0 if k == m else 2.0)
             key = first[last], second[last]
             out[key] = out[key] + weight if key in out else weight
     return out
+
+
+def _summed(
+    rows: TensorRows, pairs: Sequence[tuple[int, int]], inner: list[int]
+) -> dict[tuple[int, int], torch.Tensor]:
+    """Products of two weights, summed over the indices ``inner``: (interval, point, ..) by pair of jets."""
+    found: dict[tuple[int, int], list[torch.Tensor]] = {pair: [] for pair in pairs}
+    for part, _ in parts(rows.tables):
+        weights = rows.weights_in(part)
+        for (k, m), sums in found.items():
+            sums.append((weights[..., k] * weights[..., m]).sum(inner, keepdim=True))
+    return {pair: torch.cat(sums) for pair, sums in found.items()}
 
 
 def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
@@ -145,12 +159,12 @@ def _assemble(
     left, right = (table.values[k] for k in orders)
     product = left.unsqueeze(-1) * right.unsqueeze(-2)
     pairs = 0.5 * (product + product.transpose(-1, -2)).flatten(2)
-    local = torch.bmm(weights.reshape(*pairs.shape[:2], -1).transpose(1, 2), pairs)  # (interval, mode, pair)
+    weights = weights.reshape(*pairs.shape[:2], -1)  # (interval, point, mode)
     where = at[table.index]
     row, column = where.unsqueeze(2).expand(-1, -1, where.shape[1]), where.unsqueeze(1)
     place = ((row - column) * count + column + 1).masked_fill_((row < column) | (column < 0), 0).flatten(1)
-    for p, values in zip(place, local, strict=True):
-        band.index_add_(1, p, values)
+    for p, values, pair in zip(place, weights, pairs, strict=True):
+        band.index_add_(1, p, values.T @ pair)
 
 
 def _factor(band: Array, damping: float) -> Array:
@@ -158,7 +172,7 @@ def _factor(band: Array, damping: float) -> Array:
         raise np.linalg.LinAlgError("the rows are not finite")
     empty = band[0] <= 0.0
     for shift in SHIFTS:
-        shifted = band.copy()
+        shifted = band.copy(order="F")
         shifted[0] = np.where(empty, 1.0, band[0] * (1.0 + damping + shift))
         try:
             factor: Array = scipy.linalg.cholesky_banded(shifted, lower=True, overwrite_ab=True, check_finite=False)

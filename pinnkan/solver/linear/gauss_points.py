@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pinnkan.assembly.matrix_free import MOST_KEPT
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.patch import are_fleeting
 from pinnkan.kan.product import Space
 from pinnkan.solver import memory
 from pinnkan.solver.work import factor_work, steps_work
@@ -26,8 +28,12 @@ def points_per_interval(degree: int, intervals: int, order: int, all_of_them: bo
 def require_memory(model: Model, space: Space, extra: int = 0) -> None:
     """Raises ResourceError if a step in ``space`` needs more memory than there is."""
     points, jets = _points_of(model, space, extra), sum(len(e.jets) for e in model.equations)
+    grid = float(np.prod([float(p) for p in points]))
+    are_made_again = all(are_fleeting(e, grid) for e in model.equations)
+    weights = [grid * len(e.jets) for e in model.equations if e.numbers is None]
+    kept = sum(w for w in weights if w <= MOST_KEPT * space.size) if are_made_again else None
     what = f"a step with {'x'.join(str(a.intervals) for a in space.axes)} intervals, {space.size} coefficients,"
-    memory.require(memory.bytes_of_space(space, points, jets), what, model.device)
+    memory.require(memory.bytes_of_space(space, points, jets, kept), what, model.device)
 
 
 def predicted_work(model: Model, space: Space) -> float:

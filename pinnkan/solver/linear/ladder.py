@@ -13,7 +13,7 @@ from pinnkan.solver import memory
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.nested import NestedSpace
-from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes
+from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of
 from pinnkan.solver.linear.waves import Together
 from pinnkan.solver.work import are_together, factor_work
 
@@ -64,12 +64,12 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
 
 def _spread(rows: TensorRows) -> float:
     """By how much the size of an operator varies."""
-    size = sizes(rows)
-    return float(size.max() / size.min())
+    low, high = OperatorSizes(rows).range()
+    return high / low
 
 
 def _varying(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
-    simpler = divided(rows, [sizes(r) for r in rows])
+    simpler = divided(rows)
     scale = scale_of(rows, simpler, diagonal, ordering)
     fine = Scaled(FastDiagonalisation(simpler, ordering, damping), scale)
     coarse = NestedSpace(rows, ordering)

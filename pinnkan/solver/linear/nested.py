@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.ordering import Ordering, order_coefficients
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
@@ -97,31 +97,36 @@ def _fixed(ordering: Ordering, fine: Space, coarse: Space) -> np.ndarray:
 
 def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
     """The same rows of coarse functions, on fewer points where those of the fine intervals are more than enough."""
-    weights, tables = rows.weights, []
-    for i, (axis, fine, table) in enumerate(zip(coarse.axes, rows.space.axes, rows.tables, strict=True)):
-        if axis is fine:
-            tables.append(table)
-            continue
-        if table.nodes.shape[1] > POINTS and fine.intervals >= THIN * axis.intervals:
-            weights, table = _thinned(weights, fine, table, 2 * i)
-        values, first = axis.basis.local(table.nodes.cpu(), len(table.values) - 1)
-        index = torch.from_numpy(axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1)))
-        tables.append(
-            replace(table, values=values.to(weights.device), index=index.to(weights.device), count=axis.count)
-        )
-    weights = weights.movedim(-1, 0).contiguous().movedim(0, -1)
-    return TensorRows(coarse, tuple(tables), rows.jets, weights, weights[..., :1])
+    axes = zip(coarse.axes, rows.space.axes, rows.tables, strict=True)
+    found = [_seen_by(axis, fine, table) for axis, fine, table in axes]
+    thin = [i for i, (_, is_thin) in enumerate(found) if is_thin]
+    pieces = [_thinned(rows.weights_in(part), tables, thin) for part, tables in parts(rows.tables)]
+    weights = torch.cat(pieces).movedim(-1, 0).contiguous().movedim(0, -1)
+    return TensorRows(coarse, tuple(table for table, _ in found), rows.jets, weights, weights[..., :1])
 
 
-def _thinned(weights: torch.Tensor, axis: Axis, table: Table, index: int) -> tuple[torch.Tensor, Table]:
-    """Weights on POINTS Gauss points of every interval, interpolated, and a table that has only these."""
-    old, _ = np.polynomial.legendre.leggauss(table.nodes.shape[1])
-    new, _ = np.polynomial.legendre.leggauss(POINTS)
-    between = np.linalg.solve(np.vander(old, increasing=True).T, np.vander(new, len(old), increasing=True).T).T
-    nodes, own = (torch.from_numpy(a).to(weights.device) for a in axis.gauss(POINTS))
-    shape = [1] * weights.ndim
-    shape[index : index + 2] = table.weights.shape
-    smooth = weights / table.weights.sqrt().reshape(shape)
-    moved = torch.tensordot(smooth, torch.from_numpy(between).to(weights.device), dims=([index + 1], [1]))
-    shape[index + 1] = POINTS
-    return moved.movedim(-1, index + 1) * own.sqrt().reshape(shape), replace(table, nodes=nodes, weights=own)
+def _seen_by(axis: Axis, fine: Axis, table: Table) -> tuple[Table, bool]:
+    """The table of the functions of a coarse axis, and whether it has only POINTS points in every interval."""
+    if axis is fine:
+        return table, False
+    is_thin = table.nodes.shape[1] > POINTS and fine.intervals >= THIN * axis.intervals
+    if is_thin:
+        nodes, weights = (torch.from_numpy(a).to(table.nodes.device) for a in fine.gauss(POINTS))
+        table = replace(table, nodes=nodes, weights=weights)
+    values, first = axis.basis.local(table.nodes.cpu(), len(table.values) - 1)
+    index = torch.from_numpy(axis.fold(first[:, 0].numpy()[:, None] + np.arange(axis.degree + 1)))
+    device = table.nodes.device
+    return replace(table, values=values.to(device), index=index.to(device), count=axis.count), is_thin
+
+
+def _thinned(weights: torch.Tensor, tables: Sequence[Table], thin: Sequence[int]) -> torch.Tensor:
+    """Weights on POINTS Gauss points of every interval of some coordinates, interpolated."""
+    for i in thin:
+        own = tables[i].weights
+        old, gauss = np.polynomial.legendre.leggauss(own.shape[1])
+        new, few = np.polynomial.legendre.leggauss(POINTS)
+        between = np.linalg.solve(np.vander(old, increasing=True).T, np.vander(new, len(old), increasing=True).T).T
+        matrix = np.sqrt(few)[:, None] * between / np.sqrt(gauss)  # roots of weights go with them
+        moved = torch.tensordot(weights, torch.from_numpy(matrix).to(weights.device), dims=([2 * i + 1], [1]))
+        weights = moved.movedim(-1, 2 * i + 1)
+    return weights

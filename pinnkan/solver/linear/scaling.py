@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import torch
 
+from pinnkan.assembly.equation import in_part, on_grid
 from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.tensor_rows import TensorRows, parts
+from pinnkan.problem.statement import Jet
 
 #: Conditions that are rows tie this many layers of coefficients at their side: these are scaled alike.
 TIED = 3
@@ -33,34 +37,93 @@ class Scaled:
         return self.scale * self.inner(self.scale * right)
 
 
+class OperatorSizes:
+    """Size of the operator at the points of the grid, relative to one with its mean weights: about one."""
+
+    def __init__(self, rows: TensorRows) -> None:
+        self.rows = rows
+        self._weight = [on_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
+        self._finest = [self._size_of(j) for j in rows.jets]
+        mean = self._mean_squares()
+        finest = zip(mean, self._finest, strict=True)
+        self._mean = reduce(torch.add, (m * reduce(torch.mul, f).square() for m, f in finest)).clamp_min(1e-300)
+
+    def of(self, weights: torch.Tensor, part: slice, along: int = 0) -> torch.Tensor:
+        """In some intervals of a coordinate, with the ``weights`` there: (interval, point, interval, ..)."""
+        mean = in_part(self._mean, part, along)
+        square = torch.zeros_like(weights[..., 0])
+        for own, finest in zip(self._squares(weights, part, along), self._finest, strict=True):
+            square += reduce(torch.mul, [own, *(torch.as_tensor(in_part(f, part, along)).square() for f in finest)])
+        return square.div_(mean).sqrt_().clamp_min_(1e-6)
+
+    def _mean_squares(self) -> torch.Tensor:
+        """Mean squares of the weights without those of the quadrature: (jet)."""
+        rows, total = self.rows, self.rows.tables[0].values.new_zeros(len(self.rows.jets))
+        if isinstance(rows, FleetingRows) and rows.numbers is not None:
+            return total + torch.tensor(rows.numbers).square().to(total)
+        for part, _ in parts(rows.tables):
+            total += torch.stack([own.sum() for own in self._squares(rows.weights_in(part), part, 0)])
+        return total / rows.count
+
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest."""
+        if isinstance(self.rows, FleetingRows) and self.rows.numbers is not None:
+            cells = zip(self.rows.numbers, self._finest, strict=True)
+            square = sum(number**2 * reduce(torch.mul, f).square() for number, f in cells) / self._mean
+            assert isinstance(square, torch.Tensor)
+            return float(square.min().sqrt()), float(square.max().sqrt())
+        found = [self.of(self.rows.weights_in(part), part).aminmax() for part, _ in parts(self.rows.tables)]
+        return min(float(low) for low, _ in found), max(float(high) for _, high in found)
+
+    def _squares(self, weights: torch.Tensor, part: slice, along: int) -> list[torch.Tensor]:
+        """Squares of weights without those of the quadrature, by jet."""
+        own = [in_part(w, part, along) for w in self._weight]
+        return [w.square() / reduce(torch.mul, own) for w in weights.unbind(-1)]
+
+    def _size_of(self, jet: Jet) -> list[torch.Tensor]:
+        """What a derivative makes of a function as fine as the knots: a factor for each coordinate."""
+        out = []
+        for i, table in enumerate(self.rows.tables):
+            axis = self.rows.space.axes[i]
+            width = torch.as_tensor(axis.breaks).diff().to(table.nodes.device)
+            width = width if len(width) == len(table.nodes) else width.mean().reshape(1)
+            out.append(on_grid(((axis.degree / width) ** jet.order[i]).reshape(-1, 1), i, len(self.rows.tables)))
+        return out
+
+
 def sizes(rows: TensorRows) -> torch.Tensor:
-    """Size of the operator at every point of the grid, relative to one with its mean weights: about one."""
-    weight = rows.weights.new_ones(())
-    finest = [weight] * len(rows.jets)
-    for i, table in enumerate(rows.tables):
-        shape = [1] * (2 * len(rows.tables))
-        shape[2 * i : 2 * i + 2] = table.nodes.shape
-        weight = weight * table.weights.reshape(shape)
-        axis = rows.space.axes[i]
-        width = torch.as_tensor(axis.breaks).diff().to(weight.device)
-        width = width if len(width) == len(table.nodes) else width.mean().reshape(1)
-        shape[2 * i + 1] = 1
-        finest = [
-            f * ((axis.degree / width) ** j.order[i]).reshape(shape) for f, j in zip(finest, rows.jets, strict=True)
-        ]
-    square = torch.zeros_like(rows.weights[..., 0])
-    mean = rows.weights.new_zeros(())
-    for k, f in enumerate(finest):
-        part = rows.weights[..., k].square().div_(weight)
-        square.addcmul_(part, f.square())
-        mean = mean + part.mean() * f.square()
-    return square.div_(mean.clamp_min(1e-300)).sqrt_().clamp_min_(1e-6)
+    """All of the :class:`OperatorSizes`: (interval, point, interval, ..)."""
+    return OperatorSizes(rows).of(rows.weights, slice(None))
 
 
-def divided(rows: Sequence[TensorRows], by: Sequence[torch.Tensor]) -> list[TensorRows]:
-    """The rows divided by their :func:`sizes`."""
-    parts = zip(rows, by, strict=True)
-    return [replace(r, weights=(r.weights.movedim(-1, 0) / size).movedim(0, -1)) for r, size in parts]
+class DividedRows(FleetingRows):
+    """Rows that are not kept, divided by the sizes of their operator; without a residual."""
+
+    _sizes: OperatorSizes
+
+    def __init__(self, rows: FleetingRows) -> None:
+        super().__init__(rows.patch, *rows.at)
+        object.__setattr__(self, "_sizes", OperatorSizes(rows))
+
+    @property
+    def numbers(self) -> None:
+        """None: the sizes vary."""
+        return None
+
+    def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.TensorRows`."""
+        weights = super().weights_in(part, along)
+        size: torch.Tensor = self._sizes.of(weights, part, along)
+        return (weights.movedim(-1, 0) / size).movedim(0, -1)
+
+
+def divided(rows: Sequence[TensorRows]) -> list[TensorRows]:
+    """The rows divided by their :class:`OperatorSizes`."""
+    return [DividedRows(r) if isinstance(r, FleetingRows) else _divided(r) for r in rows]
+
+
+def _divided(rows: TensorRows) -> TensorRows:
+    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes(rows)).movedim(0, -1))
 
 
 def scale_of(

@@ -52,6 +52,10 @@ class LinearSolver(Protocol):
         """
         ...
 
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
+        """The same for the residuals of ``rows`` that have the same J."""
+        ...
+
     def backsolve(self, gradient: Array) -> Array:
         """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined."""
         ...
@@ -83,6 +87,14 @@ class Seen:
     def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering) -> None:
         self.rows, self.ordering = tuple(rows), ordering
         self.lengths = np.ones(ordering.size)
+
+    def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
+        """See :class:`LinearSolver`."""
+        raise NotImplementedError
+
+    def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
+        """See :class:`LinearSolver`."""
+        return self.solve([r.residual for r in rows], accuracy, size)
 
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
         """See :class:`LinearSolver`."""

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.condition_weights import condition_weight, held_by, width_at
-from pinnkan.assembly.equation import CompiledEquation, Patch, where_not_finite
+from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.local_weights import local_weight
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.shared_rows import patches_of
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.kan.field import Array
@@ -125,10 +126,15 @@ class System:
 
     def by_interval(self, coefficients: Array) -> list[Array]:
         """The squared residuals of the equations by coordinate, (interval) each."""
-        c, axes = self._tensor(coefficients), range(len(self.space.axes))
-        squares = [p.residual(c).square() for p in self.patches[: len(self.model.equations)]]
-        total = sum(squares[1:], squares[0])
-        return [total.sum([k for k in range(total.ndim) if k != 2 * i]).cpu().numpy() for i in axes]
+        c = self._tensor(coefficients)
+        total = [np.zeros(a.intervals) for a in self.space.axes]
+        for patch in self.patches[: len(self.model.equations)]:
+            for part, residual in patch.residuals(c):
+                squares = residual.square()
+                for i, sums in enumerate(total):
+                    here = part if i == 0 else slice(None)
+                    sums[here] += squares.sum([k for k in range(squares.ndim) if k != 2 * i]).cpu().numpy()
+        return total
 
     def mean_square(self, coefficients: Array) -> float:
         """Loss divided by the measure of the box: a mean squared residual."""
@@ -270,7 +276,7 @@ class System:
     ) -> list[Array]:
         """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves."""
         ordering = equations.ordering
-        solved = equations.solve([r.residual for r in rows], max(self.accuracy, accuracy), size)
+        solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))

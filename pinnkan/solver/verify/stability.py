@@ -19,11 +19,12 @@ import scipy.sparse
 import torch
 
 from pinnkan.assembly.integral_rows import as_seen
+from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.solver import UNIT, LinearSolver, Seen
-from pinnkan.solver.verify.roughness import roughness
+from pinnkan.solver.verify.images import missing, roughness, size_of
 
 #: Vectors: two values next to each other would take one alone many steps. At most so many steps, until one leaves
 #: CHANGE of the value.
@@ -104,22 +105,23 @@ def least_determined(
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
-    many = sum(r.residual[..., 0].numel() for r in equations.rows) > MANY
+    many = sum(r.count for r in equations.rows if isinstance(r, TensorRows)) > MANY
     look = (_Squared if many else _Seen)(equations, weigh)
-    vector, sigma, image = look.found(start)
+    vector, sigma = look.found(start)
     if known is not None:
         begun = known.reshape(-1)[free][:, None]
         if look.sigma_of(begun) < SETTLED * sigma:
-            vector, sigma, image = look.found(np.concatenate([begun, start], 1))
+            vector, sigma = look.found(np.concatenate([begun, start], 1))
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > equations.floor(vector):
         return Null(0.0, 1.0, function=function.reshape(space.shape), share=UNIT)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
-    missing = 0.0 if step is None else _missing(equations, image, step.reshape(-1)[free]) / sigma**2
+    seen = _as_seen(equations)
+    left = 0.0 if step is None else missing(seen, vector, step.reshape(-1)[free]) / sigma**2
     share = UNIT * sigma / equations.floor(vector)
-    rough = roughness(equations, image[0])
-    return Null(sigma, rough, missing, float(noise), function.reshape(space.shape), share)
+    rough = roughness(seen, vector)
+    return Null(sigma, rough, left, float(noise), function.reshape(space.shape), share)
 
 
 class _Seen:
@@ -128,15 +130,15 @@ class _Seen:
     def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
 
-    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
-        """The vector of size one with the least residual, the size of that, and J v by block of rows."""
+    def found(self, start: Array) -> tuple[Array, float]:
+        """The vector of size one with the least residual, and the size of that."""
         vectors, sigma = self.descended(start)
-        return vectors[: self.size, 0], sigma, [i[..., 0] for i in self.images(vectors[:, :1])]
+        return vectors[: self.size, 0], sigma
 
     def sigma_of(self, vector: Array) -> float:
         """What the rows see of a vector, of size one."""
         size = float((vector * self.weigh(vector)).sum())
-        return float(sum(i.square().sum() for i in _as_seen(self.equations).apply(vector)) / max(size, 1e-300)) ** 0.5
+        return size_of(_as_seen(self.equations), vector[:, 0]) / max(size, 1e-300) ** 0.5
 
     def descended(self, start: Array) -> tuple[Array, float]:
         """Stacks of vectors of size one, least residual first, and that: block conjugate gradients (Knyazev 2001).
@@ -211,13 +213,12 @@ class _Seen:
 class _Squared(_Seen):
     """The same with J^T J v in place of J v, which are many more numbers: as good until rounding hides the smallest."""
 
-    def found(self, start: Array) -> tuple[Array, float, list[torch.Tensor]]:
+    def found(self, start: Array) -> tuple[Array, float]:
         """See :class:`_Seen`, which takes over where J v itself is not as large as J^T J says."""
         vectors, sigma = self.descended(start)
-        image = [i[..., 0] for i in _as_seen(self.equations).apply(vectors[: self.size, :1])]
-        size = float(sum(i.square().sum() for i in image)) ** 0.5
+        size = size_of(_as_seen(self.equations), vectors[: self.size, 0])
         if abs(size - sigma) <= AGREE * sigma:
-            return vectors[: self.size, 0], size, image
+            return vectors[: self.size, 0], size
         return _Seen(self.equations, self.weigh).found(vectors[: self.size])
 
     def seen(self, vectors: Array) -> list[Array]:
@@ -263,13 +264,6 @@ class _Mass:
             out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
         weighed: Array = (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
         return weighed
-
-
-def _missing(equations: LinearSolver, image: list[torch.Tensor], step: Array) -> float:
-    """The product of what a step leaves of the residual with J v."""
-    seen = _as_seen(equations)
-    left = [r.residual[..., 0] + a[..., 0] for r, a in zip(seen.rows, seen.apply(step[:, None]), strict=True)]
-    return abs(sum(float((r * i).sum()) for r, i in zip(left, image, strict=True)))
 
 
 def _mass(axis: Axis) -> Any:

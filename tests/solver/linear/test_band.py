@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import order_coefficients
-from pinnkan.assembly.tensor_rows import CellRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.band import EXACT, NormalEquations

@@ -3,8 +3,8 @@
 import torch
 from operators import operator
 
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import CellRows
 from pinnkan.solver import work
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.choice import solver_of

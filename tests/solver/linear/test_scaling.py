@@ -27,7 +27,7 @@ def test_the_size_follows_the_coefficient():
 def test_scaled_rows_are_nearer_to_what_separates():
     rows, ordering = operator("varying")
     jacobian = jacobian_of(rows, ordering)
-    simpler = divided(rows, [sizes(r) for r in rows])
+    simpler = divided(rows)
     scale = scale_of(rows, simpler, MatrixFree(rows).diagonal(), ordering)
     plain = FastDiagonalisation(rows, ordering)
     scaled = Scaled(FastDiagonalisation(simpler, ordering), scale)

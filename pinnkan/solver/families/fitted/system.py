@@ -8,13 +8,14 @@ from functools import reduce
 import numpy as np
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.collocation import Batch, Grid
 from pinnkan.assembly.cut_cells import side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.point_rows import ImmersedPatch, gathered
-from pinnkan.assembly.tensor_rows import CellRows, Rows
+from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
 from pinnkan.kan.field import Array

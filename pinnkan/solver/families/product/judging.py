@@ -59,10 +59,13 @@ class HalvedEstimate(ErrorEstimate):
     @property
     def predicted(self) -> float:
         """The relative error of the solution with its correction added, if it falls as the residual does."""
-        if self.spaces is None:
-            return np.inf
-        before, after = self.spaces.losses
-        return self.size * float(np.sqrt(after / before)) if before > 0.0 else self.size
+        return np.inf if self.spaces is None else self.size * self.share
+
+    @property
+    def share(self) -> float:
+        """Of the residual, what the correction leaves."""
+        before, after = (0.0, 0.0) if self.spaces is None else self.spaces.losses
+        return float(np.sqrt(after / before)) if before > 0.0 else 1.0
 
 
 def estimate_by_correction(

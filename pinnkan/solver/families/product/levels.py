@@ -16,6 +16,7 @@ from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.families.product.between import between
 from pinnkan.solver.families.product.grading import Profile, graded
 from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall, is_large
 from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
@@ -39,6 +40,8 @@ SEEN = 0.1
 STALLS = 4
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
 AT_REST = 0.5
+#: Points at which the true error is measured at once.
+SAMPLED = 2**18
 #: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
 #: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured. On MANY intervals THREE give
 #: the same within 0.1 %.
@@ -199,8 +202,17 @@ def samples_of(space: Space, coefficients: Array) -> Samples:
     """A function of a product space on Gauss points of its halved intervals."""
     points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
     rules = [axis.halved().gauss(points if axis.intervals < MANY else min(points, THREE)) for axis in space.axes]
-    nodes = [x.ravel() for x, _ in rules]
-    weights = reduce(np.multiply.outer, (w.ravel() for _, w in rules))
+    (x, w), *others = [(x.ravel(), w.ravel()) for x, w in rules]
+    few = max(1, SAMPLED // max(1, int(np.prod([len(x) for x, _ in others]))))
+    starts = range(0, len(x), few)
+    pieces = (_sampled(space, coefficients, [(x[k : k + few], w[k : k + few]), *others]) for k in starts)
+    return replace(next(pieces), more=pieces)
+
+
+def _sampled(space: Space, coefficients: Array, rules: Sequence[tuple[Array, Array]]) -> Samples:
+    """The function on a grid of points with weights, a rule for each coordinate."""
+    nodes = [x for x, _ in rules]
+    weights = reduce(np.multiply.outer, (w for _, w in rules))
     values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
     return Samples(np.meshgrid(*nodes, indexing="ij", sparse=True), weights, values)
 
@@ -230,7 +242,10 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
-        return whole(model, state, estimate)
+        fewer = between(model, space, estimate.predicted, estimate.share) if is_large(model, fine) else None
+        if fewer is None or not model.is_linear:
+            return whole(model, state, estimate)
+        return fewer, with_conditions(model, fewer, np.zeros(fewer.shape))[0], False
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
 
 

@@ -8,6 +8,7 @@ from records import levels
 from small_models import model_of
 from solved import on_levels
 
+from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
@@ -154,3 +155,14 @@ def test_progress_hears_of_every_level_and_step():
     assert tuple(x for x in seen if x in out.levels) == out.levels
     assert tuple(x for x in seen if x in out.history) == out.history
     assert len(out.history) == sum(x.iterations for x in out.levels)
+
+
+def test_the_true_error_is_added_up_a_few_points_after_the_other(monkeypatch):
+    model = model_of(WAVES)
+    family = module.ProductLevels(model, 4, 3, 1)
+    state = family.first()
+    whole = true_errors(model.problem, family.samples(state))
+    monkeypatch.setattr(module, "SAMPLED", 100)
+    samples = family.samples(state)
+    assert samples.weights.size < 200
+    assert true_errors(model.problem, samples) == pytest.approx(whole, rel=1e-12)

@@ -1,0 +1,219 @@
+"""An equation on a grid of cells: its residuals and rows there, all at once or a few intervals after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, reduce
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.equation import CompiledEquation, coordinates_on, in_part, last, on_grid
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, integrate, parts, within
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
+
+#: Numbers that the rows of a linear equation weigh with, beyond which they are not kept but worked out again whenever
+#: they are asked for: 128 MB where they vary, which takes half as long as a product with J^T J, and 8 MB where they are
+#: the same everywhere, which takes no time. Poisson in space, degree 8, has 240 for each coefficient.
+KEPT, KEPT_OF_NUMBERS = 2**24, 2**20
+
+
+def are_fleeting(equation: CompiledEquation, points: float) -> bool:
+    """Whether the rows of an equation at so many points are not kept."""
+    most = KEPT if equation.numbers is None else KEPT_OF_NUMBERS
+    return equation.is_linear and points * len(equation.jets) > most
+
+
+class Patch:
+    """An equation on a set of cells: all cells of a box, or those along a side.
+
+    Points are a product of those of each coordinate, so that values and rows are computed by sum factorisation.
+    ``scale``: weight of the rows, one or (interval, 1, interval, ..).
+    """
+
+    def __init__(
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], scale: float | torch.Tensor = 1.0
+    ) -> None:
+        self.equation, self.space, self.tables = equation, space, tuple(tables)
+        self.shape = tuple(n for t in tables for n in t.nodes.shape)
+        self.scale = scale
+        self.roots = [on_grid(t.weights, i, len(tables)).sqrt() for i, t in enumerate(tables)]
+        self.count = int(np.prod(self.shape))
+        self.volume = float(np.prod([float(t.weights.sum()) for t in tables]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are."""
+        return self.tables[0].nodes.device
+
+    @property
+    def root_weight(self) -> torch.Tensor:
+        """The roots of the weights of all rows: (interval, point, interval, ..)."""
+        return self.root_weight_in(slice(None))
+
+    def root_weight_in(self, part: slice, along: int = 0) -> torch.Tensor:
+        """:attr:`root_weight` in some intervals of a coordinate."""
+        roots = [r[within(part, along)] if i == along else r for i, r in enumerate(self.roots)]
+        return reduce(torch.mul, roots) * in_part(self.scale, part, along)
+
+    @cached_property
+    def points(self) -> torch.Tensor:
+        """Where the rows are: (interval, point, interval, .., coordinate)."""
+        return last([x.expand(self.shape) for x in coordinates_on(self.tables)])
+
+    def jets(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """The equation's derivatives at the points by sum factorisation: (interval, point, interval, .., jet)."""
+        return self._jets(self.tables, coefficients)
+
+    def loss(self, coefficients: torch.Tensor) -> float:
+        """Weighted sum of squares of the residual; nan or inf where it is not finite."""
+        return sum(float(r.square().sum()) for _, r in self.residuals(coefficients))
+
+    def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Residual at the points times the root of their weights: (interval, point, interval, ..)."""
+        out = coefficients.new_empty(self.shape)
+        for part, residual in self.residuals(coefficients):
+            out[part] = residual
+        return out
+
+    def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+        """The same in some intervals of the first coordinate after the other."""
+        for part, tables in parts(self.tables):
+            yield part, self._value(tables, coefficients) * self.root_weight_in(part)
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
+        """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
+        if are_fleeting(self.equation, self.count):
+            return FleetingRows(self, coefficients, moves)
+        return self._rows(lambda part, tables: self._jets(tables, coefficients), moves)
+
+    def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
+        """The same, linearised at any function given by its jets at :attr:`points`."""
+        rows = self.tensor_rows(jets, moves)
+        return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
+
+    def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
+        """:meth:`rows_at`, one row for each point."""
+        return self._rows(lambda part, tables: jets[part], moves)
+
+    def _rows(
+        self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
+    ) -> TensorRows:
+        """One row for each point, some intervals of the first coordinate after the other: so little lies between."""
+        sides = max(1, len(moves))
+        weights, residual = (
+            self.roots[0].new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), sides)
+        )
+        for part, tables in parts(self.tables):
+            f, slopes = self.equation.linearise_on(coordinates_on(tables), jets(part, tables))
+            root = self.root_weight_in(part).unsqueeze(-1)
+            torch.mul(self._moved(tables, f, slopes, moves), root, out=residual[part])
+            torch.mul(slopes, root, out=weights[part])
+        return TensorRows(self.space, self.tables, self.equation.jets, weights, residual)
+
+    def sided(
+        self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Residuals, one for each move, in some intervals of the first coordinate, those of the ``tables``."""
+        root = self.root_weight_in(part).unsqueeze(-1)
+        if not any(bool(m.any()) for m in moves):
+            value = self._value(tables, coefficients).unsqueeze(-1) * root
+            return value.expand(*value.shape[:-1], max(1, len(moves)))
+        f, slopes = self.equation.linearise_on(coordinates_on(tables), self._jets(tables, coefficients))
+        return self._moved(tables, f, slopes, moves) * root
+
+    def _moved(
+        self, tables: tuple[Table, ...], f: torch.Tensor, slopes: torch.Tensor, moves: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """F after each move of prescribed coefficients, (interval, point, .., side); F alone without any."""
+        changed = (f + (slopes * self._jets(tables, m)).sum(-1) if bool(m.any()) else f for m in moves)
+        return last(list(changed) or [f])
+
+    def _value(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
+        """F alone at the points of the tables."""
+        return self.equation.value_on(coordinates_on(tables), grid_jets(tables, coefficients, self.equation.jets))
+
+    def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
+        return last(grid_jets(tables, coefficients, self.equation.jets))
+
+
+class FleetingRows(TensorRows):
+    """The rows of a linear equation on a :class:`Patch`, worked out whenever they are asked for.
+
+    Whoever asks for all ``weights`` or the ``residual`` has them made; no one else holds more than those of some
+    intervals. ``at``: the coefficients that they are of, and the moves of prescribed ones.
+    """
+
+    patch: Patch
+    at: tuple[torch.Tensor, Sequence[torch.Tensor]]
+
+    def __init__(self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> None:
+        own = {"space": patch.space, "tables": patch.tables, "jets": patch.equation.jets}
+        for name, value in {**own, "patch": patch, "at": (coefficients, moves)}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def numbers(self) -> tuple[float, ...] | None:
+        """The derivatives of the equation by its jets where they are numbers, and all cells weigh alike."""
+        return self.patch.equation.numbers if isinstance(self.patch.scale, float) and self.patch.scale == 1.0 else None
+
+    def factors_in(self, part: slice, along: int) -> list[torch.Tensor]:
+        """Factors of the weights of the quadrature, by coordinate, in some intervals of one."""
+        return [(r[within(part, i)] if i == along else r).square() for i, r in enumerate(self.patch.roots)]
+
+    @property
+    def weights(self) -> torch.Tensor:
+        """See :class:`TensorRows`."""
+        return self.weights_in(slice(None))
+
+    @property
+    def residual(self) -> torch.Tensor:
+        """See :class:`TensorRows`."""
+        return torch.cat([self.residual_in(part) for part, _ in parts(self.tables)])
+
+    def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
+        """See :class:`TensorRows`."""
+        root = self.patch.root_weight_in(part, along)
+        tables = [t.part(part) if i == along else t for i, t in enumerate(self.tables)]
+        slopes = self.patch.equation.slopes_on(coordinates_on(tables))
+        return last([slope * root for slope in slopes])
+
+    def residual_in(self, part: slice) -> torch.Tensor:
+        """See :class:`TensorRows`."""
+        first, *others = self.tables
+        coefficients, moves = self.at
+        return self.patch.sided(part, (first.part(part), *others), coefficients, moves)
+
+    def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
+        """See :class:`TensorRows`."""
+        if self.numbers is None:
+            return super().image(part, tables, values)
+        found = grid_jets(tables, values, self.jets)
+        total = sum(number * derivative for number, derivative in zip(self.numbers, found, strict=True))
+        assert isinstance(total, torch.Tensor)
+        return total.mul_(self.patch.root_weight_in(part)).movedim(0, -1)
+
+    def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
+        """See :class:`TensorRows`."""
+        if self.numbers is None:
+            super().add_transposed(part, tables, residual, out)
+            return
+        first, *others = tables
+        own, places = first.alone()
+        weighed = residual * self.patch.root_weight_in(part).unsqueeze(-1)
+        for u in sorted({j.unknown for j in self.jets}):
+            jets = [(n, j.order) for n, j in zip(self.numbers, self.jets, strict=True) if j.unknown == u]
+            out[..., u, :].index_add_(0, places, integrate((own, *others), {order: n * weighed for n, order in jets}))
+
+    def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
+        """J^T (r + J d) of the residual r and a step d, (free coefficient, side) both; None for no step."""
+        sides = max(1, len(self.at[1]))
+        out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
+        values = None if step is None else ordering.spread(step).reshape(*self.space.shape, sides)
+        for part, tables in parts(self.tables):
+            left = self.residual_in(part)
+            left = left if values is None else left + self.image(part, tables, values)
+            self.add_transposed(part, tables, left, out)
+        return out.reshape(self.space.size, -1)[ordering.free]

@@ -1,0 +1,110 @@
+"""Rows that are worked out again whenever they are asked for are those that are kept."""
+
+import numpy as np
+import pytest
+import torch
+from small_models import model_of
+
+from pinnkan.assembly import matrix_free
+from pinnkan.assembly import patch as module
+from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.patch import FleetingRows
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+from pinnkan.solver.linear.scaling import OperatorSizes, divided, sizes
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.stability import least_determined
+
+POISSON = """
+name: varying
+domain:
+  x: [0, 1]
+  y: [0, 2]
+  z: [0, 1]
+unknowns: [u]
+equations:
+  - -lap(u) + 2*u_xy = sin(x + y)*z
+conditions:
+  - where: boundary
+    equation: u = x*y
+"""
+VARYING = POISSON.replace("-lap(u)", "-div((2 + sin(3*x)*y*z)*grad(u))")
+#: Different degrees and knots, so that nothing fits by chance.
+AXES = tuple(
+    Axis(np.sort(np.concatenate([[0.0, top], top * np.linspace(0.1, 0.9, n) ** 1.2])), degree)
+    for top, n, degree in ((1.0, 4, 5), (2.0, 6, 4), (1.0, 3, 6))
+)
+
+
+@pytest.fixture(params=[POISSON, VARYING])
+def both(request, monkeypatch):
+    """Rows of a linear equation, kept and fleeting, a model, a space, coefficients and which of these are fixed."""
+    model, space = model_of(request.param), Space(AXES)
+    monkeypatch.setattr("pinnkan.assembly.tensor_rows.AT_ONCE", 900)  # some intervals at once
+    monkeypatch.setattr(matrix_free, "AT_ONCE", 9000)
+    monkeypatch.setattr(matrix_free, "MOST_KEPT", 0)
+    start, fixed = with_conditions(model, space, np.random.default_rng(3).standard_normal(space.shape))
+    move = torch.from_numpy(np.where(fixed, 0.3, 0.0))
+    found = []
+    for most in (10**9, 0):
+        monkeypatch.setattr(module, "KEPT", most)
+        monkeypatch.setattr(module, "KEPT_OF_NUMBERS", most)
+        rows = System(model, space).patches[0].rows(torch.from_numpy(start), [move, torch.zeros_like(move)])
+        assert isinstance(rows, FleetingRows) == (most == 0)
+        found.append(rows)
+    return *found, model, space, start, fixed
+
+
+def close(a, b, rtol=1e-12):
+    size = float(np.abs(np.asarray(b)).max())
+    np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0.0, atol=rtol * size)
+
+
+def test_weights_residuals_and_products_are_the_same(both):
+    kept, fleeting, model, space, _, fixed = both
+    ordering = order_coefficients(space, fixed, model.device)
+    close(fleeting.weights, kept.weights)
+    close(fleeting.residual, kept.residual)
+    close(fleeting.weights_in(slice(1, 3), 2), kept.weights[:, :, :, :, 1:3])
+    step = torch.from_numpy(np.random.default_rng(4).standard_normal((ordering.size, 2)))
+    close(fleeting.apply(ordering, step), kept.apply(ordering, step))
+    close(fleeting.transpose(ordering, kept.residual), kept.transpose(ordering, kept.residual))
+    left = kept.residual + kept.apply(ordering, step)
+    close(fleeting.gradient_after(ordering, step), kept.transpose(ordering, left))
+    close(fleeting.gradient_after(ordering, None), kept.transpose(ordering, kept.residual))
+
+
+def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both):
+    kept, fleeting, _, space, _, _ = both
+    values = torch.from_numpy(np.random.default_rng(5).standard_normal((*space.shape, 2)))
+    close(MatrixFree([fleeting])(values), MatrixFree([kept])(values))
+    close(MatrixFree([fleeting]).diagonal(), MatrixFree([kept]).diagonal())
+    close(sizes(fleeting), sizes(kept))
+    close(OperatorSizes(fleeting).range(), [float(sizes(kept).min()), float(sizes(kept).max())])
+    close(divided([fleeting])[0].weights, divided([kept])[0].weights)
+
+
+def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is_the_same(both):
+    kept, fleeting, model, space, start, fixed = both
+    ordering = order_coefficients(space, fixed, model.device)
+    found = []
+    for rows in (kept, fleeting):
+        equations = ConjugateGradients([rows], ordering)
+        null = least_determined(equations, space, start, np.where(fixed, 0.0, 0.1))
+        found.append((equations.solve_rows([rows], 1e-10), null))
+    (step, null), (again, other) = found
+    close(again, step, 1e-7)
+    for name in ("sigma", "rough", "missing", "share"):
+        assert getattr(other, name) == pytest.approx(getattr(null, name), rel=1e-3)
+
+
+def test_the_loss_is_added_up_a_few_intervals_after_the_other(both):
+    *_, model, space, start, _ = both
+    system = System(model, space)
+    whole = system.patches[0].residual(torch.from_numpy(start)).square()
+    assert system.patches[0].loss(torch.from_numpy(start)) == pytest.approx(float(whole.sum()), rel=1e-12)
+    for i, sums in enumerate(system.by_interval(start)):
+        close(sums, whole.sum([k for k in range(6) if k != 2 * i]))
