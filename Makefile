@@ -20,8 +20,8 @@ types:  ## mypy
 imports:  ## import-linter: imports point left only, no circles
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
-test:  ## the fast tests, about three minutes on two cores
-	$(PYTHON) -m pytest
+test:  ## the fast tests, about three minutes in two processes
+	$(PYTHON) -m pytest --numprocesses=2 --dist=worksteal
 
 slow:  ## the slow tests, about a quarter of an hour in two processes
 	$(PYTHON) -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600

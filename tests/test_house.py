@@ -31,6 +31,7 @@ def test_ruff_would_lay_nothing_out_anew() -> None:
     run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", "pinnkan", "tests", "docs")
 
 
+@pytest.mark.slow
 def test_mypy_has_no_complaint() -> None:
     run(sys.executable, "-m", "mypy")
 

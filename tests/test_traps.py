@@ -18,19 +18,22 @@ SAID = {
     "silent_source": "",
     "alias": "not_asymptotic",
     "two_solutions": "contradicted",
-    "no_solution": "not_finite",
-    "near_resonance": "",
     "resonance": "rank_deficient",
     "neumann": "rank_deficient",
     "neumann_incompatible": "rank_deficient",
     "almost_free": "rank_deficient",
     "outflow_layer": "rank_deficient",
     "contradiction": "stalled",
-    "eikonal": "stalled",
     "backward_heat": "rank_deficient",
     "thin_layer": "not_asymptotic",
 }
-SLOW = {"spike_in_time": "", "blow_up": "diverged"}
+SLOW = {
+    "spike_in_time": "",
+    "blow_up": "diverged",
+    "no_solution": "not_finite",
+    "near_resonance": "",
+    "eikonal": "stalled",
+}
 
 
 def solved(name):

@@ -135,6 +135,7 @@ def stopped(folder: Path, number: signal.Signals, *arguments: str, name: str = "
     return process.returncode, out, err
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["solve", "front.yaml", "--out", "whole"]) == 0
     assert stopped(folder, signal.SIGKILL)[0] == -9
@@ -146,6 +147,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(folder: Path, capsys: p
     assert "nothing to resume, the run there is finished" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_stopped_run_shows_what_it_has_and_refuses_to_go_on_with_anything_else(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

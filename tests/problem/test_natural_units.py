@@ -12,6 +12,7 @@ FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
 
 @settings(max_examples=12, deadline=None)
 @given(FACTORS, FACTORS, FACTORS, FACTORS, FACTORS)
+@pytest.mark.slow
 def test_sizes_follow_the_units(length, velocity, pressure, momentum, continuity):
     (u, v, p), (e, f, g) = natural_sizes(kovasznay())
     found, scales = natural_sizes(kovasznay(1e-2, length, velocity, pressure, momentum, continuity))

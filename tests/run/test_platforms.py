@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pinnkan
 
 #: What Windows has not: modules of the standard library, functions of ``os`` and ``signal``, limits of a process.
@@ -26,6 +28,7 @@ sys.exit(main(["solve", "poisson1d", "-q"]) or main(read))
 """
 
 
+@pytest.mark.slow
 def test_a_problem_is_solved_without_what_only_posix_has(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("x\n0.5\n")
     environment = os.environ | {"PYTHONPATH": str(Path(pinnkan.__file__).parent.parent)}

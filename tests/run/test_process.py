@@ -52,6 +52,7 @@ def folder(solved: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pyt
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_solved_problem_is_read_back_to_the_same_bits(folder: Path, solved: tuple[Path, dict[str, Any]]) -> None:
     assert solved[1]["verdict"] == "converged"
     assert solved[1]["true_error"] < 1e-4
@@ -76,6 +77,7 @@ def test_too_little_time_is_exit_4_with_a_marked_result(
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
 )
+@pytest.mark.slow
 def test_signals_end_a_run_with_their_code_and_leave_nothing_behind(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
@@ -90,6 +92,7 @@ def test_signals_end_a_run_with_their_code_and_leave_nothing_behind(
     assert list((tmp_path / "results").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_is_exit_6_and_keeps_the_old_results(folder: Path) -> None:
     before = (folder / "results/poisson1d/manifest.json").read_bytes()
     done = run(folder, "solve", "poisson1d", "-q", preexec_fn=limit_file_size)

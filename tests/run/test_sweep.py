@@ -61,6 +61,7 @@ def test_the_picture_takes_expressions_and_missing_values(tmp_path: Path) -> Non
     assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_sweep_solves_what_is_missing_and_tabulates_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

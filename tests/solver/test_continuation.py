@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -43,6 +44,7 @@ def test_the_solution_of_a_milder_problem_leads_to_the_one_asked_for():
     np.testing.assert_allclose(u, [0.25, 0.4931, 0.25], atol=0.02)  # 1e-2 log cosh, Cole and Hopf
 
 
+@pytest.mark.slow
 def test_where_there_is_no_solution_none_is_found():
     """Bratu's equation beyond its turning point 3.5138."""
     assert followed(of("u_xx + 3.6*exp(u) = 0")) is None

@@ -30,6 +30,7 @@ def exact(x: np.ndarray, y: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.sin(4 * np.pi * x) * sum(modes)
 
 
+@pytest.mark.slow
 def test_a_fourth_of_the_plate_tells_all_of_it() -> None:
     part = reduced(problem(PLATE))
     assert part.problem.box.ranges == ((0.0, 0.25), (0.0, 1.0), (0.0, 0.5))

@@ -71,6 +71,7 @@ KINDS = {
     "joint": (JOINT, DeepState),
     "askew": (ASKEW, ProductState | FittedState),
 }
+KINDS_BY_SPEED = [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "askew")) for kind in KINDS]
 
 
 def stated(kind: str) -> Problem:
@@ -88,7 +89,7 @@ def whole(kind: str) -> tuple[Solution, list[State]]:
     return solve(stated(kind), monitor=Monitor(None, None, lambda state, _: states.append(state))), states
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS_BY_SPEED)
 def test_going_on_from_a_state_gives_the_bits_of_the_whole_solve(kind: str) -> None:
     result, states = whole(kind)
     assert all(isinstance(own(s), KINDS[kind][1]) for s in states)
@@ -133,7 +134,7 @@ def test_the_levels_on_the_axes_are_shown_until_the_trained_coordinates_are_ahea
     assert [level.number for level in ahead.levels] == list(range(last.number))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS_BY_SPEED)
 def test_seconds_spent_before_count(kind: str) -> None:
     state = whole(kind)[1][-1]
     late = solve(stated(kind), monitor=Monitor(100.0, None, resumed=state, spent=101.0))

@@ -82,6 +82,7 @@ def test_the_slope_of_a_cosine_has_the_number_of_the_sine_it_is():
     assert int((angles(sines, shifted) > 0.999).sum()) == 0
 
 
+@pytest.mark.slow
 def test_a_cavity_takes_fewer_steps_than_with_each_unknown_by_itself(monkeypatch):
     rows, ordering = cavity()
     residuals = [r.residual for r in rows]

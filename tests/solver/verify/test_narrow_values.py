@@ -92,6 +92,7 @@ def test_a_point_of_training_that_hits_one_by_chance_hides_it_only_where_knots_m
     assert check.examine(held, domain, 0.0) is not None
 
 
+@pytest.mark.slow
 def test_a_kick_at_a_threshold_is_solved():
     """v jumps by 1/u' where u = 0.54321; without, 1e-8 was estimated for 0.6."""
     text = """

@@ -27,6 +27,7 @@ solver: {tolerance: 1e-3}
 
 
 @pytest.mark.parametrize(("text", "words"), [(EIKONAL, "no solution"), (LAYER, "shift of a layer")])
+@pytest.mark.slow
 def test_what_is_not_solved_says_why(monkeypatch, text, words):
     monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
     verdict = solve(parse_problem(text, "t.yaml")).verdict
@@ -35,6 +36,7 @@ def test_what_is_not_solved_says_why(monkeypatch, text, words):
     assert verdict.remedy == MARCH
 
 
+@pytest.mark.slow
 def test_a_layer_that_nothing_holds_is_not_determined_whatever_the_start():
     skew = LAYER.replace("1e-4*u_xx", "(1e-4 + 1e-18*x)*u_xx")  # else the symmetry would
     verdict = solve(parse_problem(skew, "t.yaml")).verdict

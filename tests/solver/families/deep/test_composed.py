@@ -44,6 +44,7 @@ def timeless(records):
     return [replace(record, seconds=0.0) for record in records]
 
 
+@pytest.mark.slow
 def test_going_on_from_a_stored_state_gives_the_same_bits(short):
     """Two levels, the network grown between them; the states in the first level and before the second."""
     problem = bell("tolerance: 1e-3, network: deep")
@@ -117,6 +118,7 @@ def test_a_composition_gets_points_until_the_residual_off_them_agrees():
     assert len(solution.levels) > 1
 
 
+@pytest.mark.slow
 def test_a_level_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_resumed_solve(short):
     problem, monitor = bell("tolerance: 1e-3, network: deep"), Ending(4)
     whole, cut = solve(problem), solve(problem, monitor=monitor)

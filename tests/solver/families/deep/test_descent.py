@@ -41,6 +41,7 @@ solver: {tolerance: 1e-9, network: deep, hidden: [2], degree: 4, knots: 1, time_
 
 
 @pytest.mark.parametrize("steps", [1, 7])
+@pytest.mark.slow
 def test_a_sweep_that_the_time_limit_cuts_short_is_shown_and_done_in_full_by_a_resumed_solve(steps, monkeypatch):
     """Two slabs; what was cut comes first, though the slab after it was begun to have something to show."""
     monkeypatch.setitem(sweeps.MOST_STEPS, "gauss_newton", 3)

@@ -64,6 +64,7 @@ def test_a_wrong_angle_is_trained_level_by_level():
     assert len(early.levels) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [118.0, 128.0])
 def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):
     """Functions that the domain only touches took up the residual: the angle went off by 25 degrees or for good."""

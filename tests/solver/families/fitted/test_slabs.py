@@ -61,6 +61,7 @@ def test_a_slab_follows_the_front_and_corrects_itself():
     assert later.angle % np.pi == pytest.approx(np.pi / 6 + np.pi / 20, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_nonlinear_slab_starts_from_a_state_that_moves_with_the_front():
     """From the state frozen in x and y, Gauss-Newton took 8 steps here, 13 elsewhere, or did not settle."""
     model = model_of(BURGERS)
@@ -83,6 +84,7 @@ def wide_front():
     return FittedSlabs(model, first, axes, initial_values(model), 1, "")
 
 
+@pytest.mark.slow
 def test_going_on_from_a_stored_state_gives_the_same_bits(monkeypatch):
     monkeypatch.setattr(fitted_slabs, "FIRST_SLAB", 0.5)
     family, states = wide_front(), []

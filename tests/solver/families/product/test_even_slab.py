@@ -1,6 +1,7 @@
 """A first slab of one period is even about its middle: one degree more in time adds odd functions, no correction."""
 
 import numpy as np
+import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
@@ -35,6 +36,7 @@ def first_error(result):
     return float(np.abs(u - np.sin(np.pi * x.ravel()) * np.cos(np.pi * t.ravel())).max())
 
 
+@pytest.mark.slow
 def test_what_the_residual_can_hide_in_a_slab_is_looked_for_with_more_degrees():
     result = solve(parse_problem(STRING, "t.yaml"))
     assert result.verdict.converged

@@ -47,6 +47,7 @@ def kinked(x, eps):
     return eps * (log_cosh(0.5 / eps) - log_cosh((x - 0.5) / eps))
 
 
+@pytest.mark.slow
 def test_a_correction_that_its_knots_do_not_resolve_is_looked_at_with_more_where_it_is(monkeypatch):
     """Knots 5e-3 apart at a kink 1e-3 wide: a correction of 4e-4, an error of 6.7e-3."""
     problem = parse_problem(EIKONAL.replace("1.45e-3", "1e-3").replace("1e-5", "1e-3"), "t.yaml")

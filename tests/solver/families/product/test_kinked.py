@@ -45,6 +45,7 @@ def test_a_source_that_jumps_is_solved_to_its_estimate(c: float) -> None:
     assert true <= estimate <= 1e-4
 
 
+@pytest.mark.slow
 def test_without_the_knot_the_estimate_is_below_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "with_breaks", lambda breaks, places: breaks)
     estimate, true = step_error(0.2)

@@ -109,6 +109,7 @@ def graded(start, end):
     return np.concatenate([[0.0], np.geomspace(start, end, 30)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "exact"), [(COOLED, cooled), (HEATED, heated)], ids=["value", "flux"])
 def test_data_that_disagree_at_a_corner_are_solved_and_judged(text, exact):
     problem = parse_problem(text, "t.yaml")

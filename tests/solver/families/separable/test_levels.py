@@ -234,6 +234,7 @@ def test_the_prediction_counts_terms_and_is_silent_where_the_family_is_no_choice
     assert predicted(model_of(CONDITIONS["entangled"])) is None
 
 
+@pytest.mark.slow
 def test_a_solve_goes_on_from_every_stored_state_to_the_same_bits():
     problem = poisson(f"{sines(1, 1, 1, 1)} + 0.01*{sines(2, 3, 1, 1)}", solver="tolerance: 1e-4")
     whole, states = told(problem)
