@@ -91,7 +91,7 @@ class Verifier:
         return Posedness(self.model)
 
     def between(
-        self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, error: Field | None = None
+        self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, error: Field | None
     ) -> Objection | None:
         """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
