@@ -111,7 +111,7 @@ class Looking:
     def __init__(self, times=0, falls=lambda number: False):
         self.times, self.falls, self.boxes, self.asked = times, falls, [], []
 
-    def between(self, field, box, loss, spaces):
+    def between(self, field, box, loss, spaces, error):
         self.boxes.append(box)
         if spaces is not None:
             self.asked.append(len(self.boxes) - 1)

@@ -26,21 +26,21 @@ AT_ONCE = 2**16
 class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
-    ``jets``: the derivatives of unknowns that occur, in the order of the columns below. ``is_linear``: whether F is
-    affine in all of them, so that one least-squares solve suffices. ``numbers``: its derivatives by them, where these
-    are numbers.
+    ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``slopes``: dF/djet of each;
+    ``numbers``: these as numbers, where they are. ``is_linear``: whether F is affine in all jets, so that one
+    least-squares solve suffices.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
         self.text = equation.text
         self.symbols = tuple(equation.jets)
         self.jets: tuple[Jet, ...] = tuple(equation.jets.values())
-        weights = [sympy.diff(equation.residual, s) for s in self.symbols]
-        self.is_linear = not any(w.free_symbols & set(self.symbols) for w in weights)
-        self._tape = Tape([equation.residual, *weights], [*coordinates, *self.symbols])
+        self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
+        self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
+        self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self._value = self._tape.first()
-        self.numbers = tuple(map(float, weights)) if all(w.is_number for w in weights) else None
-        self._slopes = Tape(weights, [*coordinates, *self.symbols])
+        self.numbers = tuple(map(float, self.slopes)) if all(w.is_number for w in self.slopes) else None
+        self._slopes = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
     def written(self) -> tuple[Any, ...]:

@@ -217,7 +217,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     if family.passes(aim, slab, at) and measured.is_resolved:
         spaces = family.spaces(slab) if state.is_asked else None
         during = family.problem.domain.during(at.time, at.time + slab.length)
-        against = verify.between(measured.field, during, max(measured.loss, slab.least_loss), spaces)
+        off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
+        against = verify.between(measured.field, during, max(measured.loss, slab.least_loss), spaces, off)
         missed = None if against is None else against.missed
         gathered = None if missed is None else family.gathered(aim, slab, missed)
         if gathered is not None:

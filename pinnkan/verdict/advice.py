@@ -164,8 +164,9 @@ def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None
     if end is not None:
         return (
             "Check the signs of the highest derivatives (where the finest waves grow fastest, let the time run the "
-            "other way), whether a side lacks a condition, and whether what stands before the highest derivative in "
-            "time vanishes somewhere (start after that, or add a value at a `point`)."
+            "other way), whether a side lacks a condition, be it for a moment or on a part of it, and whether what "
+            "stands before the highest derivative in time vanishes somewhere (start after that, or add a value at a "
+            "`point`). Or ask for times before that."
         )
     if any(level.iterations > 1 for level in levels):
         return f"What may move freely, such as a layer, needs a value at a point that holds it. {MARCH}"

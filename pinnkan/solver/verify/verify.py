@@ -16,6 +16,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
+from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
@@ -84,14 +85,25 @@ class Verifier:
         """What looks between the points; what it looks at is worked out once."""
         return FeatureCheck(self.model)
 
-    def between(self, field: Field, slab: Domain, loss: float, spaces: Spaces | None) -> Objection | None:
+    @cached_property
+    def posedness(self) -> Posedness:
+        """What asks whether equations in time are well-posed; what it asks is worked out once."""
+        return Posedness(self.model)
+
+    def between(
+        self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, error: Field | None
+    ) -> Objection | None:
         """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
-        ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
+        ``spaces``: where it has been solved for and corrected, None where its stability is not asked for; ``error``:
+        the estimated error of the field.
         """
         missed = self.feature_check.examine(field, slab, loss)
         if missed is not None:
             return Objection(missed)
+        ill = self.posedness.objection(field, slab, error)
+        if ill:
+            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill)
         return None if spaces is None else self._growing(spaces)
 
     def _growing(self, spaces: Spaces) -> Objection | None:
@@ -144,6 +156,9 @@ class Verifier:
         )
         if missed is not None:
             return Objection(missed)
+        ill = self.posedness.objection(field, problem.domain, None)
+        if ill:
+            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill)
         if many:
             return self._hidden_product(field, left, allowed)
         return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)

@@ -1,0 +1,207 @@
+"""Whether an equation in time is well-posed at points of its solution, and its sides hold what enters there.
+
+A solution may be smooth, and hardly in error, where the next one beside it would not be: heat that runs backwards for a
+moment makes the finest waves of a rounding error grow without bound, and a wind that turns lets something in through a
+side without a condition. Both are asked of the symbol of the linearised equations (:mod:`.symbol`), which, frozen at a
+point, says so of all equations, whatever their order and type, without solving for anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise, product
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.domain.box import Side
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field
+from pinnkan.problem.expressions.functions import Magnitude
+from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Point, Whole
+from pinnkan.solver.verify.symbol import Weights, entering, growth, is_growing, is_one, modes
+
+#: Points of a slab that are looked at, half of them as its knots are; on each side; between two planes on which what
+#: stands before a derivative vanishes.
+LOOKED_AT, ON_SIDES, BETWEEN = 400, 64, 8
+#: What holds within so many estimated errors of the solution is true of it, if it also does where weights that depend
+#: on it are off by the tolerance's share of their largest value.
+WITHIN = 3.0
+#: A weight below this share of its largest value is zero: sin(pi) is 1e-16 on a side.
+NOTHING = 1e-12
+#: Values that stand for what varies, to see whether it matters to the finest waves.
+STAND_INS = 6
+#: More unknowns than this are not looked at: determinants are expanded.
+MOST_UNKNOWNS = 6
+#: Directions of waves, by the number of coordinates of space, up to sign.
+COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Points (point, coordinate), the jets of each equation there (point, jet), and what is large of a weight."""
+
+    points: Array
+    jets: tuple[Array, ...]
+    largest: tuple[Array, ...]
+
+    def at(self, numbers: np.ndarray) -> Look:
+        """Some of the points."""
+        return Look(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
+
+    def moved(self, by: Sequence[Array], times: float) -> Look:
+        """The same points with ``times`` other jets added."""
+        return Look(self.points, tuple(a + times * b for a, b in zip(self.jets, by, strict=True)), self.largest)
+
+
+class Posedness:
+    """What is asked of slabs of one problem in time; what it asks is worked out once."""
+
+    def __init__(self, model: Model) -> None:
+        self.equations, self.problem = model.equations, model.problem
+        self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
+        evolves = self.problem.time_axis is not None and 0 < self.space <= max(COMPONENTS)
+        self.is_asked = evolves and self.unknowns <= MOST_UNKNOWNS
+
+    @cached_property
+    def directions(self) -> list[tuple[float, ...]]:
+        """Of waves, in units of the domain's lengths: one of each and its opposite."""
+        each = (np.array(d) for d in product(COMPONENTS[self.space], repeat=self.space))
+        forward = [d for d in each if np.abs(d).max() == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
+        return [tuple(map(float, d / self.problem.box.lengths[:-1])) for d in forward]
+
+    @cached_property
+    def sides(self) -> dict[Side, int]:
+        """Sides in space, and how many conditions each has; those at points and in the mean count on a line."""
+        given = Counter(c.place for c in self.problem.conditions if c.equation is not None)
+        held = sum(n for p, n in given.items() if isinstance(p, Point | Whole)) if self.space == 1 else 0
+        all_of_them = (Side(axis, end) for axis in range(self.space) for end in (0, 1))
+        return {side: given[side] + held for side in all_of_them if not self.problem.box.periodic[side.axis]}
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether what is not a number in the equations matters to the finest waves and modes.
+
+        Of Burgers' equation it does not, nor of a flow, whose viscosity is a number.
+        """
+        generator, weights = np.random.default_rng(0), []
+        for equation in self.equations:
+            values = generator.standard_normal((STAND_INS, len(equation.jets)))
+            values[0] = 0.0
+            for k, slope in enumerate(equation.slopes):
+                if slope.is_number:
+                    values[:, k] = float(slope)
+            weights.append((equation.jets, values))
+        waves = (growth(weights, self.unknowns, direction) for direction in self.directions)
+        across = (modes(weights, self.unknowns, axis) for axis in {side.axis for side in self.sides})
+        return not all(is_one(roots, STAND_INS) for each in (waves, across) for roots in each)
+
+    @cached_property
+    def planes(self) -> tuple[tuple[float, ...], ...]:
+        """By coordinate its ends, and where a formula before a derivative vanishes in between."""
+        symbols, ranges = set(self.problem.coordinates), self.problem.box.ranges
+        each = ((j, slope) for e in self.equations for j, slope in zip(e.jets, e.slopes, strict=True))
+        formulas = [Magnitude(s) for j, s in each if j.total and s.free_symbols and s.free_symbols <= symbols]
+        found = kinks(formulas, self.problem.coordinates, ranges).planes
+        return tuple((low, *planes, high) for planes, (low, high) in zip(found, ranges, strict=True))
+
+    def objection(self, field: Field, slab: Domain, error: Field | None) -> str:
+        """Why the equations are ill-posed somewhere in a slab, in words; "" where they are not.
+
+        ``error``: the estimated error of the field; without one it is the tolerance's share of it.
+        """
+        is_first = slab.box.ranges[-1][0] <= self.problem.box.ranges[-1][0]
+        if not self.is_asked or not (is_first or self.varies):
+            return ""
+        inside = self._points(field, slab)
+        sides = {side: slab.pieces[side].sample(ON_SIDES if self.varies else 1, kronecker) for side in self.sides}
+        look, first = self._look(field, np.concatenate([inside, *sides.values()])), len(inside)
+        for direction in self.directions:
+            grows = partial(is_growing, size=self.unknowns, direction=direction)
+            found = self._first(look.at(np.arange(first)), error, grows)
+            if found is not None:
+                return f"waves grow the faster the finer they are, without bound, near {self._place(found)}"
+        for side, number in self.sides.items():
+            own, first = look.at(np.arange(first, first + len(sides[side]))), first + len(sides[side])
+            found = self._first(own, error, partial(self._has_too_few, side=side, number=number))
+            if found is not None:
+                place = self._place(found)
+                return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
+        return ""
+
+    def _has_too_few(self, weights: Weights, side: Side, number: int) -> np.ndarray:
+        """Whether a side with so many conditions asks for more: (point,)."""
+        return np.asarray(entering(weights, self.unknowns, side.axis, side.end) > number)
+
+    def _first(self, look: Look, error: Field | None, holds: Callable[[Weights], np.ndarray]) -> Array | None:
+        """The earliest point at which something holds for all that the solution may be within its estimated error."""
+        found = np.flatnonzero(holds(self._weights(look)))
+        if not len(found):
+            return None
+        look = look.at(found)
+        by, off = self._error(look, error), self.problem.solver.tolerance
+        others = [self._weights(look.moved(by, times)) for times in (WITHIN, -WITHIN)]
+        others += [self._weights(look, share) for share in (off, -off)]
+        points = look.points[np.logical_and.reduce([holds(weights) for weights in others])]
+        return points[np.argmin(points[:, -1])] if len(points) else None
+
+    def _weights(self, look: Look, off: float = 0.0) -> Weights:
+        """dF/djet, zero where it is rounding; those that depend on the solution ``off`` by a share of their largest."""
+        out = []
+        for e, jets, most in zip(self.equations, look.jets, look.largest, strict=True):
+            bends = [bool(slope.free_symbols & set(e.symbols)) for slope in e.slopes]
+            weights = e.linearise_numpy(look.points, jets)[1] + off * most * bends
+            kept = np.isfinite(weights) & (np.abs(weights) > NOTHING * most)
+            out.append((e.jets, np.where(kept, weights, 0.0)))
+        return out
+
+    def _look(self, field: Field, points: Array) -> Look:
+        jets = self._jets(field, points)
+        weights = (e.linearise_numpy(points, j)[1] for e, j in zip(self.equations, jets, strict=True))
+        largest = (np.abs(np.where(np.isfinite(w), w, 0.0)).max(0, initial=0.0) for w in weights)
+        return Look(points, jets, tuple(largest))
+
+    def _jets(self, field: Field, points: Array) -> tuple[Array, ...]:
+        orders = sorted({jet.order for equation in self.equations for jet in equation.jets})
+        values = field(points, orders)
+        return tuple(
+            np.stack([values[:, j.unknown, orders.index(j.order)] for j in e.jets], -1) for e in self.equations
+        )
+
+    def _error(self, look: Look, error: Field | None) -> Sequence[Array]:
+        """The jets of the estimated error at the same points."""
+        if error is not None:
+            return self._jets(error, look.points)
+        return [self.problem.solver.tolerance * np.broadcast_to(np.abs(j).max(0), j.shape) for j in look.jets]
+
+    def _points(self, field: Field, slab: Domain) -> Array:
+        """Spread over a slab, over the cells of the field, and between planes where weights vanish."""
+        if not self.varies:
+            return slab.sample(1, kronecker)
+        units = kronecker(LOOKED_AT // 2, self.problem.dimension)
+        knots = [field.breaks(i) for i in range(self.space)]
+        cells = [np.interp(u * (len(k) - 1), np.arange(len(k)), k) for u, k in zip(units.T, knots, strict=False)]
+        low, high = slab.box.ranges[-1]
+        parts = [slab.sample(LOOKED_AT // 2, kronecker), np.stack([*cells, low + (high - low) * units[:, -1]], -1)]
+        for box in self._strips(slab):
+            parts.append(box[:, 0] + (box[:, 1] - box[:, 0]) * kronecker(BETWEEN, len(box)))
+        points = np.concatenate(parts)
+        return points[slab.contains(points)]
+
+    def _strips(self, slab: Domain) -> Iterator[Array]:
+        """Parts of a slab between two neighbouring planes, as ranges (coordinate, end)."""
+        ranges = np.array(slab.box.ranges, dtype=np.float64)
+        for axis, planes in enumerate(self.planes):
+            for low, high in pairwise(planes) if len(planes) > 2 else ():
+                part = ranges.copy()
+                part[axis] = np.clip((low, high), *ranges[axis])
+                if part[axis, 1] > part[axis, 0]:
+                    yield part
+
+    def _place(self, point: Array) -> str:
+        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(self.problem.coordinates, point, strict=True))

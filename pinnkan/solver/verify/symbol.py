@@ -1,0 +1,173 @@
+"""What the symbol of linearised equations says at a point: how the finest waves grow, which modes leave a side.
+
+Replace d/dt by s and d/dx by i k n: the determinant is a polynomial in s and k, and its roots s go like z k^p for
+large k. Exponents and z are those of the edges of its Newton polygon (Gindikin and Volevich 1992, The Method of
+Newton's Polyhedron in the Theory of Partial Differential Equations), so that slow and fast waves of a system are told
+apart and no large number is computed with. Well-posed equations have Re z <= 0 wherever p > 0: for hyperbolic ones z is
+imaginary, for parabolic ones negative (Petrovsky 1937; Lax 1957; Mizohata 1961: necessary at every point, whatever the
+lower orders). In the same way the modes exp(l x) of a side go like z s^q for large s (Kreiss 1970).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Jet
+
+Complex = NDArray[np.complex128]
+#: Of each equation its jets and dF/djet (point, jet), zero where that is rounding.
+Weights = Sequence[tuple[Sequence[Jet], Array]]
+#: What the roots of a determinant are for a large second variable, see :func:`leading`.
+Roots = Iterator[tuple[np.ndarray, float, Complex]]
+#: By the powers of the two variables: coefficients (point,), and the sum of the moduli of what they were added from.
+Polynomial = Mapping[tuple[int, int], tuple[Complex, Array]]
+#: A coefficient below this share of what it was added from is zero: rounding.
+ROUNDED = 1e-9
+#: A root whose real part is below SHARE of its modulus may be imaginary; one of several that agree is known to that
+#: root of APART only.
+SHARE, APART = 1e-3, 1e-13
+
+
+def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:
+    """The rates of ever finer waves exp(s t + i k n . x), n the ``direction``, of a system of so many unknowns."""
+
+    def factor(jet: Jet) -> complex:
+        space = jet.order[:-1]
+        return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
+
+    return leading(determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor)))
+
+
+def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.ndarray:
+    """Whether waves in a direction grow the faster the finer they are, without bound: (point,)."""
+    found = np.zeros(len(weights[0][1]), dtype=bool)
+    for at, _, roots in growth(weights, size, direction):
+        found[at] |= (roots.real > _real_share(roots) * np.abs(roots)).any(1)
+    return found
+
+
+def modes(weights: Weights, size: int, axis: int) -> Roots:
+    """The rates along a coordinate of exp(s t + l x) for ever larger s."""
+
+    def powers(jet: Jet) -> tuple[int, int] | None:
+        along = jet.order[axis]
+        return (along, jet.order[-1]) if jet.total == along + jet.order[-1] else None
+
+    return leading(determinant(_symbol(weights, size, powers, lambda jet: 1.0)))
+
+
+def entering(weights: Weights, size: int, axis: int, end: int) -> np.ndarray:
+    """How many modes decay from a side inwards while they grow in time, each a condition that it asks for: (point,)."""
+    count = np.zeros(len(weights[0][1]), dtype=np.int64)
+    for at, _, roots in modes(weights, size, axis):
+        count[at] += ((1 - 2 * end) * roots.real < -_real_share(roots) * np.abs(roots)).sum(1)
+    return count
+
+
+def is_one(roots: Roots, count: int) -> bool:
+    """Whether the roots are the same at all of ``count`` points."""
+    found: dict[tuple[float, int], list[Complex]] = {}
+    for _, exponent, each in roots:
+        found.setdefault((exponent, each.shape[1]), []).extend(each)
+    return all(len(each) == count and np.allclose(each, each[0]) for each in found.values())
+
+
+def _symbol(
+    weights: Weights,
+    size: int,
+    powers: Callable[[Jet], tuple[int, int] | None],
+    factor: Callable[[Jet], complex],
+) -> list[list[Polynomial]]:
+    """The matrix (equation, unknown) of polynomials.
+
+    ``powers``: of the two variables for a jet, None where it is left out; ``factor``: what stands before these for it.
+    """
+    matrix: list[list[dict[tuple[int, int], tuple[Complex, Array]]]] = [[{} for _ in range(size)] for _ in weights]
+    for row, (jets, values) in zip(matrix, weights, strict=True):
+        for k, jet in enumerate(jets):
+            at, number = powers(jet), factor(jet)
+            if at is not None and number and values[:, k].any():
+                value = np.asarray(number * values[:, k], dtype=np.complex128)
+                _add(row[jet.unknown], at, value, np.abs(value))
+    return [list(row) for row in matrix]
+
+
+def determinant(matrix: Sequence[Sequence[Polynomial]]) -> Polynomial:
+    """By expansion along the row with the fewest entries: matrices are small, and most of their entries zero."""
+    if len(matrix) == 1:
+        return matrix[0][0]
+    i = min(range(len(matrix)), key=lambda r: sum(map(bool, matrix[r])))
+    out: dict[tuple[int, int], tuple[Complex, Array]] = {}
+    for j, entry in enumerate(matrix[i]):
+        if not entry:
+            continue
+        minor = determinant([[*row[:j], *row[j + 1 :]] for r, row in enumerate(matrix) if r != i])
+        for (a, b), (value, modulus) in entry.items():
+            for (c, d), (other, size) in minor.items():
+                _add(out, (a + c, b + d), (-1) ** (i + j) * value * other, modulus * size)
+    return out
+
+
+def _add(to: dict[tuple[int, int], tuple[Complex, Array]], at: tuple[int, int], value: Complex, size: Array) -> None:
+    before = to.get(at)
+    to[at] = (value, size) if before is None else (before[0] + value, before[1] + size)
+
+
+def leading(polynomial: Polynomial) -> Roots:
+    """The roots of the first variable for a large second one, where they grow with it.
+
+    Yields the numbers of points, the exponent p > 0, and the z (point, root) of roots z k^p.
+    """
+    if not polynomial:
+        return
+    degree, count = max(a for a, _ in polynomial), len(next(iter(polynomial.values()))[0])
+    top = np.full((degree + 1, count), -1)
+    for (a, b), (value, size) in polynomial.items():
+        top[a] = np.where(np.abs(value) > ROUNDED * size, np.maximum(top[a], b), top[a])
+    patterns, owner = np.unique(top, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        at = np.flatnonzero(owner.ravel() == k)
+        for first, last in _edges(pattern):
+            exponent = (pattern[first] - pattern[last]) / (last - first)
+            if exponent <= 0.0:
+                continue
+            on = [j for j in range(first, last + 1) if pattern[j] == pattern[first] - exponent * (j - first)]
+            coefficients = np.zeros((len(at), last - first + 1), dtype=np.complex128)
+            for j in on:
+                coefficients[:, j - first] = polynomial[j, int(pattern[j])][0][at]
+            yield at, float(exponent), _roots(coefficients)
+
+
+def _edges(pattern: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Edges of the upper hull of the points (j, pattern[j]) with pattern[j] >= 0."""
+    points = [j for j in range(len(pattern)) if pattern[j] >= 0]
+    while len(points) > 1:
+        j, others = points[0], points[1:]
+        last = max(others, key=lambda i: ((pattern[i] - pattern[j]) / (i - j), i))
+        yield j, last
+        points = [i for i in others if i >= last]
+
+
+def _roots(coefficients: Complex) -> Complex:
+    """The roots of polynomials (point, power), the outer coefficients of which are not zero: (point, root)."""
+    degree = coefficients.shape[1] - 1
+    monic = coefficients[:, :-1] / coefficients[:, -1:]
+    if degree == 1:
+        return -monic
+    if degree == 2:
+        half, root = -0.5 * monic[:, 1], np.sqrt(0.25 * monic[:, 1] ** 2 - monic[:, 0])
+        return np.stack([half + root, half - root], 1)
+    companion = np.zeros((len(monic), degree, degree), dtype=np.complex128)
+    companion[:, np.arange(1, degree), np.arange(degree - 1)] = 1.0
+    companion[:, :, -1] = -monic
+    return np.asarray(np.linalg.eigvals(companion))
+
+
+def _real_share(roots: Complex) -> float:
+    """The share of its modulus from which on the real part of one of several roots (point, root) is no rounding."""
+    return max(SHARE, APART ** (1.0 / roots.shape[1]))
