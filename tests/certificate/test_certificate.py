@@ -175,6 +175,16 @@ def test_what_is_not_treated_says_why(equation, why):
     assert why in certificate_of(problem, projected(lambda x: np.sin(np.pi * x), [(0, 1)], [3]), None).refusal
 
 
+@pytest.mark.parametrize(("equation", "elliptic"), [
+    ("4*u_xx + 3*u_xy + u_yy = 1", True),  # the square of 3 is below 4 times 4 times 1
+    ("u_xx/4 + 1.2*u_xy + u_yy = 1", False),  # that of 1.2 is above 4 times 1/4 times 1
+])  # fmt: skip
+def test_mixed_derivatives_are_weighed_against_both_of_theirs(equation, elliptic):
+    problem = problem_of(domain=SQUARE, unknowns=["u"], equations=[equation], conditions=[("boundary", "u = 0")])
+    field = projected(lambda x, y: np.sin(np.pi * x) * np.sin(np.pi * y), [(0, 1), (0, 1)], [3, 3])
+    assert ("not elliptic" in certificate_of(problem, field, None).refusal) is not elliptic
+
+
 def test_what_would_take_minutes_is_refused(monkeypatch):
     monkeypatch.setattr(proof, "WORK", 100.0)
     field = projected(bratu(0.1, 4), [(0, 1)], [24])

@@ -146,6 +146,14 @@ def test_no_panel_leaves_the_figure_or_covers_another(kind: str) -> None:
     assert not any(p.overlaps(q) for p, q in pairs)
 
 
+def test_the_title_is_inside_of_the_figure() -> None:
+    drawing = figure_of(solved("line"))
+    (title,) = drawing.texts[:1]
+    place = title.get_window_extent().transformed(drawing.transFigure.inverted())
+    assert 0 < place.y0 < place.y1 < 1
+    assert 0 < place.x0 < place.x1 < 1
+
+
 def test_colours_survive_values_that_are_not_finite() -> None:
     assert value_colours(np.array([np.nan, np.inf]))["norm"].vmax == 1
     assert error_colours(np.array([np.nan, 0.0]))["norm"].vmin > 0

@@ -48,6 +48,17 @@ def test_a_place_where_the_solution_passes_a_narrow_value_is_found(width):
     assert 0.1 * width < feature.width[0] < 10 * width
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_value_next_to_an_extremum_is_found(sign):
+    """Between corners and middle of a cell the solution goes further than there."""
+    axis = Axis(np.array([0.0, 2.0]), 2)
+    square = [0.35123**2, -0.35123 * (2 - 0.35123), (2 - 0.35123) ** 2]  # of (t - 0.35123)^2 by Bernstein polynomials
+    field = ProductField(((Space((axis,)), sign * np.array(square)[:, None]),))
+    features = found(field, f"u_t = exp(-((u - {sign * 1e-6})/1e-7)**2)", **LINE)
+    assert features
+    assert all(abs(feature.place[0] - 0.35123) < 3e-3 for feature in features)
+
+
 def test_a_value_that_the_solution_does_not_pass_is_none():
     assert found(sloped(0.5), "u_t = exp(-((u - 1.3)/1e-4)**2)", **LINE) == []
 
