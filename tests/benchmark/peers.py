@@ -120,7 +120,7 @@ def attempts(peer: str, problem: str, options: Options) -> Iterator[Attempt]:
 
 def _lines(command: Sequence[str], limit: float) -> Iterator[dict[str, object]]:
     """The lines of JSON of a process; it is ended when its time on the clock is over."""
-    environment = os.environ | ONE_THREAD
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ONE_THREAD
     watched = ["timeout", "--kill-after=10", str(limit), *command]
     with subprocess.Popen(watched, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as p:
         assert p.stdout is not None

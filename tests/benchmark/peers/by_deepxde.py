@@ -181,5 +181,6 @@ def heat2d_lt(run: Run) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    dde.config.set_random_seed(0)
     problems = (poisson, helmholtz, burgers, allen_cahn, cavity, heat2d_lt)
     main({problem.__name__: problem for problem in problems}, ("deepxde", "torch"))
