@@ -15,8 +15,8 @@ from pde import PDE, CartesianGrid, MemoryStorage, ScalarField, solve_poisson_eq
 from protocol import Array, Run, main
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
-#: Of a step, beside what the mesh is off by.
-TOLERANCE = 1e-4
+#: Of a step: below what the mesh is off by.
+TOLERANCE = 1e-6
 
 
 def poisson(run: Run) -> None:
@@ -60,8 +60,8 @@ def marched(run: Run, grid: Any, right: str, start: str, bc: Any) -> list[Array]
 
 
 def burgers(run: Run) -> None:
-    """On [-1, 1], zero at both ends."""
-    for n in (128, 256, 512, 1024, 2048, 4096):
+    """On [-1, 1], zero at both ends; with 128 cells, two to the width of the front, the march blows up."""
+    for n in (512, 1024, 2048, 4096):
         run.restart()
         grid = CartesianGrid([[-1, 1]], n)
         right = "-u * d_dx(u) + 0.01 / pi * laplace(u)"

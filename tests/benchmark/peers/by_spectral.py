@@ -109,7 +109,15 @@ def burgers(run: Run) -> None:
 
 def allen_cahn(run: Run) -> None:
     """u = sum of a_k cos(k pi x)."""
-    for modes, longest in ((128, 0.02), (256, 0.01), (512, 5e-3), (1024, 2.5e-3), (2048, 1.25e-3), (4096, 1e-3)):
+    for modes, longest in (
+        (128, 0.02),
+        (256, 0.01),
+        (512, 5e-3),
+        (1024, 2.5e-3),
+        (2048, 1.25e-3),
+        (4096, 1e-3),
+        (16384, 5e-4),
+    ):
         k = pi * np.arange(modes + 1)
 
         def solve(times: Array, k: Array = k, longest: float = longest) -> Array:
@@ -156,7 +164,7 @@ def clamped(n: int, x: Array) -> list[Array]:
 
 def cavity(run: Run) -> None:
     """lap lap psi / Re = psi_y lap psi_x - psi_x lap psi_y at n x n points, u = psi_y, v = -psi_x."""
-    for n in (6, 8, 10, 12, 16, 20, 24, 28):
+    for n in (6, 8, 10, 12, 16, 20, 24, 28, 36, 44):
         run.restart()
         a = stream(n)
 
