@@ -26,6 +26,13 @@ sys.path.append(str(ROOT / "tests" / "benchmark"))
 
 import readme  # noqa: E402  (after its path)
 
+
+def peers_page(text: str) -> str:
+    """Of results/tables/peers.md the table of each problem and who is faster, one level of headings lower."""
+    tables = "## " + text.partition("\n## ")[2].partition("\n## Settings")[0]
+    return tables.replace("## ", "### ")
+
+
 MADE: dict[str, Callable[[], str]] = {
     "keys of a problem": code_tables.problem_keys,
     "words of expressions": code_tables.words,
@@ -34,6 +41,7 @@ MADE: dict[str, Callable[[], str]] = {
     "evidence": code_tables.evidence,
     "numbers": code_tables.numbers,
     "accuracy": lambda: readme.table(readme.rows_of("accuracy"), readme.rows_of("deep")),
+    "peers": lambda: peers_page((ROOT / "results" / "tables" / "peers.md").read_text(encoding="utf-8")),
     "gallery": gallery_page.problems,
     "traps": gallery_page.traps,
 }
