@@ -148,7 +148,7 @@ def attempts(correction):
     """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
     family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, ([], []))
-    verify = SimpleNamespace(between=lambda field, box, loss, spaces: None)
+    verify = SimpleNamespace(between=lambda field, box, loss, spaces, error: None)
     with pytest.raises(TimeoutError):
         march(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen
