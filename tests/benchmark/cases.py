@@ -100,7 +100,7 @@ CASES = (
         "helmholtz_10_10",
         lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
         box((-1, 1, 48), (-1, 1, 48)),
-        Target(1e-9, 10, 1e-6, 4),
+        Target(1e-9, 10, 1e-9, 4),
     ),
     Case(
         "helmholtz_k100",

@@ -40,7 +40,7 @@ from pinnkan.solver.linear.system import System  # noqa: E402
 SIZES = {
     "poisson_multiscale": (10, (24, 48, 96, 192, 288)),
     "poisson_varying": (10, (24, 48, 96, 192, 288)),
-    "poisson3d": (6, (8, 12, 18, 28, 40)),
+    "poisson3d": (6, (8, 12, 18, 28, 40, 56)),
 }
 MOST_BAND = 2.5e9
 SHARE = 1e-9

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
+from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.band import NormalEquations
@@ -59,3 +60,18 @@ def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():
     assert System(line(right="u = 0"), Space((axis,))).points == 20 * (9 - 2)
     plane = model_of(PLANE.format(v="x", right="u = v"))
     assert System(plane, Space((axis, axis))).points == (20 * 6) ** 2
+
+
+def test_the_loss_of_a_minimum_is_worked_out_once(monkeypatch):
+    """Who records a level, estimates its error and goes on asks for the same one."""
+    system, asked = prepared(line(), Space((Axis(np.linspace(0, 1, 5), 5),)))[0], []
+    loss = Patch.loss
+    monkeypatch.setattr(Patch, "loss", lambda *given: asked.append(given) or loss(*given))
+    first, second = (np.full(system.space.shape, x) for x in (0.5, 0.7))
+    found = [system.loss(c) for c in (first, second, first.copy(), second)]
+    assert len(asked) == 2 * len(system.patches)
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+    system.loss(first + 1e-9)
+    assert system.loss(first) == found[0]
+    assert len(asked) == 4 * len(system.patches)
