@@ -34,9 +34,9 @@ from adversaries.draw import draw, quadrature  # noqa: E402
 from tables import append_row, read_rows  # noqa: E402
 
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
+from pinnkan.assembly import clock  # noqa: E402
 from pinnkan.errors import PinnkanError  # noqa: E402
 from pinnkan.problem.registry import parse_problem  # noqa: E402
-from pinnkan.solver import monitor  # noqa: E402
 
 #: An error above so many tolerances is wrong.
 MOST_ERROR = 2.0
@@ -113,7 +113,7 @@ def true_error(adversary: Adversary, solution: pinnkan.Solution) -> float:
 
 
 def _one(number: int) -> Row:
-    monitor.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment]
+    clock.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment]
     return measured(draw(number))
 
 
