@@ -19,6 +19,11 @@ from pinnkan.problem.source import Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Condition, Equation, Side, Whole
 
 MAX_CONDITIONS = 100  # of one file; a choice
+#: Words of other programs in the place of an equation -> what is written here.
+_MISSING = {
+    "periodic": "write `periodic: [x]` under `domain`, and no condition there",
+    "0": "write left = right, as u = 0",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
         return None
     left, sign, _ = node.text.partition("=")
     if not sign:
-        report.error_at(node.part(0, len(node.text)), "an equation needs a '='", "write left = right")
+        hint = _MISSING.get(node.text.strip(), "write left = right")
+        report.error_at(node.part(0, len(node.text)), "an equation needs a '='", hint)
         return None
     at = len(left)
     if node.text.startswith("==", at):

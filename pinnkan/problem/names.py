@@ -13,6 +13,7 @@ from pinnkan.domain.box import Box
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
 from pinnkan.problem.expressions.expression import parse
+from pinnkan.problem.expressions.habits import letters_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
 from pinnkan.problem.report import Report, did_you_mean
@@ -135,7 +136,8 @@ def _range(name: str, node: Node, scope: Scope, report: Report) -> tuple[float, 
 def constant(node: Node, scope: Scope, report: Report) -> float | None:
     """A number or constant expression as a float; None if it has a fault."""
     if not isinstance(node, Scalar) or node.value is None:
-        report.error_at(node.span, "a number is missing here")
+        hint = "several values: `pinnkan sweep FILE --set NAME=..`" if isinstance(node, Sequence) else ""
+        report.error_at(node.span, "a number is missing here", hint)
         return None
     value = parse(node, scope, report)
     return None if value is None else float(value)
@@ -192,7 +194,7 @@ def check_name(name: str, span: Span, report: Report, what: str) -> None:
     """Refuse what is no name, or has a meaning everywhere."""
     if not re.fullmatch(schema.WORD, name) or "__" in name or iskeyword(name):
         word = "a reserved word" if iskeyword(name) else "not a name"
-        hint = "letters, digits and _, a letter first"
+        hint = letters_of(name) or "letters, digits and _, a letter first"
         report.error_at(span, f"'{name[:60]}' is {word}, so no {what} can have it", hint)
     elif name in RESERVED:
         report.error_at(span, f"'{name}' already has a meaning, so no {what} can have it", "choose another name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -112,6 +113,16 @@ def read_point(node: Node, domain: DomainSection, scope: Scope, report: Report) 
     return Point(tuple(position))
 
 
+def _equation_of(name: str, domain: DomainSection) -> str:
+    """A hint where a side is written as an equation, ``t = 0`` or ``x = 1``; else ""."""
+    coordinate, _, value = (part.strip() for part in name.partition("="))
+    if coordinate not in domain.coordinates or not re.fullmatch(r"[-+.\deE]+", value):
+        return ""
+    axis = domain.coordinates.index(coordinate)
+    near = [end for end in (0, 1) if value in (f"{domain.box.ranges[axis][end]:g}", str(domain.box.ranges[axis][end]))]
+    return f"write {side_name(Side(axis, near[0]), domain)}" if near and (coordinate != "t" or near[0] == 0) else ""
+
+
 def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
     """What one word means; nothing, and a fault, where it means nothing here."""
     if name == "domain":
@@ -129,7 +140,8 @@ def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
         return [Side(len(domain.coordinates) - 1, 0)]
     places = places_of(domain.coordinates)
     if name not in SIDES:
-        fail(f"unknown place '{name[:60]}'", did_you_mean(name, places) or f"known places: {listed(places)}")
+        meant = _equation_of(name, domain) or did_you_mean(name, places) or f"known places: {listed(places)}"
+        fail(f"unknown place '{name[:60]}'", meant)
         return []
     coordinate, end = SIDES[name]
     if coordinate not in domain.coordinates:

@@ -112,7 +112,9 @@ class Report:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the registered word nearest to ``word``, or an empty text."""
-    near = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
+    names = list(known)
+    near = [name for name in names if name.lower() == word.lower()]
+    near = near or difflib.get_close_matches(word[:80], names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else ""
 
 

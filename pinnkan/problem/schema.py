@@ -6,6 +6,7 @@ One table serves the reader, the messages, the resolved file and the editors.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -142,6 +143,7 @@ PROBLEM = (
 )
 _DEFAULTS: dict[str, Any] = {"solver": SolverSettings(), "output": OutputSettings()}
 _SECTIONS = {"domain": DOMAIN, "solver": SOLVER, "output": OUTPUT}
+_OWNERS = {key.name: section for section, keys in _SECTIONS.items() for key in keys}
 
 
 def json_schema() -> dict[str, Any]:
@@ -184,8 +186,10 @@ def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dic
     for name, span in node.keys.items():
         if name not in known:
             hint = did_you_mean(name, known) or f"known keys: {listed(known)}"
-            if name.count(")") > name.count("("):
-                hint = "a text with a comma inside { } needs quotes"
+            if name[:1].isdigit() or re.search(r"[-+*/()^=]\s*\w|\)", name):
+                hint = "a text with a comma inside { } needs quotes, and decimals have a dot"
+            elif name in _OWNERS and what == "the problem":
+                hint = f"it belongs into the section `{_OWNERS[name]}`"
             report.error_at(span, f"unknown key '{name[:60]}' in {what}", hint)
     for key in keys:
         if key.required and key.name not in node.values:

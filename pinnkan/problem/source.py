@@ -186,7 +186,7 @@ def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
     reason = getattr(error, "problem", None) or "this cannot be read"
     hint = ""
     if "found character '\\t'" in str(reason):
-        reason, hint = "a tab used as indentation", "indent with spaces"
+        reason, hint = "a tab where YAML wants spaces", "indent and separate with spaces"
     elif "mapping values are not allowed" in str(reason):
         hint = "a text that contains ': ' needs quotes; a key needs the indentation of its neighbours"
     elif "expected" in str(reason):

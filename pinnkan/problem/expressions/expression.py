@@ -167,8 +167,12 @@ class _Reader:
         if self.scope.calls(name):
             return self._operator(node, name)
         if name in self.scope.known():
-            raise _fault(node.func, f"'{name}' is not a function", f"write {name}*(...) to multiply")
+            hint = f"write {name}*(...) to multiply"
+            if self.scope.unknowns and name in self.scope.space.unknowns:
+                hint = f"write {name} alone: a place or a time stands in `where`"
+            raise _fault(node.func, f"'{name}' is not a function", hint)
         hint = habit_of(name) or did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+        hint = hint or f"known functions: {', '.join(FUNCTIONS)}"
         raise _fault(node.func, f"unknown function '{name}'", hint)
 
     def _function(self, node: ast.Call, name: str) -> sympy.Expr:
@@ -176,7 +180,8 @@ class _Reader:
         arguments = [self._scalar(a) for a in node.args]
         if len(arguments) != count if count else len(arguments) < 2:
             wanted = f"{count} argument" if count else "at least 2 arguments"
-            raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}")
+            commas = "decimals have a dot, factors a *" if len(arguments) > 1 else ""
+            raise _fault(node, f"{name} takes {wanted}, here are {len(arguments)}", commas)
         if all(a.is_number for a in arguments):
             value = _guarded(node, lambda: at_number(*(float(a) for a in arguments)))
             return _guarded(node, fold, value)

@@ -10,20 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from pinnkan.problem.expressions.habits import sign_of
+from pinnkan.problem.expressions.habits import letters_of, sign_of
 
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_DOT = "only numbers have a dot: functions are named alone, as sin(x), and factors have a *"
+_FORTRAN = re.compile(r"[dD]([-+]?\d+)", re.ASCII)
 _HINTS = {
     "^": ("'^' is not an operator here", "write ** for a power"),
     "=": ("a second '='", "an equation is `left = right`"),
     "<": ("a comparison", "use heaviside(a - b), min or max"),
     ">": ("a comparison", "use heaviside(a - b), min or max"),
     "[": ("a subscript or list", "derivatives are written u_x or dx(u)"),
-    "'": ("a text inside an expression", "an expression holds numbers and names only"),
+    "'": ("a text inside an expression", "derivatives are written u_x or u_t"),
     '"': ("a text inside an expression", "an expression holds numbers and names only"),
     "·": ("'·' is not an operator here", "write *"),
     "×": ("'×' is not an operator here", "write *"),
@@ -88,11 +90,15 @@ def _check(token: Token, text: str) -> None:
         message = f"a name with two underscores: '{word[:60]}'"
         raise ExpressionError(token.start, token.end, message, "derivatives are written u_xx")
     if token.kind == "name" and iskeyword(word):
-        raise ExpressionError(token.start, token.end, f"'{word}' is a reserved word", "arithmetic only")
+        raise ExpressionError(
+            token.start, token.end, f"'{word}' is a reserved word", letters_of(word) or "arithmetic only"
+        )
     after = NAME.match(text, token.end)
     if token.kind == "number" and after:
         joined = f"'{word[:40]}{after.group()[:40]}'"
+        power = _FORTRAN.match(text, token.end)
         hint = f"write {word}*{after.group()}" if len(joined) <= 40 else "write * between them"
+        hint = f"write {word}e{power[1]}" if power else hint
         raise ExpressionError(token.start, after.end(), f"{joined} is neither a number nor a name", hint)
     if token.kind == "number" and len(word) > 40:
         raise ExpressionError(token.start, token.end, "a number of more than 40 characters", "17 digits are enough")
@@ -103,7 +109,7 @@ def _check(token: Token, text: str) -> None:
 def _refuse_sign(token: Token, text: str) -> None:
     word = token.text
     if word == ".":
-        raise ExpressionError(token.start, token.end, "attribute access with '.'", "only numbers have a dot")
+        raise ExpressionError(token.start, token.end, "attribute access with '.'", _DOT)
     if word == "//":
         raise ExpressionError(token.start, token.end, "'//' is not an operator here", "write / to divide")
     if text.startswith("==", token.start):
@@ -163,4 +169,6 @@ def _check_pair(before: Token | None, token: Token) -> None:
             raise ExpressionError(token.start, token.end, what, "a number or a name is missing")
         return
     if operand and not (token.text == "(" and before.kind == "name"):
-        raise ExpressionError(token.start, token.end, "an operator is missing before this", "write * to multiply")
+        is_unit = before.kind == "number" and token.kind == "name"
+        hint = "write * to multiply; numbers have no units" if is_unit else "write * to multiply"
+        raise ExpressionError(token.start, token.end, "an operator is missing before this", hint)

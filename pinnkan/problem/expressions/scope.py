@@ -9,6 +9,7 @@ import sympy
 
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of
 from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.habits import shorthand_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.report import did_you_mean
 
@@ -81,10 +82,16 @@ class Scope:
         if self.is_normal(name):
             return f"'{name}' has a meaning only on a side of the domain", "it is the outward normal there"
         if name in self.space.unknowns or name in self.vectors:
-            return f"the unknown '{name}' cannot stand in {self.where}", ""
+            return f"the unknown '{name}' cannot stand in {self.where}", self._elsewhere()
+        if base in self.space.unknowns and by and not missing and not self.unknowns:
+            return f"the unknown '{base}' cannot stand in {self.where}", self._elsewhere()
         if self.unknowns and base in self.space.unknowns and by:
             return f"'{name}' needs the coordinate '{missing[0]}', which the domain lacks", self.absent()
         return f"unknown name '{name}' in {self.where}", self._hint(name, base, by if not missing else ())
+
+    def _elsewhere(self) -> str:
+        """Where an unknown is written that cannot stand here."""
+        return "write it out in the equations" if self.where == "a function" else ""
 
     def _hint(self, name: str, base: str, by: Sequence[str]) -> str:
         """What may have been meant by a name."""
@@ -96,6 +103,10 @@ class Scope:
             return "write exp(1)"
         if self.unknowns and _joined(name, self.space, ""):
             return f"write {_joined(name, self.space, '')}"
+        if self.unknowns and shorthand_of(name, self.space.unknowns, self.space.coordinates):
+            return shorthand_of(name, self.space.unknowns, self.space.coordinates)
+        if name.lower() in ("inf", "infinity", "infty"):
+            return "every number is finite: write one that is large enough"
         return did_you_mean(name, self.known())
 
 

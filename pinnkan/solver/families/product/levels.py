@@ -168,7 +168,7 @@ class ProductLevels(ModelLevels):
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
-        begun = replace(self._begun(system, start, state), null=_null(estimate, space))
+        begun = replace(self._begun(system, start, state), null=_null(estimate, state.space, space))
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
         return solved if is_solved else begun
 
@@ -249,11 +249,19 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
 
 
-def _null(estimate: HalvedEstimate, space: Space) -> Array | None:
-    """The least determined function that an estimate has found, in the next space."""
+def _null(estimate: HalvedEstimate, coarse: Space, space: Space) -> Array | None:
+    """The least determined function that an estimate has found, in the next space: a start for the search there.
+
+    A space with knots graded towards a corner is none of the halved one; between the two stands the ``coarse`` one.
+    """
     nulls = None if estimate.spaces is None else estimate.spaces.nulls
     function = None if nulls is None else nulls[1].function
-    return None if function is None else space.restrict(function, estimate.space)
+    if function is None:
+        return None
+    pairs = zip(space.axes, estimate.space.axes, strict=True)
+    if all(np.isin(axis.breaks, halved.breaks).all() for axis, halved in pairs):
+        return space.restrict(function, estimate.space)
+    return coarse.prolong(coarse.restrict(function, estimate.space), space)
 
 
 def _profiles(

@@ -141,6 +141,27 @@ def test_the_least_determined_function_is_carried_to_the_next_level():
     assert following.null == pytest.approx(estimate.spaces.nulls[1].function, abs=1e-9)
 
 
+def test_the_least_determined_function_reaches_knots_graded_towards_a_corner():
+    text = """
+name: p_laplace
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - -div(sqrt(1 + u_x**2 + u_y**2)*grad(u)) = 1
+conditions:
+  - where: boundary
+    equation: u = 0
+"""
+    family = module.ProductLevels(model_of(text), 10, 3, 2)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    measured = family.measured(state)
+    following = family.refine(state, family.estimate(state, measured, Outcome(measured.field, None)), Objection())
+    assert any((np.diff(axis.breaks).min() < 1 / 8) for axis in following.space.axes)  # finer than halved
+    assert following.null.shape == following.space.shape
+
+
 def test_too_few_levels_and_too_little_time_are_named():
     few = run(f"{WAVES}solver: {{max_levels: 2}}\n", levels=2)
     assert (few.reason, len(few.levels)) == ("max_levels", 2)
