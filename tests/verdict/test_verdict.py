@@ -110,3 +110,15 @@ def test_what_is_not_determined_has_no_finite_error():
 def test_the_evidence_of_slabs_names_the_slabs():
     assert "slabs" in judge(levels(1e-5, 1e-5, slabs=True), 1e-4, "max_time").evidence
     assert "slabs" not in judge(levels(1e-5), 1e-4, "").evidence
+
+
+def test_digits_are_not_claimed_where_the_residual_has_never_fallen():
+    few = replace(levels(1e-2)[0], estimate=1e-2)
+    standing = [replace(few, number=i, loss=loss) for i, loss in enumerate((1.0, 0.98, 0.97))]
+    assert judge(standing, 1e-4, Reason.MAX_TIME).estimate == math.inf
+    falling = [*standing[:2], replace(standing[2], loss=0.1)]
+    assert judge(falling, 1e-4, Reason.MAX_TIME).estimate == 1e-2
+    assert judge(standing, 1e-1, Reason.CONVERGED).converged
+    large = [replace(x, estimate=0.4) for x in standing]
+    assert judge(large, 1e-4, Reason.MAX_TIME).estimate == 0.4
+    assert judge(standing, 1e-4, Reason.BELOW_ROUNDING).estimate == 1e-2

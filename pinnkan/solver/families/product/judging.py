@@ -93,7 +93,7 @@ def estimate_by_correction(
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
     is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
     stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
-    stands = stays and not (model.is_linear or is_small)
+    stands = stays and not is_small
     asked = stands or is_small or is_rounding
     nulls = _nulls((solved, start), (system, base), correction, known) if asked else None
     if stands and nulls is not None:
@@ -216,8 +216,9 @@ def estimate_by_fall(
     if corrected.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
         return None
     between = [System(model, s, extra=1) for s in (coarse, space)]
-    left = decay(between[0], function, between[1], start)
-    share = surplus(coarse, space, correction, sizes(model.problem, space, start))
+    scale = sizes(model.problem, space, start)
+    left = decay(between[0], function, between[1], start, correction / scale)
+    share = surplus(coarse, space, correction, scale)
     shrunk = share.fallen(left) * correction
     size, nulls = SAFETY * relative(model.problem, space, shrunk, start), None
     if size <= model.problem.solver.tolerance and solved.is_kept:  # then the verifier asks for them
