@@ -16,7 +16,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, contraction, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, SHARE, _forced, contraction, gauss_newton
 from pinnkan.verdict.records import Iteration
 
 
@@ -240,3 +240,22 @@ def test_one_step_is_taken_from_a_residual_that_is_rounding_and_no_other():
     assert found.stationary
     assert losses[-2] <= 0.05**2 < losses[-3]
     assert len(losses) < 10
+
+
+@pytest.mark.parametrize(
+    ("previous", "tolerance", "expected"),
+    [(np.inf, 1e-12, FORCED), (1e-2, 1e-12, 1e-2 * FORCED), (1e-2, 1e-5, 1e-5 * SHARE / 1e-3), (1e-6, 1e-3, FORCED)],
+)
+def test_a_step_is_no_more_accurate_than_the_next_one_or_the_tolerance_asks_for(previous, tolerance, expected):
+    assert _forced(previous, tolerance) == pytest.approx(expected)
+
+
+def test_what_one_target_asks_for_beyond_another_is_the_difference_of_their_steps():
+    system, start, fixed = prepared(line(right="u_x + u**3 = 1"), Space((Axis(np.linspace(0, 1, 4), 4),)))
+    keeping = System(system.model, system.space, keeping=True)
+    moved = start.copy()
+    moved[0] += 1e-3
+    first, second = keeping.steps(start, [start, moved], fixed)
+    beyond = keeping.between(start, [start, moved], fixed)
+    np.testing.assert_allclose(beyond, second - first, atol=1e-9 * np.abs(second - first).max())
+    assert np.abs(beyond).max() > 1e-4
