@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -164,17 +163,15 @@ class System:
             found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()), accuracy)
         return self._told(coefficients, found)
 
-    def between(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> Array:
-        """What a step to the second target has beyond the one to the first; both from ``coefficients``.
+    def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
+        """Steps to other targets from the same ``coefficients`` as the last ones, whose matrix was kept.
 
-        These are those of the last steps, whose matrix was kept. The residual itself has no part in it. Raises as
-        :meth:`steps` does.
+        Raises as :meth:`steps` does.
         """
         with self.timed():
             rows, moves = self._linearised(coefficients, targets, fixed)
-            beyond = [replace(cast(Any, r), residual=r.residual[..., 1:] - r.residual[..., :1]) for r in rows]
-            found = self._solved(self.kept, beyond, [moves[1] - moves[0]], float(np.abs(coefficients).max()))
-        return self._told(coefficients, found)[0]
+            found = self._solved(self.kept, rows, moves, float(np.abs(coefficients).max()))
+        return self._told(coefficients, found)
 
     def _linearised(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
