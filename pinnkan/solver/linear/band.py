@@ -113,7 +113,7 @@ class NormalEquations(Seen):
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return ""
 
-    def backsolve(self, gradient: Array) -> Array:
+    def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
         scaled = gradient * self._scale[:, None]
         if self._dense:

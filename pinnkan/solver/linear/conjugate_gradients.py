@@ -94,9 +94,9 @@ class ConjugateGradients(Seen):
         """(J^T J + damping) d."""
         return self._normal(step) + self.damping * self._diagonal * step
 
-    def backsolve(self, gradient: Array) -> Array:
+    def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self._descend(self._put(gradient), BACKSOLVED, 0.0)[0].cpu().numpy()
+        return self._descend(self._put(gradient), max(accuracy, BACKSOLVED), 0.0)[0].cpu().numpy()
 
     def precondition(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""

@@ -56,8 +56,11 @@ class LinearSolver(Protocol):
         """The same for the residuals of ``rows`` that have the same J."""
         ...
 
-    def backsolve(self, gradient: Array) -> Array:
-        """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined."""
+    def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
+        """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined.
+
+        To a relative ``accuracy``, or better; by default to a few digits.
+        """
         ...
 
     def precondition(self, gradient: Array) -> Array:

@@ -25,6 +25,8 @@ NEAR, CAUTION = 0.1, 4.0
 #: Relative accuracy of a step, times the size of the one before where that is below one: a share of what an iteration
 #: that is quadratic leaves anyway (Eisenstat, Walker 1996). An iterative solver then takes a third of its steps.
 FORCED = 0.03
+#: The same share of the tolerance over what the step is expected to be, a tenth of the one before, where that is more.
+SHARE = 0.3
 #: Of a loss no larger than this nothing is known.
 LEAST = 1e-28
 #: Steps after which an iteration that still moves is given up.
@@ -132,7 +134,7 @@ def gauss_newton(
         c = np.ascontiguousarray(c)
         if monitor:
             monitor.stepping(Newton(c, tuple(steps), previous))
-        step, damping = _step(system, c, fixed, previous)
+        step, damping = _step(system, c, fixed, previous, tolerance)
         if system.model.is_linear:
             steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
             return Converged(c + step, tuple(steps), True)
@@ -211,8 +213,14 @@ def _chord(
     return step, Step(after, size, 0.0)
 
 
-def _step(system: LeastSquares, c: Array, fixed: np.ndarray, previous: float) -> tuple[Array, float]:
-    damping, accuracy = 0.0, 0.0 if system.model.is_linear else FORCED * min(1.0, previous)
+def _forced(previous: float, tolerance: float) -> float:
+    """Relative accuracy of a step after one of size ``previous``: what it then leaves is below the ``tolerance``."""
+    expected = NEAR * min(1.0, previous)
+    return min(FORCED, max(FORCED * min(1.0, previous), SHARE * tolerance / max(expected, 1e-300)))
+
+
+def _step(system: LeastSquares, c: Array, fixed: np.ndarray, previous: float, tolerance: float) -> tuple[Array, float]:
+    damping, accuracy = 0.0, 0.0 if system.model.is_linear else _forced(previous, tolerance)
     while True:
         try:
             return system.steps(c, [c], fixed, damping, accuracy)[0], damping

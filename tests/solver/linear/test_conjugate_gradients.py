@@ -48,6 +48,18 @@ def test_the_solution_is_scipys_least_squares_solution(name):
     assert solver.floor(ours[:, 0]) == pytest.approx(factor.floor(ours[:, 0]), rel=1e-10)
 
 
+def test_a_gradient_is_solved_for_as_accurately_as_is_asked():
+    """A last step, which is small, needs a digit only: a third of the steps."""
+    rows, ordering = operator("varying")
+    solver = ConjugateGradients(rows, ordering)
+    gradient = solver.gradient([r.residual for r in rows])
+    exact = NormalEquations(rows, ordering).backsolve(gradient)
+    rough, steps = solver.backsolve(gradient, 3e-2), solver.iterations
+    closer = solver.backsolve(gradient)
+    assert difference(closer, exact) < difference(rough, exact) < 3e-2
+    assert steps < solver.iterations - steps
+
+
 @pytest.mark.parametrize("damping", [1e-3, 0.3, 1e3])
 def test_damping_is_that_multiple_of_the_diagonal(damping):
     rows, ordering = operator("varying")

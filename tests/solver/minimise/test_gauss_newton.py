@@ -16,7 +16,7 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, contraction, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FORCED, MAX_STEPS, SHARE, _forced, contraction, gauss_newton
 from pinnkan.verdict.records import Iteration
 
 
@@ -213,9 +213,9 @@ def test_early_steps_are_asked_for_less_accuracy_than_the_last_ones():
     hasty = Hasty(model, system.space)
     found = gauss_newton(hasty, start, fixed, 1e-10)
     sizes = [s.size for s in found.steps]
-    expected = [FORCED * min(1.0, before) for before in [1.0, *sizes]]
+    expected = [_forced(before, 1e-10) for before in [np.inf, *sizes]]
     assert hasty.asked == pytest.approx(expected[: len(hasty.asked)])
-    assert hasty.asked[-1] < 1e-2 * hasty.asked[0]
+    assert min(hasty.asked) < 1e-2 * hasty.asked[0]
 
 
 class Rounded(System):
@@ -240,3 +240,11 @@ def test_one_step_is_taken_from_a_residual_that_is_rounding_and_no_other():
     assert found.stationary
     assert losses[-2] <= 0.05**2 < losses[-3]
     assert len(losses) < 10
+
+
+@pytest.mark.parametrize(
+    ("previous", "tolerance", "expected"),
+    [(np.inf, 1e-12, FORCED), (1e-2, 1e-12, 1e-2 * FORCED), (1e-2, 1e-5, 1e-5 * SHARE / 1e-3), (1e-6, 1e-3, FORCED)],
+)
+def test_a_step_is_no_more_accurate_than_the_next_one_or_the_tolerance_asks_for(previous, tolerance, expected):
+    assert _forced(previous, tolerance) == pytest.approx(expected)

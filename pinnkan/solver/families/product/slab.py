@@ -28,7 +28,8 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     ``share``: where and along which coordinate that lies; ``richer``: the system of the corrections, which have
     ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
     residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative: of its
-    norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab.
+    norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab;
+    ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved.
     """
 
     local: Array
@@ -40,6 +41,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     noise: float = 0.0
     floor: float = 0.0
     doubts: int = 0
+    uneven: float = 0.0
 
     @property
     def base(self) -> Array:

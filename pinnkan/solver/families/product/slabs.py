@@ -32,9 +32,11 @@ from pinnkan.solver.families.product.pace import (
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
+from pinnkan.solver.families.product.slab_guess import MANY as MANY_COEFFICIENTS
 from pinnkan.solver.families.product.slab_guess import first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
+from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.march import SMALLEST_SLAB
@@ -50,7 +52,8 @@ FIRST_SLAB = 0.05
 #: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
-SETTLED = 0.05
+#: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
+SETTLED, SETTLED_LARGE = 0.05, 0.2
 #: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
 #: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end.
 FIRM = 1e-2
@@ -121,7 +124,8 @@ class ProductSlabs(ModelFamily):
         start, fixed = fixed_by(self.model, space, begun.traces, side_values(self.model, space), near)
         system = System(self.model, space, accuracy=STEP, keeping=not self.model.is_linear)
         firm = FIRMEST if self.given else FIRM
-        found = gauss_newton(system, start, fixed, SETTLED * at.allowed(length), at.monitor, at.contraction, firm)
+        settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
+        found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
@@ -225,8 +229,9 @@ class ProductSlabs(ModelFamily):
         free = self.problem.solver.degree is None and self.given is None
         if slab.is_rounded:
             in_time = 0.0
-        degree = next_degree(aim.degree, in_time, allowed) if free else aim.degree
-        factor = change(slab.length, in_time, allowed, aim.late, aim.degree)
+        held = MOST_UNEVEN / max(slab.uneven, 1e-300)
+        degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
+        factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
     def spaces(self, slab: ProductSlab) -> Spaces:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.solver.families.product.pace import LEAST, MOST, Aim, change, next_degree, slab_length
+from pinnkan.solver.families.product.pace import LEAST, LEAST_HELD, MOST, Aim, change, next_degree, slab_length
 from pinnkan.solver.families.product.slab_start import SlabStart
 
 START = SlabStart(0.0, (), (np.zeros(1),), (np.zeros(1),))
@@ -32,3 +32,12 @@ def test_a_given_number_of_slabs_is_kept():
 )
 def test_the_degree_in_time_rises_where_time_limits_the_slabs_and_falls_where_it_is_idle(degree, in_time, expected):
     assert next_degree(degree, in_time * 1e-6, 1e-6) == expected
+
+
+@pytest.mark.parametrize(
+    ("degree", "in_time", "expected"), [(6, 0.01, 5), (6, 0.2, 6), (6, 0.6, 7), (LEAST_HELD, 0.0, 4)]
+)
+def test_where_something_else_limits_the_slabs_the_degree_in_time_follows_what_it_is_needed_for(
+    degree, in_time, expected
+):
+    assert next_degree(degree, in_time * 1e-6, 1e-6, True) == expected

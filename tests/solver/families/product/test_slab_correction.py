@@ -10,6 +10,7 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab_correction, slabs
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.slab_family import Pass, Run
 
 FRONT = """
 name: front
@@ -43,6 +44,17 @@ def test_one_after_the_other_they_are_what_they_are_together(monkeypatch):
     ends = [[level.time for level in out.levels] for out in (together, apart)]
     np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
     assert len(apart.levels) <= carried < attempts
+
+
+def test_in_the_plane_a_slab_that_is_held_short_may_have_a_larger_share():
+    none = np.zeros(1)
+    plane = FRONT.replace("x: [0, 1]", "x: [0, 1], y: [0, 1]")
+    line, square = (
+        Pass(model_of(text).problem, Run((), (), (0.0,), none, none), 1e-3, (0.5,), 0.1, Monitor(None, None))
+        for text in (FRONT, plane)
+    )
+    assert square.allowed(0.005) > 3.0 * line.allowed(0.005)
+    assert square.allowed(0.25) == line.allowed(0.25)
 
 
 def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_not_believed(monkeypatch):
