@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from case import UNIT, Array, Case, Target, along_front, at_times, box, cloud, layer
+from case import UNIT, Array, Case, Target, along_front, at_times, at_times_in_the_plane, box, cloud, layer
 from reference import closed_form
 from reference.allen_cahn import allen_cahn
 from reference.burgers import burgers
 from reference.error import allen_cahn_grid, burgers_space_time
+from reference.heat_long_time import heat2d_lt
 from reference.periodic import korteweg_de_vries, kuramoto_sivashinsky
 from system_cases import SYSTEMS
 
 TENTHS = tuple(round(0.1 * k, 1) for k in range(1, 11))
 KDV_TIMES = tuple(round(0.05 * k, 2) for k in range(1, 11))
+SECONDS = tuple(float(k) for k in range(1, 9))
 KS_TIMES = tuple(float(k) for k in range(1, 11))
 #: The middles of fifty parts: errors grow sixfold in the last tenth of the time.
 CHAOS_TIMES = tuple((k + 0.5) / 50 for k in range(50))
@@ -126,6 +128,13 @@ CASES = (
         _heat_multiscale,
         box((0, 1, 60), (0, 1, 8), (0, 5, 8), nodes=4),
         Target(1e-6, 2, 1e-6, 15),
+    ),
+    Case(
+        "heat2d_lt",
+        heat2d_lt,
+        at_times_in_the_plane((0, 1, 12), SECONDS),
+        Target(1e-3, 60, 1e-3, 15),
+        "sine series, ETDRK4, at saved times",
     ),
     Case("helmholtz_k20", _helmholtz_k20, box((0, 1, 24), (0, 1, 24))),
     Case("boundary_layer", lambda x: closed_form.boundary_layer(x, 1e-4), layer(1e-4)),

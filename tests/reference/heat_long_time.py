@@ -70,6 +70,13 @@ def heat_long_time(
     return SineSeries(times, np.array(saved), fold)
 
 
+def heat2d_lt(x: Array, y: Array, t: Array) -> Array:
+    """Values of problems/heat2d_lt.yaml at points (point) of a tensor grid; all its times are saved ones."""
+    (edge_x, edge_y, now) = (np.unique(a) for a in (x, y, t))
+    table = heat_long_time(tuple(now)).on_grid(edge_x, edge_y)
+    return np.asarray(table[np.searchsorted(now, t), np.searchsorted(edge_x, x), np.searchsorted(edge_y, y)])
+
+
 def _advance(step: Step, source: Callable[[Array, float], Array], v: Array, t: float, length: float) -> Array:
     """Return v one step later; as `etdrk4.advance`, for a nonlinear part that depends on time."""
     at_v = source(v, t)

@@ -14,7 +14,6 @@ from .lids import corner
 from .ordinary import SYSTEMS, ordinary
 from .periodic_plane import fitzhugh_nagumo2d, gray_scott2d, reacting_in_the_plane
 from .periodic_systems import cahn_hilliard, fitzhugh_nagumo, gray_scott, reacting, shallow_water
-from .reaction_plane import heat2d_lt
 
 
 def change(found: np.ndarray, other: np.ndarray) -> float:
@@ -73,12 +72,6 @@ def test_series_in_the_plane_are_those_on_a_line_where_nothing_varies_across() -
     )  # fmt: skip
     x = np.linspace(-1, 1, 17)
     np.testing.assert_allclose(plane(x, 0.3 + 0 * x, 0.2 + 0 * x), [u(x, 0.2) for u in line], atol=1e-13)
-
-
-def test_fronts_of_a_reaction_do_not_change_with_modes_or_steps() -> None:
-    coarse = heat2d_lt((32, 128), 0.01, np.array([0.2, 0.4]))[2]
-    fine = heat2d_lt((64, 256), 0.005, np.array([0.2, 0.4]))[2][:, 1::2, 1::2]
-    assert 1e-9 < change(coarse.reshape(2, -1), fine.reshape(2, -1)) < 2e-4
 
 
 def test_the_cavity_does_not_change_with_the_degree() -> None:
