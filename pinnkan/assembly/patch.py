@@ -151,8 +151,7 @@ class FleetingRows(TensorRows):
 
     def __init__(self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> None:
         own = {"space": patch.space, "tables": patch.tables, "jets": patch.equation.jets}
-        for name, value in {**own, "patch": patch, "at": (coefficients, moves)}.items():
-            object.__setattr__(self, name, value)
+        vars(self).update(own, patch=patch, at=(coefficients, moves))
 
     @property
     def numbers(self) -> tuple[float, ...] | None:

@@ -103,7 +103,7 @@ class DividedRows(FleetingRows):
 
     def __init__(self, rows: FleetingRows) -> None:
         super().__init__(rows.patch, *rows.at)
-        object.__setattr__(self, "_sizes", OperatorSizes(rows))
+        vars(self).update(_sizes=OperatorSizes(rows))
 
     @property
     def numbers(self) -> None:
