@@ -102,7 +102,7 @@ CASES = (
         "helmholtz_10_10",
         lambda x, y: closed_form.sines(x, y, waves=(10, 10)),
         box((-1, 1, 48), (-1, 1, 48)),
-        Target(1e-9, 10, 1e-9, 4),
+        Target(1e-9, 10, 1e-6, 4),
     ),
     Case(
         "helmholtz_k100",
@@ -121,7 +121,7 @@ CASES = (
         "poisson3d_waves",
         lambda x, y, z: closed_form.sines(x, y, z, waves=(8, 8, 8)),
         box(*[(0.0, 1.0, 24)] * 3, nodes=3),
-        Target(1e-6, 20, 1e-5, 15),
+        Target(1e-6, 20, 1e-6, 15),
     ),
     Case(
         "heat_multiscale",

@@ -26,7 +26,7 @@ conditions:
 exact:
   u: v
 """
-SPACE = Space((Axis(np.array([0.0, 0.1, 0.4, 0.7, 1.0]), 4), Axis(np.linspace(0.0, 2.0, 9), 4)))
+SPACE = Space((Axis(np.array([0.0, 0.1, 0.4, 0.7, 1.0]), 4), *(Axis(np.linspace(0.0, 2.0, n), 4) for n in (9, 5))))
 
 
 def counts(space):
@@ -36,7 +36,7 @@ def counts(space):
 def test_knots_are_as_many_as_the_fall_of_the_residual_says():
     model = model_of(WAVES, tolerance=1e-6)
     space = between(model, SPACE, 2.0**2 * AIM * 1e-6, 2.0**-8)  # 2^(2/8) times as many
-    assert counts(space) == [int(np.ceil(n * 2**0.25)) for n in (4, 8)]
+    assert counts(space) == [int(np.ceil(n * 2**0.25)) for n in (4, 8, 4)]
     for old, new in zip(SPACE.axes, space.axes, strict=True):
         assert new.breaks[0] == old.breaks[0]
         assert new.breaks[-1] == old.breaks[-1]
@@ -50,10 +50,15 @@ def test_where_much_is_missing_or_nothing_is_known_all_intervals_are_halved():
     assert between(model, SPACE, np.inf, 2.0**-8) is None
 
 
+def test_in_the_plane_all_intervals_are_halved():
+    plane = Space(SPACE.axes[:2])
+    assert between(model_of(WAVES, tolerance=1e-6), plane, 2.0**2 * AIM * 1e-6, 2.0**-8) is None
+
+
 def test_knots_with_places_of_their_own_stay_there():
     bent = model_of(WAVES.replace("= -lap(v)", "= abs(x - 0.3)").replace("exact:\n  u: v\n", ""), tolerance=1e-6)
     assert between(bent, SPACE, 2e-6, 2.0**-8) is None
-    jointed = Space((Axis(np.linspace(0.0, 1.0, 5), 4, joints=(0.5,)), SPACE.axes[1]))
+    jointed = Space((Axis(np.linspace(0.0, 1.0, 5), 4, joints=(0.5,)), *SPACE.axes[1:]))
     assert between(model_of(WAVES, tolerance=1e-6), jointed, 2e-6, 2.0**-8) is None
 
 
