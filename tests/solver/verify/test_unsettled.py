@@ -12,7 +12,7 @@ EIKONAL = """
 name: eikonal
 domain: {x: [0, 1]}
 unknowns: [u]
-equations: ["u_x**2 - 1e-3*u_xx = 1"]
+equations: ["u_x**2 - 2e-3*u_xx = 1"]
 conditions: [{where: boundary, equation: u = 0}]
 solver: {tolerance: 1e-3}
 """
@@ -26,7 +26,7 @@ solver: {tolerance: 1e-3}
 """
 
 
-@pytest.mark.parametrize(("text", "words"), [(EIKONAL, "no solution"), (LAYER, "shift of a layer")])
+@pytest.mark.parametrize(("text", "words"), [(EIKONAL, "still moved"), (LAYER, "shift of a layer")])
 @pytest.mark.slow
 def test_what_is_not_solved_says_why(monkeypatch, text, words):
     monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)
