@@ -109,18 +109,13 @@ def test_elements_reach_what_is_asked_for(script, tmp_path):
     assert lines[-2]["error"] <= 1e-6
 
 
+def spectral_poisson(folder):
+    """Arguments that run one quick pair, its cache and its table in a folder."""
+    return ["--cache", str(folder / "cache"), "--out", str(folder), "--budget", "20", "--only", "spectral", "poisson"]
+
+
 def test_a_pair_that_has_ended_is_not_run_again(tmp_path, capsys):
-    asked = [
-        "--cache",
-        str(tmp_path / "cache"),
-        "--out",
-        str(tmp_path),
-        "--budget",
-        "20",
-        "--only",
-        "spectral",
-        "poisson",
-    ]
+    asked = spectral_poisson(tmp_path)
     assert peers.main(asked) == 0
     first = capsys.readouterr().out
     assert first.splitlines()[-1].endswith("done")
@@ -137,17 +132,7 @@ def test_a_run_that_was_cut_short_begins_anew(tmp_path):
     path = tmp_path / "peers.csv"
     for one in of("spectral")[:2]:
         peers.append_row(path, one)
-    asked = [
-        "--cache",
-        str(tmp_path / "cache"),
-        "--out",
-        str(tmp_path),
-        "--budget",
-        "20",
-        "--only",
-        "spectral",
-        "poisson",
-    ]
+    asked = spectral_poisson(tmp_path)
     peers.main(asked)
     assert all(r.setting != "so fine" for r in read_rows(path, Attempt))
 

@@ -242,8 +242,9 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
-        fewer = between(model, space, estimate.predicted, estimate.share) if is_large(model, fine) else None
-        if fewer is None or not model.is_linear:
+        asked = model.is_linear and is_large(model, fine)
+        fewer = between(model, space, estimate.predicted, estimate.share) if asked else None
+        if fewer is None:
             return whole(model, state, estimate)
         return fewer, with_conditions(model, fewer, np.zeros(fewer.shape))[0], False
     return finer, with_conditions(model, finer, finer.restrict(after, fine))[0], False
