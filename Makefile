@@ -21,10 +21,10 @@ imports:  ## import-linter: imports point left only, no circles
 	$(PYTHON) -c "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
 test:  ## the fast tests, about three minutes in two processes
-	$(PYTHON) -m pytest --numprocesses=2 --dist=worksteal
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses=2 --dist=worksteal
 
-slow:  ## the slow tests, about a quarter of an hour in two processes
-	$(PYTHON) -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
+slow:  ## the slow tests, about a quarter of an hour in two processes of one thread each
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m slow --numprocesses=2 --dist=worksteal --timeout=600
 
 docs:  ## the documentation as a site, in site/; needs '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict
