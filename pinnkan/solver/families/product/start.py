@@ -16,8 +16,9 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, kinks
 from pinnkan.problem.natural_units import WAVELENGTH
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
-from pinnkan.solver.estimate.norms import sizes
+from pinnkan.solver.estimate.norms import nonzero, sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.gauss_points import require_memory
 
@@ -112,8 +113,10 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
         traces, better = _initial(model, space, time), _initial(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
-        share = surplus(space, fine, errors[0], sizes(model.problem, fine, better[0]))
-        mass = [m * _steepness(a) ** (2 * order) for a, m in zip(axes, share.mass, strict=True)]
+        scales = _scales(model.problem, fine, better)
+        shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
+        steep = [_steepness(a) ** (2 * order) for a in axes]
+        mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
         allowed = (FIRST_SHARE * tolerance) ** 2
         if sum(float(m.sum()) for m in mass) <= allowed:
             return SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
@@ -142,6 +145,14 @@ def derivatives_seen(model: Model) -> int:
         if free and not any(j.order[-1] for j in jets):
             seen = max([seen, *(sum(j.order) - max(free) for j in jets if j.unknown in given)])
     return seen
+
+
+def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Array]:
+    """What an error of u, u_t, .. at the first time is relative to, per unknown: their size, or an earlier one's over
+    the whole time to the power of what lies between. Of u = 0, u_t = g all of u is made of g."""
+    total = float(np.ptp(problem.box.ranges[-1]))
+    own = [sizes(problem, space, t) if t.any() else np.zeros(space.unknowns) for t in traces]
+    return [nonzero(np.max([s / total ** (k - j) for j, s in enumerate(own[: k + 1])], 0)) for k in range(len(own))]
 
 
 def _steepness(axis: Axis) -> Array:

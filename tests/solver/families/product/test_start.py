@@ -84,3 +84,17 @@ def test_a_nonlinear_problem_begins_with_its_conditions_carried_inside():
 def test_an_equation_without_a_slope_at_zero_is_solved(equation):
     shifted = INSIDE.replace("EQUATION", equation).replace("u + 3", "u").replace("1 + x", "4 + x")
     assert pinnkan.solve(parse_problem(shifted, "t.yaml")).verdict.converged
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-5])
+def test_a_rate_at_the_first_time_is_represented_as_well_as_a_value(unit):
+    """From u = 0 all of the solution is made of its rate; on the first knots two thirds of it were lost."""
+    text = "name: a\ndomain: {x: [-20, 20], t: [0, 5]}\nunknowns: [u]\nequations: [u_tt = u_xx]\nconditions:\n"
+    text += "  - {where: initial, equation: u = 0}\n  - {where: boundary, equation: u = 0}\n"
+    for rate in ("exp(-x**2)", "0"):
+        given = text + f"  - {{where: initial, equation: 'u_t = {unit:f}*{rate}'}}\n"
+        start = first_slab_start(modelled(parse_problem(given.encode(), "a.yaml")), (8, 8), 8, 1e-6)
+        assert (start.axes[0].intervals == 8) == (rate == "0")
+        x = np.linspace(-3, 3, 101)
+        value = start.axes[0].matrix(x) @ start.traces[1][..., 0]
+        assert np.abs(value / np.abs(value).max(initial=1e-300) - (rate != "0") * np.exp(-(x**2))).max() < 1e-6
