@@ -26,7 +26,7 @@ from pinnkan.verdict.certificate import Certificate
 from pinnkan.verdict.records import Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
-FORMAT = 3
+FORMAT = 4
 #: What reading data of a wrong shape raises: signed, but not by this program.
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, AssertionError, RecursionError, RuntimeError)
 _STATE = "state.json"

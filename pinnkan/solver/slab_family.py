@@ -46,7 +46,7 @@ class Run(Generic[P]):
     what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so
     that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
     error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``;
-    ``bending``: the largest of a slab.
+    ``bendings``: what curvature has made of it until then, over it.
     """
 
     slabs: tuple[P, ...]
@@ -59,12 +59,22 @@ class Run(Generic[P]):
     least: Array | float = 0.0
     roots: tuple[float, ...] = ()
     carried: tuple[float, ...] = ()
-    bending: float = 0.0
+    bendings: tuple[float, ...] = ()
 
     @property
     def growth(self) -> Growth:
         """Of the errors."""
         return Growth(np.array(self.ends), np.array(self.roots), np.array(self.carried))
+
+    @property
+    def bending(self) -> float:
+        """The largest share of an error that the equations' curvature has made."""
+        return max(self.bendings, default=0.0)
+
+    def bent(self, root: float, carried: float, own: float) -> float:
+        """That share in the next slab of error ``root``: what is carried on with the rest, and the slab's ``own``."""
+        before = self.bendings[-1] if self.bendings else 0.0
+        return before * min(carried / max(root, 1e-300), 1.0) + own
 
     @property
     def rounded(self) -> float:

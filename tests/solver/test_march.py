@@ -9,9 +9,10 @@ from reciting import TOLERANCE, Looking, Recital, ends, marched
 
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
-from pinnkan.solver.march import GIVEN_UP, LASTING, SHORTER
+from pinnkan.solver.march import BENT, GIVEN_UP, LASTING, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.slab_family import Run
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
 
@@ -208,3 +209,14 @@ def test_without_time_one_attempt_is_made_and_the_initial_data_are_shown():
     assert (out.reason, out.levels, out.error) == (Reason.MAX_TIME, (), None)
     assert family.attempts == [(0.0, 0.5)]
     assert out.field.grid([np.array([0.5]), np.array([0.25])], (0, 0)) == pytest.approx(np.full((1, 1, 1), 7.0))
+
+
+def test_what_curvature_has_made_of_an_error_is_carried_on_with_it():
+    """A share of 0.2 in each of two slabs is one of 0.4 where the error is carried on, of 0.2 where it is forgotten."""
+    none = np.zeros(1)
+    run = Run((), (), (0.0,), none, none)
+    assert run.bent(1e-6, 0.0, 0.2) == 0.2
+    run = replace(run, bendings=(0.2,))
+    assert run.bent(1e-6, 1e-6, 0.2) == pytest.approx(0.4)
+    assert run.bent(1e-6, 0.0, 0.2) == pytest.approx(0.2)
+    assert run.bending == 0.2 <= BENT < 0.4
