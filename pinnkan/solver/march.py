@@ -28,7 +28,7 @@ from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.minimise.gauss_newton import contraction
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.slab_family import ROUNDING, Pass, Run, SlabFamily, SolvedSlab
+from pinnkan.solver.slab_family import LEAST_ALLOWED, ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.state import Newton
 from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
@@ -51,10 +51,11 @@ GIVEN_UP, SEEN = 10.0, 0.05
 #: Where the curvature of the equations has made more than BENT of an error, the linearised equation does not carry it
 #: on, however small it is: u_t = 1 - (1 - 1e-8) exp(-((u - 1/2)/1e-5)^2) waits 0.31 at 1/2, and an error of 2e-8 made
 #: it wait for ever. The next pass then aims LESS far. Half of the second difference is at most a quarter of the step
-#: where Kantorovich's theorem has a solution near a Newton step (h <= 1/2); with 1e-10 and 1e-6 for 1e-8 and 1e-5 it was
-#: 0.35, that of a slab by itself 0.27; of what is shipped it is 0.1 at most where a pass is accepted, at 1e-1 and 1e-2.
+#: where Kantorovich's theorem has a solution near a Newton step (h <= 1/2); with 1e-10 and 1e-6 for 1e-8 and 1e-5 it
+#: was 0.35, that of a slab by itself 0.27; of what is shipped it is 0.1 at most in accepted passes, at 1e-1 and 1e-2.
 BENT, LESS = 0.25, 1e-2
-#: Why a solve may end then.
+#: Why a solve may end.
+GROWN = "what is rounded at first has grown beyond the tolerance"
 BENDING = "within the estimated error the equations bend too much for it to be an estimate"
 
 A = TypeVar("A")
@@ -134,7 +135,9 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             return state.outcome(Reason.CONVERGED)
         if _is_last(family, state):
             return state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
-        end = family.problem.box.ranges[-1][1]
+        start, end = family.problem.box.ranges[-1]
+        if state.local.at(start) <= LEAST_ALLOWED:
+            return state.outcome(Reason.BELOW_ROUNDING, GROWN)
         local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
         local = replace(local, largest=local.largest * (LESS if bends else 1.0))
         least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))

@@ -51,6 +51,36 @@ def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.nd
     return found
 
 
+def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float]) -> Array:
+    """The largest real part of the rates s of waves exp(s t + i k n . x) with one of the ``numbers`` k: (point,).
+
+    Minus infinity where nothing evolves. Frozen coefficients: what varies more slowly than the waves.
+    """
+
+    def factor(jet: Jet) -> complex:
+        space = jet.order[:-1]
+        return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
+
+    out = np.full(len(weights[0][1]), -np.inf)
+    polynomial = determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
+    if not polynomial:
+        return out
+    for number in numbers:
+        coefficients = np.zeros((len(out), 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
+        sizes = np.zeros(coefficients.shape)
+        for (a, b), (value, modulus) in polynomial.items():
+            coefficients[:, a] += value * number**b
+            sizes[:, a] += modulus * number**b
+        coefficients[np.abs(coefficients) <= ROUNDED * sizes] = 0.0
+        degree = np.where(
+            coefficients.any(1), coefficients.shape[1] - 1 - np.argmax(coefficients[:, ::-1] != 0.0, 1), 0
+        )
+        for d in set(degree) - {0}:
+            at = degree == d
+            out[at] = np.maximum(out[at], _roots(coefficients[at, : d + 1]).real.max(1))
+    return out
+
+
 def modes(weights: Weights, size: int, axis: int) -> Roots:
     """The rates along a coordinate of exp(s t + l x) for ever larger s."""
 

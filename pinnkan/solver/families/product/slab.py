@@ -29,7 +29,8 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     ``more`` degrees in time; ``doubts``: how often it was not worth while to take many more; ``unsolved``: mean squared
     residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative: of its
     norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab;
-    ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved.
+    ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved;
+    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what has faded.
     """
 
     local: Array
@@ -42,6 +43,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     floor: float = 0.0
     doubts: int = 0
     uneven: float = 0.0
+    folds: float = 0.0
 
     @property
     def base(self) -> Array:

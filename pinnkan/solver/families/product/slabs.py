@@ -44,11 +44,14 @@ from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newto
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import null_of, prolonged
+from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
 
 #: First slab, relative to the whole time; a rejected one costs little.
 FIRST_SLAB = 0.05
+#: Initial data are known no better than that, whatever may become of their error.
+ROUNDED_START = 3e-14
 #: Most rejections of one slab; then it is accepted, and the estimate says what that costs.
 MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
@@ -94,6 +97,12 @@ class ProductSlabs(ModelFamily):
         return len(self.problem.unknowns)
 
     @property
+    def measure(self) -> float:
+        """Of space alone."""
+        start, end = self.problem.box.ranges[-1]
+        return float(self.problem.domain.measure / (end - start))
+
+    @property
     def given(self) -> int | None:
         """The number of slabs that the file asks for."""
         return self.problem.solver.time_slabs
@@ -101,7 +110,7 @@ class ProductSlabs(ModelFamily):
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them."""
         start, end = self.problem.box.ranges[-1]
-        begun = first_slab_start(self.model, self.degree, self.intervals, local)
+        begun = first_slab_start(self.model, self.degree, self.intervals, max(local, ROUNDED_START))
         return Aim(begun, FIRST_SLAB * (end - start), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
@@ -130,6 +139,8 @@ class ProductSlabs(ModelFamily):
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self._judged(aim, corrected(self.model, begun, system, found, aim.more, at), found, at)
+        scale = np.sqrt(at.mean_square(slab.squares, length) / length / self.measure)
+        slab = replace(slab, folds=folds(self.model, space, found.coefficients, scale))
         if self._may_stay(aim, slab, at):
             slab = carried_on(self.model, begun, slab)
             return replace(slab, bending=bending(self.model, slab))
@@ -162,7 +173,8 @@ class ProductSlabs(ModelFamily):
         return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        return (slab.size <= _allowed(slab, at) or slab.is_rounded) and not self.grows(slab, at)
+        is_small = slab.size <= _allowed(slab, at) or slab.is_rounded
+        return is_small and not self.grows(slab, at) and (self.given is not None or slab.folds <= MOST_FOLDS)
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""
@@ -191,7 +203,8 @@ class ProductSlabs(ModelFamily):
         allowed, in_time, h = _allowed(slab, at), slab.share.size[-1], slab.length
         in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
         grows = self.grows(slab, at)
-        too_long = in_time > 0.7 * allowed or grows or not slab.share.size[:-1]
+        held = min(MOST_FOLDS / max(slab.folds, 1e-300), 0.5 if grows else 0.8)
+        too_long = in_time > 0.7 * allowed or held < 0.8 or not slab.share.size[:-1]
         shrink, refine = too_long and not self.given, in_space > 0.5 * allowed or not too_long
         tried = self._rejected(aim, slab)
         if refine:
@@ -200,7 +213,7 @@ class ProductSlabs(ModelFamily):
             # no knots are wanted, but its residual is not small: in a shorter time that makes less
             shrink = shrink or (begun.traces[0].size == aim.start.traces[0].size and not self.given)
         if shrink:
-            factor = min(change(h, in_time, allowed, aim.late, aim.degree), 0.5 if grows else 0.8)
+            factor = min(change(h, in_time, allowed, aim.late, aim.degree), held)
             tried = replace(tried, length=h * factor, guess=None)
         if tried.length < SMALLEST_SLAB * at.total:
             if at.time - at.start < EARLY * at.total:
@@ -229,7 +242,7 @@ class ProductSlabs(ModelFamily):
         free = self.problem.solver.degree is None and self.given is None
         if slab.is_rounded:
             in_time = 0.0
-        held = MOST_UNEVEN / max(slab.uneven, 1e-300)
+        held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), MOST_FOLDS / max(slab.folds, 1e-300))
         degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)

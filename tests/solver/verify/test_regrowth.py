@@ -1,0 +1,69 @@
+"""What has decayed and grows again is held by slabs that are short enough for it."""
+
+import numpy as np
+import pytest
+import torch
+
+import pinnkan
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.regrowth import folds
+
+DELAYED = """
+name: delayed
+domain: {t: [-1, 1.2]}
+unknowns: [u]
+equations: ["0.02*u_t = t*u"]
+conditions: [{where: initial, equation: u = 1}]
+exact: {u: exp((t**2 - 1)/0.04)}
+"""
+GROWING = """
+name: growing
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = nu*u_xx + RATE*u - u*u_x"]
+parameters: {nu: 0.01}
+conditions:
+  - {where: initial, equation: u = 0}
+  - {where: boundary, equation: u = 0}
+"""
+
+
+def folds_of(text, size, scale, shape=lambda x: np.sin(np.pi * x)):
+    """Of a slab until t = 0.5 in which u is ``size`` times a shape in space, beside what it has been."""
+    model = compile_model(p := parse_problem(text.encode(), "a.yaml"), sort_conditions(p), torch.device("cpu"))
+    space = Space((Axis(np.linspace(0.0, 1.0, 9), 5), Axis(np.array([0.0, 0.5]), 3)), 1)
+    knots = np.array([np.mean(np.r_[[0] * 5, np.linspace(0, 1, 9), [1] * 5][k + 1 : k + 6]) for k in range(13)])
+    c = np.broadcast_to(size * shape(knots)[:, None, None], space.shape)
+    return folds(model, space, np.ascontiguousarray(c), np.array([scale]))
+
+
+def test_what_is_small_beside_what_it_was_grows_at_the_rate_of_its_linearised_equation():
+    assert folds_of(GROWING.replace("RATE", "20"), 1e-6, 1.0) == pytest.approx(10.0, rel=1e-3)
+    assert folds_of(GROWING.replace("RATE", "-20"), 1e-6, 1.0) == 0.0
+
+
+def test_what_is_as_large_as_ever_is_not_asked_nor_the_middle_of_a_front():
+    """Where a front passes zero it is steep, and -u_x would be the rate of what grows there."""
+    assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + x) == 0.0
+    assert folds_of(GROWING.replace("RATE", "0"), 1.0, 1.0, lambda x: -np.tanh(8 * (x - 0.5))) == 0.0
+    assert folds_of(GROWING.replace("RATE", "0"), -1e-3, 1.0) > 0.0  # negative control: nothing large beside it
+
+
+def test_a_decayed_solution_comes_back():
+    """It is e^-25 at t = 0. Slabs as long as accuracy alone allows hold none of its growth: 1.0 off, 4e-8 estimated."""
+    solution = pinnkan.solve(parse_problem(DELAYED.encode(), "a.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    assert solution.true_error <= solution.verdict.estimate <= 1e-4
+    assert float(np.ravel(solution(np.array([[0.0]]))["u"])[0]) == pytest.approx(np.exp(-25.0), rel=1e-2)
+
+
+def test_without_it_the_decayed_solution_is_lost(monkeypatch):
+    """A negative control of the one before."""
+    monkeypatch.setattr("pinnkan.solver.families.product.slabs.folds", lambda *given: 0.0)
+    problem = parse_problem(DELAYED.replace("exact: {u: exp((t**2 - 1)/0.04)}", "").encode(), "a.yaml")
+    solution = pinnkan.solve(problem)
+    assert abs(float(np.ravel(solution(np.array([[1.2]]))["u"])[0])) < 1.0 < np.exp(11.0)
