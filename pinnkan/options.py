@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,8 @@ def number(low: float, high: float) -> Callable[[str], float]:
     def convert(text: str) -> float:
         value = float(text)
         if not (low < value or value == low > 0) or not value < high:
-            raise argparse.ArgumentTypeError(f"{text} is not between {low:g} and {high:g}")
+            meant = f"between {low:g} and {high:g}" if high < math.inf else f"a number above {low:g}"
+            raise argparse.ArgumentTypeError(f"{text} is not {meant}")
         return value
 
     convert.__name__ = "number"

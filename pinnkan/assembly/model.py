@@ -12,6 +12,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
 from pinnkan.assembly.local_weights import surpluses
+from pinnkan.assembly.roots import continued
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem
 
@@ -65,7 +66,7 @@ class Model:
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:
     """Compile the equations, and the conditions that become rows, once for all levels; without a ``clock`` no limit."""
-    equations = tuple(CompiledEquation(e, problem.coordinates) for e in problem.equations)
+    equations = tuple(CompiledEquation(continued(e), problem.coordinates) for e in problem.equations)
     rows = tuple(
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )

@@ -29,7 +29,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
     domain, scope, parameters = _scope(found, report)
     space, unknowns = scope.space, scope.space.unknowns
     joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
-    equations = _equations(found.get("equations"), joining, report)
+    equations = _equations(found.get("equations"), joining, report) if unknowns else []
     placed = read_conditions(found.get("conditions"), domain, scope, report) if unknowns else []
     domain = settled(domain, placed)
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
@@ -124,7 +124,7 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
             what = " and ".join(scope.space.unknowns)
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
-    if node is not None and scope.unknowns and len(listed) != count:
+    if isinstance(node, Sequence) and scope.unknowns and len(listed) != count:
         report.error_at(
             listed[min(count, len(listed) - 1)].span if listed else node.span,
             f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",

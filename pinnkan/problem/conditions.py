@@ -89,6 +89,8 @@ def read_conditions(node: Node | None, domain: DomainSection, scope: Scope, repo
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return placed
     listed = schema.items(node, report, "'conditions'")
+    if isinstance(node, Scalar):  # no place can be read from it, and that it is no list is said
+        return placed
     if len(listed) > MAX_CONDITIONS:
         report.error_at(listed[MAX_CONDITIONS].span, f"more than {MAX_CONDITIONS} conditions", "one per side is usual")
     for item in listed[:MAX_CONDITIONS]:

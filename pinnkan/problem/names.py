@@ -227,7 +227,7 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
             report.error_at(item.span, f"the unknown '{item.text}' stands twice")
         else:
             names.append(item.text)
-    if node is not None and not names:
+    if isinstance(node, Sequence) and not names:
         report.error_at(node.span, "there is no unknown", "write unknowns: [u]")
     if len(names) > MAX_UNKNOWNS and node is not None:
         report.error_at(node.span, f"{len(names)} unknowns", f"{MAX_UNKNOWNS} are the most")

@@ -18,6 +18,8 @@ from pinnkan.problem.statement import OutputSettings, SolverSettings
 
 NAME = "^[a-z0-9][a-z0-9_-]{0,59}$"
 WORD = "^[A-Za-z][A-Za-z0-9_]{0,39}$"
+#: One or more names in a line, as people write a list without its brackets.
+_WORDS = re.compile(r"\w+([\s,;]+\w+)*")
 LONGEST_UNIT = 40  # characters of a label; a choice
 SMALLEST_TOLERANCE = 1e-13  # a relative L2 error below this is not resolved by float64 arithmetic
 
@@ -198,11 +200,16 @@ def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dic
 
 
 def items(node: Node, report: Report, what: str) -> list[Node]:
-    """The items of a list; anything else is a fault."""
+    """The items of a list; anything else is a fault, after which it is read as the items that it stands for."""
     if isinstance(node, Sequence):
         return node.items
     report.error_at(node.span, f"{what} must be a list", "write [ ] around it, or one `- ` line each")
-    return []
+    if isinstance(node, Scalar) and node.value is None:
+        return []
+    if isinstance(node, Mapping) or not _WORDS.fullmatch(node.text):
+        return [node]
+    words = [(m, node.part(m.start(), m.end())) for m in re.finditer(r"\w+", node.text)]
+    return [Scalar(span, m.group(), m.group(), None) for m, span in words]
 
 
 def settings(name: str, node: Node | None, report: Report) -> Any:

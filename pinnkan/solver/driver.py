@@ -27,6 +27,7 @@ from pinnkan.solver.halves import held_by_symmetry
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
+from pinnkan.solver.others import ambiguous, another
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
@@ -85,7 +86,14 @@ def solve(
         open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
+        elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
+            outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
         return _of_file(problem, _result(model, outcome, monitor), part)
+
+
+def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
+    other = None if outcome.other is None else part.whole(outcome.other)
+    return ambiguous(problem, part.whole(outcome.field), other)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -119,7 +127,8 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
             return _on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
 
         found = solve_axes_or_fitted(axes, verify, monitor) if may_turn else _on_axes(axes, verify, monitor)
-        return explained(model, held_by_symmetry(model, found, on_axes, monitor))
+        outcome = explained(model, held_by_symmetry(model, found, on_axes, monitor))
+        return replace(outcome, other=another(axes, outcome, monitor))
     intervals = settings.knots or SLAB_INTERVALS[d]
     in_space = settings.degree or degree_in_space(problem, degree)
     slabs = ProductSlabs(model, (in_space, degree), intervals, most or PASSES, describe(problem))

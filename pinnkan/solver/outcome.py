@@ -20,7 +20,7 @@ RESOLVED = 1e-2
 class Outcome:
     """Function, estimated error as a function, records; why the solve ended, None where it goes on.
 
-    ``network``: what was chosen, in words.
+    ``network``: what was chosen, in words; ``other``: another solution, where one has shown itself.
     """
 
     field: Field
@@ -30,3 +30,4 @@ class Outcome:
     reason: Reason | None = None
     detail: str = ""
     network: str = ""
+    other: Field | None = None

@@ -157,7 +157,7 @@ def _diverged(levels: Sequence[Level], tolerance: float, end: float | None) -> s
 
 def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     count = f" {len(levels)} good records remain." if levels else ""
-    return f"Check the expressions for poles, logarithms of negative numbers and overflow.{count}"
+    return f"Check the expressions for poles, logarithms and roots of negative numbers, and overflow.{count}"
 
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:

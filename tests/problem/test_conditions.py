@@ -106,3 +106,26 @@ def test_a_vector_is_its_unknowns_and_takes_a_divergence() -> None:
 def test_a_vector_of_anything_else_is_refused_at_its_place(vector: str, reason: str, column: int) -> None:
     found = [f for f in faults(edited("velocity: [u, v]", vector, TEXT)) if reason in f.message]
     assert [f.column for f in found] == [column]
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("unknowns: [u, v, p]", "unknowns: u, v, p"),
+        ("velocity: [u, v]", "velocity: u v"),
+    ],
+)
+def test_a_list_without_its_brackets_is_one_fault_and_no_cascade(line: str, plain: str) -> None:
+    assert line in TEXT
+    found = faults(edited(line, plain, TEXT))
+    assert [f.message.split("must")[1] for f in found] == [" be a list"]
+    assert len(faults(edited(line, line.replace("u", "u u", 1), TEXT))) > 0
+
+
+@pytest.mark.parametrize("plain", ["equations: u_xx = 1", "conditions: u = 0"])
+def test_an_equation_or_condition_in_place_of_their_list_is_one_fault(plain: str) -> None:
+    parts = {"equations": "equations: [u_xx = 1]", "conditions": "conditions: [{where: boundary, equation: u = 0}]"}
+    head = "name: a\ndomain: {x: [0, 1]}\nunknowns: [u]\n"
+    assert problem(head + "\n".join(parts.values())).unknowns == ("u",)
+    parts[plain.split(":")[0]] = plain
+    assert [f.message.split("must")[1] for f in faults(head + "\n".join(parts.values()))] == [" be a list"]

@@ -18,6 +18,7 @@ from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
+from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.verdict.records import Reason
 
@@ -90,6 +91,19 @@ class Verifier:
         """What asks whether equations in time are well-posed; what it asks is worked out once."""
         return Posedness(self.model)
 
+    @cached_property
+    def roots(self) -> Roots:
+        """What asks whether roots are real."""
+        return Roots(self.model)
+
+    def _local(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
+        """What is wrong at points of the solution: it is not real there, or the equations are not well-posed."""
+        unreal = self.roots.objection(field, domain, error)
+        if unreal:
+            return Objection(None, float("inf"), Reason.NOT_FINITE, unreal)
+        ill = self.posedness.objection(field, domain, error)
+        return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
+
     def between(
         self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, error: Field | None
     ) -> Objection | None:
@@ -101,10 +115,8 @@ class Verifier:
         missed = self.feature_check.examine(field, slab, loss)
         if missed is not None:
             return Objection(missed)
-        ill = self.posedness.objection(field, slab, error)
-        if ill:
-            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill)
-        return None if spaces is None else self._growing(spaces)
+        wrong = self._local(field, slab, error)
+        return self._growing(spaces) if wrong is None and spaces is not None else wrong
 
     def _growing(self, spaces: Spaces) -> Objection | None:
         """Whether finer knots find functions, zero at the start of a slab, that the equations see ever less.
@@ -156,9 +168,9 @@ class Verifier:
         )
         if missed is not None:
             return Objection(missed)
-        ill = self.posedness.objection(field, problem.domain, None)
-        if ill:
-            return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill)
+        wrong = self._local(field, problem.domain, None)
+        if wrong is not None:
+            return wrong
         if many:
             return self._hidden_product(field, left, allowed)
         return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)

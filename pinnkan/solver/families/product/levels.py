@@ -87,14 +87,15 @@ class ProductLevels(ModelLevels):
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         if not self.model.is_linear:
-            return self._begun(self._system(space), smooth_start(self.model, space))
-        return self._begun(self._system(space), with_conditions(self.model, space, np.zeros(space.shape))[0])
+            return self.begun(self._system(space), smooth_start(self.model, space))
+        return self.begun(self._system(space), with_conditions(self.model, space, np.zeros(space.shape))[0])
 
     def _system(self, space: Space) -> System:
         """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""
         return System(self.model, space, keeping=self.model.is_linear)
 
-    def _begun(self, system: System, start: Array, before: ProductState | None = None) -> ProductState:
+    def begun(self, system: System, start: Array, before: ProductState | None = None) -> ProductState:
+        """A start in the space of a system; ``before``: the state that it comes from."""
         space = system.space
         alone, _ = with_conditions(self.model, space, np.zeros(space.shape))
         unsolved, words = (before.unsolved, before.words) if before else (0.0, "")
@@ -159,7 +160,7 @@ class ProductLevels(ModelLevels):
         gathered = None if missed is None else Space(with_knots(state.space.axes, missed), state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
-            return self._begun(self._system(gathered), start, state)
+            return self.begun(self._system(gathered), start, state)
         if estimate.evidence == Evidence.FALL:  # what that shrinks lies in the space itself
             measured = self.measured(state)
             before = Outcome(measured.field, None)
@@ -168,21 +169,21 @@ class ProductLevels(ModelLevels):
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
-        begun = replace(self._begun(system, start, state), null=_null(estimate, state.space, space))
+        begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space))
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
         return solved if is_solved else begun
 
     def at(self, state: ProductState) -> ProductState:
         """The function of a state, maybe of another problem, as a start."""
         start, _ = with_conditions(self.model, state.space, np.ascontiguousarray(state.coefficients))
-        return self._begun(self._system(state.space), start)
+        return self.begun(self._system(state.space), start)
 
     def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
         """From the solution of a milder problem, where there are several minima."""
         if self.model.is_linear or self.problem.interfaces:
             return None
         found = continued(self.model, lambda model: replace(self, model=model), monitor)
-        return None if found is None else self._begun(self._system(found.space), found.coefficients, state)
+        return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests."""

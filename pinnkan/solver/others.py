@@ -1,0 +1,191 @@
+"""Whether a nonlinear steady problem has another solution beside the one that was found.
+
+What the equations linearised at a solution u see least, a function v, is where another one branches off or comes back
+(Lyapunov and Schmidt; Kielhoefer 2012, chapter I). So it is looked where the residual of u + s v, which for small s is
+s times that of v, falls below it, and Gauss-Newton begins there, and far out to either side. What it finds elsewhere is
+followed to an error of a thousandth. Falkner and Skan's equation with beta = -0.1, Bratu's, and a pitchfork show their
+second solutions so. That none is found proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.families.product.levels import ProductLevels, ProductState
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.minimise.gauss_newton import gauss_newton
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.state import Newton
+from pinnkan.solver.verify.near_singular import null_of
+from pinnkan.solver.verify.verify import Objection, Verifier
+from pinnkan.verdict.records import Level, Reason
+
+#: Sizes s of what is added, in those of the solution; where the residual is below DIP of s times that of v it falls:
+#: to 0.2 to 0.7 next to the second solutions of Bratu's equation and of a pitchfork, to 1.0 on seven problems with one.
+SIZES, DIP = 2.0 ** np.arange(-4, 11), 0.9
+#: Begun at a dip and twice as far, since from before another solution the way back is the shorter one; and so far out
+#: in any case where that is LITTLE work: Falkner and Skan's second flow shows no dip.
+BEHIND, FAR = (1.0, 2.0), (2.0, 8.0)
+#: Steps from each start, three to eight where they lead to a solution; steps in all, as a share of those of the solve,
+#: and in any case so many times their coefficients: 40 of 100 coefficients take 0.2 s.
+EACH, SHARE, LITTLE = 12, 0.5, 4000.0
+#: Another solution is known to this relative error after so many levels, and differs by so much.
+ROUGHLY, LEVELS, APART = 1e-3, 4, 5e-2
+#: Its squared residual falls so far from one level to the next, or is below so much of the terms: a minimum that is no
+#: solution, as an eikonal equation has, keeps 5e-3 of them on all knots.
+FALLS, LEFT = 0.1, 1e-12
+#: Points at which two solutions are compared.
+COMPARED = 1000
+
+
+class _Counting(Monitor):
+    """Allows EACH steps from a start, and so many ``left`` in all."""
+
+    def __init__(self, left: float) -> None:
+        super().__init__(None, None)
+        self.left = left
+
+    def stepping(self, newton: Newton) -> None:
+        """Raises OutOfTimeError when there is no step left."""
+        self.left -= 1.0
+        if self.left < 0.0 or len(newton.steps) >= EACH:
+            raise OutOfTimeError
+        self.check()
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A solution in a space, and the direction that its equations see least, of its size."""
+
+    system: System
+    coefficients: Array
+    fixed: np.ndarray
+    direction: Array
+    seen: float
+
+    def at(self, size: float) -> Array:
+        """So far along the direction."""
+        return np.ascontiguousarray(self.coefficients + size * self.direction)
+
+    def starts(self) -> Iterator[Array]:
+        """Where another solution may be near; the likely ones first."""
+        dips = [s for sign in (1.0, -1.0) for s in self._dips(sign)]
+        far = [sign * s for s in FAR for sign in (-1.0, 1.0)] if EACH * self.coefficients.size <= LITTLE else []
+        for size in (*dips, *far):
+            yield self.at(size)
+
+    def _dips(self, sign: float) -> list[float]:
+        loss = self.system.loss(self.coefficients)
+        seen = [(self.system.loss(self.at(sign * s)) - loss) / (s * self.seen) ** 2 for s in SIZES]
+        least = int(np.argmin(seen))
+        return [sign * float(SIZES[least]) * behind for behind in BEHIND] if seen[least] < DIP else []
+
+
+def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | None:
+    """A solution that is not the one that was ``found``, known roughly; None where none has shown itself."""
+    model, field = family.model, found.field
+    is_asked = not model.is_linear and not model.problem.interfaces and found.reason == Reason.CONVERGED
+    if not is_asked or monitor.expired() or not isinstance(field, ProductField) or len(field.pieces) > 1:
+        return None
+    (space, coefficients), *_ = field.pieces
+    counting = _Counting(_allowed(found.levels, space))
+    counting.clock = monitor.clock
+    solver = replace(model.problem.solver, tolerance=ROUGHLY)
+    rough = replace(family, model=replace(model, problem=replace(model.problem, solver=solver, exact=None)))
+    if counting.left < EACH:
+        return None
+    try:
+        known = _known(rough, space, coefficients)
+        if known is None:
+            return None
+        passed = [known.coefficients]
+        others = (_beside(rough, known, start, passed, counting) for start in known.starts())
+        return next((other for other in others if other is not None), None)
+    except (SolverError, OutOfTimeError, np.linalg.LinAlgError):
+        return None
+
+
+def _allowed(levels: tuple[Level, ...], space: Space) -> float:
+    """Steps in all."""
+    return max(SHARE * sum(level.iterations * level.parameters for level in levels), LITTLE) / space.size
+
+
+def _known(family: ProductLevels, space: Space, coefficients: Array) -> _Known | None:
+    model = family.model
+    null = null_of(model, space, coefficients)
+    if null.function is None or null.sigma == 0.0:
+        return None
+    size = max(float(np.sqrt(np.mean(coefficients**2))), min(model.sizes) if len(model.sizes) == 1 else 1.0)
+    scale = size / float(np.sqrt(np.mean(null.function**2)))
+    fixed = zero_conditions(model.conditions, space)[1]
+    return _Known(System(model, space), coefficients, fixed, scale * null.function, scale * null.sigma)
+
+
+def _beside(
+    family: ProductLevels, known: _Known, start: Array, passed: list[Array], monitor: _Counting
+) -> Field | None:
+    """The solution that a start leads to, where it is none that was ``passed`` before, among which it is then."""
+    try:
+        reached = gauss_newton(known.system, start, known.fixed, ROUGHLY, monitor).coefficients
+    except (SolverError, OutOfTimeError):
+        return None
+    if any(_apart(reached, before) < APART for before in passed):
+        return None
+    passed.append(reached)
+    state = _followed(family, family.begun(known.system, reached), monitor)
+    if state is None:
+        return None
+    field, first = family.shown(state), ProductField(((known.system.space, known.coefficients),))
+    return field if _apart(*(_values(f, family.problem) for f in (field, first))) > APART else None
+
+
+def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> ProductState | None:
+    """The state on knots that show it to be a solution; None where they do not."""
+    before = float("inf")
+    for number in range(LEVELS):
+        state, _ = family.minimise(state, number, monitor.aside())
+        measured = family.measured(state)
+        estimate = family.estimate(state, measured, Outcome(measured.field, None))
+        left = LEFT * Verifier(family.model).feature_check.terms(measured.field)
+        falls = measured.loss <= left or measured.loss <= FALLS * before < np.inf
+        if falls and estimate.size <= ROUGHLY and not measured.unsettled:
+            return state
+        before, state = measured.loss, family.refine(state, estimate, Objection())
+    return None
+
+
+def _apart(a: Array, b: Array) -> float:
+    """Root mean square of a difference, relative to the larger of the two."""
+    return float(np.linalg.norm(a - b)) / max(float(np.linalg.norm(a)), float(np.linalg.norm(b)), 1e-300)
+
+
+def _values(field: Field, problem: Problem) -> Array:
+    """(point, unknown)."""
+    points = problem.domain.sample(COMPARED, kronecker)
+    return field(points, [(0,) * problem.dimension])[..., 0]
+
+
+def ambiguous(problem: Problem, field: Field, other: Field | None) -> str:
+    """That the solution of a nonlinear problem is not, or may not be, the only one, in words; "" if nothing says so."""
+    here = _values(field, problem)
+    if other is None:
+        zero = "zero everywhere, as there is always a solution without a source: look for others beside it"
+        return "" if here.any() else zero
+    there = _values(other, problem)
+    off = np.abs(here - there) / np.maximum(np.sqrt(np.mean(here**2 + there**2, axis=0)), 1e-300)
+    k, unknown = np.unravel_index(int(np.argmax(off)), off.shape)
+    place = problem.domain.sample(COMPARED, kronecker)[k]
+    at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(problem.coordinates, place, strict=True))
+    name = problem.unknowns[unknown]
+    return f"one of several solutions: {name} is {here[k, unknown]:.3g} at {at}, and {there[k, unknown]:.3g} in another"

@@ -1,0 +1,74 @@
+"""Whether a solution stays where its equations are real: while it is sought, roots are continued to negative numbers.
+
+See :mod:`pinnkan.assembly.roots`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.model import Model
+from pinnkan.assembly.roots import rooted
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field
+from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kronecker import kronecker
+
+#: Points that are looked at, as many as for well-posedness.
+LOOKED_AT = 400
+#: What is negative beyond so many errors of the solution is: as for well-posedness.
+WITHIN = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """What is asked of the bases of the powers of one problem; what it asks is worked out once."""
+
+    model: Model
+
+    @cached_property
+    def powers(self) -> tuple[tuple[int, sympy.Pow], ...]:
+        """Numbers of equations and powers in them."""
+        return tuple((i, p) for i, e in enumerate(self.model.problem.equations) for p in rooted(e))
+
+    def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
+        """What is no real number on a domain, in words; "" where all is.
+
+        ``error``: the estimated error of the field; without one it is the tolerance's share of it.
+        """
+        points = domain.sample(LOOKED_AT, kronecker) if self.powers else np.zeros((0, 0))
+        for number, power in self.powers:
+            equation = self.model.equations[number]
+            tape = Tape([power.base], [*self.model.problem.coordinates, *equation.symbols])
+            jets = self._jets(field, number, points)
+            off = WITHIN * self._off(error, number, points, jets)
+            bases = [_base(tape, points, j) for j in (jets, jets + off, jets - off)]
+            negative = np.flatnonzero(np.max(bases, axis=0) < 0.0)
+            if len(negative):
+                worst = negative[np.argmin(bases[0][negative])]
+                names = (s.name for s in self.model.problem.coordinates)
+                at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, points[worst], strict=True))
+                return f"{written(power)} is not real near {at}, where {written(power.base)} is negative"
+        return ""
+
+    def _jets(self, field: Field, number: int, points: Array) -> Array:
+        """What an equation sees of a field: (point, jet)."""
+        jets = self.model.equations[number].jets
+        orders = sorted({jet.order for jet in jets})
+        values = field(points, orders)
+        return np.stack([values[:, j.unknown, orders.index(j.order)] for j in jets], -1)
+
+    def _off(self, error: Field | None, number: int, points: Array, jets: Array) -> Array:
+        if error is not None:
+            return self._jets(error, number, points)
+        return self.model.problem.solver.tolerance * np.broadcast_to(np.abs(jets).max(0), jets.shape)
+
+
+def _base(tape: Tape, points: Array, jets: Array) -> Array:
+    value = tape([*np.moveaxis(points, -1, 0), *np.moveaxis(jets, -1, 0)])[0]
+    return np.broadcast_to(np.asarray(value, dtype=np.float64), len(points))

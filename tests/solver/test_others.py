@@ -1,0 +1,45 @@
+"""A nonlinear problem with several solutions is said to have them, and one with a single solution is not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from pinnkan import load_problem, solve
+
+TEXT = """
+name: a
+domain: {{x: [0, {length}]}}
+unknowns: [u]
+equations: [{equation}]
+conditions: [{{where: boundary, equation: u = 0}}]
+"""
+SAID = r"one of several solutions: u is (\S+) at x = (\S+), and (\S+) in another"
+
+
+def _sentence(equation: str, length: float = 1) -> str:
+    verdict = solve(load_problem(TEXT.format(equation=equation, length=length))).verdict
+    assert verdict.converged
+    return verdict.sentence
+
+
+@pytest.mark.parametrize(("rate", "thetas"), [(1.0, (1.51716, 10.9387)), (3.5, (4.55185, 5.05543))])
+def test_both_solutions_of_bratus_equation_are_said(rate: float, thetas: tuple[float, float]) -> None:
+    said = re.search(SAID, _sentence(f"u_xx + {rate}*exp(u) = 0"))
+    assert said is not None
+    here, x, there = map(float, said.groups())
+    for theta, value in zip(thetas, (here, there), strict=True):
+        assert abs(theta - np.sqrt(2 * rate) * np.cosh(theta / 4)) < 1e-3
+        assert abs(value + 2 * np.log(np.cosh((x - 0.5) * theta / 2) / np.cosh(theta / 4))) < 2e-2
+
+
+def test_the_state_beside_one_that_is_zero_is_said() -> None:
+    assert re.search(SAID, _sentence("u_xx + u - u**3 = 0", 10))
+    assert "zero everywhere" in _sentence("u_xx + u - u**3 = 0", 2)
+
+
+@pytest.mark.parametrize("equation", ["u_xx = exp(u)", "u_xx = u**3 - 1", "u_xx + 5*u*u_x = 1", "u_xx + 8*u = 1"])
+def test_of_one_solution_nothing_is_said(equation: str) -> None:
+    assert "(" not in _sentence(equation)
