@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 import torch
 
+from pinnkan.assembly.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
 from pinnkan.kan.table import Table
@@ -106,7 +107,8 @@ def _add_diagonal(rows: TensorRows, part: slice, tables: tuple[Table, ...], out:
 class _Group:
     """Blocks of rows at the same points.
 
-    ``outer``, ``inner``: coordinates of many intervals, the last one first, and of one; at least one is outer.
+    ``outer``, ``inner``: coordinates of many intervals, the last one first, and of one; at least one is outer, and
+    some of its intervals are taken as one.
     """
 
     def __init__(self, rows: Sequence[TensorRows]) -> None:
@@ -114,6 +116,7 @@ class _Group:
         many = [i for i, t in enumerate(self.tables) if len(t.index) > 1]
         self.outer = many[::-1] or [0]
         self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
+        self.grouped = [grouped(self.tables[i]) for i in self.outer]
         self.jets = list(dict.fromkeys(j for r in rows for j in r.jets))
         self.chunks = self._chunks()
 
@@ -132,8 +135,12 @@ class _Group:
                 image = weights[0] * found[r.jets[0]]
                 for jet, weight in zip(r.jets[1:], weights[1:], strict=True):
                     image.addcmul_(weight, found[jet])
+                room = found if r is self.rows[-1] else {}  # nobody else needs them
                 for jet, weight in zip(r.jets, weights, strict=True):
-                    images[jet] = images[jet].addcmul_(weight, image) if jet in images else weight * image
+                    if jet in images:
+                        images[jet].addcmul_(weight, image)
+                    else:
+                        images[jet] = torch.mul(weight, image, out=room.get(jet))
             for key, total in sums.items():
                 parts = {self._outer_order(j): part for j, part in images.items() if self._key(j) == key}
                 total.index_add_(0, chunk.places, _back(chunk.back, parts))
@@ -162,6 +169,8 @@ class _Group:
     def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
         """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., side)."""
         x = values.select(-2, unknown).permute(*self.outer, *self.inner, len(self.tables))
+        for n, known in enumerate(self.grouped):
+            x = known.spread(x, n)
         for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
             t = self.tables[i]
             x = torch.tensordot(x.index_select(n, t.index[0]), t.values[order, 0], dims=([n], [1])).movedim(-1, n)
@@ -169,6 +178,8 @@ class _Group:
 
     def _given(self, total: torch.Tensor, unknown: int, orders: Sequence[int], out: torch.Tensor) -> None:
         """Add the transpose of :meth:`_taken`."""
+        for n, (known, i) in enumerate(zip(self.grouped, self.outer, strict=True)):
+            total = known.gathered(total, n, self.tables[i].count)
         for n, (i, order) in enumerate(zip(self.inner, orders, strict=True), len(self.outer)):
             t = self.tables[i]
             x = torch.tensordot(total, t.values[order, 0], dims=([n], [0])).movedim(-1, n)
@@ -187,13 +198,13 @@ class _Group:
         return out
 
     def _chunks(self) -> list[_Chunk]:
-        first, *others = (self.tables[i] for i in self.outer)
+        first, *others = (known.table for known in self.grouped)
         points = max(1, max(r.count * len(r.jets) for r in self.rows) // len(first.index))
         size, out = max(1, AT_ONCE // points), []
         for start in range(0, len(first.index), size):
-            part = slice(start, start + size)
-            there = first.part(part)
+            there = first.part(slice(start, start + size))
             back, places = there.alone()
+            part = self.grouped[0].inside(slice(start, start + size), len(self.tables[self.outer[0]].index))
             some = tuple(None if _is_fleeting(r) else self._worked_out(r, part) for r in self.rows)
             out.append(_Chunk((there, *others), (back, *others), places, some, part))
         return out
@@ -203,12 +214,14 @@ class _Group:
         return tuple(_in_place(self._laid_out(w)) for w in rows.weights_in(part, self.outer[0]).unbind(-1))
 
     def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
-        """(interval, point, ..) to (point of inner .., 1, interval, point of outer, ..)."""
+        """(interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
         grid = [n for i in self.outer for n in (2 * i, 2 * i + 1)]
         inner = [n for i in self.inner for n in (2 * i, 2 * i + 1)]
         moved = weight.permute(*inner, *grid)
         for n in range(len(self.inner)):
             moved = moved.squeeze(n)
+        for n, known in enumerate(self.grouped):
+            moved = known.points(moved, len(self.inner) + 2 * n)
         return moved.unsqueeze(len(self.inner))
 
 

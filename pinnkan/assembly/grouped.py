@@ -1,0 +1,88 @@
+"""Tables of one coordinate with several intervals taken as one: larger, fewer products of small matrices.
+
+Functions that live on some neighbouring intervals are hardly more than those on one of them. A product with a matrix of
+three points by seven functions spends its time on calls; one of four intervals makes nearly half as many
+multiplications more, and takes a third to a half of the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from pinnkan.kan.table import Table
+
+#: Intervals taken as one. Products of 190 intervals of degree 6, three points each, with 992 columns: 3.3 ms by
+#: themselves, 0.97 ms by two, 0.92 by four, 0.87 by eight; of degree 10, four points, 1.09, 0.95, 0.87 and 0.97 ms.
+TOGETHER = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """A ``table`` whose intervals are groups of ``size``, the last one filled up with points at which nothing lives.
+
+    ``places``: the coefficient of each that the table knows, where that is another one: beyond the last coefficient, or
+    around a circle, it counts on.
+    """
+
+    table: Table
+    size: int = 1
+    places: torch.Tensor | None = None
+
+    def inside(self, part: slice, intervals: int) -> slice:
+        """The intervals, of so many, in some groups."""
+        return slice(self.size * part.start, min(self.size * part.stop, intervals))
+
+    def spread(self, values: torch.Tensor, index: int) -> torch.Tensor:
+        """Coefficients along an index of an array as the table knows them."""
+        return values if self.places is None else values.index_select(index, self.places)
+
+    def gathered(self, values: torch.Tensor, index: int, count: int) -> torch.Tensor:
+        """The transpose: ``count`` coefficients."""
+        if self.places is None:
+            return values
+        shape = (*values.shape[:index], count, *values.shape[index + 1 :])
+        return values.new_zeros(shape).index_add_(index, self.places, values)
+
+    def points(self, values: torch.Tensor, index: int) -> torch.Tensor:
+        """An array with indices (interval, point) from ``index`` on as (group, point); what is constant stays so."""
+        count, points = values.shape[index : index + 2]
+        if self.size == 1 or count == points == 1:
+            return values
+        missing = -count % self.size
+        filled = (
+            torch.cat([values, values.new_zeros((*values.shape[:index], missing, *values.shape[index + 1 :]))], index)
+            if missing
+            else values
+        )
+        return filled.reshape(*values.shape[:index], -1, self.size * points, *values.shape[index + 2 :])
+
+
+def grouped(table: Table) -> Grouped:
+    """The table by TOGETHER intervals, where each begins as many coefficients after the one before."""
+    (count, points), functions = table.nodes.shape, table.index.shape[1]
+    size = min(TOGETHER, count)
+    if size == 1 or points == 1:
+        return Grouped(table)
+    start, shift = int(table.index[0, 0]), int(table.index[1, 0] - table.index[0, 0])
+    along = torch.arange(count, device=table.index.device).unsqueeze(1) * shift + start
+    local = torch.arange(functions, device=table.index.device)
+    if shift < 1 or not bool((table.index == (along + local) % table.count).all()):
+        return Grouped(table)
+    blocks, width = -(-count // size), functions + shift * (size - 1)
+    filled = table.values.new_zeros((len(table.values), blocks * size, points, functions))
+    filled[:, :count] = table.values
+    filled = filled.reshape(len(table.values), blocks, size, points, functions)
+    values = filled.new_zeros((len(filled), blocks, size, points, width))
+    for j in range(size):
+        values[:, :, j, :, j * shift : j * shift + functions] = filled[:, :, j]
+    index = along[::size] + torch.arange(width, device=local.device)
+    known = int(index[-1, -1]) + 1
+    nodes, weights = (
+        torch.cat([t, t.new_zeros((blocks * size - count, points))]).reshape(blocks, -1)
+        for t in (table.nodes, table.weights)
+    )
+    whole = Table(nodes, weights, values.flatten(2, 3), index, known)
+    places = torch.arange(known, device=local.device) % table.count
+    return Grouped(whole, size, None if known == table.count else places)
