@@ -122,7 +122,8 @@ def _quantities(solution: Solution) -> str:
         when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
         label = solution.problem.labelled(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
-    return "## Quantities\n\n" + visible_lines(rows)
+    notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
+    return "\n\n".join(["## Quantities", visible_lines(rows), *map(visible, notes)])
 
 
 def visible_lines(lines: Sequence[str]) -> str:
@@ -134,14 +135,15 @@ def value_words(reading: Reading) -> str:
     """The last value, with as many digits as its error leaves."""
     value = float(reading.values[-1])
     error = math.nan if reading.errors is None else float(reading.errors[-1])
-    if not (math.isfinite(value) and error > 0.0 and value != 0.0):
+    if not (math.isfinite(value) and 0.0 < error < math.inf and value != 0.0):
         return f"{value:.10g}"
     return f"{value:.{min(max(math.ceil(math.log10(abs(value) / error)) + 2, 2), 16)}g}"
 
 
 def error_words(reading: Reading) -> str:
     """The error of the last value."""
-    return "not known" if reading.errors is None else f"{float(reading.errors[-1]):.1e}"
+    error = math.inf if reading.errors is None else float(reading.errors[-1])
+    return f"{error:.1e}" if math.isfinite(error) else "not known"
 
 
 def quantity_lines(solution: Solution) -> list[str]:
@@ -150,7 +152,8 @@ def quantity_lines(solution: Solution) -> list[str]:
     for name, reading in solution.quantities.items():
         when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
         unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
-        lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}"))
+        said = f"; {reading.note}" if reading.note else ""
+        lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}"))
     return lines
 
 

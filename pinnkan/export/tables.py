@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from pinnkan.verdict.records import Iteration, Level, Reading
@@ -37,16 +38,17 @@ def _each(level: Level, kind: str) -> tuple[float, ...]:
 def quantities_csv(readings: Mapping[str, Reading], units: Mapping[str, str]) -> str:
     """One row per quantity, and one per time of a curve: time (empty without), value, error (empty if not known).
 
-    A column of units follows where any of them has one.
+    A column of units follows where any of them has one, and one of notes.
     """
     rows = []
     for name, reading in readings.items():
         for k, value in enumerate(reading.values):
             time = "" if reading.times is None else float(reading.times[k])
             error = "" if reading.errors is None else float(reading.errors[k])
-            rows.append((name, time, float(value), error, units.get(name, "")))
-    shown = 5 if any(name in units for name in readings) else 4
-    return _table(("quantity", "time", "value", "error", "unit")[:shown], [row[:shown] for row in rows])
+            rows.append((name, time, float(value), error, units.get(name, ""), reading.note))
+    has = [True] * 4 + [any(name in units for name in readings), any(reading.note for reading in readings.values())]
+    header = ("quantity", "time", "value", "error", "unit", "note")
+    return _table(tuple(compress(header, has)), [tuple(compress(row, has)) for row in rows])
 
 
 def history_csv(history: Sequence[Iteration]) -> str:

@@ -146,12 +146,13 @@ def _proven(certificate: Certificate) -> dict[str, Any]:
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
-    """A quantity as JSON: ``value`` and ``error``, of a curve ``times``, ``values`` and ``errors``."""
+    """A quantity as JSON: ``value`` and ``error``, of a curve ``times``, ``values``, ``errors``; a ``note`` if any."""
+    said = {"note": reading.note} if reading.note else {}
     values = [finite(value) for value in reading.values]
     errors = [None] * len(values) if reading.errors is None else [finite(error) for error in reading.errors]
     if reading.times is None:
-        return {"value": values[0], "error": errors[0]}
-    return {"times": [float(t) for t in reading.times], "values": values, "errors": errors}
+        return {"value": values[0], "error": errors[0], **said}
+    return {"times": [float(t) for t in reading.times], "values": values, "errors": errors, **said}
 
 
 def finite(number: float | None) -> float | None:

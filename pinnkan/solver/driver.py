@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError, UsageError
 from pinnkan.problem.statement import Problem
@@ -54,6 +55,9 @@ SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 4}
 #: Levels, and passes through time, when the file names none: the first ones may be given up early.
 LEVELS, PASSES = 14, 4
 
+#: Quantities are read off until so many limits and seconds are over: files come after them (``run/attempt.py``).
+READING, GRACE = 1.1, 1.5
+
 #: What else to try where a first-order method did not reach the tolerance. Measured in 20 s on poisson2d, deep: error
 #: 9e-2 with Adam, 3e-3 with L-BFGS, and 1e-5 in 3 s with Levenberg-Marquardt.
 SECOND_ORDER = "Or leave `method` out: Gauss-Newton reaches smaller errors in less time."
@@ -88,7 +92,7 @@ def solve(
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
             outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
-        return _of_file(problem, _result(model, outcome, monitor), part)
+        return _of_file(problem, _result(model, outcome, monitor), part, monitor)
 
 
 def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
@@ -182,14 +186,16 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     found = Solution(
         problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
     )
-    return _of_file(problem, found, reduced(problem))
+    return _of_file(problem, found, reduced(problem), monitor)
 
 
-def _of_file(problem: Problem, found: Solution, part: Reduced) -> Solution:
+def _of_file(problem: Problem, found: Solution, part: Reduced, monitor: Monitor) -> Solution:
     """The solution of the file's problem from that of what was solved in its place."""
     error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
     shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
-    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times()))
+    clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
+    clock.shows = True
+    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times(), clock))
 
 
 def is_many(problem: Problem) -> bool:

@@ -108,9 +108,11 @@ class Iteration:
 class Reading:
     """Values and errors (time,) of a quantity; ``times`` None and a single value where it is no curve over time.
 
-    ``errors`` are None where the method has no error function.
+    ``errors`` are None where the method has no error function; ``note``: why there is no finite value or error, or
+    what else people should know.
     """
 
     values: tuple[float, ...]
     errors: tuple[float, ...] | None
     times: tuple[float, ...] | None = None
+    note: str = ""

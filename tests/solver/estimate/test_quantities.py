@@ -11,6 +11,7 @@ import sympy
 from edited import problem
 from flow import ORDINARY
 
+from pinnkan.assembly.clock import Clock
 from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
@@ -223,3 +224,70 @@ def test_an_integral_over_two_coordinates_sees_a_spike_of_its_formula():
     nothing = Given((sympy.Integer(0), sympy.Integer(0)), (X, Y), ((0.0, 1.0), (0.0, 2.0)))
     reading = read_off(q, field, nothing, np.zeros(1))["q"]
     assert reading.values[0] == pytest.approx(2.0 * 0.3e-3 * np.sqrt(np.pi), rel=1e-6)
+
+
+LINE = """\
+name: read
+domain: {{x: [0, 1]}}
+unknowns: [u]
+equations: [u_xx = 0]
+conditions: [{{where: left, equation: u = 0}}, {{where: right, equation: u = 1}}]
+quantities: {{q: {}}}
+"""
+
+
+def on_line(quantity: str, u: sympy.Expr, clock: Clock | None = None) -> Reading:
+    field, error = (Given((e,), (X,), ((0.0, 1.0),)) for e in (u, 1e-9 * u))
+    return read_off(problem(LINE.format(quantity)), field, error, np.zeros(1), clock)["q"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("{max: u*(1 + exp(-((x - 0.37193)/1e-4)**2))}", 0.37193 * 0.62807),
+        ("{min: u*sin(2*pi*512*x)}", -0.125),
+        ("{max: exp(-((u - 0.1)/1e-6)**2)}", 1.0),
+    ],
+)
+def test_an_extremum_between_the_knots_of_the_solution_is_found(quantity: str, expected: float) -> None:
+    found = on_line(quantity, X * (1 - X) / 2)
+    assert found.errors is not None
+    assert abs(found.values[0] - expected) < 1e-3 * abs(expected)
+    assert found.errors[0] < 1e-6
+    samples = np.linspace(0.0, 1.0, 2001)
+    tape = Tape([problem(LINE.format(quantity)).quantities["q"].parts[0][1].residual], [X, sympy.Symbol("u")])
+    seen = np.abs(tape([samples, samples * (1 - samples) / 2])[0]).max()
+    assert seen < abs(found.values[0]) - 100 * found.errors[0], "points alone would have done"
+
+
+def test_a_spike_in_the_plane_is_in_the_largest_value() -> None:
+    q = stated("{max: u*(1 + exp(-((x - 0.37193)**2 + (y - 0.6131)**2)/1e-6))}")
+    field, nothing = (Given((e, e), (X, Y), ((0.0, 1.0), (0.0, 2.0))) for e in (1 - (Y - 1) ** 2, sympy.S.Zero))
+    found = read_off(q, field, nothing, np.zeros(1))["q"]  # type: ignore[arg-type]
+    assert found.values[0] == pytest.approx(2 * (1 - 0.3869**2), rel=1e-5)
+
+
+def test_what_the_search_leaves_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinnkan.solver.estimate.extrema._MOST_BOXES", 9000)
+    found = on_line("{max: u*sin(2*pi*5e6*x)*cos(3e7*x)}", X)
+    assert found.errors is not None
+    assert found.values[0] + found.errors[0] >= 1.0 - 1e-5
+    assert found.values[0] < 1.0 - 1e-5
+
+
+def test_a_quantity_that_is_not_finite_says_so() -> None:
+    top = on_line("{max: 1/u}", X)
+    assert top.values == (np.inf,)
+    assert top.errors == (np.inf,)
+    assert "infinite" in top.note
+    assert on_line("{max: 1/(1 + u)}", X).note == ""
+    assert "not known" in on_line("{integral: log(u - 0.5)}", X).note
+
+
+def test_quantities_end_with_the_time_limit() -> None:
+    clock = Clock(1.0, spent=2.0)
+    clock.shows = True
+    late = on_line("{integral: u}", X, clock)
+    assert np.isnan(late.values[0])
+    assert "not computed" in late.note
+    assert on_line("{integral: u}", X, Clock(1e3)).values[0] == pytest.approx(0.5)

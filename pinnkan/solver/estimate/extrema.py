@@ -1,0 +1,289 @@
+"""The largest value of an expression of a solution over the domain: sought on grids, bounded by branch and bound.
+
+Grids as fine as the knots see what the solution does, but not what the expression does beside it: a spike at a place,
+or waves between the points. So boxes of the coordinates are enclosed by interval arithmetic; those whose upper end is
+below the best value seen are done, the others cut (Hansen, Walster 2004, Global Optimization Using Interval Analysis,
+chapter 12). What is left when the boxes have become too many stays as the difference between bound and value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
+
+import numpy as np
+
+from pinnkan.assembly.clock import Clock
+from pinnkan.assembly.quasi_random import sobol
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Equation, Whole
+from pinnkan.solver.estimate.substituted import Substituted, held_at
+
+#: Grids in up to so many coordinates; in more it is Sobol's points.
+MOST_AXES = 3
+SCATTERED = 8192
+#: Samples per knot interval, fewer where they were more than so many in all; as many of the best of them are
+#: followed; around each a grid of so many points per axis shrinks by four so often, which leaves 1e-12 of what a
+#: parabola bends in a quarter of an interval.
+_PER_INTERVAL, _MOST_SAMPLES = 4, 60_000
+_FOLLOWED, _ACROSS, _ROUNDS = 4, 9, 10
+#: Steps from the best of the scattered points, along one axis each, halved where none of them is higher.
+_CLIMBS = 300
+#: Branch and bound: first boxes of all moments together, boxes that are looked at in all, boxes of one round. A box is
+#: done below the best value and this share of it; none is cut below this share of the range.
+_FIRST, _MOST_BOXES, _AT_ONCE = 8192, 200_000, 20_000
+_DONE, _SMALLEST = 1e-12, 2.0**-44
+#: Slopes beyond this are one: where to cut is asked of them.
+_STEEPEST = 1e300
+
+
+@dataclass(frozen=True, eq=False)
+class Extrema:
+    """The largest ``values`` (moment,), how far the search may have stayed below, ``places`` and ``steps`` there."""
+
+    values: Array
+    missed: Array
+    places: Array
+    steps: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Extremum:
+    """``sign`` times an expression, sought at some moments."""
+
+    solution: Substituted
+    equation: Equation
+    moments: Sequence[float | None]
+    sign: float
+
+    def free(self) -> list[int]:
+        """The coordinates that vary."""
+        held = held_at(self.solution.problem, Whole(), self.moments[0])
+        return [axis for axis in range(self.solution.problem.dimension) if axis not in held]
+
+    def knots(self, time: float | None) -> dict[int, Array]:
+        """Knots of the coordinates that vary."""
+        return {axis: self.solution.knots(axis, time) for axis in self.free()}
+
+    def values(self, places: Array, owner: np.ndarray) -> Array:
+        """Values at places (place, axis that varies) at the moments ``owner`` (place,)."""
+        points = np.empty((len(places), self.solution.problem.dimension))
+        times = np.array([np.nan if time is None else time for time in self.moments])
+        points[:, -1] = times[owner]
+        points[:, self.free()] = places
+        return self.sign * self.solution.at(self.equation, points)
+
+
+def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
+    """The largest values over the domain; without a bound where those of a ``like`` expression are known.
+
+    Raises:
+        OutOfTimeError: the clock's limit is over.
+    """
+    starts, steps, owner = _starts(task, clock)
+    if like is not None:
+        starts = np.concatenate([starts, like.places])
+        steps = np.concatenate([steps, like.steps])
+        owner = np.concatenate([owner, np.arange(len(like.places))])
+    found = _searched(task, starts, steps, owner)
+    if like is not None or len(task.free()) > MOST_AXES:
+        return found
+    bound = _Bound(task, found, clock)
+    bound.run()
+    again = _searched(task, bound.places, bound.sizes, np.arange(len(task.moments)))
+    is_better = again.values > found.values
+    best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(again, found)))
+    with np.errstate(invalid="ignore"):
+        gap = np.where(bound.above > best.values, bound.above - best.values, 0.0)
+    return replace(best, missed=best.missed + gap)
+
+
+def _pairs(a: Extrema, b: Extrema) -> list[tuple[Array, Array]]:
+    return [(getattr(a, name), getattr(b, name)) for name in ("values", "missed", "places", "steps")]
+
+
+class _Bound:
+    """Branch and bound at all moments at once: the places of the best values, and what none is ``above``."""
+
+    def __init__(self, task: Extremum, found: Extrema, clock: Clock) -> None:
+        self.task, self.clock = task, clock
+        self.best, self.places = found.values.copy(), found.places.copy()
+        self.sizes = found.steps.copy()
+        self.above = np.full(len(self.best), -np.inf)
+        self.ranges = np.array(task.solution.problem.box.ranges, dtype=np.float64)
+
+    def run(self) -> None:
+        """Cut boxes until none may hold more, or there were too many."""
+        lo, hi, owner = self._first()
+        looked = 0
+        while lo.shape[1]:
+            self.clock.check()
+            looked += lo.shape[1]
+            upper, axis = self._look(lo, hi, owner)
+            is_open = ~self._is_done(upper, owner)
+            tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST * np.abs(self.ranges).max(1)[axis]
+            keep = np.flatnonzero(is_open & ~tiny)
+            most = min(_AT_ONCE, max(_MOST_BOXES - looked, 0))
+            keep = keep[np.argsort(-upper[keep], kind="stable")[: most // 2]]
+            left = np.ones(len(upper), dtype=bool)
+            left[keep] = False
+            np.maximum.at(self.above, owner[left], upper[left])
+            owner = np.repeat(owner[keep], 2)
+            lo, hi = _halved(lo[:, keep], hi[:, keep], axis[keep])
+
+    def _is_done(self, upper: Array, owner: np.ndarray) -> np.ndarray:
+        best = self.best[owner]
+        return ~(upper > best + _DONE * np.abs(best))
+
+    def _look(self, lo: Array, hi: Array, owner: np.ndarray) -> tuple[Array, np.ndarray]:
+        """Upper ends over boxes, and the coordinate in which each may change most; the best so far is put down."""
+        free = self.task.free()
+        look = self.task.solution.enclosed([self.task.equation], lo, hi, free)
+        value, centre = (look.value.hi, look.centre) if self.task.sign > 0.0 else (-look.value.lo, -look.centre)
+        upper = np.where(np.isnan(value[0]), -np.inf, value[0])
+        order = np.argsort(np.where(np.isfinite(centre[0]), centre[0], -np.inf), kind="stable")
+        last = dict(zip(owner[order].tolist(), order.tolist(), strict=True))  # the highest box of each moment
+        for moment, box in last.items():
+            if np.isfinite(centre[0, box]) and centre[0, box] > self.best[moment]:
+                self.best[moment] = centre[0, box]
+                self.places[moment] = (0.5 * (lo + hi))[free, box]
+                self.sizes[moment] = (hi - lo)[free, box]
+        size = (hi - lo)[free] / np.ptp(self.ranges, axis=1)[free, None]
+        change = np.minimum(np.nan_to_num(look.slope.magnitude()[0, free], nan=np.inf), _STEEPEST) * size
+        return upper, np.array(free)[np.argmax(change, axis=0)]
+
+    def _first(self) -> tuple[Array, Array, np.ndarray]:
+        """Boxes (coordinate, box) as fine as the knots, as far as there may be so many, and their moments."""
+        free, owner = self.task.free(), list[int]()
+        lows, highs = list[Array](), list[Array]()
+        most = max(2, int((_FIRST / len(self.task.moments)) ** (1.0 / len(free))))
+        for number, time in enumerate(self.task.moments):
+            sides = []
+            for knots in self.task.knots(time).values():
+                pieces = max(1, most // (len(knots) - 1))
+                ends = np.interp(np.arange(pieces * (len(knots) - 1) + 1) / pieces, np.arange(len(knots)), knots)
+                sides.append(ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))])
+            for out, of in ((lows, slice(None, -1)), (highs, slice(1, None))):
+                mesh = np.stack([x.ravel() for x in np.meshgrid(*(ends[of] for ends in sides), indexing="ij")])
+                whole = np.full((self.task.solution.problem.dimension, mesh.shape[1]), np.nan if time is None else time)
+                whole[free] = mesh
+                out.append(whole)
+            owner += [number] * lows[-1].shape[1]
+        return np.concatenate(lows, 1), np.concatenate(highs, 1), np.array(owner)
+
+
+def _halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
+    """Every box (coordinate, box) cut in two along its coordinate."""
+    boxes = np.arange(lo.shape[1])
+    middle = 0.5 * (lo + hi)[axis, boxes]
+    low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
+    high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
+    return low, high
+
+
+def _searched(task: Extremum, starts: Array, steps: Array, owner: np.ndarray) -> Extrema:
+    """The best near some places (start, axis) at the moments ``owner``, and what the last steps have gained.
+
+    At a cusp as much may be left.
+    """
+    low, high = np.array([task.solution.problem.box.ranges[axis] for axis in task.free()]).T
+    search = _zoomed if len(low) <= MOST_AXES else _climbed
+
+    def value(around: Array) -> Array:
+        """Values (start, offset) at places (start, offset, axis of space)."""
+        flat = around.reshape(-1, around.shape[-1])
+        return task.values(flat, np.repeat(owner, around.shape[1])).reshape(around.shape[:-1])
+
+    (before, best), places = search(value, starts, steps, low, high)
+    order = np.argsort(np.where(np.isnan(best), -np.inf, best), kind="stable")
+    last = dict(zip(owner[order].tolist(), order.tolist(), strict=True))
+    chosen = np.array([last[number] for number in range(len(task.moments))])
+    with np.errstate(invalid="ignore"):
+        earlier = np.array([before[owner == k].max() for k in range(len(task.moments))])
+        gained = np.where(np.isfinite(best[chosen]), best[chosen] - earlier, 0.0)
+    return Extrema(best[chosen], gained, places[chosen], steps[chosen])
+
+
+def _zoomed(
+    value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
+) -> tuple[list[Array], Array]:
+    """The largest values (start,) near some places (start, axis): grids around the best so far that shrink by four.
+
+    Before the last of them, and after; and where.
+    """
+    offsets = np.array(list(product(np.linspace(-1, 1, _ACROSS), repeat=starts.shape[1])))
+    best = [np.full(len(starts), -math.inf)]
+    for _ in range(_ROUNDS):
+        around = np.clip(starts[:, None] + offsets * steps[:, None], low, high)
+        values = _known(value(around))
+        starts = around[np.arange(len(around)), np.argmax(values, axis=1)]
+        best.append(np.maximum(best[-1], values.max(axis=1)))
+        steps = steps / 4
+    return best[-2:], starts
+
+
+def _climbed(
+    value: Callable[[Array], Array], starts: Array, steps: Array, low: Array, high: Array
+) -> tuple[list[Array], Array]:
+    """The same in many coordinates: one step along one axis at a time, halved where none is higher."""
+    count = starts.shape[1]
+    star = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
+    best = [np.full(len(starts), -math.inf)]
+    for _ in range(_CLIMBS):
+        around = np.clip(starts[:, None] + star * steps[:, None], low, high)
+        values = _known(value(around))
+        chosen = np.argmax(values, axis=1)
+        starts = around[np.arange(len(around)), chosen]
+        steps = np.where((chosen == 0)[:, None], steps / 2, steps)
+        best.append(np.maximum(best[-1], values.max(axis=1)))
+    return best[-2:], starts
+
+
+def _known(values: Array) -> Array:
+    """Values, with the least of all where the expression is not defined."""
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+def _starts(task: Extremum, clock: Clock) -> tuple[Array, Array, np.ndarray]:
+    """Where to begin: places (start, axis) with steps, and their moments."""
+    starts, steps, owner = [], [], []
+    for number, time in enumerate(task.moments):
+        clock.check()
+        knots, held = task.knots(time), held_at(task.solution.problem, Whole(), time)
+        found, step = (_peaks if len(knots) <= MOST_AXES else _highest)(task, held, knots)
+        starts.append(found)
+        steps.append(np.broadcast_to(step, found.shape))
+        owner += [number] * len(found)
+    return np.concatenate(starts), np.concatenate(steps), np.array(owner)
+
+
+def _peaks(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
+    """The highest local maxima (peak, axis) on a grid finer than the knots, and the steps (axis,) of that grid."""
+    most = _MOST_SAMPLES ** (1 / len(knots))
+    axes = {}
+    for axis, ends in knots.items():
+        count = int(max(1, min(_PER_INTERVAL, most // (len(ends) - 1))))
+        pieces = [np.linspace(a, b, count, endpoint=False) for a, b in pairwise(ends)]
+        axes[axis] = np.concatenate([*pieces, ends[-1:]])
+    grid = [axes[a] if a in axes else np.array([held[a]]) for a in range(task.solution.problem.dimension)]
+    values = _known(task.sign * task.solution.on_grid(task.equation, grid))
+    from scipy.ndimage import maximum_filter  # a tenth of a second, and only extrema need it
+
+    peaks = np.argwhere(values == maximum_filter(values, size=3, mode="nearest"))
+    best = peaks[np.argsort(-values[tuple(peaks.T)], kind="stable")[:_FOLLOWED]]
+    starts = np.stack([axes[axis][best[:, axis]] for axis in axes], -1)
+    return starts, np.array([float(np.diff(samples).max()) for samples in axes.values()])
+
+
+def _highest(task: Extremum, held: dict[int, float], knots: dict[int, Array]) -> tuple[Array, Array]:
+    """The best of Sobol's points (point, axis), and a sixteenth of the ranges (axis,)."""
+    low, high = np.array([ends[[0, -1]] for ends in knots.values()]).T
+    points = np.empty((SCATTERED, task.solution.problem.dimension))
+    points[:, list(knots)] = low + (high - low) * sobol(0)(SCATTERED, len(knots))
+    for axis, value in held.items():
+        points[:, axis] = value
+    values = _known(task.sign * task.solution.at(task.equation, points))
+    best = np.argsort(-values, kind="stable")[:_FOLLOWED]
+    return points[best][:, list(knots)], (high - low) / 16
