@@ -43,7 +43,8 @@ LEAST = 0.1
 SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
 RECENT = 12
-#: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing.
+#: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing, and
+#: that of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations at 1e-1).
 LASTING = 3
 #: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
 #: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
@@ -126,12 +127,12 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             last = monitor.state
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
-        if state.falling:
+        if state.falling and (state.number > 0 or _is_last(family, state)):
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
-        bends = state.run.bending > BENT
-        if state.run.estimate(family.problem) <= tolerance and not bends:
+        bends, falls = state.run.bending > BENT, bool(state.falling)
+        if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
             return state.outcome(Reason.CONVERGED)
         if _is_last(family, state):
             return state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
@@ -139,7 +140,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         if state.local.at(start) <= LEAST_ALLOWED:
             return state.outcome(Reason.BELOW_ROUNDING, GROWN)
         local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
-        local = replace(local, largest=local.largest * (LESS if bends else 1.0))
+        local = replace(local, largest=local.largest * (LESS if bends or falls else 1.0))
         least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
         begun = _begun(family, state.number + 1, local)
         state = replace(begun, run=replace(begun.run, least=least), history=state.history)

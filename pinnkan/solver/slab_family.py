@@ -168,6 +168,14 @@ class Pass(Generic[P]):
         total = self.run.counting(self.run.squares + squares, past + length)
         return squared_sizes(self.problem, total / (past + length) * length)
 
+    @property
+    def before(self) -> Array:
+        """Root mean squares of the unknowns until now; zero where nothing was."""
+        if not self.run.squares.any():
+            return np.zeros_like(self.run.squares)
+        seen = self.problem.domain.measure * (self.time - self.start) / self.total
+        return np.asarray(np.sqrt(squared_sizes(self.problem, self.run.squares) / seen))
+
 
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])
 

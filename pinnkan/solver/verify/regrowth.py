@@ -29,10 +29,10 @@ FADED = 0.1
 TIMES, PLACES = 5, 24
 
 
-def folds(model: Model, space: Space, coefficients: Array, scale: Array) -> float:
+def folds(model: Model, space: Space, coefficients: Array, before: Array) -> float:
     """By how many e-folds what has faded may grow in a slab of time.
 
-    ``scale`` (unknown): root mean squares of the solution until its end.
+    ``before`` (unknown): root mean squares of the solution until its start.
     """
     unknowns, box = space.unknowns, model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box
     if unknowns > MOST_UNKNOWNS:
@@ -44,7 +44,8 @@ def folds(model: Model, space: Space, coefficients: Array, scale: Array) -> floa
     points = low + (high - low) * units
     orders = sorted({jet.order for e in model.equations for jet in e.jets} | {(0,) * len(low)})
     jets = ProductField(((space, coefficients),))(points, orders)  # (point, unknown, order)
-    faded = _faded(np.abs(jets), orders.index((0,) * len(low)), scale).any(1)
+    by_time = np.abs(jets).reshape(TIMES, len(places), *jets.shape[1:])
+    faded = _faded(by_time, orders.index((0,) * len(low)), before).any(-1).ravel()
     if not faded.any():
         return 0.0
     points, jets = points[faded], jets[faded]
@@ -61,14 +62,16 @@ def folds(model: Model, space: Space, coefficients: Array, scale: Array) -> floa
     return float(np.mean(largest)) * float(high[-1] - low[-1])
 
 
-def _faded(jets: Array, value: int, scale: Array) -> np.ndarray:
-    """Where an unknown has faded (point, unknown): all over, or there with all of its derivatives.
+def _faded(jets: Array, value: int, before: Array) -> np.ndarray:
+    """Where an unknown is small beside what it was until then (time, place, unknown): all over, or its derivatives too.
 
-    It has not in the middle of a front, though it may be zero there.
+    It has not faded in the middle of a front, though it may be zero there, nor where it begins with nothing.
     """
-    small: np.ndarray = jets[..., value] < FADED * scale
-    level = (jets < FADED * jets.max(0)).all(-1)
-    return np.where(small.all(0), small, small & level)
+    size = np.sqrt((jets[..., value] ** 2).mean(1))
+    until = np.maximum.accumulate(np.maximum(size, before), 0)[:, None]
+    small: np.ndarray = jets[..., value] < FADED * until
+    level = (jets < FADED * jets.max((0, 1))).all(-1)
+    return np.where(small.all(1, keepdims=True), small, small & level)
 
 
 def _directions(lengths: Array) -> list[tuple[float, ...]]:

@@ -32,13 +32,13 @@ conditions:
 """
 
 
-def folds_of(text, size, scale, shape=lambda x: np.sin(np.pi * x)):
+def folds_of(text, size, before, shape=lambda x: np.sin(np.pi * x)):
     """Of a slab until t = 0.5 in which u is ``size`` times a shape in space, beside what it has been."""
     model = compile_model(p := parse_problem(text.encode(), "a.yaml"), sort_conditions(p), torch.device("cpu"))
     space = Space((Axis(np.linspace(0.0, 1.0, 9), 5), Axis(np.array([0.0, 0.5]), 3)), 1)
     knots = np.array([np.mean(np.r_[[0] * 5, np.linspace(0, 1, 9), [1] * 5][k + 1 : k + 6]) for k in range(13)])
     c = np.broadcast_to(size * shape(knots)[:, None, None], space.shape)
-    return folds(model, space, np.ascontiguousarray(c), np.array([scale]))
+    return folds(model, space, np.ascontiguousarray(c), np.array([before]))
 
 
 def test_what_is_small_beside_what_it_was_grows_at_the_rate_of_its_linearised_equation():
@@ -51,6 +51,10 @@ def test_what_is_as_large_as_ever_is_not_asked_nor_the_middle_of_a_front():
     assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + x) == 0.0
     assert folds_of(GROWING.replace("RATE", "0"), 1.0, 1.0, lambda x: -np.tanh(8 * (x - 0.5))) == 0.0
     assert folds_of(GROWING.replace("RATE", "0"), -1e-3, 1.0) > 0.0  # negative control: nothing large beside it
+
+
+def test_what_begins_with_nothing_has_not_faded():
+    assert folds_of(GROWING.replace("RATE", "20"), 1e-6, 0.0) == 0.0
 
 
 def test_a_decayed_solution_comes_back():

@@ -97,12 +97,6 @@ class ProductSlabs(ModelFamily):
         return len(self.problem.unknowns)
 
     @property
-    def measure(self) -> float:
-        """Of space alone."""
-        start, end = self.problem.box.ranges[-1]
-        return float(self.problem.domain.measure / (end - start))
-
-    @property
     def given(self) -> int | None:
         """The number of slabs that the file asks for."""
         return self.problem.solver.time_slabs
@@ -139,8 +133,7 @@ class ProductSlabs(ModelFamily):
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self._judged(aim, corrected(self.model, begun, system, found, aim.more, at), found, at)
-        scale = np.sqrt(at.mean_square(slab.squares, length) / length / self.measure)
-        slab = replace(slab, folds=folds(self.model, space, found.coefficients, scale))
+        slab = replace(slab, folds=folds(self.model, space, found.coefficients, at.before))
         if self._may_stay(aim, slab, at):
             slab = carried_on(self.model, begun, slab)
             return replace(slab, bending=bending(self.model, slab))
