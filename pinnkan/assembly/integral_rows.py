@@ -1,9 +1,8 @@
 """Conditions on an integral over space, and at a point: one row, at every time one.
 
 The row itself is never squared. In the matrix J^T J stands the same condition at one point in the middle of the domain,
-times the measure of the domain, which says the same of a constant; a step is then moved along what those rows at the
-point can change until the integrals are right (:func:`settled`). That is exact where the integral fixes what nothing
-else does: the level of a pressure, of a solution with given fluxes only.
+times the measure of the domain, which says the same of a constant; a step is then moved along what the rows at the
+point and the integrals can change until these are right and those say nothing (:func:`settled`).
 
 Where a value at a point of the plane fixes such a level, the checks see the integral in its stead (:func:`as_seen`):
 there are functions of size one that are zero at a point and that no equation sees, on ever finer knots.
@@ -113,22 +112,47 @@ class IntegralPatch(Patch):
 
 
 def settled(
-    rows: Sequence[Rows], ordering: Ordering, step: Array, solve: Callable[[Sequence[torch.Tensor]], Array]
+    rows: Sequence[Rows],
+    ordering: Ordering,
+    step: Array,
+    solve: Callable[[Sequence[torch.Tensor]], Array],
+    backsolve: Callable[[Array], Array],
 ) -> Array:
-    """A step (free coefficient, side) after which integrals are right; ``solve`` gives that of any residuals."""
+    """The least-squares step (free coefficient, side) of all other rows among those after which integrals are right.
+
+    ``step``: that of all rows, with those at a point, m, for the integrals g, both with the residual rho; ``solve``
+    gives that of any residuals, ``backsolve`` A^-1 of a gradient, A = J^T J with m. The step
+    d = step + A^-1 m^T a + A^-1 g^T b does not see m where a = rho + m d, and then b are the multipliers of g d = -rho.
+    Where an integral fixes what nothing else does, the level of a pressure, b = 0; of ions between walls, whose number
+    is given, it is not, and with b = 0 no step lowered the residual.
+    """
     placed = [r for r in rows if isinstance(r, MiddleRows)]
     counts = [r.residual.shape[:-1].numel() for r in placed]
     total, first = sum(counts), 0
-    residuals = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in rows]
-    for r, residual in zip(rows, residuals, strict=True):
-        if isinstance(r, MiddleRows):
-            size = residual.shape[:-1].numel()
-            residual.reshape(size, total)[:, first : first + size] = -torch.eye(size).to(residual)
-            first += size
-    moves = solve(residuals)
-    lacking = stacked([r.residual + r.integral.apply(ordering, _tensor(step, r)) for r in placed])
-    matrix = stacked([r.integral.apply(ordering, _tensor(moves, r)) for r in placed])
-    return step - moves @ np.linalg.lstsq(matrix, lacking, rcond=1e-12)[0]
+    units = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in placed]
+    for unit, size in zip(units, counts, strict=True):
+        unit.reshape(size, total)[:, first : first + size] = torch.eye(size).to(unit)
+        first += size
+    own = iter(units)
+    zero = [r.residual.new_zeros((*r.residual.shape[:-1], total)) for r in rows]
+    residuals = [-next(own) if isinstance(r, MiddleRows) else z for r, z in zip(rows, zero, strict=True)]
+    gradients = (r.integral.transpose(ordering, unit).cpu().numpy() for r, unit in zip(placed, units, strict=True))
+    moves = np.concatenate([solve(residuals), backsolve(sum(gradients, np.zeros((ordering.size, total))))], 1)
+    at_points, integrals = _seen(placed, ordering, moves), _integrals(placed, ordering, moves)
+    at_points[:, :total] -= np.eye(total)
+    rho = stacked([r.residual for r in placed])
+    lacking = np.concatenate([rho + _seen(placed, ordering, step), rho + _integrals(placed, ordering, step)])
+    return step - moves @ np.linalg.lstsq(np.concatenate([at_points, integrals]), lacking, rcond=1e-12)[0]
+
+
+def _seen(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
+    """What the rows at the point say of steps: (row, side)."""
+    return stacked([r.apply(ordering, _tensor(step, r)) for r in placed])
+
+
+def _integrals(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
+    """What the integrals say of steps: (row, side)."""
+    return stacked([r.integral.apply(ordering, _tensor(step, r)) for r in placed])
 
 
 def _tensor(step: Array, like: MiddleRows) -> torch.Tensor:

@@ -9,7 +9,7 @@ second solutions so. That none is found proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.state import Newton
+from pinnkan.solver.state import Newton, Step
 from pinnkan.solver.verify.near_singular import null_of
 from pinnkan.solver.verify.verify import Objection, Verifier
 from pinnkan.verdict.records import Level, Reason
@@ -37,9 +37,9 @@ SIZES, DIP = 2.0 ** np.arange(-4, 11), 0.9
 #: Begun at a dip and twice as far, since from before another solution the way back is the shorter one; and so far out
 #: in any case where that is LITTLE work: Falkner and Skan's second flow shows no dip.
 BEHIND, FAR = (1.0, 2.0), (2.0, 8.0)
-#: Steps from each start, three to eight where they lead to a solution; steps in all, as a share of those of the solve,
-#: and in any case so many times their coefficients: 40 of 100 coefficients take 0.2 s.
-EACH, SHARE, LITTLE = 12, 0.5, 4000.0
+#: Steps from each start, three to eight where they lead to a solution; steps in all, damped ones more often, as share
+#: of those of the solve, and in any case so many, and so many times their coefficients: 0.2 s.
+EACH, SHARE, FEW, LITTLE = 12, 0.5, 50, 2700.0
 #: Another solution is known to this relative error after so many levels, and differs by so much.
 ROUGHLY, LEVELS, APART = 1e-3, 4, 5e-2
 #: Its squared residual falls so far from one level to the next, or is below so much of the terms: a minimum that is no
@@ -57,9 +57,13 @@ class _Counting(Monitor):
         self.left = left
 
     def stepping(self, newton: Newton) -> None:
+        """See :meth:`check_step`."""
+        self.check_step(newton.steps)
+
+    def check_step(self, steps: Sequence[Step]) -> None:
         """Raises OutOfTimeError when there is no step left."""
         self.left -= 1.0
-        if self.left < 0.0 or len(newton.steps) >= EACH:
+        if self.left < 0.0 or len(steps) >= EACH:
             raise OutOfTimeError
         self.check()
 
@@ -118,7 +122,8 @@ def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | 
 
 def _allowed(levels: tuple[Level, ...], space: Space) -> float:
     """Steps in all."""
-    return max(SHARE * sum(level.iterations * level.parameters for level in levels), LITTLE) / space.size
+    taken = SHARE * sum(level.iterations * level.parameters for level in levels)
+    return max(taken / space.size, min(LITTLE / space.size, FEW))
 
 
 def _known(family: ProductLevels, space: Space, coefficients: Array) -> _Known | None:
@@ -147,6 +152,8 @@ def _beside(
     if state is None:
         return None
     field, first = family.shown(state), ProductField(((known.system.space, known.coefficients),))
+    if Verifier(family.model).roots.objection(field, family.problem.domain, None):
+        return None
     return field if _apart(*(_values(f, family.problem) for f in (field, first))) > APART else None
 
 

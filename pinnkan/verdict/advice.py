@@ -16,6 +16,11 @@ LOOSEST = 0.3
 SHRINKING, SHRUNK = 6, 0.95
 
 
+#: Where an error is as large as the solution a larger tolerance would not help.
+UNSURE = (
+    "; check that a solution exists and is the only one (what nothing holds in its place needs a value there), or "
+    "start from a milder parameter"
+)
 #: Where a nonlinear steady problem is not solved. Measured on three that end with a wrong front or layer: marched to
 #: rest, an eikonal equation to 1e-6 in 11 s, a layer of Allen-Cahn's and a shock of Burgers' to 3e-4 in 1 s.
 MARCH = (
@@ -42,11 +47,11 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
         )
     factor = _factor(levels)
     if factor is None:
-        return "Start with more `knots`, or ask for a larger `tolerance`."
+        return f"Start with more `knots`{_looser(levels)}."
     last, before = levels[-1], levels[-2]
     more = max(1, math.ceil(math.log(last.estimate / tolerance) / math.log(factor)))
     if more > FARTHEST:
-        looser = f", or a `tolerance` of {_up(last.estimate)}" if last.estimate < LOOSEST else ""
+        looser = _looser(levels) if last.estimate < LOOSEST else ""
         return f"The error falls only {factor:.2g} times per level: try another network or method{looser}."
     spent = last.seconds - before.seconds
     earlier = before.seconds - levels[-3].seconds if len(levels) > 2 else before.seconds
@@ -57,6 +62,14 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
         f"The error falls {_times(factor)} times per level: {more} more {plural}, about {_duration(seconds)}. "
         f"Allow `max_levels: {len(levels) + more}` and `max_time: {_up(last.seconds + seconds, 10)}`."
     )
+
+
+def _looser(levels: Sequence[Level]) -> str:
+    """What else to ask for where the error falls too slowly: a tolerance, if it would say anything of the solution."""
+    if not levels or not levels[-1].is_resolved:
+        return ""
+    estimate = levels[-1].estimate
+    return f", or ask for a `tolerance` of {_up(estimate)}" if estimate < LOOSEST else UNSURE
 
 
 def _stays(levels: Sequence[Level]) -> bool:
@@ -84,11 +97,14 @@ def _larger(levels: Sequence[Level]) -> str:
         grew = f"The estimated error grew {estimate / middle:.1g} times in the second half of the slabs. "
     if not math.isfinite(estimate):
         return f"{grew}Ask for a shorter time."
-    return f"{grew}Ask for a `tolerance` of {_up(estimate)}, a shorter time, or allow more `max_levels` (passes)."
+    looser = f"a `tolerance` of {_up(estimate)}, " if estimate < LOOSEST else ""
+    return f"{grew}Ask for {looser}a shorter time, or allow more `max_levels` (passes)."
 
 
 def _time(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """At the pace of the run, how much time it would have taken."""
+    if len(levels) == 1 and levels[-1].time is None:
+        return "Raise `max_time`: one level does not tell how the error falls."
     if not levels or levels[-1].time is None:
         return _more(levels, tolerance, end)
     reached, began = levels[-1].time[1], levels[0].time[0] if levels[0].time else 0.0
@@ -157,7 +173,10 @@ def _diverged(levels: Sequence[Level], tolerance: float, end: float | None) -> s
 
 def _not_finite(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     count = f" {len(levels)} good records remain." if levels else ""
-    return f"Check the expressions for poles, logarithms and roots of negative numbers, and overflow.{count}"
+    return (
+        "Check the expressions for poles, logarithms and roots of negative numbers, and overflow. Where a derivative "
+        f"is infinite (a root of zero) several solutions may begin: start beside it.{count}"
+    )
 
 
 def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None) -> str:

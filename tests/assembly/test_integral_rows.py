@@ -28,12 +28,13 @@ def equation(residual):
 
 
 SLOPE = Patch(equation(U_X - sympy.cos(X) * T), SPACE, TABLES)
+VALUE = Patch(equation(U - sympy.cos(X) * T), SPACE, TABLES)
 MEAN = IntegralPatch(equation(U - T**2), SPACE, TABLES, MIDDLE)
 
 
-def solved():
+def solved(others=SLOPE):
     nothing = torch.zeros(SPACE.shape, dtype=torch.float64)
-    rows = [SLOPE.rows(nothing, []), MEAN.rows(nothing, [])]
+    rows = [others.rows(nothing, []), MEAN.rows(nothing, [])]
     ordering = order_coefficients(SPACE, np.zeros(SPACE.shape, dtype=bool), CPU)
     equations = NormalEquations(rows, ordering)
     step = equations.solve([r.residual for r in rows])
@@ -46,13 +47,36 @@ def function(ordering, step):
 
 def test_the_integral_is_right_at_every_time_and_the_equation_as_good_as_before():
     rows, ordering, step, equations = solved()
-    done = function(ordering, settled(rows, ordering, step, equations.solve))
+    done = function(ordering, settled(rows, ordering, step, equations.solve, equations.backsolve))
     nodes, weights = SPACE.axes[0].gauss(5)
     for t in (0.0, 0.3, 1.0):
         values = SPACE.evaluate_grid(done, [nodes.ravel(), np.array([t])], (0, 0))[:, 0, 0]
         assert values @ weights.ravel() == pytest.approx(2.0 * t**2, abs=1e-10)
     before, after = (SLOPE.loss(torch.from_numpy(c)) for c in (function(ordering, step), done))
     assert after == pytest.approx(before, rel=1e-6)
+
+
+def dense(equations, rows, ordering):
+    """What rows say of each free coefficient."""
+    return np.concatenate(
+        [r.apply(ordering, torch.eye(ordering.size).double()).reshape(-1, ordering.size) for r in rows]
+    )
+
+
+def test_an_integral_that_contradicts_the_equation_is_held_and_costs_it_as_little_as_may_be():
+    rows, ordering, step, equations = solved(VALUE)
+    done = settled(rows, ordering, step, equations.solve, equations.backsolve)[:, 0]
+    j, g = dense(equations, rows[:1], ordering), dense(equations, [rows[1].integral], ordering)
+    r, rho = (x.residual.numpy().reshape(-1) for x in (rows[0], rows[1].integral))
+    n, k = ordering.size, len(rho)
+    saddle = np.block([[j.T @ j, g.T], [g, np.zeros((k, k))]])
+    best = np.linalg.lstsq(saddle, -np.concatenate([j.T @ r, rho]), rcond=None)[0][:n]
+    np.testing.assert_allclose(g @ done, -rho, atol=1e-10)
+    least = np.linalg.norm(j @ best + r)
+    assert np.linalg.norm(j @ done + r) == pytest.approx(least, rel=1e-8)
+    assert np.linalg.norm(j @ step[:, 0] + r) < 0.99 * least
+    alone = settled(rows, ordering, step, equations.solve, np.zeros_like)[:, 0]
+    assert np.linalg.norm(j @ alone + r) > 1.001 * least
 
 
 def test_without_that_the_integral_is_off():

@@ -103,3 +103,16 @@ def test_slabs_that_shrink_name_the_time_they_shrink_towards(ratio, words):
         replace(x, time=(a, b)) for x, a, b in zip(levels(*[1e-5] * 8, slabs=True), ends[:-1], ends[1:], strict=True)
     ]
     assert words in remedy("max_time", records, 1e-4, 20.0)
+
+
+def test_a_larger_tolerance_is_named_and_only_where_it_would_say_anything():
+    small, large = (levels(x, x, x) for x in (3e-3, 4.0))
+    assert "`tolerance` of 0.003" in remedy("max_levels", small, 1e-4)
+    assert "tolerance" not in remedy("max_levels", large, 1e-4)
+    assert "the only one" in remedy("max_levels", large, 1e-4)
+    assert "tolerance" not in remedy("max_levels", [replace(x, is_resolved=False) for x in small[:2]], 1e-4)
+
+
+def test_one_level_that_took_all_of_the_time_asks_for_more_of_it():
+    assert "`max_time`" in remedy("max_time", levels(0.5), 1e-4)
+    assert "Raise `max_time`" not in remedy("max_time", levels(0.5, 0.5), 1e-4)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -293,5 +293,6 @@ class System:
         solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
-            solved = settled(rows, ordering, solved, lambda residuals: equations.solve(residuals, self.accuracy))
+            solve = partial(equations.solve, accuracy=self.accuracy)
+            solved = settled(rows, ordering, solved, solve, equations.backsolve)
         return [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]
