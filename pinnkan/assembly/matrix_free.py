@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -118,7 +119,6 @@ class _Group:
         self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
         self.grouped = [grouped(self.tables[i]) for i in self.outer]
         self.jets = list(dict.fromkeys(j for r in rows for j in r.jets))
-        self.chunks = self._chunks()
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T J of ``values`` (coefficient, .., unknown, side) to ``out``."""
@@ -197,7 +197,9 @@ class _Group:
             out.update({j: grids[self._outer_order(j)] for j in own})
         return out
 
-    def _chunks(self) -> list[_Chunk]:
+    @cached_property
+    def chunks(self) -> list[_Chunk]:
+        """All intervals; made for the first product, since a diagonal needs none of them."""
         first, *others = (known.table for known in self.grouped)
         points = max(1, max(r.count * len(r.jets) for r in self.rows) // len(first.index))
         size, out = max(1, AT_ONCE // points), []

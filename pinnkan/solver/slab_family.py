@@ -29,6 +29,11 @@ FLOOR_SHARE = 0.02
 #: In the plane and in space, where a digit more costs twice the coefficients and slabs are many since conjugate
 #: gradients hold them short, not since errors add up: those of Heat2d-LT stay as large as one slab makes them.
 FLOOR_SHARE_PLANE = 0.2
+#: What a slab makes is forgotten in the slabs after it where errors die out: if these keep the share q of its square,
+#: no more than 1 / (1 - q) of them are ever there at once. So there the square of a correction may be 1 - q of that of
+#: the tolerance, less SAFETY, as the last RECENT slabs have shown, FEW at least; no slab may have more than MOST of it.
+#: Heat2d-LT keeps 0.5 to 0.9; with FLOOR_SHARE_PLANE alone its estimate came out at a tenth of the tolerance.
+MOST, RECENT, FEW = 0.5, 8, 3
 #: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
 LEAST_ALLOWED = 1e-15
 #: Times that differ by this share of the whole time are the same.
@@ -75,6 +80,14 @@ class Run(Generic[P]):
         """That share in the next slab of error ``root``: what is carried on with the rest, and the slab's ``own``."""
         before = self.bendings[-1] if self.bendings else 0.0
         return before * min(carried / max(root, 1e-300), 1.0) + own
+
+    @property
+    def forgotten(self) -> float:
+        """The share of the square of an error that is gone one slab later, of the last ones; nothing of few."""
+        before, after = np.array(self.roots[:-1][-RECENT:]), np.array(self.carried[1:][-RECENT:])
+        if len(before) < FEW or not before.any():
+            return 0.0
+        return max(0.0, 1.0 - float(after @ after) / float(before @ before))
 
     @property
     def rounded(self) -> float:
@@ -159,8 +172,12 @@ class Pass(Generic[P]):
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""
-        floor = FLOOR_SHARE if self.problem.space_dimension < 2 else FLOOR_SHARE_PLANE
-        return max(LOCAL_SHARE * self.local * max(length / self.total, floor) ** 0.5, LEAST_ALLOWED)
+        if self.problem.space_dimension < 2:
+            share = LOCAL_SHARE * max(length / self.total, FLOOR_SHARE) ** 0.5
+        else:
+            even = LOCAL_SHARE * max(length / self.total, FLOOR_SHARE_PLANE) ** 0.5
+            share = max(even, min(MOST, self.run.forgotten**0.5 / SAFETY))
+        return max(share * self.local, LEAST_ALLOWED)
 
     def mean_square(self, squares: Array, length: float) -> Array:
         """Squared norm of u over a time as long as a slab, from all slabs so far and its own ``squares``."""

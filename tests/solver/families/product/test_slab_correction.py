@@ -10,7 +10,8 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab_correction, slabs
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.slab_family import Pass, Run
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.slab_family import FEW, MOST, Pass, Run
 
 FRONT = """
 name: front
@@ -55,6 +56,20 @@ def test_in_the_plane_a_slab_that_is_held_short_may_have_a_larger_share():
     )
     assert square.allowed(0.005) > 3.0 * line.allowed(0.005)
     assert square.allowed(0.25) == line.allowed(0.25)
+
+
+def test_in_the_plane_a_slab_may_make_more_where_errors_die_out():
+    """If slabs keep the share q of the square of an error, no more than 1 / (1 - q) of them add up."""
+    none, plane = np.zeros(1), FRONT.replace("x: [0, 1]", "x: [0, 1], y: [0, 1]")
+
+    def allowed(text, kept, slabs=5):
+        run = Run((), (), (0.0,), none, none, roots=(1e-5,) * slabs, carried=(kept * 1e-5,) * slabs)
+        return Pass(model_of(text).problem, run, 1e-3, (0.5,), 0.1, Monitor(None, None)).allowed(0.005)
+
+    assert allowed(plane, 0.9) == pytest.approx(0.19**0.5 / SAFETY * 1e-3)
+    assert MOST * 1e-3 == allowed(plane, 0.5) > allowed(plane, 0.9) > allowed(plane, 1.0) == allowed(plane, 2.0)
+    assert allowed(plane, 0.5, slabs=FEW) == allowed(plane, 1.0)
+    assert allowed(FRONT, 0.5) == allowed(FRONT, 1.0)
 
 
 def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_not_believed(monkeypatch):
