@@ -71,27 +71,36 @@ def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
     return Axis(np.union1d(axis.breaks, inside), 1) if inside else axis
 
 
-def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
+def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, list[float]]:
     """A line with the breaks and halvings that an integrand needs; ``values`` of an expression at points of it.
 
-    ``counts``: Gauss points of the two rules that are to agree.
+    ``counts``: Gauss points of the two rules that are to agree. Beside it the disagreement before each halving.
     """
     for _ in range(FIRST_ROUNDS):  # what bends more often than there are points is seen when the halvings have begun
-        axis = _halved(axis, equation, values, counts)
-    for bend in dict.fromkeys(_bends(equation.residual)):
-        argument = Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
+        axis, _ = _halved(axis, equation, values, counts)
+    for argument in bends(equation):
         if argument.jets:
             axis = _with_breaks(axis, _changes(axis, argument, values))
+    history = []
     for _ in range(ROUNDS):
-        finer = _halved(axis, equation, values, counts)
+        finer, disagreement = _halved(axis, equation, values, counts)
+        history.append(disagreement)
         if finer is axis:
             break
         axis = finer
-    return axis
+    return axis, history
 
 
-def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
-    """The axis with intervals halved where two rules disagree; itself where they do not."""
+def bends(equation: Equation) -> list[Equation]:
+    """The arguments of jumps and bends in an integrand."""
+    return [
+        Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
+        for bend in dict.fromkeys(_bends(equation.residual))
+    ]
+
+
+def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, float]:
+    """The axis with intervals halved where two rules disagree, itself where they do not; and how far they do."""
     sums = []
     for count in counts:
         x, w = axis.gauss(count)
@@ -99,7 +108,7 @@ def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int
         sums.append((found * w).sum(1))
     difference, size = np.abs(sums[0] - sums[-1]), float((np.abs(found) * w).sum())
     marked = difference > max(SHARE * float(difference.max()), MATTERS * size)
-    return axis.inserted(marked) if marked.any() else axis
+    return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
 
 
 def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:

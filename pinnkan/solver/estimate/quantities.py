@@ -101,7 +101,8 @@ def _measured(
     """The values for one function."""
     clock.check()
     if quantity.kind == "integral":
-        found = [[integral(solution, *part, time, clock) for part in quantity.parts] for time in moments]
+        share = 1.0 / len(moments)
+        found = [[integral(solution, *part, time, clock, share) for part in quantity.parts] for time in moments]
         notes = dict.fromkeys(part.note for parts in found for part in parts if part.note)
         values, missed = (
             np.array([sum(getattr(p, name) for p in parts) for parts in found]) for name in ("value", "missed")
