@@ -69,11 +69,15 @@ class Extremum:
 
     def values(self, places: Array, owner: np.ndarray) -> Array:
         """Values at places (place, axis that varies) at the moments ``owner`` (place,)."""
+        return self.sign * self.solution.at(self.equation, self.points(places, owner))
+
+    def points(self, places: Array, owner: np.ndarray) -> Array:
+        """All coordinates of places (place, axis that varies) at the moments ``owner`` (place,)."""
         points = np.empty((len(places), self.solution.problem.dimension))
         times = np.array([np.nan if time is None else time for time in self.moments])
         points[:, -1] = times[owner]
         points[:, self.free()] = places
-        return self.sign * self.solution.at(self.equation, points)
+        return points
 
 
 def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:

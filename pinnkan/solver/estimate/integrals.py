@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -42,11 +42,15 @@ Rules: TypeAlias = "dict[int, tuple[Array, Array]]"
 
 @dataclass(frozen=True)
 class Integral:
-    """A value, what quadrature and rounding may have ``missed`` of it, and what else is to be said."""
+    """A value, what quadrature and rounding may have ``missed`` of it, and what else is to be said.
+
+    ``axes``: knots of the coordinates that vary, with those that the formula asks for; None in many coordinates.
+    """
 
     value: float
     missed: float
     note: str = ""
+    axes: dict[int, Axis] | None = None
 
 
 def integral(
@@ -64,15 +68,26 @@ def integral(
     if len(free) > MOST_AXES:
         return _scattered(solution, equation, held, free)
     axes = of_formulas(problem, equation, held, {a: solution.knots(a, time) for a in free})
-    if len(free) == 1:
-        return _on_line(solution, equation, held, axes, clock)
+    found = (_on_line if len(free) == 1 else _in_cells)(solution, equation, held, axes, clock, share)
+    return replace(found, axes=axes)
+
+
+def _in_cells(
+    solution: Substituted,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    clock: Clock,
+    share: float,
+) -> Integral:
+    free, dimension = list(axes), solution.problem.dimension
     by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in COUNTS]
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in by_cell)
     integrand = Integrand(solution, equation, _surfaces(equation), free, clock)
     fine = _FINE if share == 1.0 else _ROUGH
     if not free or (not integrand.bends and abs(value - fewer) <= fine * size):
         return Integral(value, abs(value - fewer) + ROUNDING * size)
-    lo, hi = _cells(problem.dimension, held, axes)
+    lo, hi = _cells(dimension, held, axes)
     values, fewer_values = (sums[0].ravel() for sums in by_cell)
     boxes = Boxes(lo, hi, values, np.abs(values - fewer_values), np.full(len(values), free[0]))
     again = np.flatnonzero((boxes.missed > fine * size / len(values)) | integrand.crossed(lo, hi)[0].any(0))
@@ -85,7 +100,12 @@ def integral(
 
 
 def _on_line(
-    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock
+    solution: Substituted,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    clock: Clock,
+    share: float,
 ) -> Integral:
     ((along, axis),) = axes.items()
 

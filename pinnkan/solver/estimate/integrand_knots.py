@@ -9,6 +9,7 @@ with the solution.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -18,6 +19,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
+from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
 
 #: Intervals at a narrow feature are halved to this many of its widths.
@@ -58,12 +60,20 @@ def of_formulas(
     free, box = [coordinates[i] for i in knots], [problem.box.ranges[i] for i in knots]
     axes = [Axis(x, 1) for x in knots.values()]
     if formula.free_symbols & set(free):
-        planes = kinks([formula], free, box).planes
+        planes, narrow = _asked_for(formula, tuple(free), tuple(box))
         axes = [_with_breaks(axis, places) for axis, places in zip(axes, planes, strict=True)]
-        for feature in features([formula], free, box).features:
+        for feature in narrow:
             is_narrow = feature.width < np.ptp(box, axis=1)
             axes = list(narrowed(axes, feature.place, np.where(is_narrow, feature.width, np.inf)))
     return dict(zip(knots, axes, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _asked_for(
+    formula: sympy.Expr, free: tuple[sympy.Symbol, ...], box: tuple[tuple[float, float], ...]
+) -> tuple[tuple[tuple[float, ...], ...], tuple[Feature, ...]]:
+    """Planes of kinks and narrow features, which are the same at every time where the formula does not hold it."""
+    return kinks([formula], free, box).planes, features([formula], free, box).features
 
 
 def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:

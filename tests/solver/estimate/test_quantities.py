@@ -125,7 +125,7 @@ def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
     assert curve.times is not None
     assert curve.errors is not None
     assert curve.values == pytest.approx([t / 2 for t in curve.times])
-    assert curve.errors == pytest.approx([SAFETY * t * 5e-7 for t in curve.times], abs=1e-14)
+    assert curve.errors == pytest.approx([SAFETY * t * 5e-7 for t in curve.times], abs=2e-8)  # around zero not zero
     peak = read(stated("{max: u, time: end}", domain), T * X * (1 - X), X)
     assert (peak.times, peak.values) == (None, pytest.approx((0.25,)))
     point = read(stated("{value: u_t, at: [0.5]}", domain), X * T**2, X)
@@ -176,7 +176,7 @@ quantities:
 
 
 def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
-    """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding."""
+    """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding, nor pass through zero."""
     stated_problem = problem(HEAT)
     solution = solve(stated_problem)
     exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.box.ranges, 30)  # type: ignore[index]
@@ -188,7 +188,7 @@ def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
         assert true.max() > 1e-12
         errors = np.array(found.errors)[seen]
         assert np.all(errors >= 0.8 * true[seen])
-        assert np.all(errors <= 4 * true[seen])
+        assert np.all(errors <= 4 * np.maximum(true[seen], 0.25 * true.max()))
 
 
 @pytest.mark.parametrize(
@@ -334,3 +334,28 @@ def test_what_gauss_misses_at_a_pole_is_in_the_error() -> None:
         assert found.errors is not None
         off = abs(found.values[0] - expected)
         assert 1e-7 < off <= found.errors[0] < 10 * off
+
+
+def test_where_the_error_passes_through_zero_it_is_what_it_is_around() -> None:
+    box = ((0.0, 1.0), (0.0, 1.0))
+    field, wave, flat = (
+        Given((u, sympy.S.Zero), (X, Y), box) for u in (X, 1e-6 * sympy.sin(30 * (X - 0.5)), 1e-6 + 0 * X)
+    )
+    for quantity in ("{value: u, at: [0.5, 0.5]}", "{integral: u}"):
+        q = stated(quantity, "{x: [0, 1], y: [0, 1]}")
+        for error, least, most in ((wave, 1e-7, 7e-7), (flat, SAFETY * 1e-6, SAFETY * 1.001e-6)):
+            found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+            assert found.errors is not None
+            assert least * 0.999 <= found.errors[0] <= most
+
+
+def test_a_ratio_of_what_is_no_larger_than_its_error_has_no_bound() -> None:
+    box = ((0.0, 1.0), (0.0, 1.0))
+    q = stated("{value: v/u, at: [0.5, 0.5]}", "{x: [0, 1], y: [0, 1]}")
+    for size, bounded in ((1e-14, False), (1e-9, True)):
+        field = Given((size * (1 + X), size * Y), (X, Y), box)
+        error = Given((-1.5e-14 * (1 + X), 1e-16 * Y), (X, Y), box)
+        found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+        assert found.errors is not None
+        assert np.isfinite(found.errors[0]) == bounded
+        assert ("no bound" in found.note) == (not bounded)
