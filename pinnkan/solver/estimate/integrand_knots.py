@@ -21,6 +21,7 @@ from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
+from pinnkan.solver.estimate.cut_rule import zeros_between
 
 #: Intervals at a narrow feature are halved to this many of its widths.
 WIDTHS = 4.0
@@ -30,8 +31,8 @@ NARROWEST = 1e-12
 ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
 #: So many of them before breaks are looked for.
 FIRST_ROUNDS = 4
-#: Points of an interval between which a sign is seen to change, and bisections of where.
-SIGNS, BISECTIONS = 9, 50
+#: Points of an interval between which a sign is seen to change.
+SIGNS = 9
 
 Values = Callable[[Equation, Array], Array]
 
@@ -131,14 +132,11 @@ def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
 
 
 def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:
-    """Where an expression changes its sign along a line, by bisection."""
+    """Where an expression changes its sign along a line."""
     steps = np.linspace(0.0, 1.0, SIGNS)[:-1]
     x = np.append((axis.breaks[:-1, None] + np.diff(axis.breaks)[:, None] * steps).ravel(), axis.breaks[-1])
     signs = np.sign(values(argument, x))
     at = np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
-    low, high, below = x[at], x[at + 1], signs[at]
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        is_below = np.sign(values(argument, middle)) == below
-        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-    return [float(c) for c in high]
+    if not len(at):
+        return []
+    return [float(c) for c in zeros_between(lambda inside: values(argument, inside), x[at], x[at + 1])]
