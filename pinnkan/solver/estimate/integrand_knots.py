@@ -89,16 +89,18 @@ def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[
     """
     for _ in range(FIRST_ROUNDS):  # what bends more often than there are points is seen when the halvings have begun
         axis, _ = _halved(axis, equation, values, counts)
-    for argument in bends(equation):
-        if argument.jets:
+    history: list[float] = []
+    arguments = [argument for argument in bends(equation) if argument.jets]
+    for _ in range(1 + bool(arguments)):  # two changes of sign between two points are seen when these have moved closer
+        for argument in arguments:
             axis = _with_breaks(axis, _changes(axis, argument, values))
-    history = []
-    for _ in range(ROUNDS):
-        finer, disagreement = _halved(axis, equation, values, counts)
-        history.append(disagreement)
-        if finer is axis:
-            break
-        axis = finer
+        history = []
+        for _ in range(ROUNDS):
+            finer, disagreement = _halved(axis, equation, values, counts)
+            history.append(disagreement)
+            if finer is axis:
+                break
+            axis = finer
     return axis, history
 
 
