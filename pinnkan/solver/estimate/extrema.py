@@ -19,7 +19,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
-from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.estimate.substituted import Substituted, halved, held_at
 
 #: Grids in up to so many coordinates; in more it is Sobol's points.
 MOST_AXES = 3
@@ -69,11 +69,15 @@ class Extremum:
 
     def values(self, places: Array, owner: np.ndarray) -> Array:
         """Values at places (place, axis that varies) at the moments ``owner`` (place,)."""
+        return self.sign * self.solution.at(self.equation, self.points(places, owner))
+
+    def points(self, places: Array, owner: np.ndarray) -> Array:
+        """All coordinates of places (place, axis that varies) at the moments ``owner`` (place,)."""
         points = np.empty((len(places), self.solution.problem.dimension))
         times = np.array([np.nan if time is None else time for time in self.moments])
         points[:, -1] = times[owner]
         points[:, self.free()] = places
-        return self.sign * self.solution.at(self.equation, points)
+        return points
 
 
 def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
@@ -131,7 +135,7 @@ class _Bound:
             left[keep] = False
             np.maximum.at(self.above, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
-            lo, hi = _halved(lo[:, keep], hi[:, keep], axis[keep])
+            lo, hi = halved(lo[:, keep], hi[:, keep], axis[keep])
 
     def _is_done(self, upper: Array, owner: np.ndarray) -> np.ndarray:
         best = self.best[owner]
@@ -172,15 +176,6 @@ class _Bound:
                 out.append(whole)
             owner += [number] * lows[-1].shape[1]
         return np.concatenate(lows, 1), np.concatenate(highs, 1), np.array(owner)
-
-
-def _halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
-    """Every box (coordinate, box) cut in two along its coordinate."""
-    boxes = np.arange(lo.shape[1])
-    middle = 0.5 * (lo + hi)[axis, boxes]
-    low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
-    high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
-    return low, high
 
 
 def _searched(task: Extremum, starts: Array, steps: Array, owner: np.ndarray) -> Extrema:

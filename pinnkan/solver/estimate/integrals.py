@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,9 +14,12 @@ from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Place
+from pinnkan.solver.estimate.cells import COUNTS as BOX_COUNTS
+from pinnkan.solver.estimate.cells import Boxes, Integrand, refined
 from pinnkan.solver.estimate.extrema import MOST_AXES, SCATTERED
-from pinnkan.solver.estimate.integrand_knots import along_line, of_formulas
+from pinnkan.solver.estimate.integrand_knots import along_line, bends, of_formulas
 from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.outcome import SAFETY
 
 #: Gauss points per knot interval, and as many as their result is compared with: squares of splines of degree 10 are
 #: exact with eleven. In more coordinates than MOST_AXES it is Sobol's points, so many times, and the spread between.
@@ -25,6 +28,13 @@ _SPREADS = 8
 #: Points of a tensor grid that are held at once: 16 MB for each derivative.
 _MOST_AT_ONCE = 2_000_000
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
+#: Two rules that agree to this share of the integral of the size are not asked for more in several coordinates; what
+#: comes beyond is halved, with so many points in all. The second share is that of a curve over time.
+_FINE, _ROUGH, _MOST_POINTS = 1e-10, 1e-6, 1_000_000
+#: Rounds of halving over which the fall of the disagreement is seen; slower than this power of two in each, and above
+#: that share of the integral, it may be infinite.
+_LOOKED_BACK, _SLOW, _SETTLED = 8, 0.1, 1e-7
+DIVERGES = "infinite or not known: it does not settle as intervals are halved"
 
 #: Points and weights along each coordinate that varies.
 Rules: TypeAlias = "dict[int, tuple[Array, Array]]"
@@ -32,15 +42,21 @@ Rules: TypeAlias = "dict[int, tuple[Array, Array]]"
 
 @dataclass(frozen=True)
 class Integral:
-    """A value, what quadrature and rounding may have ``missed`` of it, and what else is to be said."""
+    """A value, what quadrature and rounding may have ``missed`` of it, and what else is to be said.
+
+    ``axes``: knots of the coordinates that vary, with those that the formula asks for; None in many coordinates.
+    """
 
     value: float
     missed: float
     note: str = ""
+    axes: dict[int, Axis] | None = None
 
 
-def integral(solution: Substituted, place: Place, equation: Equation, time: float | None, clock: Clock) -> Integral:
-    """The integral over a place at one time.
+def integral(
+    solution: Substituted, place: Place, equation: Equation, time: float | None, clock: Clock, share: float = 1.0
+) -> Integral:
+    """The integral over a place at one time, with a ``share`` of the points that one integral may take.
 
     Raises:
         OutOfTimeError: the clock's limit is over.
@@ -52,42 +68,110 @@ def integral(solution: Substituted, place: Place, equation: Equation, time: floa
     if len(free) > MOST_AXES:
         return _scattered(solution, equation, held, free)
     axes = of_formulas(problem, equation, held, {a: solution.knots(a, time) for a in free})
-    if len(free) == 1:
-        ((along, axis),) = axes.items()
-
-        def on_line(other: Equation, x: Array) -> Array:
-            clock.check()
-            return solution.on_grid(
-                other, [x if a == along else np.array([held[a]]) for a in range(problem.dimension)]
-            ).ravel()
-
-        axes = {along: along_line(axis, equation, on_line, COUNTS)}
-    rules = [{a: _gauss(axis, n) for a, axis in axes.items()} for n in COUNTS]
-    found = [_by_gauss(solution, equation, held, rule, clock) for rule in rules]
-    (value, size), (fewer, _) = found
-    return Integral(value, abs(value - fewer) + ROUNDING * size)
+    found = (_on_line if len(free) == 1 else _in_cells)(solution, equation, held, axes, clock, share)
+    return replace(found, axes=axes)
 
 
-def _by_gauss(
+def _in_cells(
     solution: Substituted,
     equation: Equation,
     held: dict[int, float],
-    rules: dict[int, tuple[Array, Array]],
+    axes: dict[int, Axis],
     clock: Clock,
-) -> tuple[float, float]:
-    """The sums of an expression and of its size over a tensor grid, in parts along the first axis that fit memory."""
-    others = math.prod(len(x) for x, _ in list(rules.values())[1:])
-    total = size = 0.0
-    for part in _parts(rules, max(1, _MOST_AT_ONCE // others)):
+    share: float,
+) -> Integral:
+    free, dimension = list(axes), solution.problem.dimension
+    by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in COUNTS]
+    (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in by_cell)
+    integrand = Integrand(solution, equation, _surfaces(equation), free, clock)
+    fine = _FINE if share == 1.0 else _ROUGH
+    if not free or (not integrand.bends and abs(value - fewer) <= fine * size):
+        return Integral(value, abs(value - fewer) + ROUNDING * size)
+    lo, hi = _cells(dimension, held, axes)
+    values, fewer_values = (sums[0].ravel() for sums in by_cell)
+    boxes = Boxes(lo, hi, values, np.abs(values - fewer_values), np.full(len(values), free[0]))
+    again = np.flatnonzero((boxes.missed > fine * size / len(values)) | integrand.crossed(lo, hi)[0].any(0))
+    boxes = boxes.picked(np.setdiff1d(np.arange(len(values)), again)).and_also(
+        integrand.over(lo[:, again], hi[:, again])
+    )
+    most = len(values) + int(share * _MOST_POINTS / BOX_COUNTS[0] ** len(free))
+    boxes, history = refined(integrand, boxes, most, fine)
+    return _judged(float(boxes.value.sum()), float(np.abs(boxes.value).sum()), history, BOX_COUNTS)
+
+
+def _on_line(
+    solution: Substituted,
+    equation: Equation,
+    held: dict[int, float],
+    axes: dict[int, Axis],
+    clock: Clock,
+    share: float,
+) -> Integral:
+    ((along, axis),) = axes.items()
+
+    def on_line(other: Equation, x: Array) -> Array:
         clock.check()
-        axes = [part[a][0] if a in part else np.array([held[a]]) for a in range(solution.problem.dimension)]
-        values = solution.on_grid(equation, axes)
-        sizes = np.abs(values)
-        for axis in reversed(range(len(axes))):
-            weights = part[axis][1] if axis in part else np.ones(1)
-            values, sizes = np.tensordot(values, weights, (axis, 0)), np.tensordot(sizes, weights, (axis, 0))
-        total, size = total + float(values), size + float(sizes)
-    return total, size
+        return solution.on_grid(
+            other, [x if a == along else np.array([held[a]]) for a in range(solution.problem.dimension)]
+        ).ravel()
+
+    axis, history = along_line(axis, equation, on_line, COUNTS)
+    found = [_by_gauss(solution, equation, held, {along: axis}, n, clock) for n in COUNTS]
+    (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in found)
+    return _judged(value, size, [*history[:-1], abs(value - fewer)], COUNTS)
+
+
+def _judged(value: float, size: float, history: Sequence[float], counts: Sequence[int]) -> Integral:
+    """The integral whose rules disagreed by ``history``, one round of halvings after the other.
+
+    At a pole x^(s-1) the disagreement falls by 2^s in a round, and Gauss's rule of n points misses a multiple of
+    (n + 1/2)^(-2s), of which the disagreement of two rules is a part that vanishes with s.
+    """
+    missed = history[-1]
+    if math.isinf(value):
+        return Integral(math.nan, math.inf, DIVERGES)
+    if len(history) <= _LOOKED_BACK or missed <= _FINE * size or math.isnan(value):
+        return Integral(value, missed + ROUNDING * size)
+    power = math.log2(history[-1 - _LOOKED_BACK] / missed) / _LOOKED_BACK if math.isfinite(missed) else 0.0
+    if power < _SLOW and not missed <= _SETTLED * size:
+        return Integral(math.nan, math.inf, DIVERGES)
+    more, fewer = (count + 0.5 for count in counts)
+    unseen = SAFETY / ((more / fewer) ** (2.0 * max(power, _SLOW)) - 1.0)
+    return Integral(value, missed * max(1.0, unseen) + ROUNDING * size)
+
+
+def _surfaces(equation: Equation) -> list[Equation]:
+    """Arguments of jumps and bends that may vanish on curves or surfaces; planes have knots of their own."""
+    return [bend for bend in bends(equation) if bend.jets or len(bend.residual.free_symbols) > 1]
+
+
+def _cells(dimension: int, held: dict[int, float], axes: dict[int, Axis]) -> tuple[Array, Array]:
+    """Lower and upper ends (coordinate, box) of the cells between knots, in the order of :func:`_by_gauss`."""
+    ends = [axes[a].breaks if a in axes else np.array([held[a]] * 2) for a in range(dimension)]
+    low, high = (np.meshgrid(*[e[part] for e in ends], indexing="ij") for part in (slice(None, -1), slice(1, None)))
+    return np.stack([x.ravel() for x in low]), np.stack([x.ravel() for x in high])
+
+
+def _by_gauss(
+    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], count: int, clock: Clock
+) -> tuple[Array, Array]:
+    """The sums of an expression and of its size by cells of a tensor grid, in parts along the first axis that fit."""
+    rules = {a: _gauss(axis, count) for a, axis in axes.items()}
+    others = math.prod(len(x) for x, _ in list(rules.values())[1:])
+    parts = []
+    for part in _parts(rules, max(1, _MOST_AT_ONCE // (others * count)) * count):
+        clock.check()
+        at = [part[a][0] if a in part else np.array([held[a]]) for a in range(solution.problem.dimension)]
+        values = solution.on_grid(equation, at)
+        both = np.stack([values, np.abs(values)])
+        for axis in range(len(at)):
+            if axis in part:
+                weighed = np.moveaxis(both, axis + 1, -1) * part[axis][1]
+                both = np.moveaxis(weighed.reshape(*weighed.shape[:-1], -1, count).sum(-1), -1, axis + 1)
+        parts.append(both)
+    first = next(iter(rules), 0) + 1
+    sums, sizes = np.concatenate(parts, axis=first)
+    return sums, sizes
 
 
 def _parts(rules: Rules, most: int) -> Iterator[Rules]:

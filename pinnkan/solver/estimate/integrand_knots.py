@@ -9,6 +9,7 @@ with the solution.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -18,7 +19,9 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
+from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
+from pinnkan.solver.estimate.cut_rule import zeros_between
 
 #: Intervals at a narrow feature are halved to this many of its widths.
 WIDTHS = 4.0
@@ -28,8 +31,8 @@ NARROWEST = 1e-12
 ROUNDS, SHARE, MATTERS = 24, 0.05, 1e-12
 #: So many of them before breaks are looked for.
 FIRST_ROUNDS = 4
-#: Points of an interval between which a sign is seen to change, and bisections of where.
-SIGNS, BISECTIONS = 9, 50
+#: Points of an interval between which a sign is seen to change.
+SIGNS = 9
 
 Values = Callable[[Equation, Array], Array]
 
@@ -58,12 +61,20 @@ def of_formulas(
     free, box = [coordinates[i] for i in knots], [problem.box.ranges[i] for i in knots]
     axes = [Axis(x, 1) for x in knots.values()]
     if formula.free_symbols & set(free):
-        planes = kinks([formula], free, box).planes
+        planes, narrow = _asked_for(formula, tuple(free), tuple(box))
         axes = [_with_breaks(axis, places) for axis, places in zip(axes, planes, strict=True)]
-        for feature in features([formula], free, box).features:
+        for feature in narrow:
             is_narrow = feature.width < np.ptp(box, axis=1)
             axes = list(narrowed(axes, feature.place, np.where(is_narrow, feature.width, np.inf)))
     return dict(zip(knots, axes, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _asked_for(
+    formula: sympy.Expr, free: tuple[sympy.Symbol, ...], box: tuple[tuple[float, float], ...]
+) -> tuple[tuple[tuple[float, ...], ...], tuple[Feature, ...]]:
+    """Planes of kinks and narrow features, which are the same at every time where the formula does not hold it."""
+    return kinks([formula], free, box).planes, features([formula], free, box).features
 
 
 def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
@@ -71,27 +82,38 @@ def _with_breaks(axis: Axis, places: Sequence[float]) -> Axis:
     return Axis(np.union1d(axis.breaks, inside), 1) if inside else axis
 
 
-def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
+def along_line(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, list[float]]:
     """A line with the breaks and halvings that an integrand needs; ``values`` of an expression at points of it.
 
-    ``counts``: Gauss points of the two rules that are to agree.
+    ``counts``: Gauss points of the two rules that are to agree. Beside it the disagreement before each halving.
     """
     for _ in range(FIRST_ROUNDS):  # what bends more often than there are points is seen when the halvings have begun
-        axis = _halved(axis, equation, values, counts)
-    for bend in dict.fromkeys(_bends(equation.residual)):
-        argument = Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
-        if argument.jets:
+        axis, _ = _halved(axis, equation, values, counts)
+    history: list[float] = []
+    arguments = [argument for argument in bends(equation) if argument.jets]
+    for _ in range(1 + bool(arguments)):  # two changes of sign between two points are seen when these have moved closer
+        for argument in arguments:
             axis = _with_breaks(axis, _changes(axis, argument, values))
-    for _ in range(ROUNDS):
-        finer = _halved(axis, equation, values, counts)
-        if finer is axis:
-            break
-        axis = finer
-    return axis
+        history = []
+        for _ in range(ROUNDS):
+            finer, disagreement = _halved(axis, equation, values, counts)
+            history.append(disagreement)
+            if finer is axis:
+                break
+            axis = finer
+    return axis, history
 
 
-def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> Axis:
-    """The axis with intervals halved where two rules disagree; itself where they do not."""
+def bends(equation: Equation) -> list[Equation]:
+    """The arguments of jumps and bends in an integrand."""
+    return [
+        Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
+        for bend in dict.fromkeys(_bends(equation.residual))
+    ]
+
+
+def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int]) -> tuple[Axis, float]:
+    """The axis with intervals halved where two rules disagree, itself where they do not; and how far they do."""
     sums = []
     for count in counts:
         x, w = axis.gauss(count)
@@ -99,7 +121,7 @@ def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int
         sums.append((found * w).sum(1))
     difference, size = np.abs(sums[0] - sums[-1]), float((np.abs(found) * w).sum())
     marked = difference > max(SHARE * float(difference.max()), MATTERS * size)
-    return axis.inserted(marked) if marked.any() else axis
+    return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
 
 
 def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
@@ -112,14 +134,11 @@ def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
 
 
 def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:
-    """Where an expression changes its sign along a line, by bisection."""
+    """Where an expression changes its sign along a line."""
     steps = np.linspace(0.0, 1.0, SIGNS)[:-1]
     x = np.append((axis.breaks[:-1, None] + np.diff(axis.breaks)[:, None] * steps).ravel(), axis.breaks[-1])
     signs = np.sign(values(argument, x))
     at = np.flatnonzero(signs[:-1] * signs[1:] < 0.0)
-    low, high, below = x[at], x[at + 1], signs[at]
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        is_below = np.sign(values(argument, middle)) == below
-        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-    return [float(c) for c in high]
+    if not len(at):
+        return []
+    return [float(c) for c in zeros_between(lambda inside: values(argument, inside), x[at], x[at + 1])]

@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.clock import Clock, OutOfTimeError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Place, Point, Problem, Quantity
 from pinnkan.solver.estimate.extrema import Extrema, Extremum, largest
 from pinnkan.solver.estimate.integrals import integral
 from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.estimate.uncertain import at_places, over_place
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
 
@@ -29,20 +31,23 @@ NOT_COMPUTED = "not computed: the time limit was over"
 NO_ERROR = "its error was not computed: the time limit was over"
 INFINITE = "infinite: the expression has no bound"
 NOT_FINITE = "not known: the expression has no value at places that were looked at, or the run did not come so far"
-NOT_BOUNDED = "no bound was found: the expression may be infinite or not defined near its extreme value"
+NOT_BOUNDED = "its error has no bound: within the error of the solution the expression may be infinite or not defined"
 
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
     """Values (time,), what quadrature, search and rounding may have missed of them, and what else is to be said.
 
-    ``like``: the extrema they are, from which a like search begins.
+    ``like``: the extrema they are, from which a like search begins; ``axes``: of each moment and part of an integral
+    the knots; ``places``: points (time, coordinate) of values and extrema.
     """
 
     values: Array
     missed: Array
     note: str = ""
     like: Extrema | None = None
+    axes: Sequence[Sequence[dict[int, Axis] | None]] = ()
+    places: Array | None = None
 
 
 def read_off(
@@ -72,7 +77,8 @@ def _reading(
             if error is None:
                 return _said(found, None, when)
             corrected = _measured(problem, quantity, Substituted(problem, field, error), moments, clock, found.like)
-            errors = SAFETY * np.abs(corrected.values - found.values) + found.missed
+            least = _uncertain(problem, quantity, Substituted(problem, field, None), error, found, moments, clock)
+            errors = np.fmax(SAFETY * np.abs(corrected.values - found.values), least) + found.missed
     except OutOfTimeError:
         return _said(replace(found, note=found.note or NO_ERROR), None if error is None else unknown, when)
     return _said(replace(found, note=found.note or corrected.note), errors, when)
@@ -101,19 +107,45 @@ def _measured(
     """The values for one function."""
     clock.check()
     if quantity.kind == "integral":
-        found = [[integral(solution, *part, time, clock) for part in quantity.parts] for time in moments]
+        share = 1.0 / len(moments)
+        found = [[integral(solution, *part, time, clock, share) for part in quantity.parts] for time in moments]
         notes = dict.fromkeys(part.note for parts in found for part in parts if part.note)
         values, missed = (
             np.array([sum(getattr(p, name) for p in parts) for parts in found]) for name in ("value", "missed")
         )
-        return _Measured(values, missed, "; ".join(notes))
+        return _Measured(values, missed, "; ".join(notes), axes=[[part.axes for part in parts] for parts in found])
     ((place, equation),) = quantity.parts
     if quantity.kind == "value":
-        values = solution.at(equation, np.stack([_position(solution, place, time) for time in moments]))
-        return _Measured(values, _ROUNDING * np.abs(values))
+        places = np.stack([_position(solution, place, time) for time in moments])
+        values = solution.at(equation, places)
+        return _Measured(values, _ROUNDING * np.abs(values), places=places)
     sign = 1.0 if quantity.kind == "max" else -1.0
-    most = largest(Extremum(solution, equation, moments, sign), clock, like)
-    return _Measured(sign * most.values, most.missed + _ROUNDING * np.abs(most.values), like=most)
+    task = Extremum(solution, equation, moments, sign)
+    most = largest(task, clock, like)
+    places = task.points(most.places, np.arange(len(moments)))
+    return _Measured(sign * most.values, most.missed + _ROUNDING * np.abs(most.values), like=most, places=places)
+
+
+def _uncertain(
+    problem: Problem,
+    quantity: Quantity,
+    solution: Substituted,
+    error: Field,
+    found: _Measured,
+    moments: Sequence[float | None],
+    clock: Clock,
+) -> Array:
+    """The least errors (time,): by what is known of the solution around a place, or on the mean."""
+    known = Substituted(problem, error, None)
+    if found.places is not None:
+        return at_places(solution, known, quantity.parts[0][1], found.places)
+    out = np.zeros(len(moments))
+    for number, (time, parts) in enumerate(zip(moments, found.axes, strict=True)):
+        for (place, equation), axes in zip(quantity.parts, parts, strict=True):
+            clock.check()
+            if axes is not None:
+                out[number] += over_place(solution, known, equation, held_at(problem, place, time), axes)
+    return out
 
 
 def _position(solution: Substituted, place: Place, time: float | None) -> Array:

@@ -92,6 +92,15 @@ def held_at(problem: Problem, place: Place, time: float | None) -> dict[int, flo
     return held | ({place.axis: problem.box.ranges[place.axis][place.end]} if isinstance(place, Side) else {})
 
 
+def halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
+    """Every box (coordinate, box) cut in two along its coordinate."""
+    boxes = np.arange(lo.shape[1])
+    middle = 0.5 * (lo + hi)[axis, boxes]
+    low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
+    high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
+    return low, high
+
+
 def _raised(jet: Jet, axis: int) -> tuple[int, ...]:
     return tuple(n + (i == axis) for i, n in enumerate(jet.order))
 

@@ -113,10 +113,10 @@ def test_without_an_error_function_there_is_no_error() -> None:
     assert read(stated("{integral: u}"), X, Y).errors is None
 
 
-def test_a_kink_between_the_points_is_in_the_error() -> None:
+def test_a_kink_between_the_points_has_breaks() -> None:
     found = read(stated("{integral: abs(u - 0.4123)}"), X, Y, sympy.S.Zero)
     assert found.errors is not None
-    assert 1e-12 < abs(found.values[0] - (0.4123**2 + 0.5877**2)) <= found.errors[0] < 1e-2
+    assert abs(found.values[0] - (0.4123**2 + 0.5877**2)) <= found.errors[0] < 1e-9
 
 
 def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
@@ -125,7 +125,7 @@ def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
     assert curve.times is not None
     assert curve.errors is not None
     assert curve.values == pytest.approx([t / 2 for t in curve.times])
-    assert curve.errors == pytest.approx([SAFETY * t * 5e-7 for t in curve.times], abs=1e-14)
+    assert curve.errors == pytest.approx([SAFETY * t * 5e-7 for t in curve.times], abs=2e-8)  # around zero not zero
     peak = read(stated("{max: u, time: end}", domain), T * X * (1 - X), X)
     assert (peak.times, peak.values) == (None, pytest.approx((0.25,)))
     point = read(stated("{value: u_t, at: [0.5]}", domain), X * T**2, X)
@@ -176,7 +176,7 @@ quantities:
 
 
 def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
-    """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding."""
+    """Effectivities from 1.07 to 2.6 were seen, where the errors are not rounding, nor pass through zero."""
     stated_problem = problem(HEAT)
     solution = solve(stated_problem)
     exact = Given((stated_problem.exact["u"],), stated_problem.coordinates, stated_problem.box.ranges, 30)  # type: ignore[index]
@@ -188,7 +188,7 @@ def test_the_errors_of_a_solve_are_those_against_the_exact_solution() -> None:
         assert true.max() > 1e-12
         errors = np.array(found.errors)[seen]
         assert np.all(errors >= 0.8 * true[seen])
-        assert np.all(errors <= 4 * true[seen])
+        assert np.all(errors <= 4 * np.maximum(true[seen], 0.25 * true.max()))
 
 
 @pytest.mark.parametrize(
@@ -291,3 +291,71 @@ def test_quantities_end_with_the_time_limit() -> None:
     assert np.isnan(late.values[0])
     assert "not computed" in late.note
     assert on_line("{integral: u}", X, Clock(1e3)).values[0] == pytest.approx(0.5)
+
+
+def over_square(quantity: str, u: sympy.Expr) -> Reading:
+    stated_problem = stated(quantity, "{x: [0, 1], y: [0, 1]}")
+    field, error = (Given((e, e), (X, Y), ((0.0, 1.0),) * 2) for e in (u, 1e-9 * u))
+    return read_off(stated_problem, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "u", "expected"),
+    [
+        ("{integral: heaviside(u - 0.25)}", X * Y, 0.75 - 0.25 * np.log(4.0)),
+        ("{integral: abs(u - 0.25)}", X * Y, 0.09375 + 0.0625 * np.log(4.0)),
+        ("{integral: heaviside(u - 0.999)}", X * Y, 0.001 + 0.999 * np.log(0.999)),
+        ("{integral: 1/(u + 1e-6)}", X, np.log1p(1e6)),
+        ("{integral: 1/sqrt(u)}", X, 2.0),
+    ],
+)
+def test_integrals_in_the_plane_over_jumps_bends_and_poles_of_the_solution(
+    quantity: str, u: sympy.Expr, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = over_square(quantity, u)
+    assert found.errors is not None
+    assert abs(found.values[0] - expected) <= found.errors[0] <= 1e-5 * expected + 1e-8
+    monkeypatch.setattr("pinnkan.solver.estimate.integrals._surfaces", lambda equation: [])
+    monkeypatch.setattr("pinnkan.solver.estimate.integrals._MOST_POINTS", 0)
+    assert abs(over_square(quantity, u).values[0] - expected) > 3 * found.errors[0], "a rule in every cell would do"
+
+
+@pytest.mark.parametrize("quantity", ["{integral: 1/u}", "{integral: u/(x - 0.37)**2}", "{integral: 1/(u - 0.3)}"])
+def test_an_integral_that_may_be_infinite_has_no_value(quantity: str) -> None:
+    for found in (on_line(quantity, X), over_square(quantity, X)):
+        assert np.isnan(found.values[0])
+        assert found.errors == (np.inf,)
+        assert "infinite or not known" in found.note
+
+
+def test_what_gauss_misses_at_a_pole_is_in_the_error() -> None:
+    for power, expected in ((0.5, 2.0), (0.75, 4.0)):
+        found = on_line(f"{{integral: u**(-{power})}}", X)
+        assert found.errors is not None
+        off = abs(found.values[0] - expected)
+        assert 1e-7 < off <= found.errors[0] < 10 * off
+
+
+def test_where_the_error_passes_through_zero_it_is_what_it_is_around() -> None:
+    box = ((0.0, 1.0), (0.0, 1.0))
+    field, wave, flat = (
+        Given((u, sympy.S.Zero), (X, Y), box) for u in (X, 1e-6 * sympy.sin(30 * (X - 0.5)), 1e-6 + 0 * X)
+    )
+    for quantity in ("{value: u, at: [0.5, 0.5]}", "{integral: u}"):
+        q = stated(quantity, "{x: [0, 1], y: [0, 1]}")
+        for error, least, most in ((wave, 1e-7, 7e-7), (flat, SAFETY * 1e-6, SAFETY * 1.001e-6)):
+            found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+            assert found.errors is not None
+            assert least * 0.999 <= found.errors[0] <= most
+
+
+def test_a_ratio_of_what_is_no_larger_than_its_error_has_no_bound() -> None:
+    box = ((0.0, 1.0), (0.0, 1.0))
+    q = stated("{value: v/u, at: [0.5, 0.5]}", "{x: [0, 1], y: [0, 1]}")
+    for size, bounded in ((1e-14, False), (1e-9, True)):
+        field = Given((size * (1 + X), size * Y), (X, Y), box)
+        error = Given((-1.5e-14 * (1 + X), 1e-16 * Y), (X, Y), box)
+        found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+        assert found.errors is not None
+        assert np.isfinite(found.errors[0]) == bounded
+        assert ("no bound" in found.note) == (not bounded)

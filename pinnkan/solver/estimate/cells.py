@@ -1,0 +1,178 @@
+"""Integrals over two or three coordinates by boxes that are halved where two rules of Gauss disagree.
+
+A box in which the argument of a jump or bend may vanish is cut along its zeros (:mod:`.cut_rule`) once that rises or
+falls in every coordinate; until then its error is its measure times what the integrand may vary in it, by interval
+arithmetic. So two rules that agree by chance are not believed there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.assembly.clock import Clock
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Equation
+from pinnkan.solver.estimate.cut_rule import cut_rule
+from pinnkan.solver.estimate.substituted import Substituted, halved
+
+#: Gauss points per coordinate of a box in the two rules.
+COUNTS = 8, 6
+#: Rounds of halving; boxes with more than this share of the largest error of one are halved.
+ROUNDS, SHARE = 60, 0.05
+#: No box is cut below this share of the range, 2000 units of its rounding.
+SMALLEST = 2.0**-42
+#: Points of all boxes, at once.
+AT_ONCE = 200_000
+#: Errors and slopes beyond this are one.
+HUGE = 1e300
+#: An argument vanishes in a box where both ends are beyond this share of the larger.
+ACROSS = 1e-12
+#: The last coordinate of a cut is one in which the smallest slope is at least this share of the largest.
+EVEN = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Boxes (coordinate, box), the integrals over them, and what may be missed of these; ``axis``: where to cut."""
+
+    lo: Array
+    hi: Array
+    value: Array
+    missed: Array
+    axis: np.ndarray
+
+    def picked(self, which: np.ndarray) -> Boxes:
+        """Some of them."""
+        return Boxes(*(a[..., which] for a in (self.lo, self.hi, self.value, self.missed, self.axis)))
+
+    def and_also(self, other: Boxes) -> Boxes:
+        """Both."""
+        names = ("lo", "hi", "value", "missed", "axis")
+        return Boxes(*(np.concatenate([getattr(self, n), getattr(other, n)], -1) for n in names))
+
+
+@dataclass(frozen=True, eq=False)
+class Integrand:
+    """An expression, the arguments of its jumps and bends, the coordinates that vary."""
+
+    solution: Substituted
+    equation: Equation
+    bends: Sequence[Equation]
+    free: Sequence[int]
+    clock: Clock
+
+    def over(self, lo: Array, hi: Array) -> Boxes:
+        """Boxes with their integrals."""
+        boxes = lo.shape[1]
+        value, missed = np.zeros(boxes), np.zeros(boxes)
+        axis = np.zeros(boxes, dtype=int)
+        crossed, rule, steepest = self.crossed(lo, hi)
+        plain = ~crossed.any(0)
+        for part in self._parts(np.flatnonzero(plain)):
+            value[part], missed[part], axis[part] = self._plain(lo[:, part], hi[:, part])
+        rest = np.flatnonzero(~plain)
+        axis[rest] = np.array(self.free)[steepest[rest]]
+        value[rest], missed[rest] = self._unresolved(lo[:, rest], hi[:, rest])
+        for number, bend in enumerate(self.bends):
+            own = (rule[number] >= 0) & (crossed.sum(0) == 1)
+            for last in range(len(self.free)):
+                for part in self._parts(np.flatnonzero(own & (rule[number] == last))):
+                    value[part], missed[part] = self._cut(bend, last, lo[:, part], hi[:, part])
+        return Boxes(lo, hi, value, missed, axis)
+
+    def crossed(self, lo: Array, hi: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whether an argument may vanish (bend, box); the last coordinate of its cut or -1; the steepest (box,)."""
+        boxes, free = lo.shape[1], list(self.free)
+        if not self.bends or not boxes:
+            none = np.zeros((len(self.bends), boxes), dtype=bool)
+            return none, none - 1, np.zeros(boxes, dtype=int)
+        look = self.solution.enclosed(self.bends, lo, hi, free)
+        low, high = look.value.lo, look.value.hi
+        least = ACROSS * np.maximum(np.abs(low), np.abs(high))
+        crossed = ~((low >= -least) | (high <= least))
+        scale = np.ptp(np.array(self.solution.problem.box.ranges), axis=1)
+        size = ((hi - lo) / scale[:, None])[free]
+        slope = look.slope.magnitude()[:, free] * size
+        one_way = ((look.slope.lo >= 0.0) | (look.slope.hi <= 0.0))[:, free].all(1)
+        even = np.where(slope > 0.0, look.slope.mignitude()[:, free] * size >= EVEN * slope, False)
+        last = np.argmax(np.where(even, slope, -1.0), axis=1)
+        rule = np.where(crossed & one_way & even.any(1), last, -1)
+        steepest = np.argmax(np.minimum(slope, HUGE).max(0), axis=0)
+        return crossed, rule, steepest
+
+    def _parts(self, boxes: np.ndarray) -> Iterator[np.ndarray]:
+        """The boxes, some after the other."""
+        most = max(1, AT_ONCE // COUNTS[0] ** len(self.free))
+        for begin in range(0, len(boxes), most):
+            self.clock.check()
+            yield boxes[begin : begin + most]
+
+    def _plain(self, lo: Array, hi: Array) -> tuple[Array, Array, np.ndarray]:
+        """Integral, disagreement of the two rules, and the coordinate in which most is left."""
+        d = len(self.free)
+        found = []
+        for count in COUNTS:
+            x, w = np.polynomial.legendre.leggauss(count)
+            unit = np.stack([g.ravel() for g in np.meshgrid(*[x] * d, indexing="ij")])
+            weights = np.prod([g.ravel() for g in np.meshgrid(*[w] * d, indexing="ij")], axis=0)
+            values = self._at(lo, hi, unit)
+            found.append(values @ weights * np.prod(0.5 * (hi - lo)[list(self.free)], axis=0))
+        top = np.polynomial.legendre.legvander(x, count - 1)[:, -2:] * w[:, None]
+        cube = values.reshape(-1, *[count] * d)
+        rough = [np.abs(np.tensordot(cube, top, (1 + k, 0))).reshape(len(cube), -1).sum(1) for k in range(d)]
+        longest = np.argmax(np.nan_to_num(np.stack(rough), nan=0.0, posinf=0.0), axis=0)
+        return found[0], np.abs(found[0] - found[1]), np.array(self.free)[longest]
+
+    def _at(self, lo: Array, hi: Array, unit: Array) -> Array:
+        """Values (box, point) at points (coordinate that varies, point) of [-1, 1]."""
+        points = np.repeat((0.5 * (lo + hi))[..., None], unit.shape[1], axis=2)
+        points[list(self.free)] += 0.5 * (hi - lo)[list(self.free), :, None] * unit[:, None]
+        flat = np.ascontiguousarray(points.reshape(len(lo), -1).T)
+        return self.solution.at(self.equation, flat).reshape(lo.shape[1], -1)
+
+    def _unresolved(self, lo: Array, hi: Array) -> tuple[Array, Array]:
+        """Integrals from enclosures: the middle, and half of what the integrand may vary."""
+        if not lo.shape[1]:
+            return np.zeros(0), np.zeros(0)
+        look = self.solution.enclosed([self.equation], lo, hi, self.free)
+        measure = np.prod((hi - lo)[list(self.free)], axis=0)
+        middle, reach = (0.5 * (look.value.hi + sign * look.value.lo)[0] for sign in (1.0, -1.0))
+        is_known = np.isfinite(reach)
+        return np.where(is_known, middle * measure, 0.0), np.where(is_known, reach * measure, np.inf)
+
+    def _cut(self, bend: Equation, last: int, lo: Array, hi: Array) -> tuple[Array, Array]:
+        order = [a for k, a in enumerate(self.free) if k != last] + [self.free[last]]
+        found = []
+        for count in COUNTS:
+            points, weights = cut_rule(lambda p: self.solution.at(bend, p), lo.T.copy(), hi.T.copy(), order, count)
+            values = self.solution.at(self.equation, points.reshape(-1, len(lo))).reshape(weights.shape)
+            found.append((values * weights).sum(1))
+        return found[0], np.abs(found[0] - found[1])
+
+
+def refined(integrand: Integrand, boxes: Boxes, most: int, share: float) -> tuple[Boxes, list[float]]:
+    """The boxes halved until their errors are this share of the integral, or there are more than ``most``.
+
+    Beside them all errors together before each round.
+
+    Raises:
+        OutOfTimeError: the clock's limit is over.
+    """
+    history, ranges = [], np.array(integrand.solution.problem.box.ranges, dtype=np.float64)
+    for _ in range(ROUNDS):
+        history.append(float(boxes.missed.sum()))
+        size = float(np.abs(boxes.value).sum())
+        missed = np.minimum(boxes.missed, HUGE)
+        size_along = (boxes.hi - boxes.lo)[boxes.axis, np.arange(len(missed))]
+        is_wide = size_along > SMALLEST * np.ptp(ranges, axis=1)[boxes.axis]
+        marked = is_wide & (missed > SHARE * float(missed.max()))
+        settled = not history[-1] > share * size or not is_wide[np.argmax(missed)]
+        if settled or not math.isfinite(size) or len(missed) + marked.sum() > most:
+            break
+        lo, hi = halved(boxes.lo[:, marked], boxes.hi[:, marked], boxes.axis[marked])
+        boxes = boxes.picked(~marked).and_also(integrand.over(lo, hi))
+    return boxes, history
