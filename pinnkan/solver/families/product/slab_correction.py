@@ -34,6 +34,9 @@ APART = 50_000
 #: shipped problems stay within 1 % with one, 10 % with two; one fewer in time made that of the wave equation 50. Two
 #: points in the plane cost as much as three: conjugate gradients take twice as many steps.
 FEWER = 1
+#: The same where there are three coordinates of space: a wave around circles in 0.7 of the time, its effectivity 3 %
+#: larger.
+FEWER_IN_SPACE = 2
 #: A correction of no more than NOISY times what rounding makes of the residual is lowered neither by knots nor by
 #: shorter slabs: of a fourth derivative it grows with the fourth power of the intervals. Two to six times was seen.
 #: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
@@ -58,7 +61,8 @@ def corrected(
     )
     if at.run.slabs:
         at.monitor.check()
-    richer = System(model, fine, accuracy=CARRIED, fewer=FEWER, keeping=True)
+    fewer = FEWER_IN_SPACE if model.problem.space_dimension > 2 else FEWER
+    richer = System(model, fine, accuracy=CARRIED, fewer=fewer, keeping=True)
     local, error = (steps := richer.steps(base, targets, fixed, accuracy=accuracy))[0], steps[-1]
     length = float(np.ptp(space.axes[-1].breaks))
     scale = np.sqrt(at.mean_square(fine.norm(base) ** 2, length))
