@@ -85,8 +85,9 @@ def face_values(given: BoundaryValue, space: Space) -> Array:
     axis = given.side.axis
     samples = [a.samples() for a in space.axes]
     samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
-    grid = np.meshgrid(*samples, indexing="ij")
-    values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], grid[0].shape), dtype=np.float64)
+    grid = np.meshgrid(*samples, indexing="ij", sparse=True)
+    shape = [len(x) for x in samples]
+    values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], shape), dtype=np.float64)
     values = np.moveaxis(values, axis, 0)[0]
     others = [a for i, a in enumerate(space.axes) if i != axis]
     for i, other in enumerate(others):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 
 from pinnkan.assembly.boundary_values import BoundaryValue, end_trace, face_values, fix, sort_conditions
 from pinnkan.kan.axis import Axis
@@ -148,3 +149,20 @@ def test_a_trace_is_the_derivative_at_the_upper_end():
         trace = line.evaluate_grid(end_trace(of.axes[0], c, order, 0), [y], (0,))
         full = of.evaluate_grid(c, [np.array([2.0]), y], (order, 0))[0]
         np.testing.assert_allclose(trace, full, rtol=0, atol=1e-12 * np.abs(full).max())
+
+
+def test_a_formula_on_a_face_is_worked_out_on_the_lines_of_its_grid():
+    """Not at each of its points, which in space are millions."""
+    seen = []
+
+    class Recorded(Tape):
+        def __call__(self, values, namespace=np):
+            seen.extend(np.size(v) for v in values)
+            return super().__call__(values, namespace)
+
+    x, y = sympy.symbols("x y")
+    of, axis = space(), space().axes[0]
+    found = face_values(BoundaryValue(Side(1, 0), 0, 0, Recorded([sympy.sin(x) + y], [x, y])), of)
+    assert seen == [len(axis.samples()), 1]
+    np.testing.assert_allclose(axis.matrix(np.array([0.7])) @ found, np.sin(0.7) - 1.0, atol=1e-6)
+    assert abs((axis.matrix(np.array([0.7])) @ found)[0] - np.sin(0.7)) > 0.9

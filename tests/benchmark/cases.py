@@ -94,6 +94,8 @@ CASES = (
         lambda x, y, t: closed_form.heat_mode(x, y, t, diffusion=0.05),
         box(*[(0.0, 1.0, 8)] * 3, nodes=5),
     ),
+    Case("heat3d", closed_form.heat_spot, box(*[(0.0, 1.0, 4)] * 4, nodes=5), Target(1e-5, 60, 1e-5, 2)),
+    Case("wave3d", closed_form.cube_modes, box(*[(0.0, 1.0, 4)] * 4, nodes=5), Target(1e-5, 60, 1e-5, 2)),
     Case("heat_dirichlet", lambda x, t: np.exp(x + t), box(UNIT, UNIT)),
     Case("heat_robin", lambda x, t: np.exp(-t) * np.sin(x + 1), box(UNIT, UNIT)),
     Case("klein_gordon", closed_form.klein_gordon, box(UNIT, (0, 1, 32))),

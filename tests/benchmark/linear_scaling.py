@@ -114,7 +114,7 @@ def draw(rows: Sequence[Step], path: Path) -> None:
     from pinnkan.export.style import BLUE, GREEN, ORANGE, figure
 
     colours = dict(zip(SIZES, (BLUE, ORANGE, GREEN), strict=True))
-    with figure(path, 11.0, 4.2) as drawing:
+    with figure(path, 11.0, 5.0) as drawing:
         for panel, quantity in zip(drawing.subplots(1, 2), ("cpu_seconds", "megabytes"), strict=True):
             for name in SIZES:
                 for solver, line in (("conjugate gradients", "o-"), ("factor", "x:")):
@@ -122,8 +122,9 @@ def draw(rows: Sequence[Step], path: Path) -> None:
                     label = f"{name}, {solver}: {slope(part, quantity):.2f}"
                     size = [r.coefficients for r in part]
                     panel.loglog(size, [getattr(r, quantity) for r in part], line, color=colours[name], label=label)
-            panel.legend(fontsize=7)
+            panel.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, columnspacing=0.8)
             panel.set(xlabel="coefficients", ylabel=quantity.replace("_", " "))
+        drawing.subplots_adjust(bottom=0.27)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

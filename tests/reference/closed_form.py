@@ -145,6 +145,23 @@ def heat_mode(*coordinates: ArrayLike, diffusion: float) -> Array:
     return np.asarray(decay * sines(*places))
 
 
+def heat_spot(
+    x: ArrayLike, y: ArrayLike, z: ArrayLike, t: ArrayLike, diffusion: float = 0.05, width: float = 0.2
+) -> Array:
+    """Return (w/W)^(3/2) exp(-|r - (0.4, 0.5, 0.6)|^2 / W), W = w + 4 D t: u_t = D lap u. heat3d."""
+    x, y, z, t = _arrays(x, y, z, t)
+    wide = width + 4 * diffusion * t
+    squares = (x - 0.4) ** 2 + (y - 0.5) ** 2 + (z - 0.6) ** 2
+    return np.asarray((width / wide) ** 1.5 * np.exp(-squares / wide))
+
+
+def cube_modes(x: ArrayLike, y: ArrayLike, z: ArrayLike, t: ArrayLike) -> Array:
+    """Return the sum of two modes of a cube, (1, 1, 1) and half of (2, 1, 1): u_tt = lap u. wave3d."""
+    first, second = sines(x, y, z), sines(x, y, z, waves=(2, 1, 1))
+    (t,) = _arrays(t)
+    return np.asarray(np.cos(np.sqrt(3) * np.pi * t) * first + np.sin(np.sqrt(6) * np.pi * t) * second / 2)
+
+
 def standing_wave(x: ArrayLike, t: ArrayLike, waves: float = 1.0, speed: float = 1.0, mass: float = 0.0) -> Array:
     """Return sin(k x) cos(omega t), k = waves pi, omega^2 = speed^2 k^2 + mass^2: u_tt = speed^2 u_xx - mass^2 u.
 

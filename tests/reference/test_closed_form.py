@@ -139,6 +139,16 @@ def test_the_rotating_and_the_oblique_front_solve_their_equations() -> None:
     assert relative(now + u(*at) * (u_x + u_y) - 0.02 * laplacian(u, at, (0, 1), 2e-3), now) < 1e-6
 
 
+def test_a_spot_and_two_modes_solve_the_equations_of_heat_and_of_waves_in_space() -> None:
+    at = sampled((0, 1), (0, 1), (0, 1), (0.05, 1))
+    right = 0.05 * laplacian(exact.heat_spot, at, (0, 1, 2), 5e-3)
+    assert relative(derivative(exact.heat_spot, at, 3, 1, 5e-3) - right, right) < 1e-6
+    assert relative(derivative(exact.heat_spot, at, 3, 1, 5e-3) - 1.01 * right, right) > 1e-3
+    now = derivative(exact.cube_modes, at, 3, 2, 0.01)
+    assert relative(now - laplacian(exact.cube_modes, at, (0, 1, 2), 0.01), now) < 1e-6
+    assert relative(now - laplacian(exact.cube_modes, at, (0, 1), 0.01), now) > 1e-3
+
+
 def test_a_standing_wave_solves_the_wave_and_the_klein_gordon_equation() -> None:
     at = sampled((0, 1), (0, 20))
     for mass in (0.0, 3.0):

@@ -104,9 +104,11 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
         ("maxwell_cavity", [6, 7, 9, 10, 10]),
         ("heat2d", [6] * 5),
         ("wave", [6] * 5),
+        ("heat3d", [8] * 5),
+        ("wave3d", [8] * 5),
     ],
 )
-def test_systems_in_the_plane_are_followed_by_degrees_a_digit(name, degrees):
+def test_systems_in_the_plane_and_waves_in_space_have_degrees_of_their_own(name, degrees):
     problem = load_problem(name)
     asked = [replace(problem, solver=replace(problem.solver, tolerance=t)) for t in (1e-2, 1e-5, 1e-6, 1e-7, 1e-9)]
     assert [degree_in_space(each, 6) for each in asked] == degrees

@@ -7,6 +7,7 @@ numpy arrays or on torch tensors alike, chosen by the namespace handed in. No te
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -161,8 +162,8 @@ def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:
     if name == "constant":
         return value
     if name in ("add", "multiply"):
-        total = args[0]
-        for other in args[1:]:
+        total, *others = sorted(args, key=_extent)
+        for other in others:
             total = total + other if name == "add" else total * other
         return total
     if name == "power":
@@ -184,6 +185,15 @@ def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:
         return erf(args[0])
     function: Callable[[Any], Any] = getattr(xp, name)
     return function(_array(xp, args[0]))
+
+
+def _extent(value: Any) -> tuple[int, ...]:
+    """Smaller arrays first, those of one shape after each other: a sum is as large as its parts for as long as it can.
+
+    The source that makes a sum of three waves solve a heat equation in space, on a grid: a third of the time.
+    """
+    shape = tuple(getattr(value, "shape", ()))
+    return (prod(shape), *shape)
 
 
 def _array(xp: Any, value: Any) -> Any:

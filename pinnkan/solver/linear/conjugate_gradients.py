@@ -185,7 +185,7 @@ class ConjugateGradients(Seen):
         """The solution for every side, and what is still missing in a coefficient; up the ladder until it leads on."""
         while True:
             step, fall, missing = self._steps(right, accuracy, enough)
-            if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= enough):
+            if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= WITHIN * enough):
                 return step, missing
             if self._rung + 1 == len(self._ladder):
                 raise SolverError(

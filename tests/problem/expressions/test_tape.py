@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sympy
 import torch
 
+from pinnkan.problem.expressions import tape as tapes
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, Magnitude, Signum, Smaller, UnitStep
 from pinnkan.problem.expressions.operators import JetSpace
@@ -101,3 +104,30 @@ def _meaning(text: str) -> sympy.Expr:
     value = parse(Scalar(Span(0, len(text)), text, text, None), Scope(JetSpace(("x",), ())), report)
     assert value is not None
     return value
+
+
+@pytest.mark.parametrize("operation", [sympy.Add, sympy.Mul])
+def test_arrays_on_a_grid_are_joined_from_the_smallest_to_the_largest(operation: Any, monkeypatch: Any) -> None:
+    """Sums of few coordinates stay on these: numbers worked out, against those of the order in which they stand."""
+    x, y, z = symbols = sympy.symbols("x y z")
+    e = operation(sympy.sin(x + y + z), sympy.sin(x), sympy.cos(x), sympy.sin(y), sympy.cos(2 * x), evaluate=False)
+    grid = np.meshgrid(*[np.linspace(0.1, 0.9, 10)] * 3, indexing="ij", sparse=True)
+    plain = Tape([e], symbols)([g.ravel() for g in np.meshgrid(*[g.ravel() for g in grid], indexing="ij")])[0]
+
+    def joined(extent: Any) -> list[int]:
+        monkeypatch.setattr(tapes, "_extent", extent)
+        seen: list[int] = []
+
+        class Counted(np.ndarray):
+            def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **_: Any) -> Any:
+                out = np.asarray(getattr(ufunc, method)(*map(np.asarray, inputs)))
+                seen.append(out.size if len(inputs) == 2 else 0)
+                return out.view(Counted)
+
+        found = Tape([e], symbols)([g.view(Counted) for g in grid])[0]
+        np.testing.assert_allclose(np.asarray(found).ravel(), plain, rtol=1e-14)
+        return seen
+
+    sorted_first, as_it_stands = joined(tapes._extent), joined(lambda value: (-np.size(value),))
+    assert sorted_first.count(1000) == 2  # the sum of the argument of the sine, and the last one
+    assert as_it_stands.count(1000) > 2

@@ -129,6 +129,23 @@ def test_a_correction_of_large_coefficients_needs_fewer_digits():
     assert largest > 0.0
 
 
+@pytest.mark.parametrize("name", ["varying", "two unknowns"])
+def test_a_correction_far_smaller_than_what_it_is_added_to_stays_on_the_first_rung(name, monkeypatch):
+    """What is missing in it is then no more than may be; the factor of a slab in space took five gigabytes instead."""
+    rows, ordering = operator(name)
+    residuals = [r.residual for r in rows]
+    largest = float(np.abs(ConjugateGradients(rows, ordering).solve(residuals)).max())
+    for share in np.logspace(-2.0, 1.0, 13):
+        solver = ConjugateGradients(rows, ordering, 0.0, 1e-6)
+        solver.solve(residuals, 1e-3, share * largest / 1e-6)
+        assert solver._rung == 0
+        assert solver.rounding <= 10.0 * share * largest
+    monkeypatch.setattr(conjugate_gradients, "MOST", 2)
+    demanding = ConjugateGradients(rows, ordering)
+    demanding.solve(residuals, 1e-10)
+    assert demanding._rung > 0
+
+
 def rough(rows):
     """Random weights: nothing separates, nothing is smooth."""
     rng = np.random.default_rng(0)

@@ -31,6 +31,10 @@ GOLDEN = 0.6180339887498949
 NEAR = 0.35
 #: Error of the initial data, as a share of the tolerance.
 FIRST_SHARE = 0.1
+#: With more than so many coordinates of space, where to halve all intervals makes eight times as many coefficients,
+#: these are as many as the order of the splines asks for, and SPARE times that, unless that is twice as many or no more
+#: than MOST_OF_THEM are marked. A spot of heat in a cube at 1e-5 begins on 10 x 10 x 9 intervals, not on 12 x 12 x 12.
+IN_PLANE, SPARE, MOST_OF_THEM = 2, 1.1, 0.5
 #: Intervals to either side that are near. One, two, four and nine: the same knots for Cahn-Hilliard's equation.
 NEARBY = 2
 #: Coefficients of a start up to which it is made smooth, by a dense matrix.
@@ -106,6 +110,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         SolverError: it cannot be.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
+    numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
     time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
     order = derivatives_seen(model)
     for _ in range(60):
@@ -124,11 +129,27 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
             break
         largest = max(float(m.max()) for m in mass)
         count = sum(a.intervals for a in axes)
-        axes = with_marked(axes, [mark(m, largest, allowed / count) for m in mass], unknowns)
+        marks = [mark(m, largest, allowed / count) for m in mass]
+        numbers = [_asked(n, a, m, k, allowed) for n, a, m, k in zip(numbers, axes, mass, marks, strict=True)]
+        halves = with_marked(axes, marks, unknowns)
+        axes = tuple(
+            half if n is None else initial_space(model, degree[0], n).axes[i]
+            for i, (n, half) in enumerate(zip(numbers, halves, strict=True))
+        )
     raise SolverError(
         "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; "
         "state the place by heaviside, sign, abs, min or max, or ask for a larger tolerance"
     )
+
+
+def _asked(number: int | None, axis: Axis, mass: Array, marked: np.ndarray, allowed: float) -> int | None:
+    """How many even intervals a coordinate is to have; None where those that are marked are to be halved."""
+    if number is None or not marked.any():
+        return number
+    factor = SPARE * float(mass.sum() / allowed) ** (0.5 / (axis.degree + 1))
+    if factor >= 2.0:
+        return 2 * axis.intervals if marked.all() else None
+    return int(np.ceil(axis.intervals * factor)) if marked.mean() > MOST_OF_THEM else None
 
 
 def derivatives_seen(model: Model) -> int:

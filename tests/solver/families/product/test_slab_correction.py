@@ -5,6 +5,7 @@ import pytest
 from small_models import model_of
 from solved import on_slabs
 
+import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab_correction, slabs
@@ -109,3 +110,28 @@ def test_without_the_other_the_estimate_is_another(monkeypatch):
     ))  # fmt: skip
     alone, _, _ = run(monkeypatch, 0)
     assert alone.levels[-1].estimate != pytest.approx(apart.levels[-1].estimate, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_what_decays_to_nothing_in_space_keeps_its_estimate(monkeypatch):
+    """Errors are carried on more accurately than the solution decays in a slab."""
+    problem = pinnkan.load_problem(DECAY)
+    found = pinnkan.solve(problem)
+    assert found.verdict.converged
+    assert found.true_error < found.verdict.estimate
+    monkeypatch.setattr(slab_correction, "CARRIED_IN_SPACE", 1e-3)
+    assert pinnkan.solve(problem).levels[-1].estimate > 10.0 * found.verdict.estimate
+
+
+DECAY = """
+name: decay
+domain: {x: [0, 1], y: [0, 1], z: [0, 1], t: [0, 1]}
+functions: {v: exp(-3*pi**2*t)*sin(pi*x)*sin(pi*y)*sin(pi*z)}
+unknowns: [u]
+equations: [u_t = lap(u)]
+conditions:
+  - {where: initial, equation: "u = v"}
+  - {where: boundary, equation: "u = 0"}
+exact: {u: v}
+solver: {tolerance: 1.0e-5}
+"""

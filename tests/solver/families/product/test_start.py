@@ -12,6 +12,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.families.product import start as starting
 from pinnkan.solver.families.product.start import derivatives_seen, first_slab_start, initial_space, smooth_start
 
 FLOW = """
@@ -98,3 +99,35 @@ def test_a_rate_at_the_first_time_is_represented_as_well_as_a_value(unit):
         x = np.linspace(-3, 3, 101)
         value = start.axes[0].matrix(x) @ start.traces[1][..., 0]
         assert np.abs(value / np.abs(value).max(initial=1e-300) - (rate != "0") * np.exp(-(x**2))).max() < 1e-6
+
+
+HEAT = """
+name: heat
+domain: {x: [0, 1], y: [0, 1], z: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: [u_t = lap(u)]
+conditions:
+  - {where: initial, equation: "u = FORMULA"}
+  - {where: boundary, equation: "u = 0"}
+"""
+
+
+def test_in_space_initial_data_have_as_many_knots_as_they_need_not_twice_as_many(monkeypatch):
+    model = modelled(
+        parse_problem(HEAT.replace("FORMULA", "exp(-10*((x - 0.4)**2 + (y - 0.5)**2) - (z/3)**2)"), "h.yaml")
+    )
+    found = first_slab_start(model, (8, 5), 3, 1e-5)
+    counts = [a.intervals for a in found.axes]
+    assert counts[0] > counts[2]
+    assert all(np.ptp(np.diff(a.breaks)) < 0.5 * np.diff(a.breaks).mean() for a in found.axes)
+    space, fine = found.spaces(found.axes)
+    assert fine.norm(found.errors[0])[0] < 0.1 * 1e-5 * space.norm(found.traces[0])[0]
+    monkeypatch.setattr(starting, "IN_PLANE", 3)
+    halved = [a.intervals for a in first_slab_start(model, (8, 5), 3, 1e-5).axes]
+    assert np.prod(halved) > 1.2 * np.prod(counts)
+
+
+def test_in_space_too_knots_go_where_a_narrow_spot_is():
+    model = modelled(parse_problem(HEAT.replace("FORMULA", "exp(-((x - 0.5)/0.02)**2)*y*z"), "h.yaml"))
+    widths = np.diff(first_slab_start(model, (8, 5), 3, 1e-2).axes[0].breaks)
+    assert widths.max() > 3.0 * widths.min()
