@@ -44,7 +44,7 @@ SHORTER = 0.3
 #: Steps before this slab that show how fast Gauss-Newton contracts: those of about four attempts.
 RECENT = 12
 #: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing, and
-#: that of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations at 1e-1).
+#: of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations, 1e-1).
 LASTING = 3
 #: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
 #: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
