@@ -57,7 +57,7 @@ class FeatureCheck:
 
     def __init__(self, model: Model) -> None:
         self.problem, self.clock = model.problem, model.clock
-        self.equations = model.equations
+        self.equations, self.corner_weights = model.equations, model.corner_weights
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
@@ -72,7 +72,7 @@ class FeatureCheck:
         seen = self._seen(field, points)
         volume, found = domain.measure, [*self._conditions(field, domain, points, seen)]
         for equation, values in zip(self.equations, self.values, strict=True):
-            squares, scale = _squares(equation, points, seen[equation])
+            squares, scale = self._weighed(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
@@ -81,7 +81,7 @@ class FeatureCheck:
             passed = _surroundings(values.features(field, domain, seen[equation]), field, domain)
             for near, is_held in chain(((n, True) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
-                squares, scale = _squares(equation, near.points, near.jets(field, equation))
+                squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 allowed = loss if is_held else 0.0
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
@@ -92,7 +92,16 @@ class FeatureCheck:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
         points = self.problem.domain.sample(SCATTERED, kronecker)
         seen = self._seen(field, points)
-        return sum(float(_squares(e, points, seen[e])[1].mean()) for e in self.equations)
+        return sum(float(self._weighed(e, points, seen[e])[1].mean()) for e in self.equations)
+
+    def _weighed(self, equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
+        """Of an equation or a condition :func:`_squares`, weighed as its rows are next to corners."""
+        squares, scale = _squares(equation, points, jets)
+        if self.corner_weights is None:
+            return squares, scale
+        number = self.equations.index(equation) if equation in self.equations else None
+        weights = self.corner_weights.at(points, number) ** 2
+        return weights * squares, weights * scale
 
     def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
         """Jets (point, jet) of every equation and condition, evaluated together."""
@@ -117,10 +126,10 @@ class FeatureCheck:
             if not surroundings:
                 continue
             area = piece.measure
-            typical = area * float(_squares(equation, points, seen[equation])[1].mean())
+            typical = area * float(self._weighed(equation, points, seen[equation])[1].mean())
             for near in surroundings:
                 self.clock.check()
-                squares, scale = _squares(equation, near.points, near.jets(field, equation))
+                squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:
                     yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
