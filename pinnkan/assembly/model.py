@@ -47,7 +47,8 @@ class Model:
     def counted(self) -> tuple[float, ...]:
         """How much of an unknown counts in the size of a function: all of it, FOLLOWING where others evolve and it not.
 
-        Nor of one that has no finite norm. Of flow the pressure is a derivative in time of the rest: one that oscillates in a slab hardly moves anything.
+        Of flow the pressure is a derivative in time of the rest: one that oscillates in a slab hardly moves anything.
+        As little counts of an unknown that has no finite norm.
         """
         in_time = self.problem.time_axis is not None
         evolving = {j.unknown for e in self.equations for j in e.jets if in_time and j.order[-1]}

@@ -21,6 +21,7 @@ from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.formulas import formulas
+from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
@@ -122,7 +123,7 @@ class FeatureCheck:
             piece = domain.pieces[side]
             if piece.fixed != self.problem.domain.pieces[side].fixed:  # a slab that begins where another ended
                 continue
-            surroundings = list(self._neighbourhoods(domain, piece))
+            surroundings = [n for n in self._neighbourhoods(domain, piece) if not self._is_corner(n.place)]
             if not surroundings:
                 continue
             area = piece.measure
@@ -133,6 +134,15 @@ class FeatureCheck:
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:
                     yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
+
+    def _is_corner(self, place: Array) -> bool:
+        """Whether a place is one where conditions change: knots are graded to those, and corrections see them.
+
+        A slope that jumps is never had next to it: of 1 on half of a side, which its error in L2 hardly sees, knots
+        were asked for until they were rounding.
+        """
+        known = [] if self.corner_weights is None else self.corner_weights.corners
+        return any(np.abs(place - c.position).max() <= CLOSE * self.problem.box.lengths.max() for c in known)
 
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
         """Surroundings of the features in the domain, or on a piece of its boundary."""
