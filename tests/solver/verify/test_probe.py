@@ -40,6 +40,7 @@ TURN = line("0.005*u_xx - (x - 0.48)*u_x = 0")
     ids=["poisson", "resonance", "neumann", "line"],
 )
 def test_the_value_of_a_product_is_the_nearest_eigenvalue(model, value):
+    model.__dict__["corner_weights"] = None  # the rows of a slope that meets a value weigh less next to it
     found = probed(model)
     assert found.settled
     assert found.sigma == pytest.approx(value, rel=1e-2)
