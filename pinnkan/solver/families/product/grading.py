@@ -29,6 +29,8 @@ SHADOW = 0.05
 MOST = 5
 #: An interval next to a corner is halved DEPTH times towards it where it has this share of the squared residual.
 CORNERED, DEPTH = 0.1, 3
+#: And as much as PEAKED of its share of the length: of waves that are not resolved yet all intervals have their share.
+PEAKED = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +92,12 @@ def towards_corners(
     found = False
     for corner in corners:
         beside = [_beside(axis, place) for axis, place in zip(axes, corner.position, strict=True)]
-        shares = [squares[list(ends)].sum() / squares.sum() for squares, ends in zip(residuals, beside, strict=True)]
-        if max(shares) <= CORNERED:
+        widths = [np.diff(a.breaks) for a in axes]
+        shares = [own[list(ends)].sum() / own.sum() for own, ends in zip(residuals, beside, strict=True)]
+        even = [own[list(ends)].sum() / own.sum() for own, ends in zip(widths, beside, strict=True)]
+        if not any(a > max(CORNERED, PEAKED * b) for a, b in zip(shares, even, strict=True)):
             continue
         found = True
-        widths = [np.diff(a.breaks) for a in axes]
         wanted = 0.5**DEPTH * max(w[k] for w, ends in zip(widths, beside, strict=True) for k in ends)
         for own, axis, width, ends in zip(knots, axes, widths, beside, strict=True):
             for k, end in ends.items():
