@@ -3,8 +3,10 @@
 A mismatch of size one in ``b D_n^q u`` is a change h^q / b of u next to the side. Faded out over an interval of width h
 it leaves ``a h^(q - m) / b`` of a term ``a D_n^m u`` of the equations, on a layer of width h: an L2 norm of
 ``a h^(q - m + 1/2) / b``. The largest term of any equation counts, and that unknown of the condition whose change costs
-most. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a condition or an unknown by a
-number changes nothing.
+most; or least where conditions change (:mod:`pinnkan.assembly.corner_weights`): there intervals are far narrower across
+the side than functions along it, and a traction, which its own component mends, would weigh a thousand times too much
+by the other one. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a condition or an
+unknown by a number changes nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from pinnkan.problem.statement import Jet, Place, Point, Side
 
 #: Points at which coefficients are looked at.
 LOOKED_AT = 64
+#: Share of its usual size that the terms of a condition have at least.
+LEAST = 1e-3
 
 
 def condition_weight(model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]) -> float:
@@ -42,7 +46,32 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
         inside = term_sizes(model, model.equations, somewhere, scale)
     costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
     layer = float(np.prod([h**0.5 for h in widths if h is not None]))
-    return layer * max(costs, default=1.0)
+    return layer * (max if model.corner_weights is None else min)(costs, default=1.0)
+
+
+def near_corners(
+    model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]
+) -> Array | None:
+    """What the weight of a condition at each point is over :func:`condition_weight`, where conditions change, (point).
+
+    There it weighs as the equations do; and where a step turns a slope into a value each has its own weight: with one
+    for both the value would be held as loosely as a slope, h times as much.
+    """
+    if model.corner_weights is None:
+        return None
+    weights = model.corner_weights.at(points)
+    if not condition.is_linear:
+        return weights
+    lengths = np.ptp(model.problem.box.ranges, axis=1)
+    scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
+    slopes = condition.linearise_numpy(points, np.zeros((len(points), len(condition.jets))))[1]
+    rates = [
+        model.sizes[j.unknown] * np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))
+        for j in condition.jets
+    ]
+    sizes = np.abs(slopes * np.array(rates)).max(-1)
+    typical = float(np.sqrt((sizes**2).mean()))
+    return np.asarray(weights * typical / np.maximum(sizes, LEAST * typical))
 
 
 def term_sizes(

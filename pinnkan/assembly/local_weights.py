@@ -17,17 +17,13 @@ import numpy as np
 import torch
 
 from pinnkan.kan.product import Space
-from pinnkan.problem.checks.weights import assigned
+from pinnkan.problem.checks.weights import offsets
 from pinnkan.problem.statement import Problem
 
 
 def surpluses(problem: Problem) -> tuple[int, ...]:
     """By how much the offset of each equation is below the largest; zeros where no assignment gives offsets."""
-    orders = np.full((len(problem.equations), len(problem.unknowns)), -1, dtype=np.int64)
-    for i, equation in enumerate(problem.equations):
-        for jet in equation.jets.values():
-            orders[i, jet.unknown] = max(orders[i, jet.unknown], jet.total)
-    weights = assigned(orders) if orders.shape[0] == orders.shape[1] else None
+    weights = offsets(problem)
     if weights is None:
         return (0,) * len(problem.equations)
     return tuple(max(weights.equations) - c for c in weights.equations)

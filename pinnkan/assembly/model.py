@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,10 +10,13 @@ import torch
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.clock import Clock
+from pinnkan.assembly.corner_weights import CornerWeights, corner_weights
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
-from pinnkan.assembly.local_weights import surpluses
+from pinnkan.assembly.local_weights import local_weight, surpluses
 from pinnkan.assembly.roots import continued
+from pinnkan.kan.product import Space
+from pinnkan.kan.table import Table
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem
 
@@ -45,15 +49,31 @@ class Model:
         """How much of an unknown counts in the size of a function: all of it, FOLLOWING where others evolve and it not.
 
         Of flow the pressure is a derivative in time of the rest: one that oscillates in a slab hardly moves anything.
+        As little counts of an unknown that has no finite norm.
         """
         in_time = self.problem.time_axis is not None
         evolving = {j.unknown for e in self.equations for j in e.jets if in_time and j.order[-1]}
-        return tuple(FOLLOWING if evolving and i not in evolving else 1.0 for i in range(len(self.problem.unknowns)))
+        little = {i for i in range(len(self.problem.unknowns)) if evolving and i not in evolving}
+        little |= self.problem.unbounded
+        return tuple(FOLLOWING if i in little else 1.0 for i in range(len(self.problem.unknowns)))
+
+    @cached_property
+    def corner_weights(self) -> CornerWeights | None:
+        """Where conditions change, if they do; see :func:`pinnkan.assembly.corner_weights.corner_weights`."""
+        return corner_weights(self.problem)
 
     @cached_property
     def surpluses(self) -> tuple[int, ...]:
         """See :func:`pinnkan.assembly.local_weights.surpluses`."""
         return surpluses(self.problem)
+
+    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
+        """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
+        near = self.corner_weights
+        if near is not None:
+            return [near.on(tables, k) for k in range(len(self.equations))]
+        scales = [local_weight(space, s) for s in self.surpluses]
+        return [1.0 if s is None else s.to(self.device) for s in scales]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:

@@ -11,6 +11,7 @@ from pinnkan.problem import names, schema
 from pinnkan.problem.checks import meaning as checks
 from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.conditions import parse_equation, read_conditions, settled
+from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
@@ -64,7 +65,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
-    return replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
+    found_apart = replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
+    return replace(found_apart, unbounded=without_norm(found_apart))
 
 
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:

@@ -165,8 +165,9 @@ class Problem:
     ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
     ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors,
     ``units`` has labels for people.
-    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values. ``given``:
-    the parameters that have other values than in the file; ``source`` is the text with these values.
+    ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values;
+    ``unbounded``: the unknowns that have no finite L2 norm for that. ``given``: the parameters that have other values
+    than in the file; ``source`` is the text with these values.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Problem:
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     disagreements: tuple[Point, ...] = ()
+    unbounded: frozenset[int] = frozenset()
     given: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -36,7 +36,7 @@ from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.unsettled import explained
 from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.records import Reason
+from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
@@ -167,6 +167,10 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     if reason == Reason.RANK_DEFICIENT:  # of a function that nothing determines no level knows the error
         unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
         outcome = replace(outcome, levels=unknown)
+    if problem.unbounded:
+        outcome = replace(outcome, levels=_of_worst(outcome.levels))
+        if reason == Reason.CONVERGED:
+            reason, outcome = Reason.STALLED, replace(outcome, detail=_without_norm(problem, outcome.levels))
     verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
     bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
     if bound is not None:
@@ -186,12 +190,25 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    verdict = judge(state.levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
+    levels = _of_worst(state.levels) if problem.unbounded else state.levels
+    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
     network = state.network or describe(problem)
-    found = Solution(
-        problem, state.field, state.error, verdict, state.levels, state.history, monitor.elapsed(), network
-    )
+    found = Solution(problem, state.field, state.error, verdict, levels, state.history, monitor.elapsed(), network)
     return _of_file(problem, found, reduced(problem), monitor)
+
+
+def _of_worst(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    """Levels whose last error is that of the worst unknown, one that has no finite norm."""
+    return tuple(replace(level, estimate=float("inf")) if level is levels[-1] else level for level in levels)
+
+
+def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
+    """Why nothing is known of some unknowns, and what is known of the others."""
+    names = ", ".join(problem.unknowns[j] for j in sorted(problem.unbounded))
+    known = max(e for e in levels[-1].estimates if np.isfinite(e))
+    point = problem.disagreements[0].position if problem.disagreements else ()
+    at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point, strict=False))
+    return f"{names} grows without bound at {at}, where values jump: no finite L2 norm; all else is within {known:.1e}"
 
 
 def _of_file(problem: Problem, found: Solution, part: Reduced, monitor: Monitor) -> Solution:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinnkan.problem.statement import Problem
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -19,6 +21,15 @@ class Weights:
     def difference(self, equation: int, unknown: int) -> int:
         """The order of the principal terms of an unknown in an equation."""
         return self.unknowns[unknown] - self.equations[equation]
+
+
+def offsets(problem: Problem) -> Weights | None:
+    """The weights of the equations and unknowns of a problem; None where no assignment gives any."""
+    orders = np.full((len(problem.equations), len(problem.unknowns)), -1, dtype=np.int64)
+    for i, equation in enumerate(problem.equations):
+        for jet in equation.jets.values():
+            orders[i, jet.unknown] = max(orders[i, jet.unknown], jet.total)
+    return assigned(orders) if orders.shape[0] == orders.shape[1] else None
 
 
 def assigned(orders: NDArray[np.int64]) -> Weights | None:

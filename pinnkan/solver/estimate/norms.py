@@ -38,7 +38,13 @@ def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[
 def squared_sizes(problem: Problem, squares: Array) -> Array:
     """For each unknown the square to divide by: that of its vector, as large as one that vanishes at least."""
     members = _members(problem)
-    return floored(squares @ members, LEAST**2) @ members.T
+    found = floored(squares @ members, LEAST**2) @ members.T
+    return np.where(members.any(1), found, np.inf)
+
+
+def have_no_norm(problem: Problem) -> tuple[bool, ...]:
+    """Of each unknown and vector, whether nothing is counted of it."""
+    return tuple(not group.any() for group in _members(problem).T)
 
 
 def sizes(problem: Problem, space: Space, function: Array) -> Array:
@@ -60,11 +66,11 @@ def floored(scale: Array, least: float) -> Array:
 def _members(problem: Problem) -> Array:
     """(unknown, group): ones where an unknown belongs to a group, each unknown that is in no vector to its own.
 
-    Groups in the order of their first unknowns.
+    Groups in the order of their first unknowns. What has no finite norm is not counted.
     """
     taken = [tuple(problem.unknowns.index(n) for n in names) for names in problem.vectors.values()]
     alone = [(j,) for j in range(len(problem.unknowns)) if not any(j in group for group in taken)]
     out = np.zeros((len(problem.unknowns), len(taken) + len(alone)))
     for k, group in enumerate(sorted([*taken, *alone], key=min)):
-        out[list(group), k] = 1.0
+        out[[j for j in group if j not in problem.unbounded], k] = 1.0
     return out

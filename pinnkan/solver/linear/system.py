@@ -11,11 +11,10 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from pinnkan.assembly.condition_weights import condition_weight, held_by, width_at
+from pinnkan.assembly.condition_weights import condition_weight, held_by, near_corners, width_at
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
-from pinnkan.assembly.local_weights import local_weight
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch
@@ -86,9 +85,7 @@ class System:
         ]
         counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
-        scales = [local_weight(space, s) for s in model.surpluses]
-        weights = [1.0 if s is None else s.to(model.device) for s in scales]
-        patches = patches_of(model.equations, space, tables, weights)
+        patches = patches_of(model.equations, space, tables, model.weights(space, tables))
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]
         patches += [self._joined(interface, equation, tables) for interface, equation in model.interfaces]
         return tuple(patches)
@@ -116,7 +113,12 @@ class System:
         widths = [
             None if t is h else width_at(a, float(h.nodes)) for a, t, h in zip(space.axes, tables, held, strict=True)
         ]
-        return Patch(equation, space, held, CONDITION_WEIGHT * condition_weight(model, equation, points, widths))
+        weight = CONDITION_WEIGHT * condition_weight(model, equation, points, widths)
+        near = near_corners(model, equation, points, widths)
+        if near is None:
+            return Patch(equation, space, held, weight)
+        local = torch.from_numpy(near).to(model.device).reshape([n for t in held for n in t.nodes.shape])
+        return Patch(equation, space, held, weight * local)
 
     @property
     def points(self) -> int:

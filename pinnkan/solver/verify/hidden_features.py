@@ -21,6 +21,7 @@ from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.formulas import formulas
+from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
@@ -57,7 +58,7 @@ class FeatureCheck:
 
     def __init__(self, model: Model) -> None:
         self.problem, self.clock = model.problem, model.clock
-        self.equations = model.equations
+        self.equations, self.corner_weights = model.equations, model.corner_weights
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
@@ -72,7 +73,7 @@ class FeatureCheck:
         seen = self._seen(field, points)
         volume, found = domain.measure, [*self._conditions(field, domain, points, seen)]
         for equation, values in zip(self.equations, self.values, strict=True):
-            squares, scale = _squares(equation, points, seen[equation])
+            squares, scale = self._weighed(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             typical = float(scale.mean())
             if squares.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
@@ -81,7 +82,7 @@ class FeatureCheck:
             passed = _surroundings(values.features(field, domain, seen[equation]), field, domain)
             for near, is_held in chain(((n, True) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
-                squares, scale = _squares(equation, near.points, near.jets(field, equation))
+                squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + volume * typical
                 allowed = loss if is_held else 0.0
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
@@ -92,7 +93,16 @@ class FeatureCheck:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
         points = self.problem.domain.sample(SCATTERED, kronecker)
         seen = self._seen(field, points)
-        return sum(float(_squares(e, points, seen[e])[1].mean()) for e in self.equations)
+        return sum(float(self._weighed(e, points, seen[e])[1].mean()) for e in self.equations)
+
+    def _weighed(self, equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
+        """Of an equation or a condition :func:`_squares`, weighed as its rows are next to corners."""
+        squares, scale = _squares(equation, points, jets)
+        if self.corner_weights is None:
+            return squares, scale
+        number = self.equations.index(equation) if equation in self.equations else None
+        weights = self.corner_weights.at(points, number) ** 2
+        return weights * squares, weights * scale
 
     def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
         """Jets (point, jet) of every equation and condition, evaluated together."""
@@ -113,17 +123,26 @@ class FeatureCheck:
             piece = domain.pieces[side]
             if piece.fixed != self.problem.domain.pieces[side].fixed:  # a slab that begins where another ended
                 continue
-            surroundings = list(self._neighbourhoods(domain, piece))
+            surroundings = [n for n in self._neighbourhoods(domain, piece) if not self._is_corner(n.place)]
             if not surroundings:
                 continue
             area = piece.measure
-            typical = area * float(_squares(equation, points, seen[equation])[1].mean())
+            typical = area * float(self._weighed(equation, points, seen[equation])[1].mean())
             for near in surroundings:
                 self.clock.check()
-                squares, scale = _squares(equation, near.points, near.jets(field, equation))
+                squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 if mass.sum() > least * known:
                     yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
+
+    def _is_corner(self, place: Array) -> bool:
+        """Whether a place is one where conditions change: knots are graded to those, and corrections see them.
+
+        A slope that jumps is never had next to it: of 1 on half of a side, which its error in L2 hardly sees, knots
+        were asked for until they were rounding.
+        """
+        known = [] if self.corner_weights is None else self.corner_weights.corners
+        return any(np.abs(place - c.position).max() <= CLOSE * self.problem.box.lengths.max() for c in known)
 
     def _neighbourhoods(self, domain: Domain, piece: BoundaryPiece | None = None) -> Iterator[Neighbourhood]:
         """Surroundings of the features in the domain, or on a piece of its boundary."""

@@ -17,6 +17,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
 from pinnkan.kan.field import Field
+from pinnkan.problem.corners import corners
 from pinnkan.problem.mirrors import MIDDLE
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.fitted.front import structure
@@ -56,7 +57,7 @@ def can_turn(problem: Problem) -> bool:
 
     In the middle of a domain a front askew to the axes meets its mirror image: that is more than one.
     """
-    return not problem.interfaces and (
+    return not (problem.interfaces or any(c.inside for c in corners(problem))) and (
         problem.dimension - (problem.time_axis is not None) == 2
         and not any(problem.box.periodic)
         and all(isinstance(c.place, Side) and c.name != MIDDLE for c in problem.conditions)

@@ -16,6 +16,7 @@ import numpy as np
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
+from pinnkan.problem.corners import Corner
 from pinnkan.solver.estimate.indicators import MARKING, mark
 
 #: The squared residual of an interval falls slowly if it keeps more than this share when the interval is halved.
@@ -26,6 +27,10 @@ ONE_SIDED = 0.8
 SHADOW = 0.05
 #: Most halvings at once.
 MOST = 5
+#: An interval next to a corner is halved DEPTH times towards it where it has this share of the squared residual.
+CORNERED, DEPTH = 0.1, 3
+#: And as much as PEAKED of its share of the length: of waves that are not resolved yet all intervals have their share.
+PEAKED = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,40 @@ def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tup
         others = (ends == 0) & mark(s.mass, largest * SHADOW / MARKING, allowed)
         out.append(_halved(axis, others, ends, s.depths(max(MARKING * largest, allowed)).astype(int)))
     return tuple(out)
+
+
+def towards_corners(
+    axes: Sequence[Axis], corners: Sequence[Corner], residuals: Sequence[Array], once: Sequence[np.ndarray]
+) -> tuple[Axis, ...] | None:
+    """The axes with the intervals next to corners halved towards these, where much of the residual is; None where not.
+
+    ``residuals`` (interval): squared, by coordinate; ``once``: other intervals to be halved. Cells at a corner become
+    as wide in one coordinate as in the other: next to ones that are not, all of the residual stays.
+    """
+    knots = [[a.breaks, 0.5 * (a.breaks[1:] + a.breaks[:-1])[m]] for a, m in zip(axes, once, strict=True)]
+    found = False
+    for corner in corners:
+        beside = [_beside(axis, place) for axis, place in zip(axes, corner.position, strict=True)]
+        widths = [np.diff(a.breaks) for a in axes]
+        shares = [own[list(ends)].sum() / own.sum() for own, ends in zip(residuals, beside, strict=True)]
+        even = [own[list(ends)].sum() / own.sum() for own, ends in zip(widths, beside, strict=True)]
+        if not any(a > max(CORNERED, PEAKED * b) for a, b in zip(shares, even, strict=True)):
+            continue
+        found = True
+        wanted = 0.5**DEPTH * max(w[k] for w, ends in zip(widths, beside, strict=True) for k in ends)
+        for own, axis, width, ends in zip(knots, axes, widths, beside, strict=True):
+            for k, end in ends.items():
+                times = max(0, round(float(np.log2(width[k] / wanted))))
+                steps = width[k] * 0.5 ** np.arange(1, times + 1)
+                own.append(axis.breaks[k] + steps if end < 0 else axis.breaks[k + 1] - steps)
+    pairs = zip(axes, knots, strict=True)
+    return tuple(replace(a, breaks=np.unique(np.concatenate(k))) for a, k in pairs) if found else None
+
+
+def _beside(axis: Axis, place: float) -> dict[int, int]:
+    """The intervals next to a place, and the end of each at which it is: -1 for the lower and 1 for the upper."""
+    at = int(np.argmin(np.abs(axis.breaks - place)))
+    return {k: end for k, end in ((at - 1, 1), (at, -1)) if 0 <= k < axis.intervals}
 
 
 def _halved(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) -> Axis:

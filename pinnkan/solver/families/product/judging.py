@@ -14,7 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import surplus
-from pinnkan.solver.estimate.norms import relative, relative_roots, sizes
+from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
@@ -102,7 +102,8 @@ def estimate_by_correction(
         size = max(size, SAFETY * ahead(model, space, start, correction))
     spaces = Spaces(space, start, fine, nulls, losses)
     error = ProductField(((fine, correction),))
-    parts = tuple(root / max(*roots, 1e-300) * size + rounding for root in roots)
+    pairs = zip(roots, have_no_norm(model.problem), strict=True)
+    parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, system=system
     )
@@ -118,11 +119,12 @@ def _nulls(
     (coarse, start), (fine, base) = solved, halved
     is_known = coarse.model.is_linear and coarse.is_kept
     found = (
-        least_determined(coarse.kept, coarse.space, start, known=known)
+        least_determined(coarse.kept, coarse.space, start, known=known, counted=coarse.model.counted)
         if is_known
         else null_of(coarse.model, coarse.space, start, known)
     )
-    return found, least_determined(fine.kept, fine.space, base, step, prolonged(found, coarse.space, fine.space))
+    known, counted = prolonged(found, coarse.space, fine.space), coarse.model.counted
+    return found, least_determined(fine.kept, fine.space, base, step, known, counted)
 
 
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:

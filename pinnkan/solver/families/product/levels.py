@@ -13,12 +13,18 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.continuation import continued
-from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
+from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.between import between
-from pinnkan.solver.families.product.grading import Profile, graded
-from pinnkan.solver.families.product.judging import HalvedEstimate, estimate_by_correction, estimate_by_fall, is_large
+from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
+from pinnkan.solver.families.product.judging import (
+    RESOLVING,
+    HalvedEstimate,
+    estimate_by_correction,
+    estimate_by_fall,
+    is_large,
+)
 from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
@@ -234,6 +240,14 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
+    near = model.corner_weights
+    if near is not None and estimate.share > RESOLVING:
+        assert state.system is not None
+        others = [mark(m, largest * SHADOW / MARKING, allowed) for m in share.mass]
+        towards = towards_corners(space.axes, near.corners, state.system.by_interval(start), others)
+        if towards is not None:
+            finer = Space(towards, space.unknowns)
+            return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
     if estimate.size <= SEEN:
         towards = graded(space.axes, _profiles(state, estimate, share.mass, after, scale), allowed)
         if towards is not None:

@@ -1,0 +1,132 @@
+"""Where conditions change along the boundary of a rectangle: there no solution is smooth but by chance.
+
+That is where two sides meet, unless both prescribe values of the same unknowns that agree, and where a formula of a
+condition jumps or bends along its side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.checks.weights import offsets
+from pinnkan.problem.conditions import dirichlet_value
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.statement import Condition, Equation, Problem, Side
+
+#: A value jumps if it differs by this share to either side of a place, that share of the side away from it.
+JUMP, BESIDE = 1e-6, 1e-9
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A point of the boundary where conditions change.
+
+    ``jumps``: whether the value of an unknown does; ``held``: the unknowns whose values are prescribed on either side
+    of it; ``inside``: whether it lies inside of a side.
+    """
+
+    position: tuple[float, ...]
+    jumps: bool
+    held: frozenset[int]
+    inside: bool
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What conditions prescribe at a place: the ``values`` of unknowns, and whether these are ``all`` that they do."""
+
+    values: frozenset[int]
+    all: bool
+
+
+def corners(problem: Problem) -> tuple[Corner, ...]:
+    """All of a steady problem in the plane; there are none in others."""
+    if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
+        return ()
+    return (*_between(problem), *_along(problem))
+
+
+def without_norm(problem: Problem) -> frozenset[int]:
+    """Unknowns without a finite L2 norm: where values jump one of k orders less is of size r^-k.
+
+    So is the pressure of a flow next to a lid that moves along standing walls.
+    """
+    weights = offsets(problem) if any(c.jumps for c in corners(problem)) else None
+    if weights is None:
+        return frozenset()
+    return frozenset(j for j, order in enumerate(weights.unknowns) if order < max(weights.unknowns))
+
+
+def _between(problem: Problem) -> Iterator[Corner]:
+    """Those between two sides."""
+    jumps = {p.position for p in problem.disagreements}
+    for ends in product((0, 1), repeat=2):
+        position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
+        sides = [Side(axis, end) for axis, end in enumerate(ends)]
+        if not all(_conditions(problem, side) for side in sides):
+            continue
+        one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
+        if position in jumps or one != other or not one.all:
+            yield Corner(position, position in jumps, one.values | other.values, inside=False)
+
+
+def _along(problem: Problem) -> Iterator[Corner]:
+    """Those inside of a side."""
+    for side in (Side(axis, end) for axis in range(2) for end in (0, 1)):
+        at = problem.box.ranges[side.axis][side.end]
+        low, high = problem.box.ranges[1 - side.axis]
+        residuals = [e.residual.subs(problem.coordinates[side.axis], at) for e in _equations(problem, side)]
+        for place in kinks(residuals, problem.coordinates, problem.box.ranges).planes[1 - side.axis]:
+            beside = [place + sign * BESIDE * (high - low) for sign in (-1.0, 1.0)]
+            held = frozenset[int]().union(*(_held(problem, side, x).values for x in beside))
+            jumps = any(_jumps(problem, c, side, beside) for c in _conditions(problem, side))
+            yield Corner((place, at) if side.axis else (at, place), jumps, held, inside=True)
+
+
+def _jumps(problem: Problem, condition: Condition, side: Side, beside: list[float]) -> bool:
+    """Whether the value that a condition prescribes is another one to either side of a place."""
+    value = dirichlet_value(condition.equation)
+    if value is None:
+        return False
+    line = np.concatenate([beside, np.linspace(*problem.box.ranges[1 - side.axis], 33)])
+    values = _on(problem, value, side, line)
+    return bool(abs(values[1] - values[0]) > JUMP * np.abs(values).max())
+
+
+def _on(problem: Problem, formula: sympy.Expr, side: Side, line: np.ndarray) -> np.ndarray:
+    """The values of a formula of the coordinates at places along a side."""
+    held = np.full_like(line, problem.box.ranges[side.axis][side.end])
+    points = [line, held] if side.axis else [held, line]
+    found = Tape([formula], list(problem.coordinates))(points)[0]
+    return np.broadcast_to(np.asarray(found, dtype=np.float64), line.shape)
+
+
+def _conditions(problem: Problem, side: Side) -> list[Condition]:
+    return [c for c in problem.conditions if c.place == side and c.equation is not None]
+
+
+def _equations(problem: Problem, side: Side) -> list[Equation]:
+    return [c.equation for c in _conditions(problem, side) if c.equation is not None]
+
+
+def _held(problem: Problem, side: Side, place: float) -> _Held:
+    """What the conditions on a side prescribe at a place along it."""
+    values, equations = set(), _equations(problem, side)
+    for equation in equations:
+        slopes = {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
+        seen = [s for s, slope in slopes.items() if not _vanishes(problem, slope, side, place)]
+        if len(seen) == 1 and equation.jets[seen[0]].total == 0:
+            values.add(equation.jets[seen[0]].unknown)
+    return _Held(frozenset(values), len(values) == len(equations))
+
+
+def _vanishes(problem: Problem, slope: sympy.Expr, side: Side, place: float) -> bool:
+    """Whether a factor of the coordinates is zero at a place along a side; one of the unknowns is taken not to be."""
+    known = slope.free_symbols <= set(problem.coordinates)
+    return bool(known and _on(problem, slope, side, np.array([place]))[0] == 0.0)

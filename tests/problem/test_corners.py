@@ -1,0 +1,76 @@
+"""Where conditions change along the boundary: what is held there, what jumps, and what has no norm for that."""
+
+import pytest
+from small_models import model_of
+
+from pinnkan.problem.corners import corners, without_norm
+
+SQUARE = """
+name: square
+domain:
+  x: [0, 1]
+  y: [0, 2]
+unknowns: [{unknowns}]
+equations:
+{equations}
+conditions:
+{conditions}
+"""
+LAPLACE = ("lap(u) = 0",)
+STOKES = ("lap(u) = p_x", "lap(v) = p_y", "u_x + v_y = 0")
+WALLS = ("[left, right, bottom]", "u = 0"), ("boundary", "v = 0"), ("{point: [0.5, 0.5]}", "p = 0")
+
+
+def square(equations, *conditions, unknowns="u"):
+    lines = "\n".join(f"  - {e}" for e in equations)
+    held = "\n".join(f"  - where: {place}\n    equation: {e}" for place, e in conditions)
+    return model_of(SQUARE.format(unknowns=unknowns, equations=lines, conditions=held)).problem
+
+
+def found(problem):
+    return {c.position: (c.jumps, set(c.held), c.inside) for c in corners(problem)}
+
+
+def test_values_that_agree_all_around_have_no_corner():
+    assert found(square(LAPLACE, ("boundary", "u = x"))) == {}
+
+
+def test_values_that_disagree_jump():
+    problem = square(LAPLACE, ("[left, right, bottom]", "u = 0"), ("top", "u = 100"))
+    assert found(problem) == {(0, 2): (True, {0}, False), (1, 2): (True, {0}, False)}
+    assert without_norm(problem) == set()
+
+
+def test_slopes_meet_values_where_these_hold_and_each_other_where_nothing_does():
+    problem = square(LAPLACE, ("left", "u = 0"), ("[right, bottom, top]", "dn(u) + u = 0"))
+    free, held = (False, set(), False), (False, {0}, False)
+    assert found(problem) == {(0, 0): held, (0, 2): held, (1, 0): free, (1, 2): free}
+
+
+@pytest.mark.parametrize(
+    ("bottom", "jumps", "held"),
+    [
+        ("heaviside(0.3 - x)*u + heaviside(x - 0.3)*dn(u) = 0", False, {0}),
+        ("u = heaviside(x - 0.3)", True, {0}),
+        ("u = abs(x - 0.3)", False, {0}),
+        ("dn(u) = heaviside(x - 0.3)", False, set()),
+    ],
+)
+def test_a_formula_that_jumps_or_bends_along_a_side_is_seen_inside_of_it(bottom, jumps, held):
+    inside = found(square(LAPLACE, ("[left, right, top]", "u = x"), ("bottom", bottom)))
+    assert inside[0.3, 0] == (jumps, held, True)
+
+
+def test_a_pressure_has_no_norm_where_the_lid_jumps_and_one_where_it_does_not():
+    jumping = square(STOKES, *WALLS, ("top", "u = 1"), unknowns="u, v, p")
+    assert without_norm(jumping) == {2}
+    assert without_norm(square(STOKES, *WALLS, ("top", "u = x*(1 - x)"), unknowns="u, v, p")) == set()
+
+
+def test_there_are_none_in_time():
+    problem = model_of(
+        "name: n\ndomain: {x: [0, 1], t: [0, 1]}\nunknowns: [u]\nequations: [u_t = u_xx]\n"
+        "conditions:\n  - {where: initial, equation: u = 0}\n  - {where: [left, right], equation: u = 1}\n"
+    ).problem
+    assert problem.disagreements
+    assert corners(problem) == ()
