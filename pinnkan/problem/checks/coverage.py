@@ -157,7 +157,8 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
                 hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
                 report.error_at(spans.conditions, f"no initial condition for {wanted[k]}", hint)
     if not initial and not any(jet.order[axis] for jet in jets):
-        report.warn_at(spans.equations[0], "t is a coordinate, but no equation has a derivative by t")
+        hint = "nothing evolves: call the coordinate x, y or z, with `equation: none` on its sides"
+        report.error_at(spans.equations[0], "t is a coordinate, but no equation has a derivative by t", hint)
 
 
 def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans, report: Report) -> None:

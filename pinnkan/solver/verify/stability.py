@@ -105,6 +105,10 @@ def least_determined(
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
+        size = float(np.abs(start).max())
+        if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
+            return Null(0.0, 1.0, share=UNIT)
+        start /= size
     many = sum(r.count for r in equations.rows if isinstance(r, TensorRows)) > MANY
     look = (_Squared if many else _Seen)(equations, weigh)
     vector, sigma = look.found(start)

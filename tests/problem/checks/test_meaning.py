@@ -171,6 +171,16 @@ def test_a_side_may_say_that_it_has_no_condition() -> None:
     assert [c.equation is None for c in problem(text).conditions] == [False, False, True]
 
 
+@pytest.mark.parametrize("coordinates", ["{t: [1, 2]}", "{x: [0, 1], t: [1, 2]}"])
+def test_a_time_in_which_nothing_evolves_is_refused(coordinates: str) -> None:
+    sides = "  - {where: boundary, equation: none}\n" if "x" in coordinates else "  []\n"
+    text = f"name: still\ndomain: {coordinates}\nunknowns: [u]\nequations: [u**2 = t]\nconditions:\n{sides}"
+    assert only_fault(text).message == "t is a coordinate, but no equation has a derivative by t"
+    start = "  - {where: initial, equation: u = 1}\n"
+    evolving = text.replace("u**2 = t", "u*u_t = 1/2").replace("  []\n", "") + start
+    assert problem(evolving).time_axis is not None
+
+
 def test_an_equation_of_second_order_in_time_needs_two_initial_conditions() -> None:
     fault = only_fault(edited("u_t = k*u_xx", "u_tt = k*u_xx", without_exact()))
     assert "no initial condition for u_t" in fault.message

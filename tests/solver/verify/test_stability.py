@@ -172,3 +172,14 @@ def test_an_orthogonal_factor_sees_it():
         v = equations.backsolve(v / np.abs(v).max())
     rows, mass = equations.apply(v / np.abs(v).max()), space.norm(_spread(equations, v / np.abs(v).max(), space))[0]
     assert np.sqrt(sum(float((r**2).sum()) for r in rows)) / mass == pytest.approx(10.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("overflow", [np.inf, np.nan, 0.0])
+def test_rows_that_arithmetic_cannot_invert_determine_nothing(monkeypatch, overflow):
+    model = model_of(LINE.format(equation="u_xx = 1", left=0, right="u = 0"))
+    space = space_of(model, 4, 5)
+    assert least(model, space).sigma > 0.0
+    zero, fixed = zero_conditions(model.conditions, space)
+    equations = System(model, space).equations(zero, fixed)
+    monkeypatch.setattr(type(equations), "precondition", lambda self, gradient: np.full_like(gradient, overflow))
+    assert least_determined(equations, space, zero).sigma == 0.0
