@@ -216,7 +216,6 @@ def _of_file(problem: Problem, found: Solution, part: Reduced, monitor: Monitor)
     error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
     shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
-    clock.shows = True
     return replace(shown, quantities=read_off(problem, shown.field, error, shown.times(), clock))
 
 

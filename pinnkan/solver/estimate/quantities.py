@@ -57,8 +57,19 @@ def read_off(
 
     What is not computed when the limit of the ``clock`` is over has no value, and says so.
     """
-    clock = clock or Clock()
-    return {n: _reading(problem, quantity, field, error, times, clock) for n, quantity in problem.quantities.items()}
+    out: dict[str, Reading] = {}
+    for name, quantity in problem.quantities.items():
+        own = _share(clock or Clock(), len(problem.quantities) - len(out))
+        out[name] = _reading(problem, quantity, field, error, times, own)
+    return out
+
+
+def _share(clock: Clock, parts: int) -> Clock:
+    """A clock for one of so many quantities: what one takes too long for, the others still have."""
+    elapsed = clock.elapsed()
+    own = Clock(elapsed + (clock.limit - elapsed) / parts, elapsed)
+    own.shows = True
+    return own
 
 
 def _reading(

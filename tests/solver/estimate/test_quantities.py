@@ -286,7 +286,6 @@ def test_a_quantity_that_is_not_finite_says_so() -> None:
 
 def test_quantities_end_with_the_time_limit() -> None:
     clock = Clock(1.0, spent=2.0)
-    clock.shows = True
     late = on_line("{integral: u}", X, clock)
     assert np.isnan(late.values[0])
     assert "not computed" in late.note
