@@ -10,11 +10,11 @@ import torch
 
 from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.corner_weights import CornerWeights, corner_weights
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
-from pinnkan.assembly.local_weights import local_weight, surpluses
 from pinnkan.assembly.roots import continued
+from pinnkan.assembly.weights.corner_weights import CornerWeights, corner_weights
+from pinnkan.assembly.weights.local_weights import local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.natural_units import natural_sizes
@@ -59,12 +59,12 @@ class Model:
 
     @cached_property
     def corner_weights(self) -> CornerWeights | None:
-        """Where conditions change, if they do; see :func:`pinnkan.assembly.corner_weights.corner_weights`."""
+        """Where conditions change, if they do; see :func:`pinnkan.assembly.weights.corner_weights.corner_weights`."""
         return corner_weights(self.problem)
 
     @cached_property
     def surpluses(self) -> tuple[int, ...]:
-        """See :func:`pinnkan.assembly.local_weights.surpluses`."""
+        """See :func:`pinnkan.assembly.weights.local_weights.surpluses`."""
         return surpluses(self.problem)
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.local_weights import local_weight
+from pinnkan.assembly.weights.local_weights import local_weight
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 
