@@ -22,7 +22,7 @@ from pinnkan.solver.estimate.substituted import Substituted, halved
 #: Gauss points per coordinate of a box in the two rules.
 COUNTS = 8, 6
 #: Rounds of halving; boxes with more than this share of the largest error of one are halved.
-ROUNDS, SHARE = 60, 0.05
+ROUNDS, SHARE = 60, 0.005
 #: No box is cut below this share of the range, 2000 units of its rounding.
 SMALLEST = 2.0**-42
 #: Points of all boxes, at once.

@@ -16,8 +16,8 @@ from pinnkan.kan.field import Array
 
 #: Most steps of the search for a zero: the false position, an end that is kept weighs half (Dowell, Jarratt 1971).
 #: Half a dozen are taken where the function bends little.
-_STEPS = 40
-_ROUNDING = 2 * float(np.finfo(np.float64).eps)
+_STEPS = 20
+_ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
 #: An expression at points (point, coordinate).
 Values = Callable[[Array], Array]

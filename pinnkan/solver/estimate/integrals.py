@@ -30,7 +30,7 @@ _MOST_AT_ONCE = 2_000_000
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 #: Two rules that agree to this share of the integral of the size are not asked for more in several coordinates; what
 #: comes beyond is halved, with so many points in all. The second share is that of a curve over time.
-_FINE, _ROUGH, _MOST_POINTS = 1e-10, 1e-6, 1_000_000
+_FINE, _ROUGH, _MOST_POINTS = 1e-9, 1e-6, 1_000_000
 #: Rounds of halving over which the fall of the disagreement is seen; slower than this power of two in each, and above
 #: that share of the integral, it may be infinite.
 _LOOKED_BACK, _SLOW, _SETTLED = 8, 0.1, 1e-7

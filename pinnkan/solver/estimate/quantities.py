@@ -27,6 +27,9 @@ from pinnkan.verdict.records import Reading
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
+#: Part of what the errors of a curve are just before and after that an error is at least.
+_BESIDE = 0.5
+
 NOT_COMPUTED = "not computed: the time limit was over"
 NO_ERROR = "its error was not computed: the time limit was over"
 INFINITE = "infinite: the expression has no bound"
@@ -89,10 +92,18 @@ def _reading(
                 return _said(found, None, when)
             corrected = _measured(problem, quantity, Substituted(problem, field, error), moments, clock, found.like)
             least = _uncertain(problem, quantity, Substituted(problem, field, None), error, found, moments, clock)
-            errors = np.fmax(SAFETY * np.abs(corrected.values - found.values), least) + found.missed
+            changes = SAFETY * np.abs(corrected.values - found.values)
+            errors = np.fmax(np.fmax(changes, _BESIDE * _beside(changes)), least) + found.missed
     except OutOfTimeError:
         return _said(replace(found, note=found.note or NO_ERROR), None if error is None else unknown, when)
     return _said(replace(found, note=found.note or corrected.note), errors, when)
+
+
+def _beside(changes: Array) -> Array:
+    """The smaller of the changes (time,) before and after: on its way through zero one of them says little."""
+    before, after = np.zeros_like(changes), np.zeros_like(changes)
+    before[1:], after[:-1] = changes[:-1], changes[1:]
+    return np.fmin(before, after)
 
 
 def _said(found: _Measured, errors: Array | None, when: tuple[float, ...] | None) -> Reading:

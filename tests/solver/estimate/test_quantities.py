@@ -337,15 +337,19 @@ def test_what_gauss_misses_at_a_pole_is_in_the_error() -> None:
 
 def test_where_the_error_passes_through_zero_it_is_what_it_is_around() -> None:
     box = ((0.0, 1.0), (0.0, 1.0))
-    field, wave, flat = (
-        Given((u, sympy.S.Zero), (X, Y), box) for u in (X, 1e-6 * sympy.sin(30 * (X - 0.5)), 1e-6 + 0 * X)
-    )
-    for quantity in ("{value: u, at: [0.5, 0.5]}", "{integral: u}"):
-        q = stated(quantity, "{x: [0, 1], y: [0, 1]}")
-        for error, least, most in ((wave, 1e-7, 7e-7), (flat, SAFETY * 1e-6, SAFETY * 1.001e-6)):
-            found = read_off(q, field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
-            assert found.errors is not None
-            assert least * 0.999 <= found.errors[0] <= most
+    wave, flat = (Given((e, sympy.S.Zero), (X, Y), box) for e in (1e-6 * sympy.sin(30 * (X - 0.5)), 1e-6 + 0 * X))
+    peak = Given((1e-6 * sympy.exp(-1000 * ((X - 0.5) ** 2 + (Y - 0.5) ** 2)), sympy.S.Zero), (X, Y), box, 40)
+    field = Given((X, sympy.S.Zero), (X, Y), box, 40)
+    for quantity, error, least, most in (
+        ("{value: u, at: [0.5, 0.5]}", wave, 2e-8, 7e-7),
+        ("{value: u, at: [0.5, 0.5]}", flat, SAFETY * 1e-6, SAFETY * 1.001e-6),
+        ("{integral: u}", flat, SAFETY * 1e-6, SAFETY * 1.001e-6),
+        ("{integral: u}", wave, 0.0, 1e-8),
+        ("{integral: u}", peak, 1.2e-8, 3e-8),
+    ):
+        found = read_off(stated(quantity, "{x: [0, 1], y: [0, 1]}"), field, error, np.zeros(1))["q"]  # type: ignore[arg-type]
+        assert found.errors is not None
+        assert least * 0.999 <= found.errors[0] <= most
 
 
 def test_a_ratio_of_what_is_no_larger_than_its_error_has_no_bound() -> None:
