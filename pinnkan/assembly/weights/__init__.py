@@ -1,1 +1,1 @@
-"""How much rows weigh: conditions, equations of a system on small cells, rows near places where conditions change."""
+"""How much rows weigh: equations of a system on small cells, all rows near places where conditions change."""

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
+from pinnkan.assembly.condition_weights import condition_weight, held_by, near_corners, width_at
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
 from pinnkan.assembly.interfaces import SHIFT
@@ -19,7 +20,6 @@ from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch
 from pinnkan.assembly.shared_rows import patches_of
 from pinnkan.assembly.tensor_rows import Rows
-from pinnkan.assembly.weights.condition_weights import condition_weight, held_by, near_corners, width_at
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, joint_table, point_table

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from pinnkan.assembly.condition_weights import growth_rate, slowest_rate
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.weights.condition_weights import growth_rate, slowest_rate
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.weights.condition_weights import growth_rate
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import surplus

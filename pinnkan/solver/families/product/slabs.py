@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
-from pinnkan.assembly.weights.condition_weights import growth_rate
+from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array

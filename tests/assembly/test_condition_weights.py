@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.condition_weights import condition_weight, growth_rate, slowest_rate
 from pinnkan.assembly.model import compile_model
-from pinnkan.assembly.weights.condition_weights import condition_weight, growth_rate, slowest_rate
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
