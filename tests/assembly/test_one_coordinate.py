@@ -15,7 +15,6 @@ SPACE = Space((Axis(np.linspace(0, 1, 13), 7), Axis(np.linspace(0, 1, 13), 7)))
 
 def modes_of(top, coordinate):
     system, start, fixed = prepared(square("lap(u) = 1", top), SPACE)
-    system.model.__dict__["corner_weights"] = None  # modes are sines where all points weigh alike
     rows = [p.rows(torch.from_numpy(start), []) for p in system.patches]
     free = torch.from_numpy(~fixed[..., 0].all(axis=1 - coordinate))
     found = modes(rows, 0, coordinate, free)

@@ -42,9 +42,12 @@ def test_values_that_disagree_jump():
 
 
 def test_slopes_meet_values_where_these_hold_and_each_other_where_nothing_does():
-    problem = square(LAPLACE, ("left", "u = 0"), ("[right, bottom, top]", "dn(u) + u = 0"))
-    free, held = (False, set(), False), (False, {0}, False)
+    one = ("left", "u = 0"), ("[right, bottom, top]", "dn(u) + u = 0")
+    other = ("left", "v = 0"), ("[right, bottom, top]", "dn(v) + u = 0")
+    problem = square((*LAPLACE, "lap(v) = u"), *one, *other, unknowns="u, v")
+    free, held = (False, set(), False), (False, {0, 1}, False)
     assert found(problem) == {(0, 0): held, (0, 2): held, (1, 0): free, (1, 2): free}
+    assert found(square(LAPLACE, *one)) == {}  # reflected, it is smooth there
 
 
 @pytest.mark.parametrize(

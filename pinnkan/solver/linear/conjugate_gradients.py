@@ -9,17 +9,14 @@ Stiefel 1952; Bjorck 1996, section 7.4.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import numpy as np
 import torch
 
 from pinnkan.assembly.integral_rows import MiddleRows, as_seen
-from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
-from pinnkan.assembly.shared_matrix import SharedMatrix, normal_matrix
-from pinnkan.assembly.single import SingleMatrix, single_matrix
+from pinnkan.assembly.shared_matrix import normal_matrix
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
@@ -38,16 +35,10 @@ WITHIN = 10.0
 #: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
 #: steps: it drifts by rounding only.
 LOOSE = 1e-4
-#: Rounding of a product in single precision; it does no harm below this share of the accuracy asked for, if that is
-#: LOOSE at least.
-#: A product on 62 x 190 intervals then takes 27 ms, not 46.
-SINGLE, HARMLESS = 1e-7, 0.1
 #: Steps without progress after which only rounding is left, and the fall below which that is believed.
 RESTING, RESTED = 15, 1e-6
 #: Steps that show how fast the gradient falls, at most by SLOWEST each.
 SHOWN, SLOWEST = 5, 0.97
-
-Matrix = MatrixFree | SharedMatrix | SingleMatrix
 
 
 class ConjugateGradients(Seen):
@@ -90,35 +81,18 @@ class ConjugateGradients(Seen):
 
     def normal(self, step: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self._normal(self._put(step), self._matrix).cpu().numpy()
+        return self._normal(self._put(step)).cpu().numpy()
 
-    def _normal(self, step: torch.Tensor, matrix: Matrix) -> torch.Tensor:
+    def _normal(self, step: torch.Tensor) -> torch.Tensor:
         values = self.ordering.spread(step).reshape(*self._space.shape, -1)
-        out = matrix(values).reshape(self._space.size, -1)[self.ordering.free]
+        out = self._matrix(values).reshape(self._space.size, -1)[self.ordering.free]
         for integral in self._integrals:
             out += integral.transpose(self.ordering, integral.apply(self.ordering, step))
         return out
 
-    def _times(self, step: torch.Tensor, matrix: Matrix) -> torch.Tensor:
+    def _times(self, step: torch.Tensor) -> torch.Tensor:
         """(J^T J + damping) d."""
-        return self._normal(step, matrix) + self.damping * self._diagonal * step
-
-    @cached_property
-    def _single(self) -> SingleMatrix | None:
-        """J^T J in single precision, where this process has all of it."""
-        return single_matrix(self._matrix.rows) if isinstance(self._matrix, MatrixFree) else None
-
-    @cached_property
-    def _amplified(self) -> float:
-        """What the inverse makes of rounding of J^T, in the norm of the residual, over this rounding."""
-        draw = torch.from_numpy(np.random.default_rng(0).standard_normal(self._diagonal.shape))
-        noise = draw.to(self._diagonal) * (self._diagonal / len(self._diagonal)).sqrt()
-        return float((noise * self.inverse(noise)).sum().clamp_min(0.0).sqrt())
-
-    def _drifts(self, step: torch.Tensor, start: torch.Tensor, target: float) -> bool:
-        """Whether single precision in J of a ``step`` may be seen in a gradient that falls from a slope ``start``."""
-        left = SINGLE * (step.square() * self._diagonal).sum(0).sqrt()
-        return bool((left > HARMLESS * target * start.sqrt()).any())
+        return self._normal(step) + self.damping * self._diagonal * step
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
@@ -201,25 +175,13 @@ class ConjugateGradients(Seen):
         To a relative error of ``accuracy`` or an error of ``enough`` in the largest. None for the fall where another
         preconditioner is called for.
         """
-        if accuracy >= LOOSE and SINGLE * self._amplified <= HARMLESS * accuracy:
-            found = None if self._single is None else self._stepped(right, accuracy, enough, self._single)
-            if found is not None:
-                return found
-        found = self._stepped(right, accuracy, enough, self._matrix)
-        assert found is not None
-        return found
-
-    def _stepped(
-        self, right: torch.Tensor, accuracy: float, enough: float, matrix: Matrix
-    ) -> tuple[torch.Tensor, float | None, float] | None:
-        """The same with J^T J as a ``matrix``; None where its single precision is seen."""
         step, towards = torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
         if float(slope.max()) <= 0.0:
             return step, 0.0, 0.0
         start, falls, missing = slope.clamp_min(1e-300), [1.0], 0.0
         while len(falls) <= MOST:
-            image = self._times(direction, matrix)
+            image = self._times(direction)
             length = _ratio(slope, (direction * image).sum(0))
             step, right = step + length * direction, right - length * image
             towards, before = self.inverse(right), slope
@@ -229,8 +191,6 @@ class ConjugateGradients(Seen):
             size, rate = float(step.abs().max()), _rate(falls)
             missing = float((length * direction).abs().max()) * rate / (1.0 - rate)
             seen, target = float(towards.abs().max()), max(accuracy, enough / max(size, 1e-300))
-            if isinstance(matrix, SingleMatrix) and self._drifts(step, start, target):
-                return None
             if (falls[-1] <= target and max(missing, seen / WITHIN) <= target * size) or _rests(falls):
                 break
             if self._leads_nowhere(falls, target):

@@ -68,7 +68,11 @@ DEFLECTION = -37.70891
 def test_powers_are_those_of_what_is_held_and_of_what_jumps():
     near = corner_weights(model_of(LAPLACE.format(equation="lap(u) = 0")).problem)
     powers = {c.position: own for c, own in zip(near.corners, near.powers, strict=True)}
-    assert powers == {(0, 0): (1.25,), (1, 0): (0.5,), (0, 2): (1.5,), (1, 2): (1.25,)}
+    assert powers == {(0, 2): (1.5,)}
+    beam = corner_weights(model_of(CLAMPED).problem)
+    powers = {c.position: own for c, own in zip(beam.corners, beam.powers, strict=True)}
+    held, free = (1.25, 1.25), (0.5, 0.5)
+    assert powers == {(0, -0.5): held, (0, 0.5): held, (2, -0.5): free, (2, 0.5): free}
 
 
 def test_a_flow_has_one_power_less_of_its_divergence():

@@ -60,40 +60,6 @@ def test_a_gradient_is_solved_for_as_accurately_as_is_asked():
     assert steps < solver.iterations - steps
 
 
-@pytest.mark.parametrize("accuracy", [1e-2, 1e-3])
-@pytest.mark.parametrize("name", ["constant", "varying", "two unknowns"])
-def test_few_digits_are_solved_for_in_single_precision(name, accuracy, monkeypatch):
-    """Hardly another solution than in double precision; that is taken for more digits, and where rounding is seen."""
-    rows, ordering = operator(name)
-    residuals = [r.residual for r in rows]
-
-    def solved(accuracy):
-        solver = ConjugateGradients(rows, ordering)
-        return solver.solve(residuals, accuracy), "_single" in vars(solver)
-
-    found, is_single = solved(accuracy)
-    exact, is_single_too = solved(0.0)
-    assert (is_single, is_single_too) == (True, False)
-    assert difference(found, exact) < 3.0 * accuracy  # it is the gradient that has fallen by as much
-    monkeypatch.setattr(conjugate_gradients, "SINGLE", 1.0)
-    double, is_single = solved(accuracy)
-    assert not is_single
-    assert 0.0 < difference(found, double) < 0.01 * accuracy
-
-
-def test_steps_that_nearly_cancel_are_not_taken_in_single_precision():
-    rows, ordering = operator("constant")
-    solver = ConjugateGradients(rows, ordering)
-    rough = torch.from_numpy(np.random.default_rng(0).standard_normal((ordering.size, 1)))
-    smooth = torch.from_numpy(solver.solve([r.residual for r in rows]))
-    cancelled = []
-    for step in (rough, smooth):
-        energy = (step * torch.from_numpy(solver.normal(step.numpy()))).sum(0)
-        target = conjugate_gradients.SINGLE / conjugate_gradients.HARMLESS * 3.0
-        cancelled.append(solver._drifts(step, energy, target))
-    assert cancelled == [False, True]
-
-
 @pytest.mark.parametrize("damping", [1e-3, 0.3, 1e3])
 def test_damping_is_that_multiple_of_the_diagonal(damping):
     rows, ordering = operator("varying")

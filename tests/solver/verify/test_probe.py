@@ -5,7 +5,6 @@ import pytest
 from small_models import LINE, model_of, square
 from threadpoolctl import threadpool_limits
 
-from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
@@ -40,8 +39,7 @@ TURN = line("0.005*u_xx - (x - 0.48)*u_x = 0")
     ],
     ids=["poisson", "resonance", "neumann", "line"],
 )
-def test_the_value_of_a_product_is_the_nearest_eigenvalue(model, value, monkeypatch):
-    monkeypatch.setattr(Model, "corner_weights", None)  # the rows of a slope that meets a value weigh less next to it
+def test_the_value_of_a_product_is_the_nearest_eigenvalue(model, value):
     found = probed(model)
     assert found.settled
     assert found.sigma == pytest.approx(value, rel=1e-2)
