@@ -127,6 +127,11 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             last = monitor.state
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
+        except SolverError as error:
+            narrow = verify.feature_check.narrow_at(_time(monitor.state))
+            if narrow and error.reason == Reason.DIVERGED:
+                raise SolverError(narrow, Reason.UNDERSAMPLED) from error
+            raise
         if state.falling and (state.number > 0 or _is_last(family, state)):
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         if state.run.rounded > tolerance:
@@ -144,6 +149,10 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
         begun = _begun(family, state.number + 1, local)
         state = replace(begun, run=replace(begun.run, least=least), history=state.history)
+
+
+def _time(state: object) -> float | None:
+    return state.run.ends[-1] if isinstance(state, MarchState) else None
 
 
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:

@@ -143,6 +143,8 @@ def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> st
 
 
 def _undersampled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    if levels and levels[-1].time is not None:
+        return "Make what is so narrow in time wider, with the same integral: beyond it the solution is the same."
     knots = _knots(levels)
     return f"The data have features finer than the points: give `knots: {2 * knots}` or more."
 

@@ -1,10 +1,10 @@
 """The residual at points never trained on: where formulas hold something narrow, and elsewhere.
 
 Around every narrow feature (:mod:`pinnkan.problem.features.narrow`) the squared residual is integrated on intervals
-that shrink towards it, from a twentieth of the box to 1e-8 of it, in the coordinates in which it is narrow; and it is
-averaged over scattered points of the whole box. Where that is out of proportion with the training rows, a feature lies
-between them: the place and the width are returned, so that knots can be put there. None of these points is ever trained
-on.
+that shrink towards it, from a twentieth of the box to 1e-8 of it or as narrow as it is, in the coordinates in which it
+is narrow; and it is averaged over scattered points of the whole box. Where that is out of proportion with the training
+rows, a feature lies between them: the place and the width are returned, so that knots can be put there. None of these
+points is ever trained on.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ SCATTERED = 500
 CONCERN = 0.1
 #: Knots further apart than so many widths of a feature do not hold it.
 HELD = 100.0
+#: What is narrow has made slabs too short that end within so many of its widths.
+BESIDE = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,17 @@ class FeatureCheck:
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
                     found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known))
         return max(found, key=lambda m: m.share, default=None)
+
+    def narrow_at(self, time: float | None) -> str:
+        """In words what formulas hold that is narrow about a time; "" where that is nothing."""
+        axis = self.problem.time_axis
+        if axis is None or time is None:
+            return ""
+        near = (f for f in self.features if abs(f.place[axis] - time) <= BESIDE * f.width[axis])
+        found = next((f for f in near if f.width[axis] < self.problem.box.lengths[axis]), None)
+        if found is None:
+            return ""
+        return f"slabs cannot be as short as what is {found.width[axis]:.0e} wide at t = {found.place[axis]:.8g}"
 
     def terms(self, field: Field) -> float:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""

@@ -6,6 +6,7 @@ over shells, each half as wide as the one around it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -24,9 +25,11 @@ from pinnkan.problem.features.subdivision import Feature
 #: closer the next end is, how often, and Gauss points between two ends: 200, 52, 28 and 10 points per coordinate.
 REACH = 0.05
 CLOSER = {1: (0.5, 24, 4), 2: (0.3, 12, 2), 3: (0.2, 6, 2), 4: (0.1, 4, 1)}
+#: The nearest ends are within this share of the width of a feature, but no nearer than this share of the place itself.
+INSIDE, TOLD_APART = 0.5, 1e-15
 #: Gauss points in the coordinates in which it is not, by their number.
 ACROSS = {0: 1, 1: 16, 2: 8, 3: 5}
-#: Shells from REACH of the box to 1e-8 of it, and points in each.
+#: Shells from REACH of the box to 1e-8 of it at least, and points in each.
 SHELLS, ON_SHELL = 24, 256
 
 
@@ -109,18 +112,26 @@ def around(
     place = np.mean(box, axis=1)
     place[graded] = feature.place[graded]
     place[list(fixed)] = list(fixed.values())
-    found = (_grid if len(box) in CLOSER else _shells)(place, graded, box, fixed)
+    found = (_grid if len(box) in CLOSER else _shells)(place, graded, box, fixed, _inmost(feature, graded, box))
     return replace(found, weights=found.weights * domain.contains(found.points))
 
 
-def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int]) -> LocalGrid:
+def _inmost(feature: Feature, graded: Sequence[int], box: Ranges) -> float:
+    """How near the nearest ends have to be, as a share of the outermost: within a feature, but told apart."""
+    low, high = np.array(box, dtype=np.float64)[list(graded)].T
+    width = np.maximum(INSIDE * feature.width[graded], TOLD_APART * np.abs(feature.place[graded]))
+    return float((width / (REACH * (high - low))).min())
+
+
+def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int], inmost: float) -> LocalGrid:
     across = ACROSS[len(box) - len(graded) - len(held)]
     nodes, weights = [], np.ones(())
     for i, (low, high) in enumerate(box):
         if i in held:
             x, w = place[i : i + 1], np.ones(1)
         elif i in graded:
-            closer, times, points = CLOSER[len(graded)]
+            closer, least, points = CLOSER[len(graded)]
+            times = max(least, math.ceil(math.log(inmost) / math.log(closer)))
             arm = REACH * (high - low) * closer ** np.arange(times + 1.0)
             ends = np.concatenate([place[i] - arm, place[i : i + 1], place[i] + arm])
             x, w = gauss_cells(np.unique(np.clip(ends, low, high)), points)
@@ -131,17 +142,18 @@ def _grid(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int
     return LocalGrid(place, nodes, weights)
 
 
-def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int]) -> Scattered:
+def _shells(place: Array, graded: Sequence[int], box: Ranges, held: Collection[int], inmost: float) -> Scattered:
     low, high = np.array(box, dtype=np.float64).T
     on = list(held)
     low[on] = high[on] = place[on]
     unit, parts, weights = kronecker(ON_SHELL, len(box)), [], []
     arm = REACH * (high - low)
-    for number in range(SHELLS):
+    shells = max(SHELLS, math.ceil(-math.log2(inmost)))
+    for number in range(shells):
         ends = np.array([low, high])
         ends[:, graded] = np.clip([(place - arm)[graded], (place + arm)[graded]], low[graded], high[graded])
         points = ends[0] + (ends[1] - ends[0]) * unit
-        inner = (np.abs(points - place) < 0.5 * arm)[:, graded].all(1) & (number < SHELLS - 1)
+        inner = (np.abs(points - place) < 0.5 * arm)[:, graded].all(1) & (number < shells - 1)
         size = ends[1] - ends[0]
         volume = float(np.prod(np.delete(size, on)))
         parts.append(points[~inner])

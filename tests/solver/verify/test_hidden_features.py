@@ -92,6 +92,38 @@ def test_the_weights_around_a_feature_are_those_of_its_surroundings(dimension, f
     assert around(feature, width < 1.0, Box(((0.5, 1.0),) * dimension, (False,) * dimension), fixed) is None
 
 
+@pytest.mark.parametrize("dimension", [1, 2, 6])
+def test_as_near_as_a_feature_is_wide_points_are_looked_at(dimension, monkeypatch):
+    """Ends that are 3e-9 from it at the nearest held no point of a spike of 1e-11."""
+    place, width = np.full(dimension, 0.5), np.ones(dimension)
+    place[-1], width[-1] = 0.41237, 1e-11
+    box = Box(((0.0, 1.0),) * dimension, (False,) * dimension)
+
+    def mass():
+        found = around(Feature(place, width, 1.0), width < 1.0, box, {})
+        return float((np.exp(-(((found.points[..., -1] - place[-1]) / width[-1]) ** 2)) * found.weights).sum())
+
+    assert mass() == pytest.approx(np.sqrt(np.pi) * 1e-11, rel=0.05)
+    monkeypatch.setattr("pinnkan.solver.verify.neighbourhood.INSIDE", 1e4)
+    assert mass() < 1e-12
+
+
+@pytest.mark.parametrize(("width", "says"), [("1e-10", "t = 3.14159"), ("1e-7", "1e-07 wide at t = 3.1415927")])
+def test_a_kick_shorter_than_slabs_can_be_is_refused_as_that(width, says):
+    """One was missed, the other taken for a solution that ends there."""
+    text = f"""
+name: kick
+domain: {{t: [0, 10]}}
+unknowns: [u]
+equations: ["u_t = -u + 1/{width}*exp(-((t - pi)/{width})**2)"]
+conditions: [{{where: initial, equation: u = 1}}]
+"""
+    verdict = solve(parse_problem(text, "t.yaml")).verdict
+    assert verdict.reason == "undersampled"
+    assert says in verdict.sentence
+    assert "wider, with the same integral" in verdict.remedy
+
+
 HIDDEN = """
 name: hidden
 domain: {{{domain}}}
