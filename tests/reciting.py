@@ -119,6 +119,9 @@ class Looking:
                 return Objection(None, np.inf, Reason.RANK_DEFICIENT, "it falls on", is_lasting=True)
         return Objection(SPIKE) if len(self.boxes) <= self.times else None
 
+    def narrow_at(self, time):
+        return ""
+
 
 def marched(family, looking=None, monitor=None):
     return march(family, looking or Looking(), monitor or Monitor(None, None))

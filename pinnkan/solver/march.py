@@ -128,7 +128,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
         except SolverError as error:
-            narrow = verify.feature_check.narrow_at(_time(monitor.state))
+            narrow = verify.narrow_at(_time(monitor.state))
             if narrow and error.reason == Reason.DIVERGED:
                 raise SolverError(narrow, Reason.UNDERSAMPLED) from error
             raise

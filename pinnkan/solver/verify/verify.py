@@ -118,6 +118,10 @@ class Verifier:
         wrong = self._local(field, slab, error)
         return self._growing(spaces) if wrong is None and spaces is not None else wrong
 
+    def narrow_at(self, time: float | None) -> str:
+        """See :meth:`pinnkan.solver.verify.hidden_features.FeatureCheck.narrow_at`."""
+        return self.feature_check.narrow_at(time)
+
     def _growing(self, spaces: Spaces) -> Objection | None:
         """Whether finer knots find functions, zero at the start of a slab, that the equations see ever less.
 
