@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
-from pinnkan.errors import SolverError, UsageError
+from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -34,7 +34,7 @@ from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
-from pinnkan.solver.verify.unsettled import explained
+from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import judge
@@ -90,6 +90,10 @@ def solve(
             if monitor.state is None:
                 raise
             return result_so_far(problem, monitor, Reason(error.reason), str(error))
+        except ResourceError:
+            if monitor.state is None or not is_contradicted(monitor.state.levels):
+                raise
+            return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
         open_ended = undetermined(solved, None if model.is_linear else outcome.field)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)

@@ -21,6 +21,13 @@ from pinnkan.verdict.records import Level, Reason
 
 #: Levels, and the share of the residual that they all have left where it stands.
 LEVELS, STANDS = 3, 0.9
+#: On so many levels, until memory ends, a residual stands that equations and conditions leave which contradict each
+#: other (-u'' = 1 without slopes at both ends); a layer leaves it on as many, of few knots.
+CONTRADICTING = 6
+CONTRADICTED = (
+    "the residual is as large on the last level as on the first: equations and conditions may contradict each other, as "
+    "a source does that is more in sum than what the sides let out"
+)
 #: What may end a solve for one of these reasons.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
@@ -43,6 +50,12 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
     loose = f"a function of size one, as the shift of a layer is, changes the residual by {sigma:.0e} only"
     detail = "; ".join(filter(None, (outcome.detail, loose)))
     return replace(outcome, reason=Reason.STALLED, detail=detail)
+
+
+def is_contradicted(levels: Sequence[Level]) -> bool:
+    """Whether no knots have lowered the residual of the first level."""
+    losses = [level.loss for level in levels]
+    return len(losses) >= CONTRADICTING and min(losses) >= STANDS * max(losses) > 0.0
 
 
 def _stands(levels: Sequence[Level]) -> bool:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from pinnkan.errors import ResourceError
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver import memory
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.verdict.advice import MARCH
@@ -24,6 +26,27 @@ equations: ["1e-4*u_xx + u - u**3 = 0"]
 conditions: [{where: left, equation: u = -1}, {where: right, equation: u = 1}]
 solver: {tolerance: 1e-3}
 """
+
+#: Its source is one in the mean, its sides let nothing out.
+SHUT = """
+name: shut
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["-u_xx = SOURCE"]
+conditions: [{where: boundary, equation: dn(u) = 0}, {where: domain, equation: integral(u) = 0}]
+"""
+
+
+def test_what_contradicts_itself_says_so_when_memory_ends(monkeypatch):
+    """It asked for 39 GB."""
+    monkeypatch.setattr(memory, "available", lambda device: 1e8)
+    verdict = solve(parse_problem(SHUT.replace("SOURCE", "1"), "t.yaml")).verdict
+    assert verdict.reason == "stalled"
+    assert "contradict each other" in verdict.sentence
+    assert solve(parse_problem(SHUT.replace("SOURCE", "cos(pi*x)"), "t.yaml")).verdict.converged
+    monkeypatch.setattr(memory, "available", lambda device: 2e6)
+    with pytest.raises(ResourceError):  # a negative control: few levels tell nothing
+        solve(parse_problem(SHUT.replace("SOURCE", "1"), "t.yaml"))
 
 
 @pytest.mark.parametrize(("text", "words"), [(EIKONAL, "still moved"), (LAYER, "shift of a layer")])
