@@ -25,8 +25,8 @@ LEVELS, STANDS = 3, 0.9
 #: other (-u'' = 1 without slopes at both ends); a layer leaves it on as many, of few knots.
 CONTRADICTING = 6
 CONTRADICTED = (
-    "the residual is as large on the last level as on the first: equations and conditions may contradict each other, as "
-    "a source does that is more in sum than what the sides let out"
+    "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
+    "as a source does that is more in sum than what the sides let out"
 )
 #: What may end a solve for one of these reasons.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
