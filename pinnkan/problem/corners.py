@@ -22,6 +22,8 @@ from pinnkan.problem.statement import Condition, Equation, Problem, Side
 
 #: A value jumps if it differs by this share to either side of a place, that share of the side away from it.
 JUMP, BESIDE = 1e-6, 1e-9
+#: Slopes are taken over this share of a side; one that changes by less than BEND, of values over the side, is smooth.
+SLOPE, BEND = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,29 @@ def _along(problem: Problem) -> Iterator[Corner]:
         low, high = problem.box.ranges[1 - side.axis]
         residuals = [e.residual.subs(problem.coordinates[side.axis], at) for e in _equations(problem, side)]
         for place in kinks(residuals, problem.coordinates, problem.box.ranges).planes[1 - side.axis]:
+            if not any(_breaks(problem, e, side, place) for e in _equations(problem, side)):
+                continue
             beside = [place + sign * BESIDE * (high - low) for sign in (-1.0, 1.0)]
             held = frozenset[int]().union(*(_held(problem, side, x).values for x in beside))
             jumps = any(_jumps(problem, c, side, beside) for c in _conditions(problem, side))
             yield Corner((place, at) if side.axis else (at, place), jumps, held, inside=True)
+
+
+def _breaks(problem: Problem, equation: Equation, side: Side, place: float) -> bool:
+    """Whether a condition, or its slope along the side, is another one to either side of a place: max(0, x)**3 is not.
+
+    With derivatives of the unknowns held at some values.
+    """
+    drawn = np.random.default_rng(0).uniform(0.5, 1.5, len(equation.jets))
+    held = equation.residual.subs(dict(zip(equation.jets, map(float, drawn), strict=True)))
+    low, high = problem.box.ranges[1 - side.axis]
+    step = SLOPE * (high - low)
+    near = place + step * np.array([-2.0, -1.0, 1.0, 2.0])
+    values = _on(problem, held, side, np.concatenate([near, np.linspace(low, high, 33)]))
+    size = max(float(np.abs(values).max()), 1e-300)
+    before, after = values[1] - values[0], values[3] - values[2]
+    jump = values[2] - values[1] - before - after
+    return bool(max(abs(jump), abs(after - before) / SLOPE) > BEND * size)
 
 
 def _jumps(problem: Problem, condition: Condition, side: Side, beside: list[float]) -> bool:

@@ -64,6 +64,12 @@ def test_a_formula_that_jumps_or_bends_along_a_side_is_seen_inside_of_it(bottom,
     assert inside[0.3, 0] == (jumps, held, True)
 
 
+@pytest.mark.parametrize(("power", "number"), [(1, 1), (2, 0), (3, 0)])
+def test_a_formula_whose_slope_goes_on_is_smooth_enough(power, number):
+    """As a corner max(0, x - 0.3)^3 got knots until two of them were one but for rounding."""
+    assert len(corners(square(LAPLACE, ("boundary", f"u = 1 + max(0, x - 0.3)**{power}")))) == 2 * number
+
+
 def test_a_pressure_has_no_norm_where_the_lid_jumps_and_one_where_it_does_not():
     jumping = square(STOKES, *WALLS, ("top", "u = 1"), unknowns="u, v, p")
     assert without_norm(jumping) == {2}

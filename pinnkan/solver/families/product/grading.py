@@ -31,6 +31,10 @@ MOST = 5
 CORNERED, DEPTH = 0.1, 3
 #: And as much as PEAKED of its share of the length: of waves that are not resolved yet all intervals have their share.
 PEAKED = 1.3
+#: Knots nearer than this share of a side are one.
+ROUNDED = 1e-12
+#: No interval next to a corner is narrower than this share of a side: what it could hold is nothing.
+NARROWEST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +101,23 @@ def towards_corners(
         even = [own[list(ends)].sum() / own.sum() for own, ends in zip(widths, beside, strict=True)]
         if not any(a > max(CORNERED, PEAKED * b) for a, b in zip(shares, even, strict=True)):
             continue
-        found = True
         wanted = 0.5**DEPTH * max(w[k] for w, ends in zip(widths, beside, strict=True) for k in ends)
+        if wanted < NARROWEST * min(float(np.ptp(a.breaks)) for a in axes):
+            continue
+        found = True
         for own, axis, width, ends in zip(knots, axes, widths, beside, strict=True):
             for k, end in ends.items():
                 times = max(0, round(float(np.log2(width[k] / wanted))))
                 steps = width[k] * 0.5 ** np.arange(1, times + 1)
                 own.append(axis.breaks[k] + steps if end < 0 else axis.breaks[k + 1] - steps)
     pairs = zip(axes, knots, strict=True)
-    return tuple(replace(a, breaks=np.unique(np.concatenate(k))) for a, k in pairs) if found else None
+    return tuple(replace(a, breaks=_apart(np.concatenate(k))) for a, k in pairs) if found else None
+
+
+def _apart(breaks: Array) -> Array:
+    """In order; of those that are one but for rounding, as middles worked out in two ways, the first."""
+    ordered = np.sort(breaks)
+    return ordered[np.append(True, np.diff(ordered) > ROUNDED * np.ptp(ordered))]
 
 
 def _beside(axis: Axis, place: float) -> dict[int, int]:

@@ -8,8 +8,9 @@ from small_models import model_of
 
 import pinnkan
 from pinnkan.kan.axis import Axis
+from pinnkan.problem.corners import Corner
 from pinnkan.solver.families.product import levels
-from pinnkan.solver.families.product.grading import MOST, Profile, graded
+from pinnkan.solver.families.product.grading import MOST, Profile, graded, towards_corners
 
 EVEN = Axis(np.linspace(0.0, 1.0, 5), 6)
 SLOW = {"mass": [1.0, 1e-2, 1e-6, 1e-9], "left": [0.98, 0.7, 0.5, 0.5], "fall": [0.25, 0.1, 1e-3, 1e-6]}
@@ -55,3 +56,13 @@ def test_a_lid_that_contradicts_the_walls_is_solved_for_in_three_levels(monkeypa
     assert found.verdict.converged, found.verdict.sentence
     monkeypatch.setattr(levels, "graded", lambda *_: None)
     assert not pinnkan.solve(model_of(CAVITY).problem).verdict.converged
+
+
+def test_knots_that_are_one_but_for_rounding_are_one():
+    """The middle of an interval by its ends and by its width."""
+    axes = (Axis(np.array([0.0, 0.1, 0.7, 1.0]), 3), Axis(np.array([0.0, 0.3, 1.0]), 3))
+    corner = Corner((0.7, 0.0), True, frozenset({0}), True)
+    once = [np.ones(3, dtype=bool), np.ones(2, dtype=bool)]
+    found = towards_corners(axes, [corner], [np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0])], once)
+    assert found is not None
+    assert all(np.diff(a.breaks).min() > 1e-3 for a in found)
