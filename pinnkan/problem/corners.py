@@ -1,8 +1,8 @@
 """Where conditions change along the boundary of a rectangle: there no solution is smooth but by chance.
 
 That is where two sides meet, unless both prescribe values of the same unknowns that agree, and where a formula of a
-condition jumps or bends along its side. Of one unknown a slope at a right angle to a value, or to another slope, is no
-change: reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
+condition jumps or bends along its side. A slope at a right angle to a value of the same unknown, or to a slope, is
+no change: reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
 """
 
 from __future__ import annotations
@@ -75,9 +75,14 @@ def _between(problem: Problem) -> Iterator[Corner]:
         if not all(_conditions(problem, side) for side in sides):
             continue
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
-        several = len(problem.unknowns) > 1
-        if position in jumps or (several and (one != other or not one.all)):
+        mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
+        if position in jumps or (mixed and (one != other or not one.all)):
             yield Corner(position, position in jumps, one.values | other.values, inside=False)
+
+
+def _mixes(equation: Equation) -> bool:
+    """Whether a condition is one for several unknowns, as a traction is."""
+    return len({jet.unknown for jet in equation.jets.values()}) > 1
 
 
 def _along(problem: Problem) -> Iterator[Corner]:
