@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from systems import kovasznay
 
 from pinnkan.problem.natural_units import in_natural_units, natural_sizes
-from pinnkan.problem.registry import parse_problem
+from pinnkan.problem.registry import load_problem, parse_problem
 
 FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
 
@@ -63,6 +63,14 @@ def test_a_depth_that_may_be_nothing_makes_no_term_large():
     (_, q), scales = natural_sizes(water(1.0))
     assert 0.1 < q < 10.0  # normal deviates as depths: 134, and equations 6e6 apart
     assert max(scales) < 100.0 * min(scales)
+
+
+@pytest.mark.parametrize("rayleigh", [1e4, 1e6, 1e8])
+def test_what_a_large_source_drives_is_as_large_as_what_holds_it(rayleigh):
+    """Buoyancy Ra Pr T alone was in its equation at 1e6: velocity and pressure were negligible beside it, so stayed."""
+    u, _, p, _ = natural_sizes(load_problem("heated_cavity", set={"Ra": rayleigh}))[0]
+    assert 0.1 * rayleigh**0.5 < u < 10.0 * rayleigh**0.5
+    assert 0.01 * rayleigh < p < rayleigh
 
 
 @pytest.mark.parametrize("unit", ["1e3", "1e6", "1e-6"])
