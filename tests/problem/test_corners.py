@@ -48,6 +48,8 @@ def test_slopes_meet_values_where_these_hold_and_each_other_where_nothing_does()
     free, held = (False, set(), False), (False, {0, 1}, False)
     assert found(problem) == {(0, 0): held, (0, 2): held, (1, 0): free, (1, 2): free}
     assert found(square(LAPLACE, *one)) == {}  # reflected, it is smooth there
+    apart = ("left", "v = 0"), ("[right, bottom, top]", "dn(v) = 0")
+    assert found(square((*LAPLACE, "lap(v) = u"), *one, *apart, unknowns="u, v")) == {}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from reciting import TOLERANCE, Looking, Recital, ends, marched
 
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
-from pinnkan.solver.march import BENT, GIVEN_UP, LASTING, SHORTER
+from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, LASTING, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import Run
@@ -220,3 +220,12 @@ def test_what_curvature_has_made_of_an_error_is_carried_on_with_it():
     assert run.bent(1e-6, 1e-6, 0.2) == pytest.approx(0.4)
     assert run.bent(1e-6, 0.0, 0.2) == pytest.approx(0.2)
     assert run.bending == 0.2 <= BENT < 0.4
+
+
+def test_where_the_first_pass_was_as_tight_as_arithmetic_allows_the_next_would_be_no_better(monkeypatch):
+    """What is rounded at the start has grown: out of memory for knots that hold data to 1e-19, before."""
+    out = marched(Recital(error=4.0))
+    assert out.reason != Reason.BELOW_ROUNDING  # a negative control
+    monkeypatch.setattr("pinnkan.solver.march.LEAST_ALLOWED", TOLERANCE)
+    out = marched(Recital(error=4.0))
+    assert (out.reason, out.detail) == (Reason.BELOW_ROUNDING, GROWN)

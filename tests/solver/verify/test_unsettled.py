@@ -8,6 +8,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import memory
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.levels import ProductLevels
+from pinnkan.solver.verify import unsettled
 from pinnkan.verdict.advice import MARCH
 
 EIKONAL = """
@@ -44,7 +45,7 @@ def test_what_contradicts_itself_says_so_when_memory_ends(monkeypatch):
     assert verdict.reason == "stalled"
     assert "contradict each other" in verdict.sentence
     assert solve(parse_problem(SHUT.replace("SOURCE", "cos(pi*x)"), "t.yaml")).verdict.converged
-    monkeypatch.setattr(memory, "available", lambda device: 2e6)
+    monkeypatch.setattr(unsettled, "CONTRADICTING", 100)
     with pytest.raises(ResourceError):  # a negative control: few levels tell nothing
         solve(parse_problem(SHUT.replace("SOURCE", "1"), "t.yaml"))
 

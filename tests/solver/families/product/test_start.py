@@ -13,6 +13,7 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product import start as starting
+from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.families.product.start import derivatives_seen, first_slab_start, initial_space, smooth_start
 
 FLOW = """
@@ -131,3 +132,12 @@ def test_in_space_too_knots_go_where_a_narrow_spot_is():
     model = modelled(parse_problem(HEAT.replace("FORMULA", "exp(-((x - 0.5)/0.02)**2)*y*z"), "h.yaml"))
     widths = np.diff(first_slab_start(model, (8, 5), 3, 1e-2).axes[0].breaks)
     assert widths.max() > 3.0 * widths.min()
+
+
+def test_no_pass_asks_more_of_initial_data_than_they_are_known_to():
+    """To 1e-19 a sine got 52293 intervals, and there was no memory for more."""
+    text = "name: a\ndomain: {x: [0, 1], t: [0, 1]}\nunknowns: [u]\nequations: [u_t = u_xx]\nconditions:\n"
+    text += "  - {where: initial, equation: u = sin(pi*x)}\n  - {where: boundary, equation: u = 0}\n"
+    family = ProductSlabs(modelled(parse_problem(text.encode(), "a.yaml")), (8, 8), 8, 4)
+    fewer, known, none_left = (family.first(local).start.axes[0].intervals for local in (1e-4, 3e-14, 1e-25))
+    assert fewer < known == none_left
