@@ -56,3 +56,16 @@ def only_fault(text: str | bytes) -> Fault:
     found = faults(text)
     assert len(found) == 1, found
     return found[0]
+
+
+def warnings(text: str) -> str:
+    """The warnings of a file, one a line."""
+    return "\n".join(problem(text).warnings)
+
+
+#: The text around a circle.
+PERIODIC = (
+    without_exact()
+    .replace("  t: [0, 1]\n", "  t: [0, 1]\n  periodic: [x]\n")
+    .replace("  - where: [left, right]\n    equation: u = 0\n", "")
+)

@@ -1,8 +1,8 @@
-"""Points where no tensor grid can go: Sobol's sequence, functions there, and what equations and conditions weigh."""
+"""Points where no tensor grid can go: Sobol's sequence, and what equations and conditions weigh."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from pinnkan.problem.statement import Jet, Place, Point, Problem, Whole, positio
 #: pairs has the error of the best approximation from 1 to 10 and 12 % more with 100 (measured); below ten the smallest
 #: singular value is that of the conditions, and the estimate grows with it.
 CONDITION_WEIGHT = 10.0
-
-#: A function of points (point, coordinate) and orders: derivatives (point, unknown, order). None is the zero function.
-Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 
 def sobol(seed: int) -> UnitPoints:
@@ -43,15 +40,6 @@ def points_of(problem: Problem, place: Place | None, count: int, draw: UnitPoint
     if isinstance(place, Point | Whole):
         return np.array([position_of(place)])
     return (problem.domain if place is None else problem.domain.pieces[place]).sample(count, draw)
-
-
-def jets_at(function: Jets | None, points: Array, jets: Sequence[Jet]) -> Array:
-    """The derivatives that an equation needs of a function: (point, jet)."""
-    if function is None or not jets:
-        return np.zeros((len(points), len(jets)))
-    orders = sorted({jet.order for jet in jets})
-    values = function(points, orders)
-    return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets], -1)
 
 
 def largest_term(problem: Problem, jets: Sequence[Jet], sizes: Array) -> float:

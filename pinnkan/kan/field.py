@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pinnkan.problem.statement import Jet
 
 Array = NDArray[np.float64]
+#: A function of points (point, coordinate) and orders: derivatives (point, unknown, order). None is the zero function.
+Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 
 
 class Field(Protocol):
@@ -82,6 +84,19 @@ def on_grid(field: Field, axes: Sequence[Array], orders: Sequence[tuple[int, ...
     grids = np.meshgrid(*axes, indexing="ij")
     values = field(np.stack([g.ravel() for g in grids], -1), orders)
     return [values[..., k].reshape(*grids[0].shape, -1) for k in range(len(orders))]
+
+
+def picked(values: Array, orders: Sequence[tuple[int, ...]], jets: Iterable[Jet]) -> Array:
+    """The derivatives that an equation needs among values (point, unknown, order): (point, jet)."""
+    return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets], -1)
+
+
+def jets_at(function: Jets | None, points: Array, jets: Sequence[Jet]) -> Array:
+    """The derivatives that an equation needs of a function: (point, jet)."""
+    if function is None or not jets:
+        return np.zeros((len(points), len(jets)))
+    orders = sorted({jet.order for jet in jets})
+    return picked(function(points, orders), orders, jets)
 
 
 def jets_on(field: Field, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:

@@ -103,6 +103,7 @@ def solve(
 
 
 def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
+    """What :func:`pinnkan.solver.others.ambiguous` says of the whole problem."""
     other = None if outcome.other is None else part.whole(outcome.other)
     return ambiguous(problem, part.whole(outcome.field), other)
 

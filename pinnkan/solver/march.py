@@ -152,6 +152,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
 
 def _time(state: object) -> float | None:
+    """Where a march has come."""
     return state.run.ends[-1] if isinstance(state, MarchState) else None
 
 

@@ -14,8 +14,6 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import (
     CONDITION_WEIGHT,
-    Jets,
-    jets_at,
     largest_term,
     points_of,
     pseudo_random,
@@ -24,7 +22,7 @@ from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.products import Products, linearised
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Jets, jets_at
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.waves import Waves
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole, position_of

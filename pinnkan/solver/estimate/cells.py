@@ -17,7 +17,8 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.cut_rule import cut_rule
-from pinnkan.solver.estimate.substituted import Substituted, halved
+from pinnkan.solver.estimate.enclosed import halved
+from pinnkan.solver.estimate.substituted import Substituted
 
 #: Gauss points per coordinate of a box in the two rules.
 COUNTS = 8, 6

@@ -19,7 +19,8 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
-from pinnkan.solver.estimate.substituted import Substituted, halved, held_at
+from pinnkan.solver.estimate.enclosed import cells, halved
+from pinnkan.solver.estimate.substituted import Substituted, held_at
 
 #: Grids in up to so many coordinates; in more it is Sobol's points.
 MOST_AXES = 3
@@ -166,9 +167,7 @@ class _Bound:
         for number, time in enumerate(self.task.moments):
             sides = []
             for knots in self.task.knots(time).values():
-                pieces = max(1, most // (len(knots) - 1))
-                ends = np.interp(np.arange(pieces * (len(knots) - 1) + 1) / pieces, np.arange(len(knots)), knots)
-                sides.append(ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))])
+                sides.append(cells(knots, max(1, most // (len(knots) - 1)), most))
             for out, of in ((lows, slice(None, -1)), (highs, slice(1, None))):
                 mesh = np.stack([x.ravel() for x in np.meshgrid(*(ends[of] for ends in sides), indexing="ij")])
                 whole = np.full((self.task.solution.problem.dimension, mesh.shape[1]), np.nan if time is None else time)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
-from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.field import Array, Field, jets_at, jets_on
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
-from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side
+from pinnkan.problem.statement import Equation, Place, Problem, Side
+from pinnkan.solver.estimate.enclosed import over_boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +35,7 @@ class Substituted:
 
     def at(self, equation: Equation, points: Array) -> Array:
         """An expression at points (point, coordinate)."""
-        orders = sorted({jet.order for jet in equation.jets.values()})
-        table = np.zeros((len(points), 0))
-        if orders:
-            values = self.derivatives(points, orders)
-            picked = [values[:, jet.unknown, orders.index(jet.order)] for jet in equation.jets.values()]
-            table = np.stack(picked, -1)
+        table = jets_at(self.derivatives, points, list(equation.jets.values()))
         return self._value(equation, list(points.T), table, (len(points),))
 
     def derivatives(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
@@ -50,31 +44,11 @@ class Substituted:
         return values if self.error is None else values + self.error(points, orders)
 
     def enclosed(self, equations: Sequence[Equation], lo: Array, hi: Array, free: Sequence[int]) -> Enclosure:
-        """Expressions over boxes (coordinate, box) that have a width in the coordinates ``free`` only.
-
-        The solution in a box is enclosed by its values at centre and corners and by its slopes there: no proof.
-        """
+        """Expressions over boxes (coordinate, box) that have a width in the coordinates ``free`` only."""
         jets = {symbol: jet for equation in equations for symbol, jet in equation.jets.items()}
-        slopes = {jet: [_raised(jet, axis) for axis in free] for jet in jets.values()}
-        orders = sorted({order for jet, raised in slopes.items() for order in (jet.order, *raised)})
-        centre, radius = 0.5 * (lo + hi), 0.5 * (hi - lo)
-        corners = [centre.copy() for _ in range(2 ** len(free))]
-        for corner, ends in zip(corners, product((lo, hi), repeat=len(free)), strict=True):
-            for axis, end in zip(free, ends, strict=True):
-                corner[axis] = end[axis]
-        points = np.ascontiguousarray(np.concatenate([centre, *corners], 1).T)
-        values = self.derivatives(points, orders) if orders else np.zeros((len(points), 1, 0))
-        shaped = values.reshape(1 + len(corners), lo.shape[1], *values.shape[1:])
         scale = np.ptp(np.array(self.problem.box.ranges, dtype=np.float64), axis=1)
-        functions = []
-        for jet in jets.values():
-            own = shaped[:, :, jet.unknown, orders.index(jet.order)]
-            steep = np.zeros((len(shaped), *lo.shape))
-            for axis, order in zip(free, slopes[jet], strict=True):
-                steep[:, axis] = shaped[:, :, jet.unknown, orders.index(order)]
-            functions.append(_around(own, steep, radius, scale))
         tape = Tape([equation.residual for equation in equations], [*self.problem.coordinates, *jets])
-        return enclose(tape, lo, hi, scale, functions)
+        return enclose(tape, lo, hi, scale, over_boxes(self.derivatives, jets.values(), lo, hi, free, scale))
 
     def _value(self, equation: Equation, at: Sequence[Array], table: Array, shape: tuple[int, ...]) -> Array:
         tape = Tape([equation.residual], [*self.problem.coordinates, *equation.jets])
@@ -90,25 +64,3 @@ def held_at(problem: Problem, place: Place, time: float | None) -> dict[int, flo
     """The coordinates that do not vary over a place at one time."""
     held = {} if time is None else {problem.dimension - 1: time}
     return held | ({place.axis: problem.box.ranges[place.axis][place.end]} if isinstance(place, Side) else {})
-
-
-def halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
-    """Every box (coordinate, box) cut in two along its coordinate."""
-    boxes = np.arange(lo.shape[1])
-    middle = 0.5 * (lo + hi)[axis, boxes]
-    low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
-    high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
-    return low, high
-
-
-def _raised(jet: Jet, axis: int) -> tuple[int, ...]:
-    return tuple(n + (i == axis) for i, n in enumerate(jet.order))
-
-
-def _around(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Interval, Interval]:
-    """Value and slope over boxes and at their centres, from those at places (place, box), (place, coordinate, box)."""
-    reach = (np.abs(slopes).max(0) * radius).sum(0)
-    low, high = np.minimum(own.min(0), own[0] - reach), np.maximum(own.max(0), own[0] + reach)
-    value = Interval(np.concatenate([low, own[0]]), np.concatenate([high, own[0]]))
-    ends = [np.concatenate([pick(slopes, 0), slopes[0]], 1) * scale[:, None] for pick in (np.min, np.max)]
-    return value, Interval(*ends)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, jets_on
+from pinnkan.kan.field import Array, jets_at, jets_on
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
@@ -44,11 +44,8 @@ def at_places(solution: Substituted, error: Substituted, equation: Equation, pla
     points = places[known]
     around = _around(solution, points)
     jets = list(equation.jets.values())
-    orders = sorted({jet.order for jet in jets})
-    found = error.derivatives(around.reshape(-1, points.shape[1]), orders)
-    size = np.stack([found[:, jet.unknown, orders.index(jet.order)] for jet in jets]).reshape(len(jets), -1, POINTS)
-    values = solution.derivatives(points, orders)
-    own = np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in jets])
+    size = jets_at(error.derivatives, around.reshape(-1, points.shape[1]), jets).T.reshape(len(jets), -1, POINTS)
+    own = jets_at(solution.derivatives, points, jets).T
     out[known] = _changes(equation, solution, points.T, own, np.sqrt((size**2).mean(-1)))
     return np.where(np.isfinite(out), PART * out, np.inf)
 

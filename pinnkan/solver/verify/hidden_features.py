@@ -19,7 +19,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, picked
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
@@ -38,7 +38,7 @@ CONCERN = 0.1
 #: Knots further apart than so many widths of a feature do not hold it.
 HELD = 100.0
 #: What is narrow has made slabs too short that end within so many of its widths.
-BESIDE = 20.0
+TOO_NEAR = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class FeatureCheck:
         axis = self.problem.time_axis
         if axis is None or time is None:
             return ""
-        near = (f for f in self.features if abs(f.place[axis] - time) <= BESIDE * f.width[axis])
+        near = (f for f in self.features if abs(f.place[axis] - time) <= TOO_NEAR * f.width[axis])
         found = next((f for f in near if f.width[axis] < self.problem.box.lengths[axis]), None)
         if found is None:
             return ""
@@ -122,7 +122,7 @@ class FeatureCheck:
         equations = [*self.equations, *(equation for _, equation in self.sides)]
         orders = sorted({j.order for e in equations for j in e.jets})
         values = field(points, orders)
-        return {e: np.stack([values[:, j.unknown, orders.index(j.order)] for j in e.jets], -1) for e in equations}
+        return {e: picked(values, orders, e.jets) for e in equations}
 
     def _conditions(
         self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]

@@ -4,25 +4,24 @@ exp(-((u - 0.5)/1e-4)^2) is zero in float64 at every point at which a grid is li
 A part of an equation that holds derivatives of unknowns is first enclosed over the values that these have: one that is
 smooth over all of them, as nearly all are, needs no more. Of the others, as functions of the coordinates, narrow
 features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.problem.features.subdivision`), with the
-solution in a box enclosed by its values at centre and corners and by its slopes there: no proof, unlike these.
+solution in a box enclosed by :mod:`pinnkan.solver.estimate.enclosed`: no proof, unlike these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 
 import numpy as np
 import sympy
 
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
-from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.features.formulas import is_compound, parts
 from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
+from pinnkan.solver.estimate.enclosed import cells, over_boxes
 
 #: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
 #: sought.
@@ -71,13 +70,11 @@ class _Along(Search):
         box: Array,
     ) -> None:
         self.field, self.jets = field, tuple(jets.values())
-        self.orders = sorted({order for jet in self.jets for order in (jet.order, *_slopes(jet))})
         super().__init__(members, [*coordinates, *jets], box)
 
     def inputs(self, points: Array) -> list[Array]:
         """See :class:`Search`."""
-        values = self.field(np.ascontiguousarray(points.T), self.orders)
-        return [*points, *(values[:, jet.unknown, self.orders.index(jet.order)] for jet in self.jets)]
+        return [*points, *jets_at(self.field, np.ascontiguousarray(points.T), self.jets).T]
 
     def first(self) -> tuple[Array, Array]:
         """Pieces of the cells of the field."""
@@ -86,8 +83,7 @@ class _Along(Search):
             inside = self.field.breaks(i)
             inside = inside[(inside > start) & (inside < end)]
             ends = np.unique(np.concatenate([[start], inside, [end]]))
-            ends = np.interp(np.arange(PIECES * (len(ends) - 1) + 1) / PIECES, np.arange(len(ends)), ends)
-            ends = ends[np.unique(np.linspace(0, len(ends) - 1, CELLS[len(self.box)] + 1).astype(int))]
+            ends = cells(ends, PIECES, CELLS[len(self.box)])
             low.append(ends[:-1])
             high.append(ends[1:])
         lower, upper = (np.stack([x.ravel() for x in np.meshgrid(*side, indexing="ij")]) for side in (low, high))
@@ -95,23 +91,5 @@ class _Along(Search):
 
     def enclosed(self, lo: Array, hi: Array) -> Enclosure:
         """See :class:`Search`."""
-        centre, radius, n = 0.5 * (lo + hi), 0.5 * (hi - lo), lo.shape[1]
-        corners = [np.where(np.array(c)[:, None], hi, lo) for c in product((False, True), repeat=len(lo))]
-        values = self.field(np.ascontiguousarray(np.concatenate([centre, *corners], 1).T), self.orders)
-        shaped = values.reshape(len(corners) + 1, n, *values.shape[1:])
-        functions = []
-        for jet in self.jets:
-            own = shaped[:, :, jet.unknown, self.orders.index(jet.order)]
-            places = [self.orders.index(order) for order in _slopes(jet)]
-            slopes = np.stack([shaped[:, :, jet.unknown, k] for k in places], 1)  # (place, coordinate, box)
-            reach = (np.abs(slopes).max(0) * radius).sum(0)
-            low, high = np.minimum(own.min(0), own[0] - reach), np.maximum(own.max(0), own[0] + reach)
-            value = Interval(np.concatenate([low, own[0]]), np.concatenate([high, own[0]]))
-            ends = [np.concatenate([pick(slopes, 0), slopes[0]], 1) * self.scale[:, None] for pick in (np.min, np.max)]
-            functions.append((value, Interval(*ends)))
+        functions = over_boxes(self.field, self.jets, lo, hi, range(len(lo)), self.scale)
         return enclose(self.tape, lo, hi, self.scale, functions)
-
-
-def _slopes(jet: Jet) -> list[tuple[int, ...]]:
-    """Orders of the derivatives of a derivative by every coordinate."""
-    return [tuple(n + (i == k) for i, n in enumerate(jet.order)) for k in range(len(jet.order))]

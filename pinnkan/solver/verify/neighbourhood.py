@@ -17,7 +17,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import gauss_cells
-from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.field import Array, Field, jets_at, jets_on
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import Feature
 
@@ -90,9 +90,7 @@ class Scattered:
     weights: Array
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
-        orders = sorted({jet.order for jet in equation.jets})
-        values = field(self.points, orders)
-        return np.stack([values[:, jet.unknown, orders.index(jet.order)] for jet in equation.jets], -1)
+        return jets_at(field, self.points, equation.jets)
 
     def width(self, mass: Array) -> Array:
         return np.array([_half(distance, mass) for distance in np.abs(self.points - self.place).T])

@@ -12,19 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, picked
 from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Point, Whole
-from pinnkan.solver.verify.symbol import Weights, entering, growth, is_growing, is_one, modes
+from pinnkan.solver.verify.symbol import COMPONENTS, Weights, directions, entering, growth, is_growing, is_one, modes
 
 #: Points of a slab that are looked at, half of them as its knots are; on each side; between two planes on which what
 #: stands before a derivative vanishes.
@@ -38,8 +38,6 @@ NOTHING = 1e-12
 STAND_INS = 6
 #: More unknowns than this are not looked at: determinants are expanded.
 MOST_UNKNOWNS = 6
-#: Directions of waves, by the number of coordinates of space, up to sign.
-COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +68,8 @@ class Posedness:
 
     @cached_property
     def directions(self) -> list[tuple[float, ...]]:
-        """Of waves, in units of the domain's lengths: one of each and its opposite."""
-        each = (np.array(d) for d in product(COMPONENTS[self.space], repeat=self.space))
-        forward = [d for d in each if np.abs(d).max() == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
-        return [tuple(map(float, d / self.problem.box.lengths[:-1])) for d in forward]
+        """See :func:`pinnkan.solver.verify.symbol.directions`."""
+        return directions(self.problem.box.lengths[:-1])
 
     @cached_property
     def sides(self) -> dict[Side, int]:
@@ -169,9 +165,7 @@ class Posedness:
     def _jets(self, field: Field, points: Array) -> tuple[Array, ...]:
         orders = sorted({jet.order for equation in self.equations for jet in equation.jets})
         values = field(points, orders)
-        return tuple(
-            np.stack([values[:, j.unknown, orders.index(j.order)] for j in e.jets], -1) for e in self.equations
-        )
+        return tuple(picked(values, orders, e.jets) for e in self.equations)
 
     def _error(self, look: Look, error: Field | None) -> Sequence[Array]:
         """The jets of the estimated error at the same points."""

@@ -9,17 +9,15 @@ has not, accuracy asks for more.
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, picked
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.solver.verify.posedness import COMPONENTS, MOST_UNKNOWNS
-from pinnkan.solver.verify.symbol import fastest
+from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
+from pinnkan.solver.verify.symbol import directions, fastest
 
 #: A slab may be as long as lets what has faded grow by so many e-folds.
 MOST_FOLDS = 4.0
@@ -34,32 +32,39 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
 
     ``before`` (unknown): root mean squares of the solution until its start.
     """
-    unknowns, box = space.unknowns, model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box
-    if unknowns > MOST_UNKNOWNS:
+    if space.unknowns > MOST_UNKNOWNS:
         return 0.0
-    low, high = np.array(box.ranges).T
-    places = kronecker(PLACES, len(low) - 1) if len(low) > 1 else np.zeros((1, 0))
-    times = (np.arange(TIMES) + 0.5) / TIMES
-    units = np.concatenate([np.column_stack([places, np.full(len(places), t)]) for t in times])
-    points = low + (high - low) * units
-    orders = sorted({jet.order for e in model.equations for jet in e.jets} | {(0,) * len(low)})
+    low, high = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges).T
+    units = _units(len(low) - 1)
+    points, value = low + (high - low) * units.reshape(-1, len(low)), (0,) * len(low)
+    orders = sorted({jet.order for e in model.equations for jet in e.jets} | {value})
     jets = ProductField(((space, coefficients),))(points, orders)  # (point, unknown, order)
-    by_time = np.abs(jets).reshape(TIMES, len(places), *jets.shape[1:])
-    faded = _faded(by_time, orders.index((0,) * len(low)), before).any(-1).ravel()
+    by_time = np.abs(jets).reshape(*units.shape[:2], *jets.shape[1:])
+    faded = _faded(by_time, orders.index(value), before).any(-1)
     if not faded.any():
         return 0.0
-    points, jets = points[faded], jets[faded]
+    at = faded.ravel()
     weights = []
     for e in model.equations:
-        own = np.stack([jets[:, j.unknown, orders.index(j.order)] for j in e.jets], -1)
-        slopes = e.linearise_numpy(points, own)[1]
+        slopes = e.linearise_numpy(points[at], picked(jets[at], orders, e.jets))[1]
         weights.append((e.jets, np.where(np.isfinite(slopes), slopes, 0.0)))
-    finest = np.pi * max((a.intervals * a.degree for a in space.axes[:-1]), default=0) / 2.0
-    numbers = [0.0, *(np.pi * 2.0 ** np.arange(np.log2(finest / np.pi) + 1.0) if finest > 0.0 else [])]
-    rates = np.max([fastest(weights, unknowns, d, numbers) for d in _directions(high[:-1] - low[:-1])], 0)
-    time = np.repeat(np.arange(TIMES), len(places))[faded]
-    largest = [max(0.0, rates[time == k].max(initial=0.0)) for k in range(TIMES)]
-    return float(np.mean(largest)) * float(high[-1] - low[-1])
+    ways, numbers = directions(high[:-1] - low[:-1]), _numbers(space)
+    rates = np.zeros(faded.shape)
+    rates[faded] = np.max([fastest(weights, space.unknowns, way, numbers) for way in ways], 0)
+    return float(np.maximum(rates.max(1), 0.0).mean() * (high[-1] - low[-1]))
+
+
+def _units(space: int) -> Array:
+    """Points that are looked at, as shares of a slab: (time, place, coordinate)."""
+    places = kronecker(PLACES, space) if space else np.zeros((1, 0))
+    times = (np.arange(TIMES) + 0.5) / TIMES
+    return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
+
+
+def _numbers(space: Space) -> list[float]:
+    """Numbers of waves, from none over half a wave on to the finest that the knots hold."""
+    finest = max((a.intervals * a.degree for a in space.axes[:-1]), default=0) / 2.0
+    return [0.0, *(np.pi * 2.0 ** np.arange(np.log2(finest) + 1.0) if finest > 0.0 else [])]
 
 
 def _faded(jets: Array, value: int, before: Array) -> np.ndarray:
@@ -72,9 +77,3 @@ def _faded(jets: Array, value: int, before: Array) -> np.ndarray:
     small: np.ndarray = jets[..., value] < FADED * until
     level = (jets < FADED * jets.max((0, 1))).all(-1)
     return np.where(small.all(1, keepdims=True), small, small & level)
-
-
-def _directions(lengths: Array) -> list[tuple[float, ...]]:
-    """Of waves, in units of the domain's lengths."""
-    each = product(COMPONENTS.get(len(lengths), (0.0,)), repeat=len(lengths))
-    return [tuple(np.array(d) / lengths) for d in each]

@@ -14,15 +14,11 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.roots import rooted
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
-
-#: Points that are looked at, as many as for well-posedness.
-LOOKED_AT = 400
-#: What is negative beyond so many errors of the solution is: as for well-posedness.
-WITHIN = 3.0
+from pinnkan.solver.verify.posedness import LOOKED_AT, WITHIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +41,9 @@ class Roots:
         for number, power in self.powers:
             equation = self.model.equations[number]
             tape = Tape([power.base], [*self.model.problem.coordinates, *equation.symbols])
-            jets = self._jets(field, number, points)
-            off = WITHIN * self._off(error, number, points, jets)
+            jets = jets_at(field, points, equation.jets)
+            unknown = self.model.problem.solver.tolerance * np.abs(jets).max(0)
+            off = WITHIN * (unknown if error is None else jets_at(error, points, equation.jets))
             bases = [_base(tape, points, j) for j in (jets, jets + off, jets - off)]
             negative = np.flatnonzero(np.max(bases, axis=0) < 0.0)
             if len(negative):
@@ -55,18 +52,6 @@ class Roots:
                 at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, points[worst], strict=True))
                 return f"{written(power)} is not real near {at}, where {written(power.base)} is negative"
         return ""
-
-    def _jets(self, field: Field, number: int, points: Array) -> Array:
-        """What an equation sees of a field: (point, jet)."""
-        jets = self.model.equations[number].jets
-        orders = sorted({jet.order for jet in jets})
-        values = field(points, orders)
-        return np.stack([values[:, j.unknown, orders.index(j.order)] for j in jets], -1)
-
-    def _off(self, error: Field | None, number: int, points: Array, jets: Array) -> Array:
-        if error is not None:
-            return self._jets(error, number, points)
-        return self.model.problem.solver.tolerance * np.broadcast_to(np.abs(jets).max(0), jets.shape)
 
 
 def _base(tape: Tape, points: Array, jets: Array) -> Array:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ Weights = Sequence[tuple[Sequence[Jet], Array]]
 Roots = Iterator[tuple[np.ndarray, float, Complex]]
 #: By the powers of the two variables: coefficients (point,), and the sum of the moduli of what they were added from.
 Polynomial = Mapping[tuple[int, int], tuple[Complex, Array]]
+#: Directions of waves, by the number of coordinates of space, up to sign.
+COMPONENTS = {1: (1.0,), 2: (-1.0, -0.5, 0.0, 0.5, 1.0), 3: (-1.0, 0.0, 1.0)}
 #: A coefficient below this share of what it was added from is zero: rounding.
 ROUNDED = 1e-9
 #: A root whose real part is below SHARE of its modulus may be imaginary; one of several that agree is known to that
@@ -33,14 +36,16 @@ ROUNDED = 1e-9
 SHARE, APART = 1e-3, 1e-13
 
 
+def directions(lengths: Array) -> list[tuple[float, ...]]:
+    """Of waves, in units of the lengths of a domain: one of each and its opposite; of none in many coordinates."""
+    each = (np.array(d) for d in product(COMPONENTS.get(len(lengths), ()), repeat=len(lengths)))
+    forward = [d for d in each if np.abs(d).max(initial=0.0) == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
+    return [tuple(map(float, d / lengths)) for d in forward] or [(0.0,) * len(lengths)]
+
+
 def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:
     """The rates of ever finer waves exp(s t + i k n . x), n the ``direction``, of a system of so many unknowns."""
-
-    def factor(jet: Jet) -> complex:
-        space = jet.order[:-1]
-        return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
-
-    return leading(determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor)))
+    return leading(_dispersion(weights, size, direction))
 
 
 def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.ndarray:
@@ -56,13 +61,8 @@ def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Se
 
     Minus infinity where nothing evolves. Frozen coefficients: what varies more slowly than the waves.
     """
-
-    def factor(jet: Jet) -> complex:
-        space = jet.order[:-1]
-        return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
-
     out = np.full(len(weights[0][1]), -np.inf)
-    polynomial = determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
+    polynomial = _dispersion(weights, size, direction)
     if not polynomial:
         return out
     for number in numbers:
@@ -105,6 +105,16 @@ def is_one(roots: Roots, count: int) -> bool:
     for _, exponent, each in roots:
         found.setdefault((exponent, each.shape[1]), []).extend(each)
     return all(len(each) == count and np.allclose(each, each[0]) for each in found.values())
+
+
+def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Polynomial:
+    """The determinant of the symbol of waves exp(s t + i k n . x), by the powers of s and k."""
+
+    def factor(jet: Jet) -> complex:
+        space = jet.order[:-1]
+        return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
+
+    return determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
 
 
 def _symbol(

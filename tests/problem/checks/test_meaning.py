@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from edited import TEXT, edited, faults, only_fault, problem, without_exact
+from edited import PERIODIC, TEXT, edited, faults, only_fault, problem, warnings, without_exact
 
 from pinnkan.problem.registry import load_problem, shipped
 from pinnkan.problem.statement import Jet, Point, Side
-
-PERIODIC = (
-    without_exact()
-    .replace("  t: [0, 1]\n", "  t: [0, 1]\n  periodic: [x]\n")
-    .replace("  - where: [left, right]\n    equation: u = 0\n", "")
-)
 
 
 def test_a_file_becomes_the_problem_it_states() -> None:
@@ -166,44 +160,6 @@ def test_two_conditions_are_compared_where_they_differ_most() -> None:
     assert "u = 1 against u = -1 at x = 0, t = 1" in only_fault(text).message
 
 
-def test_a_side_may_say_that_it_has_no_condition() -> None:
-    text = edited("[left, right]", "left", without_exact()) + "  - {where: right, equation: none}\n"
-    assert [c.equation is None for c in problem(text).conditions] == [False, False, True]
-
-
-@pytest.mark.parametrize("coordinates", ["{t: [1, 2]}", "{x: [0, 1], t: [1, 2]}"])
-def test_a_time_in_which_nothing_evolves_is_refused(coordinates: str) -> None:
-    sides = "  - {where: boundary, equation: none}\n" if "x" in coordinates else "  []\n"
-    text = f"name: still\ndomain: {coordinates}\nunknowns: [u]\nequations: [u**2 = t]\nconditions:\n{sides}"
-    assert only_fault(text).message == "t is a coordinate, but no equation has a derivative by t"
-    start = "  - {where: initial, equation: u = 1}\n"
-    evolving = text.replace("u**2 = t", "u*u_t = 1/2").replace("  []\n", "") + start
-    assert problem(evolving).time_axis is not None
-
-
-def test_an_equation_of_second_order_in_time_needs_two_initial_conditions() -> None:
-    fault = only_fault(edited("u_t = k*u_xx", "u_tt = k*u_xx", without_exact()))
-    assert "no initial condition for u_t" in fault.message
-    both = edited("u = sin(pi*x)", "u = sin(pi*x)\n  - where: initial\n    equation: u_t = 0", without_exact())
-    assert problem(edited("u_t = k*u_xx", "u_tt = k*u_xx", both)).equations[0].orders == (2, 2)
-
-
-def test_a_third_order_equation_takes_u_and_u_x_on_one_side() -> None:
-    text = edited("u_t = k*u_xx", "u_t = k*u_xxx", without_exact()) + "  - where: left\n    equation: u_x = 0\n"
-    assert len(problem(text).conditions) == 4
-    assert problem(text).warnings == ()
-
-
-def test_a_periodic_coordinate_needs_and_takes_no_conditions() -> None:
-    assert len(problem(PERIODIC).conditions) == 1
-    fault = only_fault(PERIODIC + "  - where: left\n    equation: u = 0\n")
-    assert "is no side: x is periodic" in fault.message
-
-
-def warnings(text: str) -> str:
-    return "\n".join(problem(text).warnings)
-
-
 def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() -> None:
     said = warnings(edited("equation: u = 0", "equation: u = 2", without_exact()))
     assert "rod.yaml:14:15: conditions disagree at x = 0, t = 0: u = 0 on 'initial', u = 2 on 'left'" in said
@@ -297,11 +253,3 @@ def test_expressions_of_a_file_have_a_common_limit() -> None:
 def test_functions_that_double_each_other_are_refused() -> None:
     lines = "".join(f"  f{i}: f{i - 1}*sin(f{i - 1})\n" for i in range(1, 60))
     assert "more than 20,000" in faults(edited("unknowns:", f"functions:\n  f0: x + t\n{lines}unknowns:"))[0].message
-
-
-def test_a_coordinate_without_derivatives_needs_no_condition() -> None:
-    transport = (
-        "name: s\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations:\n  - u_x = y\nconditions:\n"
-        "  - {where: left, equation: u = 0}\n  - {where: [right, bottom, top], equation: none}\n"
-    )
-    assert warnings(transport) == ""

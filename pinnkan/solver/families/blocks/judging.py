@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import Jets, sobol
+from pinnkan.assembly.quasi_random import sobol
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.families.blocks.scattered import ScatteredRows, scattered
 from pinnkan.solver.families.blocks.system import Factor, jacobian

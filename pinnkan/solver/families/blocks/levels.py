@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import Jets
 from pinnkan.errors import SolverError
 from pinnkan.kan.block_field import BlockField
 from pinnkan.kan.blocks import BlockSum, Edge, Levels
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.growth import BLIND, first_groups, in_words, margin, ordered, worthwhile
 from pinnkan.solver.families.blocks.judging import STRIDE, BlocksEstimate, held_out, row_count, weigh

@@ -15,8 +15,8 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, Jets, jets_at, largest_term, points_of, sobol
-from pinnkan.kan.field import Array
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, largest_term, points_of, sobol
+from pinnkan.kan.field import Array, Jets, jets_at
 from pinnkan.problem.statement import Jet, Problem, Side
 from pinnkan.solver.estimate.true_error import Samples, samples_at
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.families.blocks.scattered import ScatteredRows, alike, linearised
 
 #: Up to so many columns the rows are factorised by QR, above by Cholesky of the normal equations: both cost n^2 per

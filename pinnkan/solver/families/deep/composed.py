@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from pinnkan.assembly.quasi_random import Jets
 from pinnkan.kan.blocks import BlockSum
-from pinnkan.kan.field import Field
+from pinnkan.kan.field import Field, Jets
 from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs

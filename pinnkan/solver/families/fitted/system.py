@@ -18,7 +18,7 @@ from pinnkan.assembly.point_rows import ImmersedPatch, gathered
 from pinnkan.assembly.tensor_rows import Rows
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
@@ -182,12 +182,10 @@ class ImmersedSystem:
 
     def _offset(self, patch: ImmersedPatch) -> torch.Tensor:
         """F of the earlier fields at the points, (.., field): what the condition's residual has to equal."""
-        orders = sorted({jet.order for jet in patch.equation.jets})
         points = patch.places.outer.reshape(-1, patch.places.outer.shape[-1])
         jets, out = np.zeros((len(points), len(patch.equation.jets))), []
         for field in self._before:
-            values = field(points, orders)
-            jets = jets + np.stack([values[:, j.unknown, orders.index(j.order)] for j in patch.equation.jets], -1)
+            jets = jets + jets_at(field, points, patch.equation.jets)
             f, _ = patch.equation.linearise_numpy(points, jets)
             out.append(torch.from_numpy(f.reshape(patch.places.weights.shape)))
         return torch.stack(out, -1)
