@@ -1,13 +1,14 @@
 """Where conditions change along the boundary of a rectangle: there no solution is smooth but by chance.
 
-That is where two sides meet, unless both prescribe values of the same unknowns that agree, and where a formula of a
-condition jumps or bends along its side. A slope at a right angle to a value of the same unknown, or to a slope, is
-no change: reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
+That is where two sides meet, unless both prescribe values of the same unknowns that agree, and whose slopes do not
+contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); and where a formula of a condition jumps
+or bends along its side. A slope at a right angle to a value of the same unknown, or to a slope, is no change:
+reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -18,12 +19,15 @@ from pinnkan.problem.checks.weights import offsets
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kinks import kinks
-from pinnkan.problem.statement import Condition, Equation, Problem, Side
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 #: A value jumps if it differs by this share to either side of a place, that share of the side away from it.
 JUMP, BESIDE = 1e-6, 1e-9
 #: Slopes are taken over this share of a side; one that changes by less than BEND, of values over the side, is smooth.
 SLOPE, BEND = 1e-6, 1e-3
+#: Slopes at the end of a side are taken over twice this share of it; what they leave of an equation is more than
+#: rounding from that share of its largest term on.
+INWARDS, CONTRADICT = 1e-4, 1e-5
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,50 @@ def _between(problem: Problem) -> Iterator[Corner]:
             continue
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
         mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
-        if position in jumps or (mixed and (one != other or not one.all)):
+        changes = mixed and (one != other or not one.all)
+        if position in jumps or changes or _contradict(problem, sides, position):
             yield Corner(position, position in jumps, one.values | other.values, inside=False)
+
+
+def _contradict(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -> bool:
+    """Whether the values that two sides prescribe, and their slopes along these, leave something of an equation."""
+    known: dict[Jet, tuple[float, float]] = {}
+    for side in sides:
+        slope = tuple(int(axis != side.axis) for axis in range(2))
+        for equation in _equations(problem, side):
+            value = dirichlet_value(equation)
+            if value is not None:
+                (jet,) = equation.jets.values()
+                known[jet], known[Jet(jet.unknown, slope)] = _at_end(problem, value, side, position[1 - side.axis])
+    return any(
+        _is_left(problem, e, known, position)
+        for e in problem.equations
+        if e.jets and set(e.jets.values()) <= set(known)
+    )
+
+
+def _at_end(
+    problem: Problem, value: sympy.Expr, side: Side, end: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """A formula and its slope at an end of a side, by a parabola there, each with its size along the side."""
+    low, high = problem.box.ranges[1 - side.axis]
+    step = INWARDS * (high - low) * (1.0 if end == low else -1.0)
+    at, near, far, *all_along = _on(
+        problem, value, side, np.append(end + step * np.arange(3), np.linspace(low, high, 33))
+    )
+    size = float(np.abs(all_along).max())
+    return (float(at), size), (float(4.0 * near - 3.0 * at - far) / (2.0 * step), size / (high - low))
+
+
+def _is_left(
+    problem: Problem, equation: Equation, known: Mapping[Jet, tuple[float, float]], position: Sequence[float]
+) -> bool:
+    """Whether something is left of an equation of whose derivatives value and size are known at a place."""
+    values, sizes = zip(*(known[jet] for jet in equation.jets.values()), strict=True)
+    slopes = [sympy.diff(equation.residual, symbol) for symbol in equation.jets]
+    tape = Tape([equation.residual, *slopes], [*problem.coordinates, *equation.jets])
+    left, *factors = (float(v) for v in tape([np.array(float(v)) for v in (*position, *values)]))
+    return abs(left) > CONTRADICT * max(abs(f * size) for f, size in zip(factors, sizes, strict=True))
 
 
 def _mixes(equation: Equation) -> bool:
