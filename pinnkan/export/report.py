@@ -67,7 +67,8 @@ def verdict_words(solution: Solution) -> str:
     true = "" if solution.true_error is None else f", true error {solution.true_error:.2g}"
     known = math.isfinite(verdict.estimate)
     size = f"estimated relative L2 error {verdict.estimate:.2g}" if known else "error not known"
-    return f"{state}: {size}, tolerance {verdict.tolerance:.2g}{true}."
+    beside = f"; {verdict.beside}" if verdict.beside else ""
+    return f"{state}: {size}, tolerance {verdict.tolerance:.2g}{true}{beside}."
 
 
 def _verdict(solution: Solution) -> str:

@@ -161,7 +161,7 @@ def _judged(
             reason = Reason.CONVERGED
         elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
             reason, detail = against.reason, against.detail
-            level = replace(level, estimate=float("inf")) if against.is_lasting else level
+            level = replace(level, estimate=float("inf")) if against.is_lasting and reason else level
     elif settled and _is_hopeless(family, level, estimate):
         with suppress(OutOfTimeError):
             against = verify.free(measured.field, estimate.spaces) or against

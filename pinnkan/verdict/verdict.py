@@ -16,7 +16,8 @@ class Verdict:
 
     ``reason`` is one of the names below or "" when converged; ``evidence`` names the estimate used; ``sentence``
     says all of it in words; ``remedy`` is what to try, computed from the run. ``bound`` is a proven bound of the
-    relative error, with its norm and its reason in ``bound_sentence``, for the equations that have one.
+    relative error, with its norm and its reason in ``bound_sentence``, for the equations that have one; ``beside``:
+    what else people should know of what has converged, also part of the sentence.
     """
 
     converged: bool
@@ -28,6 +29,7 @@ class Verdict:
     remedy: str = ""
     bound: float | None = None
     bound_sentence: str = ""
+    beside: str = ""
 
 
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
@@ -71,7 +73,7 @@ def judge(
     if not levels:
         return _refusal(levels, tolerance, reason or Reason.DIVERGED, detail, math.inf, end)
     last = levels[-1]
-    estimate, said = last.estimate, f" ({detail})" if detail else ""
+    estimate, beside = last.estimate, detail
     if not math.isfinite(estimate) and not reason:
         reason = Reason.NOT_FINITE
     elif not reason:
@@ -85,9 +87,9 @@ def judge(
         estimate = math.inf
     if reason:
         return _refusal(levels, tolerance, reason, detail, estimate, end)
-    below = f"is below the tolerance {tolerance:.0e}{said}"
+    below = f"is below the tolerance {tolerance:.0e}{f' ({beside})' if beside else ''}"
     sentence = f"Converged: the estimated relative L2 error {estimate:.1e} {below}."
-    return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, "")
+    return Verdict(True, tolerance, estimate, Reason.CONVERGED, _evidence(last), sentence, beside=beside)
 
 
 def _evidence(last: Level) -> str:

@@ -27,6 +27,9 @@ from pinnkan.verdict.records import Reason
 STANDS = 0.95
 #: A residual of this share of the terms stands because of rounding.
 ROUNDED = 1e-13
+#: So does one that hides no more than so many times the error that rounding hides: a cantilever's hides 6 times that
+#: much, contradictions from 1e-4 of the terms on 1e9 times.
+OF_ROUNDING = 1e3
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
 GROWING = 0.1
@@ -45,7 +48,8 @@ SINGULAR = "beside the solution from here on there are others with the same star
 class Objection:
     """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
 
-    ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots.
+    ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots; one that is then
+    ``Reason.CONVERGED`` is said beside the verdict.
     """
 
     missed: HiddenFeature | None = None
@@ -191,12 +195,16 @@ class Verifier:
         near = near_singular(self.model, found, nulls, spaces.losses, terms)
         against = _of_nearness(near, allowed)
         share = loss / max(terms, 1e-300)
-        is_small = share <= ROUNDED**2 or near.residual <= allowed
-        if against is not None or is_small or corrected <= STANDS * loss:
+        if against is not None or share <= ROUNDED**2 or corrected <= STANDS * loss:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
-        detail = words + _jump(self.model.problem)
-        return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
+        if near.residual > allowed:
+            detail = words + _jump(self.model.problem)
+            return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
+        if near.residual <= OF_ROUNDING * near.rounding:
+            return None
+        detail = f"{words}: equations and conditions may contradict each other by as much"
+        return Objection(None, near.residual, Reason.CONVERGED, detail, is_lasting=True)
 
 
 def _free(share: float) -> Objection:

@@ -86,3 +86,46 @@ def test_a_residual_that_stands_on_its_own_is_reason_enough(monkeypatch):
     found = solve(parse_problem(BEAM, "t.yaml"))
     assert found.verdict.converged  # wrongly
     assert np.linalg.norm(found(x[:, None])["r"] - exact) > 5e-4 * np.linalg.norm(exact)
+
+
+SAYS_TWICE = """
+name: t
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["EQUATION"]
+conditions: [{where: boundary, equation: SIDES}, {where: PLACE, equation: SAID}]
+solver: {tolerance: 1e-2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "sides", "place", "said", "slip"),
+    [
+        ("-u_xx = SLIP + cos(pi*x)", "dn(u) = 0", "domain", "integral(u) = 0", 1e-4),
+        ("-u_xx = 1", "u = 0", "{point: [0.5]}", "u = 0.125 + SLIP", 1e-4),
+        ("-u_xx = 1", "u = 0", "domain", "integral(u) = 1/12 + SLIP", 1e-4),
+    ],
+)
+def test_a_contradiction_below_the_tolerance_is_said_beside_the_verdict(equation, sides, place, said, slip):
+    """The residual that stands is of the size of the slip, and what it may hide is part of the estimate."""
+
+    def verdict(by):
+        text = SAYS_TWICE.replace("EQUATION", equation).replace("SIDES", sides).replace("PLACE", place)
+        return solve(parse_problem(text.replace("SAID", said).replace("SLIP", repr(by)), "t.yaml")).verdict
+
+    slipped, right = verdict(slip), verdict(0.0)
+    assert slipped.converged
+    assert "may contradict each other" in slipped.beside
+    assert slipped.beside in slipped.sentence
+    assert slipped.estimate > 0.1 * slip
+    assert right.converged
+    assert right.beside == ""
+    assert not verdict(300 * slip).converged
+
+
+def test_a_residual_that_falls_slowly_contradicts_nothing():
+    """Of |x|^1.8 a halving leaves two thirds of its square."""
+    text = SAYS_TWICE.replace(", {where: PLACE, equation: SAID}", "").replace("SIDES", "u = 0")
+    verdict = solve(parse_problem(text.replace("EQUATION", "-u_xx = abs(x - 0.3)**(-0.2)"), "t.yaml")).verdict
+    assert verdict.converged
+    assert verdict.beside == ""
