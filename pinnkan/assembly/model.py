@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import sympy
 import torch
 
-from pinnkan.assembly.boundary_values import Conditions
+from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
@@ -17,8 +18,9 @@ from pinnkan.assembly.weights.corner_weights import CornerWeights, corner_weight
 from pinnkan.assembly.weights.local_weights import local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.natural_units import natural_sizes
-from pinnkan.problem.statement import Condition, Interface, Problem
+from pinnkan.problem.statement import Condition, Interface, Problem, Side
 
 #: What counts of an unknown without derivatives in time, in a system that evolves. With all of it Taylor and Green's
 #: vortices at 1e-5 were refused for a pressure of degree 10 in time: 1.8e-3, and 7.5e-4 with more knots.
@@ -56,6 +58,27 @@ class Model:
         little = {i for i in range(len(self.problem.unknowns)) if evolving and i not in evolving}
         little |= self.problem.unbounded
         return tuple(FOLLOWING if i in little else 1.0 for i in range(len(self.problem.unknowns)))
+
+    @cached_property
+    def after_start(self) -> Model:
+        """That of a slab of time which begins where another has ended: with the whole state there.
+
+        It stands for conditions at the start that are no values of an unknown or its rates (a + b = 1), and for those
+        with ``enforce: penalty``. As rows of every slab they began each of them anew: a_t = b, b_t = -a from
+        a + b = 1, a - b = 0 was 1.2 off.
+        """
+        axis = self.problem.time_axis
+        rows = tuple((c, e) for c, e in self.rows if axis is None or c.place != Side(axis, 0))
+        if axis is None or len(rows) == len(self.rows):
+            return self
+        given = {(v.unknown, v.order): v for v in self.conditions.initial}
+        nothing = Tape([sympy.Integer(0)], list(self.problem.coordinates))
+        for jet in (jet for e in self.equations for jet in e.jets):
+            for order in range(jet.order[axis]):
+                given.setdefault((jet.unknown, order), BoundaryValue(Side(axis, 0), jet.unknown, order, nothing))
+        initial = tuple(sorted(given.values(), key=lambda v: v.order))
+        conditions = Conditions(initial, self.conditions.boundary, tuple(c for c, _ in rows))
+        return replace(self, conditions=conditions, rows=rows)
 
     @cached_property
     def corner_weights(self) -> CornerWeights | None:

@@ -84,7 +84,7 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
     for k in range(len(ends) - 1):
         time = Axis(np.linspace(ends[k], ends[k + 1], max(2, intervals // 4) + 1), degree)
         space = Space((*space_axes, time), len(problem.unknowns))
-        error, squares = _piece(model, field, space, before)
+        error, squares = _piece(model if before is None else model.after_start, field, space, before)
         pieces.append((space, error))
         total = total + squares
         before = space, error

@@ -13,6 +13,7 @@ import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
 from pinnkan.assembly.condition_weights import growth_rate
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -123,28 +124,33 @@ class ProductSlabs(ModelFamily):
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), self.unknowns)
-        near = first_guess(self.model, begun, time) if aim.guess is None else aim.guess
-        start, fixed = fixed_by(self.model, space, begun.traces, side_values(self.model, space), near)
-        system = System(self.model, space, accuracy=STEP, keeping=not self.model.is_linear)
+        model = self._of(begun)
+        near = first_guess(model, begun, time) if aim.guess is None else aim.guess
+        start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
+        system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
         firm = FIRMEST if self.given else FIRM
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
         found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
-        slab = self._judged(aim, corrected(self.model, begun, system, found, aim.more, at), found, at)
-        slab = replace(slab, folds=folds(self.model, space, found.coefficients, at.before))
+        slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at), found, at)
+        slab = replace(slab, folds=folds(model, space, found.coefficients, at.before))
         if self._may_stay(aim, slab, at):
-            slab = carried_on(self.model, begun, slab)
-            return replace(slab, bending=bending(self.model, slab))
+            slab = carried_on(model, begun, slab)
+            return replace(slab, bending=bending(model, slab))
         slab.richer.release()
         return slab
+
+    def _of(self, begun: SlabStart) -> Model:
+        """The model of the slab that begins there."""
+        return self.model if begun.time == self.problem.box.ranges[-1][0] else self.model.after_start
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
         doubts = aim.doubts
         if aim.more != MANY and len(at.run.slabs) % 2**doubts == 0 and self.is_doubtful(slab, at):
-            closer = corrected(self.model, aim.start, slab.system, found, MANY, at)
+            closer = corrected(slab.system.model, aim.start, slab.system, found, MANY, at)
             if closer.size > FOUNDED * slab.size:
                 slab = closer
             else:
@@ -245,7 +251,7 @@ class ProductSlabs(ModelFamily):
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
         nulls = None
         if richer.is_kept:
-            solved = null_of(self.model, space, c)
+            solved = null_of(slab.system.model, space, c)
             known, counted = prolonged(solved, space, fine), self.model.counted
             nulls = solved, least_determined(richer.kept, fine, base, known=known, counted=counted)
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
@@ -261,7 +267,7 @@ class ProductSlabs(ModelFamily):
             parameters=space.size,
             points=slab.system.points,
             loss=loss,
-            heldout=System(self.model, space, extra=1).mean_square(c),
+            heldout=System(slab.system.model, space, extra=1).mean_square(c),
             is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
             note=slab.system.words,
         )

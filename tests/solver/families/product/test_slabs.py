@@ -285,3 +285,27 @@ def test_a_pulse_that_has_left_leaves_no_doubt():
         )
     )
     assert found.verdict.converged
+
+
+@pytest.mark.parametrize(
+    ("unknowns", "equations", "starts"),
+    [
+        ("a, b", ("a_t = b", "b_t = -a"), ("a + b = 1", "a - b = 1")),
+        ("a", ("a_tt = -a",), ("a = 1", "a_t + 2*a = 2")),
+        ("a, b", ("a_t = b", "b_t = -a"), ("a = 1, enforce: penalty", "b = 0, enforce: penalty")),
+    ],
+)
+def test_conditions_at_the_start_that_are_no_values_hold_there_only(unknowns, equations, starts):
+    """Each slab began with them once more: converged, 1.2, 2.4 and 0.3 off."""
+    held = "".join(f"  - {{where: initial, equation: {e}}}\n" for e in starts)
+    system = f"name: a\ndomain: {{t: [0, 3]}}\nunknowns: [{unknowns}]\nequations: {list(equations)}\n"
+    solution = pinnkan.solve(pinnkan.load_problem(f"{system}conditions:\n{held}"))
+    t = np.linspace(0, 3, 50)
+    assert solution.verdict.converged
+    assert np.abs(solution(t[:, None])["a"] - np.cos(t)).max() < 1e-5
+    assert len(solution.field.breaks(0)) > 3  # a negative control: slabs follow one another
+
+
+def test_values_at_the_start_are_carried_as_they_are():
+    model = model_of(HEAT)
+    assert model.after_start is model
