@@ -10,7 +10,7 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.regrowth import folds
+from pinnkan.solver.verify.regrowth import STEEP, folds
 
 DELAYED = """
 name: delayed
@@ -46,15 +46,36 @@ def test_what_is_small_beside_what_it_was_grows_at_the_rate_of_its_linearised_eq
     assert folds_of(GROWING.replace("RATE", "-20"), 1e-6, 1.0) == 0.0
 
 
-def test_what_is_as_large_as_ever_is_not_asked_nor_the_middle_of_a_front():
+def test_what_counts_already_is_asked_too_but_not_the_middle_of_a_front():
     """Where a front passes zero it is steep, and -u_x would be the rate of what grows there."""
-    assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + x) == 0.0
-    assert folds_of(GROWING.replace("RATE", "0"), 1.0, 1.0, lambda x: -np.tanh(8 * (x - 0.5))) == 0.0
-    assert folds_of(GROWING.replace("RATE", "0"), -1e-3, 1.0) > 0.0  # negative control: nothing large beside it
+    assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + 0.0 * x) == pytest.approx(10.0, rel=1e-3)
+
+    def of_front(steepness):
+        return folds_of(GROWING.replace("RATE", "0"), 1.0, 1.0, lambda x: -np.tanh(steepness * (x - 0.5)))
+
+    assert of_front(40) <= 0.5 * STEEP
+    assert of_front(4) == pytest.approx(0.5 * 4, rel=0.2)  # a negative control
 
 
-def test_what_begins_with_nothing_has_not_faded():
-    assert folds_of(GROWING.replace("RATE", "20"), 1e-6, 0.0) == 0.0
+def test_what_begins_with_nothing_grows_as_well():
+    assert folds_of(GROWING.replace("RATE", "20"), 1e-6, 0.0) == pytest.approx(10.0, rel=1e-3)
+
+
+BESIDE = """
+name: beside
+domain: {t: [0, 0.2]}
+unknowns: [a]
+equations: ["a_t = 100*(a - 1)"]
+conditions: [{where: initial, equation: a = 1 + 1e-8}]
+exact: {a: 1 + 1e-8*exp(100*t)}
+"""
+
+
+def test_what_is_nothing_beside_a_state_of_rest_grows():
+    """The last slab was one interval over e^15: 0.53 off, 8e-7 estimated."""
+    solution = pinnkan.solve(parse_problem(BESIDE.encode(), "a.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    assert solution.true_error <= solution.verdict.estimate <= 1e-4
 
 
 def test_a_decayed_solution_comes_back():

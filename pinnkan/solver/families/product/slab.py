@@ -30,7 +30,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative: of its
     norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab;
     ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved;
-    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what has faded.
+    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what may grow.
     """
 
     local: Array
