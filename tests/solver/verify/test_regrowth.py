@@ -61,6 +61,14 @@ def test_what_begins_with_nothing_grows_as_well():
     assert folds_of(GROWING.replace("RATE", "20"), 1e-6, 0.0) == pytest.approx(10.0, rel=1e-3)
 
 
+def test_where_the_derivative_in_time_loses_its_weight_no_slab_is_short_enough():
+    """Slabs got shorter and shorter towards such a time, 6e-7 of the way, and others were blamed."""
+    singular = GROWING.replace("u_t = nu*u_xx", "WEIGHT*u_t = nu*u_xx").replace("RATE", "20")
+    assert folds_of(singular.replace("WEIGHT", "t"), 1e-6, 1.0) == 0.0
+    assert folds_of(singular.replace("WEIGHT", "(t - 0.3)"), 1e-6, 1.0) == 0.0
+    assert folds_of(singular.replace("WEIGHT", "(0.1 + t)"), 1e-6, 1.0) > 10.0  # a negative control
+
+
 BESIDE = """
 name: beside
 domain: {t: [0, 0.2]}
