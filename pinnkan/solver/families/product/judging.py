@@ -40,8 +40,8 @@ LARGE_WORK = 5e9
 #: with 0.55 left; a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular
 #: ones 0.3 to 0.6.
 RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
-#: Relative accuracy of that look, of which only the size is asked for. Diffusion with a coefficient that varies 19 times,
-#: on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
+#: Relative accuracy of that look, of which only the size is asked for. Diffusion with a coefficient that varies 19
+#: times, on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
 GLANCE = 0.01
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
