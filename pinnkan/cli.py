@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not this_job().leads and arguments.run_command is not _solve:
         return Exit.CONVERGED  # one process of a job does what is no work for many
     try:
-        arguments.begun = begun
+        arguments.begun, arguments.hastened = begun, argv is None
         code = int(arguments.run_command(arguments))
         sys.stdout.flush()
         return code
@@ -186,49 +186,49 @@ def _solve(arguments: argparse.Namespace) -> int:
     if not this_job().leads:
         from pinnkan.run.together import run_serving
 
-        settle()
+        settle(arguments.hastened)
         return run_serving(arguments.device)
     from pinnkan.problem.registry import load_problem
 
     problem = load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
     from pinnkan.run.commands import run_solve
 
-    settle()
+    settle(arguments.hastened)
     return run_solve(arguments, problem)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from pinnkan.run.sweep import run_sweep
 
-    settle()
+    settle(arguments.hastened)
     return run_sweep(arguments)
 
 
 def _eval(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_eval
 
-    settle()
+    settle(arguments.hastened)
     return run_eval(arguments)
 
 
 def _write_report(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_report
 
-    settle()
+    settle(arguments.hastened)
     return run_report(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_export
 
-    settle()
+    settle(arguments.hastened)
     return run_export(arguments)
 
 
 def _study(arguments: argparse.Namespace) -> int:
     from pinnkan.study.command import run_study
 
-    settle()
+    settle(arguments.hastened)
     return run_study(arguments)
 
 
