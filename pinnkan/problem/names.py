@@ -13,9 +13,9 @@ from pinnkan.domain.box import Box
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.expressions.habits import letters_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
+from pinnkan.problem.habits.words import letters_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
