@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pinnkan.completion import commands_of, completion
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
+from pinnkan.imports import hasten, settle
 from pinnkan.parser import GREETING, build_parser
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     begun = time.perf_counter()
+    if argv is None:
+        hasten()
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:
@@ -81,42 +84,49 @@ def _solve(arguments: argparse.Namespace) -> int:
     if not this_job().leads:
         from pinnkan.run.together import run_serving
 
+        settle()
         return run_serving(arguments.device)
     from pinnkan.problem.registry import load_problem
 
-    load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
+    problem = load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
     from pinnkan.run.commands import run_solve
 
-    return run_solve(arguments)
+    settle()
+    return run_solve(arguments, problem)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from pinnkan.run.sweep import run_sweep
 
+    settle()
     return run_sweep(arguments)
 
 
 def _eval(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_eval
 
+    settle()
     return run_eval(arguments)
 
 
 def _write_report(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_report
 
+    settle()
     return run_report(arguments)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from pinnkan.run.commands import run_export
 
+    settle()
     return run_export(arguments)
 
 
 def _study(arguments: argparse.Namespace) -> int:
     from pinnkan.study.command import run_study
 
+    settle()
     return run_study(arguments)
 
 

@@ -30,13 +30,15 @@ from pinnkan.run.together import shared_words, together
 from pinnkan.solution import Solution
 
 
-def run_solve(arguments: argparse.Namespace) -> int:
+def run_solve(arguments: argparse.Namespace, read: Problem | None = None) -> int:
     """``pinnkan solve FILE``: solves, writes the results folder, says what to think of it.
+
+    ``read``: the problem of the file, where it has been read.
 
     Raises:
         PinnkanError: anything expected; its ``exit_code`` is the command's.
     """
-    problem = with_options(load_problem(arguments.file, set=arguments.set), arguments)
+    problem = with_options(read or load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
     console = Console(file=sys.stderr, quiet=arguments.quiet, highlight=False)
     for warning in (*problem.warnings, *replaced(target, problem)):
