@@ -25,7 +25,7 @@ table { border-collapse: collapse; font-size: 0.85rem; display: block; overflow-
 th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.7rem; text-align: left; white-space: nowrap; }
 img, canvas { max-width: 100%; } canvas { cursor: crosshair; } img { background: white; }
 code, pre { font-size: 0.9em; } .failed { color: #D55E00; } .place { margin: 0.6rem 0 0; color: gray; }
-math { font-size: 1.15em; margin: 0.3rem 0; } #said { min-height: 1.5em; font-variant-numeric: tabular-nums; }
+math { font-size: 1.15em; margin: 0.5rem 0; } #said { min-height: 1.5em; font-variant-numeric: tabular-nums; }
 """
 _VIEW = """<h2>View</h2>
 <p><select id="field" aria-label="field"></select>

@@ -120,7 +120,7 @@ def _quantities(solution: Solution) -> str:
     rows = ["| quantity | what | value | error |", "|---|---|---|---|"]
     for name, reading in solution.quantities.items():
         what = quantity_words(solution.problem, solution.problem.quantities[name]).replace("|", "\\|")
-        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
         label = solution.problem.labelled(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
@@ -151,7 +151,7 @@ def quantity_lines(solution: Solution) -> list[str]:
     """Each quantity in a line for the terminal; of a curve over time its end."""
     lines = []
     for name, reading in solution.quantities.items():
-        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
         unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
         said = f"; {reading.note}" if reading.note else ""
         lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}"))
