@@ -35,6 +35,7 @@ from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_val
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
 from pinnkan.solver.families.product.slab_guess import MANY as MANY_COEFFICIENTS
 from pinnkan.solver.families.product.slab_guess import first_guess
+from pinnkan.solver.families.product.slab_standing import standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
@@ -138,13 +139,18 @@ class ProductSlabs(ModelFamily):
         slab = replace(slab, folds=folds(model, space, found.coefficients, at.before))
         if self._may_stay(aim, slab, at):
             slab = carried_on(model, begun, slab)
-            return replace(slab, bending=bending(model, slab))
+            left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
+            return replace(slab, bending=bending(model, slab), standing=left)
         slab.richer.release()
         return slab
 
     def _of(self, begun: SlabStart) -> Model:
         """The model of the slab that begins there."""
         return self.model if begun.time == self.problem.box.ranges[-1][0] else self.model.after_start
+
+    def _closer(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab | None:
+        """The slab with many degrees in its correction; None where it has them."""
+        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at) if slab.more < MANY else None
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
