@@ -10,6 +10,7 @@ from pinnkan.export.by_name import errors_by_name
 from pinnkan.export.samples import hidden_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.problem.report import visible
+from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
@@ -94,7 +95,22 @@ def _problem(problem: Problem) -> str:
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
     conditions = "\n".join(f"    {_condition(c)}" for c in in_order(problem))
-    return f"## Problem\n\n{'; '.join(ranges)}.\n\n{equations}\n\nwith\n\n{conditions}"
+    parts = [f"## Problem\n\n{'; '.join(ranges)}.", equations]
+    for section, named in definitions_of(problem).items():
+        parts += [section, "\n".join(f"    {name} = {text}" for name, text in named.items())]
+    return "\n\n".join([*parts, "with", conditions])
+
+
+def definitions_of(problem: Problem) -> dict[str, dict[str, str]]:
+    """The sections ``parameters`` and ``functions``, those that there are: name -> what it stands for, as written."""
+    root, _ = read(problem.source, problem.path) if problem.source else (None, None)
+    sections = {} if root is None else {key: root.values.get(key) for key in ("parameters", "functions")}
+    named = {
+        key: {name: " ".join(v.text.split()) for name, v in node.values.items() if isinstance(v, Scalar)}
+        for key, node in sections.items()
+        if isinstance(node, Mapping)
+    }
+    return {key: found for key, found in named.items() if found}
 
 
 def _condition(condition: Condition) -> str:

@@ -29,7 +29,7 @@ _SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": WORD}}
 _EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
 _NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
-_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1}
+_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1, "uniqueItems": True}
 _REFUSED: dict[str, Any] = {"not": {}}
 #: Shapes that are boxes, with their coordinates.
 BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
