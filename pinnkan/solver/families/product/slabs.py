@@ -60,7 +60,8 @@ MOST_REJECTIONS = 40
 #: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
 #: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
-#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end.
+#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end. No slab
+#: is near to a start that is solved for itself: of a + a^3 = 2 none could be short enough.
 FIRM = 1e-2
 #: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
 STEP = 1e-12
@@ -129,7 +130,7 @@ class ProductSlabs(ModelFamily):
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
         system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
-        firm = FIRMEST if self.given else FIRM
+        firm = FIRMEST if self.given or model is not self.model.after_start else FIRM
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
         found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
         system.release()
