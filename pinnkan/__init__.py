@@ -13,27 +13,44 @@ True
 >>> u_x = solution.derivative("u_x", [[0.5]])
 >>> figure = solution.plot()                      # also to_pyvista(), to_xarray()
 
-What cannot be is a ``pinnkan.errors.PinnkanError``: a ``ProblemError`` carries every fault with its place.
+What cannot be is a ``pinnkan.PinnkanError``: a ``ProblemError`` carries every fault with its place in ``.faults``, a
+``UsageError`` says what a call asks for that does not exist.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pinnkan.version import __version__
 
 if TYPE_CHECKING:
+    from pinnkan.errors import PinnkanError, ProblemError, UsageError
     from pinnkan.problem.in_code import problem_of as Problem  # noqa: N812 (its name for users)
     from pinnkan.problem.registry import load_problem
     from pinnkan.run.restoring import load_solution
     from pinnkan.run.solving import certify, solve
     from pinnkan.solution import Solution
 
-__all__ = ["Problem", "Solution", "__version__", "certify", "load_problem", "load_solution", "solve"]
+__all__ = [
+    "PinnkanError",
+    "Problem",
+    "ProblemError",
+    "Solution",
+    "UsageError",
+    "__version__",
+    "certify",
+    "load_problem",
+    "load_solution",
+    "solve",
+]
 
 _HOMES = {
+    "PinnkanError": "pinnkan.errors",
     "Problem": "pinnkan.problem.in_code:problem_of",
+    "ProblemError": "pinnkan.errors",
+    "UsageError": "pinnkan.errors",
     "certify": "pinnkan.run.solving",
     "load_problem": "pinnkan.problem.registry",
     "load_solution": "pinnkan.run.restoring",
@@ -46,7 +63,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         module, _, inside = _HOMES[name].partition(":")
         return getattr(import_module(module), inside or name)
-    raise AttributeError(f"module 'pinnkan' has no attribute {name!r}")
+    # with its object a traceback says which name was meant
+    raise AttributeError(f"module 'pinnkan' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -61,7 +61,13 @@ class ProblemError(PinnkanError):
         self.faults = faults
         self.path = path
         self.source = source
-        super().__init__("; ".join(f"{path}:{f.line}:{f.column}: {f.message}" for f in faults))
+        super().__init__("\n".join(self._told(fault) for fault in faults))
+
+    def _told(self, fault: Fault) -> str:
+        """A fault with its place, the line it stands in and its hint: what a traceback shows."""
+        lines = self.source.splitlines()[fault.line - 1 : fault.line]
+        below = [f"\n    {line.strip()}" for line in (*lines, fault.hint) if line.strip()]
+        return f"{self.path}:{fault.line}:{fault.column}: {fault.message}{''.join(below)}"
 
 
 class SolverError(PinnkanError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pyvista import UnstructuredGrid
     from xarray import Dataset
+
+#: Of one coordinate a row of numbers will do.
+Points: TypeAlias = Sequence[Sequence[float]] | Sequence[float] | Array
 
 #: Times of frames and curves where the file asks for none.
 FRAMES = 51
@@ -54,8 +57,10 @@ class Solution:
     quantities: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
     certificate: Certificate | None = None
 
-    def __call__(self, points: Sequence[Sequence[float]] | Array) -> dict[str, Array]:
+    def __call__(self, points: Points) -> dict[str, Array]:
         """Values of the unknowns at ``points``, (point, coordinate) in the order of the coordinates.
+
+        Of one coordinate (point,) will do; of several it is one point.
 
         Returns:
             unknown's name -> (point,)
@@ -67,7 +72,7 @@ class Solution:
         values = self.field(array, [(0,) * self.problem.dimension])
         return {name: values[:, i, 0] for i, name in enumerate(self.problem.unknowns)}
 
-    def derivative(self, name: str, points: Sequence[Sequence[float]] | Array) -> Array:
+    def derivative(self, name: str, points: Points) -> Array:
         """Values of ``u_x``, ``u_xt``, .. at ``points``, (point, coordinate); of an unknown itself its values.
 
         Returns:
@@ -112,11 +117,16 @@ class Solution:
         """
         return _export("notebook").to_xarray(self, resolution)
 
-    def inside(self, points: Sequence[Sequence[float]] | Array) -> Array:
+    def inside(self, points: Points) -> Array:
         """The points as an array (point, coordinate), checked; rounding beyond an end is moved onto it."""
         problem = self.problem
-        array = np.atleast_2d(np.array(points, dtype=np.float64))
         names = ", ".join(c.name for c in problem.coordinates)
+        try:
+            array = np.array(points, dtype=np.float64)
+        except (ValueError, TypeError):
+            wanted = f"wanted is an array (n, {problem.dimension}), columns {names}"
+            raise UsageError(f"points are no numbers; {wanted}") from None
+        array = array.reshape(-1, 1) if array.ndim < 2 and problem.dimension == 1 else np.atleast_2d(array)
         if array.ndim != 2 or array.shape[1] != problem.dimension:
             raise UsageError(f"points have shape {array.shape}; wanted is (n, {problem.dimension}), columns {names}")
         outside = ~self.domain.contains(array, SLACK)

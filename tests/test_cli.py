@@ -14,6 +14,7 @@ from edited import TEXT, edited, problem, without_exact
 
 from pinnkan import cli
 from pinnkan.errors import RunFolderError
+from pinnkan.parser import build_parser
 from pinnkan.problem.registry import shipped
 
 ROOT = Path(__file__).parents[1]
@@ -154,6 +155,12 @@ def test_new_refuses_a_name_that_is_no_folder(folder: Path, name: str) -> None:
         (["solv", "burgers"], "did you mean 'solve'?"),
         (["solve", "burgers", "--tolerence", "1e-3"], "did you mean '--tolerance'?"),
         (["check", "burgerz"], "did you mean 'burgers'?"),
+        (["burgers"], "write `pinnkan solve burgers`"),
+        (["mine.yaml"], "write `pinnkan solve mine.yaml`"),
+        (["help"], "write `pinnkan --help`"),
+        (["plot", "results/burgers"], "write `pinnkan report RUN`"),
+        (["solve", "burgers", "-o", "here"], "did you mean '--out'?"),
+        (["sweep", "burgers"], "nothing to sweep over: give a parameter several values"),
         (["new", "mine", "--like", "sistem"], "did you mean 'system'?"),
     ],
 )
@@ -169,6 +176,8 @@ def test_a_parameter_is_set_for_check(folder: Path, capsys: pytest.CaptureFixtur
     assert "  nu: 0.02\n" in capsys.readouterr().out
     assert cli.main(["check", "burgers", "--set", "mu=0.02"]) == 3
     assert "no parameter 'mu'" in capsys.readouterr().err
+    assert cli.main(["check", "burgers", "--set", "nu=0.1,0.2"]) == 3
+    assert "`pinnkan sweep FILE --set nu=0.1,0.2`" in capsys.readouterr().err
     for wrong in (["--set", "nu"], ["--set", "nu=1", "--set", "nu=2"]):
         assert cli.main(["check", "burgers", *wrong]) == 2
 
@@ -207,7 +216,7 @@ def test_a_bad_command_line_is_exit_2_with_a_message(arguments: list[str], capsy
 
 
 def parsed(*arguments: str) -> dict[str, object]:
-    return vars(cli.build_parser().parse_args(arguments))
+    return vars(build_parser().parse_args(arguments))
 
 
 def test_solve_eval_and_export_parse_their_options() -> None:
@@ -276,3 +285,15 @@ def test_a_terminal_without_unicode_gets_escapes_instead_of_a_crash(folder: Path
 def test_the_largest_file_of_a_kind_is_read(folder: Path) -> None:
     Path("big.yaml").write_text(TEXT + "# " + "\n# ".join(["x" * 48] * 19_000))
     assert cli.main(["check", "big.yaml"]) == 0
+
+
+def test_alone_it_says_what_it_is_and_where_to_begin(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("pinnkan solves differential equations")
+    shown = [line.split("   ")[0].split()[1:] for line in said.err.splitlines() if line.startswith("  pinnkan")]
+    assert [words[0] for words in shown] == ["solve", "new", "check"]
+    for words in shown[1:]:  # the first takes seconds
+        assert cli.main(words) == 0
+    assert cli.main(["check", *shown[0][1:]]) == 0

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from pinnkan.cli import build_parser
 from pinnkan.completion import SHELLS, commands_of, completion
+from pinnkan.parser import build_parser
 
 COMMANDS = commands_of(build_parser(), ["burgers", "poisson2d"])
 

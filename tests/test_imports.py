@@ -23,3 +23,11 @@ def test_nothing_settles_what_was_not_hastened():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_all_of_torch_is_there_for_a_command():
+    """With what is for compilers left out of the import, a generator failed in ``method: adam``."""
+    program = "from pinnkan.imports import hasten; hasten(); import torch; torch.Generator().manual_seed(1)\n"
+    program += "print(*torch.broadcast_shapes((2, 1), (3,)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "3"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pinnkan
-from pinnkan.cli import build_parser
+from pinnkan.parser import build_parser
 from pinnkan.problem import schema
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.scope import OPERATORS

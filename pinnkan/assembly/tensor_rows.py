@@ -22,11 +22,15 @@ import torch
 from pinnkan.assembly.cell_rows import CellRows, Entries
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table
+from pinnkan.kan.table import Pairs, Table
 from pinnkan.problem.statement import Jet
 
 #: Points of rows that are worked on at once.
 AT_ONCE = 2**17
+#: Coefficients from which on places of entries are worked out for those of a band only
+#: (:mod:`pinnkan.assembly.full_matrix`). Of one unknown a factor of 1,728 takes as long either way, of four that of
+#: 1,758 a fourth.
+MANY = 1750
 
 
 class Rows(Protocol):
@@ -76,12 +80,28 @@ class TensorRows:
         return self.residual[part]
 
     def reach(self, ordering: Ordering) -> int:
+        if ordering.size >= MANY:
+            return self._reach(ordering)
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
+
+    def _reach(self, ordering: Ordering) -> int:
+        """The same without the places of all entries, cell by cell: of many coefficients that join all others."""
+        present = sorted({j.unknown for j in self.jets})
+        position = ordering.position.reshape(self.space.shape)[..., present]
+        highest, lowest = position.amax(-1), position.masked_fill(position < 0, ordering.size).amin(-1)
+        for i, t in enumerate(self.tables):
+            highest = highest.index_select(i, t.index.reshape(-1)).unflatten(i, t.index.shape).amax(i + 1)
+            lowest = lowest.index_select(i, t.index.reshape(-1)).unflatten(i, t.index.shape).amin(i + 1)
+        return max(0, int((highest - lowest).max()))
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
         for u, v in self._unknown_pairs():
             pattern = self._pattern(ordering, u, v)
-            values = self._contract(u, v).reshape(-1)
+            pairs = [t.pairs for t in self.tables]
+            if u == v:
+                outermost = outermost_first(self.space.shape)[0]
+                pairs[outermost] = self.tables[outermost].half_pairs
+            values = self.contracted(u, v, pairs).reshape(-1)
             yield pattern.place, values if pattern.twice is None else values.where(~pattern.twice, 2 * values)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
@@ -145,8 +165,8 @@ class TensorRows:
         present = sorted({j.unknown for j in self.jets})
         return [(u, v) for u in present for v in present if u <= v]
 
-    def _contract(self, u: int, v: int) -> torch.Tensor:
-        """The block of unknowns u, v of J^T J: one value per combination of pairs, outermost coordinate last.
+    def contracted(self, u: int, v: int, pairs: Sequence[Pairs]) -> torch.Tensor:
+        """The block of unknowns u, v of J^T J: one value per combination of ``pairs``, outermost coordinate last.
 
         The outermost coordinate has the most intervals, so the fewest pairs for its points: it is contracted first.
         """
@@ -160,20 +180,19 @@ class TensorRows:
                 if (unknown, unknown_other) == (u, v):
                     shared = parts.get((other, order)) if u == v else None
                     parts[order, other] = (weights[k] * weights[m]).unsqueeze(0) if shared is None else shared
-        for stage, i in enumerate(order_of_work):
-            parts = _contract_one(self.tables[i], parts, half=u == v and stage == 0)
+        for i in order_of_work:
+            parts = _contract_one(self.tables[i], parts, pairs[i])
         return next(iter(parts.values()))
 
 
 def _contract_one(
-    table: Table, parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor], half: bool
+    table: Table, parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor], pairs: Pairs
 ) -> dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor]:
     """Sum over the points of one coordinate and over its intervals.
 
     Parts, by the orders of the two factors in the coordinates left: (pairs done, interval, point, ..) to
     (pairs of this coordinate * pairs done, ..). A part that two pairs of orders share is taken once, with both factors.
     """
-    pairs = table.half_pairs if half else table.pairs
     left, right = (table.values[..., k] for k in pairs.local)
     groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[tuple[int, int], torch.Tensor]]] = {}
     for (order, other), part in parts.items():

@@ -42,7 +42,7 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         _errors(left, parameters, levels, solution)
         # labels of a logarithmic axis meet each other when it spans less than a decade or so, and no value has no scale
         wide = parameters.max() > 5 * parameters.min() and np.isfinite(left.dataLim.x0)
-        left.set(xscale="log" if wide else "linear")
+        left.set(xscale="log") if wide else left.set_xlim(0, 1.1 * parameters.max())
         left.set(xlabel="parameters", ylabel="relative error")
         _number(left, levels)
         left.legend(loc="best")
@@ -53,7 +53,7 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         name = solution.problem.labelled("t")
         left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
         left.legend(loc="best")
-        _slabs(middle, levels, name)
+        _slabs(middle, levels, name, solution.problem.labelled("t", "length of the slab"))
         _against_seconds(right, solution)
 
 
@@ -88,13 +88,13 @@ def _number(axes: Axes, levels: Sequence[Level]) -> None:
         axes.annotate(str(level.number), place, xytext=(4, 4), textcoords="offset points", fontsize=8, color=GREY)
 
 
-def _slabs(axes: Axes, levels: Sequence[Level], name: str) -> None:
+def _slabs(axes: Axes, levels: Sequence[Level], name: str, length: str) -> None:
     """Length of each slab over time, and the space intervals in it."""
     spans = [level.time for level in levels if level.time is not None]
     edges = np.array([spans[0][0], *(b for _, b in spans)])
     axes.stairs(np.diff(edges), edges, color=BLUE, lw=1.4, baseline=None)
     axes.set(xlabel=name, yscale="log", xlim=(edges[0], edges[-1]))
-    axes.set_ylabel("length of the slab", color=BLUE)
+    axes.set_ylabel(length, color=BLUE)
     axes.margins(y=0.15)
     twin = axes.twinx()
     intervals = [float(np.prod(level.intervals[:-1])) for level in levels]

@@ -140,7 +140,7 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     key, label = error_panels(profiles[0], shown.name)[-1]
     size = 1.0 if key.startswith("residual") else size_of(np.stack([arrays[shown.name] for arrays in profiles]))
     for time, colour, arrays in zip(times, colours, profiles, strict=True):
-        left.plot(axes[0], arrays[shown.name], color=colour, label=f"t = {time:.3g}")
+        left.plot(axes[0], arrays[shown.name], color=colour, label=problem.when(time))
         right.semilogy(
             axes[0], masked(arrays[key] / (1.0 if key.startswith("residual") else size)), color=colour, lw=0.9
         )

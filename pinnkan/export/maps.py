@@ -93,7 +93,8 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
         _finish(panel, problem, (0, 1), row == 1, column == 0)
-        panel.set_title(f"{_words(problem, shown)} at t = {time:.3g}" if i == 0 else f"t = {time:.3g}", loc="left")
+        moment = problem.when(time)
+        panel.set_title(f"{_words(problem, shown)} at {moment}" if i == 0 else moment, loc="left")
     canvas.bar(picture, LEFT + columns * (wide + _GAP) - _GAP, ABOVE, 2 * high + ABOVE)
 
 
@@ -143,7 +144,7 @@ def _where(solution: Solution, plane: tuple[int, int]) -> str:
     problem = solution.problem
     fixed = _PLANES[plane]
     middle = sum(problem.box.ranges[fixed]) / 2
-    when = f", t = {solution.domain.box.ranges[-1][1]:.3g}" if has_frames(problem) else ""
+    when = f", {problem.when(solution.domain.box.ranges[-1][1])}" if has_frames(problem) else ""
     return f"{problem.coordinates[fixed].name} = {middle:.3g}{when}"
 
 

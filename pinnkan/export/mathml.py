@@ -21,10 +21,25 @@ _ATOM = 5
 def equation(text: str) -> str:
     """``left = right`` as a ``<math>`` element; a text that is no formula stays a text."""
     try:
-        sides = [_typeset(ast.parse(side.strip(), mode="eval").body)[0] for side in text.split("=")]
+        sides = [_typeset(_read(side.strip()))[0] for side in text.split("=")]
     except (SyntaxError, ValueError, RecursionError):
         return f"<code>{escape(text)}</code>"
     return f'<math display="block"><mrow>{"<mo>=</mo>".join(sides)}</mrow></math>'
+
+
+def _read(text: str) -> ast.expr:
+    """The tree of an expression, whose numbers are what was typed: ``5e4`` is not 50000.0.
+
+    Raises:
+        SyntaxError, ValueError: it is no formula.
+    """
+    tree = ast.parse(text, mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if type(node.value) not in (int, float):
+                raise ValueError(ast.dump(node))
+            node.value = ast.get_source_segment(text, node) or repr(node.value)
+    return tree
 
 
 def _typeset(node: ast.expr) -> tuple[str, int]:
@@ -34,7 +49,7 @@ def _typeset(node: ast.expr) -> tuple[str, int]:
         ValueError: a node that no formula has.
     """
     if isinstance(node, ast.Constant):
-        return _number(repr(node.value)), _ATOM
+        return _number(str(node.value).lower()), _ATOM
     if isinstance(node, ast.Name):
         return name(node.id), _ATOM
     if isinstance(node, ast.UnaryOp):
@@ -55,6 +70,8 @@ def _binary(node: ast.BinOp) -> tuple[str, int]:
         return f"<msup><mrow>{_within(node.left, _ATOM)}</mrow><mrow>{_typeset(node.right)[0]}</mrow></msup>", rank
     right = _within(node.right, rank + isinstance(node.op, ast.Sub))
     between = f"<mo>{_SIGNS[type(node.op)]}</mo>" if rank == 1 else "<mo>·</mo>" if _starts(node.right) else _THIN
+    if rank == _RANK[ast.Mult] and isinstance(node.left, ast.UnaryOp):  # -10*(T - 20) is the same as -(10*(T - 20))
+        return f"{_typeset(node.left)[0]}{between}{right}", _UNARY
     return f"{_within(node.left, rank)}{between}{right}", rank
 
 
@@ -71,7 +88,13 @@ def _starts(node: ast.expr) -> bool:
 def _within(node: ast.expr, rank: int) -> str:
     """An expression, in parentheses where it binds less tightly."""
     text, own = _typeset(node)
-    return f"<mrow>{text}</mrow>" if own >= rank else f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
+    return f"<mrow>{text}</mrow>" if own >= rank else _between("(", text, ")")
+
+
+def _between(opening: str, inside: str, closing: str) -> str:
+    """Something in brackets, which are as high as the letters unless a fraction stands inside."""
+    kind = "" if "<mfrac>" in inside else ' stretchy="false"'
+    return f"<mrow><mo{kind}>{opening}</mo>{inside}<mo{kind}>{closing}</mo></mrow>"
 
 
 def _call(function: str, arguments: list[ast.expr]) -> tuple[str, int]:
@@ -79,7 +102,7 @@ def _call(function: str, arguments: list[ast.expr]) -> tuple[str, int]:
     if function == "sqrt":
         return f"<msqrt>{inside}</msqrt>", _ATOM
     if function == "abs":
-        return f"<mrow><mo>|</mo>{inside}<mo>|</mo></mrow>", _ATOM
+        return _between("|", inside, "|"), _ATOM
     if function == "integral":
         return f"<mo>∫</mo>{_within(arguments[0], 2)}", 2
     if function in _NAMED_OPERATORS:
@@ -88,7 +111,7 @@ def _call(function: str, arguments: list[ast.expr]) -> tuple[str, int]:
     if derived:
         below = f"<mrow><mo>∂</mo>{name(derived[1])}</mrow>"
         return f"<mfrac><mo>∂</mo>{below}</mfrac>{_within(arguments[0], _ATOM)}", 2
-    return f"{name(function)}<mrow><mo>(</mo>{inside}<mo>)</mo></mrow>", _ATOM
+    return f"{name(function)}{_between('(', inside, ')')}", _ATOM
 
 
 def name(word: str) -> str:
@@ -105,5 +128,5 @@ def _number(text: str) -> str:
     mantissa, _, power = text.partition("e")
     if not power:
         return f"<mn>{escape(text)}</mn>"
-    ten = f"<msup><mn>10</mn><mn>{int(power)}</mn></msup>"
-    return ten if mantissa == "1" else f"<mn>{mantissa}</mn><mo>·</mo>{ten}"
+    ten = f"<msup><mn>10</mn><mn>{str(int(power)).replace('-', '−')}</mn></msup>"
+    return ten if float(mantissa) == 1 else f"<mn>{mantissa}</mn><mo>·</mo>{ten}"

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from pinnkan.export.allowance import Allowance
 from pinnkan.export.mathml import equation
+from pinnkan.export.report import definitions_of
 from pinnkan.export.samples import shown_axes_of
 from pinnkan.export.view import view_of
-from pinnkan.problem.report import Report, Text
-from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.written import in_order
 from pinnkan.solution import Solution
@@ -25,7 +24,7 @@ table { border-collapse: collapse; font-size: 0.85rem; display: block; overflow-
 th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.7rem; text-align: left; white-space: nowrap; }
 img, canvas { max-width: 100%; } canvas { cursor: crosshair; } img { background: white; }
 code, pre { font-size: 0.9em; } .failed { color: #D55E00; } .place { margin: 0.6rem 0 0; color: gray; }
-math { font-size: 1.15em; margin: 0.3rem 0; } #said { min-height: 1.5em; font-variant-numeric: tabular-nums; }
+math { font-size: 1.15em; margin: 0.5rem 0; } #said { min-height: 1.5em; font-variant-numeric: tabular-nums; }
 """
 _VIEW = """<h2>View</h2>
 <p><select id="field" aria-label="field"></select>
@@ -71,14 +70,11 @@ def _picture(path: Path) -> str:
 
 def _problem(problem: Problem, text: str) -> str:
     """Its ranges as the report says them, then all that it states, typeset."""
-    root, _ = read(problem.source, problem.path) if problem.source else (None, Report(Text("", "")))
     parts = [text.split("<pre>")[0]]
     parts += [equation(e.text) for e in problem.equations]
-    for section in ("parameters", "functions"):
-        node = root.values.get(section) if root is not None else None
-        named = node.values.items() if isinstance(node, Mapping) else ()
-        parts += [f'<p class="place">{section}</p>'] * bool(named)
-        parts += [equation(f"{name} = {value.text}") for name, value in named if isinstance(value, Scalar)]
+    for section, named in definitions_of(problem).items():
+        parts.append(f'<p class="place">{section}</p>')
+        parts += [equation(f"{name} = {value}") for name, value in named.items()]
     places: dict[str, list[str]] = {}
     for condition in in_order(problem):
         shown = "<p>none</p>" if condition.equation is None else equation(condition.equation.text)

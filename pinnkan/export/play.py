@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from pinnkan.domain.box import SLACK
 from pinnkan.export.arrays import shown_of, words_of
 from pinnkan.export.samples import frame_times, shown_axes_of, sliced
-from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, Canvas, image, sheet, value_colours
+from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, VALUE_MAP, Canvas, image, sheet, value_colours
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
@@ -25,6 +27,8 @@ from pinnkan.solution import Solution
 FRAMES = 31
 _CURVE, _MAP = 1201, 201
 _PIXELS_PER_INCH = 90
+#: Greys and tints of the curve among the 256 colours of a film; the others are those of the map.
+_GREYS, _TINTS = 24, 16
 _MILLISECONDS = 100
 #: Seconds for ffmpeg, which needs a third of one.
 LONGEST = 60.0
@@ -46,14 +50,14 @@ def draw_play(solution: Solution, path: Path) -> None:
         drawing.dpi = _PIXELS_PER_INCH
         canvas.draw()
         still = canvas.copy_from_bbox(drawing.bbox)
-        frames = []
+        frames, palette = [], _palette()
         for time, field in zip(times, fields, strict=True):
             canvas.restore_region(still)
             moving.set_data(field.T) if plane else moving.set_ydata(field)
-            clock.set_text(f"t = {time:.4g}")
+            clock.set_text(problem.when(time, 4))
             for artist in (moving, clock):
                 artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
-            frames.append(_palette(canvas))
+            frames.append(_in_palette(canvas, palette))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=_MILLISECONDS, loop=0)
 
 
@@ -73,8 +77,22 @@ def samples_of(solution: Solution) -> float:
     return float(FRAMES * np.prod([len(axis) for axis in _axes(solution)]))
 
 
-def _palette(canvas: FigureCanvasAgg) -> Image.Image:
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)
+def _palette() -> Image.Image:
+    """The colours of all frames: those of maps, greys of axes and letters, tints of the curve.
+
+    One palette for each frame made bands in maps, other ones from frame to frame.
+    """
+    tints = [np.outer(np.linspace(0, 1, count), np.ones(3)) for count in (_GREYS, _TINTS)]
+    curve = 1 + tints[1] * (np.array(to_rgb(BLUE)) - 1)
+    colours = np.concatenate([colormaps[VALUE_MAP](np.linspace(0, 1, 256 - _GREYS - _TINTS))[:, :3], tints[0], curve])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.rint(255 * colours).astype(np.uint8).tobytes())
+    return palette
+
+
+def _in_palette(canvas: FigureCanvasAgg, palette: Image.Image) -> Image.Image:
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    return drawn.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _axes(solution: Solution) -> list[Array]:

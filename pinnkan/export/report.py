@@ -10,6 +10,7 @@ from pinnkan.export.by_name import errors_by_name
 from pinnkan.export.samples import hidden_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.problem.report import visible
+from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Condition, Problem
 from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
@@ -94,7 +95,22 @@ def _problem(problem: Problem) -> str:
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
     conditions = "\n".join(f"    {_condition(c)}" for c in in_order(problem))
-    return f"## Problem\n\n{'; '.join(ranges)}.\n\n{equations}\n\nwith\n\n{conditions}"
+    parts = [f"## Problem\n\n{'; '.join(ranges)}.", equations]
+    for section, named in definitions_of(problem).items():
+        parts += [section, "\n".join(f"    {name} = {text}" for name, text in named.items())]
+    return "\n\n".join([*parts, "with", conditions])
+
+
+def definitions_of(problem: Problem) -> dict[str, dict[str, str]]:
+    """The sections ``parameters`` and ``functions``, those that there are: name -> what it stands for, as written."""
+    root, _ = read(problem.source, problem.path) if problem.source else (None, None)
+    sections = {} if root is None else {key: root.values.get(key) for key in ("parameters", "functions")}
+    named = {
+        key: {name: " ".join(v.text.split()) for name, v in node.values.items() if isinstance(v, Scalar)}
+        for key, node in sections.items()
+        if isinstance(node, Mapping)
+    }
+    return {key: found for key, found in named.items() if found}
 
 
 def _condition(condition: Condition) -> str:
@@ -120,7 +136,7 @@ def _quantities(solution: Solution) -> str:
     rows = ["| quantity | what | value | error |", "|---|---|---|---|"]
     for name, reading in solution.quantities.items():
         what = quantity_words(solution.problem, solution.problem.quantities[name]).replace("|", "\\|")
-        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
         label = solution.problem.labelled(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
@@ -151,7 +167,7 @@ def quantity_lines(solution: Solution) -> list[str]:
     """Each quantity in a line for the terminal; of a curve over time its end."""
     lines = []
     for name, reading in solution.quantities.items():
-        when = "" if reading.times is None else f" at t = {reading.times[-1]:.4g}"
+        when = "" if reading.times is None else f" at {solution.problem.when(reading.times[-1], 4)}"
         unit = f" {solution.problem.units[name]}" if name in solution.problem.units else ""
         said = f"; {reading.note}" if reading.note else ""
         lines.append(visible(f"{name}{when} = {value_words(reading)}{unit}, error {error_words(reading)}{said}"))

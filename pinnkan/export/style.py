@@ -16,7 +16,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullLocator
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator
 from PIL import Image
 
 from pinnkan.export.arrays import size_of
@@ -44,6 +44,8 @@ HEAD, LEFT, RIGHT, ABOVE, BELOW = 0.38, 0.75, 0.85, 0.32, 0.52
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: A logarithmic axis that spans more is read by its powers of ten; a choice.
 _WIDE = 1e3
+#: One that spans less is read by 1, 2 and 5 of each power; a choice: three to five labels.
+_SHORT = 30.0
 #: Of PNG files; a choice: 6, the default, takes three times as long for files that are a tenth smaller.
 _COMPRESSION = 1
 
@@ -113,6 +115,14 @@ class PlainPowers(LogFormatterSciNotation):
         return text.replace(r"\times", "×")
 
 
+class PlainNumbers(PlainPowers):
+    """``0.2, 0.5, 1`` on a logarithmic axis that spans little; powers where these would be long."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """The number as one would write it."""
+        return f"{x:g}" if 1e-3 <= x < 1e5 else super().__call__(x, pos)
+
+
 def _plain_powers(drawing: Figure) -> None:
     """Plain powers of ten; over many decades no ticks between them, which cost half of the time of a picture."""
     for axes in drawing.axes:
@@ -120,6 +130,10 @@ def _plain_powers(drawing: Figure) -> None:
             low, high = sorted(axis.get_view_interval())
             if type(axis.major.formatter) is LogFormatterSciNotation and high > _WIDE * low:
                 axis.set_minor_locator(NullLocator())
+            if type(axis.major.formatter) is LogFormatterSciNotation and high < _SHORT * low:
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axis.set_minor_locator(NullLocator())
+                axis.set_major_formatter(PlainNumbers(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf)))
             for label in (axis.major, axis.minor):
                 if type(label.formatter) is LogFormatterSciNotation:
                     label.formatter = PlainPowers(labelOnlyBase=label.formatter.labelOnlyBase)
@@ -138,7 +152,8 @@ def _reached(solution: Solution) -> str:
     """How far in time a run came that was not finished."""
     if not is_partial(solution):
         return ""
-    return f"; t = {solution.domain.box.ranges[-1][1]:.4g} of {solution.problem.box.ranges[-1][1]:.4g} reached"
+    (_, reached), (_, end) = solution.domain.box.ranges[-1], solution.problem.box.ranges[-1]
+    return f"; t = {reached:.4g} of {solution.problem.when(end, 4).removeprefix('t = ')} reached"
 
 
 def is_partial(solution: Solution) -> bool:

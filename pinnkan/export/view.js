@@ -27,7 +27,14 @@ function isError(name) {
   return data.errors.includes(name);
 }
 function short(v) {
-  return v === 0 || (Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5) ? String(Number(v.toPrecision(4))) : v.toExponential(2);
+  return v === 0 || (Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5) ? String(Number(v.toPrecision(4))) : v.toExponential(2).replace(/\.?0+e/, "e");
+}
+// Round values between two, four to seven of them.
+function rounds(low, high) {
+  const wanted = (high - low) / 6, power = 10 ** Math.floor(Math.log10(wanted)), found = [];
+  const step = power * [1, 2, 5, 10].find((k) => k * power > 0.99 * wanted);
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(k * step);
+  return found;
 }
 function at(axis, part) {
   return axis.ends[0] + part * (axis.ends[1] - axis.ends[0]);
@@ -55,7 +62,10 @@ function bar(s, x, top, height) {
     pen.fillRect(x, top + q, 14, 1);
   }
   pen.fillStyle = ink(); pen.textAlign = "left"; pen.font = "12px sans-serif";
-  for (let k = 0; k <= 4; k++) pen.fillText(short(s.back(s.low + k / 4 * (s.high - s.low))), x + 18, top + height - k / 4 * height + 4);
+  for (const v of rounds(s.low, s.high)) {
+    const y = top + (s.high - v) / (s.high - s.low) * height;
+    pen.fillRect(x + 14, y, 4, 1); pen.fillText(short(s.back(v)), x + 21, y + 4);
+  }
 }
 function place(event) {
   const box = canvas.getBoundingClientRect(), k = canvas.width / box.width;

@@ -29,11 +29,11 @@
     const { w, h } = inner();
     pen.fillStyle = pen.strokeStyle = ink();
     pen.font = "12px sans-serif";
-    for (let k = 0; k <= 4; k++) {
-      const text = short((back || ((s) => s))(ends[0] + k / 4 * (ends[1] - ends[0])));
-      pen.textAlign = vertical ? "right" : "center";
-      if (vertical) pen.fillText(text, LEFT - 6, TOP + h - k / 4 * h + 4);
-      else pen.fillText(text, LEFT + k / 4 * w, TOP + h + 16);
+    pen.textAlign = vertical ? "right" : "center";
+    for (const v of rounds(...ends)) {
+      const part = (v - ends[0]) / (ends[1] - ends[0]), text = short((back || ((s) => s))(v));
+      if (vertical) { pen.fillRect(LEFT - 4, TOP + h - part * h, 4, 1); pen.fillText(text, LEFT - 7, TOP + h - part * h + 4); }
+      else { pen.fillRect(LEFT + part * w, TOP + h, 1, 4); pen.fillText(text, LEFT + part * w, TOP + h + 16); }
     }
   }
   function drawMap(name, s) {

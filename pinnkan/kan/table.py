@@ -89,6 +89,23 @@ class Table:
         n = self.index.shape[1]
         return self._pairs(torch.triu_indices(n, n, device=self.index.device))
 
+    def pairs_of(self, left: torch.Tensor, right: torch.Tensor) -> Pairs:
+        """Every function in the mask ``left`` with every one in ``right``, and a last pair of none for all others.
+
+        Whether they share an interval or not: places of a full matrix.
+        """
+        k = torch.arange(self.index.shape[1], device=self.index.device)
+        local = torch.cartesian_prod(k, k).T
+        first, second = (torch.where(m, m.cumsum(0) - 1, -1)[self.index] for m in (left, right))
+        first, second = first[:, local[0]], second[:, local[1]]
+        wanted = (first >= 0) & (second >= 0)
+        seen = wanted.any(0)
+        rows, columns = int(left.sum()), int(right.sum())
+        place = torch.where(wanted, first * columns + second, rows * columns)[:, seen]
+        number = torch.arange(rows * columns + 1, device=self.index.device)
+        row, column = torch.div(number, max(columns, 1), rounding_mode="floor"), number % max(columns, 1)
+        return Pairs(row, column, place.reshape(-1), local[:, seen], row == column)
+
     def _pairs(self, local: torch.Tensor) -> Pairs:
         key = (self.index[:, local[0]] * self.count + self.index[:, local[1]]) * 2 + (local[0] == local[1])
         found, place = torch.unique(key.reshape(-1), return_inverse=True)

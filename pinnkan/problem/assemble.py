@@ -15,6 +15,7 @@ from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.habits.keys import mapping_meant
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report
@@ -28,6 +29,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     found = schema.entries(root, schema.PROBLEM, report, "the problem")
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
+    solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
+    _stop_if_unreadable(found, report)
     space, unknowns = scope.space, scope.space.unknowns
     joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
     equations = _equations(found.get("equations"), joining, report) if unknowns else []
@@ -37,7 +40,6 @@ def assemble(root: Mapping, report: Report) -> Problem:
     exact = _exact(found.get("exact"), scope, report)
     named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
     units = read_units(found.get("units"), named, scope.vectors, report)
-    solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
     _warn_unused(parameters, scope.used, report)
@@ -82,6 +84,12 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
         if name in scope.values:
             report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
     return domain, replace(scope, unknowns=bool(unknowns), vectors=vectors, where="an equation"), parameters
+
+
+def _stop_if_unreadable(found: dict[str, Node], report: Report) -> None:
+    """Raises ProblemError where every name in the rest would be said to be unknown."""
+    if report.failed and names.are_unreadable(found):
+        raise report.failure()
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -139,7 +147,8 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return None
     if not isinstance(node, Mapping):
-        report.error_at(node.span, "'exact' must be `unknown: expression`")
+        hint = mapping_meant(node, f"{{{', '.join(f'{u}: ...' for u in scope.space.unknowns)}}}")
+        report.error_at(node.span, "'exact' must be `unknown: expression`", hint)
         return None
     local = replace(scope, unknowns=False, where="an exact solution")
     exact = {}

@@ -11,19 +11,15 @@ from pinnkan.problem import schema
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.habits.keys import equation_meant, text_meant
 from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import Named, read_places, scope_at
 from pinnkan.problem.report import Report
-from pinnkan.problem.source import Node, Scalar, Sequence, Span
+from pinnkan.problem.source import Node, Scalar, Span
 from pinnkan.problem.statement import Condition, Equation, Side, Whole
 
 MAX_CONDITIONS = 100  # of one file; a choice
-#: Words of other programs in the place of an equation -> what is written here.
-_MISSING = {
-    "periodic": "write `periodic: [x]` under `domain`, and no condition there",
-    "0": "write left = right, as u = 0",
-}
 
 
 @dataclass(frozen=True)
@@ -51,13 +47,12 @@ class Placed:
 def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
     """``left = right`` as a residual; None if it has a fault."""
     if not isinstance(node, Scalar) or not node.text.strip():
-        listed = isinstance(node, Sequence)
-        hint = "a leading `- - ` needs quotes" if listed else "a text that contains ': ' or ', ' needs quotes"
+        hint = text_meant(node, report.text.content[node.span.start : node.span.end])
         report.error_at(node.span, "an equation must be a text: left = right", hint)
         return None
     left, sign, _ = node.text.partition("=")
     if not sign:
-        hint = _MISSING.get(node.text.strip(), "write left = right")
+        hint = equation_meant(node.text.strip()) or "write left = right"
         report.error_at(node.part(0, len(node.text)), "an equation needs a '='", hint)
         return None
     at = len(left)

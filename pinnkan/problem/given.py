@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Given
 
 from pinnkan.problem.report import Report, did_you_mean
@@ -22,7 +23,10 @@ def with_values(root: Mapping, report: Report, values: Given[str, str]) -> str:
     spans = []
     for name, value in values.items():
         found = known.get(name)
-        if isinstance(found, Scalar) and found.raw:
+        if re.fullmatch(r"[^()]*,[^()]*", value):
+            hint = f"decimals have a dot; several values: `pinnkan sweep FILE --set {name}={value}`"
+            report.error_at(place, f"{name}={value}: one number is wanted", hint)
+        elif isinstance(found, Scalar) and found.raw:
             spans.append((found.span, found.raw, value))
         elif found is not None:
             report.error_at(found.span, f"{name}={value}: only a parameter that is a number can be set")

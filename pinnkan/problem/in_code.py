@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pinnkan.errors import UsageError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.resolved import quoted
 from pinnkan.problem.statement import Problem
@@ -20,18 +21,21 @@ def problem_of(
     domain: Mapping[str, Ends],
     unknowns: Sequence[str],
     equations: Sequence[str],
-    conditions: Iterable[tuple[Any, str]] = (),
+    conditions: Iterable[tuple[Any, str] | Mapping[str, Any]] = (),
     name: str = "problem",
     **sections: Any,
 ) -> Problem:
     """The problem that is stated by its parts, as a problem file would state it.
 
     ``domain``: coordinate -> (lower, upper end), and ``periodic`` -> coordinates. ``conditions``: (where, equation),
-    ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``. ``sections`` are the other keys of a file:
-    ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``, ``output``, ``about``.
+    ``where`` a place or a list of places, a point as ``{"point": [0, 0]}``; or the keys of a file, as ``{"where":
+    "left", "equation": "u = 0", "enforce": "penalty"}``. ``sections`` are the other keys of a file, None where there is
+    none: ``parameters``, ``functions``, ``vectors``, ``units``, ``quantities``, ``exact``, ``solver``, ``output``,
+    ``about``.
 
     Raises:
-        ProblemError: with every fault; places are those in ``problem.source``.
+        UsageError: what is not of the kind that is wanted: conditions that are no pairs, a formula that is no text.
+        ProblemError: with every fault; its places are those in the text that it carries as ``source``.
 
     Examples:
         >>> problem = problem_of(domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"],
@@ -40,12 +44,56 @@ def problem_of(
         <Problem problem: u(x); 1 equation, 2 conditions>
     """
     stated = {"name": name, **sections, "domain": domain, "unknowns": unknowns, "equations": equations}
-    stated["conditions"] = [{"where": where, "equation": equation} for where, equation in conditions]
+    stated["conditions"] = _conditions(conditions)
+    stated = {key: _plain(value, key) for key, value in stated.items() if value is not None}
     order = ("name", "about", "domain", "parameters", "functions", "unknowns", "vectors", "units", "equations",
              "conditions", "quantities", "exact", "solver", "output")  # fmt: skip
     keys = sorted(stated, key=lambda key: order.index(key) if key in order else len(order))
     text = "".join(f"{key}:{_written(stated[key], 1)}\n" for key in keys if stated[key] not in ([], ()))
     return parse_problem(text, PLACE)
+
+
+#: What an error about the arguments calls it.
+problem_of.__name__ = problem_of.__qualname__ = "Problem"
+
+
+def _conditions(conditions: Any) -> list[Mapping[str, Any]]:
+    """Each condition by its keys.
+
+    Raises:
+        UsageError: one is neither a pair nor has keys.
+    """
+    wanted = 'pairs are wanted, as conditions=[("boundary", "u = 0")]'
+    if isinstance(conditions, str | Mapping) or not isinstance(conditions, Iterable):
+        raise UsageError(f"conditions: {_shown(conditions)} is no list; {wanted}")
+    found: list[Mapping[str, Any]] = []
+    for one in conditions:
+        pair = isinstance(one, Sequence) and not isinstance(one, str) and len(one) == 2
+        if not pair and not isinstance(one, Mapping):
+            raise UsageError(f"conditions: {_shown(one)} is no pair of a place and an equation; {wanted}")
+        found.append(one if isinstance(one, Mapping) else {"where": one[0], "equation": one[1]})
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _plain(value: Any, key: str) -> Any:
+    """Numbers, texts, lists and mappings alone: arrays are lists.
+
+    Raises:
+        UsageError: something else, as a function, or nothing at all inside of a section.
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item, f"{key}: {name}") for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item, key) for item in value]
+    if isinstance(value, str | int | float):
+        return value
+    raise UsageError(f"{key}: {_shown(value)} is neither a number nor a text; formulas are texts, as 'sin(pi*x)'")
 
 
 def _written(value: Any, depth: int) -> str:

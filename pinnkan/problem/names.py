@@ -13,9 +13,10 @@ from pinnkan.domain.box import Box
 from pinnkan.problem import schema
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, listed, order_of
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.expressions.habits import letters_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
+from pinnkan.problem.habits.keys import mapping_meant
+from pinnkan.problem.habits.words import letters_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 
@@ -180,12 +181,25 @@ def read_functions(node: Node | None, scope: Scope, report: Report) -> dict[str,
     return {name: span for name, (span, _) in named.items()}
 
 
+def are_unreadable(found: dict[str, Node]) -> bool:
+    """Whether coordinates, parameters, functions or unknowns are not known at all, a section being no section."""
+    domain, unknowns = found.get("domain"), found.get("unknowns")
+    if not isinstance(domain, Mapping) or unknowns is None or (isinstance(unknowns, Scalar) and not unknowns.text):
+        return True
+    known = {key.name for key in schema.DOMAIN}
+    strange = [v for name, v in domain.values.items() if name not in known]
+    if any(isinstance(v, Sequence) and len(v.items) == 2 for v in strange):  # the range of what is no coordinate
+        return True
+    sections = [found[name] for name in ("parameters", "functions") if name in found]
+    return any(not isinstance(s, Mapping) and not (isinstance(s, Scalar) and s.value is None) for s in sections)
+
+
 def section(node: Node | None, report: Report, what: str) -> dict[str, tuple[Span, Node]]:
     """The entries of a section of names, each with where its name stands."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return {}
     if not isinstance(node, Mapping):
-        report.error_at(node.span, f"'{what}' must be a list of `name: value`")
+        report.error_at(node.span, f"'{what}' must be lines of `name: value`", mapping_meant(node, "{name: value}"))
         return {}
     return {name: (node.keys[name], value) for name, value in node.values.items()}
 

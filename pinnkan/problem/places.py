@@ -10,9 +10,10 @@ from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.habits.keys import place_meant
 from pinnkan.problem.names import DomainSection, constant
 from pinnkan.problem.report import Report, did_you_mean
-from pinnkan.problem.source import Node, Scalar, Sequence, Span
+from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Place, Point, Side, Whole
 
 #: Told about a fault: the message and the hint.
@@ -81,6 +82,12 @@ def read_places(node: Node, domain: DomainSection, scope: Scope, report: Report)
 def _places(node: Node, domain: DomainSection, scope: Scope, report: Report) -> list[Place]:
     if isinstance(node, Scalar):
         return _named(node.text, domain, lambda message, hint: report.error_at(node.span, message, hint))
+    if isinstance(node, Mapping) and len(node.values) == 1:
+        (name, value), *_ = node.values.items()
+        side = _equation_of(f"{name} = {value.text}", domain) if isinstance(value, Scalar) else ""
+        if side:
+            report.error_at(node.span, f"'{name}' is no key of a place", side)
+            return []
     entries = schema.entries(node, schema.POINT, report, "a place")
     point = read_point(entries["point"], domain, scope, report) if "point" in entries else None
     return [] if point is None else [point]
@@ -140,7 +147,8 @@ def _named(name: str, domain: DomainSection, fail: _Fail) -> list[Place]:
         return [Side(len(domain.coordinates) - 1, 0)]
     places = places_of(domain.coordinates)
     if name not in SIDES:
-        meant = _equation_of(name, domain) or did_you_mean(name, places) or f"known places: {listed(places)}"
+        meant = _equation_of(name, domain) or place_meant(name, places)
+        meant = meant or did_you_mean(name, places) or f"known places: {listed(places)}"
         fail(f"unknown place '{name[:60]}'", meant)
         return []
     coordinate, end = SIDES[name]

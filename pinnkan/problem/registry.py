@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 from pinnkan.errors import UsageError
@@ -52,7 +53,7 @@ def find(path_or_name: str) -> Path:
 
 
 def load_problem(
-    path_or_name: str | Path,
+    path_or_name: str | PathLike[str],
     *,
     set: Mapping[str, float | str] | None = None,
     tolerance: float | None = None,
@@ -66,6 +67,11 @@ def load_problem(
         UsageError: there is no such file, or it cannot be read; a tolerance that cannot be.
         ProblemError: the file is invalid, or has no such parameter; carries every fault.
     """
+    if not isinstance(path_or_name, str | PathLike):
+        wanted = "a path, the name of a shipped problem or a text is wanted; pinnkan.Problem(...) states one in Python"
+        raise UsageError(f"load_problem({type(path_or_name).__name__}): {wanted}")
+    if set is not None and not isinstance(set, Mapping):
+        raise UsageError(f"set={set!r}: names with their values are wanted, as set={{'nu': 0.02}}")
     if isinstance(path_or_name, str) and "\n" in path_or_name:
         problem = parse_problem(path_or_name, TEXT, set)
     else:
@@ -85,6 +91,8 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
     Raises:
         UsageError: it is not one.
     """
+    if not isinstance(tolerance, int | float):
+        raise UsageError(f"tolerance {tolerance!r}: a number is wanted, as 1e-6")
     if not SMALLEST_TOLERANCE <= tolerance < 1.0:
         raise UsageError(f"tolerance {tolerance:g}: from {SMALLEST_TOLERANCE:g} to below 1 is wanted")
     return replace(problem, solver=replace(problem.solver, tolerance=float(tolerance)))

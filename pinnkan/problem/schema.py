@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, listed
+from pinnkan.problem.habits.keys import key_meant, list_meant, mapping_meant, number_meant, truth_meant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
@@ -28,7 +29,7 @@ _SECTION = {"type": ["object", "null"], "propertyNames": {"pattern": WORD}}
 _EXPRESSION = {"type": ["number", "string"], "pattern": r"\S"}
 _NAMED = {**_SECTION, "additionalProperties": _EXPRESSION}
 _TEXTS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 1}
-_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1}
+_NAMES = {"type": "array", "items": {"type": "string", "pattern": WORD}, "minItems": 1, "uniqueItems": True}
 _REFUSED: dict[str, Any] = {"not": {}}
 #: Shapes that are boxes, with their coordinates.
 BOXES = {"interval": "x", "rectangle": "xy", "box": "xyz"}
@@ -145,6 +146,7 @@ PROBLEM = (
 )
 _DEFAULTS: dict[str, Any] = {"solver": SolverSettings(), "output": OutputSettings()}
 _SECTIONS = {"domain": DOMAIN, "solver": SOLVER, "output": OUTPUT}
+_EXAMPLES = {"'solver'": "{tolerance: 1e-6}", "'output'": "{pictures: false}", "domain": "{x: [0, 1]}"}
 _OWNERS = {key.name: section for section, keys in _SECTIONS.items() for key in keys}
 
 
@@ -182,12 +184,13 @@ def _object(keys: Iterable[Key], section: str = "") -> dict[str, Any]:
 def entries(node: Node, keys: tuple[Key, ...], report: Report, what: str) -> dict[str, Node]:
     """The values of a mapping by key; unknown and missing keys are faults."""
     if not isinstance(node, Mapping):
-        report.error_at(node.span, f"{what} must be a list of `key: value`")
+        example = next((e for name, e in _EXAMPLES.items() if name in what), "key: value")
+        report.error_at(node.span, f"{what} must be lines of `key: value`", mapping_meant(node, example))
         return {}
     known = [k.name for k in keys]
     for name, span in node.keys.items():
         if name not in known:
-            hint = did_you_mean(name, known) or f"known keys: {listed(known)}"
+            hint = key_meant(name, what) or did_you_mean(name, known) or f"known keys: {listed(known)}"
             if name[:1].isdigit() or re.search(r"[-+*/()^=]\s*\w|\)", name):
                 hint = "a text with a comma inside { } needs quotes, and decimals have a dot"
             elif name in _OWNERS and what == "the problem":
@@ -203,7 +206,7 @@ def items(node: Node, report: Report, what: str) -> list[Node]:
     """The items of a list; anything else is a fault, after which it is read as the items that it stands for."""
     if isinstance(node, Sequence):
         return node.items
-    report.error_at(node.span, f"{what} must be a list", "write [ ] around it, or one `- ` line each")
+    report.error_at(node.span, f"{what} must be a list", list_meant(node))
     if isinstance(node, Scalar) and node.value is None:
         return []
     if isinstance(node, Mapping) or not _WORDS.fullmatch(node.text):
@@ -251,12 +254,14 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
         return value
     if schema["type"] == "boolean":
         if not isinstance(value, bool):
-            report.error_at(node.span, f"'{key.name}' must be true or false", key.about)
+            hint = truth_meant(node.text) if isinstance(node, Scalar) else ""
+            report.error_at(node.span, f"'{key.name}' must be true or false", hint or key.about)
             return None
         return value
     whole = schema["type"] == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        report.error_at(node.span, f"'{key.name}' must be a {'whole ' if whole else ''}number", key.about)
+        hint = ": ".join(part for part in (number_meant(node), key.about) if part)
+        report.error_at(node.span, f"'{key.name}' must be a {'whole ' if whole else ''}number", hint)
         return None
     if not _within(value, schema):
         shown = node.text[:40] if isinstance(node, Scalar) else ""

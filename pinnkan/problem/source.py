@@ -182,14 +182,29 @@ def _explain(error: Exception, loader: yaml.SafeLoader, report: Report) -> None:
     if isinstance(error, _LimitError):
         return
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    begun = getattr(error, "context_mark", None)
     index = mark.index if mark is not None else loader.index
-    reason = getattr(error, "problem", None) or "this cannot be read"
+    reason = str(getattr(error, "problem", None) or "this cannot be read")
+    inside = str(getattr(error, "context", None) or "")
     hint = ""
-    if "found character '\\t'" in str(reason):
+    if "found character '\\t'" in reason:
         reason, hint = "a tab where YAML wants spaces", "indent and separate with spaces"
-    elif "mapping values are not allowed" in str(reason):
+    elif "mapping values are not allowed" in reason:
         hint = "a text that contains ': ' needs quotes; a key needs the indentation of its neighbours"
-    elif "expected" in str(reason):
+    elif "quoted scalar" in inside and "end of stream" in reason and begun is not None:
+        index, reason, hint = begun.index, "a quote that is never closed", "add the other one, or take this one out"
+    elif "flow" in inside and begun is not None:
+        what = report.text.content[begun.index : begun.index + 1]
+        index, reason = begun.index, f"this '{what}' is not closed as a list or mapping"
+        hint = "look for a bracket, a comma, or a text that needs quotes"
+    elif "<block end>" in reason:
+        reason = "this does not go on what stands before it"
+        hint = "keys of one section begin in the same column; a text that begins with a quote, [ or * ends with it"
+    elif "could not find expected ':'" in reason and begun is not None:
+        index, reason, hint = begun.index, "this line is no `key: value`", "a blank follows the colon"
+    elif "cannot start any token" in reason:
+        hint = "a text that begins with a sign needs quotes"
+    elif "expected" in reason:
         hint = "look for an unclosed bracket or quote, or a text that needs quotes"
     report.error(index, 1, f"not valid YAML: {reason}", hint)
 

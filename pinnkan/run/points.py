@@ -92,7 +92,8 @@ def _numbers(path: Path, line: int, row: Sequence[str], width: int, names: Seque
         raise UsageError(f"{path}:{line}: {len(row)} columns instead of {width} ({', '.join(names)})")
     wrong = next((cell for cell in row if not _is_number(cell)), None)
     if wrong is not None:
-        raise UsageError(f"{path}:{line}: {wrong!r} is not a number")
+        hint = f"; a first line with names has to name {', '.join(names)}" if line == 1 else ""
+        raise UsageError(f"{path}:{line}: {wrong!r} is not a number{hint}")
     return [float(cell) for cell in row]
 
 

@@ -36,7 +36,7 @@ def solve(
     while it lasts; with ``resume`` it goes on from the state found there, to the same bits.
 
     Raises:
-        UsageError: a tolerance or device that cannot be.
+        UsageError: what is no problem; a tolerance, callback or device that cannot be.
         SolverError: the iteration diverged and left no usable state.
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
@@ -45,6 +45,7 @@ def solve(
     from pinnkan.run.resuming import header_of, read_checked
     from pinnkan.solver.monitor import Monitor
 
+    _check_kinds(problem, callback)
     if tolerance is not None:
         problem = with_tolerance(problem, tolerance)
     if checkpoint is None:
@@ -65,6 +66,15 @@ def solve(
     return solution
 
 
+def _check_kinds(problem: object, callback: object) -> None:
+    """Raises UsageError for what is no problem, or no function."""
+    if not isinstance(problem, Problem):
+        told = repr(problem) if isinstance(problem, str) else "..."
+        raise UsageError(f"solve({type(problem).__name__}): a problem is wanted, as pinnkan.load_problem({told}) gives")
+    if callback is not None and not callable(callback):
+        raise UsageError(f"callback={callback!r} is no function; it is called with each level, slab and step")
+
+
 def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution:
     """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
     _require(device)
@@ -83,7 +93,12 @@ def certify(solution: Solution) -> Certificate:
     """What is proven of a solution: that an exact one exists, only one, and how far it is at most; or why it is not.
 
     For one elliptic equation on a box, linear or with a term that depends on the solution.
+
+    Raises:
+        UsageError: what is no solution.
     """
+    if not isinstance(solution, Solution):
+        raise UsageError(f"certify({type(solution).__name__}): a solution is wanted, as pinnkan.solve(problem) gives")
     from pinnkan.certificate.certificate import certificate_of
 
     return certificate_of(solution.problem, solution.field, solution.error)

@@ -44,7 +44,9 @@ def combinations(given: Mapping[str, str]) -> list[Combination]:
     """
     values = [_values(name, text) for name, text in given.items()]
     count = int(np.prod([len(v) for v in values]))
-    if not values or not 1 <= count <= MOST:
+    if not values:
+        raise UsageError("nothing to sweep over: give a parameter several values, e.g. --set nu=0.01,0.02")
+    if not 1 <= count <= MOST:
         raise UsageError(f"--set makes {count} combinations; wanted are 1 to {MOST}, e.g. --set nu=0.01,0.02")
     return [dict(zip(given, chosen, strict=True)) for chosen in itertools.product(*values)]
 
@@ -111,7 +113,7 @@ def _task(arguments: argparse.Namespace, chosen: Combination, folder: Path) -> a
     """The command line of one combination; it goes on where an interrupted one has left its state."""
     resume = arguments.resume and has_state(interrupted_place(folder))
     own = {"set": chosen, "out": str(folder), "resume": resume, "json": False, "quiet": True}
-    return argparse.Namespace(**{**vars(arguments), **own, "run_command": None})
+    return argparse.Namespace(**{**vars(arguments), **own})
 
 
 def _solved(tasks: Sequence[argparse.Namespace], workers: int, console: Console) -> list[int]:

@@ -134,11 +134,14 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             raise
         if state.falling and (state.number > 0 or _is_last(family, state)):
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
+        against = state.run.contradiction(family.problem)
+        if against.size > tolerance:
+            return state.outcome(Reason.STALLED, against.words)
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
         bends, falls = state.run.bending > BENT, bool(state.falling)
         if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
-            return state.outcome(Reason.CONVERGED)
+            return state.outcome(Reason.CONVERGED, against.words)
         if _is_last(family, state):
             return state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
         start, end = family.problem.box.ranges[-1]
@@ -201,10 +204,10 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
 
     Raises OutOfTimeError when the time limit is over, after one attempt at the earliest.
     """
-    start, end = family.problem.box.ranges[-1]
+    (start, end), tolerance = family.problem.box.ranges[-1], family.problem.solver.tolerance
     tried, is_last = False, _is_last(family, state)
     while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
-        if not is_last and _outgrown(family, state):
+        if (not is_last and _outgrown(family, state)) or state.run.contradiction(family.problem).size > tolerance:
             break
         monitor.keep(state)
         if monitor.expired() and (tried or state.run.slabs):
@@ -271,6 +274,7 @@ def _advanced(
         (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
         run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length, run.least,
         (*run.roots, root), (*run.carried, carried), (*run.bendings, run.bent(root, carried, slab.bending)),
+        (*run.standing, slab.standing),
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import torch
 
+from pinnkan.assembly.tensor_rows import MANY
 from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
 from pinnkan.solver.work import bandwidth, is_factored
@@ -30,6 +31,8 @@ PER_JET = 6
 AT_ONCE = 2.0**20
 #: Copies of the band: assembled, its entries, scaled with its shift, factorised; of a full matrix: filled, factorised.
 BANDS, FULL = 4, 2
+#: Copies of what a full matrix of many coefficients has of two unknowns, while that is put together.
+BLOCKS = 3
 #: Full matrices from one set of knots of a coordinate to the next: they take most where there is one coordinate.
 PROLONGATIONS = 2
 #: Copies of the bands along one coordinate of fast diagonalisation: assembled, factorised.
@@ -94,6 +97,8 @@ def _of_factor(space: Space) -> float:
     """Numbers of a banded factor."""
     n = float(space.size)
     width = min(bandwidth(space), n)
+    if 3.0 * width > n and n >= MANY:
+        return n * n * (1.0 + BLOCKS / space.unknowns**2)
     full = FULL * n * n if 3.0 * width > n else 0.0
     return full + n * (width + 1.0) * (1.0 if 3.0 * width > n else BANDS)
 

@@ -11,6 +11,7 @@ import numpy as np
 from pinnkan.kan.field import Array
 from pinnkan.kan.slab_fields import SlabPiece
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.contradiction import Contradiction, contradiction
 from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.family import Measured
@@ -51,7 +52,8 @@ class Run(Generic[P]):
     what the arithmetic leaves, relative to the solution; ``least``: squared norms (unknown) per time that count, so
     that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
     error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``;
-    ``bendings``: what curvature has made of it until then, over it.
+    ``bendings``: what curvature has made of it until then, over it; ``standing``: what may hide in residuals there
+    that no knots lower, relative.
     """
 
     slabs: tuple[P, ...]
@@ -65,6 +67,7 @@ class Run(Generic[P]):
     roots: tuple[float, ...] = ()
     carried: tuple[float, ...] = ()
     bendings: tuple[float, ...] = ()
+    standing: tuple[float, ...] = ()
 
     @property
     def growth(self) -> Growth:
@@ -80,6 +83,11 @@ class Run(Generic[P]):
         """That share in the next slab of error ``root``: what is carried on with the rest, and the slab's ``own``."""
         before = self.bendings[-1] if self.bendings else 0.0
         return before * min(carried / max(root, 1e-300), 1.0) + own
+
+    def contradiction(self, problem: Problem) -> Contradiction:
+        """Of equations and conditions in the slabs so far."""
+        first, last = problem.box.ranges[-1]
+        return contradiction(self.standing, self.ends, self.ends[-1] >= last - ROUNDING * (last - first))
 
     @property
     def forgotten(self) -> float:
@@ -99,12 +107,13 @@ class Run(Generic[P]):
         return np.maximum(squares, self.least * time)
 
     def estimate(self, problem: Problem) -> float:
-        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown; rounding."""
+        """SAFETY times the relative L2 norm of the global correction over all slabs so far, worst unknown; and more."""
         return max(self.estimates(problem))
 
     def estimates(self, problem: Problem) -> tuple[float, ...]:
         """The same of each unknown and vector."""
-        return tuple(SAFETY * root + self.rounded for root in relative_roots(problem, self.error_squares, self.squares))
+        besides = self.rounded + self.contradiction(problem).size
+        return tuple(SAFETY * root + besides for root in relative_roots(problem, self.error_squares, self.squares))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +123,7 @@ class SolvedSlab(Generic[P]):
     ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
     relative; ``rounding``: of its corrections, relative; ``bending``: what the equations' curvature across the error
     makes in the slab, over the error; ``least_loss``: a mean squared residual that may be all
-    rounding.
+    rounding; ``standing``: the error, relative, that a residual may hide which no knots lower.
     """
 
     piece: P
@@ -128,6 +137,7 @@ class SolvedSlab(Generic[P]):
     rounding: float = given(default=0.0, kw_only=True)
     bending: float = given(default=0.0, kw_only=True)
     least_loss: float = given(default=0.0, kw_only=True)
+    standing: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pinnkan.cli import build_parser
 from pinnkan.errors import Exit
+from pinnkan.parser import build_parser
 from pinnkan.problem import schema
 from pinnkan.problem.registry import shipped, shipped_folder
 from pinnkan.verdict.records import Reason

@@ -23,13 +23,24 @@ def plain(text: str) -> str:
         ("-div(k*grad(u)) = 1", "−∇·(k∇u)=1"),
         ("(a + b)*c - (d - e) = 0", "(a+b)c−(d−e)=0"),
         ("dn(u) = 2*3*x", "∂∂nu=2·3x"),
-        ("(-x)**2 = 1e-6", "(−x)2=10-6"),
+        ("(-x)**2 = 1e-6", "(−x)2=10−6"),
         ("integral(p) = 0", "∫p=0"),
+        ("k = 5e4", "k=5·104"),
+        ("k = 1.10E-4*u", "k=1.10·10−4u"),
+        ("dn(T) = -10*(T - 20)", "∂∂nT=−10(T−20)"),
+        ("u = a*(-2*b)", "u=a(−2b)"),
+        ("u = (-x)*y + 2**(-x*y)", "u=−xy+2−xy"),
         ("u = sqrt(abs(x1))", "u=|x1|"),
     ],
 )
 def test_it_reads_as_on_paper(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+def test_brackets_are_no_higher_than_letters_unless_a_fraction_stands_inside() -> None:
+    assert 'stretchy="false"' in equation("u = exp(k*x)")
+    assert "stretchy" not in equation("u = exp(x/2)")
+    assert equation("u = (exp(k*x) + 1)*exp(x/2)").count("stretchy") == 4
 
 
 def test_quotients_are_fractions_and_powers_are_raised() -> None:

@@ -138,17 +138,23 @@ def test_paraview_reports_no_error(opened: dict[str, dict[str, Any]]) -> None:
     assert "ERR" not in opened["line"]["complaints"].upper().replace("X ERROR", "")
 
 
-@pytest.mark.parametrize("kind", ["plane", "front"])
-def test_the_script_beside_a_result_shows_field_error_and_mesh(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "panels"), [("plane", 3), ("front", 3), ("box", 3), ("orbit", 2)])
+def test_the_script_beside_a_result_shows_field_error_and_mesh(kind: str, panels: int, tmp_path: Path) -> None:
     solution = solved(kind)
-    file = write_vtk(solution, tmp_path, frames=2 if kind == "front" else None)[0]
+    files = write_vtk(solution, tmp_path, frames=2 if kind == "front" else None)
     script = tmp_path / "solution.paraview.py"
-    script.write_text(paraview_script(solution, script.name, file))
+    script.write_text(paraview_script(solution, script.name, files[0]))
     command = ["pvpython", "--force-offscreen-rendering", str(script), str(tmp_path / "out.png")]
     with screen() as display:
         environment = {**_system_environment(), "DISPLAY": display}
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert (done.returncode, "rror" in done.stderr) == (0, False), done.stderr
     picture = matplotlib.image.imread(tmp_path / "out.png")[..., :3]
-    for third in np.array_split(picture, 3, axis=1):
-        assert len(np.unique(third[::4, ::4].reshape(-1, 3), axis=0)) > 100
+    for part in np.array_split(picture, panels, axis=1):
+        assert (part[-1, 4:-4] == 1).mean() > 0.9  # the ground is white
+        assert len(np.unique(part[::4, ::4].reshape(-1, 3), axis=0)) > (100 if panels == 3 else 10)
+        colourful = np.ptp(part, axis=2) > 0.2  # of the field or curve; black labels and the ground are none
+        assert 0.002 < colourful.mean() < 0.7 or panels == 2
+    if panels == 3:  # the bar lies below, with white between it and the field
+        rows = (np.ptp(picture[:, : picture.shape[1] // 3], axis=2) > 0.2).any(axis=1)
+        assert np.count_nonzero(np.diff(rows.astype(int)) == 1) == 2

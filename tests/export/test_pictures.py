@@ -19,6 +19,7 @@ from pinnkan.export.style import (
     ERROR_MAP,
     VALUE_MAP,
     error_colours,
+    figure,
     relative,
     value_colours,
     verdict_in_short,
@@ -177,3 +178,23 @@ def test_the_title_of_a_picture_does_not_contradict_itself(
     converged: bool, estimate: float, reason: str, words: str
 ) -> None:
     assert verdict_in_short(Verdict(converged, 1e-4, estimate, Reason(reason))) == words
+
+
+@pytest.mark.parametrize(
+    ("ends", "labels"),
+    [
+        ((1.0, 3.4), ["1", "2"]),
+        ((0.04, 0.3), ["0.05", "0.1", "0.2"]),
+        ((2e-7, 3e-6), ["2×10⁻⁷", "5×10⁻⁷", "10⁻⁶", "2×10⁻⁶"]),
+        ((1.0, 90.0), ["10⁰", "10¹"]),
+        ((1e-8, 1.0), ["10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²"]),
+    ],
+)
+def test_a_logarithmic_axis_that_spans_little_is_read_by_one_two_and_five(
+    ends: tuple[float, float], labels: list[str], tmp_path: Path
+) -> None:
+    with figure(tmp_path / "axis.png", 3, 3) as drawing:
+        axes = drawing.add_axes((0.2, 0.2, 0.7, 0.7), yscale="log", ylim=ends)
+    shown = [label.get_text() for label in axes.get_yticklabels() if ends[0] <= label.get_position()[1] <= ends[1]]
+    assert set(labels) <= set(shown)
+    assert len([text for text in shown if text]) <= 9

@@ -39,6 +39,21 @@ def test_a_bump_that_moves_to_the_right_does_so(tmp_path: Path) -> None:
     assert centres[1] > centres[0] + 30
 
 
+@pytest.mark.parametrize("kind", ["front", "pool"])
+def test_all_frames_have_one_palette_and_no_bands(kind: str, tmp_path: Path) -> None:
+    """Other colours from frame to frame flicker; too few of them make bands in what is smooth."""
+    draw_play(solved(kind), tmp_path / "play.gif")
+    colours, most = set(), 0
+    with Image.open(tmp_path / "play.gif") as film:
+        for index in range(FRAMES):
+            film.seek(index)
+            found = {tuple(c) for c in np.asarray(film.convert("RGB")).reshape(-1, 3)}
+            colours |= found
+            most = max(most, len(found))
+    assert len(colours) <= 256
+    assert most > (150 if kind == "pool" else 20)
+
+
 @pytest.mark.skipif(which("ffmpeg") is None, reason="needs ffmpeg")
 def test_the_film_for_players_shows_the_same_frames(tmp_path: Path) -> None:
     draw_play(solved("pool"), tmp_path / "play.gif")

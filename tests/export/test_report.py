@@ -14,6 +14,15 @@ def test_every_warning_and_every_file_has_a_line() -> None:
     assert f"## Files\n\n- `solution.vtu`: {_FILES['.vtu']}\n- `levels.csv`: {_FILES['levels.csv']}\n" in text
 
 
+def test_parameters_and_functions_stand_in_it_as_they_were_written() -> None:
+    """They stood in the page alone."""
+    plane = solved("plane")
+    source = "parameters: {k: 5e4}\nfunctions:\n  f: 1 +\n    k*x\n"
+    text = report_of(replace(plane, problem=replace(plane.problem, source=source)), [])
+    assert "\n\nparameters\n\n    k = 5e4\n\nfunctions\n\n    f = 1 + k*x\n\nwith\n\n" in text
+    assert "\n\nparameters\n\n" not in report_of(replace(plane, problem=replace(plane.problem, source="")), [])
+
+
 def test_a_run_without_warnings_and_files_has_no_such_sections() -> None:
     text = report_of(solved("plane"), [])
     assert "Warnings" not in text

@@ -96,7 +96,7 @@ def test_windows_line_ends_leave_places_unchanged() -> None:
         (b"name: a\nabout: \x00", "control character", 2, 8),
         (b"name: a\n---\nname: b\n", "second document", 2, 1),
         (b"name: a\ndomain:\n\tx: 1\n", "tab", 3, 1),
-        (b"name: [a\n", "not valid YAML", 2, 1),
+        (b"name: [a\n", "not valid YAML", 1, 7),
         (b'name: "\\UFFFFFFFF"\n', "not valid YAML", 1, 10),
         (b"a: b: c\n", "mapping values", 1, 5),
         (b"? [a, b]\n: c\n", "a key must be a word", 1, 3),

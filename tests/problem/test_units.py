@@ -62,3 +62,9 @@ def test_what_is_no_unit_is_refused_at_its_place(units: str, message: str, hint:
     assert message in fault.message
     assert hint in fault.hint
     assert fault.line == 8
+
+
+def test_a_time_has_its_unit_where_the_file_gives_one() -> None:
+    timed = edited("unknowns: [u]", "unknowns: [u]\nunits: {t: years}")
+    assert problem(timed).when(0.5) == "t = 0.5 years"
+    assert problem(TEXT).when(1.26666, 4) == "t = 1.267"

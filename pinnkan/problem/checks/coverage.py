@@ -106,7 +106,9 @@ def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed],
             report.error_at(p.equation, "an initial condition, but no equation has a derivative by t")
         elif given >= max(order, 1):
             message = f"a condition of order {given} in {coordinate}, where the equation has order {order}"
-            report.error_at(p.equation, message, "a condition needs a lower order than the equation")
+            hint = "a condition needs a lower order than the equation"
+            rate = f"; put in what the equation says of the derivative of order {given}"
+            report.error_at(p.equation, message, hint + rate if at.axis == domain.time_axis else hint)
 
 
 def _highest(problem: Problem, axis: int) -> int:
@@ -152,6 +154,8 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
         for index, unknown in enumerate(problem.unknowns):
             order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
             given = {normal_order(e, axis) for e in initial if e is not None and index in _unknowns(e)}
+            if given and max(given) >= order > 0:
+                continue  # said of that condition already: there is one, of too high an order
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
             for k in sorted(set(range(order)) - given):
                 hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"

@@ -16,10 +16,10 @@ from pinnkan.problem.coordinates import order_of, split
 from pinnkan.problem.expressions import operators
 from pinnkan.problem.expressions.arithmetic import combine, fold, is_real, tamed
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.expressions.habits import habit_of
 from pinnkan.problem.expressions.lexicon import ExpressionError, check
 from pinnkan.problem.expressions.operators import OperatorError, Vector
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.habits.words import habit_of, operator_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 
@@ -171,7 +171,11 @@ class _Reader:
             if self.scope.unknowns and name in self.scope.space.unknowns:
                 hint = f"write {name} alone: a place or a time stands in `where`"
             raise _fault(node.func, f"'{name}' is not a function", hint)
-        hint = habit_of(name) or did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+        hint = (
+            habit_of(name)
+            or operator_of(name, self.scope.space.coordinates)
+            or did_you_mean(name, [*FUNCTIONS, *self.scope.operators()])
+        )
         hint = hint or f"known functions: {', '.join(FUNCTIONS)}"
         raise _fault(node.func, f"unknown function '{name}'", hint)
 
@@ -217,7 +221,7 @@ class _Reader:
         coordinate = name[1:]
         if coordinate not in space.coordinates:
             message = f"{name} needs the coordinate '{coordinate}', which the domain lacks"
-            raise _fault(node, message, self.scope.absent())
+            raise _fault(node, message, operator_of(name, space.coordinates) or self.scope.absent())
         return _guarded(node, space.derivative, inner, space.coordinates.index(coordinate))
 
     def _integral(self, node: ast.Call) -> sympy.Expr:

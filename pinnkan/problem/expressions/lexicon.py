@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 
-from pinnkan.problem.expressions.habits import letters_of, sign_of
+from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.habits.words import PARTS, habit_of, letters_of, sign_of
 
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
@@ -19,11 +20,15 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _DOT = "only numbers have a dot: functions are named alone, as sin(x), and factors have a *"
 _FORTRAN = re.compile(r"[dD]([-+]?\d+)", re.ASCII)
+_BEFORE = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*\s*$", re.ASCII)
+_CHAIN = re.compile(r"[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*", re.ASCII)
+_CHOICE = "use heaviside(a - b), min or max"
+_KEYWORDS = {**dict.fromkeys(("if", "else", "and", "or", "not"), _CHOICE), "True": "write 1", "False": "write 0"}
 _HINTS = {
     "^": ("'^' is not an operator here", "write ** for a power"),
     "=": ("a second '='", "an equation is `left = right`"),
-    "<": ("a comparison", "use heaviside(a - b), min or max"),
-    ">": ("a comparison", "use heaviside(a - b), min or max"),
+    "<": ("a comparison", _CHOICE),
+    ">": ("a comparison", _CHOICE),
     "[": ("a subscript or list", "derivatives are written u_x or dx(u)"),
     "'": ("a text inside an expression", "derivatives are written u_x or u_t"),
     '"': ("a text inside an expression", "an expression holds numbers and names only"),
@@ -90,15 +95,20 @@ def _check(token: Token, text: str) -> None:
         message = f"a name with two underscores: '{word[:60]}'"
         raise ExpressionError(token.start, token.end, message, "derivatives are written u_xx")
     if token.kind == "name" and iskeyword(word):
-        raise ExpressionError(
-            token.start, token.end, f"'{word}' is a reserved word", letters_of(word) or "arithmetic only"
-        )
+        hint = letters_of(word) or _KEYWORDS.get(word, "arithmetic only")
+        raise ExpressionError(token.start, token.end, f"'{word}' is a reserved word", hint)
     after = NAME.match(text, token.end)
     if token.kind == "number" and after:
         joined = f"'{word[:40]}{after.group()[:40]}'"
         power = _FORTRAN.match(text, token.end)
         hint = f"write {word}*{after.group()}" if len(joined) <= 40 else "write * between them"
         hint = f"write {word}e{power[1]}" if power else hint
+        if after.group() in ("i", "j", "I", "J"):
+            hint = f"complex numbers are {PARTS}"
+        elif re.fullmatch(r"[\d_]+", after.group()):
+            hint = f"write {word}{after.group().replace('_', '')}"
+        elif word == "0" and re.fullmatch(r"[xXbo][\da-fA-F]+", after.group()):
+            hint = "numbers are decimal"
         raise ExpressionError(token.start, after.end(), f"{joined} is neither a number nor a name", hint)
     if token.kind == "number" and len(word) > 40:
         raise ExpressionError(token.start, token.end, "a number of more than 40 characters", "17 digits are enough")
@@ -106,10 +116,25 @@ def _check(token: Token, text: str) -> None:
         _refuse_sign(token, text)
 
 
+def called(word: str) -> str:
+    """A hint for a function as another program calls it: in capitals, behind a dot, by another word; else ""."""
+    if word.lower() in FUNCTIONS:
+        return f"write {word.lower()}(...)"
+    return "write pi" if word.lower() == "pi" else habit_of(word)
+
+
 def _refuse_sign(token: Token, text: str) -> None:
     word = token.text
+    before = _BEFORE.search(text[: token.start])
+    chain = _CHAIN.match(text, before.start()) if before else None
+    if word == "." and chain and "." in chain.group():
+        hint = called(chain.group().split(".")[-1].strip()) or _DOT
+        raise ExpressionError(chain.start(), chain.end(), "attribute access with '.'", hint)
     if word == ".":
         raise ExpressionError(token.start, token.end, "attribute access with '.'", _DOT)
+    if word == "[" and before and called(before.group().strip()):
+        hint = called(before.group().strip())
+        raise ExpressionError(before.start(), token.end, "a '[' after a name; arguments stand in ( )", hint)
     if word == "//":
         raise ExpressionError(token.start, token.end, "'//' is not an operator here", "write / to divide")
     if text.startswith("==", token.start):
@@ -144,7 +169,9 @@ def check(text: str) -> None:
                 raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")
             opened.pop()
         elif token.text == "," and not (opened and _is_call(opened[-1], text)):
-            raise ExpressionError(token.start, token.end, "a ',' outside a function call", "decimals have a dot")
+            names = [_name_before(each, text) for each in opened]
+            hint = next((called(name) for name in names if called(name)), "decimals have a dot")
+            raise ExpressionError(token.start, token.end, "a ',' outside a function call", hint)
         _check_pair(before, token)
         before = token
     if opened:
@@ -156,8 +183,12 @@ def check(text: str) -> None:
 
 
 def _is_call(parenthesis: Token, text: str) -> bool:
-    before = text[: parenthesis.start].rstrip()[-1:]
-    return before.isalnum() or before == "_"
+    return bool(_name_before(parenthesis, text))
+
+
+def _name_before(token: Token, text: str) -> str:
+    found = re.search(r"\w+\s*$", text[: token.start], re.ASCII)
+    return found.group().strip() if found else ""
 
 
 def _check_pair(before: Token | None, token: Token) -> None:

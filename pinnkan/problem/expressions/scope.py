@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +10,8 @@ import sympy
 
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.expressions.habits import shorthand_of
 from pinnkan.problem.expressions.operators import JetSpace
+from pinnkan.problem.habits.words import PARTS, is_greek, shorthand_of
 from pinnkan.problem.report import did_you_mean
 
 OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn", "integral")
@@ -100,20 +101,44 @@ class Scope:
         if self.unknowns and _joined(name, self.space, "_"):
             return f"write {_joined(name, self.space, '_')}"
         if name in ("e", "E"):
-            return "write exp(1)"
+            return "write exp(x) for e**x, exp(1) for e"
         if self.unknowns and _joined(name, self.space, ""):
             return f"write {_joined(name, self.space, '')}"
         if self.unknowns and shorthand_of(name, self.space.unknowns, self.space.coordinates):
             return shorthand_of(name, self.space.unknowns, self.space.coordinates)
-        if name.lower() in ("inf", "infinity", "infty"):
+        if name.lower() in ("inf", "infinity", "infty", "nan"):
             return "every number is finite: write one that is large enough"
-        return did_you_mean(name, self.known())
+        if by and base and self.unknowns and not did_you_mean(base, self.space.unknowns):
+            return f"'{base}' is not among the unknowns: {', '.join(self.space.unknowns)}"
+        if name in ("i", "j", "I"):
+            return f"complex numbers are {PARTS}; else {self._define()}"
+        return self._spelled(name) or self._define()
+
+    def _spelled(self, name: str) -> str:
+        """A known name that is spelled alike, or a function and its argument without parentheses; else "".
+
+        A letter more or less is another name where only one is left: ``mu`` is not ``u``, ``uu`` may be.
+        """
+        known = self.known()
+        for function in FUNCTIONS:
+            if name.startswith(function) and name.removeprefix(function) in known:
+                return f"write {function}({name.removeprefix(function)})"
+        alike = [k for k in known if min(len(k), len(name)) > 1 or set(k.lower()) == set(name.lower())]
+        return did_you_mean(name, [k for k in alike if not is_greek(name) or len(k) > 2 or k.lower() == name.lower()])
+
+    def _define(self) -> str:
+        """Where a name is given a meaning."""
+        if self.where == "a parameter":
+            return "define it above"
+        formula = ", or a formula under `functions`" if self.coordinates else ""
+        return f"give it a value under `parameters`{formula}"
 
 
 def _joined(name: str, space: JetSpace, between: str) -> str:
     """What was meant where a subscript is split by underscores or not set off, or "": ``u_x1_x2``, ``uxx``."""
     for unknown in space.unknowns:
         subscript = name.removeprefix(f"{unknown}{between}").replace("_", "")
+        subscript = re.sub(r"^(\d)([xyzt])$", lambda found: found[2] * int(found[1]), subscript)
         if name.startswith(f"{unknown}{between}") and order_of(subscript, space.coordinates):
             return f"{unknown}_{subscript}"
     return ""

@@ -14,9 +14,10 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from pinnkan.assembly.full_matrix import full_matrix
 from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import Rows
+from pinnkan.assembly.tensor_rows import MANY, Rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import UNIT, Seen
 
@@ -33,6 +34,9 @@ LOST, FACTORED = 1e-6, 5e8
 #: Shifts tried, relative to the unit diagonal, when rounding has made the scaled matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10)
 
+#: Rows of a full matrix that are copied at once.
+COPIED = 256
+
 
 class NormalEquations(Seen):
     """J^T J of the rows, factorised; solves for any right-hand side of the same rows.
@@ -47,18 +51,24 @@ class NormalEquations(Seen):
         self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
-        lower = self._assemble(rows, self.bandwidth)
-        if not np.isfinite(lower).all():
-            raise np.linalg.LinAlgError("the rows are not finite")
-        diagonal = lower[0].copy()
-        diagonal[diagonal <= 0.0] = 1.0
-        self.lengths = np.sqrt(diagonal)
-        self._scale = 1.0 / self.lengths
-        below = np.concatenate([self._scale, np.ones(self.bandwidth)])
-        lower *= self._scale * np.lib.stride_tricks.sliding_window_view(below, n)
+        self._dense = 3 * self.bandwidth > n
         self.shift = self.rounding = 0.0
         self._basis: Array | None = None
+        if self._dense and n >= MANY:
+            self._factorise_full(full_matrix(rows, ordering).cpu().numpy(), damping)
+            return
+        lower = self._assemble(rows, self.bandwidth)
+        self._measure(lower, lower[0])
+        below = np.concatenate([self._scale, np.ones(self.bandwidth)])
+        lower *= self._scale * np.lib.stride_tricks.sliding_window_view(below, n)
         self._factorise(lower, damping)
+
+    def _measure(self, matrix: Array, diagonal: Array) -> None:
+        """The lengths of columns, from the diagonal of J^T J."""
+        if not np.isfinite(matrix).all():
+            raise np.linalg.LinAlgError("the rows are not finite")
+        self.lengths = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        self._scale = 1.0 / self.lengths
 
     def _assemble(self, rows: Sequence[Rows], width: int) -> Array:
         n = self.ordering.size
@@ -70,7 +80,6 @@ class NormalEquations(Seen):
 
     def _factorise(self, lower: Array, damping: float) -> None:
         n = self.ordering.size
-        self._dense = 3 * self.bandwidth > n
         if self._dense:
             full = np.zeros((n, n))
             for k in range(self.bandwidth + 1):
@@ -91,6 +100,25 @@ class NormalEquations(Seen):
             self.shift = shift
             self._restore()
             return
+        raise np.linalg.LinAlgError("the rows do not determine the coefficients")
+
+    def _factorise_full(self, matrix: Array, damping: float) -> None:
+        """A factor in the place of one half of the matrix; the other half stays until it has succeeded."""
+        self._measure(matrix, matrix.diagonal())
+        matrix *= self._scale[:, None]
+        matrix *= self._scale
+        diagonal = matrix.diagonal().copy()
+        for shift in SHIFTS:
+            np.fill_diagonal(matrix, diagonal + damping + shift)
+            factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+            if not failed:
+                self._factor, self.shift = factor, shift
+                self._restore()
+                return
+            for start in range(0, len(matrix), COPIED):
+                part, after = slice(start, start + COPIED), slice(start + COPIED, None)
+                kept = np.tril(matrix[part, part], -1)
+                matrix[part, part], matrix[part, after] = kept + kept.T, matrix[after, part].T
         raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
     def _restore(self) -> None:
@@ -117,7 +145,7 @@ class NormalEquations(Seen):
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
         scaled = gradient * self._scale[:, None]
         if self._dense:
-            solved = scipy.linalg.cho_solve((self._factor, True), scaled)
+            solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=len(scaled) < MANY)
         else:
             solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled)
         return solved * self._scale[:, None]

@@ -24,6 +24,7 @@ from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Point, Whole
+from pinnkan.solver.verify.sides import Sides
 from pinnkan.solver.verify.symbol import COMPONENTS, Weights, directions, entering, growth, is_growing, is_one, modes
 
 #: Points of a slab that are looked at, half of them as its knots are; on each side; between two planes on which what
@@ -61,7 +62,7 @@ class Posedness:
     """What is asked of slabs of one problem in time; what it asks is worked out once."""
 
     def __init__(self, model: Model) -> None:
-        self.equations, self.problem = model.equations, model.problem
+        self.model, self.equations, self.problem = model, model.equations, model.problem
         self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
         evolves = self.problem.time_axis is not None and 0 < self.space <= max(COMPONENTS)
         self.is_asked = evolves and self.unknowns <= MOST_UNKNOWNS
@@ -128,7 +129,7 @@ class Posedness:
             if found is not None:
                 place = self._place(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
-        return ""
+        return Sides(self.model).unbounded(field, np.array(slab.box.ranges))
 
     def _has_too_few(self, weights: Weights, side: Side, number: int) -> np.ndarray:
         """Whether a side with so many conditions asks for more: (point,)."""

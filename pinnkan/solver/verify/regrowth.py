@@ -21,7 +21,8 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
-from pinnkan.solver.verify.symbol import Weights, directions, fastest
+from pinnkan.solver.verify.sides import Sides
+from pinnkan.solver.verify.symbol import Weights, directions, fastest, is_growing
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
@@ -46,7 +47,8 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     points, value = low + (high - low) * units.reshape(-1, len(low)), (0,) * len(low)
     along = [tuple(int(i == axis) for i in range(len(low))) for axis in range(len(low) - 1)]
     orders = sorted({jet.order for e in model.equations for jet in e.jets} | {value, *along})
-    jets = ProductField(((space, coefficients),))(points, orders)  # (point, unknown, order)
+    field = ProductField(((space, coefficients),))
+    jets = field(points, orders)  # (point, unknown, order)
     size = np.maximum(before, np.abs(jets[..., orders.index(value)]).max(0))
     pairs = zip(along, (high - low)[:-1], strict=True)
     steep = [np.abs(jets[..., orders.index(order)]) * width > STEEP * size for order, width in pairs]
@@ -63,7 +65,10 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     rates = np.zeros(len(points))
     rates[at] = np.max([fastest(weights, space.unknowns, way, numbers) for way in ways], 0)
     largest = np.maximum(rates.reshape(units.shape[:2])[1:-1].max(1), 0.0)
-    return float(largest.mean() * (high[-1] - low[-1]))
+    rate = largest.mean()
+    if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
+        rate = max(rate, Sides(model).rates(field, np.stack([low, high], 1), numbers[1::3]).mean())
+    return float(rate * (high[-1] - low[-1]))
 
 
 def _loses_weight(weights: Weights, times: Array) -> bool:

@@ -13,6 +13,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
@@ -181,6 +182,12 @@ class Verifier:
             return wrong
         if many:
             return self._hidden_product(field, left, allowed)
+        around = free_waves(self.model, field)
+        if around is not None and 2 * around.count > len(problem.conditions):
+            phase = " + ".join(f"{n}*{c}" for n, c in zip(around.first, problem.coordinates, strict=True) if n).replace(
+                "+ -", "- "
+            )
+            return _free(around.share, f" around the circles, sin({phase}) where these are 2 pi long,")
         return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)
 
     def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:
@@ -207,8 +214,8 @@ class Verifier:
         return Objection(None, near.residual, Reason.CONVERGED, detail, is_lasting=True)
 
 
-def _free(share: float) -> Objection:
-    detail = f"a function exists whose residual is {share:.0e} of its terms: it may be added almost freely"
+def _free(share: float, which: str = "") -> Objection:
+    detail = f"a function{which} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
     return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)
 
 

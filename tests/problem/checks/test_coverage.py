@@ -28,6 +28,14 @@ def test_an_equation_of_second_order_in_time_needs_two_initial_conditions() -> N
     assert problem(edited("u_t = k*u_xx", "u_tt = k*u_xx", both)).equations[0].orders == (2, 2)
 
 
+@pytest.mark.parametrize("start", ["u - u_t = 1", "u_t = -1"])
+def test_a_rate_at_the_start_of_an_equation_that_gives_it_is_one_fault(start: str) -> None:
+    """That there is no initial condition was said as well."""
+    fault = only_fault(edited("u = sin(pi*x)", start, without_exact()))
+    assert fault.message == "a condition of order 1 in t, where the equation has order 1"
+    assert "put in what the equation says" in fault.hint
+
+
 def test_a_third_order_equation_takes_u_and_u_x_on_one_side() -> None:
     text = edited("u_t = k*u_xx", "u_t = k*u_xxx", without_exact()) + "  - where: left\n    equation: u_x = 0\n"
     assert len(problem(text).conditions) == 4

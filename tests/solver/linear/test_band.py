@@ -8,6 +8,7 @@ from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear import band
 from pinnkan.solver.linear.band import EXACT, NormalEquations
 
 CPU = torch.device("cpu")
@@ -51,9 +52,12 @@ def difference(a, b):
     return float(np.abs(a - b).max() / np.abs(b).max())
 
 
+@pytest.mark.parametrize("many", [1, 1000])
 @pytest.mark.parametrize("some_fixed", [False, True])
 @pytest.mark.parametrize("name", SPACES)
-def test_the_solution_is_numpys_least_squares_solution(name, some_fixed):
+def test_the_solution_is_numpys_least_squares_solution(name, some_fixed, many, monkeypatch):
+    """Also where a full matrix is put together at once, as for many coefficients."""
+    monkeypatch.setattr(band, "MANY", many)
     space = SPACES[name]
     fixed = np.zeros(space.shape, dtype=bool)
     if some_fixed:
@@ -73,6 +77,23 @@ def test_the_solution_is_numpys_least_squares_solution(name, some_fixed):
     wrong = np.linalg.lstsq(jacobian[:, free] * (1 + 1e-9), -residual, rcond=None)[0]
     assert difference(ours[free], wrong) > 1e-12
     assert equations.shift == 0.0
+
+
+@pytest.mark.parametrize("copied", [3, 256])
+def test_a_full_matrix_that_rounding_has_made_indefinite_is_shifted(copied, monkeypatch):
+    """The half that a factor has been put into before it failed is made again from the other one."""
+    monkeypatch.setattr(band, "MANY", 1)
+    monkeypatch.setattr(band, "COPIED", copied)
+    space = SPACES["dense"]
+    rows = cells(space, 1)
+    free = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
+    equations = NormalEquations([rows], free)
+    jacobian = full(rows, space.size)[:, free.free] / equations.lengths
+    factor = np.tril(equations._factor)
+    assert equations.shift > 0.0
+    assert difference(factor @ factor.T, jacobian.T @ jacobian + equations.shift * np.eye(space.size)) < 1e-14
+    with pytest.raises(np.linalg.LinAlgError, match="not finite"):
+        NormalEquations([CellRows(np.nan * rows.jacobian, rows.residual, rows.index)], free)
 
 
 def test_long_axes_give_a_band_and_short_ones_a_dense_matrix():

@@ -35,6 +35,7 @@ from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_val
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
 from pinnkan.solver.families.product.slab_guess import MANY as MANY_COEFFICIENTS
 from pinnkan.solver.families.product.slab_guess import first_guess
+from pinnkan.solver.families.product.slab_standing import standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
@@ -59,7 +60,8 @@ MOST_REJECTIONS = 40
 #: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
 #: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
-#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end.
+#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end. No slab
+#: is near to a start that is solved for itself: of a + a^3 = 2 none could be short enough.
 FIRM = 1e-2
 #: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
 STEP = 1e-12
@@ -128,7 +130,7 @@ class ProductSlabs(ModelFamily):
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
         system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
-        firm = FIRMEST if self.given else FIRM
+        firm = FIRMEST if self.given or model is not self.model.after_start else FIRM
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
         found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
         system.release()
@@ -138,13 +140,18 @@ class ProductSlabs(ModelFamily):
         slab = replace(slab, folds=folds(model, space, found.coefficients, at.before))
         if self._may_stay(aim, slab, at):
             slab = carried_on(model, begun, slab)
-            return replace(slab, bending=bending(model, slab))
+            left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
+            return replace(slab, bending=bending(model, slab), standing=left)
         slab.richer.release()
         return slab
 
     def _of(self, begun: SlabStart) -> Model:
         """The model of the slab that begins there."""
         return self.model if begun.time == self.problem.box.ranges[-1][0] else self.model.after_start
+
+    def _closer(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab | None:
+        """The slab with many degrees in its correction; None where it has them."""
+        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at) if slab.more < MANY else None
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""

@@ -306,6 +306,16 @@ def test_conditions_at_the_start_that_are_no_values_hold_there_only(unknowns, eq
     assert len(solution.field.breaks(0)) > 3  # a negative control: slabs follow one another
 
 
+@pytest.mark.parametrize("start", ["a + a**3 = 2", "exp(a) + a = exp(1) + 1", "a*exp(a**2) = exp(1)"])
+def test_a_start_that_is_no_value_is_solved_for_from_far(start):
+    """No slab was short enough for a damped step from zero: the iteration diverged at t = 0."""
+    held = f"conditions: [{{where: initial, equation: {start}}}]\n"
+    text = f"name: a\ndomain: {{t: [0, 1]}}\nunknowns: [a]\nequations: [a_t = -a]\n{held}exact: {{a: exp(-t)}}\n"
+    solution = pinnkan.solve(pinnkan.load_problem(text))
+    assert solution.verdict.converged
+    assert solution.levels[-1].true_error < 1e-5
+
+
 def test_values_at_the_start_are_carried_as_they_are():
     model = model_of(HEAT)
     assert model.after_start is model

@@ -7,8 +7,11 @@ from edited import edited, only_fault, problem
 
 from pinnkan.errors import ProblemError
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.expressions.habits import _SAME
 from pinnkan.problem.expressions.scope import OPERATORS
+from pinnkan.problem.habits.words import _SAME
+
+SQUARE = "u_x**2 + u_y**2 for grad(u) times itself; equations hold at every point, in no weak form: -div(k*grad(u)) = f"
+DEFINE = "give it a value under `parameters`, or a formula under `functions`"
 
 
 @pytest.mark.parametrize(
@@ -27,8 +30,35 @@ from pinnkan.problem.expressions.scope import OPERATORS
         ("k*u_xx + Sin(u)", "did you mean 'sin'?"),
         ("k*u_xx + cos(Pi)", "did you mean 'pi'?"),
         ("k*u_xx + U", "did you mean 'u'?"),
+        ("k*Laplacian[u, {x}]", "write lap(u)"),
+        ("k*D[u, {x, 2}]", "write u_x, u_xx or dx(u)"),
+        ("k*u_xx + Sin[u]", "write sin(...)"),
+        ("k*u[x]", "derivatives are written u_x or dx(u)"),
+        ("dde.grad.hessian(u, x)", "write u_x, u_xx, u_xy or dx(u)"),
+        ("k*u_xx + np.sin(u)", "write sin(...)"),
+        ("k*u.diff(x, 2)", "write u_x, u_xx or dx(u)"),
+        ("k*u_xx + math.pi", "write pi"),
+        ("inner(grad(u), grad(v))", f"write {SQUARE}"),
+        ("k*dxx(u)", "write dx(dx(u))"),
+        ("k*d2_dx2(u)", "write dx(dx(u))"),
+        ("k*Dx(u)", "write dx(u)"),
+        ("k*dx2(u)", "write dx(dx(u))"),
+        ("k*u_2x", "write u_xx"),
+        ("k*u_xx + sinx", "write sin(x)"),
+        ("k*u_xx + Piecewise((u, x), (0, t))", "write heaviside"),
+        ("u_xx if x else 0", "use heaviside(a - b), min or max"),
+        (r"k*\\nabla u", "write it as in Python: a/b, x**2, sin(x), u_xx, lap(u)"),
+        ("k*u_xx + 1j*u", "complex numbers are two unknowns, the real and the imaginary part"),
+        ("k*u_xx + 1_000", "write 1000"),
+        ("k*u_xx + 50%", "write /100 for percent; there is no remainder"),
+        ("mu*u_xx", DEFINE),
+        ("nu*u_xx", DEFINE),
+        ("D*u_xx", DEFINE),
+        ("k*T_xx", "'T' is not among the unknowns: u"),
+        ("K*u_xx", "did you mean 'k'?"),
+        ("k*uu", "did you mean 'u'?"),
         ("k*u_xx + asinh(u)", "write log(x + sqrt(x**2 + 1))"),
-        ("k*u_xx + dot(u, u)", "write u_x**2 + u_y**2 for grad(u) times itself"),
+        ("k*u_xx + dot(u, u)", f"write {SQUARE}"),
         ("k*u_xx + dirac(x - 0.5)", "write a narrow peak: exp(-(x/w)**2)/(w*sqrt(pi))"),
         ("k*u_xx + |u|", "write abs(...)"),
         ("k*u_{xx}", "write u_x, without { }"),

@@ -1,0 +1,207 @@
+"""How fast grows what the conditions of two opposite sides let grow, though no equation does.
+
+Heat with u_n = 10 u at one end grows like exp(100 t) in a layer of a tenth: the equation alone says nothing of it. With
+coefficients frozen, solutions exp(s t + i k . x') phi(x) of the linearised equations are, for a given s, sums of as
+many exponentials phi = v exp(l x) as the equations have orders across; the conditions of both sides have one of these
+sums between them where a matrix of as many rows is singular (Kreiss 1970; Sakamoto 1982, Hyperbolic Boundary Value
+Problems). The largest real s > 0 at which it is singular is a rate of growth. Sums that grow while they oscillate are
+not looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Jet
+from pinnkan.solver.verify.symbol import Complex, Weights
+
+#: Rates that are looked at, each twice the one before.
+DOUBLINGS = 40
+#: How often what lies between two of them is divided into so many parts.
+ROUNDS, PARTS = 7, 8
+#: A matrix is singular where its smallest singular value, that of rows and columns of size one, falls below this, and
+#: below DIP of what it is a doubling further off.
+SINGULAR, DIP = 1e-3, 1e-2
+#: What is as small at all rates is zero at all of them.
+ROUNDED = 1e-10
+#: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
+INFINITE = 1e4
+#: That many typical exponents are none: P(c) is regular.
+NONE = 0.87 + 0.71j
+
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """Linearised equations frozen at points, and the conditions of the sides at both ends of a coordinate.
+
+    ``equations``: see :data:`pinnkan.solver.verify.symbol.Weights`; ``ends``: of each end the conditions, in the same
+    way; ``axis``: the coordinate; ``along``: a wave number of each coordinate of space, that of ``axis`` is not read;
+    ``length``: between the ends; ``sizes``: of the unknowns.
+    """
+
+    equations: Weights
+    ends: tuple[Weights, Weights]
+    axis: int
+    along: Sequence[float]
+    length: float
+    sizes: Array
+
+    def largest_rate(self, least: float) -> Array:
+        """The largest rate above ``least`` at which anything grows: (point,), zero where nothing does."""
+        weights = np.concatenate([w for part in (self.equations, *self.ends) for _, w in part], 1)
+        _, first, owner = np.unique(weights, axis=0, return_index=True, return_inverse=True)
+        lower = 2.0 ** np.floor(np.log2(least))  # the same for slabs of about the same length
+        return np.array(_largest_rates(self._at(first), lower))[owner.ravel()]
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What says that two are the same."""
+        parts = [[(tuple(jets), w.tobytes()) for jets, w in part] for part in (self.equations, *self.ends)]
+        return (*map(tuple, parts), self.axis, tuple(self.along), self.length, self.sizes.tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Across) and self.key == other.key
+
+    def _at(self, points: np.ndarray) -> Across:
+        """Frozen at some of the points only."""
+        equations, lower, upper = ([(jets, w[points]) for jets, w in part] for part in (self.equations, *self.ends))
+        return replace(self, equations=equations, ends=(lower, upper))
+
+    def rates(self, least: float) -> Array:
+        """See :meth:`largest_rate`: of all points, without looking whether some are the same."""
+        every = np.arange(len(self.equations[0][1]))
+        rates = least * 2.0 ** np.arange(DOUBLINGS)
+        at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
+        values = self._distances(at, s).reshape(len(every), -1)
+        beside = np.minimum(values[:, :-2], values[:, 2:])
+        point, k = np.nonzero(np.isfinite(values[:, 1:-1]) & (values[:, 1:-1] <= beside))
+        out = np.zeros(len(every))
+        np.maximum.at(out, point, self._zeros(point, rates[k + 1], beside[point, k]))
+        return out
+
+    def _zeros(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
+        """The rates within a doubling of ``rates`` at which the matrix is singular, zero where it is not.
+
+        ``beside``: how far it is from that at the ends.
+        """
+        low, high, every = rates / 2.0, rates * 2.0, np.arange(len(at))
+        best, least = rates, np.full(len(at), np.inf)
+        for _ in range(ROUNDS if len(at) else 0):
+            tried = low * (high / low) ** (np.arange(PARTS + 1) / PARTS)[:, None]
+            found = self._distances(np.tile(at, PARTS + 1), tried.ravel()).reshape(tried.shape)
+            k = np.argmin(found, 0)
+            best, least = tried[k, every], found[k, every]
+            low, high = tried[np.maximum(k - 1, 0), every], tried[np.minimum(k + 1, PARTS), every]
+        return np.where((least < SINGULAR) & ((least < DIP * beside) | (beside < ROUNDED)), best, 0.0)
+
+    def _distances(self, at: np.ndarray, rates: Array) -> Array:
+        """How far from singular the conditions are at points and rates; infinity where there are more or fewer."""
+        out, rows = np.full(len(at), np.inf), sum(map(len, self.ends))
+        exponents, vectors, basis = self._exponentials(at, rates)
+        decays = (np.isfinite(exponents) & (exponents.real < 0.0)).sum(1)
+        finite = np.isfinite(exponents).sum(1) == rows
+        for number in set(decays[finite]):
+            own = np.flatnonzero(finite & (decays == number))
+            group = exponents[own, :rows], vectors[own, :, :rows], basis[own, :, :rows]
+            matrix = self._matrix(at[own], rates[own], *group, int(number))
+            out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
+        return out
+
+    def _matrix(
+        self, at: np.ndarray, rates: Array, exponents: Complex, vectors: Complex, basis: Complex, decays: int
+    ) -> Complex:
+        """The conditions (case, condition, exponential) of sums of size one, in rows of size one."""
+        groups = [g for g in (slice(0, decays), slice(decays, exponents.shape[1])) if g.start < g.stop]
+        upper = [np.linalg.qr(basis[:, :, g])[1] for g in groups]
+        shift = np.where(np.arange(exponents.shape[1]) < decays, 0.0, 1.0)  # each is one where it decays from
+        rows = []
+        for end, conditions in enumerate(self.ends):
+            reached = np.exp((end - shift) * exponents * self.length)
+            for jets, weights in conditions:
+                pairs = zip(jets, weights[at].T, strict=True)
+                terms = np.array(
+                    [w[:, None] * self._factor(j, rates, exponents) * vectors[:, j.unknown] for j, w in pairs]
+                )
+                size = np.abs(terms).max((0, 2))[:, None]
+                row = terms.sum(0) * reached / np.where(size > 0.0, size, 1.0)
+                parts = [_divided(row[:, g], r) for g, r in zip(groups, upper, strict=True)]
+                rows.append(np.concatenate(parts, 1))
+        return np.stack(rows, 1)
+
+    def _factor(self, jet: Jet, rates: Array, exponents: Complex) -> Complex:
+        """What a derivative of exp(s t + i k . x' + l x) is of it: (case, exponential)."""
+        across = exponents ** jet.order[self.axis]
+        return np.asarray(self._tangential(jet) * rates[:, None] ** jet.order[-1] * across)
+
+    def _tangential(self, jet: Jet) -> complex:
+        out = 1.0 + 0.0j
+        for i, (k, n) in enumerate(zip(self.along, jet.order, strict=False)):
+            out *= (1j * k) ** n if i != self.axis else 1.0
+        return out
+
+    def _exponentials(self, at: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
+        """Exponents l (case, number), those that decay first, infinite ones last; vectors (case, unknown, number).
+
+        And these with their derivatives, in units of a typical exponent (case, row, number).
+
+        With l = c (w - 1) / (w + 1) the matrix polynomial in l is one in w whose leading coefficient is regular.
+        """
+        powers = self._powers(at, rates)
+        degree, size = len(powers) - 1, powers.shape[-1]
+        scale = NONE * _typical(powers)
+        in_w = np.zeros_like(powers)
+        for b in range(degree + 1):
+            factors = (np.poly1d([1.0, -1.0]) ** b * np.poly1d([1.0, 1.0]) ** (degree - b)).coeffs[::-1]
+            in_w += factors[:, None, None, None] * powers[b] * (scale**b)[:, None, None]
+        companion = np.zeros((len(at), degree * size, degree * size), dtype=np.complex128)
+        companion[:, : (degree - 1) * size, size:] = np.eye((degree - 1) * size)
+        companion[:, (degree - 1) * size :] = -np.linalg.solve(in_w[-1], np.concatenate(list(in_w[:-1]), -1))
+        w, basis = np.linalg.eig(companion)
+        far = np.abs(w + 1.0) < 1.0 / INFINITE
+        exponents = np.where(far, np.inf, scale[:, None] * (w - 1.0) / np.where(far, 1.0, w + 1.0))
+        order = np.argsort(np.where(far, 2, exponents.real >= 0.0), 1, kind="stable")
+        exponents, vectors = (
+            np.take_along_axis(exponents, order, 1),
+            np.take_along_axis(basis[:, :size], order[:, None], 2),
+        )
+        units = np.where(np.isfinite(exponents), exponents, 0.0)[:, None] / np.abs(scale)[:, None, None]
+        basis = np.concatenate([units**b * vectors for b in range(degree)], 1)
+        return exponents, self.sizes[:, None] * vectors, basis
+
+    def _powers(self, at: np.ndarray, rates: Array) -> Complex:
+        """The matrix polynomial in l, equations and unknowns of size one: (power, case, equation, unknown)."""
+        degree = max(jet.order[self.axis] for jets, _ in self.equations for jet in jets)
+        out = np.zeros((degree + 1, len(at), len(self.equations), len(self.sizes)), dtype=np.complex128)
+        for i, (jets, weights) in enumerate(self.equations):
+            for k, jet in enumerate(jets):
+                factor = self._tangential(jet) * rates ** jet.order[-1] * self.sizes[jet.unknown]
+                out[jet.order[self.axis], :, i, jet.unknown] += weights[at, k] * factor
+        size = np.abs(out).max((0, 3))[..., None]
+        return np.asarray(out / np.where(size > 0.0, size, 1.0))
+
+
+@lru_cache(maxsize=256)
+def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
+    """Of coefficients that do not depend on time once, not in every slab."""
+    return tuple(map(float, across.rates(least)))
+
+
+def _divided(row: Complex, upper: Complex) -> Complex:
+    """row R^-1 of upper triangular R: (case, exponential)."""
+    return np.asarray(np.linalg.solve(np.swapaxes(upper, 1, 2), row[..., None])[..., 0])
+
+
+def _typical(powers: Complex) -> Array:
+    """About the moduli of the exponents: (case,)."""
+    sizes = np.abs(powers).max((2, 3))
+    steps = [(sizes[0] / np.where(s > 0.0, s, np.inf)) ** (1.0 / b) for b, s in enumerate(sizes) if b]
+    mean: Array = np.max(steps, 0)
+    return np.where(mean > 0.0, mean, 1.0)

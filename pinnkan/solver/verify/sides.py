@@ -1,0 +1,108 @@
+"""What the sides of a slab let grow: see :mod:`.side_growth`, of a solution at some of its points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.domain.box import Side
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
+from pinnkan.solver.verify.symbol import Weights
+
+#: Times of a slab, and points of a side at each of them, that are looked at.
+TIMES, PLACES = (0.1, 0.5, 0.9), 3
+#: From side to side coefficients are those of these places.
+FRACTIONS = (0.0, 0.5, 1.0)
+#: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
+#: by more than GROWING grows without bound.
+FINE, GROWING = (1e2, 1e3, 1e4), 3.0
+#: Among rates so many times the least that is looked for all are.
+EVERY = 2.0 ** (DOUBLINGS - 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The conditions of one problem's sides in space."""
+
+    model: Model
+
+    def rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
+        """The largest rate of growth at each of TIMES, of a fortieth e-fold in a slab with these ranges on.
+
+        ``numbers``: half waves along a side, times pi. Zero where everything grows, however fast: no slab is short
+        enough for that, and :meth:`unbounded` says so.
+        """
+        out, least = np.zeros(len(TIMES)), 1.0 / (40.0 * np.ptp(ranges[-1]))
+        for axis in self._asked():
+            for along in _along(ranges, axis, numbers):
+                found = self._across(field, ranges, axis, along).largest_rate(least)
+                bounded = np.where(found < least * EVERY, found, 0.0)
+                out = np.maximum(out, bounded.reshape(len(TIMES), -1).max(1))
+        return out
+
+    def unbounded(self, field: Field, ranges: Array) -> str:
+        """Why waves along a side, or its conditions alone, grow without bound in a slab; "" where they do not."""
+        least = 1.0 / np.ptp(ranges[-1])
+        for axis in self._asked():
+            at_all = self._across(field, ranges, axis, _along(ranges, axis, ())[0]).largest_rate(least)
+            if (at_all >= least * EVERY).any():
+                return "its sides let everything grow, however fast"
+            waves = [_along(ranges, axis, [np.pi * n])[1:] for n in FINE]
+            for each in zip(*waves, strict=True):
+                first, second, third = (self._across(field, ranges, axis, k).largest_rate(least) for k in each)
+                if ((first > 0.0) & (second > GROWING * first) & (third > GROWING * second)).any():
+                    return "waves along a side grow the faster the finer they are, without bound"
+        return ""
+
+    def _asked(self) -> list[int]:
+        """Coordinates of space whose sides' conditions may let something grow.
+
+        Values and slopes of the one unknown of an equation of second order do not: they are the powers of an exponent.
+        """
+        equations, problem = self.model.equations, self.model.problem
+        asked = []
+        for axis in range(problem.space_dimension):
+            conditions = [e for end in (0, 1) for e in self._of(axis, end)]
+            simple = all(len(e.jets) == 1 and e.jets[0].total == e.jets[0].order[axis] < 2 for e in conditions)
+            is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
+            if conditions and not (simple and is_second):
+                asked.append(axis)
+        return asked
+
+    def _of(self, axis: int, end: int) -> list[CompiledEquation]:
+        return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
+
+    def _across(self, field: Field, ranges: Array, axis: int, along: Sequence[float]) -> Across:
+        """Frozen at TIMES, a few places of the side, and FRACTIONS of the way from side to side, in this order."""
+        units = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
+        places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in TIMES for p in places])
+        equations = _weights(self.model.equations, field, points)
+        ends = []
+        for end in (0, 1):
+            moved = points.copy()
+            moved[:, axis] = ranges[axis, end]
+            ends.append(_weights(self._of(axis, end), field, moved))
+        sizes = np.array(self.model.sizes, dtype=np.float64)
+        return Across(equations, (ends[0], ends[1]), axis, along, float(np.ptp(ranges[axis])), sizes)
+
+
+def _weights(equations: Sequence[CompiledEquation], field: Field, points: Array) -> Weights:
+    slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
+    return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
+
+
+def _along(ranges: Array, axis: int, numbers: Sequence[float]) -> list[tuple[float, ...]]:
+    """Wave numbers of each coordinate of space: none, and waves along one other coordinate each."""
+    found = [(0.0,) * (len(ranges) - 1)]
+    for other in range(len(ranges) - 1):
+        for number in numbers if other != axis else ():
+            unit = np.arange(len(ranges) - 1) == other
+            found.append(tuple(map(float, unit * number / np.ptp(ranges[other]))))
+    return found

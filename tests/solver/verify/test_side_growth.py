@@ -1,0 +1,97 @@
+"""Rates that conditions of sides allow, against their equations in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from pinnkan.problem.statement import Jet
+from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
+
+VALUE = [((0, (0, 0)), 1.0)]
+HEAT = [((0, (0, 1)), 1.0), ((0, (2, 0)), -1.0)]
+WAVE = [((0, (0, 2)), 1.0), ((0, (2, 0)), -1.0)]
+
+
+def rows(*equations):
+    """Each a list of ((unknown, order), weight)."""
+    return [([Jet(*jet) for jet, _ in e], np.array([[weight for _, weight in e]])) for e in equations]
+
+
+def rate(equations, lower, upper, along=(0.0,), length=1.0, sizes=(1.0,), least=1e-2):
+    across = Across(rows(*equations), (rows(*lower), rows(*upper)), 0, along, length, np.array(sizes))
+    return across.largest_rate(least)[0]
+
+
+def robin(factor, outwards=1.0):
+    """u_n = factor u."""
+    return [((0, (1, 0)), outwards), ((0, (0, 0)), -factor)]
+
+
+def test_a_side_that_feeds_itself_grows_in_its_layer():
+    exact = brentq(lambda k: k - 10.0 * np.tanh(k), 5.0, 10.0) ** 2
+    assert rate([HEAT], [VALUE], [robin(10.0)]) == pytest.approx(exact, rel=1e-3)
+
+
+def test_both_sides_count_where_the_layer_is_wider_than_the_domain():
+    exact = brentq(lambda k: k * np.tanh(k / 2.0) - 0.5, 0.1, 3.0) ** 2
+    found = rate([HEAT], [robin(0.5, -1.0)], [robin(0.5)])
+    assert found == pytest.approx(exact, rel=1e-3)
+    assert found > 4 * 0.5**2  # that of each side alone
+
+
+@pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])
+def test_sides_that_let_out_what_there_is_do_not_grow(upper):
+    assert rate([HEAT], [VALUE], [upper]) == 0.0
+
+
+def test_clamped_ends_of_a_beam_do_not_grow():
+    beam, clamped = [((0, (0, 2)), 1.0), ((0, (4, 0)), 1.0)], [VALUE, [((0, (1, 0)), 1.0)]]
+    assert rate([beam], clamped, clamped) == 0.0
+
+
+def test_what_the_equation_itself_lets_grow_is_found_between_its_sides_too():
+    reacting = [*HEAT, ((0, (0, 0)), -40.0)]
+    assert rate([reacting], [VALUE], [VALUE]) == pytest.approx(40.0 - np.pi**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_equations_without_a_derivative_across_have_an_infinite_exponent_and_units_do_not_matter(unit):
+    """u_t = q_x, q = u_x, q in any unit."""
+    equations = [[((0, (0, 1)), 1.0), ((1, (1, 0)), -1.0 / unit)], [((1, (0, 0)), 1.0 / unit), ((0, (1, 0)), -1.0)]]
+    feeding = [((1, (0, 0)), 1.0 / unit), ((0, (0, 0)), -10.0)]
+    exact = brentq(lambda k: k - 10.0 * np.tanh(k), 5.0, 10.0) ** 2
+    assert rate(equations, [VALUE], [feeding], sizes=(1.0, unit)) == pytest.approx(exact, rel=1e-3)
+
+
+def test_two_equations_with_the_same_exponents_are_no_singular_matrix():
+    second = [((1, order), weight) for (_, order), weight in HEAT]
+    values = [VALUE, [((1, (0, 0)), 1.0)]]
+    assert rate([HEAT, second], values, values, sizes=(1.0, 1.0)) == 0.0
+
+
+def test_a_wave_that_comes_back_larger_grows():
+    """u_t + v_x = 0 = v_t + u_x, u = 0 and u = -v / 2: tanh(s) = 1/2."""
+    equations = [[((0, (0, 1)), 1.0), ((1, (1, 0)), 1.0)], [((1, (0, 1)), 1.0), ((0, (1, 0)), 1.0)]]
+    upper = [((0, (0, 0)), 1.0), ((1, (0, 0)), 0.5)]
+    assert rate(equations, [VALUE], [upper], sizes=(1.0, 1.0)) == pytest.approx(np.arctanh(0.5), rel=1e-3)
+
+
+def test_a_side_that_lets_everything_grow_has_the_largest_rate_that_is_looked_at():
+    """u_tt = u_xx with u_n = u_t: exp(s (t + x)) for any s."""
+    assert rate([WAVE], [VALUE], [[((0, (1, 0)), 1.0), ((0, (0, 1)), -1.0)]]) >= 1e-2 * 2.0 ** (DOUBLINGS - 4)
+
+
+def test_waves_along_a_side_grow_with_their_number_where_its_own_equation_is_ill_posed():
+    """Heat in the plane, u_t = u_n on a side: l^2 = l + k^2, s = l; u_t = -u_n decays."""
+    heat = [((0, (0, 0, 1)), 1.0), ((0, (2, 0, 0)), -1.0), ((0, (0, 2, 0)), -1.0)]
+    value = [((0, (0, 0, 0)), 1.0)]
+    for k in (1e2, 1e4):
+        upper = [((0, (0, 0, 1)), 1.0), ((0, (1, 0, 0)), -1.0)]
+        assert rate([heat], [value], [upper], along=(0.0, k)) == pytest.approx(0.5 + np.sqrt(0.25 + k**2), rel=1e-3)
+        assert rate([heat], [value], [[upper[0], ((0, (1, 0, 0)), 1.0)]], along=(0.0, k)) == 0.0
+
+
+def test_as_many_conditions_as_exponents_are_needed_to_say_anything():
+    assert rate([HEAT], [], [robin(10.0)]) == 0.0
