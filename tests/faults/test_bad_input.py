@@ -70,7 +70,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "parentheses nested more than 40",
         "functions",
     ),
-    "attribute access": (edited("k*u_xx", "u.func"), "9:12", "attribute access", "dot"),
+    "attribute access": (edited("k*u_xx", "u.func"), "9:11", "attribute access", "dot"),
     "dunder name": (edited("k*u_xx", "__builtins__"), "9:11", "two underscores", "u_xx"),
     "dunder call": (edited("k*u_xx", "__import__('os')"), "9:11", "two underscores", "u_xx"),
     "huge exponent": (edited("k*u_xx", "k*u_xx + (x + 1)**10**9"), "9:20", "an exponent above 100", "smaller"),
@@ -80,7 +80,7 @@ BAD: dict[str, tuple[str, str, str, str]] = {
         "'tolerance: 1e-15' is out of range",
         "1e-13",
     ),
-    "not YAML": (edited("unknowns: [u]", "unknowns: [u"), "8:10", "not valid YAML", "unclosed bracket"),
+    "not YAML": (edited("unknowns: [u]", "unknowns: [u"), "7:11", "this '[' is not closed", "look for a bracket"),
 }
 
 
