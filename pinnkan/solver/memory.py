@@ -18,7 +18,7 @@ import torch
 from pinnkan.assembly.tensor_rows import MANY
 from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
-from pinnkan.solver.work import bandwidth, is_factored
+from pinnkan.solver.work import bandwidth, is_factored, is_full
 
 #: M_MMAP_THRESHOLD (its largest), M_TRIM_THRESHOLD and M_TOP_PAD of malloc.h, with bytes: blocks below the first come
 #: from the heap, which gives back only what is free beyond the second and grows by the third.
@@ -88,19 +88,19 @@ def bytes_of_space(space: Space, points: Sequence[int], jets: int, kept: float |
     return LEAST + NUMBER * (solver + rows + moves)
 
 
-def bytes_of_factor(space: Space) -> float:
-    """Peak of a banded factorisation."""
-    return LEAST + NUMBER * _of_factor(space)
+def bytes_of_factor(space: Space, free: int | None = None) -> float:
+    """Peak of a factorisation; ``free``: coefficients that no condition fixes, all of them where that is not known."""
+    return LEAST + NUMBER * _of_factor(space, free)
 
 
-def _of_factor(space: Space) -> float:
-    """Numbers of a banded factor."""
-    n = float(space.size)
+def _of_factor(space: Space, free: int | None = None) -> float:
+    """Numbers of a banded or full factor."""
+    n = float(space.size if free is None else free)
     width = min(bandwidth(space), n)
-    if 3.0 * width > n and n >= MANY:
+    if is_full(width, n) and n >= MANY:
         return n * n * (1.0 + BLOCKS / space.unknowns**2)
-    full = FULL * n * n if 3.0 * width > n else 0.0
-    return full + n * (width + 1.0) * (1.0 if 3.0 * width > n else BANDS)
+    full = FULL * n * n if is_full(width, n) else 0.0
+    return full + n * (width + 1.0) * (1.0 if is_full(width, n) else BANDS)
 
 
 def _of_iteration(space: Space) -> float:

@@ -32,6 +32,20 @@ def factor_work(space: Space) -> float:
     return space.size * min(bandwidth(space) + 1.0, float(space.size)) ** 2
 
 
+def free_factor_work(space: Space, free: int) -> float:
+    """Multiplications of a factor of ``free`` coefficients of a space, where conditions fix the others.
+
+    A third of the cube of their number at most, in a full matrix. In a slab of a flow in space on one interval each
+    way, degree 8 and 5 in time, 9,519 of 17,496 are free: 2.9e11, in 12 s, where all of them would be 5.3e12.
+    """
+    return free * min((bandwidth(space) + 1.0) ** 2, free**2 / 3.0)
+
+
+def is_full(width: float, coefficients: float) -> bool:
+    """Whether a matrix with so wide a band is factored as a full one."""
+    return 3.0 * width > coefficients
+
+
 def steps_work(space: Space, points: float, derivatives: int) -> float:
     """Multiplications of a factor in the time that conjugate gradients are predicted to take."""
     work = STEPS_AT_POINT * points * (derivatives + 1.0)

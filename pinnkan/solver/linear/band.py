@@ -20,6 +20,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import MANY, Rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import UNIT, Seen
+from pinnkan.solver.work import is_full
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
 #: after. A first one that changes the share q of the step leaves about q^2, and is the last if that is below the
@@ -51,7 +52,7 @@ class NormalEquations(Seen):
         self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
-        self._dense = 3 * self.bandwidth > n
+        self._dense = is_full(self.bandwidth, n)
         self.shift = self.rounding = 0.0
         self._basis: Array | None = None
         if self._dense and n >= MANY:

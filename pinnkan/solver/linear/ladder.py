@@ -15,7 +15,7 @@ from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.nested import NestedSpace
 from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of
 from pinnkan.solver.linear.waves import Together
-from pinnkan.solver.work import are_together, factor_work
+from pinnkan.solver.work import are_together, free_factor_work
 
 #: An operator whose size at points varies by more than this is not taken for one that separates.
 VARIES = 2.0
@@ -57,7 +57,8 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
     ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT))
     room = memory.available(ordering.position.device)
-    if factor_work(space) <= MOST_WORK and memory.bytes_of_factor(space) <= room:
+    free = ordering.size
+    if free_factor_work(space, free) <= MOST_WORK and memory.bytes_of_factor(space, free) <= room:
         ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT))
     return ladder
 

@@ -12,6 +12,7 @@ from pinnkan.errors import SolverError
 from pinnkan.solver.linear import conjugate_gradients, ladder
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+from pinnkan.solver.work import factor_work, free_factor_work
 
 #: Relative error of a coefficient: 1e-13 was aimed at, times what the condition of J makes of it.
 ERROR = 1e-8
@@ -46,6 +47,19 @@ def test_the_solution_is_scipys_least_squares_solution(name):
     assert difference(gradient, factor.gradient(sides)) == 0.0
     assert difference(solver.backsolve(gradient), factor.backsolve(gradient)) < 1e-2
     assert solver.floor(ours[:, 0]) == pytest.approx(factor.floor(ours[:, 0]), rel=1e-10)
+
+
+def test_the_last_resort_is_a_factor_of_what_is_free(monkeypatch):
+    """Whether it can be afforded does not depend on the coefficients that conditions fix."""
+    rows, ordering = operator("varying")
+    space, own = rows[0].space, torch.ones(rows[0].space.size, dtype=torch.float64)
+    work = free_factor_work(space, ordering.size)
+    assert work < factor_work(space)
+    count = []
+    for most in (1.01 * work, 0.99 * work):
+        monkeypatch.setattr(ladder, "MOST_WORK", most)
+        count.append(len(ladder.rungs(rows, ordering, own, 0.0)))
+    assert count[0] == count[1] + 1
 
 
 def test_a_gradient_is_solved_for_as_accurately_as_is_asked():
