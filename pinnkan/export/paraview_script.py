@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from pinnkan.export.arrays import error_name, shown_of
 from pinnkan.export.samples import has_frames
 from pinnkan.solution import Solution
 
 _SCRIPT = """\
-\"""Shows NAME in ParaView: the field, its error and the mesh, side by side; of one coordinate as curves.
+\"""Shows @NAME@ in ParaView: the field, its error and the mesh, side by side; of one coordinate as curves.
 
-paraview --script=SCRIPT, or in ParaView: View > Python Shell > Run Script; pvpython SCRIPT PICTURE.png saves it.
+paraview --script=@SCRIPT@, or in ParaView: View > Python Shell > Run Script; pvpython @SCRIPT@ PICTURE.png saves it.
 \"""
 
 import os
@@ -17,7 +19,7 @@ import sys
 
 from paraview import simple
 
-FILE, FIELD, ERROR, NAMES = "FILE_NAME", "FIELD_NAME", "ERROR_NAME", AXES_NAMES
+FILE, FIELD, ERROR, COORDINATES = "@FILE@", "@FIELD@", "@ERROR@", @COORDINATES@
 LONGEST = 3  # domains longer than this in one direction are shown as squares
 folder = os.path.dirname(os.path.abspath(__file__)) if "__file__" in globals() else os.getcwd()
 simple._DisableFirstRenderCameraReset()
@@ -42,7 +44,7 @@ def chart(view, name):
     shown.SeriesVisibility = [name]
     view.ChartTitle = name
     view.ShowLegend = 0
-    view.BottomAxisTitle = NAMES[0]
+    view.BottomAxisTitle = COORDINATES[0]
     view.ChartTitleFontSize, view.BottomAxisTitleFontSize = 16, 16
     view.BottomAxisLabelFontSize, view.LeftAxisLabelFontSize = 13, 13
 
@@ -62,7 +64,7 @@ def colour(view, name, style):
     view.OrientationAxesVisibility = 0
     grid = view.AxesGrid
     grid.Visibility, grid.DataScale, grid.GridColor, grid.ShowGrid = 1, scale, [0.6, 0.6, 0.6], 0
-    for axis, label in zip("XYZ", NAMES):
+    for axis, label in zip("XYZ", COORDINATES):
         setattr(grid, axis + "Title", label)
         setattr(grid, axis + "TitleColor", [0, 0, 0])
         setattr(grid, axis + "LabelColor", [0, 0, 0])
@@ -101,7 +103,7 @@ def look(view):  # the field above, room for the colours below
     camera.SetParallelScale(1.35 * half)
 
 
-layout = simple.CreateLayout("NAME")
+layout = simple.CreateLayout("@NAME@")
 if len(along) == 1:
     left = layout.SplitHorizontal(0, 0.5)  # the index of the left part; the right one has the next
     for place, name in [(left, FIELD), (left + 1, ERROR)]:
@@ -134,9 +136,6 @@ def paraview_script(solution: Solution, name: str, file: str) -> str:
     error = "residual_1" if solution.error is None else error_name("error_estimate", problem, first)
     names = [problem.labelled(c.name) for c in problem.coordinates]
     shown = names[:-1] if has_frames(problem) and len(names) > 2 else names  # one coordinate and time are one surface
-    words = {"FILE_NAME": file, "FIELD_NAME": problem.unknowns[0], "ERROR_NAME": error, "SCRIPT": name}
-    words |= {"AXES_NAMES": ascii([*shown, "", ""][:3])}
-    text = _SCRIPT
-    for word, value in (words | {"NAME": problem.name}).items():
-        text = text.replace(word, value)
-    return text
+    words = {"FILE": file, "FIELD": problem.unknowns[0], "ERROR": error, "SCRIPT": name, "NAME": problem.name}
+    words["COORDINATES"] = ascii([*shown, "", ""][:3])
+    return re.sub("@([A-Z]+)@", lambda found: words[found[1]], _SCRIPT)
