@@ -14,6 +14,8 @@ _GREEK = {
 _NAMED_OPERATORS = {"lap": "Δ", "grad": "∇", "div": "∇·"}
 _SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "−", ast.Mult: "\u2009"}
 _RANK: dict[type, int] = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 4, ast.Pow: 4}
+#: Without a font for mathematics Chromium lowers an index by what the letter before it has below the line: u_x was u x.
+_STRUT = '<mpadded width="0" height="0" depth="0.2em"><mspace/></mpadded>'
 _UNARY = 1
 _ATOM = 5
 
@@ -121,7 +123,11 @@ def name(word: str) -> str:
     if numbered and not below:
         base, below = numbered[1], numbered[2]
     shown = f"<mi>{_GREEK.get(base, escape(base))}</mi>"
-    return f"<msub>{shown}<mi>{escape(below)}</mi></msub>" if below else shown
+    if not below:
+        return shown
+    letters = list(below) if set(below) <= set("xyzt") else [below]  # a derivative's: slanted, one by one
+    lower = "".join(f"<mi>{escape(letter)}</mi>" for letter in letters)
+    return f"<msub><mrow>{shown}{_STRUT}</mrow><mrow>{lower}</mrow></msub>"
 
 
 def _number(text: str) -> str:

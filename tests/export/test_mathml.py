@@ -43,6 +43,15 @@ def test_brackets_are_no_higher_than_letters_unless_a_fraction_stands_inside() -
     assert equation("u = (exp(k*x) + 1)*exp(x/2)").count("stretchy") == 4
 
 
+def test_an_index_is_lowered_whatever_the_font() -> None:
+    """Beside a letter that reaches below the line, and one that has a strut instead."""
+    tree = ElementTree.fromstring(equation("u_xx = u_max"))
+    first, second = tree.findall(".//msub")
+    assert [e.tag for e in first[0]] == ["mi", "mpadded"]
+    assert [e.text for e in first[1]] == ["x", "x"]  # slanted, as single letters are
+    assert [e.text for e in second[1]] == ["max"]
+
+
 def test_quotients_are_fractions_and_powers_are_raised() -> None:
     tree = ElementTree.fromstring(equation("u = (a + b)/c**2"))
     fraction = tree.find(".//mfrac")
