@@ -14,9 +14,10 @@ whether the solution is unique there is for other checks to say.
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, picked
+from pinnkan.kan.field import Array, Field, picked
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.features.kronecker import kronecker
@@ -26,6 +27,11 @@ from pinnkan.solver.verify.symbol import Weights, directions, fastest, is_growin
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
+#: What grows by less than so many e-folds until the end stays what it is, and so does what then is not COUNTS of the
+#: tolerance, of what it is now or of what rounding makes of it.
+GROWING, COUNTS, UNIT = 1.0, 0.1, 1e-16
+#: Points along a coordinate at which waves are told apart.
+MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
 #: in the middle of a front -u_x would be the rate of what grows there.
 STEEP = 10.0
@@ -62,13 +68,30 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     if _loses_weight(weights, np.nonzero(at)[0] // units.shape[1]):
         return 0.0
     ways, numbers = directions(high[:-1] - low[:-1]), _numbers(space)
-    rates = np.zeros(len(points))
-    rates[at] = np.max([fastest(weights, space.unknowns, way, numbers) for way in ways], 0)
-    largest = np.maximum(rates.reshape(units.shape[:2])[1:-1].max(1), 0.0)
-    rate = largest.mean()
+    left = model.problem.box.ranges[-1][1] - low[-1]
+    counts = COUNTS * model.problem.solver.tolerance / _shares(field, space, np.stack([low, high], 1), size)
+    least = np.maximum(np.log(counts), GROWING) / left
+    rates = np.array([fastest(weights, space.unknowns, way, numbers) for way in ways])  # (way, number, point)
+    rate = _mean_rate(rates, least, np.nonzero(at)[0] // units.shape[1], space.axes[-1].degree)
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
         rate = max(rate, Sides(model).rates(field, np.stack([low, high], 1), numbers[1::3]).mean())
     return float(rate * (high[-1] - low[-1]))
+
+
+def _mean_rate(rates: Array, least: Array, times: np.ndarray, degree: int) -> float:
+    """E-folds in a unit of time that a slab has to hold, (way, number, point); points belong to some ``times`` of it.
+
+    What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
+    that turns passes by; only what grows at all places is growth then.
+    """
+    largest, turning = np.zeros(TIMES), np.zeros(TIMES)
+    for time in range(TIMES):
+        own = rates[..., times == time + 1]  # the first and the last are those of the slab
+        if own.shape[-1]:
+            largest[time] = max(own.real.max(), 0.0)
+            grows = own.real.min(-1) > least
+            turning[time] = np.where(grows, np.abs(own.imag).max(-1), 0.0).max()
+    return float(max(largest.mean(), turning.mean() * MOST_FOLDS / degree))
 
 
 def _loses_weight(weights: Weights, times: Array) -> bool:
@@ -94,6 +117,29 @@ def _units(space: int) -> Array:
     places = kronecker(PLACES, space) if space else np.zeros((1, 0))
     times = np.r_[0.0, (np.arange(TIMES) + 0.5) / TIMES, 1.0]
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
+
+
+def _shares(field: Field, space: Space, ranges: Array, size: Array) -> Array:
+    """What waves of each of :func:`_numbers` and finer ones have of the solution when the slab begins: (number,).
+
+    By the coefficients of waves around circles, else of Chebyshev polynomials: one of degree m waves m / pi times
+    in the middle.
+    """
+    numbers = _numbers(space)
+    shares = np.r_[1.0, np.full(len(numbers) - 1, UNIT)]
+    others = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
+    for axis, own in enumerate(space.axes[:-1]):
+        count = min(4 * own.intervals * own.degree, MOST_SAMPLES)
+        middles = (np.arange(count) + 0.5) / count
+        along = middles if own.periodic else 0.5 - 0.5 * np.cos(np.pi * middles)
+        units = np.array([[*np.insert(place, axis, x), 0.0] for place in others for x in along])
+        values = field(ranges[:, 0] + np.ptp(ranges, axis=1) * units, [(0,) * len(ranges)])[..., 0]
+        relative = (values / np.where(size > 0.0, size, 1.0)).reshape(len(others), count, -1)
+        found = 2.0 * np.fft.rfft(relative, axis=1) if own.periodic else scipy.fft.dct(relative, axis=1)
+        parts = np.abs(found).max((0, 2)) / count
+        waves = np.arange(len(parts)) * (2.0 * np.pi if own.periodic else 2.0)
+        shares = np.maximum(shares, [parts[waves >= number].max(initial=0.0) for number in numbers])
+    return shares
 
 
 def _numbers(space: Space) -> list[float]:

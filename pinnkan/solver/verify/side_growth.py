@@ -18,7 +18,7 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import Complex, Weights
+from pinnkan.solver.verify.symbol import Complex, Weights, determinant, symbol
 
 #: Rates that are looked at, each twice the one before.
 DOUBLINGS = 40
@@ -28,7 +28,7 @@ ROUNDS, PARTS = 7, 8
 #: below DIP of what it is a doubling further off.
 SINGULAR, DIP = 1e-3, 1e-2
 #: What is as small at all rates is zero at all of them.
-ROUNDED = 1e-10
+ROUNDED = 1e-13
 #: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
 INFINITE = 1e4
 #: That many typical exponents are none: P(c) is regular.
@@ -156,7 +156,7 @@ class Across:
         """
         powers = self._powers(at, rates)
         degree, size = len(powers) - 1, powers.shape[-1]
-        scale = NONE * _typical(powers)
+        scale = NONE * self._typical(at, rates)
         in_w = np.zeros_like(powers)
         for b in range(degree + 1):
             factors = (np.poly1d([1.0, -1.0]) ** b * np.poly1d([1.0, 1.0]) ** (degree - b)).coeffs[::-1]
@@ -175,6 +175,23 @@ class Across:
         units = np.where(np.isfinite(exponents), exponents, 0.0)[:, None] / np.abs(scale)[:, None, None]
         basis = np.concatenate([units**b * vectors for b in range(degree)], 1)
         return exponents, self.sizes[:, None] * vectors, basis
+
+    def _typical(self, at: np.ndarray, rates: Array) -> Array:
+        """The geometric mean of the moduli of the exponents, those that are zero or infinite left out: (case,)."""
+        part = [(jets, w[at]) for jets, w in self.equations]
+        found = determinant(
+            symbol(part, len(self.sizes), lambda j: (j.order[self.axis], j.order[-1]), self._tangential)
+        )
+        degree = max((a for a, _ in found), default=0)
+        values = np.zeros((degree + 1, len(at)), dtype=np.complex128)
+        for (a, b), (value, _) in found.items():
+            values[a] += value * rates**b
+        there = np.abs(values) > 0.0
+        first, last = np.argmax(there, 0), degree - np.argmax(there[::-1], 0)
+        lowest, highest = (np.abs(values[k, np.arange(len(at))]) for k in (first, last))
+        with np.errstate(all="ignore"):
+            mean = (lowest / highest) ** (1.0 / (last - first))
+        return np.where((last > first) & np.isfinite(mean) & (mean > 0.0), mean, 1.0)
 
     def _powers(self, at: np.ndarray, rates: Array) -> Complex:
         """The matrix polynomial in l, equations and unknowns of size one: (power, case, equation, unknown)."""
@@ -197,11 +214,3 @@ def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
 def _divided(row: Complex, upper: Complex) -> Complex:
     """row R^-1 of upper triangular R: (case, exponential)."""
     return np.asarray(np.linalg.solve(np.swapaxes(upper, 1, 2), row[..., None])[..., 0])
-
-
-def _typical(powers: Complex) -> Array:
-    """About the moduli of the exponents: (case,)."""
-    sizes = np.abs(powers).max((2, 3))
-    steps = [(sizes[0] / np.where(s > 0.0, s, np.inf)) ** (1.0 / b) for b, s in enumerate(sizes) if b]
-    mean: Array = np.max(steps, 0)
-    return np.where(mean > 0.0, mean, 1.0)

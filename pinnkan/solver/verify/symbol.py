@@ -56,17 +56,16 @@ def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.nd
     return found
 
 
-def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float]) -> Array:
-    """The largest real part of the rates s of waves exp(s t + i k n . x) with one of the ``numbers`` k: (point,).
+def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float]) -> Complex:
+    """The rates s with the largest real part of waves exp(s t + i k n . x), k one of the ``numbers``: (number, point).
 
-    Minus infinity where nothing evolves. Frozen coefficients: what varies more slowly than the waves.
+    Minus infinity where nothing evolves, real where that may be rounding. Frozen coefficients: what varies more slowly
+    than the waves.
     """
-    out = np.full(len(weights[0][1]), -np.inf)
+    out = np.full((len(numbers), len(weights[0][1])), -np.inf, dtype=np.complex128)
     polynomial = _dispersion(weights, size, direction)
-    if not polynomial:
-        return out
-    for number in numbers:
-        coefficients = np.zeros((len(out), 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
+    for found, number in zip(out if polynomial else (), numbers, strict=bool(polynomial)):
+        coefficients = np.zeros((len(found), 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
         sizes = np.zeros(coefficients.shape)
         for (a, b), (value, modulus) in polynomial.items():
             coefficients[:, a] += value * number**b
@@ -76,8 +75,10 @@ def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Se
             coefficients.any(1), coefficients.shape[1] - 1 - np.argmax(coefficients[:, ::-1] != 0.0, 1), 0
         )
         for d in set(degree) - {0}:
-            at = degree == d
-            out[at] = np.maximum(out[at], _roots(coefficients[at, : d + 1]).real.max(1))
+            at = np.flatnonzero(degree == d)
+            roots = _roots(coefficients[at, : d + 1])
+            best = np.take_along_axis(roots, np.argmax(roots.real, 1)[:, None], 1)[:, 0]
+            found[at] = np.where(best.real > APART ** (1.0 / d) * np.abs(best), best, best.real)
     return out
 
 
@@ -88,7 +89,7 @@ def modes(weights: Weights, size: int, axis: int) -> Roots:
         along = jet.order[axis]
         return (along, jet.order[-1]) if jet.total == along + jet.order[-1] else None
 
-    return leading(determinant(_symbol(weights, size, powers, lambda jet: 1.0)))
+    return leading(determinant(symbol(weights, size, powers, lambda jet: 1.0)))
 
 
 def entering(weights: Weights, size: int, axis: int, end: int) -> np.ndarray:
@@ -114,10 +115,10 @@ def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Poly
         space = jet.order[:-1]
         return complex(1j ** sum(space) * math.prod(n**k for n, k in zip(direction, space, strict=True)))
 
-    return determinant(_symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
+    return determinant(symbol(weights, size, lambda j: (j.order[-1], j.total - j.order[-1]), factor))
 
 
-def _symbol(
+def symbol(
     weights: Weights,
     size: int,
     powers: Callable[[Jet], tuple[int, int] | None],
