@@ -53,3 +53,13 @@ def test_a_contradiction_below_the_tolerance_is_said_beside_the_verdict():
     assert verdict.converged
     assert verdict.beside.startswith("from t = 0 on a residual")
     assert verdict.estimate > 1e-3
+
+
+@pytest.mark.parametrize(("slope", "is_true"), [("3", False), ("pi", True)])
+def test_a_slope_too_many_where_both_ends_are_held_shows_whether_it_is_true(slope, is_true):
+    """It was fulfilled in a kink beside the side, and 1e-2 of the field was wrong."""
+    given = ("left", f"u_x = {slope}*exp(-0.1*pi**2*t)")
+    conditions = [("initial", "u = sin(pi*x)"), (["left", "right"], "u = 0"), given]
+    domain = {"x": (0, 1), "t": (0, 1)}
+    problem = pinnkan.Problem(domain=domain, unknowns=["u"], equations=["u_t = 0.1*u_xx"], conditions=conditions)
+    assert pinnkan.solve(problem).verdict.converged == is_true
