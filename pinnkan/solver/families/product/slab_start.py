@@ -13,8 +13,6 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import all_or_some, are_even, mark
 from pinnkan.solver.estimate.norms import nonzero
 
-#: Rounding of a coefficient, relative.
-UNIT = 1.1e-16
 #: More knots are left to the next slab, but not where more than MOVING of all intervals would be halved, which is no
 #: front, and not where less than ROUNDED is allowed: they add rounding (a smooth heat equation at 5e-13 did not end).
 MOVING, ROUNDED = 0.25, 1e-12
@@ -76,21 +74,6 @@ class SlabStart:
         """The traces with every interval of their axes halved."""
         space, fine = self.spaces(self.axes)
         return tuple(space.prolong(t, fine) for t in self.traces)
-
-    def rounded(self) -> SlabStart:
-        """The same state, its errors with the rounding of its coefficients: one to two units, of one sign by unknown.
-
-        The equations may let it grow where what was made in earlier slabs decays: of a_t = 34 (a - sin t) + cos t the
-        estimate was 2e-5, the error 4e-4.
-        """
-        signs = np.random.default_rng(int(np.float64(self.time).view(np.uint64)))
-
-        def off(trace: Array) -> Array:
-            of_each, of_all = (signs.choice((-1.0, 1.0), shape) for shape in (trace.shape, trace.shape[-1]))
-            return np.asarray(UNIT * of_all * (1.5 + 0.5 * of_each) * np.abs(trace))
-
-        errors = zip(self.errors, self.halved_traces(), strict=True)
-        return replace(self, errors=tuple(e + off(t) for e, t in errors))
 
     def moved_to(self, axes: tuple[Axis, ...]) -> SlabStart:
         """The same state on axes that contain the present ones."""

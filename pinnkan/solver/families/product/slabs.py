@@ -244,7 +244,7 @@ class ProductSlabs(ModelFamily):
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
         end = float(space.axes[-1].breaks[-1])
         begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor(space.axes[-1], c))
-        begun = prepared(begun, slab.share.mass[:-1], allowed).rounded()
+        begun = prepared(begun, slab.share.mass[:-1], allowed)
         free = self.problem.solver.degree is None and self.given is None
         if slab.is_rounded:
             in_time = 0.0

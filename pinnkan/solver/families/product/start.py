@@ -124,7 +124,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
         allowed = (FIRST_SHARE * tolerance) ** 2
         if sum(float(m.sum()) for m in mass) <= allowed:
-            return SlabStart.at(float(time.breaks[0]), axes, traces, errors, None).rounded()
+            return SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
         if min(float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes) < NARROWEST:
             break
         largest = max(float(m.max()) for m in mass)

@@ -14,7 +14,6 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slabs
 from pinnkan.solver.families.product.pace import GROW
 from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER, NOISY
-from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.slabs import (
     FIRST_SLAB,
     MOST_REJECTIONS,
@@ -315,21 +314,6 @@ def test_a_start_that_is_no_value_is_solved_for_from_far(start):
     solution = pinnkan.solve(pinnkan.load_problem(text))
     assert solution.verdict.converged
     assert solution.levels[-1].true_error < 1e-5
-
-
-def test_what_is_rounded_in_a_slab_grows_with_the_error_carried_on():
-    """Nothing but rounding is left of an error that the equation lets grow by e^34: 20 times the estimate."""
-    text = "name: a\ndomain: {t: [0, 1]}\nunknowns: [a]\nequations: [a_t = 34*(a - sin(t)) + cos(t)]\n"
-    held = "conditions: [{where: initial, equation: a = 0}]\nexact: {a: sin(t)}\nsolver: {tolerance: 1e-3}\n"
-    last = pinnkan.solve(pinnkan.load_problem(text + held)).levels[-1]
-    assert last.estimate > 0.2 * last.true_error
-
-
-def test_a_state_is_known_to_rounding():
-    begun = SlabStart.at(0.5, (), (np.array([3.0, 0.0]),), (np.array([1e-10, 0.0]),), None)
-    off = np.abs(begun.rounded().errors[0] - begun.errors[0])
-    assert 0.9e-16 < off[0] / 3.0 < 2.5e-16
-    assert off[1] == 0.0
 
 
 def test_values_at_the_start_are_carried_as_they_are():
