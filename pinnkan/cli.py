@@ -180,7 +180,7 @@ def _completion(arguments: argparse.Namespace) -> int:
     from pinnkan.problem.registry import shipped
     from pinnkan.problem.starter import KINDS
 
-    print(completion(arguments.shell, commands_of(build_parser(), [*shipped(), *KINDS])), end="")
+    print(completion(arguments.shell, commands_of(build_parser(), list(shipped()), list(KINDS))), end="")
     return Exit.CONVERGED
 
 

@@ -20,12 +20,12 @@ class Command:
     words: tuple[str, ...]
 
 
-def commands_of(parser: argparse.ArgumentParser, problems: Sequence[str]) -> list[Command]:
-    """The commands of a parser; where one takes a FILE or is like another problem, ``problems`` are offered."""
+def commands_of(parser: argparse.ArgumentParser, problems: Sequence[str], kinds: Sequence[str] = ()) -> list[Command]:
+    """The commands of a parser; where one takes a FILE ``problems`` are offered, to be like one the ``kinds`` too."""
     subs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     abouts = {choice.dest: choice.help or "" for choice in subs._choices_actions}
     return [
-        Command(name, abouts.get(name, ""), tuple(_options(sub)), tuple(_words(sub, problems)))
+        Command(name, abouts.get(name, ""), tuple(_options(sub)), tuple(_words(sub, problems, kinds)))
         for name, sub in subs.choices.items()
     ]
 
@@ -37,11 +37,13 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
                 yield option, action.help or ""
 
 
-def _words(parser: argparse.ArgumentParser, problems: Sequence[str]) -> Iterator[str]:
+def _words(parser: argparse.ArgumentParser, problems: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:
     for action in parser._actions:
         yield from map(str, action.choices or ())
         if action.metavar in ("FILE", "LIKE"):
             yield from problems
+        if action.metavar == "LIKE":
+            yield from kinds
 
 
 def completion(shell: str, commands: Sequence[Command]) -> str:

@@ -37,3 +37,9 @@ def test_bash_completes_commands_problems_and_options(words: str, wanted: str) -
     asks = f"COMP_WORDS=({words}); COMP_CWORD={count}; _pinnkan; echo ${{COMPREPLY[@]}}"
     done = subprocess.run(["bash", "-c", completion("bash", COMMANDS) + asks], capture_output=True, text=True)
     assert done.stdout.split() == [wanted]
+
+
+def test_kinds_of_starters_are_offered_to_be_like_and_not_to_be_solved() -> None:
+    """`pinnkan solve heat` is no problem."""
+    found = {c.name: c.words for c in commands_of(build_parser(), ["burgers"], ["heat"])}
+    assert (found["solve"], found["new"]) == (("burgers",), ("burgers", "heat"))
