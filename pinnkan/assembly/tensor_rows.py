@@ -30,7 +30,7 @@ AT_ONCE = 2**17
 #: Coefficients from which on places of entries are worked out for those of a band only
 #: (:mod:`pinnkan.assembly.full_matrix`). Of one unknown a factor of 1,728 takes as long either way, of four that of
 #: 1,758 a fourth.
-MANY = 1750
+JOINED = 1750
 
 
 class Rows(Protocol):
@@ -80,7 +80,7 @@ class TensorRows:
         return self.residual[part]
 
     def reach(self, ordering: Ordering) -> int:
-        if ordering.size >= MANY:
+        if ordering.size >= JOINED:
             return self._reach(ordering)
         return max((self._pattern(ordering, u, v).reach for u, v in self._unknown_pairs()), default=0)
 

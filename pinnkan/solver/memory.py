@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import torch
 
-from pinnkan.assembly.tensor_rows import MANY
+from pinnkan.assembly.tensor_rows import JOINED
 from pinnkan.errors import OutOfMemoryError
 from pinnkan.kan.product import Space
 from pinnkan.solver.work import bandwidth, is_factored, is_full
@@ -97,7 +97,7 @@ def _of_factor(space: Space, free: int | None = None) -> float:
     """Numbers of a banded or full factor."""
     n = float(space.size if free is None else free)
     width = min(bandwidth(space), n)
-    if is_full(width, n) and n >= MANY:
+    if is_full(width, n) and n >= JOINED:
         return n * n * (1.0 + BLOCKS / space.unknowns**2)
     full = FULL * n * n if is_full(width, n) else 0.0
     return full + n * (width + 1.0) * (1.0 if is_full(width, n) else BANDS)

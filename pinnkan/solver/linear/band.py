@@ -17,7 +17,7 @@ import torch
 from pinnkan.assembly.full_matrix import full_matrix
 from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import MANY, Rows
+from pinnkan.assembly.tensor_rows import JOINED, Rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import UNIT, Seen
 from pinnkan.solver.work import is_full
@@ -55,7 +55,7 @@ class NormalEquations(Seen):
         self._dense = is_full(self.bandwidth, n)
         self.shift = self.rounding = 0.0
         self._basis: Array | None = None
-        if self._dense and n >= MANY:
+        if self._dense and n >= JOINED:
             self._factorise_full(full_matrix(rows, ordering).cpu().numpy(), damping)
             return
         lower = self._assemble(rows, self.bandwidth)
@@ -146,7 +146,7 @@ class NormalEquations(Seen):
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
         scaled = gradient * self._scale[:, None]
         if self._dense:
-            solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=len(scaled) < MANY)
+            solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=len(scaled) < JOINED)
         else:
             solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled)
         return solved * self._scale[:, None]

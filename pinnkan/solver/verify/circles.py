@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.near_singular import LOST
+from pinnkan.solver.verify.symbol import Weights, frozen
 
 #: Whole numbers up to these are tried in each coordinate, by the number of coordinates: 8,000 and 18,000 waves.
 HIGHEST = {2: 64, 3: 16}
@@ -34,6 +35,11 @@ class FreeWaves:
     share: float
     first: tuple[int, ...]
 
+    def words(self, problem: Problem) -> str:
+        """The first of them, as sin(2*x - 1*y)."""
+        pairs = zip(self.first, problem.coordinates, strict=True)
+        return f"sin({' + '.join(f'{n}*{c}' for n, c in pairs if n)})".replace("+ -", "- ")
+
 
 def free_waves(model: Model, field: Field) -> FreeWaves | None:
     """Waves, not constants, that may be added to a steady field; None where there are none, or not circles only."""
@@ -41,7 +47,7 @@ def free_waves(model: Model, field: Field) -> FreeWaves | None:
     if problem.time_axis is not None or not all(problem.box.periodic) or problem.dimension not in HIGHEST:
         return None
     points = problem.domain.sample(LOOKED_AT, kronecker)
-    pairs = [(e, e.linearise_numpy(points, jets_at(field, points, e.jets))[1]) for e in model.equations]
+    weights = frozen(model.equations, field, points)
     units = 2.0 * np.pi / problem.box.lengths
     numbers = _numbers(HIGHEST[problem.dimension], problem.dimension)
     sizes = np.array(model.sizes, dtype=np.float64)
@@ -49,7 +55,7 @@ def free_waves(model: Model, field: Field) -> FreeWaves | None:
     for start in range(0, len(numbers), AT_ONCE):
         model.clock.check()
         part = slice(start, start + AT_ONCE)
-        shares[part] = _shares(pairs, numbers[part] * units, sizes)
+        shares[part] = _shares(weights, numbers[part] * units, sizes)
     free = np.flatnonzero(shares < LOST)
     if not len(free):
         return None
@@ -64,13 +70,13 @@ def _numbers(highest: int, dimension: int) -> np.ndarray:
     return grid[len(grid) // 2 + 1 :]
 
 
-def _shares(pairs: list[tuple[CompiledEquation, Array]], waves: Array, sizes: Array) -> Array:
+def _shares(weights: Weights, waves: Array, sizes: Array) -> Array:
     """The least residual of vectors times each wave, by the sum of the moduli of its terms: (wave,)."""
     rows, terms = [], []
-    for equation, weights in pairs:
-        row = np.zeros((len(waves), len(weights), len(sizes)), dtype=np.complex128)
-        term = np.zeros((len(waves), len(weights), len(sizes)))
-        for jet, weight in zip(equation.jets, weights.T, strict=True):
+    for jets, values in weights:
+        row = np.zeros((len(waves), len(values), len(sizes)), dtype=np.complex128)
+        term = np.zeros(row.shape)
+        for jet, weight in zip(jets, values.T, strict=True):
             factor = np.prod((1j * waves) ** np.array(jet.order), 1)[:, None] * weight * sizes[jet.unknown]
             row[..., jet.unknown] += factor
             term[..., jet.unknown] += np.abs(factor)

@@ -17,13 +17,13 @@ import numpy as np
 import scipy.fft
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Field, picked
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Weights, directions, fastest, is_growing
+from pinnkan.solver.verify.symbol import Weights, directions, fastest, frozen, is_growing
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
@@ -48,33 +48,29 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     """
     if space.unknowns > MOST_UNKNOWNS:
         return 0.0
-    low, high = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges).T
+    ranges = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges)
+    low, high = ranges.T
     units = _units(len(low) - 1)  # its first and last times are those of the slab
     points, value = low + (high - low) * units.reshape(-1, len(low)), (0,) * len(low)
     along = [tuple(int(i == axis) for i in range(len(low))) for axis in range(len(low) - 1)]
-    orders = sorted({jet.order for e in model.equations for jet in e.jets} | {value, *along})
     field = ProductField(((space, coefficients),))
-    jets = field(points, orders)  # (point, unknown, order)
-    size = np.maximum(before, np.abs(jets[..., orders.index(value)]).max(0))
-    pairs = zip(along, (high - low)[:-1], strict=True)
-    steep = [np.abs(jets[..., orders.index(order)]) * width > STEEP * size for order, width in pairs]
+    values, *slopes = np.moveaxis(np.abs(field(points, [value, *along])), -1, 0)  # (point, unknown)
+    size = np.maximum(before, values.max(0))
+    steep = [slope * width > STEEP * size for slope, width in zip(slopes, (high - low)[:-1], strict=True)]
     at = ~np.any(steep, axis=(0, 2)) if steep else np.ones(len(points), dtype=bool)
     if not at.any():
         return 0.0
-    weights = []
-    for e in model.equations:
-        slopes = e.linearise_numpy(points[at], picked(jets[at], orders, e.jets))[1]
-        weights.append((e.jets, np.where(np.isfinite(slopes), slopes, 0.0)))
-    if _loses_weight(weights, np.nonzero(at)[0] // units.shape[1]):
+    weights, times = frozen(model.equations, field, points[at]), np.flatnonzero(at) // units.shape[1]
+    if _loses_weight(weights, times):
         return 0.0
     ways, numbers = directions(high[:-1] - low[:-1]), _numbers(space)
     left = model.problem.box.ranges[-1][1] - low[-1]
-    counts = COUNTS * model.problem.solver.tolerance / _shares(field, space, np.stack([low, high], 1), size)
+    counts = COUNTS * model.problem.solver.tolerance / _shares(field, space, ranges, size, numbers)
     least = np.maximum(np.log(counts), GROWING) / left
     rates = np.array([fastest(weights, space.unknowns, way, numbers) for way in ways])  # (way, number, point)
-    rate = _mean_rate(rates, least, np.nonzero(at)[0] // units.shape[1], space.axes[-1].degree)
+    rate = _mean_rate(rates, least, times, space.axes[-1].degree)
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
-        rate = max(rate, Sides(model).rates(field, np.stack([low, high], 1), numbers[1::3]).mean())
+        rate = max(rate, Sides(model).rates(field, ranges, numbers[1::3]).mean())
     return float(rate * (high[-1] - low[-1]))
 
 
@@ -119,13 +115,12 @@ def _units(space: int) -> Array:
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
 
 
-def _shares(field: Field, space: Space, ranges: Array, size: Array) -> Array:
-    """What waves of each of :func:`_numbers` and finer ones have of the solution when the slab begins: (number,).
+def _shares(field: Field, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
+    """What waves of each of the ``numbers`` and finer ones have of the solution when the slab begins: (number,).
 
     By the coefficients of waves around circles, else of Chebyshev polynomials: one of degree m waves m / pi times
     in the middle.
     """
-    numbers = _numbers(space)
     shares = np.r_[1.0, np.full(len(numbers) - 1, UNIT)]
     others = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
     for axis, own in enumerate(space.axes[:-1]):

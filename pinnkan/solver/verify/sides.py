@@ -10,18 +10,18 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.box import Side
-from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
-from pinnkan.solver.verify.symbol import Weights
+from pinnkan.solver.verify.symbol import frozen
 
 #: Times of a slab, and points of a side at each of them, that are looked at.
 TIMES, PLACES = (0.1, 0.5, 0.9), 3
 #: From side to side coefficients are those of these places.
 FRACTIONS = (0.0, 0.5, 1.0)
 #: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
-#: by more than GROWING grows without bound.
-FINE, GROWING = (1e2, 1e3, 1e4), 3.0
+#: by more than FASTER grows without bound.
+FINE, FASTER = (1e2, 1e3, 1e4), 3.0
 #: Among rates so many times the least that is looked for all are.
 EVERY = 2.0 ** (DOUBLINGS - 4)
 
@@ -56,7 +56,7 @@ class Sides:
             waves = [_along(ranges, axis, [np.pi * n])[1:] for n in FINE]
             for each in zip(*waves, strict=True):
                 first, second, third = (self._across(field, ranges, axis, k).largest_rate(least) for k in each)
-                if ((first > 0.0) & (second > GROWING * first) & (third > GROWING * second)).any():
+                if ((first > 0.0) & (second > FASTER * first) & (third > FASTER * second)).any():
                     return "waves along a side grow the faster the finer they are, without bound"
         return ""
 
@@ -83,19 +83,14 @@ class Sides:
         units = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in TIMES for p in places])
-        equations = _weights(self.model.equations, field, points)
+        equations = frozen(self.model.equations, field, points)
         ends = []
         for end in (0, 1):
             moved = points.copy()
             moved[:, axis] = ranges[axis, end]
-            ends.append(_weights(self._of(axis, end), field, moved))
+            ends.append(frozen(self._of(axis, end), field, moved))
         sizes = np.array(self.model.sizes, dtype=np.float64)
         return Across(equations, (ends[0], ends[1]), axis, along, float(np.ptp(ranges[axis])), sizes)
-
-
-def _weights(equations: Sequence[CompiledEquation], field: Field, points: Array) -> Weights:
-    slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
-    return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
 
 
 def _along(ranges: Array, axis: int, numbers: Sequence[float]) -> list[tuple[float, ...]]:

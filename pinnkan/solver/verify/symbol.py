@@ -17,7 +17,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pinnkan.kan.field import Array
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.kan.field import Array, Jets, jets_at
 from pinnkan.problem.statement import Jet
 
 Complex = NDArray[np.complex128]
@@ -34,6 +35,12 @@ ROUNDED = 1e-9
 #: A root whose real part is below SHARE of its modulus may be imaginary; one of several that agree is known to that
 #: root of APART only.
 SHARE, APART = 1e-3, 1e-13
+
+
+def frozen(equations: Sequence[CompiledEquation], field: Jets, points: Array) -> Weights:
+    """Equations linearised at a field, with the coefficients of some points; zero where these are not finite."""
+    slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
+    return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
 
 
 def directions(lengths: Array) -> list[tuple[float, ...]]:

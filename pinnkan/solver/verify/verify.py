@@ -184,10 +184,7 @@ class Verifier:
             return self._hidden_product(field, left, allowed)
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
-            phase = " + ".join(f"{n}*{c}" for n, c in zip(around.first, problem.coordinates, strict=True) if n).replace(
-                "+ -", "- "
-            )
-            return _free(around.share, f" around the circles, sin({phase}) where these are 2 pi long,")
+            return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
         return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)
 
     def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:

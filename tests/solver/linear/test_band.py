@@ -57,7 +57,7 @@ def difference(a, b):
 @pytest.mark.parametrize("name", SPACES)
 def test_the_solution_is_numpys_least_squares_solution(name, some_fixed, many, monkeypatch):
     """Also where a full matrix is put together at once, as for many coefficients."""
-    monkeypatch.setattr(band, "MANY", many)
+    monkeypatch.setattr(band, "JOINED", many)
     space = SPACES[name]
     fixed = np.zeros(space.shape, dtype=bool)
     if some_fixed:
@@ -82,7 +82,7 @@ def test_the_solution_is_numpys_least_squares_solution(name, some_fixed, many, m
 @pytest.mark.parametrize("copied", [3, 256])
 def test_a_full_matrix_that_rounding_has_made_indefinite_is_shifted(copied, monkeypatch):
     """The half that a factor has been put into before it failed is made again from the other one."""
-    monkeypatch.setattr(band, "MANY", 1)
+    monkeypatch.setattr(band, "JOINED", 1)
     monkeypatch.setattr(band, "COPIED", copied)
     space = SPACES["dense"]
     rows = cells(space, 1)

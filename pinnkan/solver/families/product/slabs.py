@@ -156,13 +156,12 @@ class ProductSlabs(ModelFamily):
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
         doubts = aim.doubts
-        if aim.more != MANY and len(at.run.slabs) % 2**doubts == 0 and self.is_doubtful(slab, at):
-            closer = corrected(slab.system.model, aim.start, slab.system, found, MANY, at)
-            if closer.size > FOUNDED * slab.size:
-                slab = closer
-            else:
-                doubts += 1
-        return replace(slab, doubts=doubts)
+        is_asked = len(at.run.slabs) % 2**doubts == 0 and self.is_doubtful(slab, at)
+        closer = self._closer(aim, slab, found, at) if is_asked else None
+        if closer is None:
+            return replace(slab, doubts=doubts)
+        is_founded = closer.size > FOUNDED * slab.size
+        return replace(closer, doubts=doubts) if is_founded else replace(slab, doubts=doubts + 1)
 
     def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether the slab may be accepted, be it since no other attempt is to follow."""

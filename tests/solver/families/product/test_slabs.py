@@ -12,8 +12,7 @@ from solved import on_slabs
 import pinnkan
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slabs
-from pinnkan.solver.families.product.pace import GROW
-from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER, NOISY
+from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER
 from pinnkan.solver.families.product.slabs import (
     FIRST_SLAB,
     MOST_REJECTIONS,
@@ -183,81 +182,6 @@ def test_a_feature_is_gathered_for_until_too_many_attempts_were_in_vain():
     assert gathered.length < slab.length
     assert gathered.start.axes[0].intervals > aim.start.axes[0].intervals
     assert family.gathered(replace(aim, rejections=MOST_REJECTIONS), slab, missed) is None
-
-
-#: On the many knots of which nothing but rounding is left of a correction.
-FOURTH = """
-name: test
-domain:
-  x: [0, 2*pi]
-  t: [0, 1]
-  periodic: [x]
-unknowns: [u]
-equations:
-  - u_t = u_xx - u_xxxx/100
-conditions:
-  - where: initial
-    equation: u = cos(x)
-"""
-
-
-@pytest.mark.parametrize(("intervals", "made"), [(100, 1.7e-15), (200, 1.7e-14)])
-def test_a_correction_that_is_rounding_is_small_enough_on_any_knots(intervals, made):
-    """Of a fourth derivative it is as the fourth power of the intervals; more of them would only add to it."""
-    family, none = ProductSlabs(model_of(FOURTH, tolerance=1e-6), (8, 8), intervals, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-15, (1.0,), 0.1, Monitor(None, None))
-    aim = replace(family.first(1e-6), degree=10)
-    slab = family.attempt(aim, 0.01, at)
-    assert at.allowed(slab.length) < slab.size < NOISY * slab.noise
-    assert family.passes(aim, slab, at)
-    assert not family.passes(aim, replace(slab, noise=0.0), at)
-    assert slab.size == pytest.approx(made, rel=0.5)
-    assert slab.noise == pytest.approx(made, rel=0.5)
-
-
-STIFF = """
-name: stiff
-domain: {t: [0, 1000]}
-unknowns: [u]
-equations: ["u_tt = -1000*(u_t + u - sin(t/100))"]
-conditions: [{where: initial, equation: u = 0}, {where: initial, equation: "u_t = 0"}]
-"""
-
-
-def test_what_a_stiff_equation_does_not_let_grow_is_no_rounding():
-    """Without friction a force that is rounding would make what the square of a slab's length says, far more."""
-    family, none = ProductSlabs(model_of(STIFF, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-13, (1000.0,), 0.1, Monitor(None, None))
-    aim = family.first(1e-6)
-    for length in (300.0, 30.0):
-        slab = family.attempt(aim, length, at)
-        assert slab.size > NOISY * slab.noise
-        assert not family.passes(aim, slab, at)
-
-
-DECAY = """
-name: decay
-domain: {t: [0, 1]}
-unknowns: [u]
-equations: [u_t = -u]
-conditions: [{where: initial, equation: u = 1}]
-"""
-
-
-def test_a_residual_that_is_rounding_makes_no_slab_shorter(monkeypatch):
-    monkeypatch.setattr("pinnkan.solver.slab_family.LEAST_ALLOWED", 0.0)
-    family, none = ProductSlabs(model_of(DECAY, tolerance=1e-6), (8, 8), 1, 1), np.zeros(1)
-    at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-17, (1.0,), 0.1, Monitor(None, None))
-    aim = family.first(1e-6)
-    slab = family.attempt(aim, 0.01, at)
-    assert slab.least_loss == pytest.approx(slab.floor**2 / slab.length)  # nothing is hidden between points below that
-    rough = replace(slab, noise=0.0)
-    assert rough.size > at.allowed(slab.length)
-    assert family.passes(aim, rough, at)
-    assert family.following(aim, rough, at).length == GROW * slab.length
-    by_itself = replace(rough, floor=0.0)
-    assert not family.passes(aim, by_itself, at)
-    assert family.following(aim, by_itself, at).length < slab.length
 
 
 @pytest.mark.slow
