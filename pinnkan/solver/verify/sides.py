@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,10 @@ class Sides:
 
     model: Model
 
+    @property
+    def _unknowns(self) -> range:
+        return range(len(self.model.problem.unknowns))
+
     def rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
         """The largest rate of growth at each of TIMES, of a fortieth e-fold in a slab with these ranges on.
 
@@ -61,19 +66,39 @@ class Sides:
         return ""
 
     def _asked(self) -> list[int]:
-        """Coordinates of space whose sides' conditions may let something grow.
+        """Coordinates of space whose sides' conditions may let something grow that the equations alone do not.
 
-        Values and slopes of the one unknown of an equation of second order do not: they are the powers of an exponent.
+        Values and slopes of the one unknown of an equation of second order do not, nor do mirrors at both ends: these
+        have waves on the whole line between them.
         """
         equations, problem = self.model.equations, self.model.problem
         asked = []
         for axis in range(problem.space_dimension):
-            conditions = [e for end in (0, 1) for e in self._of(axis, end)]
-            simple = all(len(e.jets) == 1 and e.jets[0].total == e.jets[0].order[axis] < 2 for e in conditions)
+            ends = [self._of(axis, end) for end in (0, 1)]
+            simple = all(_is_normal(e, axis) and e.jets[0].total < 2 for end in ends for e in end)
             is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
-            if conditions and not (simple and is_second):
+            mirrors = all(self._is_mirror(axis, end) for end in ends)
+            if any(ends) and not (simple and is_second) and not mirrors:
                 asked.append(axis)
         return asked
+
+    def _is_mirror(self, axis: int, end: Sequence[CompiledEquation]) -> bool:
+        """Whether solutions of the linearised equations meet these conditions just where they are their own image.
+
+        Where a reflection, each unknown with a sign of its own, leaves the equations as they are, and the conditions
+        are that what it changes the sign of vanishes: of each unknown, all derivatives across below the highest that
+        are even or all that are odd.
+        """
+        if not all(_is_normal(e, axis) for e in end):
+            return False
+        given = {(e.jets[0].unknown, e.jets[0].total) for e in end}
+        jets = [e.jets for e in self.model.equations]
+        orders = [max((j.order[axis] for e in jets for j in e if j.unknown == u), default=0) for u in self._unknowns]
+        return any(
+            given == {(u, k) for u in self._unknowns for k in range(orders[u]) if is_odd[u] != k % 2}
+            and all(len({is_odd[j.unknown] ^ j.order[axis] % 2 for j in e}) == 1 for e in jets)
+            for is_odd in itertools.product((0, 1), repeat=len(orders))
+        )
 
     def _of(self, axis: int, end: int) -> list[CompiledEquation]:
         return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
@@ -91,6 +116,11 @@ class Sides:
             ends.append(frozen(self._of(axis, end), field, moved))
         sizes = np.array(self.model.sizes, dtype=np.float64)
         return Across(equations, (ends[0], ends[1]), axis, along, float(np.ptp(ranges[axis])), sizes)
+
+
+def _is_normal(condition: CompiledEquation, axis: int) -> bool:
+    """Whether it gives the value of an unknown, or of a derivative of it across."""
+    return len(condition.jets) == 1 and condition.jets[0].total == condition.jets[0].order[axis]
 
 
 def _along(ranges: Array, axis: int, numbers: Sequence[float]) -> list[tuple[float, ...]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import pinnkan
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import sides
 
@@ -62,3 +65,36 @@ def test_a_side_with_an_equation_of_its_own_is_asked_whether_that_is_well_posed(
     verdict = solved(MOVING.replace("SIGN", sign)).verdict
     assert verdict.converged == is_well_posed, verdict.sentence
     assert ("waves along a side grow" in verdict.sentence) != is_well_posed
+
+
+WAVES = """
+name: waves
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u, v]
+equations: ["u_t = EVEN", "v_t = -u_xx - x*u"]
+conditions:
+  - {where: initial, equation: "u = sin(pi*x)"}
+  - {where: initial, equation: v = 0}
+  - {where: left, equation: FIRST}
+  - {where: left, equation: SECOND}
+  - {where: right, equation: u = 0}
+  - {where: right, equation: v = 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("even", "first", "second", "is_asked"),
+    [
+        ("v_xx + x*v", "u = 1", "v = 0", False),
+        ("v_xx + x*v", "u_x = 1", "v_x = 0", False),
+        ("v_xx + x*v", "u = 1", "v_x = 0", True),  # of no reflection both
+        ("v_xx + v_x", "u = 1", "v = 0", True),
+        ("v_xx + x*v", "u + u_x = 1", "v = 0", True),
+        ("v_xx + x*v", "u_t = 5*u", "v = 0", True),
+    ],
+)
+def test_mirrors_at_both_ends_are_not_asked(even, first, second, is_asked):
+    text = WAVES.replace("EVEN", even).replace("FIRST", first).replace("SECOND", second)
+    problem = parse_problem(text.encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    assert bool(sides.Sides(model)._asked()) == is_asked
