@@ -36,8 +36,9 @@ from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
 from pinnkan.solver.verify.verify import Verifier
+from pinnkan.verdict.advice import remedy
 from pinnkan.verdict.records import Level, Reason
-from pinnkan.verdict.verdict import judge
+from pinnkan.verdict.verdict import Verdict, judge
 
 #: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
 #: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
@@ -172,17 +173,13 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
     if reason == Reason.RANK_DEFICIENT:  # of a function that nothing determines no level knows the error
         unknown = tuple(replace(level, estimate=float("inf")) for level in outcome.levels)
         outcome = replace(outcome, levels=unknown)
-    if problem.unbounded:
-        outcome = replace(outcome, levels=_of_worst(outcome.levels))
-        if reason == Reason.CONVERGED:
-            reason, outcome = Reason.STALLED, replace(outcome, detail=_without_norm(problem, outcome.levels))
-    verdict = judge(outcome.levels, problem.solver.tolerance, reason, outcome.detail, end_of_time(problem))
+    verdict, levels = _judged(problem, outcome.levels, reason, outcome.detail)
     bound = None if is_many(problem) or monitor.expired() else bound_of(model, outcome.field)
     if bound is not None:
         verdict = replace(verdict, bound=bound.value, bound_sentence=bound.sentence)
     if not verdict.converged and problem.solver.method != "gauss_newton":
         verdict = replace(verdict, remedy=f"{verdict.remedy} {SECOND_ORDER}")
-    records = outcome.levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
+    records = levels, outcome.history, monitor.elapsed(), outcome.network or describe(problem)
     return Solution(problem, outcome.field, outcome.error, verdict, *records)
 
 
@@ -195,25 +192,36 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    levels = _of_worst(state.levels) if problem.unbounded else state.levels
-    verdict = judge(levels, problem.solver.tolerance, reason, detail, end_of_time(problem))
+    verdict, levels = _judged(problem, state.levels, reason, detail)
     network = state.network or describe(problem)
     found = Solution(problem, state.field, state.error, verdict, levels, state.history, monitor.elapsed(), network)
     return _of_file(problem, found, reduced(problem), monitor)
 
 
-def _of_worst(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """Levels whose last error is that of the worst unknown, one that has no finite norm."""
-    return tuple(replace(level, estimate=float("inf")) if level is levels[-1] else level for level in levels)
+def _judged(
+    problem: Problem, levels: tuple[Level, ...], reason: Reason, detail: str
+) -> tuple[Verdict, tuple[Level, ...]]:
+    """The verdict; and the levels, the last error that of the worst unknown, be it one that has no finite norm.
+
+    What to try is computed from what the levels know of the others.
+    """
+    tolerance, end = problem.solver.tolerance, end_of_time(problem)
+    if not (problem.unbounded and levels):
+        return judge(levels, tolerance, reason, detail, end), levels
+    reason = reason or Reason.NO_FINITE_NORM
+    detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
+    worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))
+    return replace(judge(worst, tolerance, reason, detail, end), remedy=remedy(reason, levels, tolerance, end)), worst
 
 
 def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
     """Why nothing is known of some unknowns, and what is known of the others."""
     names = ", ".join(problem.unknowns[j] for j in sorted(problem.unbounded))
-    known = max(e for e in levels[-1].estimates if np.isfinite(e))
+    known = max((e for e in levels[-1].estimates if np.isfinite(e)), default=np.inf)
     point = problem.disagreements[0].position if problem.disagreements else ()
     at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point, strict=False))
-    return f"{names} grows without bound at {at}, where values jump: no finite L2 norm; all else is within {known:.1e}"
+    within = f"; all else is within {known:.1e}" if np.isfinite(known) else ""
+    return f"{names} grows without bound at {at}, where values jump: no finite L2 norm{within}"
 
 
 def _of_file(problem: Problem, found: Solution, part: Reduced, monitor: Monitor) -> Solution:

@@ -217,6 +217,13 @@ def _contradicted(levels: Sequence[Level], tolerance: float, end: float | None) 
     )
 
 
+def _without_norm(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return (
+        "What else is solved for can be used as it is. If that one is wanted too, let the values meet where they jump, "
+        "over a short distance (`tanh(x/0.05)`), as they do in nature."
+    )
+
+
 _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] = {
     Reason.MAX_LEVELS: _more,
     Reason.MAX_TIME: _time,
@@ -229,6 +236,7 @@ _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] =
     Reason.BELOW_ROUNDING: _rounding,
     Reason.INTERRUPTED: _interrupted,
     Reason.CONTRADICTED: _contradicted,
+    Reason.NO_FINITE_NORM: _without_norm,
 }
 
 

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     BELOW_ROUNDING = "tolerance_below_rounding"
     INTERRUPTED = "interrupted"
     CONTRADICTED = "contradicted"
+    NO_FINITE_NORM = "no_finite_norm"
 
 
 class Evidence(StrEnum):

@@ -54,6 +54,7 @@ _SENTENCES = {
     Reason.RANK_DEFICIENT: "The equations do not determine the solution",
     Reason.BELOW_ROUNDING: "Rounding errors are larger than the tolerance",
     Reason.CONTRADICTED: "The `exact` of the file is not this solution",
+    Reason.NO_FINITE_NORM: "One of the unknowns has no norm that an error could be measured in",
 }
 
 
