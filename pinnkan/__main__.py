@@ -2,6 +2,6 @@
 
 import sys
 
-from pinnkan.cli import main
+from pinnkan.cli import command
 
-sys.exit(main())
+sys.exit(command())

@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from pinnkan.completion import commands_of, completion
+from pinnkan.ending import ended_at_once
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
 from pinnkan.imports import hasten, settle
 from pinnkan.parser import GREETING, build_parser
@@ -22,6 +23,11 @@ from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
 _PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
+
+
+def command() -> int:
+    """:func:`main` of the command line in a process that is all its own."""
+    return ended_at_once(main)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -208,4 +214,4 @@ RUNS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

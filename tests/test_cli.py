@@ -49,6 +49,13 @@ def test_torch_is_not_imported_by(arguments: list[str]) -> None:
     assert modules_after(arguments) & {"torch", "scipy", "matplotlib", "pyvista"} == set()
 
 
+def test_a_solve_imports_no_symbolic_shapes_and_no_other_transforms(tmp_path: Path) -> None:
+    """``torch.broadcast_shapes`` and ``scipy.fft`` (with ``scipy.special``) were a tenth of a second."""
+    modules = modules_after(["solve", "poisson2d", "--out", str(tmp_path / "run"), "-q"])
+    assert modules >= {"torch", "scipy.linalg", "matplotlib"}
+    assert modules & {"torch.fx.experimental.symbolic_shapes", "scipy.fft", "scipy.special"} == set()
+
+
 def test_the_package_is_the_command() -> None:
     """``python -m pinnkan`` under the name that it is installed as, with its exit codes."""
     done, wrong = pinnkan("--help"), pinnkan("frobnicate")

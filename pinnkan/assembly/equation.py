@@ -84,7 +84,7 @@ class CompiledEquation:
     def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
         """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
         value = self._value([*coordinates, *jets], torch)[0]
-        return _filled(value, torch.broadcast_shapes(*(x.shape for x in (*coordinates, *jets))), coordinates[0])
+        return _filled(value, np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets))), coordinates[0])
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
@@ -147,7 +147,7 @@ def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | tor
     return scale[within(part, along)]
 
 
-def _filled(value: Any, shape: torch.Size, like: torch.Tensor) -> torch.Tensor:
+def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.expand(shape)
     return like.new_full(shape, float(value))

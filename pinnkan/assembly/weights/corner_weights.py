@@ -62,7 +62,7 @@ class CornerWeights:
         return self._product(places, powers).numpy()
 
     def _product(self, places: Sequence[torch.Tensor], powers: Sequence[float]) -> torch.Tensor:
-        out = torch.ones(torch.broadcast_shapes(*(x.shape for x in places)), dtype=torch.float64)
+        out = torch.ones(np.broadcast_shapes(*(x.shape for x in places)), dtype=torch.float64)
         for corner, power in zip(self.corners, powers, strict=True):
             pairs = zip(places, corner.position, strict=True)
             square = sum((((x - c) / self.reach) ** 2 for x, c in pairs), torch.zeros(()))

@@ -14,7 +14,6 @@ whether the solution is unique there is for other checks to say.
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
@@ -130,8 +129,8 @@ def _shares(field: Field, space: Space, ranges: Array, size: Array, numbers: lis
         units = np.array([[*np.insert(place, axis, x), 0.0] for place in others for x in along])
         values = field(ranges[:, 0] + np.ptp(ranges, axis=1) * units, [(0,) * len(ranges)])[..., 0]
         relative = (values / np.where(size > 0.0, size, 1.0)).reshape(len(others), count, -1)
-        found = 2.0 * np.fft.rfft(relative, axis=1) if own.periodic else scipy.fft.dct(relative, axis=1)
-        parts = np.abs(found).max((0, 2)) / count
+        around = 2.0 * relative if own.periodic else np.concatenate([relative, relative[:, ::-1]], axis=1)
+        parts = np.abs(np.fft.rfft(around, axis=1)).max((0, 2))[:count] / count
         waves = np.arange(len(parts)) * (2.0 * np.pi if own.periodic else 2.0)
         shares = np.maximum(shares, [parts[waves >= number].max(initial=0.0) for number in numbers])
     return shares
