@@ -20,7 +20,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.problem.natural_units import WAVELENGTH
+from pinnkan.problem.natural_units import SIGNS, WAVELENGTH, root_mean_square, signed
 from pinnkan.problem.statement import Jet, Place, Point, Side
 
 #: Points at which coefficients are looked at.
@@ -96,10 +96,14 @@ def _terms(
         rng = np.random.default_rng(1)
         sizes = [model.sizes[j.unknown] * float(r) for j, r in zip(equation.jets, rates, strict=True)]
         jets = np.array(sizes) * rng.standard_normal((len(points), len(sizes)))
-        slopes = equation.linearise_numpy(points, jets)[1]
-        for jet, rate, slope in zip(equation.jets, rates, slopes.T, strict=True):
-            finite = slope[np.isfinite(slope)]
-            yield jet, rate * float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
+        found = [_slopes(model, equation, points, jets, sign) for sign in SIGNS[: 1 if equation.is_linear else None]]
+        yield from zip(equation.jets, np.array(rates) * np.min(found, axis=0), strict=True)
+
+
+def _slopes(model: Model, equation: CompiledEquation, points: Array, jets: Array, sign: float) -> Array:
+    """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,)."""
+    moved = [signed(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, jets.T, strict=True)]
+    return np.array([root_mean_square(s) for s in equation.linearise_numpy(points, np.column_stack(moved))[1].T])
 
 
 def growth_rate(model: Model, length: float) -> float:

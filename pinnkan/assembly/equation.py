@@ -99,9 +99,10 @@ class CompiledEquation:
         return full[0], weights
 
     def terms_numpy(self, points: np.ndarray, jets: np.ndarray) -> np.ndarray:
-        """The sum of the squares of what F is a sum of, shape (...)."""
+        """The sum of the squares of what F is a sum of, shape (...); infinite where one is too large."""
         outputs = self._terms([*np.moveaxis(points, -1, 0), *np.moveaxis(jets, -1, 0)])
-        return sum((np.square(o) for o in outputs), np.zeros(points.shape[:-1]))
+        with np.errstate(over="ignore"):
+            return sum((np.square(o) for o in outputs), np.zeros(points.shape[:-1]))
 
     def linearise_numpy(self, points: np.ndarray, jets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same on numpy arrays."""

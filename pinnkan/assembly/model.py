@@ -19,6 +19,7 @@ from pinnkan.assembly.weights.local_weights import local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.value_ranges import Range, value_ranges
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem, Side
 
@@ -45,6 +46,11 @@ class Model:
     def sizes(self) -> tuple[float, ...]:
         """Natural sizes of the unknowns."""
         return natural_sizes(self.problem)[0]
+
+    @cached_property
+    def ranges(self) -> tuple[Range, ...]:
+        """What is known of the values of the unknowns, see :mod:`pinnkan.problem.features.value_ranges`."""
+        return value_ranges(self.problem)
 
     @cached_property
     def counted(self) -> tuple[float, ...]:

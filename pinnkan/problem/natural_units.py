@@ -20,6 +20,7 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.value_ranges import Range, value_ranges, within
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 #: Functions of size one are taken to vary over this share of the domain.
@@ -27,6 +28,8 @@ WAVELENGTH = 0.1
 #: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
 #: error of the logarithms, and what may be left of it.
 SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
+#: Signs of unknowns whose values are not known to be of one. The smaller terms count: of exp(-1/u), those of u > 0.
+SIGNS = 1.0, -1.0
 #: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
 #: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
 #: weighed next to nothing.
@@ -64,9 +67,10 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
 
 def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Sizes of the unknowns, those of one vector being equal, and of the equations."""
-    inside = [_Looked(problem, e, None) for e in problem.equations]
+    known = value_ranges(problem)
+    inside = [_Looked(problem, e, None, known) for e in problem.equations]
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
-    placed = [_Looked(problem, equation, side) for equation, side in given]
+    placed = [_Looked(problem, equation, side, known) for equation, side in given]
     data = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
     free, nothing = _shared(problem, data) <= np.log(NOTHING), np.log(NOTHING)
     linear = _settled(problem, inside, placed, data, np.where(free, nothing, np.inf))
@@ -99,11 +103,12 @@ def _settled(
 class _Looked:
     """An equation at sample points of its place."""
 
-    def __init__(self, problem: Problem, equation: Equation, side: Side | None) -> None:
+    def __init__(self, problem: Problem, equation: Equation, side: Side | None, known: Sequence[Range]) -> None:
         rng = np.random.default_rng(0)
         where = problem.domain if side is None else problem.domain.pieces[side]
         self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
         self.jets: list[Jet] = list(equation.jets.values())
+        self.known = known
         self.rates = [
             float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
             for j in self.jets
@@ -120,11 +125,16 @@ class _Looked:
         """
         sizes = np.exp(unknown)
         jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
-        slopes = self._values(jets)[1:]
+        slopes = np.min([self._slopes(jets, sign) for sign in SIGNS], axis=0)
         found: dict[int, float] = {}
         for jet, rate, slope in zip(self.jets, self.rates, slopes, strict=True):
-            found[jet.unknown] = max(found.get(jet.unknown, 0.0), _size(slope) * rate)
-        return found, _size(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
+            found[jet.unknown] = max(found.get(jet.unknown, 0.0), float(slope) * rate)
+        return found, root_mean_square(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
+
+    def _slopes(self, jets: Sequence[np.ndarray], sign: float) -> np.ndarray:
+        """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,)."""
+        values = [signed(j, w, sign, self.known[j.unknown]) for j, w in zip(self.jets, jets, strict=True)]
+        return np.array([root_mean_square(slope) for slope in self._values(values)[1:]])
 
     def _values(self, jets: Sequence[np.ndarray]) -> list[np.ndarray]:
         with np.errstate(all="ignore"):
@@ -132,10 +142,18 @@ class _Looked:
         return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
 
 
-def _size(values: np.ndarray) -> float:
-    """Root mean square of what is finite."""
+def signed(jet: Jet, values: np.ndarray, sign: float, known: Range) -> np.ndarray:
+    """Values of a jet; those of an unknown itself in the range that is known of it, else all of a sign."""
+    if jet.total:
+        return values
+    return sign * np.abs(values) if known is None else within(values, known)
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """Of what is finite; zero where nothing is."""
     finite = values[np.isfinite(values)]
-    return float(np.sqrt((finite**2).mean())) if len(finite) else 0.0
+    largest = float(np.abs(finite).max(initial=0.0))
+    return largest * float(np.sqrt(((finite / largest) ** 2).mean())) if largest > 0.0 else 0.0
 
 
 def _balanced(inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray, at: np.ndarray) -> _Sizes:

@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
+import pinnkan
+from pinnkan.assembly import condition_weights
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.condition_weights import condition_weight, growth_rate, slowest_rate
 from pinnkan.assembly.model import compile_model
+from pinnkan.problem import natural_units
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
@@ -50,3 +54,34 @@ def test_what_grows_in_a_slab_is_told_from_what_reacts_there():
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     assert growth_rate(model, 2.0) == pytest.approx(1e4)
     assert slowest_rate(model, 2.0) == pytest.approx(0.5e-2)
+
+
+HOT = """
+name: hot
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ['u_t = u_xx + 0.1*exp(8*(1 - 1/u))']
+conditions:
+  - {where: initial, equation: u = 1}
+  - {where: [left, right], equation: u_x = 0}
+solver: {tolerance: 1e-4}
+"""
+
+
+def heated():
+    """u at t = 1, the same everywhere."""
+    return solve_ivp(lambda t, u: 0.1 * np.exp(8 * (1 - 1 / u)), (0.0, 1.0), [1.0], rtol=1e-10, atol=1e-12).y[0, -1]
+
+
+def test_coefficients_are_looked_at_where_conditions_say_that_the_solution_is():
+    """At values of both signs exp(-8/u) was 1e70, a slope of 0 all that counted, and the error 8e-2, converged."""
+    solution = pinnkan.solve(parse_problem(HOT.encode(), "a.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    assert solution(np.array([[0.3, 1.0]]))["u"] == pytest.approx(heated(), rel=1e-4)
+
+
+def test_at_values_of_both_signs_the_equation_is_lost(monkeypatch):
+    monkeypatch.setattr(natural_units, "signed", lambda jet, values, sign, known: values)
+    monkeypatch.setattr(condition_weights, "signed", lambda jet, values, sign, known: values)
+    solution = pinnkan.solve(parse_problem(HOT.encode(), "a.yaml"))
+    assert abs(float(np.ravel(solution(np.array([[0.3, 1.0]]))["u"])[0]) / heated() - 1.0) > 1e-2

@@ -15,6 +15,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, kinks
+from pinnkan.problem.features.value_ranges import middle
 from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
@@ -80,9 +81,10 @@ def with_conditions(model: Model, space: Space, start: Array) -> tuple[Array, np
 def smooth_start(model: Model, space: Space) -> Array:
     """The exact conditions, carried inside as a membrane would: with the least slopes, on the unit box.
 
-    With zero inside instead u'' = 20 sqrt(|u|), u = 1 at both ends, begins where the equation has no slope.
+    With zero inside instead u'' = 20 sqrt(|u|), u = 1 at both ends, begins where the equation has no slope. An unknown
+    that no value holds begins with what other conditions say of it: exp(-1/T) has no slope where T is zero.
     """
-    start, fixed = with_conditions(model, space, np.zeros(space.shape))
+    start, fixed = with_conditions(model, space, np.broadcast_to(middle(model.ranges), space.shape).copy())
     if space.size > MOST_SMOOTH:
         return start
     lines = [_energies(axis) for axis in space.axes]

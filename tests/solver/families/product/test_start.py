@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from reference.periodic_systems import cahn_hilliard
+from scipy.integrate import solve_bvp
 
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -141,3 +142,30 @@ def test_no_pass_asks_more_of_initial_data_than_they_are_known_to():
     family = ProductSlabs(modelled(parse_problem(text.encode(), "a.yaml")), (8, 8), 8, 4)
     fewer, known, none_left = (family.first(local).start.axes[0].intervals for local in (1e-4, 3e-14, 1e-25))
     assert fewer < known == none_left
+
+
+HELD_BY_SLOPES = """
+name: held
+domain: {x: [0, 1]}
+unknowns: [T]
+equations: ['-T_xx = 3*exp(-1/T)']
+conditions:
+  - {where: left, equation: T_x = 0}
+  - {where: right, equation: 'T_x + 2*(T - 1) = 0'}
+solver: {tolerance: 1e-6}
+"""
+
+
+def test_an_unknown_that_no_value_holds_begins_where_slopes_say_that_it_is():
+    """At zero exp(-1/T) is not finite: the solve ended there."""
+    solution = pinnkan.solve(parse_problem(HELD_BY_SLOPES.encode(), "held.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    x = np.linspace(0.0, 1.0, 41)
+    true = solve_bvp(
+        lambda x, y: [y[1], -3 * np.exp(-1 / y[0])],
+        lambda a, b: [a[1], b[1] + 2 * (b[0] - 1)],
+        x,
+        [1 + 0 * x, 0 * x],
+        tol=1e-9,
+    )
+    assert np.allclose(np.ravel(solution(x[:, None])["T"]), true.sol(x)[0], rtol=1e-6)

@@ -1,0 +1,76 @@
+"""What values the unknowns have where conditions give them, as far as that says where the solution is.
+
+Coefficients that depend on the solution are looked at before there is one. At values that no solution has, such as
+temperatures below zero, exp(8 - 8/T) is 1e70 for one that is 1: equations weighed by that are all that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Condition, Problem, Side
+
+#: Points of a side that are looked at.
+LOOKED_AT = 64
+#: Least and largest value of an unknown; None where they have both signs, or are not known.
+Range: TypeAlias = tuple[float, float] | None
+
+
+def value_ranges(problem: Problem) -> tuple[Range, ...]:
+    """By unknown the least and the largest value that the conditions of sides give it, where all are of one sign.
+
+    What a condition gives is its value where slopes are zero: one of T_x = 5*(T - 1), none of T_x = 0.
+    """
+    found: list[list[np.ndarray]] = [[] for _ in problem.unknowns]
+    for condition in problem.conditions:
+        given = _given(problem, condition)
+        if given is not None:
+            found[given[0]].append(given[1])
+    return tuple(_range(np.concatenate(values)) if values else None for values in found)
+
+
+def within(values: np.ndarray, known: Range) -> np.ndarray:
+    """Values moved into a range, of the sign that it has."""
+    if known is None:
+        return values
+    return np.clip(np.abs(values) * (1.0 if known[1] > 0.0 else -1.0), *known)
+
+
+def middle(known: Sequence[Range]) -> np.ndarray:
+    """Of each range what lies in the middle, zero where there is none: (unknown,)."""
+    return np.array([0.0 if each is None else 0.5 * (each[0] + each[1]) for each in known])
+
+
+def _range(values: np.ndarray) -> Range:
+    least, most = float(values.min()), float(values.max())
+    return (least, most) if least * most >= 0.0 and (least < 0.0 or most > 0.0) else None
+
+
+def _given(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | None:
+    """The unknown that a condition gives values of, and these at points of its side; None where it gives none."""
+    if condition.equation is None or not isinstance(condition.place, Side):
+        return None
+    residual, jets = condition.equation.residual, condition.equation.jets
+    values = [symbol for symbol, jet in jets.items() if jet.total == 0]
+    if len({jet.unknown for jet in jets.values()}) != 1 or not values:
+        return None
+    at_rest = residual.xreplace({s: sympy.Integer(0) for s, jet in jets.items() if jet.total})
+    slope = sympy.diff(at_rest, values[0])
+    if slope.has(values[0]):
+        return None
+    points = problem.domain.pieces[condition.place].sample(LOOKED_AT, _drawn)
+    tape = Tape([at_rest.xreplace({values[0]: sympy.Integer(0)}), slope], list(problem.coordinates))
+    with np.errstate(all="ignore"):
+        source, factor = tape([*points.T])
+        given = np.broadcast_to(np.asarray(-source / factor, dtype=np.float64), len(points))
+    given = given[np.isfinite(given)]
+    return (jets[values[0]].unknown, given) if len(given) else None
+
+
+def _drawn(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape)

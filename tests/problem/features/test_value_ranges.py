@@ -1,0 +1,46 @@
+"""Ranges of values that conditions give, and what they keep from being looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.features.value_ranges import middle, value_ranges, within
+from pinnkan.problem.registry import parse_problem
+
+TEXT = """
+name: ranges
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [a, b, c, d]
+equations: ["a_t = a_xx", "b_t = b_xx", "c_t = c_xx", "d_t = d_xx + exp(-1/d)"]
+conditions:
+  - {where: initial, equation: "a = 300 + 20*x"}
+  - {where: initial, equation: "b = cos(pi*x)"}
+  - {where: initial, equation: "c = 0"}
+  - {where: initial, equation: "d = -2"}
+  - {where: left, equation: "a_x = 5*(a - 400)"}
+  - {where: left, equation: "b = 1"}
+  - {where: left, equation: "c_x = 0"}
+  - {where: left, equation: "d_x = d**2 - 4"}
+  - {where: right, equation: "a_x = 0"}
+  - {where: right, equation: "b_x + c = 7"}
+  - {where: right, equation: "c_x = 0"}
+  - {where: right, equation: "x*d = -3"}
+"""
+
+
+def test_a_range_is_known_where_all_that_conditions_give_has_one_sign():
+    a, b, c, d = value_ranges(parse_problem(TEXT.encode(), "a.yaml"))
+    assert a[0] == pytest.approx(300.0, abs=2.0)
+    assert a[1] == pytest.approx(400.0)
+    assert b is None
+    assert c is None
+    assert d == pytest.approx((-3.0, -2.0))
+
+
+def test_values_are_moved_into_the_range_with_its_sign():
+    values = np.array([-5.0, 0.1, 2.5])
+    assert np.allclose(within(values, (-3.0, -2.0)), [-3.0, -2.0, -2.5])
+    assert np.allclose(within(values, (0.0, 1.0)), [1.0, 0.1, 1.0])
+    assert np.array_equal(within(values, None), values)
+    assert np.allclose(middle([(1.0, 3.0), None]), [2.0, 0.0])
