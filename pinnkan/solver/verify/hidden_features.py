@@ -200,4 +200,4 @@ def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Ar
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
     with np.errstate(over="ignore"):
         scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
-    return residual**2, scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
+        return residual**2, scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
