@@ -175,7 +175,9 @@ def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Arr
     the whole time to the power of what lies between. Of u = 0, u_t = g all of u is made of g."""
     total = float(np.ptp(problem.box.ranges[-1]))
     own = [sizes(problem, space, t) if t.any() else np.zeros(space.unknowns) for t in traces]
-    return [nonzero(np.max([s / total ** (k - j) for j, s in enumerate(own[: k + 1])], 0)) for k in range(len(own))]
+    return [
+        nonzero(np.array([s / total ** (k - j) for j, s in enumerate(own[: k + 1])]).max(0)) for k in range(len(own))
+    ]
 
 
 def _steepness(axis: Axis) -> Array:
