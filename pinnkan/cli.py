@@ -22,6 +22,7 @@ from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
 
 _REPORT = "please report it as an issue of the project, with the problem file and this line"
+Run = Callable[[argparse.Namespace], int]
 _PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not this_job().leads and arguments.command != "solve":
         return Exit.CONVERGED  # one process of a job does what is no work for many
     try:
-        arguments.begun, arguments.hastened = begun, argv is None
-        code = int(RUNS[arguments.command](arguments))
+        arguments.begun = begun
+        code = int(_run(arguments, argv is None))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -86,54 +87,55 @@ def _bug(error: Exception, verbose: bool) -> int:
     return _say(f"a bug in pinnkan {__version__}: {kind}: {error}\n{_REPORT}{hint}", Exit.BUG)
 
 
-def _solve(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, hastened: bool) -> int:
+    if arguments.command in AT_ONCE:
+        return AT_ONCE[arguments.command](arguments)
+    run = IMPORTED[arguments.command](arguments)
+    settle(hastened)
+    return run(arguments)
+
+
+def _solve(arguments: argparse.Namespace) -> Run:
     if not this_job().leads:
         from pinnkan.run.together import run_serving
 
-        settle(arguments.hastened)
-        return run_serving(arguments.device)
+        return lambda given: run_serving(given.device)
     from pinnkan.problem.registry import load_problem
 
     problem = load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
     from pinnkan.run.commands import run_solve
 
-    settle(arguments.hastened)
-    return run_solve(arguments, problem)
+    return lambda given: run_solve(given, problem)
 
 
-def _sweep(arguments: argparse.Namespace) -> int:
+def _sweep(_: argparse.Namespace) -> Run:
     from pinnkan.run.sweep import run_sweep
 
-    settle(arguments.hastened)
-    return run_sweep(arguments)
+    return run_sweep
 
 
-def _eval(arguments: argparse.Namespace) -> int:
+def _eval(_: argparse.Namespace) -> Run:
     from pinnkan.run.commands import run_eval
 
-    settle(arguments.hastened)
-    return run_eval(arguments)
+    return run_eval
 
 
-def _write_report(arguments: argparse.Namespace) -> int:
+def _write_report(_: argparse.Namespace) -> Run:
     from pinnkan.run.commands import run_report
 
-    settle(arguments.hastened)
-    return run_report(arguments)
+    return run_report
 
 
-def _export(arguments: argparse.Namespace) -> int:
+def _export(_: argparse.Namespace) -> Run:
     from pinnkan.run.commands import run_export
 
-    settle(arguments.hastened)
-    return run_export(arguments)
+    return run_export
 
 
-def _study(arguments: argparse.Namespace) -> int:
+def _study(_: argparse.Namespace) -> Run:
     from pinnkan.study.command import run_study
 
-    settle(arguments.hastened)
-    return run_study(arguments)
+    return run_study
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -197,19 +199,22 @@ def _schema(arguments: argparse.Namespace) -> int:
     return Exit.CONVERGED
 
 
-#: What each command does; torch is imported by those that need it.
-RUNS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "solve": _solve,
-    "sweep": _sweep,
+#: What the commands do that need no torch.
+AT_ONCE: dict[str, Run] = {
     "check": _check,
     "list": _list,
     "new": _new,
+    "schema": _schema,
+    "completion": _completion,
+}
+#: Of the others what imports torch, and returns what is to be run then.
+IMPORTED: dict[str, Callable[[argparse.Namespace], Run]] = {
+    "solve": _solve,
+    "sweep": _sweep,
     "eval": _eval,
     "report": _write_report,
     "export": _export,
     "study": _study,
-    "schema": _schema,
-    "completion": _completion,
 }
 
 

@@ -88,9 +88,13 @@ def face_values(given: BoundaryValue, space: Space) -> Array:
     grid = np.meshgrid(*samples, indexing="ij", sparse=True)
     shape = [len(x) for x in samples]
     values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], shape), dtype=np.float64)
+    return projected(space, axis, values)
+
+
+def projected(space: Space, axis: int, values: Array) -> Array:
+    """Coefficients of a face across ``axis`` from values at the samples of the other coordinates, one sample across."""
     values = np.moveaxis(values, axis, 0)[0]
-    others = [a for i, a in enumerate(space.axes) if i != axis]
-    for i, other in enumerate(others):
+    for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
         values = other.project(values, i)
     return values
 

@@ -35,8 +35,7 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     ``widths``: of the interval next to it, over the degree, in the coordinates that it holds; None in those that run
     along it, where functions vary over a tenth of the domain.
     """
-    lengths = np.ptp(model.problem.box.ranges, axis=1)
-    scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
+    scale = _scale(model, widths)
     near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
     own = term_sizes(model, [condition], near, scale)
     inside = term_sizes(model, model.equations, near, scale)
@@ -62,8 +61,7 @@ def near_corners(
     weights = model.corner_weights.at(points)
     if not condition.is_linear:
         return weights
-    lengths = np.ptp(model.problem.box.ranges, axis=1)
-    scale = [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
+    scale = _scale(model, widths)
     slopes = condition.linearise_numpy(points, np.zeros((len(points), len(condition.jets))))[1]
     rates = [
         model.sizes[j.unknown] * np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))
@@ -72,6 +70,12 @@ def near_corners(
     sizes = np.abs(slopes * np.array(rates)).max(-1)
     typical = float(np.sqrt((sizes**2).mean()))
     return np.asarray(weights * typical / np.maximum(sizes, LEAST * typical))
+
+
+def _scale(model: Model, widths: Sequence[float | None]) -> list[float]:
+    """What functions vary over in each coordinate, see :func:`condition_weight`."""
+    lengths = np.ptp(model.problem.box.ranges, axis=1)
+    return [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
 
 
 def term_sizes(

@@ -83,8 +83,7 @@ class Basis:
     @cached_property
     def is_uniform(self) -> bool:
         """Whether all knots, the outer ones included, have the same spacing, up to rounding."""
-        gaps = self.knots.diff()
-        return bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all()) and self.degree > 0
+        return are_equal(self.knots.diff()) and self.degree > 0
 
     @cached_property
     def is_bernstein(self) -> bool:
@@ -289,3 +288,8 @@ def _blossom(basis: Basis, j: torch.Tensor, arguments: list[torch.Tensor]) -> to
         share = ((u - left) / (right - left)).unsqueeze(-1)
         rows = (1 - share) * rows[:-1] + share * rows[1:]
     return rows[-1]
+
+
+def are_equal(gaps: torch.Tensor) -> bool:
+    """Whether all of them are the same, up to rounding."""
+    return bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all())

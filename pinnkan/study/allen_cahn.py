@@ -21,8 +21,9 @@ from pinnkan.study.allen_cahn_report import SAMPLES, say_beside, say_spectra
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
-from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, splines
+from pinnkan.study.space_time import SpaceTimeEquation, grid
 from pinnkan.study.space_time_report import comparison, draw_errors, solved
+from pinnkan.study.starts import perceptrons, splines
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
 
@@ -114,7 +115,8 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
     shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
-    found = in_both_bases(lambda powers: splines(WIDTHS, INTERVALS, powers), shorter, rate, {})
+    both = in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter)
+    found = [replace(c, rate=rate) for c in both]
     mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), shortened(SINGLE, share), rate=rate)
     damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),
                        "gauss_newton")  # fmt: skip

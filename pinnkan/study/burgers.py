@@ -19,8 +19,9 @@ from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
-from pinnkan.study.space_time import SpaceTimeEquation, grid, perceptrons, ridges
+from pinnkan.study.space_time import SpaceTimeEquation, grid
 from pinnkan.study.space_time_report import comparison, draw_errors, solved
+from pinnkan.study.starts import perceptrons, ridges
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import Task
 
@@ -110,7 +111,8 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
     shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
-    found = in_both_bases(lambda powers: ridges(WIDTHS, INTERVALS, powers), shorter, rates(LOW, HIGH), PAPER)
+    both = in_both_bases(lambda _, powers: ridges(WIDTHS, INTERVALS, powers), shorter)
+    found = [replace(c, rate=rates(LOW, HIGH), paper=PAPER[c.kind] if c.family == "spline" else None) for c in both]
     for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
         name = f"MLP [{','.join(map(str, widths))}]"
         found.append(

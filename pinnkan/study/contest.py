@@ -15,10 +15,13 @@ import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
+from pinnkan.study.starts import Start
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.
 FIRST_SEED = 1234
+#: What trains on the finest knots only starts there, at random, as the paper's does.
+FIRST = {"fine": 3}
 #: Records per level: enough for a smooth curve, few enough not to slow the training by their error evaluations.
 RECORDS = 20
 
@@ -37,7 +40,7 @@ class Contender:
 
     name: str
     family: str
-    start: Callable[[Sequence[int]], StudyNetwork]
+    start: Start
     schedule: tuple[int, ...]
     method: str = "adam"
     rate: Callable[[int], Rate] = lambda level: lambda n: 1.0
@@ -219,20 +222,14 @@ def shortened(schedule: Sequence[int], share: int) -> tuple[int, ...]:
     return tuple(max(1, n // share) if n else 0 for n in schedule)
 
 
-def in_both_bases(
-    start: Callable[[bool], Callable[[Sequence[int]], StudyNetwork]],
-    schedules: Mapping[str, Sequence[int]],
-    rate: Callable[[int], Rate],
-    paper: Mapping[str, float],
-) -> list[Contender]:
+def in_both_bases(start: Callable[[str, bool], Start], schedules: Mapping[str, Sequence[int]]) -> list[Contender]:
     """Coarse only, fine only and multilevel, in splines and in powers of ReLU.
 
-    ``start``: networks by whether powers are meant; ``schedules`` and ``paper`` (splines' losses) by kind.
+    ``start``: networks by kind and by whether powers are meant; ``schedules`` by kind.
     """
     found = []
     for family, powers in (("spline", False), ("power ReLU", True)):
         for kind, schedule in schedules.items():
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            known = None if powers else paper.get(kind)
-            found.append(Contender(name, family, start(powers), tuple(schedule), rate=rate, paper=known))
+            found.append(Contender(name, family, start(kind, powers), tuple(schedule)))
     return found

@@ -7,22 +7,20 @@ its kink by construction (Tseng et al. 2023, cusp-capturing networks).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from math import pi
 
 import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import perceptron, random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, stacked
 from pinnkan.solver.minimise.first_order import Rate, ramp
-from pinnkan.study.bases.rewritten import network_in_powers
-from pinnkan.study.chunked import Chunked
-from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
+from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
+from pinnkan.study.starts import Start, perceptrons, splines
 from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
@@ -31,7 +29,7 @@ JETS = JetSet([(2, 0), (0, 2)])
 VOLUME, INTERFACE, BOUNDARY = 1e-2, 1e-1, 1.0
 ATTENTION, LOW, HIGH, CLIMB = 1e-4, 1e-4, 1e-2, 10
 #: The paper's network with the level-set input: 140, 220, 380 and 700 parameters on the four levels.
-WIDTHS, DEGREE, INTERVALS, SPREAD = (3, 5, 1), 3, 4, 0.1
+WIDTHS, INTERVALS = (3, 5, 1), 4
 #: The paper's steps, and what we divide them by; points per axis (the paper: 2401 = 49^2); seeds (the paper: five).
 STEPS = 5000
 FULL = {"share": 1, "points": 49, "seeds": 5}
@@ -117,18 +115,6 @@ def error(network: StudyNetwork) -> torch.Tensor:
     return (on_grid(network) - exact).norm(dim=-1) / exact.norm()
 
 
-def _networks(level: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
-    def network(seed: int) -> Network:
-        found = random_network(WIDTHS, DEGREE, INTERVALS * 2**level, SPREAD, seed)
-        return network_in_powers(found) if powers else found
-
-    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
-
-
-def _perceptrons(seeds: Sequence[int]) -> StudyNetwork:
-    return Chunked(stacked([perceptron((3, 16, 16, 1), "tanh", seed) for seed in seeds]))
-
-
 def rate(level: int) -> Rate:
     """The paper's ramp, after every change of level."""
     return ramp(LOW, HIGH, CLIMB)
@@ -136,17 +122,18 @@ def rate(level: int) -> Rate:
 
 def contenders(share: int) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps: as many for each, whatever its level."""
-    steps, found = STEPS // share, []
+    steps = STEPS // share
     schedules = {"coarse": (steps, 0, 0, 0), "fine": (0, 0, 0, steps), "multilevel": (steps // 4,) * 4}
-    for family, powers in (("spline", False), ("power ReLU", True)):
-        for kind, schedule in schedules.items():
-            level = 3 if kind == "fine" else 0
-            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            found.append(Contender(name, family, _networks(level, powers), schedule, rate=rate, first=level))
-    found.append(Contender("MLP [3,16,16,1]", "MLP", _perceptrons, (steps,), rate=rate))
+
+    def start(kind: str, powers: bool) -> Start:
+        return splines(WIDTHS, INTERVALS * 2 ** FIRST.get(kind, 0), powers)
+
+    found = [replace(c, rate=rate, first=FIRST.get(c.kind, 0)) for c in in_both_bases(start, schedules)]
+    mlp = perceptrons((3, 16, 16, 1))
+    found.append(Contender("MLP [3,16,16,1]", "MLP", mlp, (steps,), rate=rate))
     lm = tuple(max(2, n // max(1, share // 4)) for n in (30, 15, 10, 10))
-    found.append(Contender("spline, multilevel LM", "Gauss-Newton", _networks(0, False), lm, "gauss_newton"))
-    return [*found, Contender("MLP [3,16,16,1], LM", "Gauss-Newton", _perceptrons, (2 * sum(lm),), "gauss_newton")]
+    found.append(Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), lm, "gauss_newton"))
+    return [*found, Contender("MLP [3,16,16,1], LM", "Gauss-Newton", mlp, (2 * sum(lm),), "gauss_newton")]
 
 
 def study_poisson(report: StudyReport, quick: bool, say: Say) -> None:

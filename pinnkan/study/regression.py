@@ -6,7 +6,8 @@ square.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from math import cos, pi, sin
 
 import numpy as np
@@ -17,15 +18,15 @@ from matplotlib.figure import Figure
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.architectures import perceptron
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, stacked
+from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.rewritten import network_in_powers
-from pinnkan.study.chunked import Chunked
-from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, compete, median
+from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
+from pinnkan.study.starts import Start, stacked_runs
 from pinnkan.study.tables import markdown, outcomes_markdown, spread
 from pinnkan.study.task import StudyNetwork, Task, Term
 
@@ -89,36 +90,31 @@ def ridge(seed: int, intervals: int, powers: bool) -> Network:
     return network_in_powers(network) if powers else network
 
 
-def _ridges(intervals: int, powers: bool) -> Callable[[Sequence[int]], StudyNetwork]:
-    return lambda seeds: Chunked(stacked([ridge(seed, intervals, powers) for seed in seeds]))
+def _ridges(intervals: int, powers: bool) -> Start:
+    return stacked_runs(lambda seed: ridge(seed, intervals, powers))
 
 
-def _perceptrons(widths: tuple[int, ...]) -> Callable[[Sequence[int]], StudyNetwork]:
+def _perceptrons(widths: tuple[int, ...]) -> Start:
     """Plain networks of x and y; their biases are their own, the constant input is left out."""
     both = Affine(torch.eye(2, 3, dtype=torch.float64), trained=False)
-
-    def network(seed: int) -> Network:
-        return Network((both, *perceptron(widths, "relu", seed).layers))
-
-    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))
+    return stacked_runs(lambda seed: Network((both, *perceptron(widths, "relu", seed).layers)))
 
 
 def contenders(inner: int = INNER) -> list[Contender]:
     """Everyone who takes part."""
-    found = []
-    for family, powers in (("spline", False), ("power ReLU", True)):
-        for kind, steps in SCHEDULES.items():
-            level = 3 if kind == "fine" else 0  # fine only starts at random on the finest knots, as the paper's does
-            name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            start = _ridges(INTERVALS * 2**level, powers)
-            found.append(
-                Contender(name, family, start, steps, "lbfgs", paper=PAPER[family][kind], first=level, inner=inner)
-            )
+
+    def start(kind: str, powers: bool) -> Start:
+        return _ridges(INTERVALS * 2 ** FIRST.get(kind, 0), powers)
+
+    found = [
+        replace(c, method="lbfgs", paper=PAPER[c.family][c.kind], first=FIRST.get(c.kind, 0), inner=inner)
+        for c in in_both_bases(start, SCHEDULES)
+    ]
     for widths, paper in PERCEPTRONS.items():
         name = f"MLP [{','.join(map(str, widths))}]"
         found.append(Contender(name, "MLP", _perceptrons(widths), (128,), "lbfgs", paper=paper, inner=inner))
-    start, mlp = _ridges(INTERVALS, False), _perceptrons((2, 30, 1))
-    found.append(Contender("spline, multilevel LM", "Gauss-Newton", start, (12, 6, 4, 4), "gauss_newton"))
+    damped, mlp = _ridges(INTERVALS, False), _perceptrons((2, 30, 1))
+    found.append(Contender("spline, multilevel LM", "Gauss-Newton", damped, (12, 6, 4, 4), "gauss_newton"))
     return [*found, Contender("MLP [2,30,1], LM", "Gauss-Newton", mlp, (40,), "gauss_newton")]
 
 

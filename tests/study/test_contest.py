@@ -4,6 +4,7 @@ import torch
 
 from pinnkan.study import nesting, poisson, regression
 from pinnkan.study.contest import Contender, Record, median, merged, train
+from pinnkan.study.starts import splines
 from pinnkan.study.tables import csv, outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
 
@@ -26,7 +27,7 @@ def multilevel(task):
 
 def test_rows_and_gradient_of_a_task_belong_together():
     task = poisson.poisson_task(5)
-    network = poisson._networks(0, powers=False)([1234])
+    network = splines(poisson.WIDTHS, poisson.INTERVALS)([1234])
     alone = network.with_flat(network.flat()[0])
     rows, tangent = task.evaluate(alone)
     loss, gradient = task.descend(network)

@@ -9,7 +9,8 @@ from pinnkan.study import allen_cahn, allen_cahn_report, burgers, chunked, refer
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import ContestOutcome, Record
 from pinnkan.study.report import StudyReport
-from pinnkan.study.space_time import grid, perceptrons, ridges, splines
+from pinnkan.study.space_time import grid
+from pinnkan.study.starts import perceptrons, ridges, splines
 
 
 def jets_of(function, equation, points):

@@ -13,9 +13,7 @@ from functools import lru_cache
 import torch
 
 from pinnkan.kan.layers.layer_basis import LayerBasis
-
-#: Gaps that differ by less than this share are equal: some hundred units of rounding.
-SAME_GAP = 1e-13
+from pinnkan.kan.spline import are_equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +59,5 @@ def pieces_of(basis: LayerBasis) -> Pieces:
     """The pieces of a family of edges; worked out once for all evaluations."""
     breaks = basis.breaks
     gaps = breaks.diff()
-    equal = bool(((gaps - gaps[0]).abs() <= SAME_GAP * gaps[0]).all())
-    step = float(breaks[-1] - breaks[0]) / len(gaps) if equal else None
+    step = float(breaks[-1] - breaks[0]) / len(gaps) if are_equal(gaps) else None
     return Pieces(breaks, basis.dense(breaks[:-1], basis.degree), step)

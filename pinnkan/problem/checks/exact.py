@@ -83,11 +83,9 @@ def _check_satisfied(
     what: str,
     report: Report,
 ) -> None:
-    exact = list((problem.exact or {}).values())
     jumps: dict[sympy.Symbol, JumpError] = {}
-    try:
-        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
-    except OperatorError:
+    derivatives = _derivatives(problem, space, equation, jumps)
+    if derivatives is None:
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
     if jumps:
@@ -137,6 +135,17 @@ def _tell_jumps(
         report.warn_at(span, message, "that the delta functions in its derivatives cancel is not checked")
 
 
+def _derivatives(
+    problem: Problem, space: JetSpace, equation: Equation, jumps: dict[sympy.Symbol, JumpError]
+) -> list[sympy.Expr] | None:
+    """What the jets of an equation are for the exact solution; None where it is too long to be differentiated."""
+    exact = list((problem.exact or {}).values())
+    try:
+        return [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
+    except OperatorError:
+        return None
+
+
 def _differentiate(
     space: JetSpace, expression: sympy.Expr, symbol: sympy.Symbol, jet: Jet, jumps: dict[sympy.Symbol, JumpError]
 ) -> sympy.Expr:
@@ -158,10 +167,8 @@ def _check_integral(
     over = [axis for axis in range(problem.dimension) if axis != problem.time_axis]
     if len(over) not in _PANELS:
         return
-    exact, jumps = list((problem.exact or {}).values()), dict[sympy.Symbol, JumpError]()
-    try:
-        derivatives = [_differentiate(space, exact[j.unknown], s, j, jumps) for s, j in equation.jets.items()]
-    except OperatorError:
+    derivatives = _derivatives(problem, space, equation, {})
+    if derivatives is None:
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
     rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]

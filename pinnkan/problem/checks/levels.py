@@ -6,7 +6,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.checks.linearised import gradients
 from pinnkan.problem.statement import Equation, Jet, Problem
 
 Array = NDArray[np.float64]
@@ -50,15 +50,12 @@ def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -
     """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns."""
     generator = np.random.default_rng(0)
     at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
-    values = [0.5 + generator.random(_POINTS) for _ in equation.jets]
-    slopes = [sympy.diff(equation.residual, symbol) for symbol in jets]
-    found = Tape(slopes, [*problem.coordinates, *equation.jets])([*at, *values])
-    table = np.array([np.broadcast_to(np.asarray(v, dtype=np.float64), _POINTS) for v in found])
+    slopes = dict(zip(equation.jets, gradients(problem, [equation], at)[0].T, strict=True))
     rows = []
     for order in {jet.order for jet in jets.values()}:
         block = np.zeros((_POINTS, len(problem.unknowns)))
-        for jet, slope in zip(jets.values(), table, strict=True):
-            block[:, jet.unknown] += slope if jet.order == order else 0.0
+        for symbol, jet in jets.items():
+            block[:, jet.unknown] += slopes[symbol] if jet.order == order else 0.0
         rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
     return rows
 

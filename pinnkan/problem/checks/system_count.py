@@ -171,12 +171,12 @@ def _rates(
     principal = everywhere[at]
     n = weights.total
     constant = np.abs(np.linalg.det(system.symbol([*numbers[:axis], 0.0, *numbers[axis + 1 :]], at)))
-    radius = np.max((constant / np.abs(np.linalg.det(principal))) ** (1 / n)) or 1.0
+    radius = float(np.max((constant / np.abs(np.linalg.det(principal))) ** (1 / n))) or 1.0
     circle = radius * np.exp(2j * np.pi * np.arange(n + 1) / (n + 1))
     values = [np.linalg.det(system.symbol([*numbers[:axis], z, *numbers[axis + 1 :]], at)) for z in circle]
     for coefficients in (np.fft.fft(values, axis=0) / (n + 1)).T:
         if np.isfinite(coefficients).all() and coefficients[n] != 0.0:
-            yield np.asarray(np.roots(coefficients[::-1]), dtype=np.complex128) * radius
+            yield np.asarray(radius * np.roots(coefficients[::-1]), dtype=np.complex128)
 
 
 def _one(numbers: list[complex], axis: int) -> list[complex]:

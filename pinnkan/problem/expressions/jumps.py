@@ -64,16 +64,22 @@ def jump_of(e: sympy.Expr, box: SymbolRanges, moves: Callable[[sympy.Expr], bool
 
 def settled(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
     """The expression with each heaviside, sign, abs, max, min that does not switch in the box as its branch."""
-    if not e.has(*SWITCHES):
-        return e
+
+    def branch(node: sympy.Expr) -> sympy.Expr:
+        is_open = isinstance(node, JUMPING) and node.args[0].has(*SWITCHES)  # zero on an interval, perhaps
+        return node if is_open else _branch(node, _sign(as_fractions(_switch(node), {}), box))
+
+    return _rewritten(e, branch)
+
+
+def _rewritten(e: sympy.Expr, rewrite: Callable[[sympy.Expr], sympy.Expr]) -> sympy.Expr:
+    """With every node that switches rewritten, innermost first."""
     known: dict[sympy.Expr, sympy.Expr] = {}
 
     def visit(e: sympy.Expr) -> sympy.Expr:
         if e not in known:
             new = e.func(*map(visit, e.args)) if e.has(*SWITCHES) else e
-            is_open = isinstance(new, JUMPING) and new.args[0].has(*SWITCHES)  # zero on an interval, perhaps
-            value = _sign(as_fractions(_switch(new), {}), box) if isinstance(new, SWITCHES) and not is_open else 0
-            known[e] = _branch(new, value)
+            known[e] = rewrite(new) if isinstance(new, SWITCHES) else new
         return known[e]
 
     return visit(e)
@@ -107,16 +113,11 @@ def _sign(g: sympy.Expr, box: SymbolRanges) -> int:
 
 def written_with_signs(e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """Every node that switches, innermost first, by its signs; one whose argument holds such a sign is left."""
-    known: dict[sympy.Expr, sympy.Expr] = {}
 
-    def visit(e: sympy.Expr) -> sympy.Expr:
-        if e not in known:
-            new = e.func(*map(visit, e.args)) if e.has(*SWITCHES) else e
-            is_inner = isinstance(new, SWITCHES) and not any(a.has(*SWITCHES, sympy.Dummy) for a in new.args)
-            known[e] = _by_signs(new, search) if is_inner else new
-        return known[e]
+    def by_signs(node: sympy.Expr) -> sympy.Expr:
+        return node if any(a.has(*SWITCHES, sympy.Dummy) for a in node.args) else _by_signs(node, search)
 
-    return visit(e)
+    return _rewritten(e, by_signs)
 
 
 def _by_signs(node: sympy.Expr, search: SignSearch) -> sympy.Expr:

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
+from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix, projected
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
@@ -124,15 +124,11 @@ def _mismatch(
     if axis == model.problem.time_axis:  # a slab owns its upper end: look just above its lower one
         width = np.ptp(space.axes[axis].breaks)
         inside[axis] = samples[axis] + 1e-12 * width
-    values = np.moveaxis(field.grid(inside, order)[..., given.unknown], axis, 0)[0]
-    for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
-        values = other.project(values, i)
+    values = projected(space, axis, field.grid(inside, order)[..., given.unknown])
     if before is None or given.side != Side(axis, 0) or axis != model.problem.time_axis:
         return face_values(given, space) - values
     old, error = before
     end = old.axes[-1].breaks[-1:]
-    previous = np.moveaxis(field.grid([*inside[:-1], end], order)[..., given.unknown], axis, 0)[0]
-    for i, other in enumerate(a for j, a in enumerate(space.axes) if j != axis):
-        previous = other.project(previous, i)
+    previous = projected(space, axis, field.grid([*inside[:-1], end], order)[..., given.unknown])
     carried = along(old.axes[-1].matrix(end, given.order), error, axis)[..., given.unknown]
     return previous + np.moveaxis(carried, axis, 0)[0] - values

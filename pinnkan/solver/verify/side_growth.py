@@ -127,7 +127,7 @@ class Across:
             reached = np.exp((end - shift) * exponents * self.length)
             for jets, weights in conditions:
                 pairs = zip(jets, weights[at].T, strict=True)
-                terms = np.array(
+                terms: Complex = np.array(
                     [w[:, None] * self._factor(j, rates, exponents) * vectors[:, j.unknown] for j, w in pairs]
                 )
                 size = np.abs(terms).max((0, 2))[:, None]

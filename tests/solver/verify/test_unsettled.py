@@ -50,7 +50,7 @@ def test_what_contradicts_itself_says_so_when_memory_ends(monkeypatch):
         solve(parse_problem(SHUT.replace("SOURCE", "1"), "t.yaml"))
 
 
-@pytest.mark.parametrize(("text", "words"), [(EIKONAL, "still moved"), (LAYER, "shift of a layer")])
+@pytest.mark.parametrize(("text", "words"), [(EIKONAL, "minimum of the residual"), (LAYER, "shift of a layer")])
 @pytest.mark.slow
 def test_what_is_not_solved_says_why(monkeypatch, text, words):
     monkeypatch.setattr(ProductLevels, "elsewhere", lambda self, state, monitor: None)

@@ -29,7 +29,7 @@ def projected(
     network = with_outer(network, torch.zeros_like(outer)) if is_linear else network
     loss = float("inf")
     for _ in range(1 if is_linear else OUTER_STEPS):
-        rows, _, columns = linearised(system, network)
+        rows, columns = outer_columns(system, network)
         left, values, right = torch.linalg.svd(columns, full_matrices=False)
         seen = values > CUT * values[0]
         left = left[:, seen]
@@ -39,7 +39,7 @@ def projected(
             loss = float(rows.square().sum())
         else:
             break
-    rows, tangent, _ = linearised(system, network)
+    rows, tangent = system.evaluate(network)
     count = len(inner(network))
 
     def jacobian() -> torch.Tensor:
@@ -49,18 +49,12 @@ def projected(
     return rows - left @ (left.T @ rows), jacobian, network
 
 
-def linearised(
-    system: NetworkSystem, network: Network
-) -> tuple[torch.Tensor, Callable[[], torch.Tensor], torch.Tensor]:
-    """Rows, a function that gives their whole Jacobian, and the columns (row, coefficient) of the outer layer."""
+def outer_columns(system: NetworkSystem, network: Network) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows, and their derivatives by the coefficients of the outer layer: (row, coefficient)."""
     u, traces = network.forward(system.jets, system.inputs)
     found = system.linearise(u)
-    outer = [traces[-1].rows(adjoint.mT.unbind(0))[pick] for _, pick, adjoint in found]
-
-    def tangent() -> torch.Tensor:
-        return torch.cat([network.jacobian(traces, adjoint)[pick] for _, pick, adjoint in found])
-
-    return torch.cat([rows for rows, _, _ in found]), tangent, torch.cat(outer)
+    columns = [traces[-1].rows(adjoint.mT.unbind(0))[pick] for _, pick, adjoint in found]
+    return torch.cat([rows for rows, _, _ in found]), torch.cat(columns)
 
 
 def with_inner(network: Network, vector: torch.Tensor) -> Network:

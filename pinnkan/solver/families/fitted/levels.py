@@ -24,7 +24,7 @@ from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.front import carried, front_in, straightened
 from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
-from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
+from pinnkan.solver.families.product.start import nearly_uniform
 from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
@@ -106,12 +106,8 @@ def first_space(
     coordinates: Coordinates, ranges: Ranges, degree: Sequence[int], intervals: Sequence[int], unknowns: int
 ) -> Space:
     """Nearly uniform knots on the box of the inner coordinates."""
-    axes = []
-    for (a, b), p, n in zip(coordinates.box(ranges), degree, intervals, strict=True):
-        place = np.arange(n + 1.0)
-        place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        axes.append(Axis(a + (b - a) * place / n, p))
-    return Space(tuple(axes), unknowns)
+    chosen = zip(coordinates.box(ranges), degree, intervals, strict=True)
+    return Space(tuple(Axis(nearly_uniform(a, b, n), p) for (a, b), p, n in chosen), unknowns)
 
 
 def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[np.ndarray]:

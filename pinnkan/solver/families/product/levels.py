@@ -175,6 +175,9 @@ class ProductLevels(ModelLevels):
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
+        if estimate.size > 1.0 and not self.model.is_linear:  # perhaps of a matrix that rounding made regular
+            alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
+            start = min(alone, start, key=system.loss)
         begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space))
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
         return solved if is_solved else begun

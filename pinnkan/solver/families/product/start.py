@@ -53,11 +53,16 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
         joints = sorted({x.place for x in problem.interfaces if x.axis == i})
         places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in joints)]
         n = max(intervals, degree + 1) if periodic else intervals
-        place = np.arange(n + 1.0)
-        place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        breaks = with_breaks(a + (b - a) * place / n, [*joints, *places])
+        breaks = with_breaks(nearly_uniform(a, b, n), [*joints, *places])
         axes.append(Axis(breaks, degree, periodic, tuple(joints)))
     return Space(tuple(axes), len(problem.unknowns))
+
+
+def nearly_uniform(low: float, high: float, intervals: int) -> Array:
+    """Breaks of a range, see UNEVEN."""
+    place = np.arange(intervals + 1.0)
+    place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
+    return np.asarray(low + (high - low) * place / intervals)
 
 
 def with_breaks(breaks: Array, places: Sequence[float]) -> Array:
@@ -175,7 +180,9 @@ def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Arr
     the whole time to the power of what lies between. Of u = 0, u_t = g all of u is made of g."""
     total = float(np.ptp(problem.box.ranges[-1]))
     own = [sizes(problem, space, t) if t.any() else np.zeros(space.unknowns) for t in traces]
-    return [nonzero(np.max([s / total ** (k - j) for j, s in enumerate(own[: k + 1])], 0)) for k in range(len(own))]
+    return [
+        nonzero(np.array([s / total ** (k - j) for j, s in enumerate(own[: k + 1])]).max(0)) for k in range(len(own))
+    ]
 
 
 def _steepness(axis: Axis) -> Array:

@@ -15,7 +15,7 @@ from pinnkan.assembly.separable.products import Products
 from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.product.start import GOLDEN, UNEVEN
+from pinnkan.solver.families.product.start import nearly_uniform
 
 #: Degree and intervals before any is halved. A third of the range holds two half waves of degree 9 to 1e-5.
 DEGREE, INTERVALS = 9, 3
@@ -37,9 +37,7 @@ def first_axes(rows: SeparableModel, degree: int | None, intervals: int | None) 
     axes = []
     for i, ((low, high), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         n = max(intervals or INTERVALS, p + 1 if periodic else 1)
-        place = np.arange(n + 1.0)
-        place[1:-1] += UNEVEN * (np.mod(place[1:-1] * GOLDEN, 1.0) - 0.5)
-        axes.append(resolved(Axis(low + (high - low) * place / n, p, periodic), _functions(rows, i)))
+        axes.append(resolved(Axis(nearly_uniform(low, high, n), p, periodic), _functions(rows, i)))
     return tuple(axes)
 
 

@@ -7,7 +7,7 @@ from many_problems import bell, model_of
 from pinnkan.kan.layers.architectures import random_network
 from pinnkan.solver.families.blocks.levels import first_space, richer
 from pinnkan.solver.families.deep.composed import Composed
-from pinnkan.solver.families.deep.variable_projection import inner, linearised, projected, with_inner
+from pinnkan.solver.families.deep.variable_projection import inner, outer_columns, projected, with_inner
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,10 @@ def small():
 def test_the_outer_layer_is_at_its_best_in_every_step(small):
     system, network = small
     rows, _, best = projected(system, network, True)
-    again, _, outer = linearised(system, best)
+    again, outer = outer_columns(system, best)
     torch.testing.assert_close(again, rows, rtol=0, atol=1e-8)
     assert float((outer.T @ rows).norm()) < 1e-8 * float(outer.norm() * rows.norm())
-    assert float((outer.T @ linearised(system, network)[0]).norm()) > 1.0  # not so before
+    assert float((outer.T @ outer_columns(system, network)[0]).norm()) > 1.0  # not so before
 
 
 def test_the_projected_jacobian_gives_the_gradient_of_the_projected_loss(small):
@@ -38,5 +38,6 @@ def test_the_projected_jacobian_gives_the_gradient_of_the_projected_loss(small):
     ]
     slope = float(gradient @ direction)
     assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(slope, rel=1e-4)
-    plain = 2.0 * linearised(system, network)[1]()[:, : len(gradient)].T @ linearised(system, network)[0]
+    unprojected, tangent = system.evaluate(network)
+    plain = 2.0 * tangent()[:, : len(gradient)].T @ unprojected
     assert abs(float(plain @ direction) - slope) > 0.1 * abs(slope)  # without projection it is another one

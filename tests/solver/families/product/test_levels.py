@@ -141,6 +141,22 @@ def test_the_least_determined_function_is_carried_to_the_next_level():
     assert following.null == pytest.approx(estimate.spaces.nulls[1].function, abs=1e-9)
 
 
+@pytest.mark.parametrize("size", [1e6, 0.1])
+def test_a_correction_larger_than_the_solution_is_no_start_where_it_raises_the_residual(size):
+    """That of a nearly singular matrix hangs on rounding: with one numpy the next level began at 1e23 of a residual."""
+    family = module.ProductLevels(model_of(WAVES), 6, 2, 14)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    measured = family.measured(state)
+    found = family.estimate(state, measured, Outcome(measured.field, None))
+    raised = replace(found, correction=1e6 * found.correction, size=size)
+    following = family.refine(state, raised, Objection(is_lasting=True))
+    alone = state.space.prolong(state.coefficients, following.space)
+    loss = family._system(following.space).loss
+    assert (loss(following.coefficients) <= 1.01 * loss(alone)) == (size > 1.0)  # a small one is always tried
+    with_it = family.refine(state, replace(found, size=size), Objection(is_lasting=True))
+    assert loss(with_it.coefficients) < loss(alone)  # and one that lowers it, whatever is said of its size
+
+
 def test_the_least_determined_function_reaches_knots_graded_towards_a_corner():
     text = """
 name: p_laplace
