@@ -29,21 +29,28 @@ Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
 class Axis:
     """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped.
 
-    ``joints``: breaks at which the slope may jump, of a clamped axis.
+    ``joints``: breaks at which derivatives may jump, of a clamped axis; ``smooth``: of each the highest that does not,
+    none where slopes may.
     """
 
     breaks: Array
     degree: int
     periodic: bool = False
     joints: tuple[float, ...] = ()
+    smooth: tuple[int, ...] = ()
 
     @cached_property
     def basis(self) -> Basis:
         """The functions before folding."""
         if self.joints:
-            return Basis.jointed(self.breaks, self.degree, self.joints)
+            return Basis.jointed(self.breaks, self.degree, self.joints, self.smoothness)
         make = Basis.wrapped if self.periodic else Basis.clamped
         return make(self.breaks, self.degree)
+
+    @property
+    def smoothness(self) -> tuple[int, ...]:
+        """Of each joint the highest derivative that is continuous there."""
+        return self.smooth or (0,) * len(self.joints)
 
     @property
     def intervals(self) -> int:
@@ -52,8 +59,9 @@ class Axis:
 
     @property
     def count(self) -> int:
-        """Number of coefficients: intervals + degree, or intervals when wrapped; degree - 1 more for each joint."""
-        return self.intervals if self.periodic else self.intervals + self.degree + len(self.joints) * (self.degree - 1)
+        """Number of coefficients: intervals + degree, or intervals when wrapped; and those that joints add."""
+        more = sum(self.degree - 1 - order for order in self.smoothness)
+        return self.intervals if self.periodic else self.intervals + self.degree + more
 
     @property
     def fewest(self) -> int:

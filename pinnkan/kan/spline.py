@@ -50,10 +50,11 @@ class Basis:
         return cls(torch.cat([t[:1].expand(degree), t, t[-1:].expand(degree)]), degree)
 
     @classmethod
-    def jointed(cls, breaks: Breaks, degree: int, joints: Breaks) -> Basis:
-        """Clamped, and ``degree`` knots at each of the ``joints`` among the breaks: functions are continuous there."""
+    def jointed(cls, breaks: Breaks, degree: int, joints: Breaks, smooth: Sequence[int]) -> Basis:
+        """Clamped; at each of the ``joints`` among the breaks derivatives up to one of ``smooth`` are continuous."""
         t, c = _as_breaks(breaks, "cpu"), torch.as_tensor(joints, dtype=torch.float64)
-        more = torch.cat([t[:1].expand(degree), c.repeat_interleave(degree - 1), t[-1:].expand(degree)])
+        again = c.repeat_interleave(degree - 1 - torch.tensor(smooth))
+        more = torch.cat([t[:1].expand(degree), again, t[-1:].expand(degree)])
         return cls(torch.cat([t, more]).sort().values, degree)
 
     @classmethod

@@ -117,3 +117,15 @@ def test_a_degree_is_raised_where_the_functions_stay_nested(line):
     with pytest.raises(ValueError, match="nested"):
         line.elevated(1)
     assert Axis(line.breaks[[0, -1]], 5).elevated(1).degree == 6
+
+
+def test_a_joint_is_as_smooth_as_it_is_said_to_be():
+    axis = Axis(np.array([0.0, 0.3, 0.7, 1.0]), 5, joints=(0.3, 0.7), smooth=(1, 0))
+    assert axis.count == axis.basis.count
+    coefficients = np.random.default_rng(0).standard_normal(axis.count)
+    for place, order in ((0.3, 1), (0.7, 0)):
+        above, below = (axis.basis.beside(place, 2, way) for way in (False, True))
+        sides = [values.numpy() @ coefficients[int(first) : int(first) + 6] for values, first in (above, below)]
+        jumps = np.abs(sides[0] - sides[1])
+        assert jumps[: order + 1].max() < 1e-12 * np.abs(sides[0]).max()
+        assert jumps[order + 1] > 1e-2

@@ -45,16 +45,23 @@ NARROWEST = 1e-13
 
 
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
-    """Nearly uniform knots on every coordinate, see UNEVEN; knots where formulas jump or bend, joints at interfaces."""
+    """Nearly uniform knots on every coordinate; knots where formulas jump or bend, joints at interfaces.
+
+    And where the equations do: what balances a jump is a derivative of their order there, which splines hold as it is.
+    """
     axes = []
     problem = model.problem
     planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
+    inside = kinks([e.residual for e in problem.equations], problem.coordinates, problem.box.ranges).planes
     for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
-        joints = sorted({x.place for x in problem.interfaces if x.axis == i})
-        places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in joints)]
+        between = sorted({x.place for x in problem.interfaces if x.axis == i})
+        places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in between)]
+        order = max(j.order[i] for e in problem.equations for j in e.jets.values())
+        bends = not periodic and i != problem.time_axis and 0 < order < degree
+        joints = {x: 0 for x in between} | {x: order - 1 for x in places if bends and x in inside[i]}
         n = max(intervals, degree + 1) if periodic else intervals
-        breaks = with_breaks(nearly_uniform(a, b, n), [*joints, *places])
-        axes.append(Axis(breaks, degree, periodic, tuple(joints)))
+        breaks = with_breaks(nearly_uniform(a, b, n), [*between, *places])
+        axes.append(Axis(breaks, degree, periodic, tuple(sorted(joints)), tuple(joints[x] for x in sorted(joints))))
     return Space(tuple(axes), len(problem.unknowns))
 
 
