@@ -12,6 +12,7 @@ import scipy.sparse
 from scipy.sparse.linalg import SuperLU, splu
 
 from pinnkan.kan.field import Array
+from pinnkan.kan.gauss import between, legendre
 from pinnkan.kan.spline import Basis, prolongation_rows
 
 #: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
@@ -117,11 +118,11 @@ class Axis:
 
     def gauss(self, points: int, parts: int = 1) -> tuple[Array, Array]:
         """Gauss nodes and weights in every interval, or in each of its equal parts: both (interval, point)."""
-        nodes, weights = _legendre(points)
+        nodes, weights = legendre(points)
         if parts > 1:
             centres = (2.0 * np.arange(parts) + 1.0) / parts - 1.0
             nodes, weights = (centres[:, None] + nodes / parts).ravel(), np.tile(weights / parts, parts)
-        return _between(self.breaks, nodes, weights)
+        return between(self.breaks, nodes, weights)
 
     def rooted(self, order: int) -> Array:
         """A derivative of every function at degree + 1 Gauss points times the roots of the weights: (point, count).
@@ -226,23 +227,6 @@ class Axis:
             entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
         indices = (rows.ravel(), columns.ravel())
         return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(self.count, self.count)))
-
-
-def gauss_cells(breaks: Array, points: int) -> tuple[Array, Array]:
-    """Gauss points and weights, so many in every interval of ``breaks``, as flat arrays."""
-    nodes, weights = _between(breaks, *_legendre(points))
-    return nodes.ravel(), weights.ravel()
-
-
-def _between(breaks: Array, nodes: Array, weights: Array) -> tuple[Array, Array]:
-    """A rule on [-1, 1] in every interval: (interval, point) each."""
-    half = 0.5 * np.diff(breaks)[:, None]
-    return 0.5 * (breaks[1:] + breaks[:-1])[:, None] + half * nodes, half * weights
-
-
-@lru_cache(maxsize=64)
-def _legendre(points: int) -> tuple[Array, Array]:
-    return np.polynomial.legendre.leggauss(points)
 
 
 @lru_cache(maxsize=64)

@@ -16,8 +16,8 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.domain.box import Ranges
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.axis import gauss_cells
 from pinnkan.kan.field import Array, Field, jets_at, jets_on
+from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import Feature
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pinnkan.kan.axis import gauss_cells
+from pinnkan.kan.gauss import gauss_cells
 from pinnkan.solver.families.deep.points import equidistributed, tensor
 
 
