@@ -14,7 +14,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
 from pinnkan.assembly.roots import continued
-from pinnkan.assembly.weights.corner_weights import CornerWeights, corner_weights
+from pinnkan.assembly.weights.corner_weights import CornerWeights, bent_weights, corner_weights
 from pinnkan.assembly.weights.local_weights import local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -92,6 +92,11 @@ class Model:
         return corner_weights(self.problem)
 
     @cached_property
+    def bent_weights(self) -> CornerWeights | None:
+        """Where curvatures contradict an equation; see :mod:`pinnkan.assembly.weights.corner_weights`."""
+        return bent_weights(self.problem)
+
+    @cached_property
     def surpluses(self) -> tuple[int, ...]:
         """See :func:`pinnkan.assembly.weights.local_weights.surpluses`."""
         return surpluses(self.problem)
@@ -102,7 +107,9 @@ class Model:
         if near is not None:
             return [near.on(tables, k) for k in range(len(self.equations))]
         scales = [local_weight(space, s) for s in self.surpluses]
-        return [1.0 if s is None else s.to(self.device) for s in scales]
+        local = [1.0 if s is None else s.to(self.device) for s in scales]
+        bent = self.bent_weights
+        return local if bent is None else [bent.on(tables, k) * s for k, s in enumerate(local)]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:

@@ -4,6 +4,9 @@ That is where two sides meet, unless both prescribe values of the same unknowns 
 contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); and where a formula of a condition jumps
 or bends along its side. A slope at a right angle to a value of the same unknown, or to a slope, is no change:
 reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
+
+Where values and slopes agree, curvatures may still contradict an equation: -lap u = 1 next to u = 0 on both sides, of
+which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.
 """
 
 from __future__ import annotations
@@ -28,6 +31,12 @@ SLOPE, BEND = 1e-6, 1e-3
 #: Slopes at the end of a side are taken over twice this share of it; what they leave of an equation is more than
 #: rounding from that share of its largest term on.
 INWARDS, CONTRADICT = 1e-4, 1e-5
+#: Curvatures there are taken over five times this share of it, to the fourth order: rounding leaves 1e-7 of them.
+BENT = 3e-4
+#: Second derivatives from values at 0, 1, .. 5 steps.
+CURVATURE = np.array([15 / 4, -77 / 6, 107 / 6, -13, 61 / 12, -5 / 6])
+#: A size along a side or of a source is the largest at so many places of each coordinate.
+PLACES = 33
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,14 @@ def corners(problem: Problem) -> tuple[Corner, ...]:
     return (*_between(problem), *_along(problem))
 
 
+def bent_corners(problem: Problem) -> tuple[Corner, ...]:
+    """Those of a steady problem in the plane at which only curvatures of the values contradict an equation."""
+    if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
+        return ()
+    changed = {c.position for c in corners(problem)}
+    return tuple(c for c in _bent(problem) if c.position not in changed)
+
+
 def without_norm(problem: Problem) -> frozenset[int]:
     """Unknowns without a finite L2 norm: where values jump one of k orders less is of size r^-k.
 
@@ -73,28 +90,58 @@ def without_norm(problem: Problem) -> frozenset[int]:
 def _between(problem: Problem) -> Iterator[Corner]:
     """Those between two sides."""
     jumps = {p.position for p in problem.disagreements}
-    for ends in product((0, 1), repeat=2):
-        position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
-        sides = [Side(axis, end) for axis, end in enumerate(ends)]
-        if not all(_conditions(problem, side) for side in sides):
-            continue
+    for position, sides in _meetings(problem):
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
         mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
         changes = mixed and (one != other or not one.all)
-        if position in jumps or changes or _contradict(problem, sides, position):
+        if position in jumps or changes or _contradict(problem, _known(problem, sides, position), position):
             yield Corner(position, position in jumps, one.values | other.values, inside=False)
 
 
-def _contradict(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -> bool:
-    """Whether the values that two sides prescribe, and their slopes along these, leave something of an equation."""
+def _bent(problem: Problem) -> Iterator[Corner]:
+    """Those between two sides at which values, slopes and curvatures contradict an equation."""
+    for position, sides in _meetings(problem):
+        known = _known(problem, sides, position)
+        for side in sides:
+            bend = tuple(2 * int(axis != side.axis) for axis in range(2))
+            for unknown, value in _values(problem, side):
+                known[Jet(unknown, bend)] = _curvature(problem, value, side, position[1 - side.axis])
+        if _contradict(problem, known, position):
+            held = [_held(problem, side, position[1 - side.axis]).values for side in sides]
+            yield Corner(position, False, held[0] | held[1], inside=False)
+
+
+def _meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
+    """Where two sides with conditions meet, and these."""
+    for ends in product((0, 1), repeat=2):
+        position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
+        sides = [Side(axis, end) for axis, end in enumerate(ends)]
+        if all(_conditions(problem, side) for side in sides):
+            yield position, sides
+
+
+def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
+    """The unknowns whose values are prescribed on a side, with these."""
+    for equation in _equations(problem, side):
+        value = dirichlet_value(equation)
+        if value is not None:
+            (jet,) = equation.jets.values()
+            yield jet.unknown, value
+
+
+def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -> dict[Jet, tuple[float, float]]:
+    """Values that two sides prescribe where they meet, and their slopes along these, with sizes."""
     known: dict[Jet, tuple[float, float]] = {}
     for side in sides:
         slope = tuple(int(axis != side.axis) for axis in range(2))
-        for equation in _equations(problem, side):
-            value = dirichlet_value(equation)
-            if value is not None:
-                (jet,) = equation.jets.values()
-                known[jet], known[Jet(jet.unknown, slope)] = _at_end(problem, value, side, position[1 - side.axis])
+        for unknown, value in _values(problem, side):
+            found = _at_end(problem, value, side, position[1 - side.axis])
+            known[Jet(unknown, (0, 0))], known[Jet(unknown, slope)] = found
+    return known
+
+
+def _contradict(problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float]) -> bool:
+    """Whether the derivatives that are known at a place leave something of an equation."""
     return any(
         _is_left(problem, e, known, position)
         for e in problem.equations
@@ -109,10 +156,22 @@ def _at_end(
     low, high = problem.box.ranges[1 - side.axis]
     step = INWARDS * (high - low) * (1.0 if end == low else -1.0)
     at, near, far, *all_along = _on(
-        problem, value, side, np.append(end + step * np.arange(3), np.linspace(low, high, 33))
+        problem, value, side, np.append(end + step * np.arange(3), np.linspace(low, high, PLACES))
     )
     size = float(np.abs(all_along).max())
     return (float(at), size), (float(4.0 * near - 3.0 * at - far) / (2.0 * step), size / (high - low))
+
+
+def _curvature(problem: Problem, value: sympy.Expr, side: Side, end: float) -> tuple[float, float]:
+    """The second derivative of a formula at an end of a side, and its size along the side."""
+    low, high = problem.box.ranges[1 - side.axis]
+    step = BENT * (high - low) * (1.0 if end == low else -1.0)
+    middles = np.linspace(low, high, PLACES)[1:-1]
+    line = np.concatenate([end + step * np.arange(6), middles - step, middles, middles + step])
+    values, count = _on(problem, value, side, line), len(middles)
+    near, before, at, after = np.split(values, [6, 6 + count, 6 + 2 * count])
+    size = max(float(np.abs(before - 2.0 * at + after).max()) / step**2, float(np.abs(at).max()) / (high - low) ** 2)
+    return float(CURVATURE @ near) / step**2, size
 
 
 def _is_left(
@@ -123,7 +182,19 @@ def _is_left(
     slopes = [sympy.diff(equation.residual, symbol) for symbol in equation.jets]
     tape = Tape([equation.residual, *slopes], [*problem.coordinates, *equation.jets])
     left, *factors = (float(v) for v in tape([np.array(float(v)) for v in (*position, *values)]))
-    return abs(left) > CONTRADICT * max(abs(f * size) for f, size in zip(factors, sizes, strict=True))
+    terms = [abs(f * size) for f, size in zip(factors, sizes, strict=True)]
+    return abs(left) > CONTRADICT * max(*terms, _source(problem, equation))
+
+
+def _source(problem: Problem, equation: Equation) -> float:
+    """The largest value of an equation without unknowns: at an end of sin(pi x) nothing but rounding is left."""
+    at = [low + (high - low) * (np.arange(PLACES) + 0.5) / PLACES for low, high in problem.box.ranges]
+    points = [x.ravel() for x in np.meshgrid(*at)]
+    tape = Tape([equation.residual], [*problem.coordinates, *equation.jets])
+    with np.errstate(all="ignore"):
+        (values,) = tape([*points, *(np.zeros_like(points[0]) for _ in equation.jets)])
+    found = np.abs(np.asarray(values, dtype=np.float64))
+    return float(found[np.isfinite(found)].max(initial=0.0))
 
 
 def _mixes(equation: Equation) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 from small_models import model_of
 
-from pinnkan.problem.corners import corners, without_norm
+from pinnkan.problem.corners import bent_corners, corners, without_norm
 
 SQUARE = """
 name: square
@@ -97,3 +97,33 @@ def test_there_are_none_in_time():
     ).problem
     assert problem.disagreements
     assert corners(problem) == ()
+
+
+ZERO = ("boundary", "u = 0")
+
+
+@pytest.mark.parametrize(
+    ("equation", "conditions", "number"),
+    [
+        ("-lap(u) = 1", [ZERO], 4),
+        ("-lap(u) = sin(pi*x)*sin(pi*y)", [ZERO], 0),  # nothing but rounding at the far ends
+        ("-lap(u) = 1e-12*cos(pi*x)", [ZERO], 4),
+        ("-div((2 + sin(3*x + y))*grad(u)) + u**3 = 1", [ZERO], 4),
+        ("-lap(u) = x", [ZERO], 2),
+        ("-lap(u) = 1", [("[left, right, top]", "u = 0"), ("bottom", "u = x*(1 - x)/2")], 2),  # its curvature is right
+        ("-lap(u) = 1", [("[left, right, bottom]", "u = 0"), ("top", "dn(u) = 0")], 2),
+        ("lap(u) + 900*u = 0", [("boundary", "u = cos(30*(x + y)/sqrt(2))")], 0),  # a wave that is smooth
+        ("lap(u) + 900*u = 0", [("boundary", "u = cos(30.01*(x + y)/sqrt(2))")], 4),
+        ("-lap(lap(u)) = 1", [ZERO, ("boundary", "dn(u) = 0")], 0),
+    ],
+)
+def test_curvatures_may_contradict_an_equation_where_values_and_slopes_agree(equation, conditions, number):
+    problem = square((equation,), *conditions)
+    assert len(bent_corners(problem)) == number
+    assert corners(problem) == ()
+
+
+def test_a_corner_that_jumps_is_not_bent_as_well():
+    problem = square(("-lap(u) = 1",), ("[left, right, bottom]", "u = 0"), ("top", "u = 100"))
+    assert {c.position for c in bent_corners(problem)} == {(0, 0), (1, 0)}
+    assert {c.position for c in corners(problem)} == {(0, 2), (1, 2)}

@@ -61,6 +61,7 @@ class FeatureCheck:
     def __init__(self, model: Model) -> None:
         self.problem, self.clock = model.problem, model.clock
         self.equations, self.corner_weights = model.equations, model.corner_weights
+        self.row_weights = model.corner_weights or model.bent_weights
         problem = model.problem
         self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
         self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
@@ -111,10 +112,11 @@ class FeatureCheck:
     def _weighed(self, equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
         """Of an equation or a condition :func:`_squares`, weighed as its rows are next to corners."""
         squares, scale = _squares(equation, points, jets)
-        if self.corner_weights is None:
-            return squares, scale
         number = self.equations.index(equation) if equation in self.equations else None
-        weights = self.corner_weights.at(points, number) ** 2
+        near = self.corner_weights if number is None else self.row_weights
+        if near is None:
+            return squares, scale
+        weights = near.at(points, number) ** 2
         return weights * squares, weights * scale
 
     def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:

@@ -8,7 +8,7 @@ from small_models import CPU, model_of
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.assembly.weights.corner_weights import corner_weights
+from pinnkan.assembly.weights.corner_weights import bent_weights, corner_weights
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions
@@ -130,3 +130,34 @@ def test_forces_in_free_corners_cost_something(cantilever):
     assert abs(found / DEFLECTION - 1.0) < 6e-3
     assert abs(loose / DEFLECTION - 1.0) > 4e-2
     assert less < 0.2 * left
+
+
+#: r^2 log r at all corners, beside a conductivity that varies.
+BENT = "name: n\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations: [-div((2 + x*y)*grad(u)) = 1]\n"
+BENT += "conditions: [{where: boundary, equation: u = 0}]\n"
+
+
+def test_a_bent_corner_has_half_a_power_less_than_the_order():
+    problem = model_of(BENT).problem
+    assert corner_weights(problem) is None
+    assert bent_weights(problem).powers == ((1.5,),) * 4
+    assert bent_weights(model_of(LAPLACE.format(equation="lap(u) = 0")).problem) is None
+
+
+def left_by_halving(model):
+    """Of the residual, on eight intervals in both coordinates."""
+    space = initial_space(model, 8, 8)
+    losses = []
+    for each in (space, replace(space, axes=tuple(a.halved() for a in space.axes))):
+        system = System(model, each)
+        start, fixed = with_conditions(model, each, np.zeros(each.shape))
+        losses.append(system.mean_square(start + system.steps(start, [start], fixed)[0]))
+    return (losses[1] / losses[0]) ** 0.5
+
+
+def test_with_it_the_residual_falls_as_that_of_a_smooth_solution_does():
+    """By 2^-(s - m + w + 1) = 2^-2.5 for r^s: without weights it halves, and levels are not believed to resolve."""
+    model, plain = model_of(BENT), model_of(BENT)
+    plain.__dict__["bent_weights"] = None
+    assert left_by_halving(model) < 0.2
+    assert left_by_halving(plain) > 0.4
