@@ -16,6 +16,7 @@ from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
+from pinnkan.solver.families.product.halting import series
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
@@ -87,9 +88,13 @@ def estimate_by_correction(
     system = System(model, fine, keeping=True)
     correction = _corrected(system, base)
     losses = measured.loss, system.mean_square(base + correction)
-    roots = relative_roots(model.problem, fine.norm(correction) ** 2, fine.norm(base) ** 2)
+    norms, found = fine.norm(correction), fine.norm(base)
+    roots = relative_roots(model.problem, norms**2, found**2)
     floor = floor_of(system.kept, base)
     size = SAFETY * max(roots) * following(losses, floor)
+    if size <= model.problem.solver.tolerance:
+        roots = relative_roots(model.problem, (norms * series(system, base, correction)) ** 2, found**2)
+        size = max(size, SAFETY * max(roots))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
     rounding = max(system.rounding, LEAST)

@@ -1,0 +1,55 @@
+"""Corrections where Newton's method halves the error only: the sum of those to come is the estimate."""
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import judging
+
+ROOT = """
+name: root
+domain:
+  x: [0, 1]
+unknowns: [u{more}]
+equations:
+  - ({operator})**{power} = 0{beside}
+conditions:
+  - where: boundary
+    equation: u = exp(x){condition}
+solver:
+  tolerance: 1e-4
+"""
+BESIDE = {
+    "more": ", v",
+    "beside": "\n  - v_xx = -100*sin(10*x)",
+    "condition": "\n  - {where: boundary, equation: v = sin(10*x)}",
+}
+
+
+def effectivity(operator="u_xx - exp(x)", power=2, beside=None):
+    text = ROOT.format(operator=operator, power=power, **(beside or dict.fromkeys(BESIDE, "")))
+    solution, x = solve(parse_problem(text, "t.yaml")), np.linspace(0.0, 1.0, 1001)
+    assert solution.verdict.converged
+    error = np.linalg.norm(solution(x[:, None])["u"] - np.exp(x)) / np.linalg.norm(np.exp(x))
+    return solution.levels[-1].estimates[0] / error if beside else solution.verdict.estimate / error
+
+
+@pytest.mark.parametrize("power", [2, 3, 4])
+def test_at_a_root_of_several_equal_ones_all_steps_to_come_are_counted(monkeypatch, power):
+    """Each step leaves 1 - 1/m of the error: of the first alone the estimate was 0.63 and 0.42 of the error."""
+    assert 1.0 < effectivity(power=power) < 1.6
+    monkeypatch.setattr(judging, "series", lambda system, base, correction: np.ones(system.space.unknowns))
+    assert effectivity(power=power) < 0.7
+
+
+def test_so_are_those_of_one_unknown_whose_residual_is_hidden_by_another():
+    assert 1.0 < effectivity(beside=BESIDE) < 1.6
+
+
+def test_a_simple_root_has_one_step_only(monkeypatch):
+    """One that is nonlinear, and bends: u_xx e^u = e^x e^(e^x)."""
+    operator = "u_xx*exp(u) - exp(x + exp(x))"
+    found = effectivity(operator, power=1)
+    monkeypatch.setattr(judging, "series", lambda system, base, correction: np.ones(system.space.unknowns))
+    assert effectivity(operator, power=1) == found
