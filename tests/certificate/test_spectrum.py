@@ -100,3 +100,12 @@ def test_numbers_are_enclosed_not_rounded():
     for number in (sympy.Rational(1, 3), sympy.pi, sympy.Integer(2**53 + 1)):
         found = replayed(Tape([number], ()), [])[0]
         assert sympy.Rational(float(found.lo)) < number < sympy.Rational(float(found.hi))
+
+
+def test_waves_beyond_those_that_are_looked_at_add_to_the_largest_value():
+    """The sum of n^-4 over all n is pi^4/90."""
+    problem = problem_of(
+        domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"], conditions=[("boundary", "u = 0")]
+    )
+    bound = spectrum.supremum((Interval(np.asarray(1.0), np.asarray(1.0)),), problem.box, 0.0)
+    assert np.sqrt(2.0 / 90.0) <= bound < 1.0001 * np.sqrt(2.0 / 90.0)
