@@ -24,7 +24,7 @@ from pinnkan.kan.table import Table
 from pinnkan.processes.team import Shared, Team, team
 
 #: Numbers that rows weigh with from which on they are shared: with fewer, messages take longer than the work.
-MANY = 2**18
+SHARED_FROM = 2**18
 
 Scale = float | torch.Tensor
 #: Fields of a table or of an equation, as they travel.
@@ -36,7 +36,7 @@ def patches_of(
 ) -> list[Patch]:
     """Each equation on all cells, weighted with its scale; in parts where there is a team, and the points are many."""
     pairs, there = list(zip(equations, scales, strict=True)), team()
-    many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= MANY
+    many = sum(len(e.jets) for e in equations) * float(np.prod([t.nodes.numel() for t in tables])) >= SHARED_FROM
     if there is None or not many or max(a.intervals for a in space.axes) == 1:
         return [Patch(e, space, tables, s) for e, s in pairs]
     cells, written = Spread(space, there, tables), [e.written() for e in equations]

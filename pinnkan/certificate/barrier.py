@@ -30,7 +30,7 @@ from pinnkan.problem.expressions.interval import Array
 #: Least L psi between the points that is worth having, where 1 was asked for at them.
 WORTH = 0.2
 #: Of a residual at least this share of its largest value is asked for everywhere; above so many cells 1 has to do.
-FLOOR, MANY = 0.02, 20_000
+FLOOR, MOST_CELLS = 0.02, 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def effect(
     largest = float(residual.max())
     uniform = barrier.most * max(largest / barrier.inside, barrier.lifted(missed)) * MARGIN
     scale = max([largest, *missed.values()])
-    if cells.count > MANY or not scale > 0.0:
+    if cells.count > MOST_CELLS or not scale > 0.0:
         return uniform
     wanted = programme.envelope(cells, np.maximum(residual / scale, FLOOR), programme.nodes_of(barrier.axes))
     beside = {side: size / scale for side, size in missed.items()}

@@ -30,7 +30,7 @@ POINTS, ORDERS = {0: 1, 1: 24, 2: 20, 3: 14}, 0.75
 BATCH, CELLS = 100_000, 4_000
 #: What remains beside the polynomials may be this share of the largest value, else boxes are halved: so often at most,
 #: and until there are so many more, plus a few times those at first.
-SHARE, HALVINGS, MORE, TIMES = 0.2, 12, 4_000, 3
+SHARE, HALVINGS, MORE, OF_FIRST = 0.2, 12, 4_000, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: flo
             ranges_of(tape, cells.taken(np.zeros(1, dtype=int)), jets), np.zeros(cells.count, dtype=int)
         )
     ready: list[tuple[Cells, Ranges]] = []
-    most = MORE + TIMES * cells.count
+    most = MORE + OF_FIRST * cells.count
     for depth in range(HALVINGS + 1):
         found = ranges_of(tape, cells, jets)
         done = np.concatenate([*(r.sampled for _, r in ready), found.sampled], -1)

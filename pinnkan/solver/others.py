@@ -164,10 +164,10 @@ def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> P
         state, _ = family.minimise(state, number, monitor.aside())
         measured = family.measured(state)
         estimate = family.estimate(state, measured, Outcome(measured.field, None))
-        left = LEFT * Verifier(family.model).feature_check.terms(measured.field)
-        falls = measured.loss <= left or measured.loss <= FALLS * before < np.inf
-        if falls and estimate.size <= ROUGHLY and not measured.unsettled:
-            return state
+        if estimate.size <= ROUGHLY and not measured.unsettled:
+            left = LEFT * Verifier(family.model).feature_check.terms(measured.field)
+            if measured.loss <= left or measured.loss <= FALLS * before < np.inf:
+                return state
         before, state = measured.loss, family.refine(state, estimate, Objection())
     return None
 

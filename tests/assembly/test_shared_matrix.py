@@ -25,7 +25,7 @@ from pinnkan.problem.statement import Equation, Jet
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(shared_rows, "MANY", 0)
+    monkeypatch.setattr(shared_rows, "SHARED_FROM", 0)
 
 
 def sides(alone, equation):

@@ -18,7 +18,7 @@ SPREAD = [c for c in CASES if c != "one cell"]
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(shared_rows, "MANY", 0)
+    monkeypatch.setattr(shared_rows, "SHARED_FROM", 0)
 
 
 def shared(case, scale=1.3):
@@ -83,7 +83,7 @@ def test_alone_or_with_little_to_do_an_equation_stays_in_one_process(monkeypatch
     assert type(shared("2-D")) is Patch
     with team_of(2):
         assert type(shared("one cell")) is Patch
-        monkeypatch.setattr(shared_rows, "MANY", 10**6)
+        monkeypatch.setattr(shared_rows, "SHARED_FROM", 10**6)
         assert type(shared("2-D")) is Patch
 
 

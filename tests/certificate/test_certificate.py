@@ -165,6 +165,7 @@ def test_a_circle_is_certified():
         ("-u_xx = abs(x - 0.3)*u", "near x = 0."),
         ("u_xxxx = 1", "second order"),
         ("u_xx*(x - 0.3) = 1", "not elliptic"),
+        ("-(2 + heaviside(x - 0.3))*u_xx = 1", "second derivative jumps"),
         ("u_xx + pi**2*u = 1", "may be zero"),
         ("u_xx + (9 + x)*u_x/100 + 20*u = 1", "eigenvalues are enclosed of"),
     ],

@@ -36,17 +36,24 @@ def test_constant_coefficients_give_the_gap(k2):
     assert 1.0 / gap <= found < 1.0001 / gap
 
 
+def test_the_first_wave_that_is_left_out_may_be_the_nearest():
+    """Between the squares of 20 pi and 21 pi, nearer to that of 21 pi, which is beyond those that are looked at."""
+    gap = (21**2 - 430) * np.pi**2
+    assert 1.0 / gap <= inverse("u_xx + 430*pi**2*u = 1", {"x": (0, 1)}) < 1.0001 / gap
+
+
 def test_a_circle_has_waves_of_its_own():
     gap = abs((2 * np.pi) ** 2 - 30.0)
     assert 1.0 / gap <= inverse("u_xx + 30*u = 1", {"x": (0, 1)}, periodic=["x"]) < 1.0001 / gap
 
 
+@pytest.mark.parametrize("ends", [(0, "pi"), ("2*pi", "3*pi")])
 @pytest.mark.parametrize(("shift", "q"), [(7.0, 2.0), (20.0, 5.0)])
-def test_mathieus_equation(shift, q):
-    # -v'' + 2 q cos(2 x) v with v = 0 at 0 and pi has the characteristic values b_n
+def test_mathieus_equation(shift, q, ends):
+    # -v'' + 2 q cos(2 x) v with v = 0 at 0 and pi, or later, has the characteristic values b_n
     values = np.array([scipy.special.mathieu_b(n, q) for n in range(1, 9)])
     gap = np.abs(values - shift).min()
-    found = inverse(f"-u_xx + ({2 * q}*cos(2*x) - {shift})*u = 1", {"x": (0, "pi")})
+    found = inverse(f"-u_xx + ({2 * q}*cos(2*x) - {shift})*u = 1", {"x": ends})
     assert 1.0 / gap <= found < 1.02 / gap
 
 
@@ -93,3 +100,12 @@ def test_numbers_are_enclosed_not_rounded():
     for number in (sympy.Rational(1, 3), sympy.pi, sympy.Integer(2**53 + 1)):
         found = replayed(Tape([number], ()), [])[0]
         assert sympy.Rational(float(found.lo)) < number < sympy.Rational(float(found.hi))
+
+
+def test_waves_beyond_those_that_are_looked_at_add_to_the_largest_value():
+    """The sum of n^-4 over all n is pi^4/90."""
+    problem = problem_of(
+        domain={"x": (0, 1)}, unknowns=["u"], equations=["-u_xx = 1"], conditions=[("boundary", "u = 0")]
+    )
+    bound = spectrum.supremum((Interval(np.asarray(1.0), np.asarray(1.0)),), problem.box, 0.0)
+    assert np.sqrt(2.0 / 90.0) <= bound < 1.0001 * np.sqrt(2.0 / 90.0)

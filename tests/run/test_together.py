@@ -23,7 +23,7 @@ MAIN = """
 import sys
 from pinnkan.assembly import shared_rows
 from pinnkan.cli import main
-shared_rows.MANY = 1000
+shared_rows.SHARED_FROM = 1000
 sys.exit(main())
 """
 CUBE = """
@@ -76,7 +76,7 @@ def values(solution: pinnkan.Solution) -> np.ndarray:
 @pytest.mark.parametrize("count", [2, 4])
 def test_the_answer_is_that_of_one_process(count, monkeypatch):
     """Nonlinear, with a side of rows; conjugate gradients are told by the words of the levels."""
-    monkeypatch.setattr(shared_rows, "MANY", 1000)
+    monkeypatch.setattr(shared_rows, "SHARED_FROM", 1000)
     alone = pinnkan.solve(cube())
     with team_of(count) as team:
         shared = pinnkan.solve(cube())

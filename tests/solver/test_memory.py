@@ -88,6 +88,16 @@ def test_rows_that_are_not_kept_need_a_few_vectors_for_each_coefficient() -> Non
     assert memory.bytes_of_space(small, (40, 20), 2, 0.0) == memory.bytes_of_space(small, (40, 20), 2)
 
 
+def test_the_eigenfunctions_of_a_long_coordinate_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fast diagonalisation holds matrices of every coordinate, which for a long one are most of it."""
+    monkeypatch.setattr(memory, "is_factored", lambda *given: False)
+    long, even = (Space((Axis(np.linspace(0.0, 1.0, n + 1), 1),) * 2) for n in (2047, 127))
+    short = Space((long.axes[0], Axis(np.linspace(0.0, 1.0, 8), 1)))
+    assert short.size == even.size
+    needs = [memory.bytes_of_space(space, (0, 0), 3, 0.0) for space in (short, even)]
+    assert needs[0] - needs[1] > 8 * 10 * 2048**2
+
+
 def test_a_descent_needs_its_jacobian_and_two_matrices_and_a_forward_pass_less() -> None:
     """In float64; a hundred of them would be another mistake."""
     few, many, more = (memory.bytes_of_descent(n, rows) for n, rows in ((100, 1_000), (100, 9_000), (500, 1_000)))

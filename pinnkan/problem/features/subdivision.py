@@ -36,7 +36,7 @@ FOLLOWED_IN_MANY = 128
 #: Boxes enclosed in one search, boxes returned as undecided: two choices that bound the work.
 MOST_BOXES, MOST_UNDECIDED = 50_000, 1000
 #: Places of one part: a curve is represented by so many.
-PLACES = 6
+PER_PART = 6
 #: Boxes within so many widths belong to one feature.
 SAME = 8.0
 #: Places are chosen among boxes at least this share as sharp as the sharpest one: its flanks are not places.
@@ -247,7 +247,7 @@ def _spread(centre: Array, width: Array, sharp: Array, scale: Array) -> Iterator
     """
     distance = np.full(centre.shape[1], np.inf)
     chosen = int(np.argmax(sharp))
-    for _ in range(PLACES):
+    for _ in range(PER_PART):
         yield chosen
         apart = np.abs(centre - centre[:, [chosen]])
         distance = np.minimum(distance, (apart / scale).max(0))

@@ -21,7 +21,7 @@ from pinnkan.solver.estimate.enclosed import halved
 from pinnkan.solver.estimate.substituted import Substituted
 
 #: Gauss points per coordinate of a box in the two rules.
-COUNTS = 8, 6
+IN_BOX = 8, 6
 #: Rounds of halving; boxes with more than this share of the largest error of one are halved.
 ROUNDS, SHARE = 60, 0.005
 #: No box is cut below this share of the range, 2000 units of its rounding.
@@ -107,7 +107,7 @@ class Integrand:
 
     def _parts(self, boxes: np.ndarray) -> Iterator[np.ndarray]:
         """The boxes, some after the other."""
-        most = max(1, AT_ONCE // COUNTS[0] ** len(self.free))
+        most = max(1, AT_ONCE // IN_BOX[0] ** len(self.free))
         for begin in range(0, len(boxes), most):
             self.clock.check()
             yield boxes[begin : begin + most]
@@ -116,7 +116,7 @@ class Integrand:
         """Integral, disagreement of the two rules, and the coordinate in which most is left."""
         d = len(self.free)
         found = []
-        for count in COUNTS:
+        for count in IN_BOX:
             x, w = np.polynomial.legendre.leggauss(count)
             unit = np.stack([g.ravel() for g in np.meshgrid(*[x] * d, indexing="ij")])
             weights = np.prod([g.ravel() for g in np.meshgrid(*[w] * d, indexing="ij")], axis=0)
@@ -148,7 +148,7 @@ class Integrand:
     def _cut(self, bend: Equation, last: int, lo: Array, hi: Array) -> tuple[Array, Array]:
         order = [a for k, a in enumerate(self.free) if k != last] + [self.free[last]]
         found = []
-        for count in COUNTS:
+        for count in IN_BOX:
             points, weights = cut_rule(lambda p: self.solution.at(bend, p), lo.T.copy(), hi.T.copy(), order, count)
             values = self.solution.at(self.equation, points.reshape(-1, len(lo))).reshape(weights.shape)
             found.append((values * weights).sum(1))

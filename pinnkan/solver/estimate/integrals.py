@@ -14,8 +14,7 @@ from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Place
-from pinnkan.solver.estimate.cells import COUNTS as BOX_COUNTS
-from pinnkan.solver.estimate.cells import Boxes, Integrand, refined
+from pinnkan.solver.estimate.cells import IN_BOX, Boxes, Integrand, refined
 from pinnkan.solver.estimate.extrema import MOST_AXES, SCATTERED
 from pinnkan.solver.estimate.integrand_knots import along_line, bends, of_formulas
 from pinnkan.solver.estimate.substituted import Substituted, held_at
@@ -23,7 +22,7 @@ from pinnkan.solver.outcome import SAFETY
 
 #: Gauss points per knot interval, and as many as their result is compared with: squares of splines of degree 10 are
 #: exact with eleven. In more coordinates than MOST_AXES it is Sobol's points, so many times, and the spread between.
-COUNTS = 12, 8
+IN_INTERVAL = 12, 8
 _SPREADS = 8
 #: Points of a tensor grid that are held at once: 16 MB for each derivative.
 _MOST_AT_ONCE = 2_000_000
@@ -81,7 +80,7 @@ def _in_cells(
     share: float,
 ) -> Integral:
     free, dimension = list(axes), solution.problem.dimension
-    by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in COUNTS]
+    by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in IN_INTERVAL]
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in by_cell)
     integrand = Integrand(solution, equation, _surfaces(equation), free, clock)
     fine = _FINE if share == 1.0 else _ROUGH
@@ -94,9 +93,9 @@ def _in_cells(
     boxes = boxes.picked(np.setdiff1d(np.arange(len(values)), again)).and_also(
         integrand.over(lo[:, again], hi[:, again])
     )
-    most = len(values) + int(share * _MOST_POINTS / BOX_COUNTS[0] ** len(free))
+    most = len(values) + int(share * _MOST_POINTS / IN_BOX[0] ** len(free))
     boxes, history = refined(integrand, boxes, most, fine)
-    return _judged(float(boxes.value.sum()), float(np.abs(boxes.value).sum()), history, BOX_COUNTS)
+    return _judged(float(boxes.value.sum()), float(np.abs(boxes.value).sum()), history, IN_BOX)
 
 
 def _on_line(
@@ -115,10 +114,10 @@ def _on_line(
             other, [x if a == along else np.array([held[a]]) for a in range(solution.problem.dimension)]
         ).ravel()
 
-    axis, history = along_line(axis, equation, on_line, COUNTS)
-    found = [_by_gauss(solution, equation, held, {along: axis}, n, clock) for n in COUNTS]
+    axis, history = along_line(axis, equation, on_line, IN_INTERVAL)
+    found = [_by_gauss(solution, equation, held, {along: axis}, n, clock) for n in IN_INTERVAL]
     (value, size), (fewer, _) = ([float(part.sum()) for part in sums] for sums in found)
-    return _judged(value, size, [*history[:-1], abs(value - fewer)], COUNTS)
+    return _judged(value, size, [*history[:-1], abs(value - fewer)], IN_INTERVAL)
 
 
 def _judged(value: float, size: float, history: Sequence[float], counts: Sequence[int]) -> Integral:

@@ -26,9 +26,9 @@ from pinnkan.solver.verify.symbol import Weights, directions, fastest, frozen, i
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
-#: What grows by less than so many e-folds until the end stays what it is, and so does what then is not COUNTS of the
+#: What grows by less than so many e-folds until the end stays what it is, and so does what then is not FELT of the
 #: tolerance, of what it is now or of what rounding makes of it.
-GROWING, COUNTS, UNIT = 1.0, 0.1, 1e-16
+FEW_FOLDS, FELT, UNIT = 1.0, 0.1, 1e-16
 #: Points along a coordinate at which waves are told apart.
 MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
@@ -64,8 +64,8 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
         return 0.0
     ways, numbers = directions(high[:-1] - low[:-1]), _numbers(space)
     left = model.problem.box.ranges[-1][1] - low[-1]
-    counts = COUNTS * model.problem.solver.tolerance / _shares(field, space, ranges, size, numbers)
-    least = np.maximum(np.log(counts), GROWING) / left
+    counts = FELT * model.problem.solver.tolerance / _shares(field, space, ranges, size, numbers)
+    least = np.maximum(np.log(counts), FEW_FOLDS) / left
     rates = np.array([fastest(weights, space.unknowns, way, numbers) for way in ways])  # (way, number, point)
     rate = _mean_rate(rates, least, times, space.axes[-1].degree)
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):

@@ -17,7 +17,7 @@ from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
 from pinnkan.solver.verify.symbol import frozen
 
 #: Times of a slab, and points of a side at each of them, that are looked at.
-TIMES, PLACES = (0.1, 0.5, 0.9), 3
+MOMENTS, ON_SIDE = (0.1, 0.5, 0.9), 3
 #: From side to side coefficients are those of these places.
 FRACTIONS = (0.0, 0.5, 1.0)
 #: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
@@ -38,17 +38,17 @@ class Sides:
         return range(len(self.model.problem.unknowns))
 
     def rates(self, field: Field, ranges: Array, numbers: Sequence[float]) -> Array:
-        """The largest rate of growth at each of TIMES, of a fortieth e-fold in a slab with these ranges on.
+        """The largest rate of growth at each of MOMENTS, of a fortieth e-fold in a slab with these ranges on.
 
         ``numbers``: half waves along a side, times pi. Zero where everything grows, however fast: no slab is short
         enough for that, and :meth:`unbounded` says so.
         """
-        out, least = np.zeros(len(TIMES)), 1.0 / (40.0 * np.ptp(ranges[-1]))
+        out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
         for axis in self._asked():
             for along in _along(ranges, axis, numbers):
                 found = self._across(field, ranges, axis, along).largest_rate(least)
                 bounded = np.where(found < least * EVERY, found, 0.0)
-                out = np.maximum(out, bounded.reshape(len(TIMES), -1).max(1))
+                out = np.maximum(out, bounded.reshape(len(MOMENTS), -1).max(1))
         return out
 
     def unbounded(self, field: Field, ranges: Array) -> str:
@@ -104,10 +104,10 @@ class Sides:
         return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
 
     def _across(self, field: Field, ranges: Array, axis: int, along: Sequence[float]) -> Across:
-        """Frozen at TIMES, a few places of the side, and FRACTIONS of the way from side to side, in this order."""
-        units = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
+        """Frozen at MOMENTS, a few places of the side, and FRACTIONS of the way from side to side, in this order."""
+        units = kronecker(ON_SIDE, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
-        points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in TIMES for p in places])
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in MOMENTS for p in places])
         equations = frozen(self.model.equations, field, points)
         ends = []
         for end in (0, 1):

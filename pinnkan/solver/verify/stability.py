@@ -31,7 +31,7 @@ from pinnkan.solver.verify.images import missing, roughness, size_of
 BLOCK, STEPS, CHANGE = 2, 12, 0.95
 #: Rows from which on the vectors are first sought with J^T J v, fewer numbers than J v, and then looked at with these:
 #: the same values to 13 digits in half of the time in the plane, a third in space.
-MANY = 100_000
+SQUARED_FROM = 100_000
 #: Share by which the two may differ.
 AGREE = 0.1
 #: Of squares of singular values: the ratio below which rounding hides the smallest.
@@ -109,7 +109,7 @@ def least_determined(
         if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
             return Null(0.0, 1.0, share=UNIT)
         start /= size
-    many = sum(r.count for r in equations.rows if isinstance(r, TensorRows)) > MANY
+    many = sum(r.count for r in equations.rows if isinstance(r, TensorRows)) > SQUARED_FROM
     look = (_Squared if many else _Seen)(equations, weigh)
     vector, sigma = look.found(start)
     if known is not None:

@@ -33,7 +33,7 @@ ROUNDED = 1e-13
 OF_ROUNDING = 1e3
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
-GROWING = 0.1
+FALLING_ON = 0.1
 #: Below this share of what derivatives in time make of it something is free: t u_t = t u_xx + u, every t times a
 #: solution of the heat equation.
 VANISHING = 1e-4
@@ -138,7 +138,7 @@ class Verifier:
         if min(solved.sigma, halved.sigma) <= VANISHING * slowest_rate(self.model, length):
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
         found = stability(solved, halved)
-        if found.settled or found.halved > GROWING * growth_rate(self.model, length):
+        if found.settled or found.halved > FALLING_ON * growth_rate(self.model, length):
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"

@@ -7,7 +7,7 @@ from solved import on_levels
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.residual_fall import _low_degree, decay
+from pinnkan.solver.estimate.residual_fall import _low_degree, _parts, decay
 from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.levels import samples_of
@@ -100,3 +100,16 @@ def test_weighted_polynomials_up_to_the_degree_are_kept_and_those_above_it_vanis
     np.testing.assert_allclose(kept @ kept.T, np.eye(4), rtol=0, atol=1e-14)
     every = _low_degree(3, 5).numpy()
     np.testing.assert_allclose(every.T @ every, np.eye(3), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("rough", [0, 1])
+def test_what_oscillates_within_intervals_belongs_to_the_coordinate_along_which_it_does(model, rough):
+    """Across an interval it is Legendre's polynomial of degree five, of which those of degree two see nothing."""
+    wave = Axis(np.linspace(0, 1, 2), 7)
+    axes = (Axis(np.linspace(0, 1, 5), 7), wave) if rough == 1 else (wave, Axis(np.linspace(0, 1, 5), 7))
+    space, bent = Space(axes), np.polynomial.Legendre([0, 0, 0, 0, 0, 1], domain=[0, 1]).integ(2)
+    along = 1e6 * wave.project(bent(wave.samples()), 0)
+    c = np.zeros(space.shape)
+    c[..., 0] = along if rough == 1 else along[:, None]
+    own, other = (_parts(System(model, space, extra=1), c)[i].sum() for i in (rough, 1 - rough))
+    assert own > 1e6 * other

@@ -55,7 +55,7 @@ def test_what_sides_let_grow_is_held_by_short_slabs():
 
 def test_without_looking_at_the_sides_it_is_lost(monkeypatch):
     """A negative control of the one before: 2 per cent of the solution, 1.7e-5 estimated."""
-    monkeypatch.setattr(sides.Sides, "rates", lambda self, field, ranges, numbers: np.zeros(len(sides.TIMES)))
+    monkeypatch.setattr(sides.Sides, "rates", lambda self, field, ranges, numbers: np.zeros(len(sides.MOMENTS)))
     assert abs(growth(solved(BOTH)) - 1.0) > 0.05
 
 

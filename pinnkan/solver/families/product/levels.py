@@ -49,9 +49,9 @@ AT_REST = 0.5
 #: Points at which the true error is measured at once.
 SAMPLED = 2**18
 #: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
-#: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured. On MANY intervals THREE give
+#: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured. On DENSE intervals THREE give
 #: the same within 0.1 %.
-TRUE_POINTS, MANY, THREE = {1: 6, 2: 6, 3: 4}, 24, 3
+TRUE_POINTS, DENSE, THREE = {1: 6, 2: 6, 3: 4}, 24, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +211,7 @@ class ProductLevels(ModelLevels):
 def samples_of(space: Space, coefficients: Array) -> Samples:
     """A function of a product space on Gauss points of its halved intervals."""
     points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
-    rules = [axis.halved().gauss(points if axis.intervals < MANY else min(points, THREE)) for axis in space.axes]
+    rules = [axis.halved().gauss(points if axis.intervals < DENSE else min(points, THREE)) for axis in space.axes]
     (x, w), *others = [(x.ravel(), w.ravel()) for x, w in rules]
     few = max(1, SAMPLED // max(1, int(np.prod([len(x) for x, _ in others]))))
     starts = range(0, len(x), few)

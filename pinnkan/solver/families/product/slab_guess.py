@@ -22,7 +22,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
 #: Coefficients from which on a step costs more than what leads up to it.
-MANY = 10_000
+MANY_COEFFICIENTS = 10_000
 #: Relative size of a step on fewer knots that is the last one: what these hold of a solution that all of them are
 #: needed for is not much nearer. A guess that needs no more is left as it is.
 NEAR = 1e-2
@@ -31,7 +31,7 @@ NEAR = 1e-2
 def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
     """Coefficients of a slab to begin with; only those of a linear problem need not be near."""
     plain, space = predicted(begun, time), Space((*begun.axes, time), begun.unknowns)
-    if model.is_linear or space.size < MANY:
+    if model.is_linear or space.size < MANY_COEFFICIENTS:
         return plain
     coarse = replace(space, axes=(*map(_every_second, begun.axes), time))
     (old, _), (new, _) = begun.spaces(begun.axes), begun.spaces(coarse.axes[:-1])

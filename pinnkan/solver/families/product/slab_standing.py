@@ -16,7 +16,7 @@ from pinnkan.solver.families.product.slab import ProductSlab
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass
 from pinnkan.solver.verify.verify import STANDS
 
-#: What a residual could make in a slab is nothing below this share of what its correction may be.
+#: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
 COUNTS = 1e-2
 
 

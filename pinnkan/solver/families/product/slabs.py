@@ -33,9 +33,8 @@ from pinnkan.solver.families.product.pace import (
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
-from pinnkan.solver.families.product.slab_guess import MANY as MANY_COEFFICIENTS
-from pinnkan.solver.families.product.slab_guess import first_guess
-from pinnkan.solver.families.product.slab_standing import standing
+from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, first_guess
+from pinnkan.solver.families.product.slab_standing import COUNTS, standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
@@ -73,7 +72,7 @@ SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
 #: An error from before the slab that is a share COUNTS of what is allowed may grow by this factor in it, root mean
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
-AMPLIFIED, COUNTS = 4.0, 1e-2
+AMPLIFIED = 4.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
 EARLY = 1e-6

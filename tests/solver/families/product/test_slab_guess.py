@@ -43,7 +43,7 @@ def solved(model, start, near):
 
 def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch):
     """Two steps are left of those that the Taylor polynomial needs."""
-    monkeypatch.setattr(slab_guess, "MANY", 0)
+    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
     model, start = begun("3*(u - u**3)")
     plain, near = predicted(start, TIME), first_guess(model, start, TIME)
     without, found = solved(model, start, plain), solved(model, start, near)
@@ -54,13 +54,13 @@ def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch)
 
 
 def test_what_is_known_at_the_start_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(slab_guess, "MANY", 0)
+    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
     model, start = begun("3*(u - u**3)")
     assert first_guess(model, start, TIME)[:, 0] == pytest.approx(start.traces[0], abs=1e-12)
 
 
 @pytest.mark.parametrize(("reaction", "many"), [("u", 0), ("3*(u - u**3)", 1000)])
 def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(reaction, many, monkeypatch):
-    monkeypatch.setattr(slab_guess, "MANY", many)
+    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", many)
     model, start = begun(reaction)
     assert (first_guess(model, start, TIME) == predicted(start, TIME)).all()
