@@ -15,6 +15,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
+from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -100,7 +101,7 @@ def solve(
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
             outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
-        return _of_file(problem, _result(model, outcome, monitor), part, monitor)
+        return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 
 def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
@@ -224,12 +225,15 @@ def _without_norm(problem: Problem, levels: tuple[Level, ...]) -> str:
     return f"{names} grows without bound at {at}, where values jump: no finite L2 norm{within}"
 
 
-def _of_file(problem: Problem, found: Solution, part: Reduced, monitor: Monitor) -> Solution:
-    """The solution of the file's problem from that of what was solved in its place."""
+def _of_file(
+    problem: Problem, found: Solution, part: Reduced, monitor: Monitor, coarser: Field | None = None
+) -> Solution:
+    """The solution of the file's problem from that of what was solved instead; ``coarser``: of the level before."""
     error, network = None if found.error is None else part.whole(found.error), part.described(found.network)
     shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
-    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times(), clock))
+    before = None if coarser is None else part.whole(coarser)
+    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times(), clock, before))
 
 
 def is_many(problem: Problem) -> bool:

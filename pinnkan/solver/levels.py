@@ -93,6 +93,7 @@ def _level(
     leads_nowhere = state.elsewhere is None and _leads_nowhere(outcome)
     following = family.elsewhere(own, monitor) if leads_nowhere else None
     elsewhere = following is not None if leads_nowhere else state.elsewhere
+    outcome = replace(outcome, coarser=state.shown)
     if following is None and outcome.reason is not None:
         return outcome, None
     following = following or family.refine(own, estimate, against)

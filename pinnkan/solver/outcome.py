@@ -20,7 +20,8 @@ RESOLVED = 1e-2
 class Outcome:
     """Function, estimated error as a function, records; why the solve ended, None where it goes on.
 
-    ``network``: what was chosen, in words; ``other``: another solution, where one has shown itself.
+    ``network``: what was chosen, in words; ``other``: another solution, where one has shown itself;
+    ``coarser``: that of the level before.
     """
 
     field: Field
@@ -31,3 +32,4 @@ class Outcome:
     detail: str = ""
     network: str = ""
     other: Field | None = None
+    coarser: Field | None = None

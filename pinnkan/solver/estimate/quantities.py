@@ -2,7 +2,9 @@
 
 With the estimated error e as a function, the error of a quantity Q is Q(u + e) - Q(u), to first order its derivative
 in the direction of e (Becker, Rannacher 2001, Acta Numerica 10), times the margin of the estimate itself. To it come
-what the quadrature misses, what a search may have left, and rounding. What is not finite is said to be so, with its
+what the quadrature misses, what a search may have left, and rounding. A quantity may converge more slowly than the
+solution, such as a slope where it is infinite: how much e changes it, beside how much the last level has, tells what is
+to come. What is not finite is said to be so, with its
 reason; what would take longer than the time limit is left out, and that is said too.
 """
 
@@ -26,6 +28,9 @@ from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
+
+#: At most so many times the change by e is to come: more cannot be told from chance.
+_TO_COME = 5.0
 
 #: Part of what the errors of a curve are just before and after that an error is at least.
 _BESIDE = 0.5
@@ -54,16 +59,23 @@ class _Measured:
 
 
 def read_off(
-    problem: Problem, field: Field, error: Field | None, times: Array, clock: Clock | None = None
+    problem: Problem,
+    field: Field,
+    error: Field | None,
+    times: Array,
+    clock: Clock | None = None,
+    coarser: Field | None = None,
 ) -> dict[str, Reading]:
     """Every quantity of the problem; curves at ``times``, the last of which is the end.
+
+    ``coarser``: the solution of the level before.
 
     What is not computed when the limit of the ``clock`` is over has no value, and says so.
     """
     out: dict[str, Reading] = {}
     for name, quantity in problem.quantities.items():
         own = _share(clock or Clock(), len(problem.quantities) - len(out))
-        out[name] = _reading(problem, quantity, field, error, times, own)
+        out[name] = _reading(problem, quantity, (field, error, coarser), times, own)
     return out
 
 
@@ -76,8 +88,14 @@ def _share(clock: Clock, parts: int) -> Clock:
 
 
 def _reading(
-    problem: Problem, quantity: Quantity, field: Field, error: Field | None, times: Array, clock: Clock
+    problem: Problem,
+    quantity: Quantity,
+    fields: tuple[Field, Field | None, Field | None],
+    times: Array,
+    clock: Clock,
 ) -> Reading:
+    """``fields``: the solution, its error, and the solution of the level before."""
+    field, error, coarser = fields
     moments: list[float | None] = [None]
     is_curve = problem.time_axis is not None and problem.dimension > 1
     if is_curve:
@@ -93,10 +111,19 @@ def _reading(
             corrected = _measured(problem, quantity, Substituted(problem, field, error), moments, clock, found.like)
             least = _uncertain(problem, quantity, Substituted(problem, field, None), error, found, moments, clock)
             changes = SAFETY * np.abs(corrected.values - found.values)
+            if coarser is not None:
+                before = _measured(problem, quantity, Substituted(problem, coarser, None), moments, clock, found.like)
+                changes = changes * _to_come(changes, SAFETY * np.abs(found.values - before.values))
             errors = np.fmax(np.fmax(changes, _BESIDE * _beside(changes)), least) + found.missed
     except OutOfTimeError:
         return _said(replace(found, note=found.note or NO_ERROR), None if error is None else unknown, when)
     return _said(replace(found, note=found.note or corrected.note), errors, when)
+
+
+def _to_come(changes: Array, before: Array) -> Array:
+    """All changes that are to come over the next one, if they go on as from the one ``before`` to that: (time,)."""
+    ratios = np.where(before > changes, changes / np.where(before > 0.0, before, 1.0), 1.0)
+    return np.where(np.isfinite(before), np.fmin(1.0 / np.fmax(1.0 - ratios, 1e-9), _TO_COME), 1.0)
 
 
 def _beside(changes: Array) -> Array:

@@ -10,6 +10,7 @@ from edited import problem
 from flow import ORDINARY
 
 from pinnkan.assembly.clock import Clock
+from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.outcome import SAFETY
@@ -139,3 +140,26 @@ def test_quantities_end_with_the_time_limit() -> None:
     assert np.isnan(late.values[0])
     assert "not computed" in late.note
     assert on_line("{integral: u}", X, Clock(1e3)).values[0] == pytest.approx(0.5)
+
+
+STEEP = """
+name: steep
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["-sqrt(x)*u_xx = 1"]
+conditions: [{where: boundary, equation: u = 0}]
+quantities: {slope: {value: u_x, at: [0]}}
+solver: {tolerance: TOLERANCE}
+"""
+
+
+@pytest.mark.parametrize("tolerance", ["1e-4", "1e-6"])
+def test_a_slope_that_converges_like_a_root_has_the_errors_of_all_levels_to_come(tolerance: str) -> None:
+    """u = 4/3 (x - x^1.5): an interval half as wide leaves seven tenths of the error in the slope at 0."""
+    text = STEEP.replace("TOLERANCE", tolerance)
+    solution = solve(parse_problem(text.encode(), "steep.yaml"))
+    slope = solution.quantities["slope"]
+    (value,), (error,) = slope.values, slope.errors
+    assert abs(value - 4 / 3) < error < 6 * abs(value - 4 / 3)
+    (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["slope"].errors
+    assert next_alone < 0.5 * abs(value - 4 / 3)
