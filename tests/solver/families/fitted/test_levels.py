@@ -7,7 +7,7 @@ import pytest
 from askew_problems import FRONT, SMOOTH, WIDE, error_of, model_of, steady_system, step_from
 
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.solver.families.fitted.levels import IN_VAIN, FittedLevels, corrections, marked
+from pinnkan.solver.families.fitted.levels import IN_VAIN, Corrections, FittedLevels, corrections, marked
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.verify.verify import Verifier
@@ -106,3 +106,11 @@ def test_more_knots_than_rounding_allows_end_without_success():
     assert out.reason in (Reason.STALLED, Reason.MAX_LEVELS)
     best = min(out.levels, key=lambda level: level.estimate)
     assert 1e-13 < 0.8 * best.true_error < best.estimate < 1e-6
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-4, 1e4])
+def test_knots_go_where_nine_tenths_of_a_correction_are_whatever_its_size(size):
+    mass = size * np.array([0.2, 5.0, 1.5, 0.3, 3.0])
+    marks, others = marked(Corrections((), (1.0, 0.1), (mass, mass)), 1e-6)
+    assert marks.tolist() == [False, True, True, False, True]
+    assert not others.any()
