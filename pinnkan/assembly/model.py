@@ -15,7 +15,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
 from pinnkan.assembly.roots import continued
 from pinnkan.assembly.weights.corner_weights import CornerWeights, corner_weights
-from pinnkan.assembly.weights.local_weights import local_weight, surpluses
+from pinnkan.assembly.weights.local_weights import finer, local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -92,11 +92,11 @@ class Model:
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
-        near = self.corner_weights
+        near, local = self.corner_weights, [local_weight(space, s) for s in self.surpluses]
         if near is not None:
-            return [near.on(tables, k) for k in range(len(self.equations))]
-        scales = [local_weight(space, s) for s in self.surpluses]
-        return [1.0 if s is None else s.to(self.device) for s in scales]
+            local = [near.on(tables, k) for k in range(len(self.equations))]
+        scales = zip(local, finer(self.surpluses), strict=True)
+        return [f if w is None else f * w.to(self.device) for w, f in scales]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:
