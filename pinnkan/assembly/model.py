@@ -15,7 +15,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.interfaces import compiled
 from pinnkan.assembly.roots import continued
 from pinnkan.assembly.weights.corner_weights import CornerWeights, bent_weights, corner_weights
-from pinnkan.assembly.weights.local_weights import local_weight, surpluses
+from pinnkan.assembly.weights.local_weights import finer, local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -103,13 +103,15 @@ class Model:
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
-        near = self.corner_weights
-        if near is not None:
-            return [near.on(tables, k) for k in range(len(self.equations))]
-        scales = [local_weight(space, s) for s in self.surpluses]
-        local = [1.0 if s is None else s.to(self.device) for s in scales]
-        bent = self.bent_weights
-        return local if bent is None else [bent.on(tables, k) * s for k, s in enumerate(local)]
+        local: list[float | torch.Tensor] = [1.0] * len(self.equations)
+        if self.corner_weights is not None:
+            local = [self.corner_weights.on(tables, k) for k in range(len(self.equations))]
+        else:
+            scales = [local_weight(space, s) for s in self.surpluses]
+            local = [1.0 if s is None else s.to(self.device) for s in scales]
+            if self.bent_weights is not None:
+                local = [self.bent_weights.on(tables, k) * s for k, s in enumerate(local)]
+        return [f * w for w, f in zip(local, finer(self.surpluses), strict=True)]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:

@@ -26,7 +26,7 @@ from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
 from pinnkan.problem.statement import Interface, Place, Whole
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
-from pinnkan.solver.linear.gauss_points import points_per_interval, predicted_work, require_memory
+from pinnkan.solver.linear.gauss_points import points_of, predicted_work, require_memory
 from pinnkan.solver.linear.solver import LinearSolver
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
@@ -49,8 +49,8 @@ class System:
 
     It is no state: it remembers its last solve, and its last losses.
 
-    ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, three at
-    least.
+    ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, if enough
+    are left.
     ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved;
     ``left``: what the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the
     residual, a norm, as far as the matrix of the last step is kept to ask.
@@ -78,12 +78,7 @@ class System:
     def patches(self) -> tuple[Patch, ...]:
         """The rows of each equation, of each condition that is not exact, and of each interface."""
         model, space = self.model, self.space
-        alone = len(space.axes) == 1
-        counts = [
-            points_per_interval(a.degree, a.fewest, k, alone) + self.extra
-            for a, k in zip(space.axes, model.orders, strict=True)
-        ]
-        counts = [n if i == model.problem.time_axis else max(3, n - self.fewer) for i, n in enumerate(counts)]
+        counts = points_of(model, space, self.extra, self.fewer)
         tables = [gauss_table(a, n, k, model.device) for a, n, k in zip(space.axes, counts, model.orders, strict=True)]
         patches = patches_of(model.equations, space, tables, model.weights(space, tables))
         patches += [self._placed(condition.place, equation, tables) for condition, equation in model.rows]

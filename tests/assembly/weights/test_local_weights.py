@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.weights.local_weights import local_weight
+from pinnkan.assembly.weights.local_weights import finer, local_weight
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 
@@ -52,3 +52,8 @@ def test_layers_lines_and_equations_of_the_largest_offset_weigh_what_they_did(gr
     assert local_weight(Space((graded, even), 3), 1) is None
     assert local_weight(Space((graded,), 3), 1) is None
     assert local_weight(Space((graded, graded), 3), 0) is None
+
+
+def test_equations_of_lower_order_weigh_more_and_those_of_one_order_the_same():
+    assert finer((1, 1, 0)) == (1.0, 1.0, 10.0)
+    assert finer((0, 0)) == (1.0, 1.0)

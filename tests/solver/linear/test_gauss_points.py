@@ -1,8 +1,22 @@
 """How many Gauss points a space is given."""
 
+import numpy as np
 import pytest
+from small_models import model_of
 
-from pinnkan.solver.linear.gauss_points import points_per_interval
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.gauss_points import points_of, points_per_interval
+
+HEAT = """
+name: heat
+domain: {x: [0, 1], y: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = lap(u)"]
+conditions:
+  - {where: initial, equation: u = 1}
+  - {where: boundary, equation: u = 0}
+"""
 
 
 @pytest.mark.parametrize("degree", range(3, 9))
@@ -18,3 +32,14 @@ def test_half_of_the_points_are_spared_unless_all_are_needed():
     assert [points_per_interval(8, 50, 3, every) for every in (False, True)] == [5, 5]
     assert [points_per_interval(4, 50, 2, every) for every in (False, True)] == [3, 3]
     assert [points_per_interval(5, 50, 2, every) for every in (False, True)] == [3, 3]  # never more than all
+
+
+def test_of_few_intervals_no_points_are_spared_that_determine_the_coefficients():
+    """On two intervals a correction with two fewer had fewer rows than coefficients; on eight they are spared."""
+    model, time = model_of(HEAT), Axis(np.array([0.0, 1.0]), 5)
+    for intervals, spared in ((2, 0), (8, 1)):
+        space = Axis(np.linspace(0.0, 1.0, intervals + 1), 6)
+        counts = points_of(model, Space((space, space, time), 1), fewer=2)
+        assert intervals * counts[0] >= space.count - 2
+        assert points_of(model, Space((space, space, time), 1))[0] - counts[0] == spared
+        assert counts[2] == points_of(model, Space((space, space, time), 1))[2]

@@ -9,6 +9,9 @@ import torch
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import sides
 
@@ -98,3 +101,36 @@ def test_mirrors_at_both_ends_are_not_asked(even, first, second, is_asked):
     problem = parse_problem(text.encode(), "a.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     assert bool(sides.Sides(model)._asked()) == is_asked
+
+
+CUBE = """
+name: cube
+domain: {x: [0, 1], y: [0, 1], z: [0, 1], t: [0, 1]}
+unknowns: [u, v, w, p]
+equations:
+  - u_t + u*u_x + v*u_y + w*u_z + p_x = lap(u)
+  - v_t + u*v_x + v*v_y + w*v_z + p_y = lap(v)
+  - w_t + u*w_x + v*w_y + w*w_z + p_z = lap(w)
+  - u_x + v_y + w_z = 0
+conditions:
+  - {where: initial, equation: u = 1}
+  - {where: initial, equation: v = 1}
+  - {where: initial, equation: w = 1}
+  - {where: boundary, equation: u = 1}
+  - {where: [left, bottom, top, front, back], equation: v = 1}
+  - {where: right, equation: RIGHT}
+  - {where: boundary, equation: w = 1}
+  - {where: domain, equation: integral(p) = 0}
+"""
+
+
+@pytest.mark.parametrize(("right", "least", "most"), [("v = 1", 0.0, 0.0), ("v_x = 20*v", 1e2, 1e3)])
+def test_a_pressure_that_is_constant_across_is_nothing_that_grows(right, least, most):
+    problem = parse_problem(CUBE.replace("RIGHT", right).encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    axis, ranges = Axis(np.array([0.0, 1.0]), 2), np.array([[0.0, 1.0]] * 3 + [[0.0, 0.05]])
+    space = Space((axis, axis, axis, Axis(np.array([0.0, 0.05]), 2)), 4)
+    field = ProductField(((space, np.random.default_rng(0).standard_normal(space.shape)),))
+    found = sides.Sides(model).rates(field, ranges, [np.pi])
+    assert found.min() >= least
+    assert found.max() <= most

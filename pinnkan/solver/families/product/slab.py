@@ -69,14 +69,15 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     def carried(self) -> tuple[float, float]:
         """Root mean square of what the slab makes of the error that it starts with, and that over its size there.
 
-        Of a second order in time the rate at the start counts as well, times the length.
+        Of a second order in time the rate at the start counts as well, times the length. What follows the others, as
+        the pressure of a flow does, hardly counts: it begins with nothing.
         """
         space, error = self.error
         carried, time = error - self.local, space.axes[-1]
         start, orders = Space(space.axes[:-1], space.unknowns), range(self.system.model.orders[-1])
         traces = [along(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders]
         begun = sum(float(start.norm(t).max()) * self.length**k for k, t in enumerate(traces))
-        size = float(space.norm(carried).max()) / np.sqrt(self.length)
+        size = float((space.norm(carried) * self.system.model.counted).max()) / np.sqrt(self.length)
         return size, size / max(begun, 1e-300)
 
     @property

@@ -64,3 +64,17 @@ def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(react
     monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", many)
     model, start = begun(reaction)
     assert (first_guess(model, start, TIME) == predicted(start, TIME)).all()
+
+
+def test_on_two_intervals_there_are_no_fewer_knots(monkeypatch):
+    """A solve on the same knots was made there, at the cost of the slab's."""
+    monkeypatch.setattr(slab_guess, "MANY", 0)
+    asked = []
+    monkeypatch.setattr(slab_guess, "gauss_newton", lambda *given: asked.append(1) or gauss_newton(*given))
+    model = model_of(FRONTS.format(reaction="3*(u - u**3)"))
+    start = first_slab_start(model, (9, 6), 1, 1e-1)
+    assert start.axes[0].intervals == 2
+    assert first_guess(model, start, TIME) == pytest.approx(predicted(start, TIME))
+    assert not asked
+    first_guess(*begun("3*(u - u**3)"), TIME)
+    assert asked
