@@ -13,8 +13,8 @@ finite residual, as it has to have, for w < 1 + s' only (Kondratiev 1967; Kozlov
 
 The last is nearly in the middle, and no knots are graded there. Within half of a side -lap u = 1 to 1e-6, 1e-8 and
 1e-11 took 0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30 and 0.8 s with m, 0.36, 0.32 and
-1.6 s with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8 1.1, 3.1 and
-3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
+1.6 s with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8
+1.1, 3.1 and 3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
 
 A cantilever, clamped along one side, with a traction along another one, on 3 intervals halved six times to all corners:
 deflection off by 3.6e-3 with these, by 6.1e-2 with m/2 + 1/4 at the free corners too, with a tenth of the residual:
