@@ -11,10 +11,10 @@ finite residual, as it has to have, for w < 1 + s' only (Kondratiev 1967; Kozlov
     m/2 - 1/2       where they are on neither: s = 1, and s' = 0, a constant
     m - 1/2         where curvatures alone contradict an equation: s = s' = 2, but for a logarithm
 
-The last is nearly in the middle, and no knots are graded there. Within half of a side -lap u = 1 to 1e-6, 1e-8 and 1e-11 took
-0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30 and 0.8 s with m, 0.36, 0.32 and 1.6 s with
-m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8 1.1, 3.1 and
-3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
+The last is nearly in the middle, and no knots are graded there. Within half of a side, -lap u = 1 to 1e-6, 1e-8 and
+1e-11 took 0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30 and 0.8 s with m, 0.36, 0.32 and
+1.6 s with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8
+1.1, 3.1 and 3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
 
 A cantilever, clamped along one side, with a traction along another one, on 3 intervals halved six times to all corners:
 deflection off by 3.6e-3 with these, by 6.1e-2 with m/2 + 1/4 at the free corners too, with a tenth of the residual:
@@ -41,8 +41,8 @@ from pinnkan.problem.statement import Problem
 #: than by what is held there.
 ORDER = 2
 #: Beyond this share of the shortest side rows are what they are; NEAR where curvatures alone contradict: with 0.5 there
-#: too a resonance of five waves took 2.1 s to 1e-6, a spike beside a corner 1.4 s to 1e-4, with 0.2 0.75 and 0.9 s. What
-#: it slows is a layer 1e-2 wide along all sides (-1e-4 lap u + u = 1 to 1e-6: 1.8 s, 0.6 s without weights).
+#: too a resonance of five waves took 2.1 s to 1e-6, a spike beside a corner 1.4 s to 1e-4, with 0.2 0.75 and 0.9 s.
+#: What it slows is a layer 1e-2 wide along all sides (-1e-4 lap u + u = 1 to 1e-6: 1.8 s, 0.6 s without weights).
 REACH, NEAR = 0.5, 0.2
 #: What is added to the power of a jump, to half the order where values are held, and where they are not; to the order
 #: where curvatures alone contradict.
