@@ -68,7 +68,7 @@ def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(react
 
 def test_on_two_intervals_there_are_no_fewer_knots(monkeypatch):
     """A solve on the same knots was made there, at the cost of the slab's."""
-    monkeypatch.setattr(slab_guess, "MANY", 0)
+    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
     asked = []
     monkeypatch.setattr(slab_guess, "gauss_newton", lambda *given: asked.append(1) or gauss_newton(*given))
     model = model_of(FRONTS.format(reaction="3*(u - u**3)"))
