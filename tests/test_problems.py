@@ -21,7 +21,7 @@ LOOSE, TIGHT, BETWEEN = 1e-3, 1e-7, 1e-5
 LONG = {"cavity", "cavity_re400", "heat_multiscale", "heated_cavity", "helmholtz_k300", "poisson_varying"}
 LONG |= {"poisson3d_waves", "taylor_green", "van_der_pol"}
 LONGEST = {"cavity_corners", "cavity_re1000", "kuramoto_sivashinsky_chaos", "turning_front"}
-LONGEST |= {"fitzhugh_nagumo2d", "gray_scott2d", "heat2d_lt", "heat3d", "wave3d"}
+LONGEST |= {"beltrami", "fitzhugh_nagumo2d", "gray_scott2d", "heat2d_lt", "heat3d", "wave3d"}
 ASKED = [(n, t) for n in shipped() for t in ((BETWEEN,) if n in LONG else () if n in LONGEST else (LOOSE, TIGHT))]
 
 

@@ -66,6 +66,17 @@ def are_together(space: Space) -> bool:
     return several and apart and waves_work(space) <= MOST_TOGETHER
 
 
+def told_apart(space: Space) -> list[int]:
+    """The coordinates whose functions are told apart where several unknowns are preconditioned together.
+
+    Those around circles; without, those with walls: of several intervals, or in a slab of one interval each way all but
+    the time.
+    """
+    around = [i for i, a in enumerate(space.axes) if a.periodic]
+    several = [i for i, a in enumerate(space.axes) if a.intervals > 1]
+    return around or several or list(range(len(space.axes) - 1))
+
+
 def is_around(space: Space) -> bool:
     """Whether there are circles."""
     return any(a.periodic for a in space.axes)
@@ -73,12 +84,12 @@ def is_around(space: Space) -> bool:
 
 def waves_work(space: Space) -> float:
     """Multiplications of the factors, one for each product of waves around circles or, without, between walls."""
-    around = is_around(space)
+    told = told_apart(space)
     blocks, size = 1.0, float(space.unknowns)
-    for axis in space.axes:
+    for i, axis in enumerate(space.axes):
         if axis.periodic:
             blocks, size = blocks * axis.count / 2.0, 2.0 * size
-        elif not around and axis.intervals > 1:
+        elif i in told:
             blocks *= axis.count
         else:
             size *= axis.count

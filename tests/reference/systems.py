@@ -24,6 +24,29 @@ def taylor_green(x: Array, y: Array, t: Array, reynolds: float = 100.0) -> Value
     return {"u": u, "v": v, "p": -(np.cos(2 * x) + np.cos(2 * y)) * decay**2 / 4}
 
 
+def beltrami(x: Array, y: Array, z: Array, t: Array, a: float = np.pi / 4, d: float = np.pi / 2) -> Values:
+    """Ethier and Steinman (1994), with the mean of the pressure over the unit cube zero."""
+    places, weights = np.polynomial.legendre.leggauss(12)
+    inside = np.stack(np.meshgrid(*[0.5 + 0.5 * places] * 3, indexing="ij"))
+    mean = np.einsum("xyz,x,y,z", _beltrami_pressure(*inside, a, d), *[0.5 * weights] * 3)
+    decay = -a * np.exp(-(d**2) * t)
+    return {
+        "u": decay * (np.exp(a * x) * np.sin(a * y + d * z) + np.exp(a * z) * np.cos(a * x + d * y)),
+        "v": decay * (np.exp(a * y) * np.sin(a * z + d * x) + np.exp(a * x) * np.cos(a * y + d * z)),
+        "w": decay * (np.exp(a * z) * np.sin(a * x + d * y) + np.exp(a * y) * np.cos(a * z + d * x)),
+        "p": (_beltrami_pressure(x, y, z, a, d) - mean) * np.exp(-2 * d**2 * t),
+    }
+
+
+def _beltrami_pressure(x: Array, y: Array, z: Array, a: float, d: float) -> Array:
+    """At the first time, but for a constant."""
+    corners = np.exp(2 * a * x) + np.exp(2 * a * y) + np.exp(2 * a * z)
+    one = np.sin(a * x + d * y) * np.cos(a * z + d * x) * np.exp(a * (y + z))
+    two = np.sin(a * y + d * z) * np.cos(a * x + d * y) * np.exp(a * (z + x))
+    three = np.sin(a * z + d * x) * np.cos(a * y + d * z) * np.exp(a * (x + y))
+    return np.asarray(-(a**2) / 2 * (corners + 2 * (one + two + three)))
+
+
 def stokes(x: Array, y: Array) -> Values:
     """The flow with stream function sin(pi x)^2 sin(pi y)^2 / pi."""
     sx, sy = np.sin(np.pi * x), np.sin(np.pi * y)

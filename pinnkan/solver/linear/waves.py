@@ -23,6 +23,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.diagonalisation import SHIFTS, free_factors
 from pinnkan.solver.linear.walls import walls
+from pinnkan.solver.work import told_apart
 
 #: Forms (number, function, function) by two derivatives of a block of rows.
 Forms = dict[tuple[int, int], torch.Tensor]
@@ -32,7 +33,7 @@ class Together:
     """An approximate inverse of J^T J (1 + damping on its diagonal), of all unknowns together.
 
     Around circles in :func:`waves`; where there is none, between walls in functions of the same number
-    (:mod:`pinnkan.solver.linear.walls`), but for a coordinate of one interval.
+    (:mod:`pinnkan.solver.linear.walls`), but for the time of a slab.
     Raises numpy.linalg.LinAlgError where rows leave something free.
     """
 
@@ -146,7 +147,7 @@ def _functions(rows: Sequence[TensorRows], ordering: Ordering) -> tuple[list[int
     if around:
         of_all = (space.unknowns, -1, -1, -1)
         return around, [waves(space.axes[i], device).unflatten(1, (-1, 2)).expand(of_all) for i in around]
-    across = [i for i, a in enumerate(space.axes) if a.intervals > 1]
+    across = told_apart(space)
     free = [free_factors(ordering, space.shape, u) for u in range(space.unknowns)]
     masks = [[torch.from_numpy(f[i]).to(device) for f in free] for i in across]
     return across, [walls(rows, i, mask).unsqueeze(-1) for i, mask in zip(across, masks, strict=True)]
