@@ -233,7 +233,8 @@ def read_unknowns(node: Node | None, coordinates: tuple[str, ...], report: Repor
         if not isinstance(item, Scalar) or isinstance(item.value, bool | None):
             report.error_at(item.span, "an unknown must be a name")
             continue
-        check_name(item.text, item.span, report, "unknown")
+        if not (item.text in PLAIN and coordinates == ("t",)):  # where time is alone, x is what moves
+            check_name(item.text, item.span, report, "unknown")
         if item.text in meanings(coordinates):
             report.error_at(item.span, f"'{item.text}' already has a meaning in this domain", "choose another name")
         _check_output(item.text, item.span, report)

@@ -8,6 +8,7 @@ but looking for it tells whether there is one (:mod:`pinnkan.solver.halves`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -22,6 +23,9 @@ from pinnkan.solver.halves import unfolded
 
 #: Coordinates of space for which a half is solved: on a line it costs nearly what the whole does.
 FOLDED = (2, 3)
+#: How often a coordinate is folded: what begins as the same everywhere between slopes that vanish has the same
+#: reflection in every half, without end.
+MOST = 3
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,15 @@ def reduced(problem: Problem) -> Reduced:
     solved, sizes = in_natural_units(problem)
     found: list[Mirror] = []
     words: list[str] = []
-    while (mirror := _folding(solved)) is not None:
+    while (mirror := _folding(solved, found)) is not None:
         found.append(mirror)
         words.append(mirror.words(solved))
         solved = half_of(solved, mirror)
     return Reduced(solved, sizes, tuple(found), tuple(words))
 
 
-def _folding(problem: Problem) -> Mirror | None:
-    """A reflection whose half is to be solved in place of the whole, if there is one.
+def _folding(problem: Problem, found: Sequence[Mirror]) -> Mirror | None:
+    """A reflection whose half is to be solved in place of the whole, if there is one; ``found``: those before it.
 
     None where the file says how many knots there are to be, or where a formula may jump or bend: what vanishes in the
     middle for smooth functions need not vanish there. Nor where what vanishes could not be built in: conditions that
@@ -71,6 +75,7 @@ def _folding(problem: Problem) -> Mirror | None:
         return None
     bent = kinks(formulas(problem), problem.coordinates, problem.box.ranges)
     smooth = (m for m in mirrors(problem) if not bent.curved and not bent.planes[m.axis])
+    smooth = (m for m in smooth if sum(m.axis == before.axis for before in found) < MOST)
     return next((m for m in smooth if _rows(half_of(problem, m)) <= _rows(problem)), None)
 
 

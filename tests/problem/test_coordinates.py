@@ -12,6 +12,7 @@ from pinnkan.domain.box import Box
 from pinnkan.problem.checks.values import grid
 from pinnkan.problem.coordinates import listed, order_of, places_of, split
 from pinnkan.run.points import parse_fields
+from pinnkan.solver.driver import solve
 
 CUBE = """\
 name: cube
@@ -105,6 +106,42 @@ def test_numbered_names_are_free_where_the_coordinates_are_letters() -> None:
     text = CUBE.replace("x1", "x").replace("x2", "y").replace("x3", "z").replace("  x4: [0, 2]\n", "")
     text = text.replace("z*x4", "z*x1").replace("unknowns", "parameters:\n  x1: 2\nunknowns")
     assert problem(text).dimension == 3
+
+
+OSCILLATOR = """\
+name: oscillator
+domain: {t: [0, 6]}
+unknowns: [x, y]
+equations: ["x_tt + x = 0", "dt(y) = x"]
+conditions: [{where: initial, equation: x = 1}, {where: initial, equation: x_t = 0}, {where: initial, equation: y = 0}]
+exact: {x: cos(t), y: sin(t)}
+"""
+
+
+def test_where_time_is_alone_unknowns_may_be_called_x_and_y() -> None:
+    """Every oscillator of a book is x; the letters mean nothing else there."""
+    oscillator = problem(OSCILLATOR)
+    assert oscillator.unknowns == ("x", "y")
+    assert parse_fields("x_t", oscillator)
+    solution = solve(oscillator)
+    assert solution.verdict.converged
+    assert solution.verdict.estimate < 1e-4
+    assert solution.levels[-1].true_error < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("domain: {t:", "domain: {z: [0, 1], t:", "'x' already has a meaning"),
+        ("dt(y) = x", "dx(y) = x", "dx needs the coordinate 'x'"),
+        ("dt(y) = x", "dt(y) = x_x", "'x_x' needs the coordinate 'x'"),
+        ("dt(y) = x", "dt(y) = x + z", "there is no coordinate 'z'"),
+        ("unknowns", "functions: {f: x**2}\nunknowns", "the unknown 'x' cannot stand in a function"),
+        ("[x, y]", "[x, y, t]", "'t' already has a meaning"),
+    ],
+)
+def test_beside_other_coordinates_or_as_one_they_may_not(old: str, new: str, message: str) -> None:
+    assert any(message in f.message for f in faults(edited(old, new, OSCILLATOR)))
 
 
 def test_a_wrong_exact_solution_is_noticed_in_ten_coordinates() -> None:

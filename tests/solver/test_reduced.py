@@ -48,6 +48,17 @@ def test_a_fourth_of_the_plate_tells_all_of_it() -> None:
     assert np.linalg.norm(wrong(points, [(0, 0, 0)])[:, 0, 0] - true) > 0.5 * np.linalg.norm(true)
 
 
+def test_what_is_the_same_everywhere_is_not_folded_without_end() -> None:
+    """Between slopes that vanish: every half had the reflection of the whole, and no limit of time was kept."""
+    text = PLATE.replace("0.01*lap(u)", "lap(u) - u**3").replace("sin(4*pi*x)*(sin(pi*y) + sin(2*pi*y))", "1")
+    text = text.replace("boundary, equation: u = 0", "boundary, equation: dn(u) = 0")
+    assert reduced(problem(text)).problem.box.ranges == ((0.0, 0.125), (0.0, 0.125), (0.0, 0.5))
+    solution = solve(problem(text))
+    points = np.random.default_rng(0).random((100, 3)) * [1.0, 1.0, 0.5]
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(points)["u"], (1 + 2 * points[:, 2]) ** -0.5, rtol=1e-4)
+
+
 def test_slopes_across_a_whole_field_are_those_of_the_solution() -> None:
     solution = solve(problem(PLATE))
     x = np.linspace(0.0, 1.0, 101)

@@ -76,7 +76,7 @@ class Scope:
             return f"'{name}' is a function and needs an argument", f"write {name}(...)"
         if name in self.later:
             return f"'{name}' is defined only further down", "move its definition up"
-        if name in COORDINATES:
+        if name in COORDINATES and name not in self.space.unknowns:
             if name in self.space.coordinates or not self.coordinates:
                 return f"the coordinate '{name}' cannot stand in {self.where}", "it must be a constant"
             return f"there is no coordinate '{name}' in this domain", self.absent()

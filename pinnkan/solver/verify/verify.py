@@ -13,6 +13,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
@@ -133,11 +134,17 @@ class Verifier:
         Forwards in time a function of size one in a slab of length h has a residual of about 1 / h however fine the
         knots; the heat equation backwards, or Laplace's in time, leaves the finest wave that the knots hold.
         """
-        solved, halved = spaces.nulls or nulls_of(self.model, spaces.space, spaces.coefficients, spaces.halved)
-        length = float(np.ptp(spaces.space.axes[-1].breaks))
-        if min(solved.sigma, halved.sigma) <= VANISHING * slowest_rate(self.model, length):
+        space, start, halved = spaces.space, spaces.coefficients, spaces.halved
+        length = float(np.ptp(space.axes[-1].breaks))
+        against = self._grows(spaces.nulls or nulls_of(self.model, space, start, halved), length)
+        rows = None if against is None else balanced(self.model, space, start, halved)
+        return against if rows is None or self._grows(nulls_of(rows, space, start, halved), length) else None
+
+    def _grows(self, nulls: tuple[Null, Null], length: float) -> Objection | None:
+        """What the least determined functions of a slab of some length, and of the same halved, say."""
+        if min(null.sigma for null in nulls) <= VANISHING * slowest_rate(self.model, length):
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
-        found = stability(solved, halved)
+        found = stability(*nulls)
         if found.settled or found.halved > FALLING_ON * growth_rate(self.model, length):
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
@@ -198,6 +205,10 @@ class Verifier:
         nulls = spaces.nulls or nulls_of(self.model, *found, spaces.halved)
         near = near_singular(self.model, found, nulls, spaces.losses, terms)
         against = _of_nearness(near, allowed)
+        if against is not None and against.reason == Reason.RANK_DEFICIENT:
+            again = balanced_nearness(self.model, found, spaces.halved, terms)
+            if again is not None and again.rounding <= allowed and (again.settled or near.free > 0.0):
+                near, against = again, _of_nearness(again, allowed)
         share = loss / max(terms, 1e-300)
         if against is not None or share <= ROUNDED**2 or corrected <= STANDS * loss:
             return against

@@ -33,7 +33,7 @@ from pinnkan.solver.families.product.pace import (
 )
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
-from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, first_guess
+from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
 from pinnkan.solver.families.product.slab_standing import COUNTS, standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import first_slab_start
@@ -58,10 +58,6 @@ MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 #: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
-#: A step that has to be damped more than this tells that the slab is too long: a shorter one begins nearer. Of van der
-#: Pol's equation with mu = 1000 nine tenths of all steps were taken in slabs that were given up in the end. No slab
-#: is near to a start that is solved for itself: of a + a^3 = 2 none could be short enough.
-FIRM = 1e-2
 #: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
 STEP = 1e-12
 #: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
@@ -129,7 +125,7 @@ class ProductSlabs(ModelFamily):
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
         system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
-        firm = FIRMEST if self.given or model is not self.model.after_start else FIRM
+        firm = FIRMEST if self.given else firmness(model, begun)
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
         found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
         system.release()

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
 from small_models import model_of
 from solved import on_slabs
 
@@ -238,6 +240,32 @@ def test_a_start_that_is_no_value_is_solved_for_from_far(start):
     solution = pinnkan.solve(pinnkan.load_problem(text))
     assert solution.verdict.converged
     assert solution.levels[-1].true_error < 1e-5
+
+
+ALGEBRAIC = """
+name: algebraic
+domain: {t: [0, 2]}
+unknowns: [p, q]
+equations: ["p_t = -q", "FUNCTION = p"]
+conditions: [{where: initial, equation: p = START}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "function", "slope", "start"),
+    [
+        ("q**3 + q", lambda q: q**3 + q, lambda q: 3 * q**2 + 1, 10.0),
+        ("q + 1e-6*(exp(20*q) - 1)", lambda q: q + 1e-6 * np.expm1(20 * q), lambda q: 1 + 2e-5 * np.exp(20 * q), 3.0),
+    ],
+)
+def test_an_unknown_without_a_start_is_solved_for_there(written, function, slope, start):
+    """From zero as well: the iteration diverged at t = 0. With q alone, f'(q) q_t = -q."""
+    solution = pinnkan.solve(pinnkan.load_problem(ALGEBRAIC.replace("FUNCTION", written).replace("START", str(start))))
+    times = np.linspace(0, 2, 41)
+    first = brentq(lambda q: function(q) - start, 0.0, start)
+    exact = solve_ivp(lambda _, q: -q / slope(q), (0, 2), [first], "Radau", times, rtol=1e-10, atol=1e-12).y[0]
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(times[:, None])["q"], exact, rtol=0, atol=1e-4 * exact.max())
 
 
 def test_values_at_the_start_are_carried_as_they_are():
