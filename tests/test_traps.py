@@ -30,7 +30,7 @@ SAID = {
 SLOW = {
     "spike_in_time": "",
     "blow_up": "diverged",
-    "no_solution": "not_finite",
+    "no_solution": "stalled",
     "near_resonance": "",
     "eikonal": "stalled",
 }

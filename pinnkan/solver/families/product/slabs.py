@@ -63,8 +63,9 @@ STEP = 1e-12
 #: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
 #: of what is allowed or leaves enough to hide more than that, is corrected once more, with MANY degrees: the solution
 #: may be even about the middle of the slab, where one degree more adds odd functions only. Where that finds FOUNDED
-#: times as much, all later slabs have them; where it does not, only every second, fourth, .. doubt is looked into.
-SLOW, LARGE, FOUNDED = 0.3, 0.3, 1.2
+#: times as much, all later slabs have them; where it does not, only every second, fourth, .. doubt is looked into, and
+#: those that leave more than MOST of it: of prey and predators one such correction was four tenths of the error.
+SLOW, MOST, LARGE, FOUNDED = 0.3, 0.7, 0.3, 1.2
 #: An error from before the slab that is a share COUNTS of what is allowed may grow by this factor in it, root mean
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
@@ -151,7 +152,8 @@ class ProductSlabs(ModelFamily):
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
         doubts = aim.doubts
-        is_asked = len(at.run.slabs) % 2**doubts == 0 and self.is_doubtful(slab, at)
+        is_due = len(at.run.slabs) % 2**doubts == 0 or slab.fall > MOST
+        is_asked = is_due and self.is_doubtful(slab, at)
         closer = self._closer(aim, slab, found, at) if is_asked else None
         if closer is None:
             return replace(slab, doubts=doubts)
