@@ -239,13 +239,13 @@ def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lat
     axes = []
     degree = max(model.orders) + fineness.degree
     for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
-        known = field.breaks(i) if len(model.problem.box.ranges) == 1 else np.array([low, high])
-        axes.append(_graded(Axis(known, degree, periodic), fineness))
+        joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
+        known = field.breaks(i) if len(model.problem.box.ranges) == 1 else np.array([low, *joints, high])
+        axes.append(_graded(Axis(known, degree, periodic, joints), fineness))
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
     lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
-    smooth = replace(model, interfaces=())  # no knots of these lines stand there
-    return _Lattice(linearised(smooth, System(smooth, space), field), lines, free)
+    return _Lattice(linearised(model, System(model, space), field), lines, free)
 
 
 def _graded(axis: Axis, fineness: Fineness) -> Axis:
