@@ -29,7 +29,7 @@ BUMP = "(x*(1 - x)*y*(1 - y))"
 EQUATIONS = {
     "constant": ("lap(u) + 30*u = exp(x)*BUMP", "u = 0"),
     "varying": ("-div((1 + 0.8*sin(4*x)*cos(5*y))*grad(u)) = BUMP", "u = 0"),
-    "rows on a side": ("lap(u) = x*BUMP", "u_y + 2*u = 1"),
+    "rows on a side": ("lap(u) = x*BUMP", "u_y + 2*u = x*(1 - x)"),
     "advection": ("lap(u) - 40*u_x + 10*y*u_y = BUMP", "u = 0"),
 }
 

@@ -1,9 +1,10 @@
 """Where conditions change along the boundary of a rectangle: there no solution is smooth but by chance.
 
 That is where two sides meet, unless both prescribe values of the same unknowns that agree, and whose slopes do not
-contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); and where a formula of a condition jumps
-or bends along its side. A slope at a right angle to a value of the same unknown, or to a slope, is no change:
-reflected, all is smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
+contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); where values along one side contradict a
+slope that the other prescribes; and where a formula of a condition jumps or bends along its side. Else a slope at a
+right angle to a value of the same unknown, or to a slope, is no change: reflected, all is smooth. Weights of rows there
+made fast diagonalisation a thousand times too far off.
 
 Where values and slopes agree, curvatures may still contradict an equation: -lap u = 1 next to u = 0 on both sides, of
 which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.
@@ -11,7 +12,7 @@ which r^2 log r is left. That is no change of conditions, no knots are graded to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -94,7 +95,8 @@ def _between(problem: Problem) -> Iterator[Corner]:
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
         mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
         changes = mixed and (one != other or not one.all)
-        if position in jumps or changes or _contradict(problem, _known(problem, sides, position), position):
+        there = [*problem.equations, *(e for side in sides for e in _equations(problem, side))]
+        if position in jumps or changes or _contradict(problem, _known(problem, sides, position), position, there):
             yield Corner(position, position in jumps, one.values | other.values, inside=False)
 
 
@@ -106,7 +108,7 @@ def _bent(problem: Problem) -> Iterator[Corner]:
             bend = tuple(2 * int(axis != side.axis) for axis in range(2))
             for unknown, value in _values(problem, side):
                 known[Jet(unknown, bend)] = _curvature(problem, value, side, position[1 - side.axis])
-        if _contradict(problem, known, position):
+        if _contradict(problem, known, position, problem.equations):
             held = [_held(problem, side, position[1 - side.axis]).values for side in sides]
             yield Corner(position, False, held[0] | held[1], inside=False)
 
@@ -140,12 +142,15 @@ def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -
     return known
 
 
-def _contradict(problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float]) -> bool:
-    """Whether the derivatives that are known at a place leave something of an equation."""
+def _contradict(
+    problem: Problem,
+    known: Mapping[Jet, tuple[float, float]],
+    position: Sequence[float],
+    equations: Iterable[Equation],
+) -> bool:
+    """Whether the derivatives that are known at a place leave something of an equation or condition there."""
     return any(
-        _is_left(problem, e, known, position)
-        for e in problem.equations
-        if e.jets and set(e.jets.values()) <= set(known)
+        _is_left(problem, e, known, position) for e in equations if e.jets and set(e.jets.values()) <= set(known)
     )
 
 

@@ -94,6 +94,34 @@ def test_a_value_that_becomes_a_slope_inside_of_a_side_is_solved_and_judged():
     assert np.abs(found.reshape(r.shape) - exact).max() < 2e-2 * 300.0  # of the root mean square of u
 
 
+#: Im(z log z), whose slope at x = 0 is pi / 2, while its values along y = 0 are zero.
+SLOPED = """
+name: sloped
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: [lap(u) = 0]
+conditions:
+  - {where: left, equation: u_x = pi/2}
+  - {where: bottom, equation: u = 0}
+  - {where: right, equation: u = y*log(1 + y**2)/2 + atan(y)}
+  - {where: top, equation: u = log(1 + x**2)/2 + x*(pi/2 - atan(x))}
+solver: {tolerance: 1.0e-5}
+"""
+
+
+def test_values_that_contradict_the_slope_of_the_next_side_are_a_corner():
+    """Its residual fell on no knots, and the solve was refused."""
+    result = solve(parse_problem(SLOPED, "t.yaml"))
+    assert result.verdict.converged, result.verdict.sentence
+    x, y = np.random.default_rng(0).random((2, 500))
+    z = x + 1j * y
+    exact = (z * np.log(z)).imag
+    found = result.field(np.stack([x, y], -1), [(0, 0)])[:, 0, 0]
+    error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
+    assert 0.8 * error <= result.verdict.estimate
+    assert result.levels[-1].parameters < 2000
+
+
 @pytest.mark.slow
 def test_a_lid_at_full_speed_is_refused_for_its_pressure_and_says_what_the_flow_is_within():
     result = solve(parse_problem(LID, "t.yaml"))
