@@ -21,7 +21,6 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero, sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
-from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.linear.gauss_points import require_memory
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
@@ -138,9 +137,6 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         steep = [_steepness(a) ** (2 * order) for a in axes]
         mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
         allowed = (FIRST_SHARE * tolerance) ** 2
-        if sum(float(m.sum()) for m in mass) <= allowed:
-            missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
-            mass = [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
         if sum(float(m.sum()) for m in mass) <= allowed:
             return SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
         if min(float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes) < NARROWEST:
