@@ -15,6 +15,9 @@ OF_SYSTEMS = 20.0
 TOGETHER, BETWEEN_WALLS = 2.0, 5.0
 #: Multiplications that the factors of all waves may take, some seconds.
 MOST_TOGETHER = 1e11
+#: The same of those of all functions of space, one for each of time, fixed coefficients counted: a third or less of
+#: them is worked out. 4e11, in 4 s, for 22,439 free coefficients of a flow.
+MOST_IN_SPACE = 1e12
 
 
 def bandwidth(space: Space) -> float:
@@ -64,6 +67,21 @@ def are_together(space: Space) -> bool:
     several = space.unknowns > 1 and len(space.axes) > 2
     apart = is_around(space) or min(a.intervals for a in space.axes) == 1
     return several and apart and waves_work(space) <= MOST_TOGETHER
+
+
+def is_told_in_time(space: Space) -> bool:
+    """Whether functions of time are told apart and space is taken whole: :mod:`pinnkan.solver.linear.moments`.
+
+    For several unknowns between walls in a slab of space, as long as its factors are cheap.
+    """
+    between = space.unknowns > 1 and len(space.axes) > 3 and not is_around(space)
+    return between and space.axes[-1].intervals == 1 and moments_work(space) <= MOST_IN_SPACE
+
+
+def moments_work(space: Space) -> float:
+    """Multiplications of the factors, one for each function of time; fixed coefficients are counted as well."""
+    count = space.axes[-1].count
+    return count * (space.size / count) ** 3 / 3.0
 
 
 def told_apart(space: Space) -> list[int]:

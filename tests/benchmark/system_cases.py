@@ -89,7 +89,7 @@ SYSTEMS = (
         box((0, 2 * np.pi, 8), (0, 2 * np.pi, 8), (0, 1, 4)),
         Target(1e-7, 30, 1e-7, 14),
     ),
-    Case("beltrami", systems.beltrami, box(*[(0.0, 1.0, 2)] * 3, (0.0, 1.0, 40)), Target(1e-4, 300, 1e-4, 14)),
+    Case("beltrami", systems.beltrami, box(*[(-1.0, 1.0, 2)] * 3, (0.0, 1.0, 20)), Target(1e-4, 300, 1e-4, 14)),
     Case("lotka_volterra", in_time("lotka_volterra", "u v"), box((0, 10, 200)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
     Case("lorenz", in_time("lorenz", "u v w"), box((0, 10, 400)), Target(1e-6, 5, 1e-6, 14), "DOP853"),
     Case(

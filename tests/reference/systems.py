@@ -25,9 +25,9 @@ def taylor_green(x: Array, y: Array, t: Array, reynolds: float = 100.0) -> Value
 
 
 def beltrami(x: Array, y: Array, z: Array, t: Array, a: float = np.pi / 4, d: float = np.pi / 2) -> Values:
-    """Ethier and Steinman (1994), with the mean of the pressure over the unit cube zero."""
+    """Ethier and Steinman (1994), with the mean of the pressure over the cube zero."""
     places, weights = np.polynomial.legendre.leggauss(12)
-    inside = np.stack(np.meshgrid(*[0.5 + 0.5 * places] * 3, indexing="ij"))
+    inside = np.stack(np.meshgrid(*[places] * 3, indexing="ij"))
     mean = np.einsum("xyz,x,y,z", _beltrami_pressure(*inside, a, d), *[0.5 * weights] * 3)
     decay = -a * np.exp(-(d**2) * t)
     return {

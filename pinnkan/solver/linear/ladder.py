@@ -12,10 +12,11 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
+from pinnkan.solver.linear.moments import Moments
 from pinnkan.solver.linear.nested import NestedSpace
 from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of
 from pinnkan.solver.linear.waves import Together
-from pinnkan.solver.work import are_together, free_factor_work
+from pinnkan.solver.work import are_together, free_factor_work, is_told_in_time
 
 #: An operator whose size at points varies by more than this is not taken for one that separates.
 VARIES = 2.0
@@ -44,15 +45,19 @@ class Rung:
 def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
     """Approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown).
 
-    Waves of all unknowns together, where coordinates are periodic; fast diagonalisation, where the size of the
-    operator hardly varies; that of rows divided by their size, and a coarse space beside it; a factor, where it can be
-    afforded.
+    Of all unknowns together, waves or functions between walls, and a factor for each function of time; fast
+    diagonalisation, where the size of the operator hardly varies; that of rows divided by their size, and a coarse
+    space beside it; a factor, where it can be afforded.
     """
     own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
     if damping >= DAMPED:
         return [Rung(lambda: lambda right: right / ((1.0 + damping) * own), *PATIENT)]
     space = rows[0].space
-    ladder = [Rung(lambda: Together(rows, ordering, damping), *PATIENT)] if are_together(space) else []
+    ladder, in_time = [], is_told_in_time(space)
+    if are_together(space):
+        ladder.append(Rung(lambda: Together(rows, ordering, damping), *(QUICK if in_time else PATIENT)))
+    if in_time:
+        ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT))
     if max(map(_spread, rows)) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
     ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT))

@@ -56,7 +56,7 @@ def _pairs(
 ) -> Iterator[tuple[Table, Jet, Jet]]:
     """Derivatives of an unknown and of others that stand in one equation, with the points of the coordinate."""
     for r in rows:
-        if r.tables[coordinate].nodes.shape[0] > 1:
+        if r.tables[coordinate].nodes.numel() > 1:
             mine, theirs = ([j for j in r.jets if j.unknown in some] for some in ([unknown], others))
             yield from ((r.tables[coordinate], a, b) for a in mine for b in theirs)
 
@@ -95,10 +95,15 @@ def _placed(
 def _taken_over(
     rows: Sequence[TensorRows], coordinate: int, unknown: int, free: torch.Tensor, placed: dict[int, torch.Tensor]
 ) -> torch.Tensor:
-    """The functions that an unknown is joined to, as far as its splines hold them, and what these hold beside."""
+    """The functions that an unknown is joined to, as far as its splines hold them, and what these hold beside.
+
+    Those that are not differentiated first: in time a pressure with the functions of the velocity takes 16 and 85 steps
+    where one with those of its derivative takes 28 and 109.
+    """
     axis = rows[0].space.axes[coordinate]
+    pairs = sorted(_pairs(rows, coordinate, unknown, list(placed)), key=lambda pair: pair[2].order[coordinate])
     seen = []
-    for table, _, other in _pairs(rows, coordinate, unknown, list(placed)):
+    for table, _, other in pairs:
         root = table.weights.reshape(-1, 1).sqrt()
         values = root * (dense(table, other.order[coordinate]) @ placed[other.unknown])
         basis = root * dense(table, 0)[:, free]

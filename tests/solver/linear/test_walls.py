@@ -102,3 +102,18 @@ def test_what_leaves_something_free_is_refused():
     rows[0].weights.fill_(float("nan"))
     with pytest.raises(np.linalg.LinAlgError, match="not finite"):
         Together(rows, ordering)
+
+
+def test_on_one_interval_unknowns_are_joined_as_well():
+    """In time: a pressure has the functions of the velocity, whose derivative stands first in the equation."""
+    model = model_of(CAVITY.replace("a_t = -e_y", "a_t = -e_y + b").replace("b_t = e_x", "0 = e_x - b").replace(
+        "  - {where: initial, equation: b = 0}\n", ""))  # fmt: skip
+    space = Space((*[Axis(np.array([0.0, 1.0]), 4)] * 2, Axis(np.array([0.0, 0.3]), 4)), 3)
+    system, start, fixed = prepared(model, space)
+    fixed[..., 0, :2] = True
+    rows = [p.rows(torch.from_numpy(start), [torch.from_numpy(start)]) for p in system.patches]
+    (e, _, b), _ = found(rows, order_coefficients(space, fixed, CPU), 2)
+    splines = rows[0].tables[2].weights.reshape(-1, 1).sqrt() * dense(rows[0].tables[2], 0)
+    angles = ((splines @ e).T @ (splines @ b)).abs()
+    np.testing.assert_allclose(angles.diagonal()[:4], 1.0, atol=1e-8)
+    assert float(torch.roll(angles, 1, dims=1).diagonal()[:4].max()) < 1e-8

@@ -36,7 +36,7 @@ from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, 
 from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
 from pinnkan.solver.families.product.slab_standing import COUNTS, standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
-from pinnkan.solver.families.product.start import first_slab_start
+from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
@@ -82,13 +82,16 @@ LEFT = 0.5
 class ProductSlabs(ModelFamily):
     """The tensor-product spline space on all coordinates, of ``degree`` in space and in time, in slabs.
 
-    ``intervals``: per coordinate of space at first; ``words``: the network and why it was chosen.
+    ``intervals``: per coordinate of space at first; ``words``: the network and why it was chosen; ``highest``: the
+    degree in space where that spares initial data more of them; ``first_slab``: the first one, over the whole time.
     """
 
     degree: tuple[int, int]
     intervals: int
     most_passes: int
     words: str = ""
+    highest: int = 0
+    first_slab: float = FIRST_SLAB
 
     @property
     def unknowns(self) -> int:
@@ -102,9 +105,8 @@ class ProductSlabs(ModelFamily):
 
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them."""
-        start, end = self.problem.box.ranges[-1]
-        begun = first_slab_start(self.model, self.degree, self.intervals, max(local, ROUNDED_START))
-        return Aim(begun, FIRST_SLAB * (end - start), self.degree[1])
+        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, max(local, ROUNDED_START))
+        return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
         begun, end = aim.start, aim.start.time + aim.length

@@ -156,6 +156,15 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     )
 
 
+def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
+    """The same, of the ``highest`` degree in space where data that ask for more ``intervals`` then do not."""
+    begun = first_slab_start(model, degree, intervals, tolerance)
+    if highest <= degree[0] or all(a.intervals <= intervals for a in begun.axes):
+        return begun
+    other = first_slab_start(model, (highest, degree[1]), intervals, tolerance)
+    return begun if any(a.intervals > intervals for a in other.axes) else other
+
+
 def _asked(number: int | None, axis: Axis, mass: Array, marked: np.ndarray, allowed: float) -> int | None:
     """How many even intervals a coordinate is to have; None where those that are marked are to be halved."""
     if number is None or not marked.any():

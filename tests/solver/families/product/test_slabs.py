@@ -271,3 +271,11 @@ def test_an_unknown_without_a_start_is_solved_for_there(written, function, slope
 def test_values_at_the_start_are_carried_as_they_are():
     model = model_of(HEAT)
     assert model.after_start is model
+
+
+@pytest.mark.parametrize(("waves", "expected"), [(1, (1, 4)), (6, (1, 9))])
+def test_data_that_ask_for_more_intervals_are_begun_with_the_highest_degree(waves, expected):
+    model = model_of(text(f"exp(-t)*sin({waves}*x)", f"u_t = u_xx + {waves**2 - 1}*u", "v"), tolerance=1e-2)
+    axis = replace(ProductSlabs(model, (4, 4), 1, 1), highest=9).first(0.1).start.axes[0]
+    assert (axis.intervals, axis.degree) == expected
+    assert (ProductSlabs(model, (4, 4), 1, 1).first(0.1).start.axes[0].intervals > 1) == (waves > 1)
