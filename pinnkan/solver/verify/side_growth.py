@@ -29,10 +29,10 @@ ROUNDS, PARTS = 7, 8
 SINGULAR, DIP = 1e-3, 1e-2
 #: What is as small at all rates is zero at all of them.
 ROUNDED = 1e-13
-#: A matrix that is as good as singular from the lowest rates on, so many of them, but not down to ROUNDED at all, holds
-#: something that does not grow, whatever the rate, known to the root of rounding: a constant pressure. In a flow in a
-#: cube it left 1e-17 to 1e-8, now this and now that, and 3e9 was the rate of what grows there.
-LOWER = DOUBLINGS // 4
+#: A matrix that is as good as singular at so large a share of the rates, but not down to ROUNDED at the HIGHEST, holds
+#: what does not grow, whatever the rate, known to the root of rounding: a constant pressure. In a flow in a cube it
+#: left 1e-17 to 1e-5, now this and now that, and 4e5 or 3e9 was the rate of what grows there.
+OFTEN, HIGHEST = 0.25, 10
 #: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
 INFINITE = 1e4
 #: That many typical exponents are none: P(c) is regular.
@@ -86,7 +86,8 @@ class Across:
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
         values = self._distances(at, s).reshape(len(every), -1)
         beside = np.minimum(values[:, :-2], values[:, 2:])
-        constant = (np.median(values[:, :LOWER], 1) < DIP * SINGULAR) & (values.max(1) > ROUNDED)
+        at_last = (values[:, -HIGHEST:] <= ROUNDED).all(1)
+        constant = ((values < DIP * SINGULAR).mean(1) > OFTEN) & ~at_last
         dips = np.isfinite(values[:, 1:-1]) & (values[:, 1:-1] <= beside) & ~constant[:, None]
         point, k = np.nonzero(dips)
         out = np.zeros(len(every))
