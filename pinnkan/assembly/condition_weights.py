@@ -20,7 +20,8 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.problem.natural_units import SIGNS, WAVELENGTH, root_mean_square, signed
+from pinnkan.problem.features.value_ranges import SIGNS, signed
+from pinnkan.problem.natural_units import WAVELENGTH, root_mean_square
 from pinnkan.problem.statement import Jet, Place, Point, Side
 
 #: Points at which coefficients are looked at.

@@ -103,15 +103,12 @@ class Model:
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
-        local: list[float | torch.Tensor] = [1.0] * len(self.equations)
-        if self.corner_weights is not None:
-            local = [self.corner_weights.on(tables, k) for k in range(len(self.equations))]
-        else:
-            scales = [local_weight(space, s) for s in self.surpluses]
-            local = [1.0 if s is None else s.to(self.device) for s in scales]
-            if self.bent_weights is not None:
-                local = [self.bent_weights.on(tables, k) * s for k, s in enumerate(local)]
-        return [f * w for w, f in zip(local, finer(self.surpluses), strict=True)]
+        scales: list[float | torch.Tensor] = list(finer(self.surpluses))
+        if self.corner_weights is None:
+            local = [local_weight(space, s) for s in self.surpluses]
+            scales = [f if w is None else f * w.to(self.device) for f, w in zip(scales, local, strict=True)]
+        near = self.corner_weights or self.bent_weights
+        return scales if near is None else [near.on(tables, k) * s for k, s in enumerate(scales)]
 
     @cached_property
     def conditions_as_rows(self) -> tuple[tuple[Condition, CompiledEquation], ...]:

@@ -20,7 +20,7 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.value_ranges import Range, value_ranges, within
+from pinnkan.problem.features.value_ranges import SIGNS, Range, signed, value_ranges
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 #: Functions of size one are taken to vary over this share of the domain.
@@ -28,8 +28,6 @@ WAVELENGTH = 0.1
 #: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
 #: error of the logarithms, and what may be left of it.
 SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
-#: Signs of unknowns whose values are not known to be of one. The smaller terms count: of exp(-1/u), those of u > 0.
-SIGNS = 1.0, -1.0
 #: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
 #: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
 #: weighed next to nothing.
@@ -140,13 +138,6 @@ class _Looked:
         with np.errstate(all="ignore"):
             values = self.tape([*self.points.T, *jets])
         return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
-
-
-def signed(jet: Jet, values: np.ndarray, sign: float, known: Range) -> np.ndarray:
-    """Values of a jet; those of an unknown itself in the range that is known of it, else all of a sign."""
-    if jet.total:
-        return values
-    return sign * np.abs(values) if known is None else within(values, known)
 
 
 def root_mean_square(values: np.ndarray) -> float:

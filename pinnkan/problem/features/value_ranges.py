@@ -13,10 +13,12 @@ import numpy as np
 import sympy
 
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Condition, Problem, Side
+from pinnkan.problem.statement import Condition, Jet, Problem, Side
 
 #: Points of a side that are looked at.
 LOOKED_AT = 64
+#: Signs of unknowns whose values are not known to be of one. The smaller terms count: of exp(-1/u), those of u > 0.
+SIGNS = 1.0, -1.0
 #: Least and largest value of an unknown; None where they have both signs, or are not known.
 Range: TypeAlias = tuple[float, float] | None
 
@@ -34,10 +36,12 @@ def value_ranges(problem: Problem) -> tuple[Range, ...]:
     return tuple(_range(np.concatenate(values)) if values else None for values in found)
 
 
-def within(values: np.ndarray, known: Range) -> np.ndarray:
-    """Values moved into a range, of the sign that it has."""
-    if known is None:
+def signed(jet: Jet, values: np.ndarray, sign: float, known: Range) -> np.ndarray:
+    """Values of a jet; those of an unknown itself moved into the range that is known of it, else all of a sign."""
+    if jet.total:
         return values
+    if known is None:
+        return sign * np.abs(values)
     return np.clip(np.abs(values) * (1.0 if known[1] > 0.0 else -1.0), *known)
 
 

@@ -52,7 +52,8 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
     axes = []
     problem = model.problem
     planes = kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes
-    inside = kinks([e.residual for e in problem.equations], problem.coordinates, problem.box.ranges).planes
+    equations = [e.residual for e in problem.equations] if any(planes) else []
+    inside = kinks(equations, problem.coordinates, problem.box.ranges).planes
     for i, ((a, b), periodic) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
         between = sorted({x.place for x in problem.interfaces if x.axis == i})
         places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in between)]
