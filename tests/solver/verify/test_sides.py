@@ -13,6 +13,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.reduced import reduced
 from pinnkan.solver.verify import sides
 
 #: The growing mode is cosh(m (x - 0.5)) with m tanh(m / 2) = 4.
@@ -134,3 +135,16 @@ def test_a_pressure_that_is_constant_across_is_nothing_that_grows(right, least, 
     found = sides.Sides(model).rates(field, ranges, [np.pi])
     assert found.min() >= least
     assert found.max() <= most
+
+
+@pytest.mark.parametrize("seed", [3_100_000, 13_100_000])
+def test_a_pressure_known_to_the_root_of_rounding_is_no_rate_by_chance(seed):
+    """Of thirty random states two had a rate of 4e5: slabs of Beltrami's flow were cut to nothing on some machines."""
+    problem = reduced(pinnkan.load_problem("beltrami")).problem
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+
+    def state(points, orders):
+        return np.random.default_rng(seed).standard_normal((len(points), 4, len(orders)))
+
+    ranges = np.array([*problem.box.ranges[:-1], (0.27, 0.55)])
+    assert sides.Sides(model).rates(state, ranges, [np.pi, 4 * np.pi]).max() == 0.0
