@@ -1,4 +1,4 @@
-"""A valid file with several unknowns to edit: Stokes flow in a square, driven by its lid."""
+"""Files with several unknowns to edit: Stokes flow in a square, driven by its lid, and others."""
 
 from __future__ import annotations
 
@@ -39,4 +39,19 @@ equations:
 conditions:
   - {where: initial, equation: a = 1}
   - {where: initial, equation: b = 0}
+"""
+
+#: Slow flow under a lid that moves at full speed into the corners, where its pressure is not of finite norm.
+LID = """\
+name: case
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u, v, p]
+vectors: {velocity: [u, v]}
+equations: [p_x = lap(u), p_y = lap(v), div(velocity) = 0]
+conditions:
+  - {where: [left, right, bottom], equation: u = 0}
+  - {where: top, equation: u = 1}
+  - {where: boundary, equation: v = 0}
+  - {where: domain, equation: integral(p) = 0}
+solver: {tolerance: TOLERANCE, max_time: 100}
 """
