@@ -1,0 +1,69 @@
+"""What rows make of a function: the share of it that is no function of the space."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.one_coordinate import dense, flat
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.solver import Seen
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.images import images, roughness
+
+TEXT = """
+name: t
+domain:
+  x: [0, 1]
+  y: [0, 1]{periodic}
+unknowns: [u]
+equations:
+  - {equation}
+conditions:
+  - where: {sides}
+    equation: u = 0
+"""
+SQUARE = {"periodic": "", "sides": "boundary"}
+ROUND = {"periodic": "\n  periodic: [x]", "sides": "[bottom, top]"}
+
+
+def seen_of(model, intervals):
+    box = zip(model.problem.box.ranges, model.problem.box.periodic, intervals, strict=True)
+    space = Space(tuple(Axis(np.linspace(a, b, n + 1) ** 2, 4, p) for (a, b), p, n in box))
+    zero, fixed = zero_conditions(model.conditions, space)
+    equations = System(model, space).equations(zero, fixed)
+    return Seen(equations.rows, equations.ordering)
+
+
+def rough_by_qr(seen, vector, power=0.5):
+    """The same by orthonormal bases of full matrices; ``power`` of the weights: a half is right."""
+    rows = seen.rows[0]
+    parts = images(Seen([rows], seen.ordering), vector)
+    image = np.concatenate([flat(i).cpu().numpy() for _, _, i in parts])
+    smooth = image
+    for axis, table in enumerate(rows.tables):
+        matrix = dense(table, 0).numpy() * table.weights.numpy().reshape(-1, 1) ** power
+        basis = np.linalg.qr(matrix)[0]
+        smooth = np.moveaxis(np.tensordot(basis.T, smooth, axes=(1, axis)), 0, axis)
+    return float(np.sqrt(max(1.0 - np.square(smooth).sum() / np.square(image).sum(), 0.0)))
+
+
+@pytest.mark.parametrize("equation", ["-lap(u) = 1", "-lap(u) + 40*sin(3*y)*u = 1"])
+@pytest.mark.parametrize("where", [SQUARE, ROUND])
+def test_roughness_is_what_a_projection_leaves(equation, where):
+    seen = seen_of(model_of(TEXT.format(equation=equation, **where)), (6, 9))
+    vector = np.random.default_rng(1).standard_normal(seen.ordering.size)
+    found = roughness(seen, vector)
+    assert found == pytest.approx(rough_by_qr(seen, vector), rel=1e-6)
+    assert found != pytest.approx(rough_by_qr(seen, vector, 0.0), rel=1e-3)
+
+
+def test_a_function_of_the_space_is_not_rough():
+    """u itself lies in the space, its second derivatives do not."""
+    rough = []
+    for equation in ("u = 1", "-lap(u) = 1"):
+        seen = seen_of(model_of(TEXT.format(equation=equation, **SQUARE)), (6, 9))
+        rough.append(roughness(seen, np.random.default_rng(1).standard_normal(seen.ordering.size)))
+    assert rough[0] < 1e-6
+    assert rough[1] > 0.1
