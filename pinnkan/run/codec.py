@@ -32,6 +32,7 @@ from pinnkan.solver.families.deep.composed import ComposedState
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
 from pinnkan.solver.families.fitted.levels import FittedState
 from pinnkan.solver.families.fitted.slabs import FittedAim
+from pinnkan.solver.families.product.closing import Halved
 from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
@@ -45,10 +46,11 @@ from pinnkan.verdict.records import Iteration, Level
 _CLASSES: dict[str, Callable[..., Any]] = {
     kind.__name__: kind
     for kind in (
-        Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState, Coordinates,
-        DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState, Inputs, Iteration, Level,
-        LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton, Piece, ProductField, ProductState, Run,
-        Separable, SeparableState, SlabStart, Space, Spline, Step, Trained,
+        Activation, Affine, Aim, Axis, Basis, Best, BlockField, BlocksState, BlockSum, ComposedState,
+        Coordinates, DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState,
+        Halved, Inputs, Iteration, Level, LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton,
+        Piece, ProductField, ProductState, Run, Separable, SeparableState, SlabStart, Space, Spline, Step,
+        Trained,
     )
 }  # fmt: skip
 

@@ -64,8 +64,9 @@ CUBE_SLAB = 0.1
 #: Knot intervals per coordinate on the coarsest level.
 INTERVALS = {1: 3, 2: 3, 3: 3}
 SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}
-#: Levels, and passes through time, when the file names none: the first ones may be given up early.
-LEVELS, PASSES = 14, 4
+#: Levels by number of coordinates, and passes through time, when the file names none: the first ones may be given up
+#: early. A layer of 1e-7 is met by the twentieth level of a line, each of which takes a tenth of a second.
+LEVELS, PASSES = {1: 40, 2: 14, 3: 14}, 4
 
 #: Quantities are read off until so many limits and seconds are over: files come after them (``run/attempt.py``).
 READING, GRACE = 1.1, 1.5
@@ -142,7 +143,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     most = 1 if undetermined(problem) else settings.max_levels  # more would not help
     may_turn = settings.network == "auto" and can_turn(problem)
     if problem.time_axis is None:
-        axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS, describe(problem))
+        axes = ProductLevels(model, degree, settings.knots or INTERVALS[d], most or LEVELS[d], describe(problem))
 
         def on_axes(other: Model) -> Outcome:
             return _on_axes(replace(axes, model=other), Verifier(other), monitor.aside())

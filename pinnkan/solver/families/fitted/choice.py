@@ -110,9 +110,9 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
 
 def _is_lost(problem: Problem, out: Outcome) -> bool:
     """Whether a solve has not found its front, or something spoke against what it found."""
-    failed = out.reason not in (Reason.CONVERGED, Reason.MAX_TIME)
     estimate = out.levels[-1].estimate
-    return failed and (estimate > UNRESOLVED or estimate <= problem.solver.tolerance)
+    resolves = problem.solver.tolerance < estimate <= UNRESOLVED
+    return out.reason not in (Reason.CONVERGED, Reason.MAX_TIME) and not (out.reason == Reason.MAX_LEVELS and resolves)
 
 
 def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:

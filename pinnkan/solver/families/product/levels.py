@@ -17,6 +17,7 @@ from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_mark
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.between import between
+from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
 from pinnkan.solver.families.product.judging import (
     RESOLVING,
@@ -61,7 +62,7 @@ class ProductState:
     ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
     another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
-    before has found least determined; ``system``: that of the space, which is made again where a state was stored.
+    before saw least, ``halved``: what it has chosen; ``system``: that of the space, made again where it was stored.
     """
 
     space: Space
@@ -73,6 +74,7 @@ class ProductState:
     words: str = ""
     linear: str = ""
     null: Array | None = None
+    halved: Halved | None = None
     system: System | None = field(default=None, metadata={"stored": False})
 
 
@@ -178,7 +180,8 @@ class ProductLevels(ModelLevels):
         if estimate.size > 1.0 and not self.model.is_linear:  # perhaps of a matrix that rounding made regular
             alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
             start = min(alone, start, key=system.loss)
-        begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space))
+        halved = halved_of(state.space, space, estimate)
+        begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space), halved=halved)
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
         return solved if is_solved else begun
 
@@ -243,20 +246,19 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
-    near = model.corner_weights
+    near, towards = model.corner_weights, None
     if near is not None and estimate.share > RESOLVING:
         assert state.system is not None
         others = [mark(m, largest * SHADOW / MARKING, allowed) for m in share.mass]
         towards = towards_corners(space.axes, near.corners, state.system.by_interval(start), others)
-        if towards is not None:
-            finer = Space(towards, space.unknowns)
-            return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
-    if estimate.size <= SEEN:
+    if towards is None and estimate.size <= SEEN:
         towards = graded(space.axes, _profiles(state, estimate, share.mass, after, scale), allowed)
-        if towards is not None:
-            finer = Space(towards, space.unknowns)
-            return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
+    if towards is not None:
+        finer = Space(towards, space.unknowns)
+        return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
     marks = [mark(m, largest, allowed) for m in share.mass]
+    if estimate.size > SEEN and len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
+        return whole(model, state, estimate)
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
     if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):

@@ -89,6 +89,7 @@ def level_with(estimate):
         (Reason.MAX_LEVELS, 1.1 * UNRESOLVED, True),  # the front was not found
         (Reason.MAX_LEVELS, 0.9 * UNRESOLVED, False),  # it was, though the levels ran out
         (Reason.STALLED, 0.9e-3, True),  # something spoke against what was found
+        (Reason.STALLED, 0.9 * UNRESOLVED, True),  # nor is it where levels lead nowhere
     ],
 )
 def test_coordinates_are_kept_where_they_resolve_the_front_though_the_levels_ran_out(reason, estimate, lost):
