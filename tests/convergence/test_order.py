@@ -7,7 +7,7 @@ from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.levels import samples_of
+from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton

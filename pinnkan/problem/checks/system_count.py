@@ -87,6 +87,23 @@ def order_in(problem: Problem, axis: int) -> int:
         return weights.total if _is_regular(_principal(system, weights, _one(numbers, axis), along(axis))) else 0
 
 
+def has_characteristics(problem: Problem) -> bool:
+    """Whether the principal symbol of the equations provably takes both signs somewhere, as that of waves.
+
+    For steady problems in the plane; False where a symbol depends on the unknowns, which are not known.
+    """
+    with np.errstate(all="ignore"):
+        system = linearised(problem)
+        weights = None if system is None else assigned(system.orders(_total))
+        if system is None or weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
+            return False
+        angles = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
+        symbols = [_principal(system, weights, [np.cos(a), np.sin(a)], _total) for a in angles]
+        found = np.linalg.det(np.array(symbols)).real
+        least = _LEAST * np.abs(found).max(0)
+        return bool(((found.min(0) < -least) & (found.max(0) > least)).any())
+
+
 def along(axis: int) -> Callable[[Jet], int]:
     """The order of a jet in one coordinate."""
     return lambda jet: jet.order[axis]

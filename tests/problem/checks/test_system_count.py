@@ -7,7 +7,7 @@ import pytest
 from edited import faults, problem
 
 from pinnkan.problem.checks.condition_count import missing_condition
-from pinnkan.problem.checks.system_count import Lacking, order_in
+from pinnkan.problem.checks.system_count import Lacking, has_characteristics, order_in
 from pinnkan.problem.statement import Problem, Side
 
 X, XY, XT, XYT = "{x: [0, 1]}", "{x: [0, 1], y: [0, 2]}", "{x: [0, 1], t: [0, 1]}", "{x: [0, 1], y: [0, 1], t: [0, 1]}"
@@ -153,3 +153,23 @@ TWICE = "{where: boundary, equation: u = v}; {where: left, equation: 2*u = 2*v}"
 def test_a_system_that_cannot_be_is_refused_at_its_place(text: str, reason: str, line: int, column: int) -> None:
     found = [f for f in faults(text) if reason in f.message]
     assert [(f.line, f.column) for f in found][:1] == [(line, column)]
+
+
+@pytest.mark.parametrize(
+    ("unknowns", "equations", "waves"),
+    [
+        ("u", ("u_xx - 0.4*u_yy = x",), True),
+        ("u", ("u_xx + 3*u_xy + u_yy = x",), True),
+        ("u", ("u_xx + (x - 0.5)*u_yy = 1",), True),  # Tricomi: on one half
+        ("u", ("u_xx + u_xy + u_yy = x",), False),
+        ("u", ("-lap(u) - 400*u = 1",), False),
+        ("u", ("u_xx - u_y = 1",), False),  # parabolic
+        ("uvp", STOKES, False),
+        ("uv", ELASTIC, False),
+        ("uv", ("u_x - v_y = 0", "v_x - u_y = 0"), True),
+        ("u", ("u_xx + u*u_yy = 1",), False),  # not known
+    ],
+)
+def test_waves_have_a_symbol_of_both_signs(unknowns, equations, waves):
+    given = {"boundary": tuple(f"{u} = 0" for u in unknowns)}
+    assert has_characteristics(stated(XY, unknowns, equations, given)) == waves

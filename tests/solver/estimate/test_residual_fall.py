@@ -10,7 +10,7 @@ from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.residual_fall import _low_degree, _parts, decay
 from pinnkan.solver.estimate.true_error import true_errors
 from pinnkan.solver.families.product import judging
-from pinnkan.solver.families.product.levels import samples_of
+from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
 import numpy as np
 
@@ -26,7 +25,9 @@ from pinnkan.solver.families.product.judging import (
     estimate_by_fall,
     is_large,
 )
+from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
+from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
@@ -47,12 +48,6 @@ SEEN = 0.1
 STALLS = 4
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
 AT_REST = 0.5
-#: Points at which the true error is measured at once.
-SAMPLED = 2**18
-#: Gauss points of each halved interval at which the true error is measured, by number of coordinates: with four, 24 s
-#: of solving sin(8 pi x) sin(8 pi y) sin(8 pi z) are no longer half of them measured. On DENSE intervals THREE give
-#: the same within 0.1 %.
-TRUE_POINTS, DENSE, THREE = {1: 6, 2: 6, 3: 4}, 24, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +89,10 @@ class ProductLevels(ModelLevels):
         """Nearly uniform knots, and the data of the exact conditions; where the start matters, smooth inside."""
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
+        system = self._system(space)
         if not self.model.is_linear:
-            return self.begun(self._system(space), smooth_start(self.model, space))
-        return self.begun(self._system(space), with_conditions(self.model, space, np.zeros(space.shape))[0])
+            return self.begun(system, moved(system, smooth_start(self.model, space)))
+        return self.begun(system, with_conditions(self.model, space, np.zeros(space.shape))[0])
 
     def _system(self, space: Space) -> System:
         """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""
@@ -182,8 +178,9 @@ class ProductLevels(ModelLevels):
             start = min(alone, start, key=system.loss)
         halved = halved_of(state.space, space, estimate)
         begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space), halved=halved)
-        solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
-        return solved if is_solved else begun
+        if not is_solved:
+            return begun
+        return replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
 
     def at(self, state: ProductState) -> ProductState:
         """The function of a state, maybe of another problem, as a start."""
@@ -211,29 +208,10 @@ class ProductLevels(ModelLevels):
         return state.words or self.words
 
 
-def samples_of(space: Space, coefficients: Array) -> Samples:
-    """A function of a product space on Gauss points of its halved intervals."""
-    points = TRUE_POINTS.get(len(space.axes), min(TRUE_POINTS.values()))
-    rules = [axis.halved().gauss(points if axis.intervals < DENSE else min(points, THREE)) for axis in space.axes]
-    (x, w), *others = [(x.ravel(), w.ravel()) for x, w in rules]
-    few = max(1, SAMPLED // max(1, int(np.prod([len(x) for x, _ in others]))))
-    starts = range(0, len(x), few)
-    pieces = (_sampled(space, coefficients, [(x[k : k + few], w[k : k + few]), *others]) for k in starts)
-    return replace(next(pieces), more=pieces)
-
-
-def _sampled(space: Space, coefficients: Array, rules: Sequence[tuple[Array, Array]]) -> Samples:
-    """The function on a grid of points with weights, a rule for each coordinate."""
-    nodes = [x for x, _ in rules]
-    weights = reduce(np.multiply.outer, (w for _, w in rules))
-    values = space.evaluate_grid(coefficients, nodes, (0,) * len(nodes))
-    return Samples(np.meshgrid(*nodes, indexing="ij", sparse=True), weights, values)
-
-
 def whole(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
     """The space with every interval halved, where the correction of a linear problem is the rest of the solution."""
-    fine = estimate.space
-    return fine, state.space.prolong(state.coefficients, fine) + estimate.correction, model.is_linear
+    base = state.space.prolong(state.coefficients, estimate.space)
+    return estimate.space, base + estimate.correction, model.is_linear
 
 
 def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tuple[Space, Array, bool]:
@@ -260,8 +238,8 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     if estimate.size > SEEN and len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
         return whole(model, state, estimate)
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
-    nearly_all = len(marks) > 1 and finer.size > WHOLE * fine.size
-    if not any(m.any() for m in marks) or nearly_all or all(m.all() for m in marks):
+    nearly = len(marks) > 1 and finer.size > WHOLE * fine.size
+    if nearly or not any(m.any() for m in marks) or all(m.all() for m in marks):
         asked = model.is_linear and is_large(model, fine)
         fewer = between(model, space, estimate.predicted, estimate.share) if asked else None
         if fewer is None:

@@ -21,7 +21,6 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.product_field import ProductField
 from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.product.levels import samples_of
 from pinnkan.solver.families.product.pace import (
     GROW,
     MANY,
@@ -31,6 +30,7 @@ from pinnkan.solver.families.product.pace import (
     next_degree,
     slab_length,
 )
+from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
 from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
 from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess

@@ -1,0 +1,71 @@
+"""Starts at which Gauss-Newton would stay although they solve nothing."""
+
+import numpy as np
+import pytest
+from small_models import LINE, line, model_of, prepared
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.run.solving import solve
+from pinnkan.solver.families.product.start import energies, initial_space
+from pinnkan.solver.families.product.stationary import is_stationary, moved, slowest_wave
+
+EIKONAL = LINE.format(equation="u_x**2 = 1", left=0, right="none")
+EIGENVALUE = """
+name: eigenvalue
+domain:
+  x: [0, 1]
+unknowns: [u, l]
+equations:
+  - u_xx + l*u = 0
+  - l_x = 0
+conditions:
+  - where: boundary
+    equation: u = 0
+  - where: domain
+    equation: integral(u**2) = 0.5
+"""
+
+
+def start_of(model):
+    space = initial_space(model, 9, 3)
+    system, start, fixed = prepared(model, space)
+    return space, system, start, fixed
+
+
+@pytest.mark.parametrize("text", [EIKONAL, EIGENVALUE])
+def test_what_is_stationary_is_moved_to_less_of_what_it_does_not_fulfil(text):
+    _, system, start, fixed = start_of(model_of(text))
+    assert is_stationary(system, start, fixed)
+    beside = moved(system, start)
+    assert not is_stationary(system, beside, fixed)
+    np.testing.assert_array_equal(beside[fixed], start[fixed])
+
+
+def test_what_goes_on_or_solves_it_stays():
+    _, system, start, fixed = start_of(line(left=1.0))
+    assert not is_stationary(system, start, fixed)
+    assert moved(system, start) is start
+    _, solved, zero, _ = start_of(line("u_xx + u**2 = 0", right="u = 0"))
+    assert moved(solved, zero) is zero
+
+
+def test_the_slowest_wave_between_two_zeros_is_half_a_sine():
+    space, _, _, fixed = start_of(line(right="u = 0"))
+    wave = slowest_wave([energies(a) for a in space.axes], fixed[..., 0])
+    x = np.linspace(0.0, 1.0, 41)
+    found = space.evaluate_grid(wave[..., None], [x], (0,))[..., 0]
+    np.testing.assert_allclose(found / found[20], np.sin(np.pi * x), atol=1e-8)
+    assert np.abs(found / found[20] - np.sin(1.01 * np.pi * x)).max() > 1e-2
+
+
+@pytest.mark.parametrize("end", [1.0, 3.0])
+def test_the_equation_of_light_is_solved(end):
+    """u_x**2 = 1 was 'at a minimum of the residual that is no solution' at u = 0."""
+    level = solve(parse_problem(EIKONAL.replace("[0, 1]", f"[0, {end}]") + "exact:\n  u: x\n", "t.yaml")).levels[-1]
+    assert level.estimate < 1e-5
+
+
+def test_an_eigenvalue_is_found_by_the_size_of_its_function():
+    found = solve(parse_problem(EIGENVALUE, "t.yaml"))
+    assert found.verdict.converged
+    assert found(np.array([[0.5]]))["l"][0] == pytest.approx(np.pi**2, rel=1e-5)
