@@ -1,7 +1,9 @@
 """The time of a solve: who is about to compute asks first whether that can end within the limit.
 
 How long it takes is predicted from what the like of it took before, in seconds per unit of its work. So a step that
-would end long after the limit is not begun, wherever it stands: in a minimisation, an estimate, or a check.
+would end long after the limit is not begun, wherever it stands: in a minimisation, an estimate, or a check. A factor
+may have no like before it, and be a thousand times as much as all that was: its multiplications are counted, and the
+speed of the machine is measured.
 """
 
 from __future__ import annotations
@@ -9,9 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+
+import numpy as np
+import scipy.linalg
 
 #: Until there is something to show, a solve may take this many limits and so many seconds more.
 FIRST, MORE = 1.2, 2.0
+#: Multiplications that are begun without a look at the clock: half a second.
+FEW = 1e10
+#: Size of a matrix whose factor shows how fast the machine is, in a hundredth of a second; the best of so many.
+SAMPLE, TIMES = 768, 3
 
 
 class OutOfTimeError(Exception):
@@ -47,6 +57,11 @@ class Clock:
         if self.elapsed() + seconds > (self.limit if self.shows else FIRST * self.limit + MORE):
             raise OutOfTimeError
 
+    def factor(self, work: float) -> None:
+        """Raises OutOfTimeError where so many multiplications, as of a factor, could not end in time."""
+        if work > FEW and self.limit < float("inf"):
+            self.check(work / speed())
+
     @contextmanager
     def working(self, kind: str, work: float) -> Iterator[None]:
         """A computation of some ``kind`` and size; raises OutOfTimeError where it could not end in time.
@@ -57,3 +72,14 @@ class Clock:
         began = time.perf_counter()
         yield
         self._pace[kind] = min((time.perf_counter() - began) / work, self._pace.get(kind, float("inf")))
+
+
+@lru_cache(maxsize=1)
+def speed() -> float:
+    """Multiplications a second of a factor on this machine, as much as its threads and others leave."""
+    matrix, best = np.eye(SAMPLE) + 1.0 / SAMPLE, float("inf")
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        scipy.linalg.cholesky(matrix, check_finite=False)
+        best = min(best, time.perf_counter() - began)
+    return SAMPLE**3 / 3.0 / max(best, 1e-9)

@@ -2,7 +2,8 @@
 
 That is where two sides meet, unless both prescribe values of the same unknowns that agree, and whose slopes do not
 contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); where values along one side contradict a
-slope that the other prescribes; and where a formula of a condition jumps or bends along its side. Else a slope at a
+slope that the other prescribes; where the equation is askew; and where a formula of a condition jumps or bends along
+its side. Else a slope at a
 right angle to a value of the same unknown, or to a slope, is no change: reflected, all is smooth. Weights of rows there
 made fast diagonalisation a thousand times too far off.
 
@@ -22,6 +23,7 @@ import sympy
 from pinnkan.problem.checks.weights import offsets
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.askew import is_askew
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
@@ -96,7 +98,9 @@ def _between(problem: Problem) -> Iterator[Corner]:
         mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
         changes = mixed and (one != other or not one.all)
         there = [*problem.equations, *(e for side in sides for e in _equations(problem, side))]
-        if position in jumps or changes or _contradict(problem, _known(problem, sides, position), position, there):
+        leans = any(is_askew(problem, e, position) for e in problem.equations)
+        contradict = _contradict(problem, _known(problem, sides, position), position, there)
+        if position in jumps or changes or leans or contradict:
             yield Corner(position, position in jumps, one.values | other.values, inside=False)
 
 

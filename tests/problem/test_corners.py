@@ -127,3 +127,9 @@ def test_a_corner_that_jumps_is_not_bent_as_well():
     problem = square(("-lap(u) = 1",), ("[left, right, bottom]", "u = 0"), ("top", "u = 100"))
     assert {c.position for c in bent_corners(problem)} == {(0, 0), (1, 0)}
     assert {c.position for c in corners(problem)} == {(0, 2), (1, 2)}
+
+
+@pytest.mark.parametrize(("mixed", "number"), [("0.1*u_xy", 4), ("-(x + 1)*u_xy/2", 4), ("1e-9*u_xy", 0), ("0", 0)])
+def test_second_derivatives_that_are_askew_make_corners_whatever_the_source(mixed, number):
+    problem = square((f"-u_xx - 0.01*u_yy - {mixed} = sin(pi*x)*sin(pi*y/2)",), ZERO)
+    assert len([c for c in corners(problem) if not c.jumps and c.held]) == number

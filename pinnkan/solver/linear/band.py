@@ -14,6 +14,7 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.full_matrix import full_matrix
 from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.ordering import Ordering
@@ -44,15 +45,20 @@ class NormalEquations(Seen):
 
     ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary,
     ``rounding`` what it leaves in the solution.
-    Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the coefficients.
+    Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the coefficients; OutOfTimeError
+    where it could not end in time by the ``clock``.
     """
 
-    def __init__(self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0) -> None:
+    def __init__(
+        self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, clock: Clock | None = None
+    ) -> None:
         super().__init__(rows, ordering)
         self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
         self._dense = is_full(self.bandwidth, n)
+        if clock is not None:
+            clock.factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
         self.shift = self.rounding = 0.0
         self._basis: Array | None = None
         if self._dense and n >= JOINED:

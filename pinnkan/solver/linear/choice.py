@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.solver.linear.band import NormalEquations
@@ -13,7 +14,9 @@ from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.work import is_factored
 
 
-def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, share: float = 0.0) -> LinearSolver:
+def solver_of(
+    rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, share: float = 0.0, clock: Clock | None = None
+) -> LinearSolver:
     """The cheaper solver for the rows.
 
     A factor where they are written out, reach beyond an interval, or what is fixed is no product.
@@ -22,14 +25,15 @@ def solver_of(rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, sh
 
     Raises:
         numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
+        OutOfTimeError: by the ``clock``, which solves with it ask as well, that could not end in time.
     """
     grids = [r for r in rows if isinstance(r, TensorRows)]
     if len(grids) < len(rows) or not all(map(_are_local, grids)) or not are_products(ordering, grids[0].space.shape):
-        return NormalEquations(rows, ordering, damping)
+        return NormalEquations(rows, ordering, damping, clock)
     points = sum(r.count for r in grids)
     if is_factored(grids[0].space, points, max(len(r.jets) for r in grids)):
-        return NormalEquations(rows, ordering, damping)
-    return ConjugateGradients(grids, ordering, damping, share)
+        return NormalEquations(rows, ordering, damping, clock)
+    return ConjugateGradients(grids, ordering, damping, share, clock)
 
 
 def _are_local(rows: TensorRows) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.integral_rows import MiddleRows, as_seen
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
@@ -45,12 +46,17 @@ class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of the largest coefficient, the error that is
-    small enough; ``iterations`` counts all steps.
+    small enough; ``iterations`` counts all steps; each asks the ``clock``.
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
     """
 
     def __init__(
-        self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0, share: float = 0.0
+        self,
+        rows: Sequence[TensorRows],
+        ordering: Ordering,
+        damping: float = 0.0,
+        share: float = 0.0,
+        clock: Clock | None = None,
     ) -> None:
         seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
         super().__init__(seen, ordering)
@@ -63,6 +69,7 @@ class ConjugateGradients(Seen):
             raise np.linalg.LinAlgError("the rows are not finite")
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self.iterations = 0.0, 0
+        self._clock = clock or Clock()
         self._ladder = rungs(rows, ordering, whole, damping)
         self._rung = 0
         self._inverse: Inverse | None = None
@@ -76,6 +83,7 @@ class ConjugateGradients(Seen):
     def inverse(self) -> Inverse:
         """The preconditioner in use."""
         if self._inverse is None:
+            self._clock.factor(self._ladder[self._rung].work)
             self._inverse = self._ladder[self._rung].make()
         return self._inverse
 
@@ -181,6 +189,7 @@ class ConjugateGradients(Seen):
             return step, 0.0, 0.0
         start, falls, missing = slope.clamp_min(1e-300), [1.0], 0.0
         while len(falls) <= MOST:
+            self._clock.check()
             image = self._times(direction)
             length = _ratio(slope, (direction * image).sum(0))
             step, right = step + length * direction, right - length * image

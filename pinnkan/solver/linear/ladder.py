@@ -16,7 +16,7 @@ from pinnkan.solver.linear.moments import Moments
 from pinnkan.solver.linear.nested import NestedSpace
 from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of
 from pinnkan.solver.linear.waves import Together
-from pinnkan.solver.work import are_together, free_factor_work, is_told_in_time
+from pinnkan.solver.work import are_together, free_factor_work, is_told_in_time, moments_work, waves_work
 
 #: An operator whose size at points varies by more than this is not taken for one that separates.
 VARIES = 2.0
@@ -26,13 +26,15 @@ DAMPED = 1.0
 QUICK, PATIENT = (8, 30.0), (40, 200.0)
 #: Multiplications of a factor that are worth while where nothing else leads on: some minutes.
 MOST_WORK = 3e12
+#: Multiplications of the singular vectors of a coordinate, over the cube of its coefficients.
+OF_MODES = 20.0
 
 Inverse = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """How to ``make`` an approximate inverse.
+    """How to ``make`` an approximate inverse, in so many multiplications (``work``).
 
     After so many steps (``looked_at``) it is left for the next rung if it promises more than ``promised`` in all.
     """
@@ -40,6 +42,7 @@ class Rung:
     make: Callable[[], Inverse]
     looked_at: int
     promised: float
+    work: float = 0.0
 
 
 def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
@@ -55,16 +58,20 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     space = rows[0].space
     ladder, in_time = [], is_told_in_time(space)
     if are_together(space):
-        ladder.append(Rung(lambda: Together(rows, ordering, damping), *(QUICK if in_time else PATIENT)))
+        ladder.append(
+            Rung(lambda: Together(rows, ordering, damping), *(QUICK if in_time else PATIENT), waves_work(space))
+        )
     if in_time:
-        ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT))
+        ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT, moments_work(space)))
+    of_modes = OF_MODES * sum(axis.count**3 for axis in space.axes)
     if max(map(_spread, rows)) <= VARIES:
-        ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK))
-    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT))
+        ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK, of_modes))
+    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT, of_modes))
     room = memory.available(ordering.position.device)
     free = ordering.size
-    if free_factor_work(space, free) <= MOST_WORK and memory.bytes_of_factor(space, free) <= room:
-        ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT))
+    work = free_factor_work(space, free)
+    if work <= MOST_WORK and memory.bytes_of_factor(space, free) <= room:
+        ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT, work))
     return ladder
 
 

@@ -205,7 +205,7 @@ class System:
         c = self._tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
-            return solver_of([p.rows(c, []) for p in self.patches], ordering)
+            return solver_of([p.rows(c, []) for p in self.patches], ordering, clock=self.model.clock)
 
     def timed(self) -> AbstractContextManager[None]:
         """A solve: raises OutOfTimeError where it could not end in time."""
@@ -278,7 +278,7 @@ class System:
         """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance)
+        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance, self.model.clock)
         self._kept = equations if self.keeping else None
         return self._solved(equations, rows, moves, size, accuracy)
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.assembly import clock as module
 from pinnkan.assembly.cell_rows import CellRows
+from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
@@ -219,3 +221,27 @@ def test_where_squaring_has_lost_digits_the_factor_is_that_of_the_rows_themselve
     assert error < equations.rounding
     plain = np.linalg.lstsq(jacobian.T @ jacobian, -jacobian.T @ residual)[0]
     assert difference(plain, wanted) > 1e-3
+
+
+@pytest.mark.parametrize("limit", [10.0, 1e4])
+def test_a_factor_that_would_end_long_after_the_limit_is_not_begun(limit, monkeypatch):
+    """However little was worked out before it: layers took 213 s of 60 inside one factorisation."""
+    space = SPACES["banded"]
+    ordering = order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU)
+    monkeypatch.setattr(module, "FEW", 1.0)
+    monkeypatch.setattr(module, "speed", lambda: 1e2)  # 88 coefficients, a band of 15: about 200 s
+    if limit > 1e3:
+        NormalEquations([cells(space, 40)], ordering, clock=Clock(limit))
+        return
+    with pytest.raises(OutOfTimeError):
+        NormalEquations([cells(space, 40)], ordering, clock=Clock(limit))
+
+
+def test_the_speed_of_the_machine_is_only_measured_where_much_is_to_be_done(monkeypatch):
+    monkeypatch.setattr(module, "speed", lambda: 0.0)
+    Clock(1.0).factor(0.5 * module.FEW)
+    Clock().factor(1e30)
+    with pytest.raises(ZeroDivisionError):
+        Clock(1.0).factor(2.0 * module.FEW)
+    monkeypatch.undo()
+    assert module.speed() > 1e7

@@ -8,6 +8,7 @@ import scipy.linalg
 import torch
 from operators import NAMES, jacobian_of, operator
 
+from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import SolverError
 from pinnkan.solver.linear import conjugate_gradients, ladder
 from pinnkan.solver.linear.band import NormalEquations
@@ -155,3 +156,13 @@ def test_rows_that_are_not_finite_are_refused():
     rows[0].weights[0] = torch.nan
     with pytest.raises(np.linalg.LinAlgError, match="not finite"):
         ConjugateGradients(rows, ordering)
+
+
+def test_steps_end_when_the_time_is_up():
+    rows, ordering = operator("varying")
+    clock = Clock(1e3)
+    solver = ConjugateGradients(rows, ordering, clock=clock)
+    solver.solve([r.residual for r in rows])
+    clock.limit = -1e3
+    with pytest.raises(OutOfTimeError):
+        solver.solve([r.residual for r in rows])
