@@ -117,12 +117,18 @@ def growth_rate(model: Model, length: float) -> float:
 
 
 def slowest_rate(model: Model, length: float) -> float:
-    """What the derivatives in time alone make of that residual, for the unknown in which it is smallest."""
-    found: dict[int, float] = {}
+    """What the derivatives in time alone make of that residual, for the unknown in which it is smallest.
+
+    For one that has none, such as a moment m = w_xx beside w_tt, what the equations make of its value, however short
+    the slab is.
+    """
+    in_time: dict[int, float] = {}
+    at_once: dict[int, float] = {}
     for jet, size in _in_time(model, length):
-        if jet.order[-1] > 0:
-            found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
-    return min(found.values(), default=0.0)
+        found = in_time if jet.order[-1] > 0 else at_once
+        found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
+    held = [size for unknown, size in at_once.items() if unknown not in in_time and size > 0.0]
+    return min([*in_time.values(), *held], default=0.0)
 
 
 def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:

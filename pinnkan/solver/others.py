@@ -45,6 +45,8 @@ ROUGHLY, LEVELS, APART = 1e-3, 4, 5e-2
 #: Its squared residual falls so far from one level to the next, or is below so much of the terms: a minimum that is no
 #: solution, as an eikonal equation has, keeps 5e-3 of them on all knots.
 FALLS, LEFT = 0.1, 1e-12
+#: A squared residual of so many times that of the solution is one as well, rounding or not.
+AS_MUCH = 10.0
 #: Points at which two solutions are compared.
 COMPARED = 1000
 
@@ -82,6 +84,18 @@ class _Known:
         """So far along the direction."""
         return np.ascontiguousarray(self.coefficients + size * self.direction)
 
+    @property
+    def mirror_image(self) -> Array:
+        """The solution with the other sign, but for what conditions fix."""
+        return np.where(self.fixed, self.coefficients, -self.coefficients)
+
+    @property
+    def has_mirror_image(self) -> bool:
+        """Whether that is as much a solution, and another one."""
+        image = self.mirror_image
+        as_much = self.system.loss(image) <= AS_MUCH * self.system.loss(self.coefficients)
+        return as_much and _apart(image, self.coefficients) > APART
+
     def starts(self) -> Iterator[Array]:
         """Where another solution may be near; the likely ones first."""
         dips = [s for sign in (1.0, -1.0) for s in self._dips(sign)]
@@ -113,6 +127,8 @@ def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | 
         known = _known(rough, space, coefficients)
         if known is None:
             return None
+        if known.has_mirror_image:
+            return ProductField(((space, known.mirror_image),))
         passed = [known.coefficients]
         others = (_beside(rough, known, start, passed, counting) for start in known.starts())
         return next((other for other in others if other is not None), None)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,16 @@ def test_what_grows_in_a_slab_is_told_from_what_reacts_there():
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
     assert growth_rate(model, 2.0) == pytest.approx(1e4)
     assert slowest_rate(model, 2.0) == pytest.approx(0.5e-2)
+
+
+def test_what_has_no_derivative_in_time_is_held_however_short_a_slab_is():
+    """A moment w_xx beside w_tt was taken for something that nothing holds."""
+    problem = parse_problem(STIFF.encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    assert slowest_rate(model, 1e-6) == pytest.approx(1.0)
+    without = replace(problem, unknowns=problem.unknowns[:2], equations=problem.equations[:2])
+    model = compile_model(without, sort_conditions(without), torch.device("cpu"))
+    assert slowest_rate(model, 1e-6) == pytest.approx(1e4)
 
 
 HOT = """

@@ -132,17 +132,18 @@ class System:
             self._losses[key] = sum(p.loss(c) for p in self.patches)
         return self._losses[key]
 
-    def by_interval(self, coefficients: Array) -> list[Array]:
-        """The squared residuals of the equations by coordinate, (interval) each."""
-        c = self._tensor(coefficients)
-        total = [np.zeros(a.intervals) for a in self.space.axes]
+    def by_cell(self, coefficients: Array) -> Array:
+        """The squared residuals of the equations by cell of the knots: (interval, ..), one index per coordinate."""
+        c, total = self._tensor(coefficients), np.zeros([a.intervals for a in self.space.axes])
         for patch in self.patches[: len(self.model.equations)]:
             for part, residual in patch.residuals(c):
-                squares = residual.square()
-                for i, sums in enumerate(total):
-                    here = part if i == 0 else slice(None)
-                    sums[here] += squares.sum([k for k in range(squares.ndim) if k != 2 * i]).cpu().numpy()
+                total[part] += residual.square().sum(list(range(1, residual.ndim, 2))).cpu().numpy()
         return total
+
+    def by_interval(self, coefficients: Array) -> list[Array]:
+        """The same by coordinate, (interval) each."""
+        cells = self.by_cell(coefficients)
+        return [cells.sum(tuple(k for k in range(cells.ndim) if k != i)) for i in range(cells.ndim)]
 
     def mean_square(self, coefficients: Array) -> float:
         """Loss divided by the measure of the box: a mean squared residual."""

@@ -46,6 +46,8 @@ WHOLE = 0.85
 SEEN = 0.1
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
+#: Levels that resolve the data, in which the estimate has to be halved once: x**0.55 with its slope in L2 takes nine.
+FRUITLESS = 12
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
 AT_REST = 0.5
 
@@ -195,10 +197,16 @@ class ProductLevels(ModelLevels):
         return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests."""
+        """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests.
+
+        Or estimates do.
+        """
         last = levels[-STALLS:]
         if len(last) < STALLS:
             return ""
+        before, since = ([x.estimate for x in part] for part in (levels[:-FRUITLESS], levels[-FRUITLESS:]))
+        if before and min(since) > AT_REST * min(before) and all(x.is_resolved for x in levels[-FRUITLESS:]):
+            return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
         still = last[-1].loss > AT_REST * last[0].loss
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
@@ -222,6 +230,8 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     share = surplus(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
+    if largest <= allowed:  # what new knots add is little everywhere, and goes far from where it is
+        allowed = 0.0
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
     near, towards = model.corner_weights, None

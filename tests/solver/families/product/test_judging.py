@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from small_models import model_of
 
+import pinnkan
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import work
 from pinnkan.solver.driver import solve
@@ -115,3 +116,39 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(v
     assert judging.ahead(*size) == pytest.approx(factored / 1.01, rel=1e-6)
     glance, whole = (int(system.words.split()[-2]) for system in made)
     assert glance < 0.6 * whole
+
+
+KINKED = """
+name: kinked
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - u_x**2 = 1
+conditions:
+  - where: left
+    equation: u = 0
+  - where: right
+    equation: u = 0.3
+solver:
+  tolerance: 1e-3
+"""
+
+
+def test_slopes_that_rest_beside_a_kink_count(monkeypatch):
+    """Without them a tent was converged at 1e-3, three tolerances off."""
+    solution = pinnkan.solve(parse_problem(KINKED, "t.yaml"))
+    x = np.linspace(0.0, 1.0, 2001)[:, None]
+    tent = np.minimum(x, 1.3 - x).ravel()
+    off = np.linalg.norm(solution(x)["u"] - tent) / np.linalg.norm(tent)
+    assert off <= 2e-3 if solution.verdict.converged else solution.verdict.estimate > 0.8 * off
+    monkeypatch.setattr(judging, "resting", lambda *_: 0.0)
+    wrong = pinnkan.solve(parse_problem(KINKED, "t.yaml"))
+    assert wrong.verdict.converged
+    assert np.linalg.norm(wrong(x)["u"] - tent) / np.linalg.norm(tent) > 2e-3
+
+
+def test_what_rests_is_told_cell_by_cell():
+    before, after = np.array([[1.0, 1.0], [2.0, 4.0]]), np.full((4, 4), 0.1)
+    after[:2, :2] = 0.25  # all of it
+    assert judging.resting(before, after) == pytest.approx(1.0)
