@@ -37,6 +37,9 @@ FLOOR_SHARE_PLANE = 0.2
 MOST, RECENT, FEW = 0.5, 8, 3
 #: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
 LEAST_ALLOWED = 1e-15
+#: Smallest slab, relative to the whole time; and at the start of it, where a jump of the initial data takes as long to
+#: widen: later on a share of the time that is past, and so long that rounding of the time is not seen.
+SMALLEST_SLAB, AT_START, OF_PAST, ROUNDED_TIME = 1e-7, 1e-13, 0.1, 1e-10
 #: Times that differ by this share of the whole time are the same.
 ROUNDING = 1e-12
 
@@ -179,6 +182,12 @@ class Pass(Generic[P]):
     def total(self) -> float:
         """The whole time."""
         return self.end - self.start
+
+    @property
+    def shortest(self) -> float:
+        """Of a slab that begins here."""
+        least = max(AT_START * self.total, OF_PAST * (self.time - self.start), ROUNDED_TIME * abs(self.time))
+        return min(least, SMALLEST_SLAB * self.total)
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""

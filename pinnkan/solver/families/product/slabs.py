@@ -28,6 +28,7 @@ from pinnkan.solver.families.product.pace import (
     SHRINK,
     Aim,
     change,
+    failed,
     next_degree,
     slab_length,
 )
@@ -40,7 +41,6 @@ from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
@@ -72,7 +72,7 @@ SLOW, MOST, LARGE, FOUNDED = 0.3, 0.7, 0.3, 1.2
 AMPLIFIED = 4.0
 #: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
 #: data that jump, or disagree at a corner. The estimate says what that costs.
-EARLY = 1e-6
+EARLY = 1e-12
 #: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
 #: what is left of it is as large as its residual.
 LEFT = 0.5
@@ -117,7 +117,7 @@ class ProductSlabs(ModelFamily):
         return slab_length(aim, at.start, at.until, at.end, self.given)
 
     def shortened(self, aim: Aim, length: float) -> Aim | None:
-        return None if self.given else replace(aim, length=length, guess=None)
+        return None if self.given else failed(aim, length)
 
     def attempt(self, aim: Aim, length: float, at: ProductPass) -> ProductSlab:
         """Gauss-Newton from the trace of the slab before, and the corrections."""
@@ -215,11 +215,13 @@ class ProductSlabs(ModelFamily):
             begun, guess = self._refined(aim.start, slab, allowed)
             tried = replace(tried, start=begun, guess=guess)
             # no knots are wanted, but its residual is not small: in a shorter time that makes less
-            shrink = shrink or (begun.traces[0].size == aim.start.traces[0].size and not self.given)
+            if begun.traces[0].size == aim.start.traces[0].size and not self.given:
+                shrink, held = True, SHRINK if not shrink else held
         if shrink:
             factor = min(change(h, in_time, allowed, aim.late, aim.degree), held)
             tried = replace(tried, length=h * factor, guess=None)
-        if tried.length < SMALLEST_SLAB * at.total:
+        tried = replace(tried, length=max(tried.length, at.shortest)) if h > at.shortest else tried
+        if tried.length < at.shortest:
             if at.time - at.start < EARLY * at.total:
                 return None
             raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
