@@ -12,7 +12,7 @@ from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
 from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, INSTANTS, LASTING, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import AT_START, OF_PAST, ROUNDED_TIME, SMALLEST_SLAB, Pass, Run
+from pinnkan.solver.slab_family import NARROW, OF_PAST, ROUNDED_TIME, SMALLEST_SLAB, Pass, Run
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
 
@@ -33,7 +33,7 @@ def test_slabs_of_the_first_instants_are_not_asked_for_their_stability():
 @pytest.mark.parametrize(
     ("ranges", "time", "expected"),
     [
-        ((0.0, 1.0), 0.0, AT_START),
+        ((0.0, 1.0), 0.0, NARROW**2),
         ((0.0, 1.0), 1e-10, OF_PAST * 1e-10),
         ((0.0, 1.0), 0.5, SMALLEST_SLAB),
         ((1.0, 3.0), 1.0, ROUNDED_TIME),
