@@ -34,8 +34,6 @@ from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason
 
-#: Smallest slab, relative to the whole time.
-SMALLEST_SLAB = 1e-7
 #: An unknown is resolved relative to this share of its natural size at least: what is at rest until a pulse comes in
 #: is small beside that. Where it turns out to be smaller all the time, the next pass counts from what it is.
 LEAST = 0.1
@@ -46,6 +44,8 @@ RECENT = 12
 #: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing, and
 #: of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations, 1e-1).
 LASTING = 3
+#: The first instants, relative to the whole time.
+INSTANTS = 1e-6
 #: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
 #: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
 GIVEN_UP, SEEN = 10.0, 0.05
@@ -101,11 +101,14 @@ class MarchState(Generic[A]):
         """The propagated correction of the slabs so far."""
         return field_of_slabs(self.run.errors, self.run.ends, self.ranges) if self.run.slabs else None
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether the next slab is asked for its stability: the 1st, 2nd, 4th, 8th, .., and after one that had none."""
-        number = len(self.run.slabs)
-        return number & (number + 1) == 0 or bool(self.falling) or self.run.ends[-1] in self.stops
+    def is_asked(self, end: float) -> bool:
+        """Whether the slab until ``end`` is asked for its stability, as the 1st, 2nd, 4th are, and after one without.
+
+        None that ends in the first instants, on knots graded to a jump.
+        """
+        seen = self.ranges[-1][0] + INSTANTS * (self.ranges[-1][1] - self.ranges[-1][0])
+        number = sum(before > seen for before in self.run.ends[1:])
+        return end > seen and (number & (number + 1) == 0 or bool(self.falling) or self.run.ends[-1] in self.stops)
 
     def outcome(self, reason: Reason | None, detail: str = "") -> Outcome:
         """What there is so far, ended for ``reason``."""
@@ -227,21 +230,21 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         slab = family.attempt(aim, length, at)
     except (SolverError, np.linalg.LinAlgError) as error:
         shorter = family.shortened(aim, SHORTER * length)
-        if shorter is None or length < SMALLEST_SLAB * at.total:
+        if shorter is None or length < at.shortest:
             reason = error.reason if isinstance(error, SolverError) else Reason.DIVERGED
             raise SolverError(f"at t = {at.time:.6g}: {error}", reason) from error
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
     measured, against = family.measured(slab, at), None
     if family.passes(aim, slab, at) and measured.is_resolved:
-        spaces = family.spaces(slab) if state.is_asked else None
+        spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
         during = family.problem.domain.during(at.time, at.time + slab.length)
         off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
         against = verify.between(measured.field, during, max(measured.loss, slab.least_loss), spaces, off)
         missed = None if against is None else against.missed
         gathered = None if missed is None else family.gathered(aim, slab, missed)
         if gathered is not None:
-            if missed is not None and family.length(gathered, at) < SMALLEST_SLAB * at.total:
+            if missed is not None and family.length(gathered, at) < at.shortest:
                 raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
             return replace(state, aim=gathered)
         if against is not None and against.reason is not None and not against.is_lasting:

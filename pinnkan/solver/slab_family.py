@@ -37,6 +37,12 @@ FLOOR_SHARE_PLANE = 0.2
 MOST, RECENT, FEW = 0.5, 8, 3
 #: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
 LEAST_ALLOWED = 1e-15
+#: Smallest slab, relative to the whole time. At the start of it, where data may jump, as long as a step takes to widen
+#: to NARROW; later on a share of the time that is past, and so long that rounding of the time is not seen.
+SMALLEST_SLAB, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 3e-7, 0.1, 1e-10
+#: Until so many of those at the start a slab that would have to be shorter is accepted as it is, resolved or not: data
+#: that jump, or disagree at a corner. The estimate says what that costs.
+EARLY = 10.0
 #: Times that differ by this share of the whole time are the same.
 ROUNDING = 1e-12
 
@@ -116,6 +122,14 @@ class Run(Generic[P]):
         return tuple(SAFETY * root + besides for root in relative_roots(problem, self.error_squares, self.squares))
 
 
+def at_start(problem: Problem) -> float:
+    """The first slab at its shortest, over the whole time: NARROW to the order in space over that in time."""
+    orders = [jet.order for equation in problem.equations for jet in equation.jets.values()]
+    in_time = max((order[-1] for order in orders), default=0)
+    in_space = max((sum(order[:-1]) for order in orders), default=0)
+    return float(min(NARROW ** (in_space / max(in_time, 1)), SMALLEST_SLAB))
+
+
 @dataclass(frozen=True, eq=False)
 class SolvedSlab(Generic[P]):
     """A solved slab: its function and global error, steps, squared norms of both per unknown.
@@ -179,6 +193,16 @@ class Pass(Generic[P]):
     def total(self) -> float:
         """The whole time."""
         return self.end - self.start
+
+    @property
+    def shortest(self) -> float:
+        """Of a slab that begins here."""
+        first, past = at_start(self.problem) * self.total, self.time - self.start
+        return min(max(first, OF_PAST * past, ROUNDED_TIME * abs(self.time)), SMALLEST_SLAB * self.total)
+
+    def is_early(self, time: float) -> bool:
+        """Whether it is one of the first instants."""
+        return time - self.start < EARLY * at_start(self.problem) * self.total
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""

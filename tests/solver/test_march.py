@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from reciting import TOLERANCE, Looking, Recital, ends, marched
+from reciting import TOLERANCE, Looking, Recital, ends, marched, stated
 
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
-from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, LASTING, SHORTER
+from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, INSTANTS, LASTING, SHORTER
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.slab_family import Run
+from pinnkan.solver.slab_family import NARROW, OF_PAST, ROUNDED_TIME, SMALLEST_SLAB, Pass, Run
 from pinnkan.verdict.records import Iteration, Reason
 from pinnkan.verdict.verdict import judge
 
@@ -21,6 +21,29 @@ def test_stability_is_asked_of_ever_fewer_slabs():
     looking = Looking()
     assert marched(Recital(first=0.05), looking).reason == Reason.CONVERGED
     assert looking.asked == [0, 1, 3, 7, 15]
+
+
+def test_slabs_of_the_first_instants_are_not_asked_for_their_stability():
+    looking = Looking(falls=lambda number: True)
+    run = marched(Recital(first=0.3 * INSTANTS), looking)
+    assert (run.reason, run.levels[0].time[1]) == (Reason.RANK_DEFICIENT, 0.3 * INSTANTS)
+    assert min(looking.asked) > 0
+
+
+@pytest.mark.parametrize(
+    ("ranges", "time", "expected"),
+    [
+        ((0.0, 1.0), 0.0, NARROW**2),
+        ((0.0, 1.0), 1e-10, OF_PAST * 1e-10),
+        ((0.0, 1.0), 0.5, SMALLEST_SLAB),
+        ((1.0, 3.0), 1.0, ROUNDED_TIME),
+    ],
+)
+def test_slabs_may_be_shortest_at_the_start(ranges, time, expected):
+    problem, none = stated(), np.zeros(1)
+    problem = replace(problem, domain=problem.domain.during(*ranges))
+    at = Pass(problem, Run((), (), (ranges[0], time), none, none), 1e-3, (ranges[1],), 0.1, Monitor(None, None))
+    assert at.shortest == pytest.approx(expected)
 
 
 def test_a_stability_constant_that_goes_on_falling_ends_the_solve():

@@ -10,11 +10,13 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.kan.product_field import ProductField
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.verify import verify as module
-from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, with_knots
+from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, _shares, with_knots
 from pinnkan.solver.verify.neighbourhood import around
 
 TEXT = """
@@ -48,6 +50,20 @@ def test_the_check_finds_what_the_rows_do_not_and_keeps_silent_otherwise():
     spike_squares = 10 * np.sqrt(np.pi / 2)
     assert 0.3 < missed.share / (spike_squares / (spike_squares + np.pi**4)) <= 1.0
     assert "x = 0.4" in missed.words(problem)
+
+
+def test_a_point_that_hits_a_narrow_cell_by_chance_stands_for_no_more_than_that():
+    """Of a thousand one lay 2e-5 beside a step of the data, in a cell of 1e-6: knots were asked for without end."""
+    problem = load_problem("poisson1d")
+    middle = 0.4321
+    axis = Axis(np.array([0.0, 0.2, middle - 1e-7, middle + 1e-7, 0.7, 1.0]), 4)
+    field = ProductField(((Space((axis,), 1), np.zeros((axis.count, 1))),))
+    hit = np.append(np.linspace(0.01, 0.99, 300), middle)[:, None]
+    shares = _shares(field, hit, problem.domain)
+    assert shares[:-1] == pytest.approx(1.0)
+    assert shares[-1] == pytest.approx(2e-7 * 301)
+    many = ProductField(((Space((Axis(np.linspace(0.0, 1.0, 2001), 4),), 1), np.zeros((2004, 1))),))
+    assert _shares(many, hit, problem.domain) == pytest.approx(1.0)
 
 
 def test_a_difference_that_does_not_matter_is_no_concern():

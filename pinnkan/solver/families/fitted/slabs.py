@@ -25,7 +25,6 @@ from pinnkan.solver.families.fitted.start import Carried, Values, standing
 from pinnkan.solver.families.fitted.system import ImmersedSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
 from pinnkan.solver.family import Measured, ModelFamily
-from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, SolvedSlab
@@ -174,7 +173,7 @@ class FittedSlabs(ModelFamily):
             axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))
         if local.sizes[2] > 0.3 * allowed:
             length = slab.length * min(max(_change(slab, allowed), SHRINK), 0.8)
-        if length < SMALLEST_SLAB * at.total:
+        if length < at.shortest:
             raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,13 @@ from pinnkan.solver.families.product.slab_start import SlabStart
 
 #: Step-size limits of one change, and the margin below the predicted step (Hairer, Norsett, Wanner 1993, II.4).
 SHRINK, GROW, MARGIN = 0.25, 4.0, 0.85
+
+#: Of an order no more than that, where knots are graded to a jump, a first slab may be a million times too long: it is
+#: shortened so far at once.
+LOWEST, SHARPLY = 0.5, 1e-4
+
+#: Attempts at a slab that Gauss-Newton does not solve before it is shortened further from one to the next.
+FAILING = 2
 
 #: Degrees in time that a correction has more than its slab. One, two, or the interval halved: effectivity 1.1 to 1.5,
 #: Burgers at 1e-8 in 3.3, 4.2 and 5.9 s. Where a kink runs through the slabs one degree sees half of the error
@@ -30,7 +37,7 @@ class Aim:
 
     ``rejections``: attempts at this slab so far; ``guess``: coefficients to begin with; ``late``: length and share in
     time of the last attempt. ``more``: degrees in time that a correction has more than its slab; ``doubts``: how often
-    it was not worth while to take many more.
+    it was not worth while to take many more; ``failures``: attempts at this slab that were not solved.
     """
 
     start: SlabStart
@@ -41,6 +48,7 @@ class Aim:
     late: tuple[float, float] | None = None
     more: int = FEW
     doubts: int = 0
+    failures: int = 0
 
 
 def slab_length(aim: Aim, start: float, until: float, end: float, number: int | None) -> float:
@@ -69,8 +77,18 @@ def change(h: float, in_time: float, allowed: float, late: tuple[float, float] |
     order, least = degree + 0.5, SHRINK
     if late is not None and late[0] > 1.05 * h and min(late[1], in_time) > 0.0:
         shown = float(np.log(late[1] / in_time) / np.log(late[0] / h))
-        order, least = min(max(shown, 0.5), order), SHRINK**2
+        order, least = min(max(shown, LOWEST), order), SHRINK**2 if shown > LOWEST else SHARPLY
     return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
+
+
+def failed(aim: Aim, length: float) -> Aim:
+    """The next attempt at a slab that was not solved: shorter, after FAILING of them by more and more.
+
+    From a jump none begins near enough that is much longer than it takes to widen: twelve were tried to 1e-7 of the
+    time, where the first to be solved was 1e-10.
+    """
+    further = (length / aim.length) ** max(0, aim.failures + 1 - FAILING)
+    return replace(aim, length=length * further, guess=None, failures=aim.failures + 1)
 
 
 def next_degree(degree: int, in_time: float, allowed: float, is_held: bool = False) -> int:

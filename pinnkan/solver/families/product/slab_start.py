@@ -139,17 +139,23 @@ def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabSta
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:
-    """Mask of knots to keep: midpoints of two equal intervals go when the merged interval's predicted mass is small."""
-    keep = np.ones(len(axis.breaks), dtype=bool)
-    width = np.diff(axis.breaks)
+    """Mask of knots to keep: midpoints of two halves of one interval go when that one's predicted mass is small.
+
+    Equal neighbours that are no halves of one stay: what is left beside them would never be merged. Knots of 1e-9 at
+    which data had jumped stood to the end of time, and rounding there was more than the tolerance.
+    """
+    keep, width = np.ones(len(axis.breaks), dtype=bool), np.diff(axis.breaks)
     rounding = 8.0 * np.finfo(np.float64).eps * float(np.abs(axis.breaks).max())  # of the width of an interval
-    growth = 4.0 ** (axis.degree + 1)
-    i = 0
-    while i + 1 < axis.intervals:
-        halves = abs(width[i] - width[i + 1]) < 1e-9 * width[i] + rounding
-        fewest = int(keep.sum()) - 2 >= axis.degree + 1
-        if halves and fewest and axis.breaks[i + 1] not in axis.joints and (mass[i] + mass[i + 1]) * growth <= budget:
-            keep[i + 1] = False
-            i += 1
-        i += 1
+    growth, least = 4.0 ** (axis.degree + 1), axis.degree + 1
+    stack: list[tuple[float, int | None]] = []  # widths, merged as far as they are halves, and which interval it is
+    for i in range(axis.intervals):
+        if axis.breaks[i] in axis.joints:
+            stack = []
+        stack.append((width[i], i))
+        while len(stack) > 1 and abs(stack[-2][0] - stack[-1][0]) < 1e-9 * stack[-1][0] + rounding:
+            (first, left), (second, right) = stack[-2:]
+            both = left is not None and right is not None and (mass[left] + mass[right]) * growth <= budget
+            if both and int(keep.sum()) - 2 >= least:
+                keep[right] = False
+            stack[-2:] = [(first + second, None)]
     return keep

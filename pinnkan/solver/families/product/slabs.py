@@ -27,6 +27,7 @@ from pinnkan.solver.families.product.pace import (
     SHRINK,
     Aim,
     change,
+    failed,
     next_degree,
     slab_length,
 )
@@ -40,7 +41,6 @@ from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.march import SMALLEST_SLAB
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
@@ -70,9 +70,6 @@ SLOW, MOST, LARGE, FOUNDED = 0.3, 0.7, 0.3, 1.2
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
 AMPLIFIED = 4.0
-#: Until then, relative to the whole time, a slab that would have to be shorter is accepted as it is, resolved or not:
-#: data that jump, or disagree at a corner. The estimate says what that costs.
-EARLY = 1e-6
 #: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
 #: what is left of it is as large as its residual.
 LEFT = 0.5
@@ -117,7 +114,7 @@ class ProductSlabs(ModelFamily):
         return slab_length(aim, at.start, at.until, at.end, self.given)
 
     def shortened(self, aim: Aim, length: float) -> Aim | None:
-        return None if self.given else replace(aim, length=length, guess=None)
+        return None if self.given else failed(aim, length)
 
     def attempt(self, aim: Aim, length: float, at: ProductPass) -> ProductSlab:
         """Gauss-Newton from the trace of the slab before, and the corrections."""
@@ -165,8 +162,7 @@ class ProductSlabs(ModelFamily):
     def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether the slab may be accepted, be it since no other attempt is to follow."""
         is_last = self.given is not None or aim.rejections >= MOST_REJECTIONS
-        is_early = at.time - at.start < EARLY * at.total
-        return is_last or is_early or slab.is_rounded or slab.size <= _allowed(slab, at)
+        return is_last or at.is_early(at.time) or slab.is_rounded or slab.size <= _allowed(slab, at)
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""
@@ -215,12 +211,14 @@ class ProductSlabs(ModelFamily):
             begun, guess = self._refined(aim.start, slab, allowed)
             tried = replace(tried, start=begun, guess=guess)
             # no knots are wanted, but its residual is not small: in a shorter time that makes less
-            shrink = shrink or (begun.traces[0].size == aim.start.traces[0].size and not self.given)
+            if begun.traces[0].size == aim.start.traces[0].size and not self.given:
+                shrink, held = True, SHRINK if not shrink else held
         if shrink:
             factor = min(change(h, in_time, allowed, aim.late, aim.degree), held)
             tried = replace(tried, length=h * factor, guess=None)
-        if tried.length < SMALLEST_SLAB * at.total:
-            if at.time - at.start < EARLY * at.total:
+        tried = replace(tried, length=max(tried.length, at.shortest)) if h > at.shortest else tried
+        if tried.length < at.shortest:
+            if at.is_early(at.time):
                 return None
             raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
         return tried if refine or shrink else None
@@ -279,7 +277,7 @@ class ProductSlabs(ModelFamily):
 
     def _hardly_counts(self, slab: ProductSlab, loss: float, at: ProductPass) -> bool:
         """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
-        if at.time - at.start + slab.length <= EARLY * at.total:
+        if at.is_early(at.time + slab.length):
             return True
         space = self.problem.domain.measure / at.total
         size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))

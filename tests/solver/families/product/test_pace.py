@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from pinnkan.solver.families.product.pace import LEAST, LEAST_HELD, MOST, Aim, change, next_degree, slab_length
+from pinnkan.solver.families.product.pace import (
+    LEAST,
+    LEAST_HELD,
+    MOST,
+    SHARPLY,
+    SHRINK,
+    Aim,
+    change,
+    failed,
+    next_degree,
+    slab_length,
+)
 from pinnkan.solver.families.product.slab_start import SlabStart
 
 START = SlabStart(0.0, (), (np.zeros(1),), (np.zeros(1),))
@@ -15,6 +26,20 @@ def test_the_order_that_two_attempts_have_shown_shortens_a_slab_at_a_kink():
     seen = change(0.5, 1e-5, 1e-6, (1.0, 2**0.5 * 1e-5), 8)
     assert blind > 0.5
     assert seen < 0.1
+
+
+def test_at_a_jump_a_slab_is_shortened_by_many_times_at_once():
+    """The share in time fell like the fourth root of the length, as it does there: less than is believed."""
+    assert change(0.5, 1e-1, 1e-6, (1.0, 2**0.25 * 1e-1), 8) == SHARPLY
+    assert change(0.5, 1e-1, 1e-6, (1.0, 2 * 1e-1), 8) == SHRINK**2
+
+
+def test_slabs_that_are_not_solved_are_shortened_by_more_and_more():
+    aim, lengths = Aim(START, 1.0, 8), []
+    for _ in range(6):
+        aim = failed(aim, 0.3 * aim.length)
+        lengths.append(aim.length)
+    assert lengths == pytest.approx(0.3 ** np.array([1, 2, 4, 7, 11, 16]))
 
 
 @pytest.mark.parametrize(("length", "expected"), [(0.3, 0.3), (0.7, 0.5), (1.5, 1.0)])

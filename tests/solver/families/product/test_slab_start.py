@@ -79,6 +79,18 @@ def test_two_halves_merge_however_near_to_rounding_they_are():
     assert _kept(askew, np.zeros(axis.intervals), 1.0)[2]
 
 
+def test_knots_graded_to_a_point_are_all_merged_again_in_as_many_slabs_as_there_are_widths():
+    """Merged from the left as they came, some were left between wider ones, and stood to the end of time."""
+    first = Axis(np.array([0.0, 0.11, 0.3, 0.73, 1.0]), 2)
+    axis = first
+    for depth in range(20):
+        near = np.abs(0.5 * (axis.breaks[1:] + axis.breaks[:-1]) - 0.3) < (2.3 + depth % 3) * np.diff(axis.breaks)
+        axis = axis.inserted(near)
+    for _ in range(21):
+        axis = replace(axis, breaks=axis.breaks[_kept(axis, np.zeros(axis.intervals), 1.0)])
+    assert np.array_equal(axis.breaks, first.breaks)
+
+
 def test_in_the_plane_fewer_intervals_are_halved_and_more_merged():
     """Each is paid for in the other coordinate as well: Heat2d-LT had 150 intervals where 91 were enough."""
     share = [np.full(INTERVALS, (0.3 * ALLOWED) ** 2 / INTERVALS)]
