@@ -115,3 +115,52 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(v
     assert judging.ahead(*size) == pytest.approx(factored / 1.01, rel=1e-6)
     glance, whole = (int(system.words.split()[-2]) for system in made)
     assert glance < 0.6 * whole
+
+
+DIFFUSION = """
+name: diffusion
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - -div((1 + 0.5*sin(4*pi*x)*cos(4*pi*y))*grad(u)) = 1
+conditions:
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-5
+"""
+
+
+def last_estimates(monkeypatch, **changed):
+    """The estimate of a solve by conjugate gradients, and the points and accuracy of the corrections it has taken."""
+    taken, correct = [], judging._corrected
+    for name, value in {"LARGE_WORK": 0.0, "OVER": 1e6, **changed}.items():
+        monkeypatch.setattr(judging, name, value)
+
+    def corrected(system, base, accuracy=0.0):
+        taken.append((system.points // system.space.size, accuracy))
+        return correct(system, base, accuracy)
+
+    monkeypatch.setattr(judging, "_corrected", corrected)
+    monkeypatch.setattr("pinnkan.solver.linear.choice.is_factored", lambda *_: False)
+    found = solve(parse_problem(DIFFUSION, "t.yaml"))
+    monkeypatch.undo()
+    return found.verdict, taken
+
+
+def test_a_correction_that_is_likely_the_last_is_a_look_and_says_the_same(monkeypatch):
+    """Fewer points, a relative accuracy of a hundredth, a few steps: an estimate within two hundredths."""
+    looked, taken = last_estimates(monkeypatch)
+    full, apart = last_estimates(monkeypatch, OVER=0.0)
+    assert looked.converged
+    assert taken[-1][1] == judging.GLANCE
+    assert taken[-1][0] < apart[-1][0]
+    assert apart[-1][1] == 0.0
+    assert looked.estimate == pytest.approx(full.estimate, rel=0.03)
+    careless, _ = last_estimates(monkeypatch, GLANCE=0.15)
+    assert careless.estimate > 1.05 * full.estimate
+    useless, taken = last_estimates(monkeypatch, GLANCE=0.9)
+    assert [accuracy for _, accuracy in taken[-2:]] == [0.9, 0.0]
+    assert useless.estimate == full.estimate
