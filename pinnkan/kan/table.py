@@ -47,6 +47,12 @@ class Table:
         values, index = self.values[of_order], self.index[intervals]
         return Table(self.nodes[intervals], self.weights[intervals], values, index, self.count)
 
+    def merged(self, size: int) -> Table:
+        """The same with so many neighbouring intervals as one, on which the same functions live."""
+        nodes, weights = (t.reshape(-1, size * t.shape[1]) for t in (self.nodes, self.weights))
+        values = self.values.reshape(len(self.values), *nodes.shape, -1)
+        return Table(nodes, weights, values, self.index[::size].contiguous(), self.count)
+
     def alone(self) -> tuple[Table, torch.Tensor]:
         """The same with coefficients numbered that live here, and which these are."""
         places, own = torch.unique(self.index, return_inverse=True)

@@ -21,7 +21,8 @@ from pinnkan.assembly.shared_matrix import normal_matrix
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.solver.linear.ladder import Inverse, rungs
+from pinnkan.solver.linear.ladder import Inverse, Varying, rungs
+from pinnkan.solver.linear.mass import Mass
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.verdict.records import Reason
 
@@ -36,6 +37,9 @@ WITHIN = 10.0
 #: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
 #: steps: it drifts by rounding only.
 LOOSE = 1e-4
+#: What is left of what is missing, at most, once that of the coarse space is added, where there is one: the smooth part
+#: of it, which the rows hardly see. A tenth to a twentieth of it for the coefficient 19 times as large.
+MENDED = 5.0
 #: Steps without progress after which only rounding is left, and the fall below which that is believed.
 RESTING, RESTED = 15, 1e-6
 #: Steps that show how fast the gradient falls, at most by SLOWEST each.
@@ -45,8 +49,9 @@ SHOWN, SLOWEST = 5, 0.97
 class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
-    ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of the largest coefficient, the error that is
-    small enough; ``iterations`` counts all steps; each asks the ``clock``.
+    ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
+    enough; ``iterations`` counts all steps, each of which asks the ``clock``. Functions are as large as their L2 norm:
+    what the last steps move are coefficients near corners, a thousand times as much as they move the function.
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
     """
 
@@ -67,6 +72,7 @@ class ConjugateGradients(Seen):
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
             raise np.linalg.LinAlgError("the rows are not finite")
+        self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(self._space.unknowns))
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self.iterations = 0.0, 0
         self._clock = clock or Clock()
@@ -86,6 +92,15 @@ class ConjugateGradients(Seen):
             self._clock.factor(self._ladder[self._rung].work)
             self._inverse = self._ladder[self._rung].make()
         return self._inverse
+
+    def size_of(self, coefficients: Array) -> float:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`: its L2 norm."""
+        return float(np.linalg.norm(self._space.norm(coefficients)))
+
+    def _sizes(self, *functions: torch.Tensor) -> list[float]:
+        """The L2 norms of functions, (free coefficient, side) each; the largest side counts."""
+        norms = self._mass.norms(torch.cat(functions, 1).cpu().numpy())
+        return [float(own.max()) for own in norms.reshape(len(functions), -1)]
 
     def normal(self, step: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
@@ -155,8 +170,8 @@ class ConjugateGradients(Seen):
             if accuracy >= LOOSE:
                 break
             right = -gradient(step) - self.damping * self._diagonal * step
-            self.rounding = max(self.rounding, float(self.inverse(right).abs().max()))
-            largest = float(step.abs().max())
+            largest, missing = self._sizes(step, self.inverse(right))
+            self.rounding = max(self.rounding, missing)
             target = max(accuracy * largest, self.share * max(largest, size))
             if self.rounding <= WITHIN * target or self.rounding > 0.5 * before:
                 break
@@ -164,7 +179,7 @@ class ConjugateGradients(Seen):
         return step.cpu().numpy()
 
     def _descend(self, right: torch.Tensor, accuracy: float, enough: float) -> tuple[torch.Tensor, float]:
-        """The solution for every side, and what is still missing in a coefficient; up the ladder until it leads on."""
+        """The solution for every side, and how large what is still missing is; up the ladder until it leads on."""
         while True:
             step, fall, missing = self._steps(right, accuracy, enough)
             if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= WITHIN * enough):
@@ -178,9 +193,9 @@ class ConjugateGradients(Seen):
             self._rung, self._inverse = self._rung + 1, None
 
     def _steps(self, right: torch.Tensor, accuracy: float, enough: float) -> tuple[torch.Tensor, float | None, float]:
-        """The solution, by how much the size of the gradient has fallen, and what is missing in a coefficient.
+        """The solution, by how much the size of the gradient has fallen, and how large what is missing is.
 
-        To a relative error of ``accuracy`` or an error of ``enough`` in the largest. None for the fall where another
+        To a relative error of ``accuracy`` or an error of ``enough``. None for the fall where another
         preconditioner is called for.
         """
         step, towards = torch.zeros_like(right), self.inverse(right)
@@ -188,6 +203,8 @@ class ConjugateGradients(Seen):
         if float(slope.max()) <= 0.0:
             return step, 0.0, 0.0
         start, falls, missing = slope.clamp_min(1e-300), [1.0], 0.0
+        coarse = self.inverse.coarse if isinstance(self.inverse, Varying) and self.damping == 0.0 else None
+        mended = MENDED if coarse else 1.0
         while len(falls) <= MOST:
             self._clock.check()
             image = self._times(direction)
@@ -197,15 +214,15 @@ class ConjugateGradients(Seen):
             slope = (right * towards).sum(0).clamp_min(0.0)
             self.iterations += 1
             falls.append(float((slope / start).max().sqrt()))
-            size, rate = float(step.abs().max()), _rate(falls)
-            missing = float((length * direction).abs().max()) * rate / (1.0 - rate)
-            seen, target = float(towards.abs().max()), max(accuracy, enough / max(size, 1e-300))
-            if (falls[-1] <= target and max(missing, seen / WITHIN) <= target * size) or _rests(falls):
+            (size, last, seen), rate = self._sizes(step, length * direction, towards), _rate(falls)
+            missing, target = last * rate / (1.0 - rate), max(accuracy, enough / max(size, 1e-300))
+            if (falls[-1] <= target and max(missing, seen / WITHIN) <= mended * target * size) or _rests(falls):
                 break
             if self._leads_nowhere(falls, target):
                 return step, None, missing
             direction = towards + _ratio(slope, before) * direction
-        return step, falls[-1], max(missing, float(towards.abs().max()))
+        step = step + coarse(right) if coarse else step
+        return step, falls[-1], max(missing, self._sizes(towards)[0]) / mended
 
     def _leads_nowhere(self, falls: Sequence[float], target: float) -> bool:
         """Whether the target is further off than the next preconditioner, where there is one."""

@@ -81,12 +81,26 @@ def _spread(rows: TensorRows) -> float:
     return high / low
 
 
+@dataclass(frozen=True, eq=False)
+class Varying:
+    """The sum of an inverse that sees ``fine`` functions and the exact one in a ``coarse`` space.
+
+    With the residual as what is right, the latter is what is missing in the coarse space.
+    """
+
+    fine: Inverse
+    coarse: Inverse
+
+    def __call__(self, right: torch.Tensor) -> torch.Tensor:
+        """The approximate inverse times (free coefficient, side)."""
+        return self.fine(right) + self.coarse(right)
+
+
 def _varying(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
     simpler = divided(rows)
     scale = scale_of(rows, simpler, diagonal, ordering)
     fine = Scaled(FastDiagonalisation(simpler, ordering, damping), scale)
-    coarse = NestedSpace(rows, ordering)
-    return lambda right: fine(right) + coarse(right)
+    return Varying(fine, NestedSpace(rows, ordering))
 
 
 def _factor(rows: Sequence[TensorRows], ordering: Ordering, damping: float) -> Inverse:

@@ -101,8 +101,16 @@ def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
     found = [_seen_by(axis, fine, table) for axis, fine, table in axes]
     thin = [i for i, (_, is_thin) in enumerate(found) if is_thin]
     pieces = [_thinned(rows.weights_in(part), tables, thin) for part, tables in parts(rows.tables)]
-    weights = torch.cat(pieces).movedim(-1, 0).contiguous().movedim(0, -1)
-    return TensorRows(coarse, tuple(table for table, _ in found), rows.jets, weights, weights[..., :1])
+    weights, tables = torch.cat(pieces), [table.merged(_in_one(table)) for table, _ in found]
+    weights = weights.reshape(*(n for table in tables for n in table.nodes.shape), -1)
+    weights = weights.movedim(-1, 0).contiguous().movedim(0, -1)
+    return TensorRows(coarse, tuple(tables), rows.jets, weights, weights[..., :1])
+
+
+def _in_one(table: Table) -> int:
+    """Fine intervals in each coarse one, where they are as many in all: pairs of functions are taken of all at once."""
+    seen = torch.unique_consecutive(table.index[:, 0], return_counts=True)[1]
+    return int(seen[0]) if bool((seen == seen[0]).all()) else 1
 
 
 def _seen_by(axis: Axis, fine: Axis, table: Table) -> tuple[Table, bool]:

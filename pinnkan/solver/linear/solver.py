@@ -20,8 +20,8 @@ UNIT = 4e-16
 class LinearSolver(Protocol):
     """min |J d + r|^2 + damping |d / scale|^2 over the free coefficients, for any right-hand side of the same rows.
 
-    ``rounding``: the largest error that the last solution has in a coefficient; ``words``: what was done, for people,
-    "" for a factor.
+    ``rounding``: how large the error of the last solution is, as :meth:`size_of` says; ``words``: what was done, for
+    people, "" for a factor.
     """
 
     @property
@@ -47,9 +47,13 @@ class LinearSolver(Protocol):
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """The minimiser for every side: (free coefficient, side).
 
-        To a relative ``accuracy`` of the step, or of coefficients of ``size`` that it is added to what their solver
+        To a relative ``accuracy`` of the step, or of a function of ``size`` that it is added to what their solver
         was asked for, or better.
         """
+        ...
+
+    def size_of(self, coefficients: Array) -> float:
+        """How large a function of the space is: its largest coefficient, or its L2 norm."""
         ...
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
@@ -98,6 +102,10 @@ class Seen:
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""
         return self.solve([r.residual for r in rows], accuracy, size)
+
+    def size_of(self, coefficients: Array) -> float:
+        """See :class:`LinearSolver`: its largest coefficient."""
+        return float(np.abs(coefficients).max(initial=0.0))
 
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
         """See :class:`LinearSolver`."""

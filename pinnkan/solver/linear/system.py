@@ -32,7 +32,7 @@ from pinnkan.solver.linear.solver import LinearSolver
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
 #: intervals: the error is the same within 2 % from 1 to 100, and grows below (measured).
 CONDITION_WEIGHT = 10.0
-#: Share of the tolerance that conjugate gradients may leave in the largest coefficient.
+#: Share of the tolerance that conjugate gradients may leave.
 LEFT = 1e-3
 #: Losses that are remembered: of a minimum, and of the data alone.
 LOSSES = 2
@@ -51,7 +51,7 @@ class System:
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, if enough
     are left.
-    ``rounding``: what rounding leaves in the coefficients, relative to the largest of them; ``words``: who solved;
+    ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved;
     ``left``: what the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the
     residual, a norm, as far as the matrix of the last step is kept to ask.
     ``keeping``: whether it is, for :meth:`chord`.
@@ -172,8 +172,7 @@ class System:
         """
         with self.timed():
             rows, moves = self._linearised(coefficients, targets, fixed)
-            found = self.solve_rows(rows, moves, fixed, damping, float(np.abs(coefficients).max()), accuracy)
-        return self._told(coefficients, found)
+            return self.solve_rows(rows, moves, fixed, damping, coefficients, accuracy)
 
     def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
         """Steps to other targets from the same ``coefficients`` as the last ones, whose matrix was kept.
@@ -182,8 +181,7 @@ class System:
         """
         with self.timed():
             rows, moves = self._linearised(coefficients, targets, fixed)
-            found = self._solved(self.kept, rows, moves, float(np.abs(coefficients).max()))
-        return self._told(coefficients, found)
+            return self._solved(self.kept, rows, moves, coefficients)
 
     def _linearised(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
@@ -191,15 +189,6 @@ class System:
         """The rows at ``coefficients``, one side for each target, and how these move what is fixed."""
         c, moves = self._tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
         return [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches], moves
-
-    def _told(self, coefficients: Array, found: list[Array]) -> list[Array]:
-        """The steps; what they leave is told relative to the largest coefficient."""
-        largest = float(np.abs(coefficients + found[0]).max())
-        self.rounding /= largest if largest > 0.0 else 1.0
-        self.left = self.rounding if self.words else 0.0
-        if self.keeping:
-            self.floor = self.kept.floor(coefficients.reshape(-1)[self.kept.ordering.free.cpu().numpy()])
-        return found
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
         """J^T J at ``coefficients``, factorised; raises as :meth:`steps` does."""
@@ -270,27 +259,41 @@ class System:
         moves: Sequence[Array],
         fixed: np.ndarray,
         damping: float = 0.0,
-        size: float = 0.0,
+        base: Array | None = None,
         accuracy: float = 0.0,
     ) -> list[Array]:
         """Least-squares steps for rows of this space; fixed coefficients move as prescribed.
 
-        ``size``: of the largest coefficient that they are added to; ``accuracy``: see :meth:`steps`.
+        ``base``: the coefficients that they are added to; ``accuracy``: see :meth:`steps`.
         """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
         equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance, self.model.clock)
         self._kept = equations if self.keeping else None
-        return self._solved(equations, rows, moves, size, accuracy)
+        return self._solved(equations, rows, moves, base, accuracy)
 
     def _solved(
-        self, equations: LinearSolver, rows: Sequence[Rows], moves: Sequence[Array], size: float, accuracy: float = 0.0
+        self,
+        equations: LinearSolver,
+        rows: Sequence[Rows],
+        moves: Sequence[Array],
+        base: Array | None,
+        accuracy: float = 0.0,
     ) -> list[Array]:
-        """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves."""
-        ordering = equations.ordering
+        """The free coefficients of steps by ``equations``, those of the matrix of the rows, beside the moves.
+
+        What they leave is told relative to the ``base`` with the first step.
+        """
+        ordering, size = equations.ordering, 0.0 if base is None else equations.size_of(base)
         solved = equations.solve_rows(rows, max(self.accuracy, accuracy), size)
         self.rounding, self.words = equations.rounding, equations.words
         if any(isinstance(r, MiddleRows) for r in equations.rows):
             solve = partial(equations.solve, accuracy=self.accuracy)
             solved = settled(rows, ordering, solved, solve, equations.backsolve)
-        return [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]
+        steps = [move + self._whole(equations, solved[:, i]) for i, move in enumerate(moves)]
+        if base is not None:
+            self.rounding /= equations.size_of(base + steps[0]) or 1.0
+            known = base.reshape(-1)[ordering.free.cpu().numpy()]
+            self.floor = equations.floor(known) if self.keeping else 0.0
+        self.left = self.rounding if self.words else 0.0
+        return steps

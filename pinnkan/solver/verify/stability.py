@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse
 import torch
 
 from pinnkan.assembly.integral_rows import as_seen
 from pinnkan.assembly.tensor_rows import TensorRows
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear.mass import Mass
 from pinnkan.solver.linear.solver import UNIT, LinearSolver, Seen
 from pinnkan.solver.verify.images import missing, roughness, size_of
 
@@ -101,7 +98,7 @@ def least_determined(
     knots, 1e-8 on 22 x 22, and 1e-10 when begun with these.
     """
     free = equations.ordering.free.cpu().numpy()
-    weigh = _Mass(space, free, np.ones(space.unknowns) if counted is None else np.square(counted))
+    weigh = Mass(space, free, np.ones(space.unknowns) if counted is None else np.square(counted))
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
     for _ in range(2):
         start = equations.precondition(weigh(start))
@@ -131,7 +128,7 @@ def least_determined(
 class _Seen:
     """Columns of vectors v stacked upon M v and J v, so that a combination of them is one of all three."""
 
-    def __init__(self, equations: LinearSolver, weigh: _Mass) -> None:
+    def __init__(self, equations: LinearSolver, weigh: Mass) -> None:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
 
     def found(self, start: Array) -> tuple[Array, float]:
@@ -250,31 +247,3 @@ def _normal(equations: LinearSolver, vectors: Array) -> Array:
     if all(as_seen(block) is block for block in equations.rows):
         return equations.normal(vectors)
     return _as_seen(equations).normal(vectors)
-
-
-class _Mass:
-    """The mass matrix of a space, on columns of its free coefficients, times ``weights`` of its unknowns."""
-
-    def __init__(self, space: Space, free: np.ndarray, weights: Array) -> None:
-        self.space, self.free, self.weights = space, free, weights
-        self.factors = [_mass(axis) for axis in space.axes]
-
-    def __call__(self, vectors: Array) -> Array:
-        out = np.zeros((self.space.size, vectors.shape[1]))
-        out[self.free] = vectors
-        out = out.reshape(*self.space.shape, -1)
-        for i, factor in enumerate(self.factors):
-            moved = np.moveaxis(out, i, 0)
-            out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
-        weighed: Array = (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
-        return weighed
-
-
-def _mass(axis: Axis) -> Any:
-    """The sparse mass matrix of a coordinate."""
-    values, index = axis.squares
-    weights = axis.gauss(axis.degree + 1)[1].reshape(-1)
-    rows = np.repeat(np.arange(len(weights)), values.shape[2])
-    columns = np.repeat(index[:, None], values.shape[1], 1).reshape(-1)
-    table = scipy.sparse.csr_array((values.reshape(-1), (rows, columns)), (len(weights), axis.count))
-    return table.T @ (table * weights[:, None])

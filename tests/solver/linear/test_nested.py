@@ -45,6 +45,24 @@ def test_fewer_points_hardly_change_it(monkeypatch):
     assert first == pytest.approx(second, rel=0.02)
 
 
+def test_fine_intervals_of_one_coarse_interval_are_taken_as_one(monkeypatch):
+    """Where they are as many in all, of an uneven number they stay apart: the same matrix."""
+    rows, _ = operator("varying")
+    fine, low = rows[0].space.axes
+    assert low.intervals == 9
+    space = Space((fine, Axis(low.breaks[::3], low.degree)))
+    merged = nested._seen(rows[0], space)
+    uneven = Space((fine, Axis(np.delete(low.breaks, 1), low.degree)))
+    assert nested._in_one(nested._seen(rows[0], uneven).tables[1]) == 1
+    monkeypatch.setattr(nested, "_in_one", lambda table: 1)
+    apart = nested._seen(rows[0], space)
+    assert 3 * merged.tables[1].nodes.shape[0] == apart.tables[1].nodes.shape[0]
+    some = torch.from_numpy(np.random.default_rng(0).standard_normal((*space.shape, 1)))
+    first, second = (MatrixFree([r])(some) for r in (merged, apart))
+    assert float((first - second).abs().max()) < 1e-12 * float(first.abs().max())
+    assert float((first - 1.01 * second).abs().max()) > 1e-3 * float(first.abs().max())
+
+
 def test_the_coarse_space_is_nested_and_cheap():
     axes = (Axis(np.sort(np.random.default_rng(0).random(101)), 8), Axis(np.linspace(0, 1, 71), 8, True))
     fine = Space(axes)

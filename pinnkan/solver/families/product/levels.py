@@ -22,7 +22,7 @@ from pinnkan.solver.families.product.judging import (
     RESOLVING,
     HalvedEstimate,
     estimate_by_correction,
-    estimate_by_fall,
+    estimated,
     is_large,
 )
 from pinnkan.solver.families.product.sampling import samples_of
@@ -148,16 +148,9 @@ class ProductLevels(ModelLevels):
         return samples_of(state.space, state.coefficients)
 
     def estimate(self, state: ProductState, measured: Measured, before: Outcome) -> HalvedEstimate:
-        """By the fall of the residual where a correction would take long, else by a correction on halved intervals.
-
-        What rounding has left in a correction that was taken for the solution stays in the estimate.
-        """
-        system, c, found = state.system, state.coefficients, None
-        assert system is not None
-        if state.rounding > 0.0:
-            found = estimate_by_fall(before, system, c, measured.loss, state.rounding)
-        if found is None or found.size > self.problem.solver.tolerance:
-            found = estimate_by_correction(before, system, c, measured, state.null)
+        """See :func:`estimated`; what rounding has left in a correction that was taken for the solution is added."""
+        assert state.system is not None
+        found = estimated(before, state.system, state.coefficients, measured, state.null, state.rounding)
         return replace(found, size=found.size + state.rounding, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState:

@@ -152,3 +152,52 @@ def test_what_rests_is_told_cell_by_cell():
     before, after = np.array([[1.0, 1.0], [2.0, 4.0]]), np.full((4, 4), 0.1)
     after[:2, :2] = 0.25  # all of it
     assert judging.resting(before, after) == pytest.approx(1.0)
+
+
+DIFFUSION = """
+name: diffusion
+domain:
+  x: [0, 1]
+  y: [0, 1]
+unknowns: [u]
+equations:
+  - -div((1 + 0.5*sin(4*pi*x)*cos(4*pi*y))*grad(u)) = 1
+conditions:
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-5
+"""
+
+
+def last_estimates(monkeypatch, **changed):
+    """The estimate of a solve by conjugate gradients, and the points and accuracy of the corrections it has taken."""
+    taken, correct = [], judging._corrected
+    for name, value in {"LARGE_WORK": 0.0, "OVER": 1e6, **changed}.items():
+        monkeypatch.setattr(judging, name, value)
+
+    def corrected(system, base, accuracy=0.0):
+        taken.append((system.points // system.space.size, accuracy))
+        return correct(system, base, accuracy)
+
+    monkeypatch.setattr(judging, "_corrected", corrected)
+    monkeypatch.setattr("pinnkan.solver.linear.choice.is_factored", lambda *_: False)
+    found = solve(parse_problem(DIFFUSION, "t.yaml"))
+    monkeypatch.undo()
+    return found.verdict, taken
+
+
+def test_a_correction_that_is_likely_the_last_is_a_look_and_says_the_same(monkeypatch):
+    """Fewer points, a relative accuracy of a hundredth, a few steps: an estimate within two hundredths."""
+    looked, taken = last_estimates(monkeypatch)
+    full, apart = last_estimates(monkeypatch, OVER=0.0)
+    assert looked.converged
+    assert taken[-1][1] == judging.GLANCE
+    assert taken[-1][0] < apart[-1][0]
+    assert apart[-1][1] == 0.0
+    assert looked.estimate == pytest.approx(full.estimate, rel=0.03)
+    careless, _ = last_estimates(monkeypatch, GLANCE=0.15)
+    assert careless.estimate > 1.05 * full.estimate
+    useless, taken = last_estimates(monkeypatch, GLANCE=0.9)
+    assert [accuracy for _, accuracy in taken[-2:]] == [0.9, 0.0]
+    assert useless.estimate == full.estimate

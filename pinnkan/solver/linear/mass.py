@@ -1,0 +1,47 @@
+"""The mass matrix: how large functions are in L2, not their coefficients."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+
+
+class Mass:
+    """The mass matrix of a space, on columns of its free coefficients, times ``weights`` of its unknowns."""
+
+    def __init__(self, space: Space, free: np.ndarray, weights: Array) -> None:
+        self.space, self.free, self.weights = space, free, weights
+        self.factors = [_of(axis) for axis in space.axes]
+
+    def __call__(self, vectors: Array) -> Array:
+        """The matrix times (free coefficient, vector)."""
+        out = np.zeros((self.space.size, vectors.shape[1]))
+        out[self.free] = vectors
+        out = out.reshape(*self.space.shape, -1)
+        for i, factor in enumerate(self.factors):
+            moved = np.moveaxis(out, i, 0)
+            out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
+        weighed: Array = (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
+        return weighed
+
+    def norms(self, vectors: Array) -> Array:
+        """The L2 norms of functions (free coefficient, vector)."""
+        return np.asarray(np.sqrt(np.maximum((vectors * self(vectors)).sum(0), 0.0)))
+
+
+@lru_cache(maxsize=16)
+def _of(axis: Axis) -> Any:
+    """The sparse mass matrix of a coordinate."""
+    values, index = axis.squares
+    weights = axis.gauss(axis.degree + 1)[1].reshape(-1)
+    rows = np.repeat(np.arange(len(weights)), values.shape[2])
+    columns = np.repeat(index[:, None], values.shape[1], 1).reshape(-1)
+    table = scipy.sparse.csr_array((values.reshape(-1), (rows, columns)), (len(weights), axis.count))
+    return table.T @ (table * weights[:, None])
