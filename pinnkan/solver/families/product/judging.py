@@ -216,8 +216,8 @@ def resting(before: Array, after: Array) -> float:
     """What of a squared residual stays in cells where halving them hardly lowers it.
 
     ``before`` and ``after``: by cell, the second of halved ones. At a kink of a solution (u_x**2 = 1 with values at
-    both ends) it halves with the intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since its
-    kink could move to wider intervals only. All corrections are 1e-5 there, and the error is 7e-3.
+    both ends) it halves with the intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since
+    its kink could move to wider intervals only. All corrections are 1e-5 there, and the error is 7e-3.
     """
     halves = [n for width in before.shape for n in (width, 2)]
     summed = after.reshape(halves).sum(tuple(range(1, 2 * before.ndim, 2)))
