@@ -110,8 +110,7 @@ def estimate_by_correction(
     Raises:
         SolverError: the least squares have no solution there.
     """
-    model, space = solved.model, solved.space
-    fine = twice(space)
+    model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
     system, accuracy = System(model, fine, fewer=fewer, keeping=True), GLANCE if fewer else 0.0
     correction = _corrected(system, base, accuracy)
@@ -129,8 +128,7 @@ def estimate_by_correction(
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
     is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
-    stays = measured.is_resolved and not is_rounding and losses[1] > STANDS * losses[0]
-    stands = stays and not is_small
+    stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
     asked = stands or is_small or is_rounding
     nulls = _nulls((solved, start), (system, base), correction, known) if asked else None
     if stands and nulls is not None:
@@ -138,12 +136,11 @@ def estimate_by_correction(
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
         size = max(size, SAFETY * ahead(model, space, start, correction))
         if not model.is_linear and nulls is not None:
-            rests = resting(solved.by_cell(start), system.by_cell(base + correction)) / solved.patches[0].volume
+            rests = resting((solved, start), (all_points, base + correction))
             size = max(size, behind(rests, nulls[1], model, relative_to=float(fine.norm(base).max())))
-    spaces = Spaces(space, start, fine, nulls, losses)
-    error = ProductField(((fine, correction),))
     pairs = zip(roots, have_no_norm(model.problem), strict=True)
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
+    spaces, error = Spaces(space, start, fine, nulls, losses), ProductField(((fine, correction),))
     return HalvedEstimate(
         size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, system=system
     )
@@ -212,16 +209,17 @@ def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
     return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
 
 
-def resting(before: Array, after: Array) -> float:
-    """What of a squared residual stays in cells where halving them hardly lowers it.
+def resting(solved: tuple[System, Array], halved: tuple[System, Array]) -> float:
+    """What of a mean squared residual stays in cells where halving them hardly lowers it.
 
-    ``before`` and ``after``: by cell, the second of halved ones. At a kink of a solution (u_x**2 = 1 with values at
-    both ends) it halves with the intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since
-    its kink could move to wider intervals only. All corrections are 1e-5 there, and the error is 7e-3.
+    Each system with a function. At a kink of a solution (u_x**2 = 1 with values at both ends) it halves with the
+    intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since its kink could move to wider
+    intervals only. All corrections are 1e-5 there, and the error is 7e-3.
     """
+    (before, after), volume = (system.by_cell(c) for system, c in (solved, halved)), solved[0].patches[0].volume
     halves = [n for width in before.shape for n in (width, 2)]
     summed = after.reshape(halves).sum(tuple(range(1, 2 * before.ndim, 2)))
-    return float(summed[summed > STANDS * before].sum())
+    return float(summed[summed > STANDS * before].sum()) / volume
 
 
 def following(losses: tuple[float, float], floor: float) -> float:

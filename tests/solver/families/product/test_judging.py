@@ -1,5 +1,7 @@
 """What a residual that stands says of the error, and what finds the least determined function."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_models import model_of
@@ -149,9 +151,15 @@ def test_slopes_that_rest_beside_a_kink_count(monkeypatch):
 
 
 def test_what_rests_is_told_cell_by_cell():
-    before, after = np.array([[1.0, 1.0], [2.0, 4.0]]), np.full((4, 4), 0.1)
-    after[:2, :2] = 0.25  # all of it
-    assert judging.resting(before, after) == pytest.approx(1.0)
+    """Of four cells one keeps all of its squares, 1 of 8."""
+
+    def system(cells):
+        return SimpleNamespace(by_cell=lambda _: cells, patches=[SimpleNamespace(volume=2.0)])
+
+    after = np.full((4, 4), 0.1)
+    after[:2, :2] = 0.25
+    found = judging.resting((system(np.array([[1.0, 1.0], [2.0, 4.0]])), None), (system(after), None))
+    assert found == pytest.approx(0.5)
 
 
 DIFFUSION = """
