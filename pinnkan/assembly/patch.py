@@ -83,6 +83,22 @@ class Patch:
         for part, tables in parts(self.tables):
             yield part, self._value(tables, coefficients) * self.root_weight_in(part)
 
+    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Squared residual of each cell that is ``smooth`` along all coordinates but one: (coordinate, interval, ..).
+
+        ``smooth``: orthonormal functions (function, point) of an interval of each coordinate.
+        """
+        count, points = len(self.tables), tuple(range(1, 2 * len(self.tables), 2))
+        total = coefficients.new_zeros((count, *self.shape[::2]))
+        for place, residual in self.residuals(coefficients):
+            for i in range(count):
+                part = residual
+                for j in range(count):
+                    if j != i:  # the squares are those of the coordinates in it, fewer than its values
+                        part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
+                total[i, place] += part.square().sum(points)
+        return total
+
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
         if are_fleeting(self.equation, self.count):

@@ -119,6 +119,9 @@ class PatchParts:
     def residual(self, number: int, coefficients: torch.Tensor) -> torch.Tensor:
         return self.patches[number].residual(coefficients)
 
+    def by_cell(self, number: int, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self.patches[number].by_cell(coefficients, smooth)
+
     def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> RowsPart:
         patch = self.patches[number]
         r = patch.tensor_rows(patch.jets(coefficients), moves)
@@ -211,6 +214,24 @@ class SharedFleetingRows(FleetingRows):
             given = [(v,) for v in self.kept.cells.halos(values)]
         return self.kept.gathered(self.kept.shared.call("gradient_at", given), self.space)[ordering.free]
 
+    def square_of(self, values: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        return float(sum(self.kept.shared.call("square_of", [(v,) for v in self.kept.cells.halos(values)])))
+
+    def left_with(self, values: torch.Tensor, step: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        cells = self.kept.cells
+        given = list(zip(cells.halos(values), cells.halos(step), strict=True))
+        return float(sum(self.kept.shared.call("left_with", given)))
+
+    def among(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        cells, points = self.kept.cells, self.tables[self.kept.cells.along].nodes.shape[1]
+        own = [[b[points * low : points * high] if i == cells.along else b for i, b in enumerate(bases)]
+               for low, high in cells.ranges]  # fmt: skip
+        found = self.kept.shared.call("among", list(zip(cells.halos(values), own, strict=True)))
+        return sum(square for square, _ in found), torch.stack([part for _, part in found]).sum(0)
+
 
 def parts_of(rows: TensorRows) -> InParts | None:
     """Where parts of the rows are, if they are in parts."""
@@ -240,6 +261,11 @@ class SharedPatch(Patch):
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """See :class:`pinnkan.assembly.patch.Patch`."""
         yield slice(None), self.residual(coefficients)
+
+    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.patch.Patch`."""
+        given = [(*g, list(smooth)) for g in self._given(coefficients)]
+        return torch.cat(self._shared.call("by_cell", given), 1 + self._cells.along)
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows | SharedFleetingRows:
         """See :class:`pinnkan.assembly.patch.Patch`."""

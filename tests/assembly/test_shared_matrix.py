@@ -124,6 +124,12 @@ def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(
         pairs = [(ours.gradient_after(ordering, s), theirs.gradient_after(ordering, s)) for s in (None, step)]
         matrix, other = normal_matrix([ours]), MatrixFree([theirs])
         pairs += [(matrix(c.unsqueeze(-1)), other(c.unsqueeze(-1))), (matrix.diagonal(), other.diagonal())]
+        v, d = (torch.from_numpy(a).unsqueeze(-1) for a in np.random.default_rng(4).standard_normal((2, *c.shape)))
+        bases = [torch.linalg.qr(torch.rand(t.nodes.numel(), 3, dtype=torch.float64)).Q for t in alone.tables]
+        looks = [(r.square_of(v), r.left_with(v, d), *r.among(v, bases)) for r in (ours, theirs)]
+        pairs += [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(*looks, strict=True)]
+        smooth = [torch.eye(4, dtype=torch.float64)[:n] for n in (1, 2, 3)]
+        pairs += [(shared.by_cell(c, smooth), alone.by_cell(c, smooth))]
         pairs += [(ours.apply(ordering, step), theirs.apply(ordering, step))]
         pairs += [(ours.transpose(ordering, theirs.residual), theirs.transpose(ordering, theirs.residual))]
         uneven = patches_of([alone.equation], alone.space, alone.tables, [2.0])[0]

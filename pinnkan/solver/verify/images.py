@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
-from pinnkan.assembly.integral_rows import IntegralRows
-from pinnkan.assembly.one_coordinate import dense, flat
-from pinnkan.assembly.tensor_rows import Rows, TensorRows
+from pinnkan.assembly.one_coordinate import dense
+from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import Seen
 
 
-def images(seen: Seen, vector: Array) -> Iterator[tuple[Rows | IntegralRows, slice, torch.Tensor]]:
-    """J v of a vector (free coefficient), piece by piece: block of rows, which intervals of it, rows there."""
-    v = torch.from_numpy(vector[:, None]).to(seen.ordering.position.device)
-    for block in seen.rows:
-        if not isinstance(block, TensorRows):
-            yield block, slice(None), block.apply(seen.ordering, v)[..., 0]
-            continue
-        values = seen.ordering.spread(v).reshape(*block.space.shape, 1)
-        for part, image in block.images(values):
-            yield block, part, image[..., 0]
-
-
 def size_of(seen: Seen, vector: Array) -> float:
-    """|J v|."""
-    return sum(float(image.square().sum()) for _, _, image in images(seen, vector)) ** 0.5
+    """|J v| of a vector (free coefficient)."""
+    v, total = _put(seen, vector), 0.0
+    for block in seen.rows:
+        if isinstance(block, TensorRows):
+            total += block.square_of(_spread(seen, block, v))
+        else:
+            total += float(block.apply(seen.ordering, v).square().sum())
+    return total**0.5
 
 
 def missing(seen: Seen, vector: Array, step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
-    total = 0.0
-    for (block, part, image), (_, _, moved) in zip(images(seen, vector), images(seen, step), strict=True):
-        residual = block.residual_in(part) if isinstance(block, TensorRows) else block.residual
-        total += float(((residual[..., 0] + moved) * image).sum())
+    v, d, total = _put(seen, vector), _put(seen, step), 0.0
+    for block in seen.rows:
+        if isinstance(block, TensorRows):
+            total += block.left_with(_spread(seen, block, v), _spread(seen, block, d))
+        else:
+            image, moved = (block.apply(seen.ordering, x)[..., 0] for x in (v, d))
+            total += float(((block.residual[..., 0] + moved) * image).sum())
     return abs(total)
+
+
+def _put(seen: Seen, vector: Array) -> torch.Tensor:
+    return torch.from_numpy(vector[:, None]).to(seen.ordering.position.device)
+
+
+def _spread(seen: Seen, block: TensorRows, vector: torch.Tensor) -> torch.Tensor:
+    """All coefficients of the space of a block of rows."""
+    return seen.ordering.spread(vector).reshape(*block.space.shape, 1)
 
 
 def roughness(seen: Seen, vector: Array) -> float:
@@ -48,14 +51,7 @@ def roughness(seen: Seen, vector: Array) -> float:
     rows = seen.rows[0]
     if not isinstance(rows, TensorRows) or len(rows.tables) == 1:
         return 0.0
-    bases = [np.linalg.qr((dense(t, 0) * t.weights.sqrt().reshape(-1, 1)).cpu().numpy())[0] for t in rows.tables]
-    smooth, square, done = np.zeros([basis.shape[1] for basis in bases]), 0.0, 0
-    for _, _, image in images(Seen([rows], seen.ordering), vector):
-        found = flat(image).cpu().numpy()
-        square += float(np.square(found).sum())
-        there, done = bases[0][done : done + len(found)], done + len(found)
-        for i, basis in enumerate([there, *bases[1:]]):
-            found = np.moveaxis(np.tensordot(basis, found, axes=(0, i)), 0, i)
-        smooth += found
-    rough = max(square - float(np.square(smooth).sum()), 0.0)
+    bases = [torch.linalg.qr(dense(t, 0) * t.weights.sqrt().reshape(-1, 1)).Q for t in rows.tables]
+    square, smooth = rows.among(_spread(seen, rows, _put(seen, vector)), bases)
+    rough = max(square - float(smooth.square().sum()), 0.0)
     return float(np.sqrt(rough / square)) if square > 0.0 else 0.0
