@@ -46,17 +46,23 @@ class CompiledEquation:
     def written(self) -> tuple[Any, ...]:
         """Jets and instructions as plain data, for :meth:`read`."""
         jets = [(j.unknown, j.order) for j in self.jets]
-        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs
+        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.numbers
 
     @classmethod
     def read(
-        cls, jets: Sequence[tuple[int, Sequence[int]]], inputs: int, code: Sequence[Any], outputs: Sequence[int]
+        cls,
+        jets: Sequence[tuple[int, Sequence[int]]],
+        inputs: int,
+        code: Sequence[Any],
+        outputs: Sequence[int],
+        numbers: Sequence[float] | None,
     ) -> CompiledEquation:
         """One that was :meth:`written`, to be evaluated only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
         equation._value = equation._tape.first()
+        equation.numbers = None if numbers is None else tuple(numbers)
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import Table
@@ -101,6 +102,10 @@ def _profile(rows: TensorRows, unknown: int, coordinate: int) -> torch.Tensor:
     jets = [(k, j.order[coordinate]) for k, j in enumerate(rows.jets) if j.unknown == unknown]
     highest = [k for k, order in jets if order == max(order for _, order in jets)]
     others = [i for i in range(len(rows.tables)) if i != coordinate]
+    if isinstance(rows, FleetingRows) and rows.numbers is not None:
+        over = [n for i in others for n in (2 * i, 2 * i + 1)]
+        squares = rows.squares_summed(over).reshape(-1) * sum(rows.numbers[k] ** 2 for k in highest)
+        return squares * (len(squares) / rows.count)
     total = torch.zeros_like(rows.tables[coordinate].weights).reshape(-1)
     for part, (first, *_) in parts(rows.tables):
         weights, points = rows.weights_in(part), rows.tables[0].nodes.shape[1]

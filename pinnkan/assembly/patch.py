@@ -83,6 +83,22 @@ class Patch:
         for part, tables in parts(self.tables):
             yield part, self._value(tables, coefficients) * self.root_weight_in(part)
 
+    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Squared residual of each cell that is ``smooth`` along all coordinates but one: (coordinate, interval, ..).
+
+        ``smooth``: orthonormal functions (function, point) of an interval of each coordinate.
+        """
+        count, points = len(self.tables), tuple(range(1, 2 * len(self.tables), 2))
+        total = coefficients.new_zeros((count, *self.shape[::2]))
+        for place, residual in self.residuals(coefficients):
+            for i in range(count):
+                part = residual
+                for j in range(count):
+                    if j != i:  # the squares are those of the coordinates in it, fewer than its values
+                        part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
+                total[i, place] += part.square().sum(points)
+        return total
+
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
         if are_fleeting(self.equation, self.count):
@@ -162,6 +178,12 @@ class FleetingRows(TensorRows):
         """Factors of the weights of the quadrature, by coordinate, in some intervals of one."""
         return [(r[within(part, i)] if i == along else r).square() for i, r in enumerate(self.patch.roots)]
 
+    def squares_summed(self, over: Sequence[int]) -> torch.Tensor:
+        """Weights of the quadrature, summed over some indices of the grid, which are kept: (interval, point, ..)."""
+        sums = [t.weights.sum([n for n in (0, 1) if 2 * i + n in over], keepdim=True) if {2 * i, 2 * i + 1} & {*over}
+                else t.weights for i, t in enumerate(self.tables)]  # fmt: skip
+        return reduce(torch.mul, [on_grid(s, i, len(sums)) for i, s in enumerate(sums)])
+
     @property
     def weights(self) -> torch.Tensor:
         """See :class:`TensorRows`."""
@@ -208,11 +230,15 @@ class FleetingRows(TensorRows):
 
     def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
         """J^T (r + J d) of the residual r and a step d, (free coefficient, side) both; None for no step."""
+        values = None if step is None else ordering.spread(step).reshape(*self.space.shape, step.shape[1])
+        return self.gradient_at(values).reshape(self.space.size, -1)[ordering.free]
+
+    def gradient_at(self, values: torch.Tensor | None) -> torch.Tensor:
+        """The same of all coefficients: (coefficient, .., unknown, side) both."""
         sides = max(1, len(self.at[1]))
         out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
-        values = None if step is None else ordering.spread(step).reshape(*self.space.shape, sides)
         for part, tables in parts(self.tables):
             left = self.residual_in(part)
             left = left if values is None else left + self.image(part, tables, values)
             self.add_transposed(part, tables, left, out)
-        return out.reshape(self.space.size, -1)[ordering.free]
+        return out

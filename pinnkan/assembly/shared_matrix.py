@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from pinnkan.assembly.matrix_free import MatrixFree
-from pinnkan.assembly.shared_rows import Data, PatchParts, SharedRows, numbered, table_data
+from pinnkan.assembly.shared_rows import Data, PatchParts, numbered, parts_of, table_data
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -24,7 +24,7 @@ _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
 def normal_matrix(rows: Sequence[TensorRows]) -> MatrixFree | SharedMatrix:
     """J^T J of the rows: of this process alone, or where rows are kept in parts, of these."""
     there = team()
-    if there is None or not any(isinstance(r, SharedRows) and r.are_kept for r in rows):
+    if there is None or not any(parts_of(r) for r in rows):
         return MatrixFree(rows)
     return SharedMatrix(rows, there)
 
@@ -33,8 +33,8 @@ class SharedMatrix:
     """See :class:`pinnkan.assembly.matrix_free.MatrixFree`."""
 
     def __init__(self, rows: Sequence[TensorRows], there: Team) -> None:
-        kept = [r.kept for r in rows if isinstance(r, SharedRows) and r.are_kept]
-        others = [r for r in rows if not (isinstance(r, SharedRows) and r.are_kept)]
+        kept = [k for k in map(parts_of, rows) if k is not None]
+        others = [r for r in rows if parts_of(r) is None]
         self._shape, self._cells = rows[0].space.shape, kept[0].cells
         parts = zip(self._cells.ranges, self._cells.places, strict=True)
         blocks = [_blocks(others, self._cells.along, *c, p) for c, p in parts]

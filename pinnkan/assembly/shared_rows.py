@@ -2,7 +2,8 @@
 
 Every process has the intervals of one range: it works out residuals and rows there, keeps the rows, and applies them.
 It is sent the coefficients that live on its cells, its own and a halo of as many layers as the degree. The leader also
-has all rows, for whoever asks what equations weigh where.
+has all rows, for whoever asks what equations weigh where; those of many cells that weigh with the same numbers
+everywhere nobody keeps.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import Patch
+from pinnkan.assembly.patch import FleetingRows, Patch, are_fleeting
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
@@ -118,10 +119,16 @@ class PatchParts:
     def residual(self, number: int, coefficients: torch.Tensor) -> torch.Tensor:
         return self.patches[number].residual(coefficients)
 
+    def by_cell(self, number: int, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        return self.patches[number].by_cell(coefficients, smooth)
+
     def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> RowsPart:
         patch = self.patches[number]
         r = patch.tensor_rows(patch.jets(coefficients), moves)
         return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual)
+
+    def fleeting(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> FleetingRows:
+        return FleetingRows(self.patches[number], coefficients, moves)
 
 
 class RowsPart(TensorRows):
@@ -134,11 +141,26 @@ class RowsPart(TensorRows):
 
 @dataclass(frozen=True, eq=False)
 class InParts:
-    """Where the parts of rows are; ``weights``: of the rows that they are parts of."""
+    """Where the parts of rows are; ``weights``: of the rows that they are parts of, None of those that nobody keeps."""
 
     cells: Spread
     shared: Shared
-    weights: torch.Tensor
+    weights: torch.Tensor | None = None
+
+    def transpose(self, space: Space, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        found = self.shared.call("transposed", [(self.cells.cut(residual, c),) for c in self.cells.ranges])
+        return self.gathered(found, space)[ordering.free]
+
+    def apply(self, space: Space, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        values = ordering.spread(step).reshape(*space.shape, step.shape[1])
+        return self.cells.joined(self.shared.call("applied", [(v,) for v in self.cells.halos(values)]))
+
+    def gathered(self, found: Sequence[torch.Tensor], space: Space) -> torch.Tensor:
+        """The sum of parts (coefficient, .., unknown, side) for the coefficients of each range: (coefficient, side)."""
+        sides = found[0].shape[-1]
+        return self.cells.added(found, found[0].new_zeros((*space.shape, sides))).reshape(space.size, sides)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,19 +176,68 @@ class SharedRows(TensorRows):
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
         """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
-        if not self.are_kept:
-            return super().transpose(ordering, residual)
-        cells = self.kept.cells
-        found = self.kept.shared.call("transposed", [(cells.cut(residual, c),) for c in cells.ranges])
-        out = cells.added(found, residual.new_zeros((*self.space.shape, residual.shape[-1])))
-        return out.reshape(self.space.size, -1)[ordering.free]
+        return (
+            self.kept.transpose(self.space, ordering, residual)
+            if self.are_kept
+            else super().transpose(ordering, residual)
+        )
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
         """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
-        if not self.are_kept:
-            return super().apply(ordering, step)
-        values, cells = ordering.spread(step).reshape(*self.space.shape, step.shape[1]), self.kept.cells
-        return cells.joined(self.kept.shared.call("applied", [(v,) for v in cells.halos(values)]))
+        return self.kept.apply(self.space, ordering, step) if self.are_kept else super().apply(ordering, step)
+
+
+class SharedFleetingRows(FleetingRows):
+    """Rows that each process works out again on its cells."""
+
+    kept: InParts
+
+    def __init__(
+        self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor], kept: InParts
+    ) -> None:  # fmt: skip
+        super().__init__(patch, coefficients, moves)
+        vars(self).update(kept=kept)
+
+    def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.kept.transpose(self.space, ordering, residual)
+
+    def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
+        return self.kept.apply(self.space, ordering, step)
+
+    def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.patch.FleetingRows`."""
+        given: list[tuple[torch.Tensor | None]] = [(None,)] * len(self.kept.cells.ranges)
+        if step is not None:
+            values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
+            given = [(v,) for v in self.kept.cells.halos(values)]
+        return self.kept.gathered(self.kept.shared.call("gradient_at", given), self.space)[ordering.free]
+
+    def square_of(self, values: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        return float(sum(self.kept.shared.call("square_of", [(v,) for v in self.kept.cells.halos(values)])))
+
+    def left_with(self, values: torch.Tensor, step: torch.Tensor) -> float:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        cells = self.kept.cells
+        given = list(zip(cells.halos(values), cells.halos(step), strict=True))
+        return float(sum(self.kept.shared.call("left_with", given)))
+
+    def among(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
+        """See :class:`pinnkan.assembly.looks.Looks`."""
+        cells, points = self.kept.cells, self.tables[self.kept.cells.along].nodes.shape[1]
+        own = [[b[points * low : points * high] if i == cells.along else b for i, b in enumerate(bases)]
+               for low, high in cells.ranges]  # fmt: skip
+        found = self.kept.shared.call("among", list(zip(cells.halos(values), own, strict=True)))
+        return sum(square for square, _ in found), torch.stack([part for _, part in found]).sum(0)
+
+
+def parts_of(rows: TensorRows) -> InParts | None:
+    """Where parts of the rows are, if they are in parts."""
+    if isinstance(rows, SharedFleetingRows):
+        return rows.kept
+    return rows.kept if isinstance(rows, SharedRows) and rows.are_kept else None
 
 
 class SharedPatch(Patch):
@@ -191,10 +262,23 @@ class SharedPatch(Patch):
         """See :class:`pinnkan.assembly.patch.Patch`."""
         yield slice(None), self.residual(coefficients)
 
-    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows:
+    def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
+        """See :class:`pinnkan.assembly.patch.Patch`."""
+        given = [(*g, list(smooth)) for g in self._given(coefficients)]
+        return torch.cat(self._shared.call("by_cell", given), 1 + self._cells.along)
+
+    def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows | SharedFleetingRows:
         """See :class:`pinnkan.assembly.patch.Patch`."""
         moved = [self._cells.halos(m) for m in moves]
         given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
+        if (
+            self.equation.numbers is not None
+            and isinstance(self.scale, float)
+            and self.scale == 1.0
+            and are_fleeting(self.equation, self.count)
+        ):
+            kept = self._shared.keep("fleeting", given)
+            return SharedFleetingRows(self, coefficients, moves, InParts(self._cells, kept))
         kept = self._shared.keep("rows", given)
         read = zip(*kept.call("read", [()] * len(given)), strict=True)
         weights, residual = (self._cells.joined(parts, 1).movedim(0, -1) for parts in read)

@@ -20,6 +20,7 @@ from typing import Protocol
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows, Entries
+from pinnkan.assembly.looks import Looks
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Pairs, Table
@@ -53,7 +54,7 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorRows:
+class TensorRows(Looks):
     """:class:`Rows` on a grid, (interval, point) per coordinate.
 
     ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;

@@ -87,6 +87,14 @@ def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both
     close(divided([fleeting])[0].weights, divided([kept])[0].weights)
 
 
+def test_weights_of_numbers_are_summed_without_the_grid(both):
+    kept, fleeting, *_ = both
+    if fleeting.numbers is not None:
+        for over in ([1, 3], [0, 1, 4, 5], [0, 1, 2, 3]):
+            squares = (kept.weights[..., 0] / fleeting.numbers[0]).square()
+            close(fleeting.squares_summed(over), squares.sum(over, keepdim=True))
+
+
 def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is_the_same(both):
     kept, fleeting, model, space, start, fixed = both
     ordering = order_coefficients(space, fixed, model.device)

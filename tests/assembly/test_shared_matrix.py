@@ -14,9 +14,10 @@ from pinnkan.assembly import shared_rows
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.grouped import TOGETHER
 from pinnkan.assembly.matrix_free import MatrixFree
-from pinnkan.assembly.patch import Patch
+from pinnkan.assembly.ordering import order_coefficients
+from pinnkan.assembly.patch import FleetingRows, Patch
 from pinnkan.assembly.shared_matrix import SharedMatrix, normal_matrix
-from pinnkan.assembly.shared_rows import patches_of, ranges
+from pinnkan.assembly.shared_rows import SharedFleetingRows, SharedRows, patches_of, ranges
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import gauss_table, point_table
@@ -101,6 +102,41 @@ def test_a_product_costs_and_sends_what_the_documentation_says(count, largest):
         assert team.traffic.messages - before == 2 * 3 * (count - 1)
         heads = 2 * 200 * (count - 1)
         assert 0 <= team.traffic.bytes - bytes_before - 2 * 8 * layers * 11 * 9 <= heads
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(count, monkeypatch):
+    """Nothing as long as the points is sent when they are made: coefficients are."""
+    monkeypatch.setattr("pinnkan.assembly.patch.KEPT_OF_NUMBERS", 0)
+    alone = laplacian()
+    c, free = coefficients(alone.space), np.random.default_rng(2).random(alone.space.shape) < 0.3
+    moves = [coefficients(alone.space, 1), torch.zeros_like(c)]
+    ordering = order_coefficients(alone.space, free, CPU)
+    step = torch.from_numpy(np.random.default_rng(3).standard_normal((ordering.size, 2)))
+    theirs = alone.rows(c, moves)
+    assert isinstance(theirs, FleetingRows)
+    with team_of(count) as team:
+        shared = patches_of([alone.equation], alone.space, alone.tables, [1.0])[0]
+        before = team.traffic.bytes
+        ours = shared.rows(c, moves)
+        assert isinstance(ours, SharedFleetingRows)
+        assert team.traffic.bytes - before < 8 * theirs.count
+        pairs = [(ours.gradient_after(ordering, s), theirs.gradient_after(ordering, s)) for s in (None, step)]
+        matrix, other = normal_matrix([ours]), MatrixFree([theirs])
+        pairs += [(matrix(c.unsqueeze(-1)), other(c.unsqueeze(-1))), (matrix.diagonal(), other.diagonal())]
+        v, d = (torch.from_numpy(a).unsqueeze(-1) for a in np.random.default_rng(4).standard_normal((2, *c.shape)))
+        bases = [torch.linalg.qr(torch.rand(t.nodes.numel(), 3, dtype=torch.float64)).Q for t in alone.tables]
+        looks = [(r.square_of(v), r.left_with(v, d), *r.among(v, bases)) for r in (ours, theirs)]
+        pairs += [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(*looks, strict=True)]
+        smooth = [torch.eye(4, dtype=torch.float64)[:n] for n in (1, 2, 3)]
+        pairs += [(shared.by_cell(c, smooth), alone.by_cell(c, smooth))]
+        pairs += [(ours.apply(ordering, step), theirs.apply(ordering, step))]
+        pairs += [(ours.transpose(ordering, theirs.residual), theirs.transpose(ordering, theirs.residual))]
+        uneven = patches_of([alone.equation], alone.space, alone.tables, [2.0])[0]
+        assert isinstance(uneven.rows(c, moves), SharedRows)
+    for own, same in pairs:
+        assert float((own - same).abs().max()) < 1e-12 * float(same.abs().max())
+        assert float((own - 1.01 * same).abs().max()) > 1e-3 * float(same.abs().max())
 
 
 def laplacian():

@@ -71,19 +71,12 @@ def _parts(system: System, coefficients: Array) -> Array:
     axes, orders = system.space.axes, system.model.orders
     total = np.zeros((len(axes), *(axis.intervals for axis in axes)))
     c = torch.from_numpy(np.ascontiguousarray(coefficients)).to(system.model.device)
-    points = tuple(range(1, 2 * len(axes), 2))
     for patch in system.patches[: len(system.model.equations)]:
         smooth = [
             _low_degree(patch.shape[2 * j + 1], max(0, (axis.degree - orders[j]) // 2)).to(c.device)
             for j, axis in enumerate(axes)
         ]
-        for place, residual in patch.residuals(c):
-            for i in range(len(axes)):
-                part = residual
-                for j in range(len(axes)):
-                    if j != i:  # the squares are those of the coordinates in it, fewer than its values
-                        part = torch.tensordot(part, smooth[j], dims=([2 * j + 1], [1])).movedim(-1, 2 * j + 1)
-                total[i, place] += part.square().sum(points).cpu().numpy()
+        total += patch.by_cell(c, smooth).cpu().numpy()
     return total
 
 

@@ -39,7 +39,7 @@ WITHIN = 10.0
 LOOSE = 1e-4
 #: What is left of what is missing, at most, once that of the coarse space is added, where there is one: the smooth part
 #: of it, which the rows hardly see. A tenth to a twentieth of it for the coefficient 19 times as large.
-MENDED = 5.0
+MENDED = 3.0
 #: Steps without progress after which only rounding is left, and the fall below which that is believed.
 RESTING, RESTED = 15, 1e-6
 #: Steps that show how fast the gradient falls, at most by SLOWEST each.

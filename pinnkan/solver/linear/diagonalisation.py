@@ -19,6 +19,7 @@ import torch
 
 from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table
@@ -139,6 +140,9 @@ def _summed(
     rows: TensorRows, pairs: Sequence[tuple[int, int]], inner: list[int]
 ) -> dict[tuple[int, int], torch.Tensor]:
     """Products of two weights, summed over the indices ``inner``: (interval, point, ..) by pair of jets."""
+    if isinstance(rows, FleetingRows) and rows.numbers is not None:
+        squares = rows.squares_summed(inner)
+        return {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
     found: dict[tuple[int, int], list[torch.Tensor]] = {pair: [] for pair in pairs}
     for part, _ in parts(rows.tables):
         weights = rows.weights_in(part)

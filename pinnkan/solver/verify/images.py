@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
 
-from pinnkan.assembly.integral_rows import IntegralRows
-from pinnkan.assembly.one_coordinate import flat
-from pinnkan.assembly.tensor_rows import Rows, TensorRows
+from pinnkan.assembly.one_coordinate import dense
+from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.solver import Seen
@@ -20,30 +19,36 @@ from pinnkan.solver.linear.solver import Seen
 FAINT = 1e-14
 
 
-def images(seen: Seen, vector: Array) -> Iterator[tuple[Rows | IntegralRows, slice, torch.Tensor]]:
-    """J v of a vector (free coefficient), piece by piece: block of rows, which intervals of it, rows there."""
-    v = torch.from_numpy(vector[:, None]).to(seen.ordering.position.device)
-    for block in seen.rows:
-        if not isinstance(block, TensorRows):
-            yield block, slice(None), block.apply(seen.ordering, v)[..., 0]
-            continue
-        values = seen.ordering.spread(v).reshape(*block.space.shape, 1)
-        for part, image in block.images(values):
-            yield block, part, image[..., 0]
-
-
 def size_of(seen: Seen, vector: Array) -> float:
-    """|J v|."""
-    return sum(float(image.square().sum()) for _, _, image in images(seen, vector)) ** 0.5
+    """|J v| of a vector (free coefficient)."""
+    v, total = _put(seen, vector), 0.0
+    for block in seen.rows:
+        if isinstance(block, TensorRows):
+            total += block.square_of(_spread(seen, block, v))
+        else:
+            total += float(block.apply(seen.ordering, v).square().sum())
+    return total**0.5
 
 
 def missing(seen: Seen, vector: Array, step: Array) -> float:
     """The product of what a step leaves of the residual with J v."""
-    total = 0.0
-    for (block, part, image), (_, _, moved) in zip(images(seen, vector), images(seen, step), strict=True):
-        residual = block.residual_in(part) if isinstance(block, TensorRows) else block.residual
-        total += float(((residual[..., 0] + moved) * image).sum())
+    v, d, total = _put(seen, vector), _put(seen, step), 0.0
+    for block in seen.rows:
+        if isinstance(block, TensorRows):
+            total += block.left_with(_spread(seen, block, v), _spread(seen, block, d))
+        else:
+            image, moved = (block.apply(seen.ordering, x)[..., 0] for x in (v, d))
+            total += float(((block.residual[..., 0] + moved) * image).sum())
     return abs(total)
+
+
+def _put(seen: Seen, vector: Array) -> torch.Tensor:
+    return torch.from_numpy(vector[:, None]).to(seen.ordering.position.device)
+
+
+def _spread(seen: Seen, block: TensorRows, vector: torch.Tensor) -> torch.Tensor:
+    """All coefficients of the space of a block of rows."""
+    return seen.ordering.spread(vector).reshape(*block.space.shape, 1)
 
 
 def roughness(seen: Seen, vector: Array) -> float:
@@ -54,14 +59,10 @@ def roughness(seen: Seen, vector: Array) -> float:
     rows = seen.rows[0]
     if not isinstance(rows, TensorRows) or len(rows.tables) == 1:
         return 0.0
-    bases = [_weighted(table) for table in rows.tables]
-    smooth, square, done = np.zeros([basis.shape[1] for basis in bases]), 0.0, 0
-    for _, _, image in images(Seen([rows], seen.ordering), vector):
-        found = flat(image).cpu().numpy()
-        square += float(np.square(found).sum())
-        there, done = bases[0][done : done + len(found)], done + len(found)
-        smooth += _along([basis.T.dot for basis in [there, *bases[1:]]], found)
-    projected = _along([_inverse_gram(basis) for basis in bases], smooth)
+    bases = [dense(t, 0) * t.weights.sqrt().reshape(-1, 1) for t in rows.tables]
+    square, found = rows.among(_spread(seen, rows, _put(seen, vector)), bases)
+    smooth = found.cpu().numpy()
+    projected = _along([_inverse_gram(_weighted(t)) for t in rows.tables], smooth)
     rough = max(square - float((projected * smooth).sum()), 0.0)
     return float(np.sqrt(rough / square)) if square > 0.0 else 0.0
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from small_models import model_of
 
 from pinnkan.assembly.boundary_values import zero_conditions
@@ -10,7 +11,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.images import images, roughness
+from pinnkan.solver.verify.images import roughness
 
 TEXT = """
 name: t
@@ -39,8 +40,7 @@ def seen_of(model, intervals):
 def rough_by_qr(seen, vector, power=0.5):
     """The same by orthonormal bases of full matrices; ``power`` of the weights: a half is right."""
     rows = seen.rows[0]
-    parts = images(Seen([rows], seen.ordering), vector)
-    image = np.concatenate([flat(i).cpu().numpy() for _, _, i in parts])
+    image = flat(rows.apply(seen.ordering, torch.from_numpy(vector[:, None]))[..., 0]).numpy()
     smooth = image
     for axis, table in enumerate(rows.tables):
         matrix = dense(table, 0).numpy() * table.weights.numpy().reshape(-1, 1) ** power
