@@ -105,11 +105,13 @@ class Recital:
 class Looking:
     """What looks between the points: ``seen`` the first so many times; ``boxes``: where it looked.
 
-    ``falls``: the number of the look is given, whether the stability constant falls on; ``asked``: where it was.
+    ``falls``: the number of the look is given, whether the stability constant falls on; ``asked``: where it was;
+    ``has_open_start``: whether conditions may leave a part of the start open.
     """
 
-    def __init__(self, times=0, falls=lambda number: False):
+    def __init__(self, times=0, falls=lambda number: False, has_open_start=False):
         self.times, self.falls, self.boxes, self.asked = times, falls, [], []
+        self.has_open_start = has_open_start
 
     def between(self, field, box, loss, spaces, error):
         self.boxes.append(box)

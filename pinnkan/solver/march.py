@@ -131,7 +131,8 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             assert isinstance(last, MarchState)
             return last.outcome(Reason.MAX_TIME)
         except SolverError as error:
-            narrow = verify.narrow_at(_time(monitor.state))
+            reached = monitor.state
+            narrow = verify.narrow_at(reached.run.ends[-1] if isinstance(reached, MarchState) else None)
             if narrow and error.reason == Reason.DIVERGED:
                 raise SolverError(narrow, Reason.UNDERSAMPLED) from error
             raise
@@ -155,11 +156,6 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
         begun = _begun(family, state.number + 1, local)
         state = replace(begun, run=replace(begun.run, least=least), history=state.history)
-
-
-def _time(state: object) -> float | None:
-    """Where a march has come."""
-    return state.run.ends[-1] if isinstance(state, MarchState) else None
 
 
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
@@ -250,8 +246,9 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         if against is not None and against.reason is not None and not against.is_lasting:
             raise SolverError(f"at t = {at.time:.6g}: {against.detail}", against.reason)
         if spaces is not None:
-            falls = against is not None and against.is_lasting
-            state = replace(state, falling=(*state.falling, against.detail) if against and falls else ())
+            times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later one is asked the same
+            falling = (against.detail,) * times if against is not None and against.is_lasting else ()
+            state = replace(state, falling=(*state.falling, *falling) if falling else ())
     else:
         again = family.again(aim, slab, at)
         if again is not None:

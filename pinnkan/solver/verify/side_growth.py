@@ -82,6 +82,8 @@ class Across:
     def rates(self, least: float) -> Array:
         """See :meth:`largest_rate`: of all points, without looking whether some are the same."""
         every = np.arange(len(self.equations[0][1]))
+        if not any(jet.order[self.axis] for jets, _ in self.equations for jet in jets):  # no side says anything
+            return np.zeros(len(every))
         rates = least * 2.0 ** np.arange(DOUBLINGS)
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
         values = self._distances(at, s).reshape(len(every), -1)

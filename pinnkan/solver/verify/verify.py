@@ -124,6 +124,11 @@ class Verifier:
         wrong = self._local(field, slab, error)
         return self._growing(spaces) if wrong is None and spaces is not None else wrong
 
+    @property
+    def has_open_start(self) -> bool:
+        """Whether conditions at the start are rows, which may say nothing of a part of it."""
+        return self.model.after_start is not self.model
+
     def narrow_at(self, time: float | None) -> str:
         """See :meth:`pinnkan.solver.verify.hidden_features.FeatureCheck.narrow_at`."""
         return self.feature_check.narrow_at(time)

@@ -46,6 +46,11 @@ def test_sides_that_let_out_what_there_is_do_not_grow(upper):
     assert rate([HEAT], [VALUE], [upper]) == 0.0
 
 
+def test_sides_of_what_has_no_derivative_across_say_nothing():
+    """u_t = -u with values at its sides was a bug: negative dimensions."""
+    assert rate([[((0, (0, 1)), 1.0), ((0, (0, 0)), 1.0)]], [VALUE], [VALUE]) == 0.0
+
+
 def test_clamped_ends_of_a_beam_do_not_grow():
     beam, clamped = [((0, (0, 2)), 1.0), ((0, (4, 0)), 1.0)], [VALUE, [((0, (1, 0)), 1.0)]]
     assert rate([beam], clamped, clamped) == 0.0
