@@ -30,8 +30,8 @@ Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
 class Axis:
     """Splines of one coordinate: clamped at both ends, so that end coefficients are end values, or wrapped.
 
-    ``joints``: breaks at which derivatives may jump, of a clamped axis; ``smooth``: of each the highest that does not,
-    none where slopes may.
+    ``joints``: breaks at which derivatives may jump, of a wrapped axis the first one too; ``smooth``: of each the
+    highest that does not, none where slopes may.
     """
 
     breaks: Array
@@ -43,10 +43,12 @@ class Axis:
     @cached_property
     def basis(self) -> Basis:
         """The functions before folding."""
+        if self.periodic:
+            more = [self.degree - 1 - order for order in self.smoothness]
+            return Basis.wrapped(self.breaks, self.degree, again=np.repeat(self.joints, more).tolist())
         if self.joints:
             return Basis.jointed(self.breaks, self.degree, self.joints, self.smoothness)
-        make = Basis.wrapped if self.periodic else Basis.clamped
-        return make(self.breaks, self.degree)
+        return Basis.clamped(self.breaks, self.degree)
 
     @property
     def smoothness(self) -> tuple[int, ...]:
@@ -62,17 +64,17 @@ class Axis:
     def count(self) -> int:
         """Number of coefficients: intervals + degree, or intervals when wrapped; and those that joints add."""
         more = sum(self.degree - 1 - order for order in self.smoothness)
-        return self.intervals if self.periodic else self.intervals + self.degree + more
+        return self.intervals + more + (0 if self.periodic else self.degree)
 
     @property
     def fewest(self) -> int:
         """The least number of intervals between two joints or ends."""
         ends = np.searchsorted(self.breaks, [self.breaks[0], *self.joints, self.breaks[-1]])
-        return int(np.diff(ends).min())
+        return int(np.diff(np.unique(ends)).min())
 
     def fold(self, index: Array | np.ndarray) -> np.ndarray:
         """Coefficient that stands for function ``index`` of the unfolded basis."""
-        return np.asarray(index) % self.intervals if self.periodic else np.asarray(index)
+        return np.asarray(index) % self.count if self.periodic else np.asarray(index)
 
     def matrix(self, x: Array, order: int = 0) -> Array:
         """Derivative of every function at points x: (point, count)."""
@@ -106,7 +108,7 @@ class Axis:
     def _full(self, first: np.ndarray, weights: Array) -> Array:
         columns = self.fold(first[:, None] + np.arange(weights.shape[1]))
         out, rows = np.zeros((len(weights), self.count)), np.arange(len(weights))[:, None]
-        if self.periodic and self.intervals <= self.degree:  # a function meets itself across the seam
+        if self.periodic and self.count <= self.degree:  # a function meets itself across the seam
             np.add.at(out, (rows, columns), weights)
         else:
             out[rows, columns] = weights
@@ -261,7 +263,12 @@ def _shared(array: Array) -> Array:
 def _prolongation(coarse: Axis, fine: Axis) -> Matrix:
     if coarse.intervals == fine.intervals == 1 and not coarse.periodic:
         return _elevation(coarse.degree, fine.degree)
-    found = coarse.folded(*(part[: fine.count].numpy() for part in prolongation_rows(coarse.basis, fine.basis)))
+    here = np.arange(fine.count)
+    if fine.periodic:  # of functions that live before the seam only, the copies after it
+        joints = zip(fine.joints, fine.smoothness, strict=True)
+        repeated = sum(fine.degree - 1 - order for x, order in joints if x == fine.breaks[0])
+        here = np.where(here < repeated, here + fine.count, here)
+    found = coarse.folded(*(part.numpy()[here] for part in prolongation_rows(coarse.basis, fine.basis)))
     return _shared(found) if isinstance(found, np.ndarray) else found
 
 

@@ -58,9 +58,12 @@ class Basis:
         return cls(torch.cat([t, more]).sort().values, degree)
 
     @classmethod
-    def wrapped(cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu") -> Basis:
-        """Periodic spacing: a spline is periodic when coefficient m + i equals coefficient i, m being the intervals."""
-        t = _as_breaks(breaks, device)
+    def wrapped(
+        cls, breaks: Breaks, degree: int, device: torch.device | str = "cpu", again: Sequence[float] = ()
+    ) -> Basis:
+        """Periodic spacing, breaks of [a, b) repeated ``again``: a spline is when coefficients of its m knots are."""
+        ends = _as_breaks(breaks, device)
+        t = torch.cat([torch.cat([ends[:-1], ends.new_tensor(again)]).sort().values, ends[-1:]])
         m, period = len(t) - 1, t[-1] - t[0]
         index = torch.arange(-degree, m + degree + 1, device=t.device)
         return cls(t[index % m] + torch.div(index, m, rounding_mode="floor") * period, degree)

@@ -46,6 +46,24 @@ def test_prolongation_leaves_values_and_derivatives_unchanged(periodic, degree):
         assert np.abs(fine.matrix(x, order) @ (matrix @ c * (1 + 1e-9)) - table @ c).max() > 1e-12 * scale
 
 
+@pytest.mark.parametrize(("joints", "smooth"), [((0.4,), (1,)), ((0.0,), (1,)), ((0.0, 0.4, 0.8), (0, 2, 1))])
+def test_derivatives_of_a_periodic_axis_jump_at_its_joints_and_nowhere_else(joints, smooth):
+    """At the seam too, where functions may live on one side of it only."""
+    breaks = np.array([0.0, 0.13, 0.4, 0.55, 0.8, 1.0])
+    line = Axis(breaks, 5, True, joints, smooth)
+    assert line.count == 5 + sum(4 - s for s in smooth)
+    c, below = random(line.count), 1e-13
+    for place in breaks[:-1]:
+        sides = [line.matrix(np.array([place + d]), k) @ c for d in (-below, below) for k in range(5)]
+        jumps = np.abs(np.array(sides[:5]) - np.array(sides[5:])).ravel() > 1e-3 * np.abs(sides[:5]).ravel()
+        first = dict(zip(joints, smooth, strict=True)).get(place, 4) + 1
+        assert jumps.tolist() == [k >= first for k in range(5)]
+    fine, x = line.halved(), np.linspace(-0.3, 1.2, 400)
+    moved = line.prolongation_to(fine) @ c
+    assert scaled_difference(fine.matrix(x, 2) @ moved, line.matrix(x, 2) @ c) < 1e-11
+    assert scaled_difference(line.project(line.matrix(line.samples()) @ c, 0), c) < 1e-10
+
+
 def test_prolongation_raises_the_degree_too():
     coarse, fine = axis(degree=3, breaks=np.array([0.0, 1.0])), axis(degree=5, breaks=np.array([0.0, 1.0]))
     c, x = random(4), np.linspace(0, 1, 50)

@@ -28,7 +28,7 @@ def refusal(jump: Jump, jets: set[sympy.Symbol]) -> tuple[str, str]:
     if jump.surface.free_symbols & jets:
         return message, f"its derivative is a delta function, never dropped: {smooth}"
     if jump.size.free_symbols & jets:
-        where = "(one unknown, second order, whole planes x = c without corners)"
+        where = "(one unknown, second order, whole planes x = c without corners, nothing periodic)"
         return message, f"a flux that jumps needs an interface {where}: else {smooth}"
     return message, f"its derivative is a delta function, never dropped: {smooth}"
 

@@ -15,6 +15,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, kinks
+from pinnkan.problem.features.seams import jumps_at_seam
 from pinnkan.problem.features.value_ranges import middle
 from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem
@@ -47,7 +48,8 @@ NARROWEST = 1e-13
 def initial_space(model: Model, degree: int, intervals: int) -> Space:
     """Nearly uniform knots on every coordinate; knots where formulas jump or bend, joints at interfaces.
 
-    And where the equations do: what balances a jump is a derivative of their order there, which splines hold as it is.
+    And where the equations do, around a circle at its seam as well: what balances a jump is a derivative of their order
+    there, which splines hold as it is.
     """
     axes = []
     problem = model.problem
@@ -58,8 +60,9 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
         between = sorted({x.place for x in problem.interfaces if x.axis == i})
         places = [x for x in planes[i] if all(abs(x - c) > CLOSE * (b - a) for c in between)]
         order = max(j.order[i] for e in problem.equations for j in e.jets.values())
-        bends = not periodic and i != problem.time_axis and 0 < order < degree
+        bends = i != problem.time_axis and 0 < order < degree
         joints = {x: 0 for x in between} | {x: order - 1 for x in places if bends and x in inside[i]}
+        joints |= {a: order - 1} if bends and jumps_at_seam(problem, i) else {}
         n = max(intervals, degree + 1) if periodic else intervals
         breaks = with_breaks(nearly_uniform(a, b, n), [*between, *places])
         axes.append(Axis(breaks, degree, periodic, tuple(sorted(joints)), tuple(joints[x] for x in sorted(joints))))
