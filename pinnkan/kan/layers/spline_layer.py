@@ -24,7 +24,8 @@ from pinnkan.kan.layers.pointwise import LayerTrace
 #: Edge values of a block of points, a megabyte: what a block needs stays near the core, and the calls cost less than
 #: the numbers. Measured, [2,20,20,1] at 4288 points: 94 ms with 2^14, 79 with 2^15, 71 with 2^16, 61 with 2^17.
 BLOCK = 2**17
-#: Sums of a piece that its points take turns at: one alone would have to wait for itself at every point.
+#: Sums of a piece that its points take turns at: one alone would have to wait for itself at every point. Measured, four
+#: pieces: 1.3 ns a value with one, 0.45 with eight.
 LANES = 8
 
 
