@@ -15,6 +15,8 @@ import torch
 
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.spline_layer import Spline
+from pinnkan.study.known import Known, tables_of
 
 #: Jets of a layer in a piece: two megabytes.
 PIECE = 2**18
@@ -44,8 +46,18 @@ class Chunked:
         return Chunked(self.network.halved())
 
     def forward(self, jets: JetSet, inputs: torch.Tensor) -> tuple[torch.Tensor, list[Any]]:
-        """Jets (alpha, ..., point, unknown) from those of the inputs (alpha, point, in), and traces by piece."""
-        parts = [self.network.forward(jets, piece) for piece in inputs.split(self._points(jets), 1)]
+        """Jets (alpha, ..., point, unknown) from those of the inputs (alpha, point, in), and traces by piece.
+
+        The inputs are the same at every step of a training: what edges of a first layer need there is kept.
+        """
+        points, (first, *others) = self._points(jets), self.network.layers
+        parts = []
+        for n, piece in enumerate(inputs.split(points, 1)):
+            if isinstance(first, Spline):
+                tables = tables_of(first.basis, jets, inputs, points)[n]
+                parts.append(Network((Known(first.basis, first.weight, tables), *others)).forward(jets, piece))
+            else:
+                parts.append(self.network.forward(jets, piece))
         return torch.cat([u for u, _ in parts], -2), [(u.shape[-2], traces) for u, traces in parts]
 
     def jacobian(self, traces: list[Any], adjoint: torch.Tensor) -> torch.Tensor:

@@ -7,9 +7,11 @@ costing 2^l of those on level 0.
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -106,16 +108,41 @@ class _Book:
 
 def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], say: Say) -> list[ContestOutcome]:
     """Trains every contender from every seed."""
-    outcomes = []
-    for contender in contenders:
-        outcome = train(task, contender, seeds)
-        last = outcome.last
-        say(
-            f"{contender.name:<28} {outcome.parameters:>5} parameters  loss {median(last.loss):.2e}  "
-            f"error {median(last.error):.2e}  {last.seconds * len(seeds):.1f} s"
-        )
-        outcomes.append(outcome)
-    return outcomes
+    return [_told(train(task, contender, seeds), say) for contender in contenders]
+
+
+#: What processes make for themselves: the task, and who takes part. A function of a module and its arguments.
+Trial = Callable[[], tuple[Task, Sequence[Contender]]]
+
+
+def compete_in_processes(trial: Trial, seeds: Sequence[int], say: Say, workers: int) -> list[ContestOutcome]:
+    """The same in ``workers`` processes of one thread each, a contender in one; the same numbers for any of them."""
+    contenders = trial()[1]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        found = pool.imap(partial(_trained, trial, tuple(seeds)), range(len(contenders)))
+        return [
+            _told(ContestOutcome(contender, parameters, tuple(seeds), records, ends), say)
+            for contender, (parameters, records, ends) in zip(contenders, found, strict=True)
+        ]
+
+
+def _trained(
+    trial: Trial, seeds: tuple[int, ...], number: int
+) -> tuple[int, tuple[Record, ...], tuple[StudyNetwork, ...]]:
+    """Parameters, records and ends of one contender of a trial, whose own functions do not travel."""
+    torch.set_num_threads(1)
+    task, contenders = trial()
+    outcome = train(task, contenders[number], seeds)
+    return outcome.parameters, outcome.records, outcome.ends
+
+
+def _told(outcome: ContestOutcome, say: Say) -> ContestOutcome:
+    last = outcome.last
+    say(
+        f"{outcome.contender.name:<28} {outcome.parameters:>5} parameters  loss {median(last.loss):.2e}  "
+        f"error {median(last.error):.2e}  {last.seconds * len(outcome.seeds):.1f} s"
+    )
+    return outcome
 
 
 def train(task: Task, contender: Contender, seeds: Sequence[int]) -> ContestOutcome:

@@ -1,9 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
-from pinnkan.study import nesting, poisson, regression
-from pinnkan.study.contest import Contender, Record, median, merged, train
+from pinnkan.study import allen_cahn, nesting, poisson, regression
+from pinnkan.study.contest import Contender, Record, compete, compete_in_processes, median, merged, train
 from pinnkan.study.starts import splines
 from pinnkan.study.tables import csv, outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
@@ -123,6 +125,21 @@ def test_refinement_changes_no_function(degree):
         found = nesting.change(coarse, fine, degree)
         assert found.spline < 1e-12
         assert found.powers < max(1e-12, 20 * found.rounding)
+
+
+@pytest.mark.slow
+def test_processes_train_to_the_same_numbers_as_one():
+    trial = partial(allen_cahn.allen_cahn_trial, 100, 500, True)
+    told = []
+    ours = compete_in_processes(trial, SEEDS, told.append, 2)
+    task, everyone = trial()
+    alone = compete(task, everyone, SEEDS, told.append)
+    assert [o.contender.name for o in ours] == [c.name for c in everyone]
+    for a, b in zip(ours, alone, strict=True):
+        assert [r.loss.tolist() for r in a.records] == [r.loss.tolist() for r in b.records]
+        assert torch.equal(a.ends[-1].flat(), b.ends[-1].flat())
+    other = compete(task, everyone[:1], [s + 2 for s in SEEDS], told.append)
+    assert other[0].last.loss.tolist() != ours[0].last.loss.tolist()
 
 
 def test_trainings_of_different_length_merge_to_the_longest():

@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.kan.layers.spline_layer import SplineTrace
+from pinnkan.solver.minimise.first_order import adam, ramp
 from pinnkan.study import allen_cahn, allen_cahn_report, burgers, chunked, references, space_time_report, tables
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.contest import ContestOutcome, Record
+from pinnkan.study.known import KnownTrace
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import grid
 from pinnkan.study.starts import perceptrons, ridges, splines
+from pinnkan.study.task import Attention
 
 
 def jets_of(function, equation, points):
@@ -88,6 +92,25 @@ def test_both_bases_start_from_the_same_function_with_the_counts_of_the_paper(po
     torch.testing.assert_close(equation.on_grid(network), equation.on_grid(plain), rtol=0, atol=1e-9)
     other = ridges(burgers.WIDTHS, burgers.INTERVALS)((1235,))
     assert float((equation.on_grid(other) - equation.on_grid(plain)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("powers", [False, True])
+def test_a_first_layer_whose_points_stay_trains_as_one_whose_points_could_move(powers):
+    equation = allen_cahn.allen_cahn_equation()
+    task = allen_cahn.allen_cahn_task(equation, 60)
+    start = splines(allen_cahn.WIDTHS, allen_cahn.INTERVALS, powers)((1, 2)).halved()
+
+    def trained(network, high, steps=100):
+        attention = Attention(task.terms)
+        found = adam(lambda x: task.descend(network.with_flat(x), attention), start.flat(), steps, ramp(1e-4, high, 10))
+        return found.losses
+
+    ours, plain = trained(start, 1e-2), trained(start.network, 1e-2)
+    assert isinstance(start.forward(task.jets, task.inputs)[1][0][1][0], KnownTrace)
+    assert isinstance(start.network.forward(task.jets, task.inputs)[1][0], SplineTrace)
+    torch.testing.assert_close(ours, plain, rtol=1e-7, atol=0)
+    other = trained(start.network, 1.0001e-2, 20)
+    assert float((ours[:20] / other[:20] - 1).abs().max()) > 1e-5
 
 
 def test_burgers_trains_coarse_fine_and_multilevel_with_the_same_work():

@@ -98,7 +98,7 @@ class JetSet:
             for factor, value in zip(row, outer, strict=False):
                 if factor is not None:
                     factor = factor.reshape(factor.shape + (1,) * extra) if extra else factor
-                    total = factor * value if total is None else torch.addcmul(total, factor, value)
+                    total = factor * value if total is None else total.addcmul_(factor, value)
             out.append(torch.zeros_like(outer[0]) if total is None else total)
         return out
 
@@ -110,5 +110,5 @@ class JetSet:
             if known is None:  # alpha = beta, of weight one: lower orders come first
                 parts[beta] = adjoint[alpha] * g[rest]
             else:
-                parts[beta] = torch.addcmul(known, adjoint[alpha], g[rest], value=weight)
+                known.addcmul_(adjoint[alpha], g[rest], value=weight)
         return [p for p in parts if p is not None]

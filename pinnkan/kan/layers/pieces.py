@@ -42,8 +42,9 @@ class Pieces:
         if self.step is None:
             j = torch.searchsorted(self.breaks[1:-1].contiguous(), x.detach().contiguous(), right=True)
             return j, x - self.breaks[j]
-        place = ((x.detach() - self.breaks[0]) * (1.0 / self.step)).floor().clamp(0.0, self.intervals - 1.0)
-        return place.to(torch.int64), (x - self.breaks[0]) - place * self.step
+        right = x - self.breaks[0]
+        place = (right.detach() * (1.0 / self.step)).floor_().clamp_(0.0, self.intervals - 1.0)
+        return place.to(torch.int64), torch.sub(right, place, alpha=self.step)
 
     def derivatives(self, weight: torch.Tensor) -> torch.Tensor:
         """The d_m of splines with coefficients ``weight`` (..., function): (degree + 1, ..., interval)."""
