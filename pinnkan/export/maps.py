@@ -25,7 +25,7 @@ from pinnkan.export.style import (
     relative,
     value_colours,
 )
-from pinnkan.kan.coordinates.warped_field import FittedField
+from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution

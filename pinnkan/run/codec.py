@@ -13,18 +13,15 @@ import numpy as np
 import torch
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.blocks import BlockSum, Edge
-from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
+from pinnkan.kan.blocks import BlockField, BlockSum, Edge
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
 from pinnkan.solver.families.blocks.levels import BlocksState

@@ -13,7 +13,7 @@ from smooth_fields import projected
 from pinnkan.certificate import certificate as proof
 from pinnkan.certificate.certificate import certificate_of
 from pinnkan.cli import main
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.in_code import problem_of
 from pinnkan.problem.registry import load_problem

@@ -11,8 +11,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay

@@ -17,8 +17,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.pace import (
