@@ -6,7 +6,7 @@ Only the classes listed here are ever built, by their constructors: a stored sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -52,11 +52,6 @@ _CLASSES: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _is_stored(part: Field[Any]) -> bool:
-    """Whether a part of a dataclass cannot be worked out again from the others."""
-    return part.init and part.metadata.get("stored", True)
-
-
 def encode(value: Any, store: Callable[[Array], str]) -> Any:
     """``value`` as JSON; each array goes to ``store``, which names it.
 
@@ -73,7 +68,8 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
     if isinstance(value, tuple):
         return ["tuple", *(encode(item, store) for item in value)]
     if is_dataclass(value) and type(value).__name__ in _CLASSES:
-        parts = {f.name: encode(getattr(value, f.name), store) for f in fields(value) if _is_stored(f)}
+        stored = [f.name for f in fields(value) if f.init and f.metadata.get("stored", True)]
+        parts = {name: encode(getattr(value, name), store) for name in stored}
         return [type(value).__name__, parts]
     raise TypeError(f"{type(value).__name__} cannot be part of a stored state")
 

@@ -21,9 +21,9 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
+from pinnkan.run.checkpoint import load_solution
 from pinnkan.run.folder import disk_errors, interrupted_place, listed_names, locked, replacing, write_atomically
 from pinnkan.run.points import evaluate, write_values
-from pinnkan.run.restoring import load_solution
 from pinnkan.run.results import exit_code, replaced, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.run.together import shared_words, together
