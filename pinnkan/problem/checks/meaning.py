@@ -13,6 +13,7 @@ from pinnkan.problem.report import Report
 from pinnkan.problem.statement import Point, Problem
 
 
+@np.errstate(all="ignore")  # infinite values are looked for, and reported with their place
 def check(
     problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> list[Point]:
@@ -21,13 +22,6 @@ def check(
     Returns:
         The points at which conditions disagree.
     """
-    with np.errstate(all="ignore"):  # infinite values are looked for, and reported with their place
-        return _check(problem, domain, space, placed, spans, report)
-
-
-def _check(
-    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
-) -> list[Point]:
     coverage.check(problem, domain, placed, spans, report)
     values.check_finite(problem, placed, spans, report)
     if report.failed:

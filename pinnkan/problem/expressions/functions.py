@@ -97,10 +97,6 @@ class HyperbolicTangent(sympy.Function):
         return 1 - self**2
 
 
-def _sqrt(x: sympy.Expr) -> sympy.Expr:
-    return sympy.Pow(x, sympy.S.Half)
-
-
 def _exp(x: sympy.Expr) -> sympy.Expr:
     """exp with the number in its argument as a fraction: sympy takes a decimal one out, ``exp(x - 1000.0)`` as 0.0."""
     if not isinstance(x, sympy.Add):
@@ -122,7 +118,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "tanh": (HyperbolicTangent, math.tanh, 1),
     "exp": (_exp, math.exp, 1),
     "log": (sympy.log, math.log, 1),
-    "sqrt": (_sqrt, math.sqrt, 1),
+    "sqrt": (sympy.sqrt, math.sqrt, 1),
     "abs": (Magnitude, abs, 1),
     "sign": (Signum, lambda x: float((x > 0) - (x < 0)), 1),
     "heaviside": (UnitStep, lambda x: 0.5 * ((x > 0) - (x < 0) + 1), 1),

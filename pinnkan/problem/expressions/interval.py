@@ -226,11 +226,6 @@ def power(x: Interval, exponent: float) -> Interval:
     return Interval(low, np.where(x.hi > 0.0, np.maximum(y.hi, _LEAST), y.hi))
 
 
-def general_power(x: Interval, exponent: Interval) -> Interval:
-    """x**exponent for x >= 0, by exp(exponent log x)."""
-    return exp(exponent * log(x))
-
-
 #: Functions of one argument under the names of :mod:`pinnkan.problem.expressions.tape`.
 UNARY: dict[str, Callable[[Interval], Interval]] = {
     "sin": sin,
@@ -258,7 +253,8 @@ def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
         is_exact = value * _SHORT % 1.0 == 0.0 and abs(value) < _LARGE
         return constant(value) if is_exact else _outward(*[np.asarray(value)] * 2)
     if name == "power":
-        return power(arguments[0], value) if len(arguments) == 1 else general_power(*arguments)
+        x, *exponents = arguments
+        return exp(exponents[0] * log(x)) if exponents else power(x, value)
     if name in UNARY:
         return UNARY[name](arguments[0])
     return reduce(_JOINS[name], arguments)

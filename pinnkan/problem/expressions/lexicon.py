@@ -168,7 +168,7 @@ def check(text: str) -> None:
             if not opened:
                 raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")
             opened.pop()
-        elif token.text == "," and not (opened and _is_call(opened[-1], text)):
+        elif token.text == "," and not (opened and _name_before(opened[-1], text)):
             names = [_name_before(each, text) for each in opened]
             hint = next((called(name) for name in names if called(name)), "decimals have a dot")
             raise ExpressionError(token.start, token.end, "a ',' outside a function call", hint)
@@ -180,10 +180,6 @@ def check(text: str) -> None:
         raise ExpressionError(0, 1, "an expression is missing here")
     if before.kind == "sign" and before.text != ")":
         raise ExpressionError(before.start, before.end, f"nothing follows this '{before.text}'")
-
-
-def _is_call(parenthesis: Token, text: str) -> bool:
-    return bool(_name_before(parenthesis, text))
 
 
 def _name_before(token: Token, text: str) -> str:
