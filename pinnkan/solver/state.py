@@ -45,17 +45,14 @@ class State(Protocol):
     @property
     def field(self) -> Field | None:
         """The solution so far; None when there is none yet."""
-        ...
 
     @property
     def error(self) -> Field | None:
         """Its estimated error."""
-        ...
 
     @property
     def network(self) -> str:
         """The network in words, where it is not the one that the problem's settings say; else ""."""
-        ...
 
 
 @runtime_checkable
@@ -64,7 +61,6 @@ class Stepped(State, Protocol):
 
     def within(self, newton: Newton) -> Self:
         """The same state between two steps."""
-        ...
 
 
 @runtime_checkable
@@ -73,7 +69,6 @@ class Divided(State, Protocol):
 
     def having(self, own: Any) -> Self:
         """The same state with that of the family at ``own``."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,23 +44,18 @@ class SeparableRows(Protocol):
 
     def loss(self, edges: Sequence[Array]) -> float:
         """|J u - f|^2."""
-        ...
 
     def square(self, edges: Sequence[Array]) -> float:
         """|J u|^2."""
-        ...
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f by the edges of one coordinate."""
-        ...
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
-        ...
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
         """Mean of f - J u times a product with one factor left open: (function)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,6 @@ class LayerBasis(Protocol):
     @property
     def breaks(self) -> torch.Tensor:
         """The left end of every polynomial piece, and the right end of the last (interval + 1)."""
-        ...
 
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of the functions that live at each x.
@@ -41,27 +40,21 @@ class LayerBasis(Protocol):
         Returns:
             values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
         """
-        ...
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:
         """Derivatives 0..order of all functions: (order + 1, *x.shape, count)."""
-        ...
 
     def identity(self) -> torch.Tensor:
         """Coefficients (count) with which the function is x itself."""
-        ...
 
     def halved(self) -> Self:
         """A basis of the same kind that contains this one, every interval cut in two."""
-        ...
 
     def prolong(self, coefficients: torch.Tensor, fine: Self) -> torch.Tensor:
         """The same functions, (..., count), in a basis ``fine`` that contains this one: (..., fine.count)."""
-        ...
 
     def to(self, device: torch.device | str) -> Self:
         """The same basis on another device."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,15 +26,12 @@ class LayerTrace(Protocol):
 
     def pull(self, adjoint: Jets) -> Jets:
         """Adjoints (..., in, point) of the input from those (..., out, point) of the output, for every alpha."""
-        ...
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
         """Derivatives (..., point, coefficient) by the layer's coefficients, point by point."""
-        ...
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         """Derivatives (..., coefficient), summed over the points, and ``pull`` if a layer below asks for it."""
-        ...
 
 
 class Layer(Protocol):
@@ -73,7 +70,6 @@ class Layer(Protocol):
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
         """Output jets and trace."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,6 @@ class Linearity(Protocol):
     @property
     def is_linear(self) -> bool:
         """Whether the rows are affine in the coefficients."""
-        ...
 
 
 class LeastSquares(Protocol):
@@ -50,21 +49,17 @@ class LeastSquares(Protocol):
     @property
     def model(self) -> Linearity:
         """The equations."""
-        ...
 
     def loss(self, coefficients: Array) -> float:
         """Sum of the weighted squares of all rows."""
-        ...
 
     @property
     def left(self) -> float:
         """What the last steps left out, relative to the largest coefficient."""
-        ...
 
     @property
     def floor(self) -> float:
         """What rounding leaves of the residual, a norm, as far as the last steps know."""
-        ...
 
     def steps(
         self,
@@ -75,15 +70,12 @@ class LeastSquares(Protocol):
         accuracy: float = 0.0,
     ) -> list[Array]:
         """Gauss-Newton steps, one per target, to a relative ``accuracy`` at least."""
-        ...
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """A step with the residual at ``coefficients`` and the matrix of the last one; None where it was not kept."""
-        ...
 
     def where_not_finite(self, coefficients: Array) -> str:
         """The first place where a row is not finite, in words."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,7 +249,6 @@ class ProductSlabs(ModelFamily):
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
     def spaces(self, slab: ProductSlab) -> Spaces:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
         nulls = None
         if richer.is_kept:
