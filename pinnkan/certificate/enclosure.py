@@ -47,14 +47,11 @@ class Ranges:
 
 def ranges_of(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
     """The outputs of a tape whose inputs are the coordinates, then ``jets``."""
-    parts = [_ranges(tape, part, jets) for part in _batches(cells, CELLS)]
+    numbers = np.arange(cells.count)
+    parts = [_ranges(tape, cells.taken(numbers[k : k + CELLS]), jets) for k in range(0, cells.count, CELLS)]
     lo, hi = (np.concatenate([getattr(p.value, end) for p in parts], -1) for end in ("lo", "hi"))
     sampled, beside = (np.concatenate([getattr(p, name) for p in parts], -1) for name in ("sampled", "beside"))
     return Ranges(Interval(lo, hi), sampled, beside)
-
-
-def _batches(cells: Cells, size: int) -> list[Cells]:
-    return [cells.taken(np.arange(k, min(k + size, cells.count))) for k in range(0, cells.count, size)]
 
 
 def _ranges(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:

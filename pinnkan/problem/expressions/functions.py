@@ -21,7 +21,6 @@ class Signum(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Zero, almost everywhere."""
         return sympy.S.Zero
 
 
@@ -31,7 +30,6 @@ class UnitStep(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Zero, almost everywhere."""
         return sympy.S.Zero
 
 
@@ -41,7 +39,6 @@ class Magnitude(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """The sign of the argument."""
         return Signum(self.args[0])
 
 
@@ -51,7 +48,6 @@ class Larger(sympy.Function):
     nargs = (2,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """1 for the argument that is larger, 0 for the other."""
         a, b = self.args
         return UnitStep(a - b) if argindex == 1 else UnitStep(b - a)
 
@@ -62,7 +58,6 @@ class Smaller(sympy.Function):
     nargs = (2,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """1 for the argument that is smaller, 0 for the other."""
         a, b = self.args
         return UnitStep(b - a) if argindex == 1 else UnitStep(a - b)
 
@@ -73,7 +68,6 @@ class HyperbolicSine(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """sinh' = cosh."""
         return HyperbolicCosine(self.args[0])
 
 
@@ -83,7 +77,6 @@ class HyperbolicCosine(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """cosh' = sinh."""
         return HyperbolicSine(self.args[0])
 
 
@@ -93,7 +86,6 @@ class HyperbolicTangent(sympy.Function):
     nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """tanh' = 1 - tanh**2."""
         return 1 - self**2
 
 
