@@ -177,13 +177,7 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 #: What the commands do that need no torch.
-AT_ONCE: dict[str, Run] = {
-    "check": _check,
-    "list": _list,
-    "new": _new,
-    "schema": _schema,
-    "completion": _completion,
-}
+AT_ONCE: dict[str, Run] = {"check": _check, "list": _list, "new": _new, "schema": _schema, "completion": _completion}
 #: Where the others are, which import torch.
 IMPORTED = {
     "sweep": "pinnkan.run.sweep:run_sweep",

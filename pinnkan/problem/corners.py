@@ -148,10 +148,7 @@ def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -
 
 
 def _contradict(
-    problem: Problem,
-    known: Mapping[Jet, tuple[float, float]],
-    position: Sequence[float],
-    equations: Iterable[Equation],
+    problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float], equations: Iterable[Equation]
 ) -> bool:
     """Whether the derivatives that are known at a place leave something of an equation or condition there."""
     return any(

@@ -92,10 +92,7 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
         other = max(spent.whole - spent.files - solution.seconds, 0.0)
         times += f"; {spent.whole:.2f} s in all, files {spent.files:.2f} s, start-up {other:.2f} s"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
-    lines = [
-        verdict_words(solution),
-        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}.",
-    ]
+    lines = [verdict_words(solution), f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}."]
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)

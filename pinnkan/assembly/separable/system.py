@@ -12,12 +12,7 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import (
-    CONDITION_WEIGHT,
-    largest_term,
-    points_of,
-    pseudo_random,
-)
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, largest_term, points_of, pseudo_random
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.products import Products, linearised

@@ -75,13 +75,7 @@ def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
 
 
 def _check_satisfied(
-    problem: Problem,
-    space: JetSpace,
-    equation: Equation,
-    where: Place,
-    span: Span,
-    what: str,
-    report: Report,
+    problem: Problem, space: JetSpace, equation: Equation, where: Place, span: Span, what: str, report: Report
 ) -> None:
     jumps: dict[sympy.Symbol, JumpError] = {}
     derivatives = _derivatives(problem, space, equation, jumps)
