@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.monitor import Monitor
@@ -35,19 +36,11 @@ MAX_STEPS = 30
 FIRMEST = 1e8
 
 
-class Linearity(Protocol):
-    """Something that knows whether one step solves it."""
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether the rows are affine in the coefficients."""
-
-
 class LeastSquares(Protocol):
     """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
 
     @property
-    def model(self) -> Linearity:
+    def model(self) -> Model:
         """The equations."""
 
     def loss(self, coefficients: Array) -> float:

@@ -54,10 +54,12 @@ def balanced(edges: Sequence[Array], trained: Sequence[np.ndarray]) -> Edges:
     return tuple(out)
 
 
-def alternate(system: SeparableSystem, edges: Sequence[Array], trained: Sequence[np.ndarray]) -> TrainedEdges:
+def alternate(
+    system: SeparableSystem, edges: Sequence[Array], trained: Sequence[np.ndarray], sweeps: int = SWEEPS
+) -> TrainedEdges:
     """Least squares for the edges of one coordinate after the other (Carroll, Chang 1970; Harshman 1970)."""
     now, loss = tuple(edges), system.loss(edges)
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         for k, mask in enumerate(trained):
             chosen = mask.ravel()
             if not chosen.any():
