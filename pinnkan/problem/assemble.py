@@ -45,25 +45,11 @@ def assemble(root: Mapping, report: Report) -> Problem:
     _warn_unused(parameters, scope.used, report)
     if report.failed:
         raise report.failure()
+    conditions = tuple(p.condition for p in placed)
     problem = Problem(
-        name,
-        about,
-        space.symbols,
-        domain.box,
-        domain.time_axis,
-        unknowns,
-        tuple(equations),
-        tuple(p.condition for p in placed),
-        exact,
-        solver,
-        output,
-        report.text.content,
-        report.text.path,
-        (),
-        dict(scope.vectors),
-        quantities,
-        units,
-    )
+        name, about, space.symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions, exact,
+        solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
+    )  # fmt: skip
     disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
@@ -135,11 +121,9 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
     if isinstance(node, Sequence) and scope.unknowns and len(listed) != count:
-        report.error_at(
-            listed[min(count, len(listed) - 1)].span if listed else node.span,
-            f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
-            "one equation per unknown; boundary and initial data stand under `conditions`",
-        )
+        span = listed[min(count, len(listed) - 1)].span if listed else node.span
+        message = f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}"
+        report.error_at(span, message, "one equation per unknown; boundary and initial data stand under `conditions`")
     return equations
 
 

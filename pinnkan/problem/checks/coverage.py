@@ -44,9 +44,8 @@ def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> No
     present = [{jet.unknown for jet in e.jets.values()} for e in problem.equations]
     for index, name in enumerate(problem.unknowns):
         if not any(index in unknowns for unknowns in present):
-            report.error_at(
-                spans.unknowns[index], f"the unknown '{name}' stands in no equation", "nothing determines it"
-            )
+            message = f"the unknown '{name}' stands in no equation"
+            report.error_at(spans.unknowns[index], message, "nothing determines it")
     for i, second in enumerate(problem.equations):
         for first in problem.equations[:i]:
             if _are_one(problem, first, second, Whole()):
@@ -88,11 +87,8 @@ def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpan
         if side not in given:
             name = side_name(side, domain)
             place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
-            report.error_at(
-                spans.conditions,
-                f"the side '{name}' ({place}) has no condition",
-                f"add one, or {{where: {name}, equation: none}} if it truly has none",
-            )
+            hint = f"add one, or {{where: {name}, equation: none}} if it truly has none"
+            report.error_at(spans.conditions, f"the side '{name}' ({place}) has no condition", hint)
 
 
 def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:

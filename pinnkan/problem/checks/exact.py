@@ -67,11 +67,8 @@ def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
                 for end in problem.box.ranges[axis]
             )
             if not all(agree(a, b) for a, b in zip(low, high, strict=True)):
-                report.error_at(
-                    span,
-                    f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
-                    "its values at both ends differ",
-                )
+                message = f"`exact` of {name} is not periodic in {problem.coordinates[axis]}"
+                report.error_at(span, message, "its values at both ends differ")
 
 
 def _check_satisfied(
@@ -176,11 +173,8 @@ def _check_integral(
         error = abs(float(residual @ weights.ravel()))
         if error > _INTEGRAL_SHARE * float(scale @ weights.ravel()):
             when = "" if t is None else f" at t = {t:.6g}"
-            report.error_at(
-                span,
-                f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}",
-                "one of the two has a slip, or leave `exact` out",
-            )
+            message = f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}"
+            report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
             return
 
 

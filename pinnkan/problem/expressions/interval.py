@@ -228,23 +228,10 @@ def power(x: Interval, exponent: float) -> Interval:
 
 #: Functions of one argument under the names of :mod:`pinnkan.problem.expressions.tape`.
 UNARY: dict[str, Callable[[Interval], Interval]] = {
-    "sin": sin,
-    "cos": cos,
-    "tan": tan,
-    "arcsin": arcsin,
-    "arccos": arccos,
-    "arctan": arctan,
-    "sinh": sinh,
-    "cosh": cosh,
-    "tanh": tanh,
-    "exp": exp,
-    "log": log,
-    "sqrt": sqrt,
-    "erf": erf,
-    "abs": absolute,
-    "sign": sign,
-    "heaviside": heaviside,
-}
+    "sin": sin, "cos": cos, "tan": tan, "arcsin": arcsin, "arccos": arccos, "arctan": arctan,
+    "sinh": sinh, "cosh": cosh, "tanh": tanh, "exp": exp, "log": log, "sqrt": sqrt, "erf": erf,
+    "abs": absolute, "sign": sign, "heaviside": heaviside,
+}  # fmt: skip
 
 
 def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:

@@ -27,25 +27,13 @@ from pinnkan.problem.expressions.functions import (
 )
 
 _UNARY: dict[Any, str] = {
-    sympy.sin: "sin",
-    sympy.cos: "cos",
-    sympy.tan: "tan",
-    sympy.asin: "arcsin",
-    sympy.acos: "arccos",
-    sympy.atan: "arctan",
-    sympy.sinh: "sinh",
-    sympy.cosh: "cosh",
-    sympy.tanh: "tanh",
-    sympy.exp: "exp",
-    sympy.log: "log",
-    sympy.erf: "erf",
-    HyperbolicSine: "sinh",
-    HyperbolicCosine: "cosh",
-    HyperbolicTangent: "tanh",
-    Magnitude: "abs",
-    Signum: "sign",
-    UnitStep: "heaviside",
-}
+    sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
+    sympy.asin: "arcsin", sympy.acos: "arccos", sympy.atan: "arctan",
+    sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh",
+    HyperbolicSine: "sinh", HyperbolicCosine: "cosh", HyperbolicTangent: "tanh",
+    sympy.exp: "exp", sympy.log: "log", sympy.erf: "erf",
+    Magnitude: "abs", Signum: "sign", UnitStep: "heaviside",
+}  # fmt: skip
 
 
 class Tape:

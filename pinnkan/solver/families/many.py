@@ -152,12 +152,9 @@ def _composition(
     family = Composed(blocks.model, richer(beside.own.space), blocks.problem.solver.hidden, why, until)
     try:
         out, _ = solve_levels(
-            family,
-            verify,
-            monitor,
-            state or begun(family, beside=beside),
+            family, verify, monitor, state or begun(family, beside=beside),
             lambda s: _loses(s.own_levels, beside) and (s.own.grown > 0 or monitor.elapsed() > until),
-        )
+        )  # fmt: skip
     except (SolverError, ValueError):
         return None, "a deep network diverged"
     if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
