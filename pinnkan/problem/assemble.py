@@ -9,8 +9,7 @@ import sympy
 
 from pinnkan.problem import names, schema
 from pinnkan.problem.checks import meaning as checks
-from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import parse_equation, read_conditions, settled
+from pinnkan.problem.conditions import ProblemSpans, parse_equation, read_conditions, settled
 from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace

@@ -8,9 +8,8 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.checks.values import agree, evaluate, grid, place, points_at, random_points
-from pinnkan.problem.conditions import Placed
+from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span

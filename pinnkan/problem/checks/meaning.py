@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pinnkan.problem.checks import coverage, exact, values
-from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import Placed
+from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.report import Report

@@ -10,8 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
+from pinnkan.problem.conditions import Placed, ProblemSpans, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span

@@ -23,9 +23,16 @@ from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
-from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
+from pinnkan.solver.families.product.slab_correction import (
+    COUNTS,
+    NOISY,
+    ProductPass,
+    bending,
+    carried_on,
+    corrected,
+    standing,
+)
 from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
-from pinnkan.solver.families.product.slab_standing import COUNTS, standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
