@@ -64,18 +64,13 @@ class Space:
         """Derivatives at scattered points: (point, unknown, order)."""
         if len(self.axes) > 1 and len(points) > 1 and (points[:, -1] == points[0, -1]).all():
             return self._evaluate_there(coefficients, points, orders)
-        import torch
-
         out = np.empty((len(points), self.unknowns, len(orders)))
         highest = [max(o[i] for o in orders) for i in range(len(self.axes))]
         tables, columns = [], []
         for i, axis in enumerate(self.axes):
-            x = points[:, i]
-            if axis.periodic:
-                x = axis.breaks[0] + np.mod(x - axis.breaks[0], axis.breaks[-1] - axis.breaks[0])
-            values, first = axis.basis.local(torch.from_numpy(np.ascontiguousarray(x)), highest[i])
-            tables.append(values.numpy())
-            columns.append(axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1)))
+            first, values = axis.local(points[:, i], highest[i])
+            tables.append(values)
+            columns.append(axis.fold(first[:, None] + np.arange(axis.degree + 1)))
         flat = coefficients.reshape(-1, self.unknowns)
         width = int(np.prod([axis.degree + 1 for axis in self.axes]))
         chunk = max(1, 4_000_000 // (width * self.unknowns))
