@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import sympy
 
 from pinnkan.problem import names, schema
-from pinnkan.problem.checks import meaning as checks
-from pinnkan.problem.conditions import ProblemSpans, parse_equation, read_conditions, settled
+from pinnkan.problem.checks import coverage
+from pinnkan.problem.checks.exact import check_exact
+from pinnkan.problem.checks.values import check_corners, check_finite, check_seams
+from pinnkan.problem.conditions import Placed, ProblemSpans, parse_equation, read_conditions, settled
 from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
@@ -19,7 +22,7 @@ from pinnkan.problem.names import DomainSection
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
-from pinnkan.problem.statement import Equation, Problem, SolverSettings
+from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
 from pinnkan.problem.units import read_units
 
 
@@ -49,11 +52,30 @@ def assemble(root: Mapping, report: Report) -> Problem:
         name, about, space.symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions, exact,
         solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
     )  # fmt: skip
-    disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
+    disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
     found_apart = replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
     return replace(found_apart, unbounded=without_norm(found_apart))
+
+
+@np.errstate(all="ignore")  # infinite values are looked for, and reported with their place
+def _check_meaning(
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> list[Point]:
+    """Report every fault and warning of meaning: first of what is given where, then of the values.
+
+    Returns:
+        The points at which conditions disagree.
+    """
+    coverage.check(problem, domain, placed, spans, report)
+    check_finite(problem, placed, spans, report)
+    if report.failed:
+        return []
+    disagreements = check_corners(problem, placed, report)
+    check_seams(problem, placed, report)
+    check_exact(problem, space, placed, spans, report)
+    return disagreements
 
 
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import sympy
@@ -162,15 +163,13 @@ def _check_integral(
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
     rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]
-    weights = np.ones(())
-    for _, w in rules:
-        weights = np.multiply.outer(weights, w)
+    weights = reduce(np.multiply.outer, (w for _, w in rules)).ravel()
     points = [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")]
     for t in [None] if problem.time_axis is None else np.linspace(*problem.box.ranges[-1], 3):
         at = points if t is None else [*points, np.full(points[0].shape, t)]
         residual, scale = _residual(problem, equation, derivatives, at)
-        error = abs(float(residual @ weights.ravel()))
-        if error > _INTEGRAL_SHARE * float(scale @ weights.ravel()):
+        error = abs(float(residual @ weights))
+        if error > _INTEGRAL_SHARE * float(scale @ weights):
             when = "" if t is None else f" at t = {t:.6g}"
             message = f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}"
             report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
