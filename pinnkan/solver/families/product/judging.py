@@ -53,14 +53,12 @@ OVER = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates: as in slabs, of which
 #: effectivities stayed within 1 % and 3 %.
 FEWER = {2: 1, 3: 2}
-#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
-#: not believed to be left for ever.
+#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it, or
+#: of the error by each step, is not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
 #: What curvature makes of a step, over the step, from which on the next one is solved for: a double root has 1/4,
 #: where Kantorovich's condition ends; twelve solves of shipped flows, at 1e-2 to 1e-6, had 1.2e-2 at most.
 BENT = 0.1
-#: No more than this share of the error is believed to be left by each step for ever.
-SLOWEST = 0.9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -320,11 +318,6 @@ def series(system: System, base: Array, correction: Array) -> Array:
     made = system.space.norm(system.made_of(system.bent(base, correction))) / size
     if not made.max() > BENT:
         return np.ones(unknowns)
-    target, fixed = with_conditions(system.model, system.space, base + correction)
-    again = System(system.model, system.space)
-    try:
-        step = again.steps(base + correction, [target], fixed)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
+    step = _corrected(System(system.model, system.space), base + correction)
     left = np.where(made > BENT, np.minimum(system.space.norm(step) / size, SLOWEST), 0.0)
     return np.asarray(1.0 / (1.0 - left))
