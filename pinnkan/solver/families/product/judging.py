@@ -1,10 +1,4 @@
-"""The estimated error of a level: by a correction on halved intervals, or by the fall of the residual.
-
-To a correction is added what the steps after it would make, where Newton's method is not quadratic at the solution.
-Where the linearised equations vanish at the solution, or nearly do, a step goes only a part of the way: at a root of
-multiplicity m it leaves (1 - 1/m) of the error, so that the first one is a half of it at a double root, a third at a
-triple one. The steps form a geometric series there (Decker, Keller and Kelley 1983), and their sum is the error.
-"""
+"""The estimated error of a level: by a correction on halved intervals, or by the fall of the residual."""
 
 from __future__ import annotations
 
@@ -14,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
-from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.families.product.halting import corrected, series
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
@@ -53,12 +46,9 @@ OVER = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates: as in slabs, of which
 #: effectivities stayed within 1 % and 3 %.
 FEWER = {2: 1, 3: 2}
-#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it, or
-#: of the error by each step, is not believed to be left for ever.
+#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
+#: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
-#: What curvature makes of a step, over the step, from which on the next one is solved for: a double root has 1/4,
-#: where Kantorovich's condition ends; twelve solves of shipped flows, at 1e-2 to 1e-6, had 1.2e-2 at most.
-BENT = 0.1
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -120,7 +110,7 @@ def estimate_by_correction(
     model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
     system, accuracy = System(model, fine, fewer=fewer, keeping=True), GLANCE if fewer else 0.0
-    correction = _corrected(system, base, accuracy)
+    correction = corrected(system, base, accuracy)
     all_points = System(model, fine) if fewer else system
     losses = measured.loss, all_points.mean_square(base + correction)
     norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
@@ -183,7 +173,7 @@ def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
     axes = [_deepened(axis, mass > LARGE * largest) for axis, mass in zip(space.axes, masses, strict=True)]
     finer = Space(tuple(axes), space.unknowns)
     base = space.prolong(start, finer)
-    step = _corrected(System(model, finer), base, GLANCE)
+    step = corrected(System(model, finer), base, GLANCE)
     return (1.0 + GLANCE) * max(relative_roots(model.problem, finer.norm(step) ** 2, finer.norm(base) ** 2))
 
 
@@ -192,19 +182,6 @@ def _deepened(axis: Axis, marks: np.ndarray) -> Axis:
     for _ in range(AHEAD):
         axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
     return axis
-
-
-def _corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
-    """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
-
-    Raises:
-        SolverError: the least squares have no solution.
-    """
-    target, fixed = with_conditions(system.model, system.space, base)
-    try:
-        return system.steps(base, [target], fixed, accuracy=accuracy)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
@@ -270,9 +247,9 @@ def estimate_by_fall(
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
-    (coarse, function), (corrected, correction) = before.field.pieces[0], before.error.pieces[0]
+    (coarse, function), (richer, correction) = before.field.pieces[0], before.error.pieces[0]
     losses = before.levels[-1].loss, loss
-    if corrected.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
+    if richer.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
         return None
     between = [System(model, s, extra=1) for s in (coarse, space)]
     scale = sizes(model.problem, space, start)
@@ -300,24 +277,3 @@ def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:
     """
     fall = np.sqrt(heldout / before.heldout) if before.heldout > 0.0 else 1.0
     return before.estimate * min(0.5 ** (max(before.degree) + 1), float(fall) * 0.5 ** max(orders))
-
-
-def series(system: System, base: Array, correction: Array) -> Array:
-    """The sum of all steps to come over the first, the ``correction`` of ``base`` (unknown): 1 / (1 - q) for a ratio q.
-
-    One where the equations hardly bend within it. ``system`` keeps the matrix of the correction.
-
-    Raises:
-        SolverError: the least squares have no solution there.
-    """
-    unknowns = system.space.unknowns
-    if system.model.is_linear or not system.is_kept or not correction.any():
-        return np.ones(unknowns)
-    norm = system.space.norm(correction)
-    size = np.where(norm > 0.0, norm, np.inf)
-    made = system.space.norm(system.made_of(system.bent(base, correction))) / size
-    if not made.max() > BENT:
-        return np.ones(unknowns)
-    step = _corrected(System(system.model, system.space), base + correction)
-    left = np.where(made > BENT, np.minimum(system.space.norm(step) / size, SLOWEST), 0.0)
-    return np.asarray(1.0 / (1.0 - left))
