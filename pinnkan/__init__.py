@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pinnkan.errors import PinnkanError, ProblemError, UsageError
     from pinnkan.problem.in_code import problem_of as Problem  # noqa: N812 (its name for users)
     from pinnkan.problem.registry import load_problem
-    from pinnkan.run.restoring import load_solution
+    from pinnkan.run.checkpoint import load_solution
     from pinnkan.run.solving import certify, solve
     from pinnkan.solution import Solution
 
@@ -53,7 +53,7 @@ _HOMES = {
     "UsageError": "pinnkan.errors",
     "certify": "pinnkan.run.solving",
     "load_problem": "pinnkan.problem.registry",
-    "load_solution": "pinnkan.run.restoring",
+    "load_solution": "pinnkan.run.checkpoint",
     "Solution": "pinnkan.solution",
     "solve": "pinnkan.run.solving",
 }

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -90,9 +91,15 @@ def _bug(error: Exception, verbose: bool) -> int:
 def _run(arguments: argparse.Namespace, hastened: bool) -> int:
     if arguments.command in AT_ONCE:
         return AT_ONCE[arguments.command](arguments)
-    run = IMPORTED[arguments.command](arguments)
+    run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
     settle(hastened)
     return run(arguments)
+
+
+def _imported(place: str) -> Run:
+    module, name = place.split(":")
+    run: Run = getattr(import_module(module), name)
+    return run
 
 
 def _solve(arguments: argparse.Namespace) -> Run:
@@ -106,36 +113,6 @@ def _solve(arguments: argparse.Namespace) -> Run:
     from pinnkan.run.commands import run_solve
 
     return lambda given: run_solve(given, problem)
-
-
-def _sweep(_: argparse.Namespace) -> Run:
-    from pinnkan.run.sweep import run_sweep
-
-    return run_sweep
-
-
-def _eval(_: argparse.Namespace) -> Run:
-    from pinnkan.run.commands import run_eval
-
-    return run_eval
-
-
-def _write_report(_: argparse.Namespace) -> Run:
-    from pinnkan.run.commands import run_report
-
-    return run_report
-
-
-def _export(_: argparse.Namespace) -> Run:
-    from pinnkan.run.commands import run_export
-
-    return run_export
-
-
-def _study(_: argparse.Namespace) -> Run:
-    from pinnkan.study.command import run_study
-
-    return run_study
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -200,21 +177,14 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 #: What the commands do that need no torch.
-AT_ONCE: dict[str, Run] = {
-    "check": _check,
-    "list": _list,
-    "new": _new,
-    "schema": _schema,
-    "completion": _completion,
-}
-#: Of the others what imports torch, and returns what is to be run then.
-IMPORTED: dict[str, Callable[[argparse.Namespace], Run]] = {
-    "solve": _solve,
-    "sweep": _sweep,
-    "eval": _eval,
-    "report": _write_report,
-    "export": _export,
-    "study": _study,
+AT_ONCE: dict[str, Run] = {"check": _check, "list": _list, "new": _new, "schema": _schema, "completion": _completion}
+#: Where the others are, which import torch.
+IMPORTED = {
+    "sweep": "pinnkan.run.sweep:run_sweep",
+    "eval": "pinnkan.run.commands:run_eval",
+    "report": "pinnkan.run.commands:run_report",
+    "export": "pinnkan.run.commands:run_export",
+    "study": "pinnkan.study.command:run_study",
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from pinnkan.completion import SHELLS, commands_of
-from pinnkan.options import Assignments, number, whole
 from pinnkan.version import __version__
 
 #: What `pinnkan` alone says.
@@ -34,6 +35,48 @@ _ELSEWHERE = {
 }
 
 _ANOTHER = "another value for a parameter of the file, e.g. nu=0.02; may be given again"
+
+
+class Assignments(argparse.Action):
+    """Collects NAME=VALUE."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        name, equals, value = (part.strip() for part in values.partition("="))
+        if not (name and equals and value):
+            raise argparse.ArgumentError(self, f"'{values}' is not NAME=VALUE")
+        given = dict(getattr(namespace, self.dest))
+        if name in given:
+            raise argparse.ArgumentError(self, f"'{name}' is given twice")
+        setattr(namespace, self.dest, given | {name: value})
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """Reads a number between the ends, which count only where they are positive lower ones."""
+
+    def convert(text: str) -> float:
+        value = float(text)
+        if not (low < value or value == low > 0) or not value < high:
+            meant = f"between {low:g} and {high:g}" if high < math.inf else f"a number above {low:g}"
+            raise argparse.ArgumentTypeError(f"{text} is not {meant}")
+        return value
+
+    convert.__name__ = "number"
+    return convert
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number, both ends included."""
+
+    def convert(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
+        return value
+
+    convert.__name__ = "whole number"
+    return convert
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,7 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("-v", "--verbose", action="store_true", help="say more, show tracebacks")
         return sub
 
-    _add_solve(command("solve", "solve a problem and write its results folder"))
+    _add_settings(command("solve", "solve a problem and write its results folder"), _ANOTHER)
     _add_sweep(command("sweep", "solve a problem for every combination of values of its parameters"))
     check = command("check", "validate a problem file and show how it is understood")
     check.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
@@ -101,10 +144,6 @@ def build_parser() -> argparse.ArgumentParser:
         "shell", choices=SHELLS, help='eval "$(pinnkan completion bash)" in the file a shell starts with'
     )
     return parser
-
-
-def _add_solve(sub: argparse.ArgumentParser) -> None:
-    _add_settings(sub, _ANOTHER)
 
 
 def _add_sweep(sub: argparse.ArgumentParser) -> None:

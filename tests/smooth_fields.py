@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 
 
 def projected(

@@ -47,7 +47,8 @@ def sort_conditions(problem: Problem) -> Conditions:
     exact: list[BoundaryValue] = []
     rows: list[Condition] = []
     for condition, given in sorted(found, key=lambda pair: pair[1].order if pair[1] else 99):
-        if given is None or sum(_same_place(given, other) for other in exact) != given.order:
+        beside = [x for x in exact if given is not None and (x.side, x.unknown) == (given.side, given.unknown)]
+        if given is None or len(beside) != given.order:
             rows.append(condition)
         else:
             exact.append(given)
@@ -59,10 +60,6 @@ def sort_conditions(problem: Problem) -> Conditions:
         tuple(x for x, first in zip(exact, is_initial, strict=True) if not first),
         tuple(rows),
     )
-
-
-def _same_place(a: BoundaryValue, b: BoundaryValue) -> bool:
-    return a.side == b.side and a.unknown == b.unknown
 
 
 def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue | None:

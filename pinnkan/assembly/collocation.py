@@ -39,11 +39,9 @@ class Places(Protocol):
 
     def derivatives(self, coefficients: Array, orders: Sequence[Order]) -> torch.Tensor:
         """Derivatives in (s, r[, t]) at the points: (.., unknown, order)."""
-        ...
 
     def rows(self, orders: Sequence[Order], weights: Sequence[torch.Tensor], residual: torch.Tensor) -> Rows:
         """Rows ``sum_beta w_beta D^beta u`` from ``weights``, (.., order) per unknown, and ``residual`` (.., side)."""
-        ...
 
 
 class Grid:

@@ -17,10 +17,12 @@ import torch
 from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Jet, Problem
+from pinnkan.problem.statement import Equation, Interface, Jet, Problem
 
 #: Points at which formulas are worked out at once: long ones leave dozens of numbers behind at each.
 AT_ONCE = 2**16
+#: One more than the highest order of derivative across a plane.
+SHIFT = 2
 
 
 class CompiledEquation:
@@ -158,3 +160,18 @@ def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Ten
     if isinstance(value, torch.Tensor):
         return value.expand(shape)
     return like.new_full(shape, float(value))
+
+
+def on_plane(interface: Interface, text: str, coordinates: Sequence[sympy.Symbol]) -> CompiledEquation:
+    """What holds on a plane across which the slope may jump, as an equation of derivatives on both sides of it.
+
+    A derivative across the plane of order k is that above it, one of order k + SHIFT that of order k below it: so the
+    rows of an interface are those of any equation, on a table of two-sided derivatives
+    (:func:`pinnkan.kan.table.joint_table`).
+    """
+    jets = {**interface.above, **{s: _beneath(j, interface.axis) for s, j in interface.below.items()}}
+    return CompiledEquation(Equation(interface.residual, jets, f"the flux of {text}"), coordinates)
+
+
+def _beneath(jet: Jet, axis: int) -> Jet:
+    return Jet(jet.unknown, tuple(n + SHIFT * (i == axis) for i, n in enumerate(jet.order)))

@@ -50,13 +50,10 @@ class Grouped:
         count, points = values.shape[index : index + 2]
         if self.size == 1 or count == points == 1:
             return values
-        missing = -count % self.size
-        filled = (
-            torch.cat([values, values.new_zeros((*values.shape[:index], missing, *values.shape[index + 1 :]))], index)
-            if missing
-            else values
-        )
-        return filled.reshape(*values.shape[:index], -1, self.size * points, *values.shape[index + 2 :])
+        before, after = values.shape[:index], values.shape[index + 1 :]
+        if missing := -count % self.size:
+            values = torch.cat([values, values.new_zeros((*before, missing, *after))], index)
+        return values.reshape(*before, -1, self.size * points, *after[1:])
 
 
 def grouped(table: Table) -> Grouped:

@@ -38,11 +38,9 @@ class IntegralRows:
         return self.grid.residual.sum(self.summed, keepdim=True)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self.grid.transpose(ordering, residual.expand(*self.grid.residual.shape[:-1], residual.shape[-1]))
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self.grid.apply(ordering, step).sum(self.summed, keepdim=True)
 
 
@@ -71,7 +69,6 @@ class ValuePatch(Patch):
         self.whole = whole
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> ValueRows:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         at = super().tensor_rows(self.jets(coefficients), moves)
         integral = self.whole.rows(coefficients, moves).integral
         return ValueRows(at.space, at.tables, at.jets, at.weights, at.residual, integral)
@@ -93,7 +90,6 @@ class IntegralPatch(Patch):
         self.count = int(np.prod([t.nodes.numel() for t, m in zip(tables, middle, strict=True) if t is m]))
 
     def loss(self, coefficients: torch.Tensor) -> float:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         return float(self.residual(coefficients).square().sum())
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
@@ -101,11 +97,9 @@ class IntegralPatch(Patch):
         return super().residual(coefficients).sum(self.summed)
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         return self.rows_at(self.jets(coefficients), moves)
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> MiddleRows:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         whole = IntegralRows(self.tensor_rows(jets, moves), self.summed)
         weights = whole.grid.weights.sum(self.summed, keepdim=True)
         return MiddleRows(self.space, self.middle, whole.grid.jets, weights, whole.residual, whole)

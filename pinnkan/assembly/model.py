@@ -11,8 +11,7 @@ import torch
 
 from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.assembly.interfaces import compiled
+from pinnkan.assembly.equation import CompiledEquation, on_plane
 from pinnkan.assembly.roots import continued
 from pinnkan.assembly.weights.corner_weights import CornerWeights, bent_weights, corner_weights
 from pinnkan.assembly.weights.local_weights import finer, local_weight, surpluses
@@ -126,6 +125,6 @@ def compile_model(problem: Problem, conditions: Conditions, device: torch.device
         (c, CompiledEquation(c.equation, problem.coordinates)) for c in conditions.rows if c.equation is not None
     )
     orders = tuple(max(e.orders[i] for e in problem.equations) for i in range(problem.dimension))
-    planes = tuple((i, compiled(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
+    planes = tuple((i, on_plane(i, e.text, problem.coordinates)) for e in problem.equations for i in e.interfaces)
     linear = all(e.is_linear for e in (*equations, *(r for _, r in rows), *(i for _, i in planes)))
     return Model(problem, conditions, device, equations, rows, orders, linear, planes, clock or Clock())

@@ -186,29 +186,24 @@ class FleetingRows(TensorRows):
 
     @property
     def weights(self) -> torch.Tensor:
-        """See :class:`TensorRows`."""
         return self.weights_in(slice(None))
 
     @property
     def residual(self) -> torch.Tensor:
-        """See :class:`TensorRows`."""
         return torch.cat([self.residual_in(part) for part, _ in parts(self.tables)])
 
     def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
-        """See :class:`TensorRows`."""
         root = self.patch.root_weight_in(part, along)
         tables = [t.part(part) if i == along else t for i, t in enumerate(self.tables)]
         slopes = self.patch.equation.slopes_on(coordinates_on(tables))
         return last([slope * root for slope in slopes])
 
     def residual_in(self, part: slice) -> torch.Tensor:
-        """See :class:`TensorRows`."""
         first, *others = self.tables
         coefficients, moves = self.at
         return self.patch.sided(part, (first.part(part), *others), coefficients, moves)
 
     def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
-        """See :class:`TensorRows`."""
         if self.numbers is None:
             return super().image(part, tables, values)
         found = grid_jets(tables, values, self.jets)
@@ -217,7 +212,6 @@ class FleetingRows(TensorRows):
         return total.mul_(self.patch.root_weight_in(part)).movedim(0, -1)
 
     def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
-        """See :class:`TensorRows`."""
         if self.numbers is None:
             super().add_transposed(part, tables, residual, out)
             return

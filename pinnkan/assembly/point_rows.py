@@ -98,7 +98,7 @@ class Gathered:
     residual: torch.Tensor
 
     def reach(self, ordering: Ordering) -> int:
-        return self._alone().reach(ordering)
+        return CellRows(self.blocks[0][0], self.residual, self.index).reach(ordering)
 
     def gram(self, ordering: Ordering) -> Iterator[Entries]:
         columns = self.index.shape[1]
@@ -122,9 +122,6 @@ class Gathered:
         sizes = [block.shape[0] * block.shape[1] for block, _ in self.blocks]
         parts = residual.split(sizes)
         return [p.reshape(*b.shape[:2], -1) for p, (b, _) in zip(parts, self.blocks, strict=True)]
-
-    def _alone(self) -> CellRows:
-        return CellRows(self.blocks[0][0], self.residual, self.index)
 
 
 def gathered(rows: Sequence[CellRows]) -> Gathered:

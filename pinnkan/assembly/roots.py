@@ -19,7 +19,8 @@ def rooted(equation: Equation) -> tuple[sympy.Pow, ...]:
     """The powers of what depends on an unknown whose exponents are numbers, and not whole ones."""
     unknown = set(equation.jets)
     powers = equation.residual.atoms(sympy.Pow)
-    return tuple(p for p in powers if _is_rooted(p) and p.base.free_symbols & unknown)
+    broken = (p for p in powers if p.exp.is_Number and float(p.exp) % 1.0)
+    return tuple(p for p in broken if p.base.free_symbols & unknown)
 
 
 def continued(equation: Equation) -> Equation:
@@ -29,7 +30,3 @@ def continued(equation: Equation) -> Equation:
         return equation
     odd = equation.residual.replace(lambda e: e in powers, lambda e: Signum(e.base) * Magnitude(e.base) ** e.exp)
     return replace(equation, residual=odd)
-
-
-def _is_rooted(power: sympy.Pow) -> bool:
-    return bool(power.exp.is_Number and not power.exp.is_Integer and float(power.exp) % 1.0)

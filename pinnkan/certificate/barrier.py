@@ -24,7 +24,7 @@ from pinnkan.certificate.linearised import Formula
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline
 from pinnkan.domain.box import Side
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.interval import Array
 
 #: Least L psi between the points that is worth having, where 1 was asked for at them.

@@ -33,7 +33,7 @@ from pinnkan.certificate.quadrature import norm_of
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Field
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem

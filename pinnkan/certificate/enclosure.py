@@ -47,14 +47,15 @@ class Ranges:
 
 def ranges_of(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
     """The outputs of a tape whose inputs are the coordinates, then ``jets``."""
-    parts = [_ranges(tape, part, jets) for part in _batches(cells, CELLS)]
+    numbers = np.arange(cells.count)
+    parts = [_ranges(tape, cells.taken(numbers[k : k + CELLS]), jets) for k in range(0, cells.count, CELLS)]
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Ranges]) -> Ranges:
     lo, hi = (np.concatenate([getattr(p.value, end) for p in parts], -1) for end in ("lo", "hi"))
     sampled, beside = (np.concatenate([getattr(p, name) for p in parts], -1) for name in ("sampled", "beside"))
     return Ranges(Interval(lo, hi), sampled, beside)
-
-
-def _batches(cells: Cells, size: int) -> list[Cells]:
-    return [cells.taken(np.arange(k, min(k + size, cells.count))) for k in range(0, cells.count, size)]
 
 
 def _ranges(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
@@ -146,9 +147,8 @@ def _coefficients(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], axes: 
 def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: float = SHARE) -> tuple[Cells, Ranges]:
     """Cells and ranges, halved where they are wide, until what is beside the polynomials is a small share."""
     if all(i >= tape.inputs and not tape.instructions[i - tape.inputs][1] for i in tape.outputs):  # numbers
-        return cells, _taken(
-            ranges_of(tape, cells.taken(np.zeros(1, dtype=int)), jets), np.zeros(cells.count, dtype=int)
-        )
+        once, each = np.zeros(1, dtype=int), np.zeros(cells.count, dtype=int)
+        return cells, _taken(ranges_of(tape, cells.taken(once), jets), each)
     ready: list[tuple[Cells, Ranges]] = []
     most = MORE + OF_FIRST * cells.count
     for depth in range(HALVINGS + 1):
@@ -165,9 +165,7 @@ def halved_to(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], share: flo
         widths = cells.hi - cells.lo
         cells = _halved(cells.taken(bad), np.where(widths > 0.0, found.beside.max(0), -1.0)[:, bad].argmax(0))
     lo, hi = (np.concatenate([getattr(c, e) for c, _ in ready], 1) for e in ("lo", "hi"))
-    value = [np.concatenate([getattr(r.value, e) for _, r in ready], 1) for e in ("lo", "hi")]
-    sampled, beside = (np.concatenate([getattr(r, f) for _, r in ready], -1) for f in ("sampled", "beside"))
-    return Cells(lo, hi), Ranges(Interval(*value), sampled, beside)
+    return Cells(lo, hi), _joined([ranges for _, ranges in ready])
 
 
 def _taken(ranges: Ranges, part: np.ndarray) -> Ranges:

@@ -13,8 +13,7 @@ from pinnkan.certificate.linearised import Formula
 from pinnkan.certificate.splines import Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.expressions.interval import Array
 
 #: Degree of psi, points per interval at which it is asked for, and its least coefficient as a share of the largest.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -72,7 +72,4 @@ def norm_of(tape: Tape, cells: Cells, splines: Sequence[TensorSpline], largest: 
 
 def tensor_weights(rule: Rule, dimension: int) -> Array:
     """Weights of all points of a cell, which add up to one."""
-    weights = np.ones(1)
-    for _ in range(dimension):
-        weights = np.multiply.outer(weights, rule.weights).ravel()
-    return weights
+    return reduce(np.multiply.outer, [rule.weights] * dimension, np.ones(1)).ravel()

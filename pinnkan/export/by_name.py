@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -54,9 +55,7 @@ def _weighed(solution: Solution) -> Sequence[tuple[Array, dict[str, Array]]]:
     axes = limited([x for x, _ in rules], _MOST)
     if any(len(x) < len(rule[0]) for x, rule in zip(axes, rules, strict=True)):
         rules = [(x, np.gradient(x)) for x in axes]
-    weight = np.ones(())
-    for _, w in rules:
-        weight = np.multiply.outer(weight, w / w.sum())
+    weight = reduce(np.multiply.outer, (w / w.sum() for _, w in rules))
     full = sliced(problem, [x for x, _ in rules])
     if problem.time_axis is None or problem.dimension == 1:
         shape = [len(a) for a in full]

@@ -141,9 +141,7 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     size = 1.0 if key.startswith("residual") else size_of(np.stack([arrays[shown.name] for arrays in profiles]))
     for time, colour, arrays in zip(times, colours, profiles, strict=True):
         left.plot(axes[0], arrays[shown.name], color=colour, label=problem.when(time))
-        right.semilogy(
-            axes[0], masked(arrays[key] / (1.0 if key.startswith("residual") else size)), color=colour, lw=0.9
-        )
+        right.semilogy(axes[0], masked(arrays[key] / size), color=colour, lw=0.9)
     whole_decades(right, DECADES)
     name = problem.labelled(problem.coordinates[0].name)
     left.set(xlabel=name, xlim=problem.box.ranges[0])

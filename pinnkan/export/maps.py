@@ -25,7 +25,7 @@ from pinnkan.export.style import (
     relative,
     value_colours,
 )
-from pinnkan.kan.coordinates.warped_field import FittedField
+from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -116,9 +116,9 @@ def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     problem, name = solution.problem, shown.name
     slices = {plane: _slice(solution, fixed) for plane, fixed in _PLANES.items()}
     key, label = error_panels(slices[0, 1][1], name)[-1]
-    size = size_of(np.concatenate([arrays[name].ravel() for _, arrays in slices.values()]))
-    factor = 1.0 if key.startswith("residual") else 1.0 / size
-    values = value_colours(np.concatenate([arrays[name].ravel() for _, arrays in slices.values()]))
+    whole = np.concatenate([arrays[name].ravel() for _, arrays in slices.values()])
+    factor = 1.0 if key.startswith("residual") else 1.0 / size_of(whole)
+    values = value_colours(whole)
     errors = error_colours(np.concatenate([factor * np.abs(a[key]).ravel() for _, a in slices.values()]))
     high = max(_panel_size(problem, plane, _SMALL)[1] for plane in _PLANES)
     lower = ABOVE + high + BELOW + ABOVE

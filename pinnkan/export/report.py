@@ -11,7 +11,7 @@ from pinnkan.export.samples import hidden_in_words
 from pinnkan.export.tables import by_x
 from pinnkan.problem.report import visible
 from pinnkan.problem.source import Mapping, Scalar, read
-from pinnkan.problem.statement import Condition, Problem
+from pinnkan.problem.statement import Problem
 from pinnkan.problem.written import in_order, quantity_words
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Reading
@@ -94,7 +94,8 @@ def _problem(problem: Problem) -> str:
         for c, (low, high), wrapped in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True)
     ]
     equations = "\n".join(f"    {equation.text}" for equation in problem.equations)
-    conditions = "\n".join(f"    {_condition(c)}" for c in in_order(problem))
+    stated = [(c.name, "none" if c.equation is None else c.equation.text) for c in in_order(problem)]
+    conditions = "\n".join(f"    {name}: {text}" for name, text in stated)
     parts = [f"## Problem\n\n{'; '.join(ranges)}.", equations]
     for section, named in definitions_of(problem).items():
         parts += [section, "\n".join(f"    {name} = {text}" for name, text in named.items())]
@@ -111,11 +112,6 @@ def definitions_of(problem: Problem) -> dict[str, dict[str, str]]:
         if isinstance(node, Mapping)
     }
     return {key: found for key, found in named.items() if found}
-
-
-def _condition(condition: Condition) -> str:
-    text = "none" if condition.equation is None else condition.equation.text
-    return f"{condition.name}: {text}"
 
 
 def _by_name(solution: Solution) -> str:
@@ -199,7 +195,8 @@ def _levels(solution: Solution) -> str:
 
 
 def _files(files: Sequence[str], problem: Problem) -> str:
-    shown = [f"`{name}`: {_meaning(name)}" for name in files]
+    longest_first = sorted(_FILES.items(), key=lambda entry: -len(entry[0]))
+    shown = [f"`{name}`: {next(text for end, text in longest_first if name.endswith(end))}" for name in files]
     hidden = hidden_in_words(problem)
     slices = f"\n\nFiles and pictures show the first three coordinates where {hidden}." if hidden else ""
     opening = next((name for name in files if name.endswith((".pvd", ".vtu"))), None)
@@ -211,16 +208,8 @@ def _files(files: Sequence[str], problem: Problem) -> str:
             "shows a plane as a surface, `Plot Data` a line."
         )
         if problem.vectors:
-            how += (
-                " `Glyph` and `Stream Tracer` show a vector: "
-                + ", ".join(f"`{name}`" for name in problem.vectors)
-                + "."
-            )
+            how += f" `Glyph` and `Stream Tracer` show a vector: {', '.join(f'`{name}`' for name in problem.vectors)}."
     return _list("## Files", shown) + how + slices
-
-
-def _meaning(name: str) -> str:
-    return next(text for end, text in sorted(_FILES.items(), key=lambda e: -len(e[0])) if name.endswith(end))
 
 
 def _list(title: str, items: Sequence[str]) -> str:

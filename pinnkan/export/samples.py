@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pinnkan.errors import UsageError
-from pinnkan.kan.coordinates.warped_field import FittedField
+from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution

@@ -28,7 +28,7 @@ def levels_csv(levels: Sequence[Level], names: Sequence[str] = ()) -> str:
         (*_level_row(level), *(e for kind in kinds for e in _each(level, kind) or ("",) * len(names)))
         for level in levels
     ]
-    return _table(header, rows)
+    return csv_text(header, rows)
 
 
 def _each(level: Level, kind: str) -> tuple[float, ...]:
@@ -48,12 +48,12 @@ def quantities_csv(readings: Mapping[str, Reading], units: Mapping[str, str]) ->
             rows.append((name, time, float(value), error, units.get(name, ""), reading.note))
     has = [True] * 4 + [any(name in units for name in readings), any(reading.note for reading in readings.values())]
     header = ("quantity", "time", "value", "error", "unit", "note")
-    return _table(tuple(compress(header, has)), [tuple(compress(row, has)) for row in rows])
+    return csv_text(tuple(compress(header, has)), [tuple(compress(row, has)) for row in rows])
 
 
 def history_csv(history: Sequence[Iteration]) -> str:
     """One row per step; of Adam, per ten."""
-    return _table(_HISTORY, [(s.level, s.iteration, s.loss, s.step, s.damping, s.rate, s.seconds) for s in history])
+    return csv_text(_HISTORY, [(s.level, s.iteration, s.loss, s.step, s.damping, s.rate, s.seconds) for s in history])
 
 
 def by_x(numbers: Sequence[int]) -> str:
@@ -70,7 +70,8 @@ def _level_row(level: Level) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as the text of a CSV file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -40,7 +40,8 @@ def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
     if slider is not None:
         full.append(np.linspace(*ranges[-1], counts[slider]))
     arrays = pictured(solution, full)
-    fields = {name: _packed(_ordered(arrays[name], problem, slider)) for name in names}
+    ordered = {name: np.ascontiguousarray(_ordered(arrays[name], problem, slider), dtype="<f4") for name in names}
+    fields = {name: base64.b64encode(values.tobytes()).decode() for name, values in ordered.items()}
     described = [{"name": problem.coordinates[a].name, "ends": list(ranges[a]), "count": counts[a]} for a in space]
     moved = None if slider is None else {
         "name": problem.coordinates[slider].name, "ends": list(ranges[slider]), "count": counts[slider]
@@ -79,10 +80,6 @@ def _ordered(array: Array, problem: Problem, slider: int | None) -> Array:
     rest = [axis for axis in range(array.ndim) if axis not in order]
     moved = np.transpose(array, [*rest, *order])
     return np.asarray(moved[(0,) * len(rest)])
-
-
-def _packed(array: Array) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode()
 
 
 def _colours() -> Mapping[str, Any]:

@@ -78,21 +78,23 @@ class Axis:
 
     def matrix(self, x: Array, order: int = 0) -> Array:
         """Derivative of every function at points x: (point, count)."""
-        return self._full(*self._local(x, order))
+        first, values = self.local(x, order)
+        return self._full(first, values[order])
 
     def sampling(self, x: Array, order: int = 0) -> Matrix:
         """:meth:`matrix`, without its zeros where it is large: degree + 1 functions live at a point."""
-        return self.folded(*self._local(x, order))
+        first, values = self.local(x, order)
+        return self.folded(first, values[order])
 
-    def _local(self, x: Array, order: int) -> tuple[np.ndarray, Array]:
-        """The first unfolded function that lives at each point, and the derivatives of all of them (point, local)."""
+    def local(self, x: Array, highest: int) -> tuple[np.ndarray, Array]:
+        """The first unfolded function that lives at each point, and their derivatives: (order, point, local)."""
         import torch
 
         if self.periodic:
             a, b = self.breaks[0], self.breaks[-1]
             x = a + np.mod(np.asarray(x) - a, b - a)
-        values, first = self.basis.local(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), order)
-        return first.numpy(), values[order].numpy()
+        values, first = self.basis.local(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), highest)
+        return first.numpy(), values.numpy()
 
     def folded(self, first: np.ndarray, weights: Array) -> Matrix:
         """Rows with ``weights`` (row, function) from the unfolded function ``first`` (row) on: (row, count).

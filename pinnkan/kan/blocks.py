@@ -20,7 +20,7 @@ from itertools import groupby, pairwise, product
 import numpy as np
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field
 
 #: A multi-index of a derivative, one order per coordinate.
 Order = tuple[int, ...]
@@ -230,3 +230,23 @@ class BlockSum:
             if group in known:
                 out[place] = coefficients[known[group]]
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class BlockField(Field):
+    """A sum of blocks with its ``coefficients`` (product, unknown)."""
+
+    space: BlockSum
+    coefficients: Array
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """Derivatives (point, unknown, order)."""
+        return self.space.evaluate(self.coefficients, np.asarray(points, dtype=np.float64), orders)
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        """One derivative on the tensor grid of ``axes``, unknown last."""
+        return self.space.evaluate_grid(self.coefficients, axes, order)
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        """Knots of a coordinate; there are no slabs, so ``time`` makes no difference."""
+        return self.space.edges[axis].axis.breaks

@@ -31,7 +31,6 @@ class Field(Protocol):
         Returns:
             (point, unknown, order)
         """
-        ...
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         """One derivative on the tensor grid of ``axes`` (one sorted array per coordinate), unknown last."""
@@ -43,7 +42,6 @@ class Field(Protocol):
 
     def breaks(self, axis: int, time: float | None = None) -> Array:
         """Knots of a coordinate, both ends included (for time: ends of the slabs); ``time`` picks the slab."""
-        ...
 
 
 def slab_of(ends: Array, t: Array) -> np.ndarray:

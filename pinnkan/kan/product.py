@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.kan.axis import Axis, along, nearest
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Field, breaks_of, by_slab, slab_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +64,13 @@ class Space:
         """Derivatives at scattered points: (point, unknown, order)."""
         if len(self.axes) > 1 and len(points) > 1 and (points[:, -1] == points[0, -1]).all():
             return self._evaluate_there(coefficients, points, orders)
-        import torch
-
         out = np.empty((len(points), self.unknowns, len(orders)))
         highest = [max(o[i] for o in orders) for i in range(len(self.axes))]
         tables, columns = [], []
         for i, axis in enumerate(self.axes):
-            x = points[:, i]
-            if axis.periodic:
-                x = axis.breaks[0] + np.mod(x - axis.breaks[0], axis.breaks[-1] - axis.breaks[0])
-            values, first = axis.basis.local(torch.from_numpy(np.ascontiguousarray(x)), highest[i])
-            tables.append(values.numpy())
-            columns.append(axis.fold(first.numpy()[:, None] + np.arange(axis.degree + 1)))
+            first, values = axis.local(points[:, i], highest[i])
+            tables.append(values)
+            columns.append(axis.fold(first[:, None] + np.arange(axis.degree + 1)))
         flat = coefficients.reshape(-1, self.unknowns)
         width = int(np.prod([axis.degree + 1 for axis in self.axes]))
         chunk = max(1, 4_000_000 // (width * self.unknowns))
@@ -142,3 +137,36 @@ def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
         axes = tuple(r if a.count == r.count else a for a, r in zip(space.axes, richest, strict=True))
         total += replace(space, axes=axes).prolong(coefficients, whole)
     return whole, total
+
+
+@dataclass(frozen=True, eq=False)
+class ProductField(Field):
+    """Product networks, one per slab (or a single one).
+
+    ``ends`` are the slab ends in time, one more than pieces; None when steady.
+    """
+
+    pieces: tuple[tuple[Space, Array], ...]
+    ends: Array | None = None
+
+    def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        def evaluate(k: int, there: Array) -> Array:
+            space, c = self.pieces[k]
+            return space.evaluate(c, there, orders)
+
+        return by_slab(self.ends, points, evaluate)
+
+    def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
+        if self.ends is None:
+            space, c = self.pieces[0]
+            return space.evaluate_grid(c, axes, order)
+        t = np.asarray(axes[-1], dtype=np.float64)
+        owner = slab_of(self.ends, t)
+        parts = []
+        for k in np.unique(owner):
+            space, c = self.pieces[k]
+            parts.append(space.evaluate_grid(c, [*axes[:-1], t[owner == k]], order))
+        return np.concatenate(parts, axis=-2)
+
+    def breaks(self, axis: int, time: float | None = None) -> Array:
+        return breaks_of(self.ends, [[a.breaks for a in space.axes] for space, _ in self.pieces], axis, time)

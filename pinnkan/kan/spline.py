@@ -138,16 +138,12 @@ class Basis:
         out = values.new_zeros((*values.shape[:-1], self.count))
         return out.scatter(-1, index.expand(values.shape), values)
 
-    def greville(self) -> torch.Tensor:
-        """Knot averages (count): with these as coefficients the spline is x itself."""
+    def identity(self) -> torch.Tensor:
+        """Greville's knot averages (count): with these as coefficients the spline is x itself."""
         p = self.degree
         if p == 0:
             return 0.5 * (self.knots[1:] + self.knots[:-1])
         return self.knots[1:-1].unfold(0, p, 1).mean(-1)
-
-    def identity(self) -> torch.Tensor:
-        """:meth:`greville`."""
-        return self.greville()
 
     def prolong(self, coefficients: torch.Tensor, fine: Basis) -> torch.Tensor:
         """The same splines, (..., count), in a basis that contains this one: (..., fine.count)."""

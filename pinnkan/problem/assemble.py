@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import sympy
 
 from pinnkan.problem import names, schema
-from pinnkan.problem.checks import meaning as checks
-from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import parse_equation, read_conditions, settled
+from pinnkan.problem.checks import coverage
+from pinnkan.problem.checks.exact import check_exact
+from pinnkan.problem.checks.values import check_corners, check_finite, check_seams
+from pinnkan.problem.conditions import Placed, ProblemSpans, parse_equation, read_conditions, settled
 from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
@@ -20,7 +22,7 @@ from pinnkan.problem.names import DomainSection
 from pinnkan.problem.quantities import read_quantities
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
-from pinnkan.problem.statement import Equation, Problem, SolverSettings
+from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
 from pinnkan.problem.units import read_units
 
 
@@ -45,30 +47,35 @@ def assemble(root: Mapping, report: Report) -> Problem:
     _warn_unused(parameters, scope.used, report)
     if report.failed:
         raise report.failure()
+    conditions = tuple(p.condition for p in placed)
     problem = Problem(
-        name,
-        about,
-        space.symbols,
-        domain.box,
-        domain.time_axis,
-        unknowns,
-        tuple(equations),
-        tuple(p.condition for p in placed),
-        exact,
-        solver,
-        output,
-        report.text.content,
-        report.text.path,
-        (),
-        dict(scope.vectors),
-        quantities,
-        units,
-    )
-    disagreements = checks.check(problem, domain, space, placed, _spans(root, found), report)
+        name, about, space.symbols, domain.box, domain.time_axis, unknowns, tuple(equations), conditions, exact,
+        solver, output, report.text.content, report.text.path, (), dict(scope.vectors), quantities, units,
+    )  # fmt: skip
+    disagreements = _check_meaning(problem, domain, space, placed, _spans(root, found), report)
     if report.failed:
         raise report.failure()
     found_apart = replace(problem, warnings=report.warnings, disagreements=tuple(disagreements))
     return replace(found_apart, unbounded=without_norm(found_apart))
+
+
+@np.errstate(all="ignore")  # infinite values are looked for, and reported with their place
+def _check_meaning(
+    problem: Problem, domain: DomainSection, space: JetSpace, placed: list[Placed], spans: ProblemSpans, report: Report
+) -> list[Point]:
+    """Report every fault and warning of meaning: first of what is given where, then of the values.
+
+    Returns:
+        The points at which conditions disagree.
+    """
+    coverage.check(problem, domain, placed, spans, report)
+    check_finite(problem, placed, spans, report)
+    if report.failed:
+        return []
+    disagreements = check_corners(problem, placed, report)
+    check_seams(problem, placed, report)
+    check_exact(problem, space, placed, spans, report)
+    return disagreements
 
 
 def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope, dict[str, Span]]:
@@ -135,11 +142,9 @@ def _equations(node: Node | None, scope: Scope, report: Report) -> list[Equation
             report.error_at(item.span, "this equation does not contain an unknown", f"it should determine {what}")
         equations.append(equation)
     if isinstance(node, Sequence) and scope.unknowns and len(listed) != count:
-        report.error_at(
-            listed[min(count, len(listed) - 1)].span if listed else node.span,
-            f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}",
-            "one equation per unknown; boundary and initial data stand under `conditions`",
-        )
+        span = listed[min(count, len(listed) - 1)].span if listed else node.span
+        message = f"{len(listed)} equation{'s' * (len(listed) != 1)} for {count} unknown{'s' * (count != 1)}"
+        report.error_at(span, message, "one equation per unknown; boundary and initial data stand under `conditions`")
     return equations
 
 

@@ -23,6 +23,17 @@ MAX_CONDITIONS = 100  # of one file; a choice
 
 
 @dataclass(frozen=True)
+class ProblemSpans:
+    """Spans of unknowns and equations in their order, of all conditions, of exact solutions and solver settings."""
+
+    unknowns: tuple[Span, ...]
+    equations: tuple[Span, ...]
+    conditions: Span
+    exact: dict[str, Span]
+    solver: dict[str, Span]
+
+
+@dataclass(frozen=True)
 class Placed:
     """A condition with where its place and its equation stand in the file."""
 

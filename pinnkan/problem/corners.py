@@ -95,9 +95,10 @@ def _between(problem: Problem) -> Iterator[Corner]:
     jumps = {p.position for p in problem.disagreements}
     for position, sides in _meetings(problem):
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
-        mixed = any(_mixes(e) for side in sides for e in _equations(problem, side))
+        given = [e for side in sides for e in _equations(problem, side)]
+        mixed = any(len({jet.unknown for jet in e.jets.values()}) > 1 for e in given)  # as in a traction
         changes = mixed and (one != other or not one.all)
-        there = [*problem.equations, *(e for side in sides for e in _equations(problem, side))]
+        there = [*problem.equations, *given]
         leans = any(is_askew(problem, e, position) for e in problem.equations)
         contradict = _contradict(problem, _known(problem, sides, position), position, there)
         if position in jumps or changes or leans or contradict:
@@ -147,10 +148,7 @@ def _known(problem: Problem, sides: Sequence[Side], position: Sequence[float]) -
 
 
 def _contradict(
-    problem: Problem,
-    known: Mapping[Jet, tuple[float, float]],
-    position: Sequence[float],
-    equations: Iterable[Equation],
+    problem: Problem, known: Mapping[Jet, tuple[float, float]], position: Sequence[float], equations: Iterable[Equation]
 ) -> bool:
     """Whether the derivatives that are known at a place leave something of an equation or condition there."""
     return any(
@@ -204,11 +202,6 @@ def _source(problem: Problem, equation: Equation) -> float:
         (values,) = tape([*points, *(np.zeros_like(points[0]) for _ in equation.jets)])
     found = np.abs(np.asarray(values, dtype=np.float64))
     return float(found[np.isfinite(found)].max(initial=0.0))
-
-
-def _mixes(equation: Equation) -> bool:
-    """Whether a condition is one for several unknowns, as a traction is."""
-    return len({jet.unknown for jet in equation.jets.values()}) > 1
 
 
 def _along(problem: Problem) -> Iterator[Corner]:

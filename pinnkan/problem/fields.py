@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pinnkan.errors import UsageError
 from pinnkan.problem.coordinates import order_of
+from pinnkan.problem.expressions.operators import MAX_ORDER
 from pinnkan.problem.statement import Jet, Problem
-
-#: The highest derivative that the residuals of pinnkan carry, and so the highest that networks evaluate.
-HIGHEST = 4
 
 
 def jet_of(name: str, problem: Problem) -> Jet:
@@ -24,8 +22,8 @@ def jet_of(name: str, problem: Problem) -> Jet:
             return Jet(index, (0,) * problem.dimension)
         order = order_of(subscript, coordinates) if subscript != name else None
         if order is not None:
-            if sum(order) > HIGHEST:
-                raise UsageError(f"{name!r} is of order {sum(order)}; the highest is {HIGHEST}")
+            if sum(order) > MAX_ORDER:
+                raise UsageError(f"{name!r} is of order {sum(order)}; the highest is {MAX_ORDER}")
             return Jet(index, order)
     example = f"{problem.unknowns[0]}_{problem.coordinates[0].name}"
     raise UsageError(f"no field {name!r}; choose among {', '.join(problem.unknowns)} and derivatives: {example}")

@@ -53,10 +53,7 @@ def find(path_or_name: str) -> Path:
 
 
 def load_problem(
-    path_or_name: str | PathLike[str],
-    *,
-    set: Mapping[str, float | str] | None = None,
-    tolerance: float | None = None,
+    path_or_name: str | PathLike[str], *, set: Mapping[str, float | str] | None = None, tolerance: float | None = None
 ) -> Problem:
     """Read and check a problem: a path, the name of a shipped one, or the text itself (several lines).
 

@@ -128,10 +128,6 @@ def _columns(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
-def _headline(fault: Fault, path: str) -> str:
-    return visible(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
-
-
 def render(error: ProblemError) -> str:
     """The faults as a compiler prints them: place and reason, the source line, carets and a hint; then the count."""
     lines = _BREAK.split(error.source)
@@ -153,4 +149,5 @@ def _block(fault: Fault, path: str, lines: list[str]) -> str:
     margin = " " * (len(number) - 2) + "| "
     carets = "^" * max(_columns(marked), 1)
     pointer = f"{margin}{' ' * _columns(before)}{carets} {visible(fault.hint)}".rstrip()
-    return "\n".join([_headline(fault, path), (number + before + marked + rest).rstrip(), pointer])
+    headline = visible(f"{path}:{fault.line}:{fault.column}: {fault.severity}: {fault.message}")
+    return "\n".join([headline, (number + before + marked + rest).rstrip(), pointer])

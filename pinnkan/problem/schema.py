@@ -246,11 +246,8 @@ def _single(key: Key, schema: dict[str, Any], node: Node, report: Report) -> Any
     value = node.value if isinstance(node, Scalar) else node
     if "enum" in schema:
         if value not in schema["enum"]:
-            report.error_at(
-                node.span,
-                f"'{key.name}' must be one of: {', '.join(schema['enum'])}",
-                did_you_mean(value, schema["enum"]) if isinstance(value, str) else "",
-            )
+            hint = did_you_mean(value, schema["enum"]) if isinstance(value, str) else ""
+            report.error_at(node.span, f"'{key.name}' must be one of: {', '.join(schema['enum'])}", hint)
         return value
     if schema["type"] == "boolean":
         if not isinstance(value, bool):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,8 +17,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from pinnkan.errors import RunFolderError
+from pinnkan.errors import ProblemError, RunFolderError, UsageError
 from pinnkan.kan.field import Array
+from pinnkan.problem.registry import load_problem
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import write_atomically
@@ -88,13 +90,18 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             f"{folder}: the checkpoint has format {state.get('format')}, this version reads {FORMAT}; solve again"
         )
     path = folder / Path(state["arrays"]["file"]).name
+    return state, read_arrays(path, state["arrays"]["sha256"], "solve again")
+
+
+def read_arrays(path: Path, checksum: str, remedy: str) -> dict[str, Array]:
+    """The arrays of a file; raises RunFolderError if it is missing, or not the one with this checksum."""
     data = read_bytes(path)
-    if digest(data) != state["arrays"]["sha256"]:
-        raise RunFolderError(f"{path}: damaged (its checksum differs); solve again")
+    if digest(data) != checksum:
+        raise RunFolderError(f"{path}: damaged (its checksum differs); {remedy}")
     try:
-        return state, safetensors.numpy.load(data)
+        return safetensors.numpy.load(data)
     except safetensors.SafetensorError as error:
-        raise RunFolderError(f"{path}: not readable ({error}); solve again") from error
+        raise RunFolderError(f"{path}: not readable ({error}); {remedy}") from error
 
 
 def with_solver(problem: Problem, state: Mapping[str, Any], place: Path) -> Problem:
@@ -153,14 +160,40 @@ def _record(kind: type[_Record], data: Mapping[str, Any]) -> _Record:
 
 
 def _canonical(payload: Mapping[str, Any]) -> str:
-    return json.dumps(payload, sort_keys=True, indent=1, default=_plain)
-
-
-def _plain(value: np.generic) -> Any:
-    """A numpy scalar as the Python number that JSON knows."""
-    return value.item()
+    return json.dumps(payload, sort_keys=True, indent=1, default=np.generic.item)
 
 
 def digest(data: bytes) -> str:
     """SHA-256 as hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def load_solution(folder: str | os.PathLike[str]) -> Solution:
+    """The solution of a finished run; it evaluates to the same bits as the one that was saved.
+
+    Raises:
+        UsageError: what is no path.
+        RunFolderError: the folder is missing, damaged, changed or of another version.
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise UsageError(f"load_solution({type(folder).__name__}): the path of a results folder is wanted")
+    root = Path(folder)
+    if not root.is_dir():
+        raise RunFolderError(f"{root}: no such folder; 'pinnkan solve' makes one")
+    try:
+        return _load(root)
+    except UNREADABLE as error:
+        place = root / "checkpoint"
+        raise RunFolderError(f"{place}: not a checkpoint that pinnkan wrote ({error!r}); solve again") from error
+
+
+def _load(root: Path) -> Solution:
+    state, arrays = read_state(root / "checkpoint")
+    path = root / "problem.yaml"
+    if not path.is_file():
+        raise RunFolderError(f"{path}: missing; the checkpoint cannot be read without the problem it solves")
+    try:
+        problem = with_solver(load_problem(path, set=dict(state["problem"].get("given") or {})), state, path)
+    except ProblemError as error:
+        raise RunFolderError(f"{path}: no longer a valid problem ({error.faults[0].message}); solve again") from error
+    return solution_of(problem, state, arrays)

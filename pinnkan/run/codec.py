@@ -6,25 +6,22 @@ Only the classes listed here are ever built, by their constructors: a stored sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.blocks import BlockSum, Edge
-from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
+from pinnkan.kan.blocks import BlockField, BlockSum, Edge
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
 from pinnkan.solver.families.blocks.levels import BlocksState
@@ -55,11 +52,6 @@ _CLASSES: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _is_stored(part: Field[Any]) -> bool:
-    """Whether a part of a dataclass cannot be worked out again from the others."""
-    return part.init and part.metadata.get("stored", True)
-
-
 def encode(value: Any, store: Callable[[Array], str]) -> Any:
     """``value`` as JSON; each array goes to ``store``, which names it.
 
@@ -76,7 +68,8 @@ def encode(value: Any, store: Callable[[Array], str]) -> Any:
     if isinstance(value, tuple):
         return ["tuple", *(encode(item, store) for item in value)]
     if is_dataclass(value) and type(value).__name__ in _CLASSES:
-        parts = {f.name: encode(getattr(value, f.name), store) for f in fields(value) if _is_stored(f)}
+        stored = [f.name for f in fields(value) if f.init and f.metadata.get("stored", True)]
+        parts = {name: encode(getattr(value, name), store) for name in stored}
         return [type(value).__name__, parts]
     raise TypeError(f"{type(value).__name__} cannot be part of a stored state")
 

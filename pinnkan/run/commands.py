@@ -21,9 +21,9 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run.attempt import Attempt
+from pinnkan.run.checkpoint import load_solution
 from pinnkan.run.folder import disk_errors, interrupted_place, listed_names, locked, replacing, write_atomically
 from pinnkan.run.points import evaluate, write_values
-from pinnkan.run.restoring import load_solution
 from pinnkan.run.results import exit_code, replaced, reports, summary
 from pinnkan.run.signals import Stopped, stoppable
 from pinnkan.run.together import shared_words, together
@@ -92,10 +92,7 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
         other = max(spent.whole - spent.files - solution.seconds, 0.0)
         times += f"; {spent.whole:.2f} s in all, files {spent.files:.2f} s, start-up {other:.2f} s"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
-    lines = [
-        verdict_words(solution),
-        f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}.",
-    ]
+    lines = [verdict_words(solution), f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}."]
     lines += quantity_lines(solution)
     if solution.verdict.bound_sentence:
         lines.append(solution.verdict.bound_sentence)

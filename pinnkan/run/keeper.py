@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array
-from pinnkan.run.checkpoint import UNREADABLE, digest, read_bytes, read_signed, write_signed
+from pinnkan.run.checkpoint import UNREADABLE, digest, read_arrays, write_signed
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import RESUME, disk_errors, write_atomically
 from pinnkan.solver.state import State
@@ -105,11 +105,6 @@ class Keeper:
             old.unlink()
 
 
-def read_header(folder: Path) -> dict[str, Any]:
-    """What :class:`Keeper` wrote beside the arrays; raises RunFolderError if it is damaged."""
-    return read_signed(folder / RESUME)
-
-
 def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
     """The state and the seconds that led to it.
 
@@ -125,12 +120,5 @@ def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[St
 def _read(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
     arrays: dict[str, Array] = {}
     for name, checksum in header["arrays"].items():
-        path = folder / Path(name).name
-        data = read_bytes(path)
-        if digest(data) != checksum:
-            raise RunFolderError(f"{path}: damaged (its checksum differs); solve again without --resume")
-        try:
-            arrays |= safetensors.numpy.load(data)
-        except safetensors.SafetensorError as error:
-            raise RunFolderError(f"{path}: not readable ({error}); solve again without --resume") from error
+        arrays |= read_arrays(folder / Path(name).name, checksum, "solve again without --resume")
     return decode(header["state"], arrays.__getitem__, device), float(header["seconds"])

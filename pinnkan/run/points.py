@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array
 from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
+from pinnkan.run.folder import write_atomically
 from pinnkan.solution import OutsideError, Solution
 
 
@@ -123,9 +123,7 @@ def evaluate(solution: Solution, path: Path, fields: str | None) -> tuple[list[s
 def write_values(path: Path, names: Sequence[str], values: Array) -> None:
     """A CSV file whose numbers read back to the same bits; it replaces an old one only when complete."""
     lines = [",".join(names), *(",".join(repr(float(v)) for v in row) for row in values)]
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_atomically(path, ("\n".join(lines) + "\n").encode())
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error

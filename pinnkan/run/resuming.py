@@ -11,9 +11,9 @@ from typing import Any
 
 from pinnkan.errors import RunFolderError
 from pinnkan.problem.statement import Problem
-from pinnkan.run.checkpoint import UNREADABLE
+from pinnkan.run.checkpoint import UNREADABLE, read_signed
 from pinnkan.run.folder import CHECKPOINT, RESUME, has_state, interrupted_place
-from pinnkan.run.keeper import read_header, read_state
+from pinnkan.run.keeper import read_state
 from pinnkan.solver.state import State
 from pinnkan.version import __version__
 
@@ -50,7 +50,7 @@ def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float
 
 def read_checked(folder: Path, problem: Problem, device: str) -> tuple[State, float]:
     """The state in a folder, if it belongs to this problem; see :func:`resumable`."""
-    header = read_header(folder)
+    header = read_signed(folder / RESUME)
     try:
         changes = differences(header, header_of(problem, device))
     except UNREADABLE as error:
@@ -69,12 +69,10 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if then.get("format") != now["format"]:
         return [f"format {then.get('format')} then, {now['format']} now"]
     found = []
-    for name, version in now["versions"].items():
-        if then["versions"].get(name) != version:
-            found.append(f"{name} {then['versions'].get(name)} then, {version} now")
-    for name, value in now["solver"].items():
-        if then["solver"].get(name) != value:
-            found.append(f"{name} {then['solver'].get(name)} then, {value} now")
+    for part in ("versions", "solver"):
+        for name, value in now[part].items():
+            if then[part].get(name) != value:
+                found.append(f"{name} {then[part].get(name)} then, {value} now")
     if then["device"] != now["device"]:
         found.append(f"device {then['device']} then, {now['device']} now")
     lines = zip_longest(then["problem"].splitlines(), now["problem"].splitlines(), fillvalue="nothing")

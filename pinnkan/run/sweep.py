@@ -7,8 +7,6 @@ the quantities, or the error where the file asks for none.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import itertools
 import json
 import multiprocessing
@@ -24,6 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from pinnkan.errors import Exit, PinnkanError, ProblemError, ResourceError, UsageError
+from pinnkan.export.tables import csv_text
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.report import render, visible
 from pinnkan.problem.statement import Problem
@@ -167,14 +166,13 @@ def table(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | N
     """One row per combination: its values, verdict, errors, seconds, each quantity (a curve's end) and its error."""
     facts = ("verdict", "error_estimate", "true_error", "seconds")
     names = _quantities(results)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*chosen[0], *facts, *(column for name in names for column in (name, f"{name}_error"))])
+    header = [*chosen[0], *facts, *(column for name in names for column in (name, f"{name}_error"))]
+    rows = []
     for each, result in zip(chosen, results, strict=True):
         read = [last(result, name) for name in names]
         told = [(result or {}).get(fact, "") for fact in facts]
-        writer.writerow([*each.values(), *told, *(value for pair in read for value in pair)])
-    return text.getvalue()
+        rows.append([*each.values(), *told, *(value for pair in read for value in pair)])
+    return csv_text(header, rows)
 
 
 def _quantities(results: Sequence[Mapping[str, Any] | None]) -> list[str]:

@@ -43,7 +43,6 @@ class Continuable(Family[S, E], Protocol):
 
     def at(self, state: S) -> S:
         """The function of a solved state as a start."""
-        ...
 
 
 def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:

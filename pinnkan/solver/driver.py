@@ -91,7 +91,7 @@ def solve(
     solved = part.problem
     model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
-    with threadpool_limits(limits=_blas_threads(problem), user_api="blas"), _torch_threads(problem):
+    with threadpool_limits(limits=None if is_many(problem) else 1, user_api="blas"), _torch_threads(problem):
         try:
             outcome = _outcome(model, monitor, device)
         except OutOfTimeError:
@@ -253,10 +253,6 @@ def _of_file(
 def is_many(problem: Problem) -> bool:
     """Whether there are more coordinates of space than one block can have."""
     return problem.space_dimension > max(DEGREES)
-
-
-def _blas_threads(problem: Problem) -> int | None:
-    return None if is_many(problem) else 1
 
 
 @contextmanager

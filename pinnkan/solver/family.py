@@ -121,58 +121,44 @@ class Family(Protocol[S, E]):
     @property
     def problem(self) -> Problem:
         """What is solved."""
-        ...
 
     @property
     def most_levels(self) -> int:
         """After so many levels the solve ends."""
-        ...
 
     @property
     def ends_at_best(self) -> bool:
         """Whether levels in vain are those since the smallest estimate, which is then shown."""
-        ...
 
     def first(self) -> S:
         """The state before the first level."""
-        ...
 
     def shown(self, state: S) -> Field | None:
         """What there is to show before the first level has ended; None where it is nothing."""
-        ...
 
     def minimise(self, state: S, number: int, monitor: Monitor) -> tuple[S, tuple[Iteration, ...]]:
         """The state with the loss at its minimum, and the steps there; a state already there comes back as it is."""
-        ...
 
     def measured(self, state: S) -> Measured:
         """What there is at the minimum."""
-        ...
 
     def samples(self, state: S) -> Samples:
         """Its values where a true error can be measured."""
-        ...
 
     def estimate(self, state: S, measured: Measured, before: Outcome) -> E:
         """The estimated error at the minimum; ``before``: the levels before and the last of their functions."""
-        ...
 
     def refine(self, state: S, estimate: E, against: Objection) -> S | None:
         """The next state: richer where the estimate says, or what speaks ``against`` it; None where it cannot."""
-        ...
 
     def clears(self, measured: Measured, missed: HiddenFeature) -> bool:
         """Whether a feature that was missed is known to be within the tolerance all the same."""
-        ...
 
     def elsewhere(self, state: S, monitor: Monitor) -> S | None:
         """A state from which the minimum of the loss may be another one; None where there is none."""
-        ...
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Why more levels are in vain, "" where they may not be."""
-        ...
 
     def in_words(self, state: S, outcome: Outcome) -> str:
         """The network in words."""
-        ...

@@ -17,8 +17,7 @@ from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.monitor import Monitor, OutOfTimeError

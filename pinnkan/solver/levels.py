@@ -205,12 +205,7 @@ def _lasts(levels: Sequence[Level], elsewhere: bool) -> bool:
 
 
 def _ended(
-    family: Family[S, E],
-    outcome: Outcome,
-    measured: Measured,
-    against: Objection,
-    best: Best | None,
-    monitor: Monitor,
+    family: Family[S, E], outcome: Outcome, measured: Measured, against: Objection, best: Best | None, monitor: Monitor
 ) -> Outcome:
     """The outcome, with its reason where more levels are not to be had."""
     if monitor.expired():

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.errors import RunFolderError
-from pinnkan.solver.state import Divided, Newton, State, Step, Stepped
+from pinnkan.solver.state import LevelsState, Newton, State, Step
 from pinnkan.verdict.records import Iteration, Level
 
 Progress = Callable[[Level | Iteration], None]
@@ -87,7 +87,7 @@ class Monitor:
 
     def progressed(self, own: object) -> None:
         """Within a level its family stands at ``own``."""
-        if isinstance(self.state, Divided):
+        if isinstance(self.state, LevelsState):
             self.keep(self.state.having(own))
 
     def newton(self) -> Newton | None:
@@ -100,7 +100,7 @@ class Monitor:
 
         Not before the first step of all, so that there is something to show.
         """
-        if isinstance(self.state, Stepped):
+        if self.state is not None:
             self.keep(self.state.within(newton))
         self.check_step(newton.steps)
 

@@ -17,8 +17,7 @@ import numpy as np
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.product.levels import ProductLevels, ProductState

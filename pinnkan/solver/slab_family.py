@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.slab_fields import SlabPiece
+from pinnkan.kan.kinds import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
 from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
@@ -237,61 +237,46 @@ class SlabFamily(Protocol[A, B]):
     @property
     def problem(self) -> Problem:
         """What is solved."""
-        ...
 
     @property
     def most_passes(self) -> int:
         """After so many passes the solve ends."""
-        ...
 
     def first(self, local: float) -> A:
         """The first aim."""
-        ...
 
     def initial(self, aim: A) -> tuple[SlabPiece, float]:
         """The initial data at rest, and until when: what there is to show before the first slab."""
-        ...
 
     def length(self, aim: A, at: Pass[Any]) -> float:
         """The length of the next attempt."""
-        ...
 
     def attempt(self, aim: A, length: float, at: Pass[Any]) -> B:
         """Solve a slab and correct it; raises SolverError where that does not work."""
-        ...
 
     def shortened(self, aim: A, length: float) -> A | None:
         """The same slab shorter; None where the lengths are given."""
-        ...
 
     def passes(self, aim: A, slab: B, at: Pass[Any]) -> bool:
         """Whether the local correction is as small as allowed."""
-        ...
 
     def gathered(self, aim: A, slab: B, missed: HiddenFeature) -> A | None:
         """The same slab with knots at a feature that was missed; None after too many attempts."""
-        ...
 
     def again(self, aim: A, slab: B, at: Pass[Any]) -> A | None:
         """The next attempt at a slab that did not pass; None where it is accepted all the same."""
-        ...
 
     def following(self, aim: A, slab: B, at: Pass[Any]) -> A:
         """What is aimed at after an accepted slab."""
-        ...
 
     def measured(self, slab: B, at: Pass[Any]) -> Measured:
         """What there is in the slab."""
-        ...
 
     def spaces(self, slab: B) -> Spaces | None:
         """Where it was solved for and corrected, if in splines on all coordinates."""
-        ...
 
     def samples(self, slab: B) -> Samples:
         """Its values where a true error can be measured."""
-        ...
 
     def in_words(self) -> str:
         """The network in words."""
-        ...

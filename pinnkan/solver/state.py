@@ -9,7 +9,7 @@ state gives the bits that were to come anyway. Arrays are in C order, since sums
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from pinnkan.kan.field import Array, Field
 from pinnkan.verdict.records import Iteration, Level
@@ -45,35 +45,17 @@ class State(Protocol):
     @property
     def field(self) -> Field | None:
         """The solution so far; None when there is none yet."""
-        ...
 
     @property
     def error(self) -> Field | None:
         """Its estimated error."""
-        ...
 
     @property
     def network(self) -> str:
         """The network in words, where it is not the one that the problem's settings say; else ""."""
-        ...
-
-
-@runtime_checkable
-class Stepped(State, Protocol):
-    """A state that can also stand between two Gauss-Newton steps."""
 
     def within(self, newton: Newton) -> Self:
-        """The same state between two steps."""
-        ...
-
-
-@runtime_checkable
-class Divided(State, Protocol):
-    """A state that holds one of its family's own."""
-
-    def having(self, own: Any) -> Self:
-        """The same state with that of the family at ``own``."""
-        ...
+        """The same state between two Gauss-Newton steps."""
 
 
 @dataclass(frozen=True, eq=False)

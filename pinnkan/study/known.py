@@ -12,7 +12,7 @@ from functools import lru_cache
 import torch
 
 from pinnkan.kan.layers.jet import Jets, JetSet
-from pinnkan.kan.layers.layer_basis import LayerBasis
+from pinnkan.kan.layers.pieces import LayerBasis
 from pinnkan.kan.layers.pointwise import LayerTrace
 from pinnkan.kan.layers.spline_layer import Spline
 

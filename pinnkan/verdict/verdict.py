@@ -59,11 +59,7 @@ _SENTENCES = {
 
 
 def judge(
-    levels: Sequence[Level],
-    tolerance: float,
-    reason: Reason,
-    detail: str = "",
-    end: float | None = None,
+    levels: Sequence[Level], tolerance: float, reason: Reason, detail: str = "", end: float | None = None
 ) -> Verdict:
     """The verdict on a run: converged only if estimate, held-out residual and the end of the iteration all agree.
 

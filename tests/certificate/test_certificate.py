@@ -13,12 +13,11 @@ from smooth_fields import projected
 from pinnkan.certificate import certificate as proof
 from pinnkan.certificate.certificate import certificate_of
 from pinnkan.cli import main
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.in_code import problem_of
 from pinnkan.problem.registry import load_problem
-from pinnkan.run.checkpoint import read_state, save_checkpoint, solution_of
-from pinnkan.run.restoring import load_solution
+from pinnkan.run.checkpoint import load_solution, read_state, save_checkpoint, solution_of
 from pinnkan.run.solving import certify, solve
 from pinnkan.verdict.certificate import Certificate, rounded_down, rounded_up
 

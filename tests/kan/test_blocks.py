@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from stored_state import stored
 
-from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.blocks import BlockSum, Edge
+from pinnkan.kan.blocks import BlockField, BlockSum, Edge
 
 GROUPS = ((0, 0, 0), (1, 0, 0), (0, 2, 0), (6, 0, 0), (1, 1, 0), (2, 0, 1), (1, 1, 1))
 

@@ -9,8 +9,7 @@ from small_axes import UNEVEN, axis, random, refined, scaled_difference
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space, joined
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space, joined
 
 
 @pytest.mark.parametrize("order", [(0, 0), (1, 2), (3, 0)])

@@ -20,8 +20,8 @@ from pinnkan.export import vtu
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
+from pinnkan.run.checkpoint import load_solution
 from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
-from pinnkan.run.restoring import load_solution
 from pinnkan.run.resuming import differences, header_of
 from pinnkan.solver.monitor import Monitor
 

@@ -69,10 +69,7 @@ def _tape(expressions: tuple[sympy.Expr, ...], symbols: tuple[sympy.Symbol, ...]
 
 
 def linearised(
-    equation: Equation,
-    coordinates: Sequence[sympy.Symbol],
-    ranges: Sequence[tuple[float, float]],
-    at: Separable | None,
+    equation: Equation, coordinates: Sequence[sympy.Symbol], ranges: Sequence[tuple[float, float]], at: Separable | None
 ) -> Products | None:
     """The equation linearised at a function (None: zero) for what is to be added to zero: J v = J u - F(u).
 

@@ -12,12 +12,7 @@ import sympy
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.quasi_random import (
-    CONDITION_WEIGHT,
-    largest_term,
-    points_of,
-    pseudo_random,
-)
+from pinnkan.assembly.quasi_random import CONDITION_WEIGHT, largest_term, points_of, pseudo_random
 from pinnkan.assembly.separable.integrals import Integrals, gauss_rule
 from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.products import Products, linearised
@@ -44,23 +39,18 @@ class SeparableRows(Protocol):
 
     def loss(self, edges: Sequence[Array]) -> float:
         """|J u - f|^2."""
-        ...
 
     def square(self, edges: Sequence[Array]) -> float:
         """|J u|^2."""
-        ...
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J and J^T f by the edges of one coordinate."""
-        ...
 
     def joint(self, edges: Sequence[Array]) -> tuple[Array, Array]:
         """J^T J and J^T (f - J u) by all edges, coordinate by coordinate."""
-        ...
 
     def match(self, edges: Sequence[Array], start: Sequence[Array], k: int) -> Array:
         """Mean of f - J u times a product with one factor left open: (function)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

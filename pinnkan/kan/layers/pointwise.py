@@ -27,58 +27,54 @@ class LayerTrace(Protocol):
 
     def pull(self, adjoint: Jets) -> Jets:
         """Adjoints (..., in, point) of the input from those (..., out, point) of the output, for every alpha."""
-        ...
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
         """Derivatives (..., point, coefficient) by the layer's coefficients, point by point."""
-        ...
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         """Derivatives (..., coefficient), summed over the points, and ``pull`` if a layer below asks for it."""
-        ...
 
 
 class Layer(Protocol):
-    """A layer with ``size`` trained coefficients."""
+    """A layer with ``size`` trained coefficients; what is said here is that of one without coefficients and knots."""
 
     @property
     def size(self) -> int:
         """Number of trained coefficients of one run."""
-        ...
+        return 0
 
     @property
     def outputs(self) -> int:
         """Units that it feeds; 0 where these are as many as it is given."""
-        ...
+        return 0
 
     @property
     def intervals(self) -> int:
         """Knot intervals of an edge; 0 without knots."""
-        ...
+        return 0
 
     def flat(self) -> torch.Tensor:
         """The trained coefficients (..., size)."""
-        ...
+        return torch.zeros(0, dtype=torch.float64)
 
     def with_flat(self, vector: torch.Tensor) -> Layer:
         """The same layer with other coefficients (..., size), whose leading axes are runs."""
-        ...
+        return self
 
     def halved(self) -> Layer:
         """The same function with twice the knot intervals, where there are knots."""
-        ...
+        return self
 
     def to(self, device: torch.device | str) -> Layer:
         """The same layer on another device."""
-        ...
+        return self
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
         """Output jets and trace."""
-        ...
 
 
 @dataclass(frozen=True)
-class Affine:
+class Affine(Layer):
     """``y = W z + b``: ``weight`` (..., out, in), ``bias`` (..., out) or None; no coefficients if not ``trained``."""
 
     weight: torch.Tensor
@@ -94,10 +90,6 @@ class Affine:
     def outputs(self) -> int:
         return self.weight.shape[-2]
 
-    @property
-    def intervals(self) -> int:
-        return 0
-
     def flat(self) -> torch.Tensor:
         if not self.trained:
             return self.weight.new_zeros((*self.weight.shape[:-2], 0))
@@ -110,9 +102,6 @@ class Affine:
         outputs, inputs = self.weight.shape[-2:]
         weight = vector[..., : outputs * inputs].unflatten(-1, (outputs, inputs))
         return Affine(weight, None if self.bias is None else vector[..., outputs * inputs :])
-
-    def halved(self) -> Affine:
-        return self
 
     def to(self, device: torch.device | str) -> Affine:
         return Affine(self.weight.to(device), None if self.bias is None else self.bias.to(device), self.trained)
@@ -151,34 +140,10 @@ class AffineTrace:
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Layer):
     """One function applied to every unit: ``tanh``, which keeps it inside knots on [-1, 1], or ``relu``."""
 
     name: str
-
-    @property
-    def size(self) -> int:
-        return 0
-
-    @property
-    def outputs(self) -> int:
-        return 0
-
-    @property
-    def intervals(self) -> int:
-        return 0
-
-    def flat(self) -> torch.Tensor:
-        return torch.zeros(0, dtype=torch.float64)
-
-    def with_flat(self, vector: torch.Tensor) -> Activation:
-        return self
-
-    def halved(self) -> Activation:
-        return self
-
-    def to(self, device: torch.device | str) -> Activation:
-        return self
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, ActivationTrace]:
         value, slopes = ACTIVATIONS[self.name]

@@ -17,9 +17,8 @@ from itertools import pairwise
 import torch
 
 from pinnkan.kan.layers.jet import Bell, Jets, JetSet
-from pinnkan.kan.layers.layer_basis import LayerBasis
-from pinnkan.kan.layers.pieces import Pieces, pieces_of
-from pinnkan.kan.layers.pointwise import LayerTrace
+from pinnkan.kan.layers.pieces import LayerBasis, Pieces, pieces_of
+from pinnkan.kan.layers.pointwise import Layer, LayerTrace
 
 #: Edge values of a block of points, a megabyte: what a block needs stays near the core, and the calls cost less than
 #: the numbers. Measured, [2,20,20,1] at 4288 points: 94 ms with 2^14, 79 with 2^15, 71 with 2^16, 61 with 2^17.
@@ -30,7 +29,7 @@ LANES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Spline:
+class Spline(Layer):
     """``y_o = sum_i,c W[o,i,c] b_c(z_i)``: the layer of arXiv:2603.04827; ``weight`` (..., out, in, function).
 
     The b_c are splines, or powers of ReLU.

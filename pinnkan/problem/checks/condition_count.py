@@ -16,12 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.linearised import Derivative
+from pinnkan.problem.checks.linearised import Derivative, linearised
 from pinnkan.problem.checks.system_count import Lacking, lacking
-from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
@@ -101,22 +99,10 @@ def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficien
 
     Empty where one of them is not finite somewhere, the unknown being anything.
     """
-    equation = problem.equations[0]
-    symbols = list(equation.jets)
-    slopes = [sympy.diff(equation.residual, s) for s in symbols]
-    nodes = [np.linspace(a, b, SAMPLES[problem.dimension]) for a, b in problem.box.ranges]
-    grid = np.meshgrid(*nodes, indexing="ij")
-    anything = np.random.default_rng(0).standard_normal((len(symbols), *grid[0].shape))
-    jets = [
-        anything[k] if derivative is None else derivative(nodes, jet) for k, jet in enumerate(equation.jets.values())
-    ]
-    values = Tape(slopes, [*problem.coordinates, *symbols])([*grid, *jets])
-    filled = [np.broadcast_to(np.asarray(v, dtype=np.float64), grid[0].shape) for v in values]
-    if not all(np.isfinite(v).all() for v in filled):
+    system = linearised(problem, derivative, SAMPLES[problem.dimension])
+    if system is None:
         return {}
-    known = [derivative is not None or not slope.free_symbols & set(symbols) for slope in slopes]
-    each = zip(equation.jets.values(), filled, known, strict=True)
-    return {jet.order: value if is_known else None for jet, value, is_known in each}
+    return {jet.order: c if system.known[i, jet] else None for (i, jet), c in system.coefficients.items()}
 
 
 def _is_counted(problem: Problem, axis: int, on: Mapping[Place, int], of: Coefficients) -> bool:

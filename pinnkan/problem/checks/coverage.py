@@ -10,10 +10,9 @@ from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.levels import free_level, free_levels
 from pinnkan.problem.checks.linearised import gradients
-from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.checks.system_count import order_in
 from pinnkan.problem.checks.weights import assigned
-from pinnkan.problem.conditions import Placed
+from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, sides_of
 from pinnkan.problem.report import Report
@@ -44,9 +43,8 @@ def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> No
     present = [{jet.unknown for jet in e.jets.values()} for e in problem.equations]
     for index, name in enumerate(problem.unknowns):
         if not any(index in unknowns for unknowns in present):
-            report.error_at(
-                spans.unknowns[index], f"the unknown '{name}' stands in no equation", "nothing determines it"
-            )
+            message = f"the unknown '{name}' stands in no equation"
+            report.error_at(spans.unknowns[index], message, "nothing determines it")
     for i, second in enumerate(problem.equations):
         for first in problem.equations[:i]:
             if _are_one(problem, first, second, Whole()):
@@ -88,11 +86,8 @@ def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpan
         if side not in given:
             name = side_name(side, domain)
             place = f"{domain.coordinates[side.axis]} = {domain.box.ranges[side.axis][side.end]:g}"
-            report.error_at(
-                spans.conditions,
-                f"the side '{name}' ({place}) has no condition",
-                f"add one, or {{where: {name}, equation: none}} if it truly has none",
-            )
+            hint = f"add one, or {{where: {name}, equation: none}} if it truly has none"
+            report.error_at(spans.conditions, f"the side '{name}' ({place}) has no condition", hint)
 
 
 def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed], report: Report) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.spans import ProblemSpans
 from pinnkan.problem.checks.values import agree, evaluate, grid, place, points_at, random_points
-from pinnkan.problem.conditions import Placed
+from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.expressions.operators import JetSpace, JumpError, OperatorError
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
@@ -67,21 +67,12 @@ def _check_wraps(problem: Problem, span: Span, report: Report) -> None:
                 for end in problem.box.ranges[axis]
             )
             if not all(agree(a, b) for a, b in zip(low, high, strict=True)):
-                report.error_at(
-                    span,
-                    f"`exact` of {name} is not periodic in {problem.coordinates[axis]}",
-                    "its values at both ends differ",
-                )
+                message = f"`exact` of {name} is not periodic in {problem.coordinates[axis]}"
+                report.error_at(span, message, "its values at both ends differ")
 
 
 def _check_satisfied(
-    problem: Problem,
-    space: JetSpace,
-    equation: Equation,
-    where: Place,
-    span: Span,
-    what: str,
-    report: Report,
+    problem: Problem, space: JetSpace, equation: Equation, where: Place, span: Span, what: str, report: Report
 ) -> None:
     jumps: dict[sympy.Symbol, JumpError] = {}
     derivatives = _derivatives(problem, space, equation, jumps)
@@ -172,21 +163,16 @@ def _check_integral(
         report.warn_at(span, f"`exact` is too long to be checked against {what}")
         return
     rules = [_panels(problem.box.ranges[axis], _PANELS[len(over)]) for axis in over]
-    weights = np.ones(())
-    for _, w in rules:
-        weights = np.multiply.outer(weights, w)
+    weights = reduce(np.multiply.outer, (w for _, w in rules)).ravel()
     points = [x.ravel() for x in np.meshgrid(*(x for x, _ in rules), indexing="ij")]
     for t in [None] if problem.time_axis is None else np.linspace(*problem.box.ranges[-1], 3):
         at = points if t is None else [*points, np.full(points[0].shape, t)]
         residual, scale = _residual(problem, equation, derivatives, at)
-        error = abs(float(residual @ weights.ravel()))
-        if error > _INTEGRAL_SHARE * float(scale @ weights.ravel()):
+        error = abs(float(residual @ weights))
+        if error > _INTEGRAL_SHARE * float(scale @ weights):
             when = "" if t is None else f" at t = {t:.6g}"
-            report.error_at(
-                span,
-                f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}",
-                "one of the two has a slip, or leave `exact` out",
-            )
+            message = f"`exact` does not satisfy {what}: its integral is off by {error:.3g}{when}"
+            report.error_at(span, message, "one of the two has a slip, or leave `exact` out")
             return
 
 

@@ -34,16 +34,12 @@ def free_levels(problem: Problem) -> list[tuple[int, ...]]:
     """The groups of unknowns to which constants of space can be added together."""
     every = [*problem.equations, *(c.equation for c in problem.conditions if c.equation is not None)]
     count = len(problem.unknowns)
-    felt = [{s: jet for s, jet in e.jets.items() if _is_felt(problem, jet)} for e in every]
+    space = slice(problem.space_dimension)  # a constant is noticed where no derivative by these is taken
+    felt = [{s: jet for s, jet in e.jets.items() if not any(jet.order[space])} for e in every]
     if count == 1:
         return [] if any(felt) else [(0,)]
     rows = [row for equation, jets in zip(every, felt, strict=True) if jets for row in _rows(problem, equation, jets)]
     return _null_groups(_equilibrated(np.array(rows).reshape(-1, count)))
-
-
-def _is_felt(problem: Problem, jet: Jet) -> bool:
-    """Whether no derivative by a coordinate of space is taken, so that a constant is noticed."""
-    return not any(order for axis, order in enumerate(jet.order) if axis != problem.time_axis)
 
 
 def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:

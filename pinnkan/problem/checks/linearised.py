@@ -57,11 +57,15 @@ class Linearised:
         return found
 
 
-def linearised(problem: Problem, derivative: Derivative | None = None) -> Linearised | None:
-    """The equations at samples of the box; None in too many coordinates, or where a coefficient is not finite."""
-    if problem.dimension not in _SAMPLES or len(problem.equations) != len(problem.unknowns):
+def linearised(problem: Problem, derivative: Derivative | None = None, samples: int = 0) -> Linearised | None:
+    """The equations at ``samples`` per coordinate, few where none are said; in too many coordinates at none: None.
+
+    None as well where a coefficient is not finite.
+    """
+    samples = samples or _SAMPLES.get(problem.dimension, 0)
+    if not samples or len(problem.equations) != len(problem.unknowns):
         return None
-    nodes = [np.linspace(low, high, _SAMPLES[problem.dimension]) for low, high in problem.box.ranges]
+    nodes = [np.linspace(low, high, samples) for low, high in problem.box.ranges]
     grid = np.meshgrid(*nodes, indexing="ij")
     jets = dict(chain.from_iterable(e.jets.items() for e in problem.equations))
     generator = np.random.default_rng(0)

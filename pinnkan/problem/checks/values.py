@@ -10,8 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.problem.checks.spans import ProblemSpans
-from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
+from pinnkan.problem.conditions import Placed, ProblemSpans, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
@@ -117,11 +116,8 @@ def _check_finite(
         finite |= np.isfinite(values[0])
     if not finite.all():
         first = int(np.argmin(finite))
-        report.error_at(
-            span,
-            f"{what} is not finite at {place(problem, at, first)}",
-            "multiply by what vanishes there, or move the domain away from it",
-        )
+        message = f"{what} is not finite at {place(problem, at, first)}"
+        report.error_at(span, message, "multiply by what vanishes there, or move the domain away from it")
 
 
 def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) -> str:
@@ -187,9 +183,6 @@ def check_seams(problem: Problem, placed: Sequence[Placed], report: Report) -> N
             (a,), (b,) = (evaluate([value], problem.coordinates, at) for at in (low, high))
             worst = int(np.argmax(np.abs(a - b)))
             if not agree(a[worst], b[worst]):
-                name = problem.coordinates[axis]
-                report.warn_at(
-                    p.equation,
-                    f"not periodic: {a[worst]:.6g} at {name} = {problem.box.ranges[axis][0]:g}, "
-                    f"{b[worst]:.6g} at {name} = {problem.box.ranges[axis][1]:g}",
-                )
+                pairs = zip((a, b), problem.box.ranges[axis], strict=True)
+                both = ", ".join(f"{v[worst]:.6g} at {problem.coordinates[axis]} = {end:g}" for v, end in pairs)
+                report.warn_at(p.equation, f"not periodic: {both}")

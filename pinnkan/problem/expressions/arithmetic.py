@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
 
 import sympy
 
@@ -77,7 +76,7 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
         ValueError: it became infinite, undefined or complex.
         OperatorError: it grew an exponent beyond MAX_EXPONENT.
     """
-    for part in _outer(e):
+    for part in (e, *e.args):
         if part in _UNREAL:
             raise ValueError
         if isinstance(part, sympy.Pow) and part.exp.is_number and abs(float(part.exp)) > MAX_EXPONENT:
@@ -95,8 +94,3 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
 def is_real(e: sympy.Expr) -> bool:
     """Whether no part of an expression is infinite, undefined or complex, whatever the symbols are."""
     return not e.has(*_UNREAL)
-
-
-def _outer(e: sympy.Expr) -> Iterator[sympy.Expr]:
-    yield e
-    yield from e.args

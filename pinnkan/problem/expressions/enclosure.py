@@ -118,13 +118,10 @@ def _run(name: str, arguments: Sequence[_Register], number: float) -> _Register:
         return _Register(value, _plus(by_base, _times(exponent.slope, value * interval.log(base.value))))
     x = arguments[0].value
     if name == "power":
-        return _Register(value, _times(arguments[0].slope, _power_rate(x, number)))
+        rate = interval.constant(number) * interval.power(x, number - 1.0)
+        return _Register(value, _times(arguments[0].slope, rate))
     rate = _RATES[name](x, value)
     return _Register(value, _times(arguments[0].slope, rate))
-
-
-def _power_rate(x: Interval, exponent: float) -> Interval:
-    return interval.constant(exponent) * interval.power(x, exponent - 1.0)
 
 
 def _sum(a: _Register, b: _Register) -> _Register:

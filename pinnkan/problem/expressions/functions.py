@@ -15,90 +15,27 @@ from typing import Any
 import sympy
 
 
-class Signum(sympy.Function):
-    """-1, 0 or 1; its derivative is zero."""
+def _function(name: str, *slopes: Callable[..., sympy.Expr]) -> Any:
+    """A function of as many arguments as there are ``slopes``, the derivatives by each, of all of them."""
 
-    nargs = (1,)
+    def fdiff(self: sympy.Function, argindex: int = 1) -> sympy.Expr:
+        return slopes[argindex - 1](*self.args)
 
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Zero, almost everywhere."""
-        return sympy.S.Zero
-
-
-class UnitStep(sympy.Function):
-    """0 below zero, 1 above, 1/2 at zero; its derivative is zero."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Zero, almost everywhere."""
-        return sympy.S.Zero
+    return type(name, (sympy.Function,), {"nargs": (len(slopes),), "fdiff": fdiff})
 
 
-class Magnitude(sympy.Function):
-    """The absolute value; its derivative is the sign."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """The sign of the argument."""
-        return Signum(self.args[0])
-
-
-class Larger(sympy.Function):
-    """The larger of two; where they are equal, the derivative is the mean of both."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """1 for the argument that is larger, 0 for the other."""
-        a, b = self.args
-        return UnitStep(a - b) if argindex == 1 else UnitStep(b - a)
-
-
-class Smaller(sympy.Function):
-    """The smaller of two; where they are equal, the derivative is the mean of both."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """1 for the argument that is smaller, 0 for the other."""
-        a, b = self.args
-        return UnitStep(b - a) if argindex == 1 else UnitStep(a - b)
-
-
-class HyperbolicSine(sympy.Function):
-    """sinh."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """sinh' = cosh."""
-        return HyperbolicCosine(self.args[0])
-
-
-class HyperbolicCosine(sympy.Function):
-    """cosh."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """cosh' = sinh."""
-        return HyperbolicSine(self.args[0])
-
-
-class HyperbolicTangent(sympy.Function):
-    """tanh."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """tanh' = 1 - tanh**2."""
-        return 1 - self**2
-
-
-def _sqrt(x: sympy.Expr) -> sympy.Expr:
-    return sympy.Pow(x, sympy.S.Half)
+#: -1, 0 or 1.
+Signum = _function("Signum", lambda x: sympy.S.Zero)
+#: 0 below zero, 1 above, 1/2 at zero.
+UnitStep = _function("UnitStep", lambda x: sympy.S.Zero)
+#: The absolute value.
+Magnitude = _function("Magnitude", lambda x: Signum(x))
+#: The larger and the smaller of two; where they are equal, the derivative is the mean of both.
+Larger = _function("Larger", lambda a, b: UnitStep(a - b), lambda a, b: UnitStep(b - a))
+Smaller = _function("Smaller", lambda a, b: UnitStep(b - a), lambda a, b: UnitStep(a - b))
+HyperbolicSine: Any = _function("HyperbolicSine", lambda x: HyperbolicCosine(x))
+HyperbolicCosine: Any = _function("HyperbolicCosine", lambda x: HyperbolicSine(x))
+HyperbolicTangent: Any = _function("HyperbolicTangent", lambda x: 1 - HyperbolicTangent(x) ** 2)
 
 
 def _exp(x: sympy.Expr) -> sympy.Expr:
@@ -122,7 +59,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "tanh": (HyperbolicTangent, math.tanh, 1),
     "exp": (_exp, math.exp, 1),
     "log": (sympy.log, math.log, 1),
-    "sqrt": (_sqrt, math.sqrt, 1),
+    "sqrt": (sympy.sqrt, math.sqrt, 1),
     "abs": (Magnitude, abs, 1),
     "sign": (Signum, lambda x: float((x > 0) - (x < 0)), 1),
     "heaviside": (UnitStep, lambda x: 0.5 * ((x > 0) - (x < 0) + 1), 1),

@@ -82,6 +82,11 @@ class Interval:
         return Interval(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
 
 
+Ends = tuple[float, float]
+Enclosure = Callable[[Interval], Interval]
+_LINE: Ends = (-np.inf, np.inf)
+
+
 def constant(value: float) -> Interval:
     """The float64 itself."""
     return Interval(np.asarray(value), np.asarray(value))
@@ -104,12 +109,12 @@ def _within(x: Interval, low: float, high: float) -> Interval:
     return Interval(np.where(void, np.nan, np.maximum(x.lo, low)), np.where(void, np.nan, np.minimum(x.hi, high)))
 
 
-def _rising(function: Callable[[Array], Array], low: float = -np.inf, high: float = np.inf) -> Callable[..., Interval]:
-    """A function that rises, with its range."""
+def _rising(function: Callable[[Array], Array], values: Ends = _LINE, domain: Ends = _LINE) -> Enclosure:
+    """A function that rises, on the part of an interval in its domain."""
 
     def enclose(x: Interval) -> Interval:
-        y = _widened(function(x.lo), function(x.hi))
-        return Interval(np.maximum(y.lo, low), np.minimum(y.hi, high))
+        x = _within(x, *domain)
+        return _within(_widened(function(x.lo), function(x.hi)), *values)
 
     return enclose
 
@@ -120,7 +125,7 @@ def _holds(x: Interval, place: float, period: float) -> np.ndarray:
     return np.ceil((x.lo - place) / period - slack) <= np.floor((x.hi - place) / period + slack)
 
 
-def _wave(function: Callable[[Array], Array], top: float) -> Callable[[Interval], Interval]:
+def _wave(function: Callable[[Array], Array], top: float) -> Enclosure:
     """sin or cos, which is 1 at ``top``."""
 
     def enclose(x: Interval) -> Interval:
@@ -141,9 +146,10 @@ def _erf(x: Array) -> Array:
 
 
 sin, cos = _wave(np.sin, 0.5 * np.pi), _wave(np.cos, 0.0)
-sinh, tanh, arctan = _rising(np.sinh), _rising(np.tanh, -1.0, 1.0), _rising(np.arctan)
-erf = _rising(_erf, -1.0, 1.0)
-heaviside = _rising(lambda x: 0.5 * (np.sign(x) + 1.0), 0.0, 1.0)
+sinh, tanh, arctan = _rising(np.sinh), _rising(np.tanh, (-1.0, 1.0)), _rising(np.arctan)
+erf = _rising(_erf, (-1.0, 1.0))
+arcsin, log = _rising(np.arcsin, domain=(-1.0, 1.0)), _rising(np.log, domain=(0.0, np.inf))
+heaviside = _rising(lambda x: 0.5 * (np.sign(x) + 1.0), (0.0, 1.0))
 
 
 def exp(x: Interval) -> Interval:
@@ -159,22 +165,10 @@ def tan(x: Interval) -> Interval:
     return Interval(np.where(pole, -np.inf, y.lo), np.where(pole, np.inf, y.hi))
 
 
-def arcsin(x: Interval) -> Interval:
-    """On the part in [-1, 1]."""
-    part = _within(x, -1.0, 1.0)
-    return _widened(np.arcsin(part.lo), np.arcsin(part.hi))
-
-
 def arccos(x: Interval) -> Interval:
     """On the part in [-1, 1], falling."""
     part = _within(x, -1.0, 1.0)
     return _widened(np.arccos(part.hi), np.arccos(part.lo))
-
-
-def log(x: Interval) -> Interval:
-    """On the part that is not negative."""
-    part = _within(x, 0.0, np.inf)
-    return _widened(np.log(part.lo), np.log(part.hi))
 
 
 def sqrt(x: Interval) -> Interval:
@@ -226,30 +220,12 @@ def power(x: Interval, exponent: float) -> Interval:
     return Interval(low, np.where(x.hi > 0.0, np.maximum(y.hi, _LEAST), y.hi))
 
 
-def general_power(x: Interval, exponent: Interval) -> Interval:
-    """x**exponent for x >= 0, by exp(exponent log x)."""
-    return exp(exponent * log(x))
-
-
 #: Functions of one argument under the names of :mod:`pinnkan.problem.expressions.tape`.
-UNARY: dict[str, Callable[[Interval], Interval]] = {
-    "sin": sin,
-    "cos": cos,
-    "tan": tan,
-    "arcsin": arcsin,
-    "arccos": arccos,
-    "arctan": arctan,
-    "sinh": sinh,
-    "cosh": cosh,
-    "tanh": tanh,
-    "exp": exp,
-    "log": log,
-    "sqrt": sqrt,
-    "erf": erf,
-    "abs": absolute,
-    "sign": sign,
-    "heaviside": heaviside,
-}
+UNARY: dict[str, Enclosure] = {
+    "sin": sin, "cos": cos, "tan": tan, "arcsin": arcsin, "arccos": arccos, "arctan": arctan,
+    "sinh": sinh, "cosh": cosh, "tanh": tanh, "exp": exp, "log": log, "sqrt": sqrt, "erf": erf,
+    "abs": absolute, "sign": sign, "heaviside": heaviside,
+}  # fmt: skip
 
 
 def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
@@ -258,7 +234,8 @@ def apply(name: str, arguments: Sequence[Interval], value: float) -> Interval:
         is_exact = value * _SHORT % 1.0 == 0.0 and abs(value) < _LARGE
         return constant(value) if is_exact else _outward(*[np.asarray(value)] * 2)
     if name == "power":
-        return power(arguments[0], value) if len(arguments) == 1 else general_power(*arguments)
+        x, *exponents = arguments
+        return exp(exponents[0] * log(x)) if exponents else power(x, value)
     if name in UNARY:
         return UNARY[name](arguments[0])
     return reduce(_JOINS[name], arguments)

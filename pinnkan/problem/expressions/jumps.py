@@ -169,7 +169,7 @@ def _first(e: sympy.Expr, search: SignSearch) -> Jump | None:
         return _lost(e)
     sigma = min(outer, key=lambda s: s.dummy_index)
     for value in (1, -1):
-        found = _first(_put(e, {sigma: sympy.Integer(value)}), search)
+        found = _first(e.xreplace({sigma: sympy.Integer(value)}), search)
         if found is not None:
             return found
     return None
@@ -180,13 +180,9 @@ def _lost(e: sympy.Expr) -> Jump:
     return Jump(node, _switch(node), None)
 
 
-def _put(e: sympy.Expr, values: dict[sympy.Expr, sympy.Expr]) -> sympy.Expr:
-    return e.xreplace(values)
-
-
 def size_of(e: sympy.Expr, f: sympy.Expr, sigma: sympy.Dummy, search: SignSearch) -> sympy.Expr | None:
     """[e] on f = 0: zero, or an expression that is not; None where that is not known."""
-    above, below = (_put(e, {sigma: sympy.Integer(v)}) for v in (1, -1))
+    above, below = (e.xreplace({sigma: sympy.Integer(v)}) for v in (1, -1))
     worst: sympy.Expr | None = sympy.S.Zero
     for on_surface in _surfaces(f, search.box, above - below):
         try:
@@ -231,7 +227,7 @@ def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -
     """The expression where s has this value, with the signs of the others there."""
     here = {sigma: sign(sympy.expand(f.xreplace({s: value})), search.box) for f, sigma in search.sigmas.items()}
     there = {sigma: sympy.Integer(v) for sigma, v in here.items() if v}
-    return written_with_signs(_put(e, {s: value, **there}), search)
+    return written_with_signs(e.xreplace({s: value, **there}), search)
 
 
 def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:

@@ -22,6 +22,7 @@ _DOT = "only numbers have a dot: functions are named alone, as sin(x), and facto
 _FORTRAN = re.compile(r"[dD]([-+]?\d+)", re.ASCII)
 _BEFORE = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*\s*$", re.ASCII)
 _CHAIN = re.compile(r"[A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*", re.ASCII)
+_SHORTEN = "name its parts under `functions`"
 _CHOICE = "use heaviside(a - b), min or max"
 _KEYWORDS = {**dict.fromkeys(("if", "else", "and", "or", "not"), _CHOICE), "True": "write 1", "False": "write 0"}
 _HINTS = {
@@ -146,29 +147,21 @@ def _refuse_sign(token: Token, text: str) -> None:
 def check(text: str) -> None:
     """Raise ExpressionError unless ``text`` is a chain of known words with balanced parentheses."""
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(
-            MAX_LENGTH,
-            MAX_LENGTH + 1,
-            f"an expression longer than {MAX_LENGTH:,} characters",
-            "name its parts under `functions`",
-        )
+        message = f"an expression longer than {MAX_LENGTH:,} characters"
+        raise ExpressionError(MAX_LENGTH, MAX_LENGTH + 1, message, _SHORTEN)
     opened: list[Token] = []
     before: Token | None = None
     for token in tokens(text):
         if token.text == "(":
             opened.append(token)
             if len(opened) > MAX_NESTING:
-                raise ExpressionError(
-                    token.start,
-                    token.end,
-                    f"parentheses nested more than {MAX_NESTING} deep",
-                    "name its parts under `functions`",
-                )
+                message = f"parentheses nested more than {MAX_NESTING} deep"
+                raise ExpressionError(token.start, token.end, message, _SHORTEN)
         elif token.text == ")":
             if not opened:
                 raise ExpressionError(token.start, token.end, "a ')' that closes nothing", "add a '(' before it")
             opened.pop()
-        elif token.text == "," and not (opened and _is_call(opened[-1], text)):
+        elif token.text == "," and not (opened and _name_before(opened[-1], text)):
             names = [_name_before(each, text) for each in opened]
             hint = next((called(name) for name in names if called(name)), "decimals have a dot")
             raise ExpressionError(token.start, token.end, "a ',' outside a function call", hint)
@@ -180,10 +173,6 @@ def check(text: str) -> None:
         raise ExpressionError(0, 1, "an expression is missing here")
     if before.kind == "sign" and before.text != ")":
         raise ExpressionError(before.start, before.end, f"nothing follows this '{before.text}'")
-
-
-def _is_call(parenthesis: Token, text: str) -> bool:
-    return bool(_name_before(parenthesis, text))
 
 
 def _name_before(token: Token, text: str) -> str:

@@ -27,25 +27,13 @@ from pinnkan.problem.expressions.functions import (
 )
 
 _UNARY: dict[Any, str] = {
-    sympy.sin: "sin",
-    sympy.cos: "cos",
-    sympy.tan: "tan",
-    sympy.asin: "arcsin",
-    sympy.acos: "arccos",
-    sympy.atan: "arctan",
-    sympy.sinh: "sinh",
-    sympy.cosh: "cosh",
-    sympy.tanh: "tanh",
-    sympy.exp: "exp",
-    sympy.log: "log",
-    sympy.erf: "erf",
-    HyperbolicSine: "sinh",
-    HyperbolicCosine: "cosh",
-    HyperbolicTangent: "tanh",
-    Magnitude: "abs",
-    Signum: "sign",
-    UnitStep: "heaviside",
-}
+    sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
+    sympy.asin: "arcsin", sympy.acos: "arccos", sympy.atan: "arctan",
+    sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh",
+    HyperbolicSine: "sinh", HyperbolicCosine: "cosh", HyperbolicTangent: "tanh",
+    sympy.exp: "exp", sympy.log: "log", sympy.erf: "erf",
+    Magnitude: "abs", Signum: "sign", UnitStep: "heaviside",
+}  # fmt: skip
 
 
 class Tape:
@@ -128,27 +116,16 @@ class Tape:
             for name, arguments, value in self._code:
                 registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
             results = [registers[i] for i in self.outputs]
-            if self._may_overflow and not all(_is_finite(namespace, r) for r in results):
+            may_overflow = any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
+            if may_overflow and not all(namespace.isfinite(_array(namespace, r)).all() for r in results):
                 results = self._without_overflow(values, results, namespace)
         return results
 
-    @property
-    def _may_overflow(self) -> bool:
-        return any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
-
     def _without_overflow(self, values: Sequence[Any], results: list[Any], namespace: Any) -> list[Any]:
         """The results with those values that are not finite computed in scaled numbers."""
-        inputs = [np.asarray(v if namespace is np else _detached(v)) for v in values]
+        inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
         again = scaled.evaluate(self._code, inputs, _run)
         return [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
-
-
-def _detached(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
-def _is_finite(xp: Any, value: Any) -> bool:
-    return bool(xp.isfinite(_array(xp, value)).all())
 
 
 def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:

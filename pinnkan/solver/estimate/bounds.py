@@ -38,7 +38,7 @@ from pinnkan.assembly.boundary_values import Conditions
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.gauss import gauss_cells
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.problem.form import Form, form_of, range_of_slope
 from pinnkan.problem.statement import Problem, Side
 

@@ -18,8 +18,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array, Field, jets_on
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.linear.system import System

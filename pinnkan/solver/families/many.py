@@ -146,18 +146,15 @@ def _composition(
 ) -> tuple[Outcome | None, str]:
     """The outcome of a composition, None where that is behind; and what it was, in words."""
     needed, seconds = forecast(beside, blocks.problem.solver.tolerance)
-    more = f"would need about {_round(needed)} of them" if 0.0 < needed < math.inf else "did not converge"
+    more = f"would need about {float(f'{needed:.1g}'):,.0f} of them" if 0.0 < needed < math.inf else "did not converge"
     why = f"chosen because blocks of {_so_far(beside)} and {more}"
     until = max(2.0 * PATIENCE, seconds) + monitor.elapsed()
     family = Composed(blocks.model, richer(beside.own.space), blocks.problem.solver.hidden, why, until)
     try:
         out, _ = solve_levels(
-            family,
-            verify,
-            monitor,
-            state or begun(family, beside=beside),
+            family, verify, monitor, state or begun(family, beside=beside),
             lambda s: _loses(s.own_levels, beside) and (s.own.grown > 0 or monitor.elapsed() > until),
-        )
+        )  # fmt: skip
     except (SolverError, ValueError):
         return None, "a deep network diverged"
     if out.reason in (Reason.CONVERGED, Reason.MAX_TIME):
@@ -202,7 +199,3 @@ def forecast(state: LevelsState[Any], tolerance: float) -> tuple[float, float]:
     seconds = last.seconds - levels[-2].seconds
     too_large = richer(state.own.space).size * needed / last.parameters > LARGEST
     return needed, math.inf if too_large else seconds * (needed / last.parameters) ** COST_POWER
-
-
-def _round(number: float) -> str:
-    return f"{float(f'{number:.1g}'):,.0f}"

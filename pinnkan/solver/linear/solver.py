@@ -27,22 +27,18 @@ class LinearSolver(Protocol):
     @property
     def rows(self) -> Sequence[Rows | IntegralRows]:
         """J, block by block."""
-        ...
 
     @property
     def ordering(self) -> Ordering:
         """Which coefficients are free, and their order in vectors."""
-        ...
 
     @property
     def rounding(self) -> float:
         """Of the last solution."""
-        ...
 
     @property
     def words(self) -> str:
         """Who has solved, and how, "" for a factor."""
-        ...
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """The minimiser for every side: (free coefficient, side).
@@ -50,7 +46,6 @@ class LinearSolver(Protocol):
         To a relative ``accuracy`` of the step, or of a function of ``size`` that it is added to what their solver
         was asked for, or better.
         """
-        ...
 
     def size_of(self, coefficients: Array) -> float:
         """How large a function of the space is: its largest coefficient, or its L2 norm."""
@@ -58,34 +53,27 @@ class LinearSolver(Protocol):
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """The same for the residuals of ``rows`` that have the same J."""
-        ...
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """(J^T J + damping)^-1 times ``gradient`` (free coefficient, side), not refined.
 
         To a relative ``accuracy``, or better; by default to a few digits.
         """
-        ...
 
     def precondition(self, gradient: Array) -> Array:
         """The same to a digit or so."""
-        ...
 
     def apply(self, step: Array) -> list[torch.Tensor]:
         """J d of every block, for d (free coefficient, side)."""
-        ...
 
     def gradient(self, residuals: Sequence[torch.Tensor]) -> Array:
         """J^T r: (free coefficient, side)."""
-        ...
 
     def normal(self, step: Array) -> Array:
         """J^T J d: (free coefficient, side)."""
-        ...
 
     def floor(self, coefficients: Array) -> float:
         """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
-        ...
 
 
 class Seen:

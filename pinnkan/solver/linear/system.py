@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.condition_weights import condition_weight, held_by, near_corners, width_at
-from pinnkan.assembly.equation import CompiledEquation, where_not_finite
+from pinnkan.assembly.equation import SHIFT, CompiledEquation, where_not_finite
 from pinnkan.assembly.integral_rows import IntegralPatch, MiddleRows, ValuePatch, settled
-from pinnkan.assembly.interfaces import SHIFT
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import Patch

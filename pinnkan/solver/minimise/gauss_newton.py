@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.monitor import Monitor
@@ -35,36 +36,23 @@ MAX_STEPS = 30
 FIRMEST = 1e8
 
 
-class Linearity(Protocol):
-    """Something that knows whether one step solves it."""
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether the rows are affine in the coefficients."""
-        ...
-
-
 class LeastSquares(Protocol):
     """What :func:`gauss_newton` minimises: a system on the axes, or one in inner coordinates."""
 
     @property
-    def model(self) -> Linearity:
+    def model(self) -> Model:
         """The equations."""
-        ...
 
     def loss(self, coefficients: Array) -> float:
         """Sum of the weighted squares of all rows."""
-        ...
 
     @property
     def left(self) -> float:
         """What the last steps left out, relative to the largest coefficient."""
-        ...
 
     @property
     def floor(self) -> float:
         """What rounding leaves of the residual, a norm, as far as the last steps know."""
-        ...
 
     def steps(
         self,
@@ -75,15 +63,12 @@ class LeastSquares(Protocol):
         accuracy: float = 0.0,
     ) -> list[Array]:
         """Gauss-Newton steps, one per target, to a relative ``accuracy`` at least."""
-        ...
 
     def chord(self, coefficients: Array, fixed: np.ndarray) -> Array | None:
         """A step with the residual at ``coefficients`` and the matrix of the last one; None where it was not kept."""
-        ...
 
     def where_not_finite(self, coefficients: Array) -> str:
         """The first place where a row is not finite, in words."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

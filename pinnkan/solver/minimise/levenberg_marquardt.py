@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt for dense nonlinear least squares: init, step and done on frozen states.
+"""Levenberg-Marquardt for dense nonlinear least squares: init and step on frozen states.
 
 Minimises ``|r(x)|^2``. A step solves ``(J^T J + mu D^2) s = -J^T r`` with D the largest column norms so far
 (Moré 1978), by Cholesky of the scaled normal equations; it is accepted only if the sum falls, and mu follows the gain
@@ -41,19 +41,18 @@ class LevenbergMarquardt:
     scale: torch.Tensor
     damping: float
     iteration: int = 0
-    gain: float = float("inf")  # relative fall of the loss in the last step
     step: float = float("inf")  # relative size of the last step
     stuck: bool = False
 
 
-def init(evaluate: Evaluate, x: torch.Tensor, damping: float = FIRST_DAMPING) -> LevenbergMarquardt:
+def init(evaluate: Evaluate, x: torch.Tensor) -> LevenbergMarquardt:
     """The state at ``x``; raises ValueError if the residual or the Jacobian is not finite there."""
     r, tangent = evaluate(x)
     loss, jacobian = float(r @ r), tangent()
     gradient, normal = jacobian.T @ r, jacobian.T @ jacobian
     if not (_finite(loss) and bool(torch.isfinite(normal).all())):
         raise ValueError("the residual or the Jacobian is not finite at the starting point")
-    return LevenbergMarquardt(x, loss, gradient, normal, _column_norms(normal), damping)
+    return LevenbergMarquardt(x, loss, gradient, normal, _column_norms(normal), FIRST_DAMPING)
 
 
 def again(
@@ -84,23 +83,8 @@ def step(evaluate: Evaluate, state: LevenbergMarquardt) -> LevenbergMarquardt:
                 return _accepted(state, trial, move, r, tangent(), max(damping, LEAST_DAMPING))
         damping, growth = damping * growth, growth * 2.0
     return LevenbergMarquardt(
-        state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, 0.0, True
+        state.x, state.loss, state.gradient, state.normal, state.scale, damping, state.iteration + 1, 0.0, True
     )
-
-
-def done(state: LevenbergMarquardt, least_gain: float) -> bool:
-    """Whether the last step brought less than ``least_gain`` (relative), or none was possible."""
-    return state.stuck or state.gain < least_gain
-
-
-def minimise(
-    evaluate: Evaluate, x: torch.Tensor, most_steps: int = 200, least_gain: float = 1e-12
-) -> LevenbergMarquardt:
-    """Steps from ``x`` until :func:`done`."""
-    state = init(evaluate, x)
-    while state.iteration < most_steps and not done(state, least_gain):
-        state = step(evaluate, state)
-    return state
 
 
 def _accepted(
@@ -114,9 +98,8 @@ def _accepted(
     loss = float(r @ r)
     normal = jacobian.T @ jacobian
     scale = torch.maximum(_column_norms(normal), old.scale)
-    gain = (old.loss - loss) / max(old.loss, 1e-300)
     size = float(move.norm() / (x.norm() + 1e-300))
-    return LevenbergMarquardt(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, gain, size)
+    return LevenbergMarquardt(x, loss, jacobian.T @ r, normal, scale, damping, old.iteration + 1, size)
 
 
 def _column_norms(normal: torch.Tensor) -> torch.Tensor:

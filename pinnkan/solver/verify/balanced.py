@@ -22,8 +22,7 @@ import torch
 from pinnkan.assembly.equation import CompiledEquation, coordinates_on
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field, jets_on
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.near_singular import Nearness, near_singular, nulls_of

@@ -9,8 +9,7 @@ import numpy as np
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.probe import Probe, probe
 from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, stability

@@ -39,25 +39,20 @@ class Neighbourhood(Protocol):
     @property
     def place(self) -> Array:
         """(coordinate)"""
-        ...
 
     @property
     def points(self) -> Array:
         """(.., coordinate)"""
-        ...
 
     @property
     def weights(self) -> Array:
         """(..)"""
-        ...
 
     def jets(self, field: Field, equation: CompiledEquation) -> Array:
         """The derivatives that an equation needs, (.., jet)."""
-        ...
 
     def width(self, mass: Array) -> Array:
         """Per coordinate, the distance from the place within which half of the mass (..) lies."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,11 +40,9 @@ class Quadratic(Protocol):
 
     def square(self, edges: Sequence[Array]) -> float:
         """|J v|^2."""
-        ...
 
     def alone(self, edges: Sequence[Array], k: int) -> tuple[Array, Array]:
         """J^T J by the edges of one coordinate, and what belongs to a right-hand side."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
 from pinnkan.solver.verify.sides import Sides

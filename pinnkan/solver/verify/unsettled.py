@@ -14,7 +14,7 @@ import numpy as np
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.errors import ResourceError
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.near_singular import null_of
 from pinnkan.verdict.records import Level, Reason

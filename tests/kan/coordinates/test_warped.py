@@ -6,8 +6,7 @@ import sympy
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, rotated
-from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece, rotated
 from pinnkan.kan.field import jets_on
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet

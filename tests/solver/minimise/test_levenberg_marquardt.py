@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import least_squares
 
-from pinnkan.solver.minimise.levenberg_marquardt import done, init, minimise, step
+from pinnkan.solver.minimise.levenberg_marquardt import init, step
 
 T = torch.linspace(0.0, 2.0, 30, dtype=torch.float64)
 DATA = 1.7 * torch.exp(-1.3 * T) + 0.4 * torch.sin(3.0 * T) + 0.02 * torch.cos(40.0 * T)
@@ -19,6 +19,14 @@ def with_autograd(function):
 
 
 evaluate = with_autograd(residual)
+
+
+def minimise(evaluate, x, most_steps=200, least_gain=1e-12):
+    """Steps until one brings less than a share of the loss, or none is possible."""
+    state, before = init(evaluate, x), np.inf
+    while state.iteration < most_steps and not state.stuck and not before - state.loss < least_gain * before:
+        before, state = state.loss, step(evaluate, state)
+    return state
 
 
 def test_the_minimum_is_that_of_scipy():
@@ -69,8 +77,6 @@ def test_a_column_of_zeros_and_equal_columns_do_no_harm():
     assert state.loss == pytest.approx(reference, rel=1e-10)
 
 
-def test_at_a_minimum_the_state_is_done_and_does_not_move():
-    state = minimise(evaluate, START, least_gain=0.0)
-    assert state.stuck
-    assert done(state, 0.0)
-    assert not done(init(evaluate, START), 1e-3)
+def test_at_a_minimum_the_state_is_stuck():
+    assert minimise(evaluate, START, least_gain=0.0).stuck
+    assert not init(evaluate, START).stuck

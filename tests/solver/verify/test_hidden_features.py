@@ -10,8 +10,7 @@ from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.domain.box import Box
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve

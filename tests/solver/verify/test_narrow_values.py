@@ -5,8 +5,7 @@ import pytest
 from small_models import model_of
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve

@@ -6,8 +6,7 @@ from small_models import LINE, model_of, square
 from threadpoolctl import threadpool_limits
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.verify import probe as module
 from pinnkan.solver.verify.probe import Fineness, probe
 

@@ -15,8 +15,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.errors import SolverError
-from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.blocks import BlockSum
+from pinnkan.kan.blocks import BlockField, BlockSum
 from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.norms import nonzero
 from pinnkan.solver.families.blocks.scattered import ScatteredRows, scattered

@@ -8,8 +8,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
-from pinnkan.kan.block_field import BlockField
-from pinnkan.kan.blocks import BlockSum, Edge, Levels
+from pinnkan.kan.blocks import BlockField, BlockSum, Edge, Levels
 from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.blocks.growth import BLIND, first_groups, in_words, margin, ordered, worthwhile

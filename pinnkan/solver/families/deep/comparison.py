@@ -17,8 +17,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import ResourceError, SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Field
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.solver.estimate.correction import estimate_by_correction
 from pinnkan.solver.estimate.norms import relative_root

@@ -33,12 +33,11 @@ LEAST_GAIN, WINDOW = 0.3, 5
 
 def by_least_squares(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
     """Gauss-Newton in the outer layer, the only one trained."""
-    found = outer.minimise(
-        lambda x: system.evaluate(network.with_flat(x)),
-        network.flat(),
-        most,
-        lambda loss, size: report(loss, size, 0.0),
-    )
+
+    def told(loss: float, size: float) -> bool:
+        return report(loss, size, 0.0)
+
+    found = outer.minimise(lambda x: system.evaluate(network.with_flat(x)), network.flat(), most, told)
     return Minimised(found.x, found.loss, found.steps)
 
 

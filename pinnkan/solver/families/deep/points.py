@@ -7,6 +7,7 @@ Cells follow the solution: their breaks equidistribute the arc length of the unk
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -18,10 +19,7 @@ def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     if not axes:  # the end of a line
         return np.zeros((1, 0)), np.ones(1)
     grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
-    weights = np.ones(grids[0].shape)
-    for w in np.meshgrid(*(w for _, w in axes), indexing="ij"):
-        weights = weights * w
-    return np.stack([g.ravel() for g in grids], -1), weights.ravel()
+    return np.stack([g.ravel() for g in grids], -1), reduce(np.multiply.outer, (w for _, w in axes)).ravel()
 
 
 def equidistributed(x: Array, monitor: Array, cells: int) -> Array:

@@ -72,6 +72,6 @@ def continuations(network: Network) -> list[Network]:
     out = [network]
     for share in (0.0, 1.0):
         line = first.clone()
-        line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.greville() + 1.0)
+        line[:, -1] = value.unsqueeze(-1) + share * slope.unsqueeze(-1) * (basis.identity() + 1.0)
         out.append(Network((Spline(basis, line), *others)))
     return out

@@ -147,11 +147,9 @@ class Judge(Protocol):
 
     def estimate(self, field: Field) -> ErrorEstimate:
         """Of a field, as a function where that is known."""
-        ...
 
     def clears(self, field: Field, suspect: HiddenFeature) -> bool:
         """Whether the field is within the tolerance however closely one looks at a place."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,7 @@ import numpy as np
 from pinnkan.domain.box import Ranges
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem

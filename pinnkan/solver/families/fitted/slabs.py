@@ -14,8 +14,7 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates
-from pinnkan.kan.coordinates.warped_field import FittedField, FittedPiece
+from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.true_error import Samples
 from pinnkan.solver.families.fitted.course import continued

@@ -11,8 +11,7 @@ from pinnkan.assembly.collocation import Grid
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import Coordinates, rotated
-from pinnkan.kan.coordinates.warped_field import FittedPiece
+from pinnkan.kan.coordinates.warped import Coordinates, FittedPiece, rotated
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem

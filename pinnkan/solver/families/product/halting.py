@@ -1,4 +1,4 @@
-"""What the steps after a correction would add to it, where Newton's method is not quadratic at the solution.
+"""A correction, and what the steps after it would add to it, where Newton's method is not quadratic at the solution.
 
 Where the linearised equations vanish at the solution, or nearly do, a step goes only a part of the way: at a root of
 multiplicity m it leaves (1 - 1/m) of the error, so that the first one is a half of it at a double root, a third at a
@@ -21,6 +21,19 @@ BENT = 0.1
 SLOWEST = 0.9
 
 
+def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
+    """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
+
+    Raises:
+        SolverError: the least squares have no solution.
+    """
+    target, fixed = with_conditions(system.model, system.space, base)
+    try:
+        return system.steps(base, [target], fixed, accuracy=accuracy)[0]
+    except np.linalg.LinAlgError as failed:
+        raise SolverError(f"least squares failed: {failed}") from failed
+
+
 def series(system: System, base: Array, correction: Array) -> Array:
     """The sum of all steps to come over the first, the ``correction`` of ``base`` (unknown): 1 / (1 - q) for a ratio q.
 
@@ -37,11 +50,6 @@ def series(system: System, base: Array, correction: Array) -> Array:
     made = system.space.norm(system.made_of(system.bent(base, correction))) / size
     if not made.max() > BENT:
         return np.ones(unknowns)
-    target, fixed = with_conditions(system.model, system.space, base + correction)
-    again = System(system.model, system.space)
-    try:
-        step = again.steps(base + correction, [target], fixed)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
+    step = corrected(System(system.model, system.space), base + correction)
     left = np.where(made > BENT, np.minimum(system.space.norm(step) / size, SLOWEST), 0.0)
     return np.asarray(1.0 / (1.0 - left))

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.estimate.residual_fall import decay
-from pinnkan.solver.families.product.halting import series
-from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.families.product.halting import corrected, series
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
@@ -113,7 +110,7 @@ def estimate_by_correction(
     model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
     system, accuracy = System(model, fine, fewer=fewer, keeping=True), GLANCE if fewer else 0.0
-    correction = _corrected(system, base, accuracy)
+    correction = corrected(system, base, accuracy)
     all_points = System(model, fine) if fewer else system
     losses = measured.loss, all_points.mean_square(base + correction)
     norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
@@ -176,7 +173,7 @@ def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
     axes = [_deepened(axis, mass > LARGE * largest) for axis, mass in zip(space.axes, masses, strict=True)]
     finer = Space(tuple(axes), space.unknowns)
     base = space.prolong(start, finer)
-    step = _corrected(System(model, finer), base, GLANCE)
+    step = corrected(System(model, finer), base, GLANCE)
     return (1.0 + GLANCE) * max(relative_roots(model.problem, finer.norm(step) ** 2, finer.norm(base) ** 2))
 
 
@@ -185,19 +182,6 @@ def _deepened(axis: Axis, marks: np.ndarray) -> Axis:
     for _ in range(AHEAD):
         axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
     return axis
-
-
-def _corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
-    """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
-
-    Raises:
-        SolverError: the least squares have no solution.
-    """
-    target, fixed = with_conditions(system.model, system.space, base)
-    try:
-        return system.steps(base, [target], fixed, accuracy=accuracy)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
@@ -263,9 +247,9 @@ def estimate_by_fall(
         return None
     assert isinstance(before.error, ProductField)
     assert isinstance(before.field, ProductField)
-    (coarse, function), (corrected, correction) = before.field.pieces[0], before.error.pieces[0]
+    (coarse, function), (richer, correction) = before.field.pieces[0], before.error.pieces[0]
     losses = before.levels[-1].loss, loss
-    if corrected.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
+    if richer.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
         return None
     between = [System(model, s, extra=1) for s in (coarse, space)]
     scale = sizes(model.problem, space, start)

@@ -9,8 +9,7 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import sizes

@@ -79,13 +79,10 @@ class SlabStart:
         """The same state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)
         new, new_fine = self.spaces(axes)
-        return SlabStart.at(
-            self.time,
-            axes,
-            tuple(old.prolong(t, new) for t in self.traces),
-            tuple(old_fine.prolong(e, new_fine) for e in self.errors),
-            None if self.rates is None else old.prolong(self.rates, new),
-        )
+        traces = [old.prolong(t, new) for t in self.traces]
+        errors = [old_fine.prolong(e, new_fine) for e in self.errors]
+        rates = None if self.rates is None else old.prolong(self.rates, new)
+        return SlabStart.at(self.time, axes, traces, errors, rates)
 
 
 def thrift_of(mass: Sequence[Array]) -> Thrift:

@@ -17,25 +17,22 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
-from pinnkan.kan.product_field import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.product.pace import (
-    GROW,
-    MANY,
-    SHRINK,
-    Aim,
-    change,
-    failed,
-    next_degree,
-    slab_length,
-)
+from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
-from pinnkan.solver.families.product.slab_correction import NOISY, ProductPass, bending, carried_on, corrected
+from pinnkan.solver.families.product.slab_correction import (
+    COUNTS,
+    NOISY,
+    ProductPass,
+    bending,
+    carried_on,
+    corrected,
+    standing,
+)
 from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
-from pinnkan.solver.families.product.slab_standing import COUNTS, standing
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
@@ -250,7 +247,6 @@ class ProductSlabs(ModelFamily):
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
     def spaces(self, slab: ProductSlab) -> Spaces:
-        """See :class:`pinnkan.solver.march.SlabFamily`."""
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
         nulls = None
         if richer.is_kept:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from pinnkan.assembly.tensor_rows import TensorRows
-from pinnkan.problem.statement import Jet
 
 #: A slab may be as long as makes this of it. PINNacle's Heat2d-LT, a step to 1e-2 at t = 0.93 (spread 80 per unit of
 #: time): 8 steps at 5, 9 at 10, 27 to 40 at 20, where Gauss-Newton settles no longer.
@@ -30,7 +29,8 @@ def _of(rows: TensorRows, length: float) -> float:
     own = {jet: k for k, jet in enumerate(rows.jets)}
     found = 0.0
     for jet, k in own.items():
-        highest = max((j for j in own if _is_in_time(j, jet.unknown)), key=lambda j: j.order[-1], default=None)
+        in_time = (j for j in own if j.unknown == jet.unknown and j.order[-1] > 0 and not any(j.order[:-1]))
+        highest = max(in_time, key=lambda j: j.order[-1], default=None)
         if any(jet.order) or highest is None:
             continue
         order, leading = highest.order[-1], rows.weights[..., own[highest]]
@@ -39,7 +39,3 @@ def _of(rows: TensorRows, length: float) -> float:
         rates = rows.weights[..., k] / leading
         found = max(found, float(rates.max() - rates.min()) ** (1.0 / order) * length)
     return found
-
-
-def _is_in_time(jet: Jet, unknown: int) -> bool:
-    return jet.unknown == unknown and jet.order[-1] > 0 and not any(jet.order[:-1])

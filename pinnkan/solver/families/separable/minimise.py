@@ -105,16 +105,12 @@ def descend(
         gain, share = (loss - reached) / max(promised, 1e-300), (loss - reached) / abs(loss)
         now, loss = balanced(accepted, trained), reached
         damping = max(LEAST, damping / 10.0 if gain > GOOD else damping if gain > POOR else 4.0 * damping)
-        steps.append(Step(loss, _relative(move, now), damping))
+        size = max(sum(float((e**2).sum()) for e in now) ** 0.5, 1e-300)
+        steps.append(Step(loss, float(np.linalg.norm(move)) / size, damping))
         small = small + 1 if share < STUCK else 0
         if loss <= ROUNDING * system.source_square:
             break
     return TrainedEdges(now, loss, tuple(steps))
-
-
-def _relative(move: Array, edges: Edges) -> float:
-    """The size of a step relative to the edges."""
-    return float(np.linalg.norm(move)) / max(sum(float((e**2).sum()) for e in edges) ** 0.5, 1e-300)
 
 
 def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
@@ -124,9 +120,7 @@ def _moved(edges: Edges, chosen: np.ndarray, move: Array) -> Edges:
     return tuple(part.reshape(e.shape) for part, e in zip(np.split(flat, ends), edges, strict=True))
 
 
-def with_term(
-    system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges], sweeps: int = SWEEPS
-) -> TrainedEdges:
+def with_term(system: SeparableSystem, edges: Sequence[Array], starts: Sequence[Edges]) -> TrainedEdges:
     """One product more, the others as they are: the best of those that alternation makes of ``starts``."""
     terms = len(edges[0])
     trained = system.trained(terms + 1)
@@ -135,7 +129,7 @@ def with_term(
     found = []
     for start in starts:
         both = tuple(np.concatenate(pair) for pair in zip(edges, start, strict=True))
-        found.append(alternate(system, both, trained, sweeps))
+        found.append(alternate(system, both, trained))
         if found[-1].loss <= ROUNDING * system.source_square:
             break
     return min(found, key=lambda t: t.loss)

@@ -76,7 +76,13 @@ def test_levenberg_marquardt_trains_perceptrons_and_free_knots(name):
     piece = Piece(inputs, network, ())
     piece = Piece(inputs, network, cells_for(slab, piece))
     system = make_system(problem, slab, piece, None, "cpu")
-    state = lm.minimise(lambda x: system.evaluate(network.with_flat(x)), network.flat(), 60)
+
+    def evaluate(x):
+        return system.evaluate(network.with_flat(x))
+
+    state = lm.init(evaluate, network.flat())
+    while state.iteration < 60 and not state.stuck:
+        state = lm.step(evaluate, state)
     field = DeepField((Piece(inputs, network.with_flat(state.x), piece.cells),), None)
     x = np.linspace(0, 2, 50)[:, None]
     exact = np.sin(2 * x[:, 0]) + x[:, 0] ** 2

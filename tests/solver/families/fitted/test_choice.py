@@ -7,7 +7,7 @@ import pytest
 from askew_problems import FRONT, SMOOTH, TURNING, WIDE, model_of
 from stored_state import same_bits, stored
 
-from pinnkan.kan.coordinates.warped_field import FittedField
+from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
 from pinnkan.solver.families.fitted.choice import UNRESOLVED, Promise, _is_lost, can_turn, slabs_fitted

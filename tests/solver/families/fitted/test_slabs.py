@@ -10,8 +10,7 @@ from stored_state import same_bits, stored
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.kan.coordinates.warped_field import FittedPiece
+from pinnkan.kan.coordinates.warped import FittedPiece, rotated
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
 from pinnkan.solver.families.fitted.course import continued

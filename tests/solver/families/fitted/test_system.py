@@ -5,7 +5,7 @@ import torch
 from askew_problems import SMOOTH, TURNING, error_of, model_of, steady_system, step_from
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.coordinates.warped_field import FittedPiece
+from pinnkan.kan.coordinates.warped import FittedPiece
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.start import front_of, initial_values
