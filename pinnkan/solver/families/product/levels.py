@@ -47,6 +47,9 @@ SEEN = 0.1
 STALLS = 4
 #: Levels that resolve the data, in which the estimate has to be halved once: x**0.55 with its slope in L2 takes nine.
 FRUITLESS = 12
+#: A line of more intervals gets no others where the file does not say how many levels: full matrices from one space to
+#: the next would take more than 4 GB.
+LONGEST = 3072
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
 AT_REST = 0.5
 
@@ -154,7 +157,9 @@ class ProductLevels(ModelLevels):
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState:
         """Knots where the correction is, or where something was missed that they do not see yet."""
-        missed = against.missed
+        missed, line = against.missed, state.space.axes[0].intervals if len(state.space.axes) == 1 else 0
+        if line > LONGEST and self.problem.solver.max_levels is None:
+            return None
         gathered = None if missed is None else Space(with_knots(state.space.axes, missed), state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))

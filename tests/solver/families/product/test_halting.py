@@ -47,6 +47,25 @@ def test_so_are_those_of_one_unknown_whose_residual_is_hidden_by_another():
     assert 1.0 < effectivity(beside=BESIDE) < 1.6
 
 
+@pytest.mark.parametrize(("rate", "there"), [(3.5138306, True), (3.5138308, False), (3.513831, False)])
+def test_past_a_fold_nothing_is_converged(rate, there):
+    """Bratu's equation has two solutions up to 3.513830719: one of 1e-7 less is within the tolerance of none beyond."""
+    text = f"""
+name: bratu
+domain:
+  x: [0, 1]
+unknowns: [u]
+equations:
+  - u_xx + {rate}*exp(u) = 0
+conditions:
+  - where: boundary
+    equation: u = 0
+solver:
+  tolerance: 1e-2
+"""
+    assert solve(parse_problem(text, "t.yaml")).verdict.converged == there
+
+
 def test_a_simple_root_has_one_step_only(monkeypatch):
     """One that is nonlinear, and bends: u_xx e^u = e^x e^(e^x)."""
     operator = "u_xx*exp(u) - exp(x + exp(x))"
