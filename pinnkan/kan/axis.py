@@ -69,8 +69,7 @@ class Axis:
     @property
     def fewest(self) -> int:
         """The least number of intervals between two joints or ends."""
-        ends = np.searchsorted(self.breaks, [self.breaks[0], *self.joints, self.breaks[-1]])
-        return int(np.diff(np.unique(ends)).min())
+        return int(np.diff(np.unique([0, *np.searchsorted(self.breaks, self.joints), self.intervals])).min())
 
     def fold(self, index: Array | np.ndarray) -> np.ndarray:
         """Coefficient that stands for function ``index`` of the unfolded basis."""
