@@ -105,3 +105,13 @@ def test_a_field_restored_from_its_tensors_is_the_same():
     assert np.array_equal(again.breaks(0, 0.9), field.breaks(0, 0.9))
     assert len(field.breaks(0, 0.9)) > len(field.breaks(0, 0.1))
     assert np.array_equal(field.breaks(1), [0.0, 0.4, 1.0])
+
+
+def test_a_norm_is_summed_a_few_values_at_a_time(monkeypatch):
+    """The same in parts; a part that was left out would be seen."""
+    space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), 3) for n in (5, 4)), 2)
+    some = np.random.default_rng(0).standard_normal(space.shape)
+    whole = space.norm(some)
+    monkeypatch.setattr("pinnkan.kan.product.AT_ONCE", 100)
+    np.testing.assert_allclose(space.norm(some), whole, rtol=1e-14)
+    assert (np.abs(space.norm(1.001 * some) - whole) > 1e-4 * whole).all()

@@ -195,14 +195,14 @@ class ConjugateGradients(Seen):
     def _steps(self, right: torch.Tensor, accuracy: float, enough: float) -> tuple[torch.Tensor, float | None, float]:
         """The solution, by how much the size of the gradient has fallen, and how large what is missing is.
 
-        To a relative error of ``accuracy`` or an error of ``enough``. None for the fall where another
-        preconditioner is called for.
+        It is looked at where it may be enough: no step is larger than all moves together, its ``reach``. To a relative
+        error of ``accuracy`` or an error of ``enough``. None for the fall where another preconditioner is called for.
         """
         step, towards = torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
         if float(slope.max()) <= 0.0:
             return step, 0.0, 0.0
-        start, falls, missing = slope.clamp_min(1e-300), [1.0], 0.0
+        start, falls, missing, reach = slope.clamp_min(1e-300), [1.0], 0.0, 0.0
         coarse = self.inverse.coarse if isinstance(self.inverse, Varying) and self.damping == 0.0 else None
         mended = MENDED if coarse else 1.0
         while len(falls) <= MOST:
@@ -214,12 +214,16 @@ class ConjugateGradients(Seen):
             slope = (right * towards).sum(0).clamp_min(0.0)
             self.iterations += 1
             falls.append(float((slope / start).max().sqrt()))
-            (size, last, seen), rate = self._sizes(step, length * direction, towards), _rate(falls)
-            missing, target = last * rate / (1.0 - rate), max(accuracy, enough / max(size, 1e-300))
-            if (falls[-1] <= target and max(missing, seen / WITHIN) <= mended * target * size) or _rests(falls):
-                break
-            if self._leads_nowhere(falls, target):
-                return step, None, missing
+            (last,), rate = self._sizes(length * direction), _rate(falls)
+            missing, reach, rests = last * rate / (1.0 - rate), reach + last, _rests(falls)
+            is_due = rests or len(falls) > self._ladder[self._rung].looked_at
+            if is_due or missing <= mended * max(accuracy * reach, enough):
+                size, seen = self._sizes(step, towards)
+                target = max(accuracy, enough / max(size, 1e-300))
+                if (falls[-1] <= target and max(missing, seen / WITHIN) <= mended * target * size) or rests:
+                    break
+                if self._leads_nowhere(falls, target):
+                    return step, None, missing
             direction = towards + _ratio(slope, before) * direction
         step = step + coarse(right) if coarse else step
         return step, falls[-1], max(missing, self._sizes(towards)[0]) / mended

@@ -125,7 +125,8 @@ def _shares(field: Field, space: Space, ranges: Array, size: Array, numbers: lis
         count = min(4 * own.intervals * own.degree, MOST_SAMPLES)
         middles = (np.arange(count) + 0.5) / count
         along = middles if own.periodic else 0.5 - 0.5 * np.cos(np.pi * middles)
-        units = np.array([[*np.insert(place, axis, x), 0.0] for place in others for x in along])
+        places = np.insert(np.repeat(others, count, 0), axis, np.tile(along, len(others)), axis=1)
+        units = np.column_stack([places, np.zeros(len(places))])
         values = field(ranges[:, 0] + np.ptp(ranges, axis=1) * units, [(0,) * len(ranges)])[..., 0]
         relative = (values / np.where(size > 0.0, size, 1.0)).reshape(len(others), count, -1)
         around = 2.0 * relative if own.periodic else np.concatenate([relative, relative[:, ::-1]], axis=1)
