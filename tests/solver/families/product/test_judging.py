@@ -180,7 +180,7 @@ solver:
 
 def last_estimates(monkeypatch, **changed):
     """The estimate of a solve by conjugate gradients, and the points and accuracy of the corrections it has taken."""
-    taken, correct = [], judging._corrected
+    taken, correct = [], judging.corrected
     for name, value in {"LARGE_WORK": 0.0, "OVER": 1e6, **changed}.items():
         monkeypatch.setattr(judging, name, value)
 
@@ -188,7 +188,7 @@ def last_estimates(monkeypatch, **changed):
         taken.append((system.points // system.space.size, accuracy))
         return correct(system, base, accuracy)
 
-    monkeypatch.setattr(judging, "_corrected", corrected)
+    monkeypatch.setattr(judging, "corrected", corrected)
     monkeypatch.setattr("pinnkan.solver.linear.choice.is_factored", lambda *_: False)
     found = solve(parse_problem(DIFFUSION, "t.yaml"))
     monkeypatch.undo()
