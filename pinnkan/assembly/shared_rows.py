@@ -148,12 +148,10 @@ class InParts:
     weights: torch.Tensor | None = None
 
     def transpose(self, space: Space, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         found = self.shared.call("transposed", [(self.cells.cut(residual, c),) for c in self.cells.ranges])
         return self.gathered(found, space)[ordering.free]
 
     def apply(self, space: Space, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         values = ordering.spread(step).reshape(*space.shape, step.shape[1])
         return self.cells.joined(self.shared.call("applied", [(v,) for v in self.cells.halos(values)]))
 
@@ -175,7 +173,6 @@ class SharedRows(TensorRows):
         return self.kept.weights is self.weights
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return (
             self.kept.transpose(self.space, ordering, residual)
             if self.are_kept
@@ -183,7 +180,6 @@ class SharedRows(TensorRows):
         )
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self.kept.apply(self.space, ordering, step) if self.are_kept else super().apply(ordering, step)
 
 
@@ -199,15 +195,12 @@ class SharedFleetingRows(FleetingRows):
         vars(self).update(kept=kept)
 
     def transpose(self, ordering: Ordering, residual: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self.kept.transpose(self.space, ordering, residual)
 
     def apply(self, ordering: Ordering, step: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.tensor_rows.Rows`."""
         return self.kept.apply(self.space, ordering, step)
 
     def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.patch.FleetingRows`."""
         given: list[tuple[torch.Tensor | None]] = [(None,)] * len(self.kept.cells.ranges)
         if step is not None:
             values = ordering.spread(step).reshape(*self.space.shape, step.shape[1])
@@ -215,17 +208,14 @@ class SharedFleetingRows(FleetingRows):
         return self.kept.gathered(self.kept.shared.call("gradient_at", given), self.space)[ordering.free]
 
     def square_of(self, values: torch.Tensor) -> float:
-        """See :class:`pinnkan.assembly.looks.Looks`."""
         return float(sum(self.kept.shared.call("square_of", [(v,) for v in self.kept.cells.halos(values)])))
 
     def left_with(self, values: torch.Tensor, step: torch.Tensor) -> float:
-        """See :class:`pinnkan.assembly.looks.Looks`."""
         cells = self.kept.cells
         given = list(zip(cells.halos(values), cells.halos(step), strict=True))
         return float(sum(self.kept.shared.call("left_with", given)))
 
     def among(self, values: torch.Tensor, bases: Sequence[torch.Tensor]) -> tuple[float, torch.Tensor]:
-        """See :class:`pinnkan.assembly.looks.Looks`."""
         cells, points = self.kept.cells, self.tables[self.kept.cells.along].nodes.shape[1]
         own = [[b[points * low : points * high] if i == cells.along else b for i, b in enumerate(bases)]
                for low, high in cells.ranges]  # fmt: skip
@@ -251,24 +241,19 @@ class SharedPatch(Patch):
         self._cells, self._shared, self._number = cells, shared, number
 
     def loss(self, coefficients: torch.Tensor) -> float:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         return float(sum(self._shared.call("loss", self._given(coefficients))))
 
     def residual(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         return self._cells.joined(self._shared.call("residual", self._given(coefficients)))
 
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         yield slice(None), self.residual(coefficients)
 
     def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         given = [(*g, list(smooth)) for g in self._given(coefficients)]
         return torch.cat(self._shared.call("by_cell", given), 1 + self._cells.along)
 
     def rows(self, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> SharedRows | SharedFleetingRows:
-        """See :class:`pinnkan.assembly.patch.Patch`."""
         moved = [self._cells.halos(m) for m in moves]
         given = [(*g, [m[k] for m in moved]) for k, g in enumerate(self._given(coefficients))]
         if (

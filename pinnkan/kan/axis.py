@@ -90,8 +90,7 @@ class Axis:
         import torch
 
         if self.periodic:
-            a, b = self.breaks[0], self.breaks[-1]
-            x = a + np.mod(np.asarray(x) - a, b - a)
+            x = self.breaks[0] + np.mod(np.asarray(x) - self.breaks[0], np.ptp(self.breaks))
         values, first = self.basis.local(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), highest)
         return first.numpy(), values.numpy()
 

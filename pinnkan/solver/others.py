@@ -183,7 +183,10 @@ def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> P
             left = LEFT * Verifier(family.model).feature_check.terms(measured.field)
             if measured.loss <= left or measured.loss <= FALLS * before < np.inf:
                 return state
-        before, state = measured.loss, family.refine(state, estimate, Objection())
+        finer = family.refine(state, estimate, Objection())
+        if finer is None:
+            break
+        before, state = measured.loss, finer
     return None
 
 

@@ -155,10 +155,10 @@ class ProductLevels(ModelLevels):
         found = estimated(before, state.system, state.coefficients, measured, state.null, state.rounding)
         return replace(found, size=found.size + state.rounding, rounding=max(found.rounding, state.rounding))
 
-    def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState:
+    def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
         """Knots where the correction is, or where something was missed that they do not see yet."""
-        missed, line = against.missed, state.space.axes[0].intervals if len(state.space.axes) == 1 else 0
-        if line > LONGEST and self.problem.solver.max_levels is None:
+        missed, axes = against.missed, state.space.axes
+        if len(axes) == 1 and axes[0].intervals > LONGEST and self.problem.solver.max_levels is None:
             return None
         gathered = None if missed is None else Space(with_knots(state.space.axes, missed), state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
