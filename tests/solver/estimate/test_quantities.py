@@ -163,3 +163,26 @@ def test_a_slope_that_converges_like_a_root_has_the_errors_of_all_levels_to_come
     assert abs(value - 4 / 3) < error < 6 * abs(value - 4 / 3)
     (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["slope"].errors
     assert next_alone < 0.5 * abs(value - 4 / 3)
+
+
+FLUX = """
+name: flux
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["-lap(u) = 1"]
+conditions:
+  - {where: left, equation: u = 0}
+  - {where: [right, bottom, top], equation: dn(u) = 0.3}
+quantities: {out: {integral: -dn(u), over: left}}
+solver: {tolerance: 1e-3}
+"""
+
+
+def test_a_flux_between_corners_that_disagree_has_the_errors_of_levels_that_were_not_needed() -> None:
+    """What enters must leave: 1 + 3 * 0.3. One level is enough for u; half of that of a flux is to come."""
+    solution = solve(parse_problem(FLUX.encode(), "flux.yaml"))
+    (value,), (error,) = solution.quantities["out"].values, solution.quantities["out"].errors
+    assert len(solution.levels) == 1
+    assert abs(value - 1.9) < error < 5 * abs(value - 1.9)
+    (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["out"].errors
+    assert next_alone < 0.7 * abs(value - 1.9)
