@@ -22,6 +22,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero, sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.linear.gauss_points import require_memory
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
@@ -135,7 +136,6 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
     numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
     time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
-    order = derivatives_seen(model)
     allowed = (FIRST_SHARE * tolerance) ** 2
     loosely, loose = None, allowed * max(1.0, (LOOSE / FIRST_SHARE) ** 2 / model.problem.solver.tolerance)
     for _ in range(60):
@@ -143,12 +143,11 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
         traces, better = _initial(model, space, time), _initial(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
-        scales = _scales(model.problem, fine, better)
-        shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
-        steep = [_steepness(a) ** (2 * order) for a in axes]
-        mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
+        mass = _missing(model, (space, fine, time), errors, better, allowed)
         size, narrowest = sum(float(m.sum()) for m in mass), _narrowest(axes)
-        if loosely is None and size <= loose:
+        if size > loose:
+            loosely = None
+        elif loosely is None:
             loosely = narrowest, SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
         if loosely is not None and (size <= allowed or NARROWER * narrowest < loosely[0]):
             return loosely[1] if size > allowed else SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
@@ -167,6 +166,25 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; "
         "state the place by heaviside, sign, abs, min or max, or ask for a larger tolerance"
     )
+
+
+def _missing(
+    model: Model, spaces: tuple[Space, Space, Axis], errors: Sequence[Array], better: Sequence[Array], allowed: float
+) -> list[Array]:
+    """Squared share of the data over each interval that knots do not hold, by coordinate; ``spaces``: with them, with
+    every one halved, whose ``better`` traces tell the ``errors``, and time.
+
+    Where that is ``allowed``, with what halved ones do not hold either.
+    """
+    space, fine, time = spaces
+    scales, order = _scales(model.problem, fine, better), derivatives_seen(model)
+    shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
+    steep = [_steepness(a) ** (2 * order) for a in space.axes]
+    mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
+    if sum(float(m.sum()) for m in mass) > allowed:
+        return mass
+    missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
+    return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
 
 
 def _narrowest(axes: Sequence[Axis]) -> float:
