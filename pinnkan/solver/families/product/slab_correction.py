@@ -120,10 +120,11 @@ def _to_come(slab: ProductSlab, at: ProductPass) -> float:
     Each leaves the same share of it, and the square of that share of the error: data that an equation contradicts at a
     corner are seen by half only, and what a first slab leaves of them is never less again (heat that a side gives away
     had an integral 1.5 times its error off at all times after; 0.69 of the residual was left). Kinks that run leave as
-    much later, and are seen by many degrees in time; and so does what is far below what is allowed.
+    much later, and are seen by many degrees in time; and so does what is far below what is allowed. Where equations
+    bend, a step that is not the last of an iteration leaves another share.
     """
     is_first = at.time - at.start + slab.length < FIRST_LAYER * at.total
-    if not is_first or slab.size < MAY_FOLLOW * at.allowed(slab.length):
+    if not (is_first and slab.system.model.is_linear) or slab.size < MAY_FOLLOW * at.allowed(slab.length):
         return 0.0
     before, after = slab.losses
     if after <= (SLOWLY**2 * before) or after <= (NOISY * slab.floor) ** 2:

@@ -37,7 +37,8 @@ FIRST_SHARE = 0.1
 #: Where that asks for intervals NARROWER times as narrow as this share of its root, as jumps do, the latter is enough
 #: to begin with: what diffuses forgets how wide a step was. Of a box on a line at 1e-4 knots 1e-10 apart made a flux
 #: that nothing had, its integral was off by 3.5e-4, and the verdict `converged`; on knots 7e-6 apart by 1e-9. What does
-#: not forget has it in its estimate, and the next pass begins with as much less as that was too large.
+#: not forget has it in its estimate, and the next pass begins with as much less as that was too large. Nonlinear
+#: equations bend within such an error, so that it is no estimate, and begin as narrow as before.
 LOOSE, NARROWER = 0.3, 100.0
 #: With more than so many coordinates of space, where to halve all intervals makes eight times as many coefficients,
 #: these are as many as the order of the splines asks for, and SPARE times that, unless that is twice as many or no more
@@ -137,7 +138,8 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
     time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
     allowed = (FIRST_SHARE * tolerance) ** 2
-    loosely, loose = None, allowed * max(1.0, (LOOSE / FIRST_SHARE) ** 2 / model.problem.solver.tolerance)
+    wide = (LOOSE / FIRST_SHARE) ** 2 / model.problem.solver.tolerance if model.is_linear else 1.0
+    loosely, loose = None, allowed * max(1.0, wide)
     for _ in range(60):
         require_memory(model, Space((*axes, time), unknowns))
         space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
@@ -174,14 +176,14 @@ def _missing(
     """Squared share of the data over each interval that knots do not hold, by coordinate; ``spaces``: with them, with
     every one halved, whose ``better`` traces tell the ``errors``, and time.
 
-    Where that is ``allowed``, with what halved ones do not hold either.
+    Where that is ``allowed``, of linear equations with what halved ones do not hold either: jumps are not, by then.
     """
     space, fine, time = spaces
     scales, order = _scales(model.problem, fine, better), derivatives_seen(model)
     shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
     steep = [_steepness(a) ** (2 * order) for a in space.axes]
     mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
-    if sum(float(m.sum()) for m in mass) > allowed:
+    if sum(float(m.sum()) for m in mass) > allowed or not model.is_linear:
         return mass
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]

@@ -215,7 +215,7 @@ def test_a_narrow_step_at_the_start_leaves_its_integral():
     assert np.linalg.norm(found - exact) < 1e-2 * np.linalg.norm(exact)
 
 
-STEP = """
+SPREAD = """
 name: step
 domain: {x: [0, 1], t: [0, 0.05]}
 unknowns: [u]
@@ -233,7 +233,7 @@ output: {times: 11}
 def test_the_integral_of_a_step_that_diffuses_stays_within_its_error():
     """On knots as narrow as the tolerance asks for at the start (1e-8) it was 1e-7 off, its error 1e-9; narrower knots
     that were never merged made fluxes of their rounding: at 1e-4 it was 3.5e-4 off."""
-    found = solve(parse_problem(STEP, "t.yaml"))
+    found = solve(parse_problem(SPREAD, "t.yaml"))
     mass = found.quantities["mass"]
     off = np.abs(np.array(mass.values) - 0.3)
     assert found.verdict.converged
@@ -243,7 +243,7 @@ def test_the_integral_of_a_step_that_diffuses_stays_within_its_error():
 
 
 def test_jumps_begin_on_wide_knots_where_the_root_of_the_tolerance_is_enough(monkeypatch):
-    model = model_of(parse_problem(STEP, "t.yaml"))
+    model = model_of(parse_problem(SPREAD, "t.yaml"))
     wide = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
     monkeypatch.setattr(start, "NARROWER", np.inf)
     tight = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
@@ -255,7 +255,7 @@ def test_jumps_begin_on_wide_knots_where_the_root_of_the_tolerance_is_enough(mon
 def test_what_a_first_slab_leaves_is_in_the_errors_of_integrals(data, side, monkeypatch):
     """Data that a side contradicts, and kinks, are seen by half: 1.5 errors off at all times."""
     sides = f'left, equation: u_x = 0}}\n  - {{where: right, equation: "{side}"'
-    text = STEP.replace("heaviside(x - 0.3) - heaviside(x - 0.6)", data).replace(
+    text = SPREAD.replace("heaviside(x - 0.3) - heaviside(x - 0.6)", data).replace(
         "[left, right], equation: u_x = 0", sides
     )
     problem = parse_problem(text, "t.yaml")
