@@ -77,15 +77,20 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
     return BoundaryValue(side, jet.unknown, normal, Tape([value], list(problem.coordinates)))
 
 
-def face_values(given: BoundaryValue, space: Space) -> Array:
-    """The prescribed data as coefficients of the face's spline space: one index per other coordinate."""
+def face_samples(given: BoundaryValue, space: Space) -> Array:
+    """The prescribed data at the samples of the other coordinates, one sample across: one index for each coordinate."""
     axis = given.side.axis
     samples = [a.samples() for a in space.axes]
     samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
     grid = np.meshgrid(*samples, indexing="ij", sparse=True)
     shape = [len(x) for x in samples]
     values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], shape), dtype=np.float64)
-    return projected(space, axis, values)
+    return values
+
+
+def face_values(given: BoundaryValue, space: Space) -> Array:
+    """The prescribed data as coefficients of the face's spline space: one index per other coordinate."""
+    return projected(space, given.side.axis, face_samples(given, space))
 
 
 def projected(space: Space, axis: int, values: Array) -> Array:

@@ -23,6 +23,7 @@ from pinnkan.solver.estimate.bounds import bound_of
 from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
+from pinnkan.solver.families.product.coarser import coarser
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.halves import held_by_symmetry
@@ -150,7 +151,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
 
         found = solve_axes_or_fitted(axes, verify, monitor) if may_turn else _on_axes(axes, verify, monitor)
         outcome = explained(model, held_by_symmetry(model, found, on_axes, monitor))
-        return replace(outcome, other=another(axes, outcome, monitor))
+        return replace(outcome, other=another(axes, outcome, monitor), coarser=coarser(axes, outcome, monitor))
     intervals = settings.knots or (CUBE_INTERVALS if is_walled(problem) else SLAB_INTERVALS[d])
     in_space = settings.degree or degree_in_space(problem, degree)
     slabs = ProductSlabs(model, (in_space, degree), intervals, most or PASSES, describe(problem))

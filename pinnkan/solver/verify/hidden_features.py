@@ -68,14 +68,14 @@ class FeatureCheck:
         self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
-    def examine(self, field: Field, domain: Domain, loss: float) -> HiddenFeature | None:
+    def examine(self, field: Field, domain: Domain, loss: float, error: Field | None = None) -> HiddenFeature | None:
         """The feature that ``loss`` (mean squared residual on the training points) misses by most.
 
-        ``domain``: that of the problem, perhaps between two times only.
+        ``domain``: that of the problem, perhaps between two times only; ``error``: the estimated one, as far as known.
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        volume, found = domain.measure, [*self._conditions(field, domain, points, seen)]
+        volume, found = domain.measure, [*self._conditions(field, error, domain, points, seen)]
         shares = _shares(field, points, domain)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
@@ -131,9 +131,9 @@ class FeatureCheck:
         return {e: picked(values, orders, e.jets) for e in equations}
 
     def _conditions(
-        self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
+        self, field: Field, error: Field | None, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
     ) -> Iterator[HiddenFeature]:
-        """Data of the conditions near narrow features that the function does not have.
+        """Data of the conditions near narrow features that the function does not have, nor its ``error``.
 
         What a mismatch is worth is said by the terms of the condition at the scattered ``points`` of the whole box.
         """
@@ -149,10 +149,17 @@ class FeatureCheck:
             typical = area * float(self._weighed(equation, points, seen[equation])[1].mean())
             for near in surroundings:
                 self.clock.check()
-                squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
+                jets = near.jets(field, equation)
+                squares, scale = self._weighed(equation, near.points, jets)
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
-                if mass.sum() > least * known:
+                allowed = 0.0 if error is None else self._moved(equation, near, jets, near.jets(error, equation))
+                if mass.sum() > max(HELDOUT_RATIO**2 * allowed, least * known):
                     yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
+
+    def _moved(self, equation: CompiledEquation, near: Neighbourhood, jets: Array, error: Array) -> float:
+        """By how much an error moves a condition near a feature, squared: a step that knots see is known by halves."""
+        _, weights = equation.linearise_numpy(near.points, jets)
+        return float((((weights * error).sum(-1)) ** 2 * near.weights).sum())
 
     def _is_corner(self, place: Array) -> bool:
         """Whether a place is one where conditions change: knots are graded to those, and corrections see them.

@@ -118,7 +118,7 @@ class Verifier:
         ``spaces``: where it has been solved for and corrected, None where its stability is not asked for; ``error``:
         the estimated error of the field.
         """
-        missed = self.feature_check.examine(field, slab, loss)
+        missed = self.feature_check.examine(field, slab, loss, error)
         if missed is not None:
             return Objection(missed)
         wrong = self._local(field, slab, error)

@@ -163,3 +163,84 @@ def test_a_slope_that_converges_like_a_root_has_the_errors_of_all_levels_to_come
     assert abs(value - 4 / 3) < error < 6 * abs(value - 4 / 3)
     (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["slope"].errors
     assert next_alone < 0.5 * abs(value - 4 / 3)
+
+
+FLUX = """
+name: flux
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["-lap(u) = 1"]
+conditions:
+  - {where: left, equation: u = 0}
+  - {where: [right, bottom, top], equation: dn(u) = 0.3}
+quantities: {out: {integral: -dn(u), over: left}}
+solver: {tolerance: 1e-3}
+"""
+
+
+def test_a_flux_between_corners_that_disagree_has_the_errors_of_levels_that_were_not_needed() -> None:
+    """What enters must leave: 1 + 3 * 0.3. One level is enough for u; half of that of a flux is to come."""
+    solution = solve(parse_problem(FLUX.encode(), "flux.yaml"))
+    (value,), (error,) = solution.quantities["out"].values, solution.quantities["out"].errors
+    assert len(solution.levels) == 1
+    assert abs(value - 1.9) < error < 5 * abs(value - 1.9)
+    (next_alone,) = read_off(solution.problem, solution.field, solution.error, np.zeros(1))["out"].errors
+    assert next_alone < 0.7 * abs(value - 1.9)
+
+
+SQUARE = "{x: [0, 1], y: [0, 1]}"
+KNOWN = {
+    "layer": ("{x: [0, 1]}", "-0.01*u_xx + u_x = 1", [("[left, right]", "u = 0")], {"value: u_x, at: [1]": -99.0}),
+    "reaction": (
+        "{x: [0, 1]}",
+        "-0.001*u_xx + u = 1",
+        [("[left, right]", "u = 0")],
+        {"integral: u": 1 - 2 * 1e-3**0.5, "integral: 0.001*u_x**2 + u**2": 1 - 2 * 1e-3**0.5},
+    ),
+    "root": (
+        "{x: [0, 1]}",
+        "-sqrt(x)*u_xx = 1",
+        [("[left, right]", "u = 0")],
+        {"integral: u": 2 / 15, "integral: u_x**2": 2 / 9, "max: u_x": 4 / 3},
+    ),
+    "exponential": (
+        "{x: [0, 1]}",
+        "-dx(exp(u)*u_x) = 40",
+        [("[left, right]", "u = 0")],
+        {"value: exp(u)*u_x, at: [0]": 20.0, "max: u": np.log(6.0)},
+    ),
+    "square": (SQUARE, "-lap(u) = 1", [("boundary", "u = 0")], {"integral: -dn(u), over: left": 0.25}),
+    "nonlinear": (
+        SQUARE,
+        "-div(u**(-0.5)*grad(u)) = 10",
+        [("boundary", "u = 1")],
+        {"integral: -u**(-0.5)*dn(u), over: top": 2.5},
+    ),
+    "convection": (
+        SQUARE,
+        "-0.05*lap(u) + u_x + 0.5*u_y = 1",
+        [("boundary", "u = 0")],
+        {"integral: -0.05*dn(u), over: boundary": 1.0},
+    ),
+    "corners": (
+        SQUARE,
+        "-lap(u) = 1",
+        [("[left, right, top]", "u = 0"), ("bottom", "dn(u) = 1")],
+        {"integral: -dn(u), over: [left, right, top]": 2.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_quantities_are_within_their_errors_which_are_not_far_above(name: str) -> None:
+    """Of eighty-five of steady problems 98 in a hundred are, by 2.4 times in the median."""
+    domain, equation, conditions, known = KNOWN[name]
+    lines = [f"name: known\ndomain: {domain}\nunknowns: [u]", f'equations: ["{equation}"]', "conditions:"]
+    lines += [f'  - {{where: {where}, equation: "{what}"}}' for where, what in conditions]
+    lines += ["quantities:", *(f"  q{i}: {{{q}}}" for i, q in enumerate(known)), "solver: {tolerance: 1e-3}"]
+    solution = solve(parse_problem("\n".join(lines).encode(), "known.yaml"))
+    assert solution.verdict.converged
+    for i, value in enumerate(known.values()):
+        found = solution.quantities[f"q{i}"]
+        off = abs(found.values[0] - value)
+        assert off <= found.errors[0] <= 40 * off

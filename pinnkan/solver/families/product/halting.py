@@ -50,7 +50,10 @@ def series(system: System, base: Array, correction: Array) -> Array:
         return np.ones(unknowns)
     norm = system.space.norm(correction)
     size = np.where(norm > 0.0, norm, np.inf)
-    made = system.space.norm(system.made_of(system.bent(base, correction))) / size
+    bent = system.bent(base, correction)
+    if not all(bool(part.isfinite().all()) for part in bent):  # an exponential of a function that is no solution
+        return np.full(unknowns, 1.0 / (1.0 - SLOWEST))
+    made = system.space.norm(system.made_of(bent)) / size
     if not made.max() > BENT:
         return np.ones(unknowns)
     shares, reached, step = [], base + correction, correction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import comb
 
 import numpy as np
@@ -30,7 +31,8 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     residual of its data alone; ``noise``: about what rounding of the residual makes of the correction, relative: of its
     norm ``floor`` as much as one function in so many sees, which the equations let grow from nothing in the slab;
     ``uneven``: the :func:`pinnkan.solver.families.product.unevenness.unevenness` of what conjugate gradients solved;
-    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what may grow.
+    ``folds``: the :func:`pinnkan.solver.verify.regrowth.folds` of what may grow; ``to_come``: corrections that are to
+    follow the local one, over it, which the error has too.
     """
 
     local: Array
@@ -44,6 +46,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     doubts: int = 0
     uneven: float = 0.0
     folds: float = 0.0
+    to_come: float = 0.0
 
     @property
     def base(self) -> Array:
@@ -51,11 +54,17 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
         (space, c), (fine, _) = self.piece, self.error
         return space.prolong(c, fine)
 
+    @cached_property
+    def losses(self) -> tuple[float, float]:
+        """Of the residual before and after the local correction."""
+        base = self.base
+        return float(self.richer.loss(base)), float(self.richer.loss(base + self.local))
+
     @property
     def fall(self) -> float:
         """What the local correction leaves of the residual, root mean square."""
-        base = self.base
-        return float(np.sqrt(self.richer.loss(base + self.local) / nonzero(np.asarray(self.richer.loss(base)))))
+        before, after = self.losses
+        return float(np.sqrt(after / nonzero(np.asarray(before))))
 
     @property
     def is_rounded(self) -> bool:
@@ -63,7 +72,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
 
         Taken for an error in time, slabs of Robertson's reaction at 1e-7 were a millionth of the time to the end.
         """
-        return float(np.sqrt(self.richer.loss(self.base))) <= self.floor
+        return float(np.sqrt(self.losses[0])) <= self.floor
 
     @property
     def carried(self) -> tuple[float, float]:
@@ -73,7 +82,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
         the pressure of a flow does, hardly counts: it begins with nothing.
         """
         space, error = self.error
-        carried, time = error - self.local, space.axes[-1]
+        carried, time = error - (1.0 + self.to_come) * self.local, space.axes[-1]
         start, orders = Space(space.axes[:-1], space.unknowns), range(self.system.model.orders[-1])
         traces = [along(time.matrix(time.breaks[:1], k), carried, len(space.axes) - 1)[..., 0, :] for k in orders]
         begun = sum(float(start.norm(t).max()) * self.length**k for k, t in enumerate(traces))
@@ -84,7 +93,7 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
     def hidden(self) -> float:
         """The error that the residual left can hide: its norm over the least of a function of size one."""
         null = least_determined(self.richer.kept, self.error[0], self.base)
-        return float(np.sqrt(self.richer.loss(self.base + self.local))) / max(null.sigma, 1e-300)
+        return float(np.sqrt(self.losses[1])) / max(null.sigma, 1e-300)
 
 
 def predicted(begun: SlabStart, time: Axis) -> Array:

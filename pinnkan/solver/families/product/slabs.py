@@ -131,8 +131,8 @@ class ProductSlabs(ModelFamily):
         slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at), found, at)
         slab = replace(slab, folds=folds(model, space, found.coefficients, at.before))
         if self._may_stay(aim, slab, at):
-            slab = carried_on(model, begun, slab)
             left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
+            slab = carried_on(model, begun, slab, at)
             return replace(slab, bending=bending(model, slab), standing=left)
         slab.richer.release()
         return slab

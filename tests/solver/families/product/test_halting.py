@@ -72,3 +72,11 @@ def test_a_simple_root_has_one_step_only(monkeypatch):
     found = effectivity(operator, power=1)
     monkeypatch.setattr(judging, "series", lambda system, base, correction: np.ones(system.space.unknowns))
     assert effectivity(operator, power=1) == found
+
+
+def test_an_exponential_of_what_is_no_solution_yet_is_no_fault_of_the_program():
+    """On the second level a step of a function of 1e3 ended in `array must not contain infs or NaNs`."""
+    text = ROOT.replace("({operator})**{power} = 0", "-dx(exp(u)*u_x) = 40").replace("1e-4", "1e-3")
+    solution = solve(parse_problem(text.format(**dict.fromkeys(BESIDE, "")).replace("exp(x)", "0"), "t.yaml"))
+    assert solution.verdict.converged
+    assert solution([[0.5]])["u"][0] == pytest.approx(np.log(6.0), abs=1e-3)
