@@ -19,6 +19,7 @@ from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
 from pinnkan.solver.families.product.judging import (
     RESOLVING,
+    SLOW,
     HalvedEstimate,
     estimate_by_correction,
     estimated,
@@ -227,7 +228,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     share = surplus(space, fine, estimate.correction, scale)
     largest = max(float(m.max()) for m in share.mass)
     allowed = (0.3 * tolerance) ** 2 / sum(a.intervals for a in space.axes)
-    if largest <= allowed:  # what new knots add is little everywhere, and goes far from where it is
+    if largest <= allowed and estimate.share > SLOW:  # new knots add little anywhere, but that goes far
         allowed = 0.0
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
