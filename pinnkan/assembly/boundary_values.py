@@ -18,6 +18,9 @@ from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Problem, Side
 
+#: Data jump at an end if they differ by this share of the largest from those INWARDS of the interval there.
+JUMP, INWARDS = 1e-6, 1e-9
+
 
 @dataclass(frozen=True)
 class BoundaryValue:
@@ -78,14 +81,26 @@ def _as_boundary_value(condition: Condition, problem: Problem) -> BoundaryValue 
 
 
 def face_samples(given: BoundaryValue, space: Space) -> Array:
-    """The prescribed data at the samples of the other coordinates, one sample across: one index for each coordinate."""
-    axis = given.side.axis
-    samples = [a.samples() for a in space.axes]
-    samples[axis] = space.axes[axis].breaks[[0 if given.side.end == 0 else -1]]
-    grid = np.meshgrid(*samples, indexing="ij", sparse=True)
+    """The prescribed data at the samples of the other coordinates, one sample across: one index for each coordinate.
+
+    Where they jump at an end of the space, as what is switched off when a slab of time ends, from inside.
+    """
+    across = given.side.axis
+    samples, inside = ([x.copy() for x in (a.samples() for a in space.axes)] for _ in range(2))
+    samples[across] = inside[across] = space.axes[across].breaks[[0 if given.side.end == 0 else -1]]
+    for i, axis in enumerate(space.axes):
+        if i != across and not axis.periodic:
+            step = np.maximum(INWARDS * np.diff(axis.breaks)[[0, -1]], 4.0 * np.spacing(np.abs(axis.breaks[[0, -1]])))
+            inside[i][[0, -1]] += step * [1.0, -1.0]
     shape = [len(x) for x in samples]
-    values: Array = np.asarray(np.broadcast_to(given.value(grid)[0], shape), dtype=np.float64)
-    return values
+    values, beside = (
+        np.asarray(
+            np.broadcast_to(given.value(np.meshgrid(*x, indexing="ij", sparse=True))[0], shape), dtype=np.float64
+        )
+        for x in (samples, inside)
+    )
+    jumps = np.abs(values - beside) > JUMP * np.abs(beside).max(initial=0.0)
+    return np.where(jumps, beside, values)
 
 
 def face_values(given: BoundaryValue, space: Space) -> Array:

@@ -195,14 +195,23 @@ class Pass(Generic[P]):
         return self.end - self.start
 
     @property
+    def begun(self) -> float:
+        """The last time at which formulas jumped or bent, or the first of all: steps may widen from there."""
+        return max([self.start, *(s for s in self.stops[:-1] if s <= self.time + ROUNDING * self.total)])
+
+    @property
     def shortest(self) -> float:
         """Of a slab that begins here."""
-        first, past = at_start(self.problem) * self.total, self.time - self.start
-        return min(max(first, OF_PAST * past, ROUNDED_TIME * abs(self.time)), SMALLEST_SLAB * self.total)
+        return min(max(self._first, OF_PAST * (self.time - self.begun)), SMALLEST_SLAB * self.total)
+
+    @property
+    def _first(self) -> float:
+        """The same where data jump."""
+        return max(at_start(self.problem) * self.total, ROUNDED_TIME * abs(self.time))
 
     def is_early(self, time: float) -> bool:
-        """Whether it is one of the first instants."""
-        return time - self.start < EARLY * at_start(self.problem) * self.total
+        """Whether it is one of the first instants, or of those after a jump."""
+        return time - self.begun < EARLY * self._first
 
     def allowed(self, length: float) -> float:
         """Largest local correction accepted for a slab of this length."""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.assembly.boundary_values import BoundaryValue, end_trace, face_values, fix, sort_conditions
+from pinnkan.assembly.boundary_values import BoundaryValue, end_trace, face_samples, face_values, fix, sort_conditions
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.problem.expressions.functions import UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Side
@@ -163,6 +164,25 @@ def test_a_formula_on_a_face_is_worked_out_on_the_lines_of_its_grid():
     x, y = sympy.symbols("x y")
     of, axis = space(), space().axes[0]
     found = face_values(BoundaryValue(Side(1, 0), 0, 0, Recorded([sympy.sin(x) + y], [x, y])), of)
-    assert seen == [len(axis.samples()), 1]
+    assert seen == [len(axis.samples()), 1] * 2  # at the ends, and from inside
     np.testing.assert_allclose(axis.matrix(np.array([0.7])) @ found, np.sin(0.7) - 1.0, atol=1e-6)
     assert abs((axis.matrix(np.array([0.7])) @ found)[0] - np.sin(0.7)) > 0.9
+
+
+@pytest.mark.parametrize(("end", "first", "last"), [(1.0, 1.0, 1.0), (1.5, 1.0, 0.0), (2.0, 0.0, 0.0)])
+def test_data_that_jump_at_an_end_are_taken_from_inside(end, first, last):
+    """What is switched off at t = 1: a slab before it, one across and one after it."""
+    x, t = sympy.symbols("x t", real=True)
+    given = BoundaryValue(Side(0, 0), 0, 0, Tape([1 - UnitStep(t - 1)], [x, t]))
+    start = 1.0 if end == 2.0 else 0.5
+    space = Space((Axis(np.linspace(0.0, 1.0, 3), 3), Axis(np.array([start, end]), 3)))
+    samples = face_samples(given, space)[0]
+    assert (samples[0], samples[-1]) == (first, last)
+
+
+def test_data_that_do_not_jump_are_taken_at_the_ends():
+    x, t = sympy.symbols("x t", real=True)
+    given = BoundaryValue(Side(0, 0), 0, 0, Tape([sympy.exp(t)], [x, t]))
+    space = Space((Axis(np.linspace(0.0, 1.0, 3), 3), Axis(np.array([0.5, 1.0]), 3)))
+    samples = face_samples(given, space)[0]
+    assert (samples[0], samples[-1]) == (np.exp(0.5), np.exp(1.0))

@@ -202,7 +202,6 @@ solver: {tolerance: 1.0e-2}
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_narrow_step_at_the_start_leaves_its_integral():
     """With knots 1e-9 apart at both jumps a flux grew there: 8e-2 off, and converged."""
     result = solve(parse_problem(NARROW, "t.yaml"))

@@ -1,0 +1,30 @@
+"""Values on a side that jump while time goes on."""
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.run.solving import solve
+
+SWITCHED = """
+name: inlet
+domain: {x: [0, 1], t: [0, 1.1]}
+unknowns: [c]
+equations: [c_t = c_xx]
+conditions:
+  - {where: initial, equation: c = 0}
+  - {where: left, equation: c = 1 - heaviside(t - 1)}
+  - {where: right, equation: c = 0}
+solver: {tolerance: 1e-3}
+"""
+
+
+@pytest.mark.slow
+def test_what_a_side_lets_in_may_be_switched_off():
+    """A slab that ended there took the value after it, and all before it became too short."""
+    result = solve(parse_problem(SWITCHED, "t.yaml"))
+    assert result.verdict.converged, result.verdict.sentence
+    n, x = np.arange(1, 200)[:, None] * np.pi, np.linspace(0.0, 1.0, 401)[1:]
+    late = ((np.exp(-(n**2) * 0.05) - np.exp(-(n**2) * 1.05)) * 2.0 / n * np.sin(n * x)).sum(0)  # series of 1 - x
+    found = result(np.stack([x, np.full(400, 1.05)], 1))["c"]
+    assert np.abs(found - late).max() < 1e-3 * np.abs(late).max()
