@@ -117,7 +117,8 @@ def _check_finite(
     if not finite.all():
         first = int(np.argmin(finite))
         message = f"{what} is not finite at {place(problem, at, first)}"
-        report.error_at(span, message, "multiply by what vanishes there, or move the domain away from it")
+        hint = "multiply by what vanishes there, move the domain away from it, or take abs or max under a root"
+        report.error_at(span, message, hint)
 
 
 def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) -> str:
@@ -161,7 +162,8 @@ def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) ->
         worst = int(np.argmax(gap))
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], p.condition.name, q.condition.name
-            both = f"{name} = {a[worst]:.6g} on '{first}', {name} = {b[worst]:.6g} on '{second}'"
+            digits = next(d for d in (6, 12, 17) if f"{a[worst]:.{d}g}" != f"{b[worst]:.{d}g}")
+            both = f"{name} = {a[worst]:.{digits}g} on '{first}', {name} = {b[worst]:.{digits}g} on '{second}'"
             message = f"conditions disagree at {place(problem, at, worst)}: {both}"
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
             found.append(Point(tuple(float(x[worst]) for x in at)))
