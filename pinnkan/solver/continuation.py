@@ -102,7 +102,7 @@ def _solved(family: Family[S, E], state: S | None, monitor: Monitor) -> S | None
         if estimate.size <= ROUGHLY and measured.is_resolved and not measured.unsettled:
             return state
         most, restless = min(most, GROWTH * measured.parameters), restless + bool(measured.unsettled)
-        if measured.parameters > most or restless == RESTLESS or estimate.size == np.inf:
+        if measured.parameters > most or restless == RESTLESS:
             return None
         state = family.refine(state, estimate, Objection())
     return None

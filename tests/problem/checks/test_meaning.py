@@ -166,7 +166,9 @@ def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() 
 
 
 def test_values_that_hardly_differ_are_shown_with_the_digits_that_do() -> None:
-    said = warnings(edited("equation: u = 0", "equation: u = 2e-8", without_exact()).replace("sin(pi*x)", "0*sin(pi*x)"))
+    said = warnings(
+        edited("equation: u = 0", "equation: u = 2e-8", without_exact()).replace("sin(pi*x)", "0*sin(pi*x)")
+    )
     assert "u = 0 on 'initial', u = 2e-08 on 'left'" in said
     text = edited("equation: u = 0", "equation: u = 1.00000002", without_exact()).replace("sin(pi*x)", "1 + 0*x")
     assert "u = 1 on 'initial', u = 1.00000002 on 'left'" in warnings(text)

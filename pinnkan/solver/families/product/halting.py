@@ -36,32 +36,31 @@ def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
         raise SolverError(f"least squares failed: {failed}") from failed
 
 
-def series(system: System, base: Array, correction: Array) -> Array:
+def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]:
     """The sum of all steps to come over the first, the ``correction`` of ``base`` (unknown): 1 / (1 - q) for a ratio q.
 
-    One where the equations hardly bend within it, infinite where the steps lead away: u_xx + 3.51383 exp(u) = 0, past
-    the fold at 3.513830719, was converged at 1e-2. ``system`` keeps the matrix of the correction.
+    One where the equations hardly bend within it. And whether the steps lead away: u_xx + 3.51383 exp(u) = 0, past the
+    fold at 3.513830719, was converged at 1e-2. ``system`` keeps the matrix of the correction.
 
     Raises:
         SolverError: the least squares have no solution there.
     """
     unknowns = system.space.unknowns
     if system.model.is_linear or not system.is_kept or not correction.any():
-        return np.ones(unknowns)
+        return np.ones(unknowns), False
     norm = system.space.norm(correction)
     size = np.where(norm > 0.0, norm, np.inf)
     bent = system.bent(base, correction)
     if not all(bool(part.isfinite().all()) for part in bent):  # an exponential of a function that is no solution
-        return np.full(unknowns, 1.0 / (1.0 - SLOWEST))
+        return np.full(unknowns, 1.0 / (1.0 - SLOWEST)), False
     made = system.space.norm(system.made_of(bent)) / size
     if not made.max() > BENT:
-        return np.ones(unknowns)
+        return np.ones(unknowns), False
     shares, reached, step = [], base + correction, correction
     for _ in range(STEPS):
         before, step = system.space.norm(step), corrected(System(system.model, system.space), reached)
         reached = reached + step
         shares.append(system.space.norm(step) / np.where(before > 0.0, before, np.inf))
     bends = made > BENT
-    if (np.max(shares, 0)[bends] > SLOWEST).any():
-        return np.where(bends, np.inf, 1.0)
-    return np.asarray(1.0 / (1.0 - np.where(bends, shares[0], 0.0)))
+    leads_away = bool((np.max(shares, 0)[bends] > SLOWEST).any())
+    return 1.0 / (1.0 - np.where(bends, np.minimum(shares[0], SLOWEST), 0.0)), leads_away

@@ -55,12 +55,14 @@ SLOW, SLOWEST = 0.5, 0.9
 class HalvedEstimate(ErrorEstimate):
     """An estimate whose error is the function ``correction`` in ``space``.
 
-    ``system``: of the rows of that space, with the matrix of the last step if one was taken there.
+    ``system``: of the rows of that space, with the matrix of the last step if one was taken there; ``leads_away``:
+    whether the steps after it lead nowhere.
     """
 
     space: Space
     correction: Array
     system: System
+    leads_away: bool = False
 
     @property
     def predicted(self) -> float:
@@ -116,9 +118,10 @@ def estimate_by_correction(
     norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
     roots = relative_roots(model.problem, norms**2, found**2)
     floor = floor_of(system.kept, base)
-    size = SAFETY * max(roots) * following(losses, floor)
+    size, leads_away = SAFETY * max(roots) * following(losses, floor), False
     if size <= model.problem.solver.tolerance:
-        roots = relative_roots(model.problem, (norms * series(system, base, correction)) ** 2, found**2)
+        more, leads_away = series(system, base, correction)
+        roots = relative_roots(model.problem, (norms * more) ** 2, found**2)
         size = max(size, SAFETY * max(roots))
     if before.levels:
         size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
@@ -126,21 +129,20 @@ def estimate_by_correction(
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
     is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
-    asked = stands or is_small or is_rounding
-    nulls = _nulls((solved, start), (system, base), correction, known) if asked else None
+    nulls = _nulls((solved, start), (system, base), correction, known) if stands or is_small or is_rounding else None
     if stands and nulls is not None:
-        size = max(size, behind(losses[0], nulls[1], model, relative_to=float(fine.norm(base).max())))
+        size = max(size, behind(losses[0], nulls[1], model, float(found.max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
         size = max(size, SAFETY * ahead(model, space, start, correction))
         if not model.is_linear and nulls is not None:
             rests = resting((solved, start), (all_points, base + correction))
-            size = max(size, behind(rests, nulls[1], model, relative_to=float(fine.norm(base).max())))
+            size = max(size, behind(rests, nulls[1], model, float(found.max())))
     pairs = zip(roots, have_no_norm(model.problem), strict=True)
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
-    spaces, error = Spaces(space, start, fine, nulls, losses), ProductField(((fine, correction),))
     return HalvedEstimate(
-        size + rounding, error, rounding, spaces, parts=parts, space=fine, correction=correction, system=system
-    )
+        size + rounding, ProductField(((fine, correction),)), rounding, Spaces(space, start, fine, nulls, losses),
+        parts=parts, space=fine, correction=correction, system=system, leads_away=leads_away,
+    )  # fmt: skip
 
 
 def _nulls(

@@ -82,13 +82,15 @@ class ProductState:
 class ProductLevels(ModelLevels):
     """The tensor-product spline space of ``degree``, with so many ``intervals`` per coordinate at first.
 
-    ``words``: the network and why it was chosen.
+    ``words``: the network and why it was chosen; ``is_rough``: whether the solutions are those of milder problems on
+    the way to one, which may be beside a fold.
     """
 
     degree: int
     intervals: int
     most_levels: int
     words: str = ""
+    is_rough: bool = False
 
     def first(self) -> ProductState:
         """Nearly uniform knots, and the data of the exact conditions; where the start matters, smooth inside."""
@@ -154,7 +156,8 @@ class ProductLevels(ModelLevels):
         """See :func:`estimated`; what rounding has left in a correction that was taken for the solution is added."""
         assert state.system is not None
         found = estimated(before, state.system, state.coefficients, measured, state.null, state.rounding)
-        return replace(found, size=found.size + state.rounding, rounding=max(found.rounding, state.rounding))
+        size = np.inf if found.leads_away and not self.is_rough else found.size + state.rounding
+        return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
     def refine(self, state: ProductState, estimate: HalvedEstimate, against: Objection) -> ProductState | None:
         """Knots where the correction is, or where something was missed that they do not see yet."""
@@ -191,7 +194,7 @@ class ProductLevels(ModelLevels):
         """From the solution of a milder problem, where there are several minima."""
         if self.model.is_linear or self.problem.interfaces:
             return None
-        found = continued(self.model, lambda model: replace(self, model=model), monitor)
+        found = continued(self.model, lambda model: replace(self, model=model, is_rough=True), monitor)
         return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
