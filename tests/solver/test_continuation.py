@@ -28,7 +28,7 @@ def of(equation):
 
 def followed(problem):
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    return continued(model, lambda m: ProductLevels(m, 9, 3, 14), Monitor(None, None))
+    return continued(model, lambda m: ProductLevels(m, 9, 3, 14, is_rough=True), Monitor(None, None))
 
 
 def test_a_milder_problem_has_more_of_the_terms_of_highest_order():
