@@ -124,8 +124,12 @@ def outflow(d: Draw) -> Stated:
     sign = d.one(["", "-"])
     conditions = [("left", "u = 1"), ("right", "u = 3")] if sign else [("left", "none"), ("right", "none")]
     posed = "contradictory" if sign else "too few"  # towards the point where the wind turns, or away from it
-    return Stated("advection", {"x": (0.0, 1.0)}, f"{sign}(x - {place!r})*u_x = {d.one(['0', 'x'])}", conditions, None,
-                  feature="turning wind", posed=posed)  # fmt: skip
+    source, truth, spots = d.one(["0", "x"]), None, None
+    if sign and source == "0":  # where both winds meet the solution jumps
+        posed, truth = "right", lambda points: np.where(points[0] < place, 1.0, 3.0)
+        spots = {"x": ((place, 1e-9),)}
+    return Stated("advection", {"x": (0.0, 1.0)}, f"{sign}(x - {place!r})*u_x = {source}", conditions, truth,
+                  feature="turning wind", posed=posed, spots=spots)  # fmt: skip
 
 
 def overdetermined(d: Draw) -> Stated:
