@@ -49,8 +49,8 @@ STALLS = 4
 #: Levels that resolve the data, in which the estimate has to be halved once: x**0.55 with its slope in L2 takes nine.
 FRUITLESS = 12
 #: A line of more intervals gets no others where the file does not say how many levels: full matrices from one space to
-#: the next would take more than 4 GB.
-LONGEST = 3072
+#: the next would take more than 5 GB.
+LONGEST = 4608
 #: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
 AT_REST = 0.5
 
