@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.kan.field import Field
-from pinnkan.kan.kinds import scaled
+from pinnkan.kan.scaled import scaled
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors

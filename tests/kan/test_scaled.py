@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.kinds import scaled
 from pinnkan.kan.product import ProductField, Space
+from pinnkan.kan.scaled import scaled
 from pinnkan.kan.separable import Separable
 
 SPACE = Space((Axis(np.linspace(0.0, 1.0, 3), 3),), 2)
