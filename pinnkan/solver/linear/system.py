@@ -119,21 +119,22 @@ class System:
         """Number of rows."""
         return sum(p.count for p in self.patches)
 
-    def _tensor(self, array: Array) -> torch.Tensor:
+    def tensor(self, array: Array) -> torch.Tensor:
+        """An array on the device of the rows."""
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.model.device)
 
     def loss(self, coefficients: Array) -> float:
         """Sum of the weighted squares of all rows; a minimum is asked for again by who records, estimates, goes on."""
         key = hashlib.blake2b(coefficients.tobytes()).digest()
         if key not in self._losses:
-            c = self._tensor(coefficients)
+            c = self.tensor(coefficients)
             self._losses = dict([*self._losses.items()][1 - LOSSES :])
             self._losses[key] = sum(p.loss(c) for p in self.patches)
         return self._losses[key]
 
     def by_cell(self, coefficients: Array) -> Array:
         """The squared residuals of the equations by cell of the knots: (interval, ..), one index per coordinate."""
-        c, total = self._tensor(coefficients), np.zeros([a.intervals for a in self.space.axes])
+        c, total = self.tensor(coefficients), np.zeros([a.intervals for a in self.space.axes])
         for patch in self.patches[: len(self.model.equations)]:
             for part, residual in patch.residuals(c):
                 total[part] += residual.square().sum(list(range(1, residual.ndim, 2))).cpu().numpy()
@@ -150,7 +151,7 @@ class System:
 
     def where_not_finite(self, coefficients: Array) -> str:
         """The first point at which an equation or its derivatives are not finite, in words."""
-        c = self._tensor(coefficients)
+        c = self.tensor(coefficients)
         return where_not_finite(self.model.problem, ((p.equation, p.points, p.jets(c)) for p in self.patches))
 
     def steps(
@@ -170,7 +171,7 @@ class System:
             OutOfTimeError: it could not end in time.
         """
         with self.timed():
-            rows, moves = self._linearised(coefficients, targets, fixed)
+            rows, moves = self.linearised(coefficients, targets, fixed)
             return self.solve_rows(rows, moves, fixed, damping, coefficients, accuracy)
 
     def further(self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray) -> list[Array]:
@@ -179,19 +180,19 @@ class System:
         Raises as :meth:`steps` does.
         """
         with self.timed():
-            rows, moves = self._linearised(coefficients, targets, fixed)
+            rows, moves = self.linearised(coefficients, targets, fixed)
             return self._solved(self.kept, rows, moves, coefficients)
 
-    def _linearised(
+    def linearised(
         self, coefficients: Array, targets: Sequence[Array], fixed: np.ndarray
     ) -> tuple[list[Rows], list[Array]]:
         """The rows at ``coefficients``, one side for each target, and how these move what is fixed."""
-        c, moves = self._tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
-        return [p.rows(c, [self._tensor(m) for m in moves]) for p in self.patches], moves
+        c, moves = self.tensor(coefficients), [np.where(fixed, t - coefficients, 0.0) for t in targets]
+        return [p.rows(c, [self.tensor(m) for m in moves]) for p in self.patches], moves
 
     def equations(self, coefficients: Array, fixed: np.ndarray) -> LinearSolver:
         """J^T J at ``coefficients``, factorised; raises as :meth:`steps` does."""
-        c = self._tensor(coefficients)
+        c = self.tensor(coefficients)
         ordering = order_coefficients(self.space, fixed, self.model.device)
         with self.timed():
             return solver_of([p.rows(c, []) for p in self.patches], ordering, clock=self.model.clock)
@@ -219,7 +220,7 @@ class System:
         equations, self._kept = self._kept, None
         if equations is None:
             return None
-        rows = [p.rows(self._tensor(coefficients), []) for p in self.patches]
+        rows = [p.rows(self.tensor(coefficients), []) for p in self.patches]
         parts = [r.transpose(equations.ordering, r.residual) for r in rows]
         return self._whole(equations, -equations.backsolve(sum(parts[1:], parts[0]).cpu().numpy(), CHORD)[:, 0])
 
@@ -232,7 +233,7 @@ class System:
 
     def bent(self, coefficients: Array, step: Array) -> list[torch.Tensor]:
         """Half the second difference of the equations' rows across a step: what linearising leaves out."""
-        c, d = self._tensor(coefficients), self._tensor(step)
+        c, d = self.tensor(coefficients), self.tensor(step)
         patches = self.patches[: len(self.model.equations)]
         return [0.5 * (p.residual(c + d) + p.residual(c - d)) - p.residual(c) for p in patches]
 

@@ -110,9 +110,7 @@ def smooth_start(model: Model, space: Space) -> Array:
     start, fixed = with_conditions(model, space, np.broadcast_to(middle(model.ranges), space.shape).copy())
     if space.size > MOST_SMOOTH:
         return start
-    lines = [energies(axis) for axis in space.axes]
-    parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in range(len(lines))]
-    energy = np.sum([reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts], axis=0)
+    _, energy = membrane(space)
     for values, held in zip(np.moveaxis(start, -1, 0), np.moveaxis(fixed, -1, 0), strict=True):
         known = held.ravel()
         if known.any() and not known.all():
@@ -120,7 +118,15 @@ def smooth_start(model: Model, space: Space) -> Array:
     return start
 
 
-def energies(axis: Axis) -> tuple[Array, Array]:
+def membrane(space: Space) -> tuple[Array, Array]:
+    """Mass and stiffness of one unknown, (coefficient, coefficient) each, over the unit box."""
+    lines = [_energies(axis) for axis in space.axes]
+    parts = [[line[int(i == k)] for i, line in enumerate(lines)] for k in range(-1, len(lines))]
+    mass, *stiffness = (reduce(lambda a, b: np.asarray(np.kron(a, b)), part) for part in parts)
+    return mass, np.sum(stiffness, axis=0)
+
+
+def _energies(axis: Axis) -> tuple[Array, Array]:
     """The mass and the stiffness matrix of a coordinate, over its length as a unit."""
     value, slope, length = axis.rooted(0), axis.rooted(1), float(np.ptp(axis.breaks))
     return value.T @ value / length, slope.T @ slope * length

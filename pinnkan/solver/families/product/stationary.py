@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
-import torch
 
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.field import Array
-from pinnkan.solver.families.product.start import MOST_SMOOTH, energies, with_conditions
+from pinnkan.kan.product import Space
+from pinnkan.solver.families.product.start import MOST_SMOOTH, membrane, with_conditions
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.solver.linear.system import System
 
@@ -31,25 +31,18 @@ def moved(system: System, start: Array) -> Array:
     few = system.space.size <= MOST_SMOOTH
     if not (few and 0.0 < system.loss(start) < np.inf and is_stationary(system, start, fixed)):
         return start
-    lines = [energies(axis) for axis in system.space.axes]
     masks = np.moveaxis(fixed, -1, 0)
-    wave = np.stack([np.zeros(m.shape) if m.all() else slowest_wave(lines, m) for m in masks], -1)
-    unmet = [p for p in system.patches if p.loss(tensor(system, start)) > 0.0]
+    wave = np.stack([np.zeros(m.shape) if m.all() else slowest_wave(system.space, m) for m in masks], -1)
+    unmet = [p for p in system.patches if p.loss(system.tensor(start)) > 0.0]
     tried = [start + sign * size * wave for size in SIZES for sign in (1.0, -1.0)]
-    losses = [sum(p.loss(tensor(system, c)) for p in unmet) for c in tried]
+    losses = [sum(p.loss(system.tensor(c)) for p in unmet) for c in tried]
     known = [k for k, loss in enumerate(losses) if np.isfinite(loss)]
     return tried[min(known, key=losses.__getitem__)] if known else start
 
 
-def tensor(system: System, coefficients: Array) -> torch.Tensor:
-    """Coefficients on the device of a system."""
-    return torch.from_numpy(np.ascontiguousarray(coefficients)).to(system.model.device)
-
-
 def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
     """Whether the gradient of the residual vanishes at ``start`` for all coefficients that are free."""
-    c = tensor(system, start)
-    rows = [p.rows(c, [torch.zeros_like(c)]) for p in system.patches]
+    rows, _ = system.linearised(start, [start], fixed)
     seen = Seen(rows, order_coefficients(system.space, fixed, system.model.device))
     residuals = [r.residual for r in rows]
     gradient = np.linalg.norm(seen.gradient(residuals))
@@ -58,16 +51,12 @@ def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
     return bool(gradient <= FLAT * size * image)
 
 
-def slowest_wave(lines: list[tuple[Array, Array]], zero: np.ndarray) -> Array:
+def slowest_wave(space: Space, zero: np.ndarray) -> Array:
     """The function of least slopes for its size, of largest coefficient one, that is zero at some coefficients.
 
-    ``lines``: mass and stiffness of each coordinate; ``zero``: mask of its coefficients.
+    ``zero``: mask of those of one unknown.
     """
-    mass: Array = np.ones((1, 1))
-    stiffness: Array = np.zeros((1, 1))
-    for own_mass, own_stiffness in lines:
-        stiffness = np.asarray(np.kron(stiffness, own_mass) + np.kron(mass, own_stiffness))
-        mass = np.asarray(np.kron(mass, own_mass))
+    mass, stiffness = membrane(space)
     free = ~zero.ravel()
     _, vectors = scipy.linalg.eigh(stiffness[np.ix_(free, free)], mass[np.ix_(free, free)], subset_by_index=(0, 0))
     wave = np.zeros(zero.size)
