@@ -50,8 +50,10 @@ class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
-    enough; ``iterations`` counts all steps, each of which asks the ``clock``. Functions are as large as their L2 norm:
-    what the last steps move are coefficients near corners, a thousand times as much as they move the function.
+    enough; ``iterations`` counts all steps, each of which asks the ``clock``. A single unknown is as large as its L2
+    norm: what the last steps move are coefficients near corners, a thousand times as much as they move the function.
+    Several are as large as their largest coefficient: beside a velocity a pressure, which the rows see least, is small
+    (Beltrami's flow at 1e-4 had an effectivity of 0.69 by norms, in half the time).
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
     """
 
@@ -72,7 +74,9 @@ class ConjugateGradients(Seen):
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
             raise np.linalg.LinAlgError("the rows are not finite")
-        self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(self._space.unknowns))
+        self._mass = None
+        if self._space.unknowns == 1:
+            self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self.iterations = 0.0, 0
         self._clock = clock or Clock()
@@ -94,18 +98,12 @@ class ConjugateGradients(Seen):
         return self._inverse
 
     def size_of(self, coefficients: Array) -> float:
-        """See :class:`pinnkan.solver.linear.solver.LinearSolver`: its L2 norm, or the largest coefficient."""
-        if self._space.unknowns > 1:
-            return float(np.abs(coefficients).max())
-        return float(np.linalg.norm(self._space.norm(coefficients)))
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return super().size_of(coefficients) if self._mass is None else float(self._space.norm(coefficients)[0])
 
     def _sizes(self, *functions: torch.Tensor) -> list[float]:
-        """The L2 norms of functions, (free coefficient, side) each; the largest side counts.
-
-        Of several unknowns the largest coefficients: beside a velocity a pressure, which the rows see least, is small
-        (Beltrami's flow at 1e-4 had an effectivity of 0.69 by norms, in half the time).
-        """
-        if self._space.unknowns > 1:
+        """How large functions are, (free coefficient, side) each; the largest side counts."""
+        if self._mass is None:
             return [float(f.abs().max()) for f in functions]
         norms = self._mass.norms(torch.cat(functions, 1).cpu().numpy())
         return [float(own.max()) for own in norms.reshape(len(functions), -1)]

@@ -49,7 +49,6 @@ class LinearSolver(Protocol):
 
     def size_of(self, coefficients: Array) -> float:
         """How large a function of the space is: its largest coefficient, or its L2 norm."""
-        ...
 
     def solve_rows(self, rows: Sequence[Rows], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """The same for the residuals of ``rows`` that have the same J."""

@@ -20,7 +20,8 @@ from pinnkan.solver.families.product.judging import HalvedEstimate
 LEFT = 0.5
 #: What is closed in on is half as long on the next level; this is between that and as long as before.
 CLOSING = 0.75
-#: On a line of more intervals all of them are never halved for this reason: millions would be by the fortieth level.
+#: On a line of more intervals all of them are never halved for this reason: in a file that asks for so many levels
+#: there would be millions by the fortieth.
 MOST = 4096
 
 

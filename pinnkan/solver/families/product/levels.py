@@ -46,13 +46,14 @@ WHOLE = 0.85
 SEEN = 0.1
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
-#: Levels that resolve the data, in which the estimate has to be halved once: x**0.55 with its slope in L2 takes nine.
-FRUITLESS = 12
+#: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
+AT_REST = 0.5
+#: Levels that resolve the data, after which an estimate that has not been halved once will not be: x**0.55 with its
+#: slope in L2 takes nine.
+FRUITLESS, HALF = 12, 0.5
 #: A line of more intervals gets no others where the file does not say how many levels: full matrices from one space to
 #: the next would take more than 5 GB.
 LONGEST = 4608
-#: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
-AT_REST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +165,7 @@ class ProductLevels(ModelLevels):
         missed, axes = against.missed, state.space.axes
         if len(axes) == 1 and axes[0].intervals > LONGEST and self.problem.solver.max_levels is None:
             return None
-        gathered = None if missed is None else Space(with_knots(state.space.axes, missed), state.space.unknowns)
+        gathered = None if missed is None else Space(with_knots(axes, missed), state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
             return self.begun(self._system(gathered), start, state)
@@ -198,15 +199,15 @@ class ProductLevels(ModelLevels):
         return None if found is None else self.begun(self._system(found.space), found.coefficients, state)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
-        """Gauss-Newton uses up its steps on knots that resolve the data, or a residual as large as the data rests.
+        """Estimates are no longer halved, Gauss-Newton uses up its steps, or a residual as large as the data rests.
 
-        Or estimates do.
+        The first two on knots that resolve the data.
         """
         last = levels[-STALLS:]
         if len(last) < STALLS:
             return ""
         before, since = ([x.estimate for x in part] for part in (levels[:-FRUITLESS], levels[-FRUITLESS:]))
-        if before and min(since) > AT_REST * min(before) and all(x.is_resolved for x in levels[-FRUITLESS:]):
+        if before and min(since) > HALF * min(before) and all(x.is_resolved for x in levels[-FRUITLESS:]):
             return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
         still = last[-1].loss > AT_REST * last[0].loss
