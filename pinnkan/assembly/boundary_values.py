@@ -86,21 +86,28 @@ def face_samples(given: BoundaryValue, space: Space) -> Array:
     Where they jump at an end of the space, as what is switched off when a slab of time ends, from inside.
     """
     across = given.side.axis
-    samples, inside = ([x.copy() for x in (a.samples() for a in space.axes)] for _ in range(2))
-    samples[across] = inside[across] = space.axes[across].breaks[[0 if given.side.end == 0 else -1]]
-    for i, axis in enumerate(space.axes):
-        if i != across and not axis.periodic:
-            step = np.maximum(INWARDS * np.diff(axis.breaks)[[0, -1]], 4.0 * np.spacing(np.abs(axis.breaks[[0, -1]])))
-            inside[i][[0, -1]] += step * [1.0, -1.0]
-    shape = [len(x) for x in samples]
-    values, beside = (
-        np.asarray(
-            np.broadcast_to(given.value(np.meshgrid(*x, indexing="ij", sparse=True))[0], shape), dtype=np.float64
-        )
-        for x in (samples, inside)
-    )
-    jumps = np.abs(values - beside) > JUMP * np.abs(beside).max(initial=0.0)
-    return np.where(jumps, beside, values)
+    samples = [axis.samples() for axis in space.axes]
+    samples[across] = space.axes[across].breaks[[0 if given.side.end == 0 else -1]]
+    inside = [
+        x if i == across else _inside(axis, x) for i, (axis, x) in enumerate(zip(space.axes, samples, strict=True))
+    ]
+    values, beside = _on_grid(given, samples), _on_grid(given, inside)
+    return np.where(np.abs(values - beside) > JUMP * np.abs(beside).max(initial=0.0), beside, values)
+
+
+def _inside(axis: Axis, samples: Array) -> Array:
+    """The samples of a coordinate, its ends moved a little inwards."""
+    moved = samples.copy()
+    if not axis.periodic:
+        steps = np.maximum(INWARDS * np.diff(axis.breaks), 4.0 * np.spacing(np.abs(axis.breaks).max()))
+        moved[0], moved[-1] = samples[0] + steps[0], samples[-1] - steps[-1]
+    return moved
+
+
+def _on_grid(given: BoundaryValue, samples: Sequence[Array]) -> Array:
+    """The data on a grid: one index for each coordinate."""
+    (values,) = given.value(np.meshgrid(*samples, indexing="ij", sparse=True))
+    return np.asarray(np.broadcast_to(values, [len(x) for x in samples]), dtype=np.float64)
 
 
 def face_values(given: BoundaryValue, space: Space) -> Array:

@@ -3,9 +3,8 @@
 That is where two sides meet, unless both prescribe values of the same unknowns that agree, and whose slopes do not
 contradict an equation (as div u = 0, next to a lid that moves at 4 x (1 - x)); where values along one side contradict a
 slope that the other prescribes; where the equation is askew; and where a formula of a condition jumps or bends along
-its side. Else a slope at a
-right angle to a value of the same unknown, or to a slope, is no change: reflected, all is smooth. Weights of rows there
-made fast diagonalisation a thousand times too far off.
+its side. Else a slope at a right angle to a value of the same unknown, or to a slope, is no change: reflected, all is
+smooth. Weights of rows there made fast diagonalisation a thousand times too far off.
 
 Where values and slopes agree, curvatures may still contradict an equation: -lap u = 1 next to u = 0 on both sides, of
 which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.

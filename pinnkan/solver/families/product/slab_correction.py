@@ -52,16 +52,16 @@ CARRIED_IN_SPACE = 1e-5
 #: That is worked out where a correction of no more than so many times what growth from nothing would make of it is too
 #: large; of stiff equations, which let nothing grow, that is a million times as much.
 NOISY = 10.0
-#: A correction that leaves more than this share of the residual is not the last that counts; a square above SLOWEST of
-#: it is not believed to be left for ever, and of a correction below MAY_FOLLOW of what is allowed none is asked, nor
-#: after FIRST_LAYER of the time.
-SLOWLY, SLOWEST, MAY_FOLLOW, FIRST_LAYER = 0.5, 0.5, 0.02, 0.01
+#: What follows a correction counts where that leaves more than SLOWLY of the residual, up to FIRST_LAYER of the time,
+#: and where it is more than MAY_FOLLOW of what is allowed; a larger share of its square than FOR_EVER is not believed
+#: to be left by each.
+SLOWLY, FIRST_LAYER, MAY_FOLLOW, FOR_EVER = 0.5, 0.01, 0.02, 0.5
 #: Share of an error from which on what curvature makes of it is solved for.
 MAY_COUNT = 0.02
-
-ProductPass = Pass[tuple[Space, Array]]
 #: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
 COUNTS = 1e-2
+
+ProductPass = Pass[tuple[Space, Array]]
 
 
 def corrected(
@@ -129,7 +129,7 @@ def _to_come(slab: ProductSlab, at: ProductPass) -> float:
     before, after = slab.losses
     if after <= (SLOWLY**2 * before) or after <= (NOISY * slab.floor) ** 2:
         return 0.0
-    q = min(after / before, SLOWEST)
+    q = min(after / before, FOR_EVER)
     return q / (1.0 - q)
 
 
