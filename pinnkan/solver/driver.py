@@ -248,7 +248,9 @@ def _of_file(
     shown = replace(found, problem=problem, field=part.whole(found.field), error=error, network=network)
     clock = Clock(READING * monitor.limit + GRACE, monitor.elapsed())
     before = None if coarser is None else part.whole(coarser)
-    return replace(shown, quantities=read_off(problem, shown.field, error, shown.times(), clock, before))
+    is_known = np.isfinite(found.verdict.estimate) or found.verdict.reason == Reason.NO_FINITE_NORM
+    read = read_off(problem, shown.field, error if is_known else None, shown.times(), clock, before)
+    return replace(shown, quantities=read)
 
 
 def is_many(problem: Problem) -> bool:
