@@ -36,6 +36,7 @@ from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
+from pinnkan.solver.verify.starts import free_start, several_starts
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy
@@ -100,16 +101,17 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            return result_so_far(problem, monitor, Reason(error.reason), str(error))
+            detail = "; ".join(filter(None, (str(error), several_starts(problem))))
+            return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(problem)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
+            outcome = replace(outcome, detail=several_starts(problem) or _ambiguous(problem, outcome, part))
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 
