@@ -16,6 +16,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -225,7 +226,9 @@ def _judged(
     """
     tolerance, end = problem.solver.tolerance, end_of_time(problem)
     if not (problem.unbounded and levels):
-        return judge(levels, tolerance, reason, detail, end), levels
+        verdict = judge(levels, tolerance, reason, detail, end)
+        instead = () if verdict.converged else penalties(problem)
+        return replace(verdict, remedy=" ".join([*instead, verdict.remedy])), levels
     reason = reason or Reason.NO_FINITE_NORM
     detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
     worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))
