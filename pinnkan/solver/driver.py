@@ -16,6 +16,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -36,6 +37,7 @@ from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
+from pinnkan.solver.verify.starts import free_start, several_starts
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy
@@ -100,16 +102,17 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            return result_so_far(problem, monitor, Reason(error.reason), str(error))
+            detail = "; ".join(filter(None, (str(error), several_starts(problem))))
+            return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(problem)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
+            outcome = replace(outcome, detail=several_starts(problem) or _ambiguous(problem, outcome, part))
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 
@@ -223,7 +226,9 @@ def _judged(
     """
     tolerance, end = problem.solver.tolerance, end_of_time(problem)
     if not (problem.unbounded and levels):
-        return judge(levels, tolerance, reason, detail, end), levels
+        verdict = judge(levels, tolerance, reason, detail, end)
+        instead = () if verdict.converged else penalties(problem)
+        return replace(verdict, remedy=" ".join([*instead, verdict.remedy])), levels
     reason = reason or Reason.NO_FINITE_NORM
     detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
     worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy.printing.str import StrPrinter
 
-from pinnkan.problem.expressions.functions import WRITTEN
+from pinnkan.problem.expressions.functions import WRITTEN, Continued
 
 _LARGEST = 10_000  # numerator or denominator that is shown
 _LONGEST = 400  # characters of an expression that are shown
@@ -21,6 +21,8 @@ class _Writer(StrPrinter):
         return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) <= _LARGEST else f"{float(expr):.10g}"
 
     def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
+        if isinstance(expr, Continued):
+            return f"({self._print(expr.plain())})"
         name = WRITTEN.get(expr.func, expr.func.__name__)
         return f"{name}({self.stringify(expr.args, ', ')})"
 

@@ -192,7 +192,7 @@ def _missing(
     if sum(float(m.sum()) for m in mass) > allowed or not model.is_linear:
         return mass
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
-    return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
+    return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
 
 
 def _narrowest(axes: Sequence[Axis]) -> float:
