@@ -212,23 +212,8 @@ class Axis:
             np.add.at(right, place, np.matmul(table.swapaxes(1, 2), weight * (left - np.matmul(table, out[place]))))
             if not self.periodic:
                 right[0] = right[-1] = 0.0
-            out = out + self._mass.solve(right)
+            out = out + _mass(self).solve(right)
         return np.moveaxis(out.reshape(-1, *values.shape[1:]), 0, index)
-
-    @cached_property
-    def _mass(self) -> SuperLU:
-        """Factor of the mass matrix, ends of a clamped axis decoupled."""
-        table, place = self.squares
-        weight = self.gauss(self.degree + 1)[1][..., None]
-        entries = np.matmul(table.swapaxes(1, 2), weight * table)
-        rows, columns = (np.broadcast_to(p, entries.shape) for p in (place[:, :, None], place[:, None, :]))
-        if not self.periodic:
-            last = self.count - 1
-            ends = (rows == 0) | (rows == last) | (columns == 0) | (columns == last)
-            entries = np.where(ends, 0.0, entries)
-            entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
-        indices = (rows.ravel(), columns.ravel())
-        return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(self.count, self.count)))
 
 
 @lru_cache(maxsize=64)
@@ -292,6 +277,22 @@ def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
     else:
         found = _factor(gram.tocsc()).solve(flat)
     return np.moveaxis(found.reshape(wanted.shape), 0, index)
+
+
+@lru_cache(maxsize=64)
+def _mass(axis: Axis) -> SuperLU:
+    """Factor of the mass matrix, ends of a clamped axis decoupled; not the axis's own, which can be copied."""
+    table, place = axis.squares
+    weight = axis.gauss(axis.degree + 1)[1][..., None]
+    entries = np.matmul(table.swapaxes(1, 2), weight * table)
+    rows, columns = (np.broadcast_to(p, entries.shape) for p in (place[:, :, None], place[:, None, :]))
+    if not axis.periodic:
+        last = axis.count - 1
+        ends = (rows == 0) | (rows == last) | (columns == 0) | (columns == last)
+        entries = np.where(ends, 0.0, entries)
+        entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
+    indices = (rows.ravel(), columns.ravel())
+    return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(axis.count, axis.count)))
 
 
 def _factor(matrix: scipy.sparse.csc_array) -> SuperLU:

@@ -41,6 +41,7 @@ def solve(
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
     """
+    from pinnkan.run.folder import disk_errors
     from pinnkan.run.keeper import Keeper
     from pinnkan.run.resuming import header_of, read_checked
     from pinnkan.solver.monitor import Monitor
@@ -53,6 +54,8 @@ def solve(
             raise UsageError("resume=True needs the folder of the state: checkpoint=...")
         return solve_monitored(problem, Monitor(problem.solver.max_time, callback), device)
     folder = Path(checkpoint)
+    with disk_errors(folder):
+        folder.mkdir(exist_ok=True)
     state, seconds = read_checked(folder, problem, device) if resume else (None, 0.0)
     keeper = Keeper(folder, header_of(problem, device))
     try:
