@@ -155,11 +155,17 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         before = before if state.run.ends[-1] >= end - ROUNDING * (end - start) and not falls else None
         if state.local.at(start) <= LEAST_ALLOWED:
             return state.outcome(Reason.BELOW_ROUNDING, GROWN)
-        local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
-        local = replace(local, largest=local.largest * (LESS if bends or falls else 1.0))
-        least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
-        begun = _begun(family, state.number + 1, local)
-        state = replace(begun, run=replace(begun.run, least=least), history=state.history)
+        state = _tighter(family, state, LESS if bends or falls else 1.0)
+
+
+def _tighter(family: SlabFamily[A, B], state: MarchState[A], less: float) -> MarchState[A]:
+    """Before the next pass, which aims ``less`` far; what counts is known from the one that has ended."""
+    end = family.problem.box.ranges[-1][1]
+    local = shared_out(state.local, state.run.growth, end, family.problem.solver.tolerance / SAFETY)
+    local = replace(local, largest=local.largest * less)
+    least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
+    begun = _begun(family, state.number + 1, local)
+    return replace(begun, run=replace(begun.run, least=least), history=state.history)
 
 
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
