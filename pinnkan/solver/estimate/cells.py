@@ -16,7 +16,7 @@ import numpy as np
 from pinnkan.assembly.clock import Clock
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation
-from pinnkan.solver.estimate.cut_rule import cut_rule
+from pinnkan.solver.estimate.cut_rule import cut_rule, pieces
 from pinnkan.solver.estimate.enclosed import halved
 from pinnkan.solver.estimate.substituted import Substituted
 
@@ -81,7 +81,7 @@ class Integrand:
         for number, bend in enumerate(self.bends):
             own = (rule[number] >= 0) & (crossed.sum(0) == 1)
             for last in range(len(self.free)):
-                for part in self._parts(np.flatnonzero(own & (rule[number] == last))):
+                for part in self._parts(np.flatnonzero(own & (rule[number] == last)), pieces(len(self.free))):
                     value[part], missed[part] = self._cut(bend, last, lo[:, part], hi[:, part])
         return Boxes(lo, hi, value, missed, axis)
 
@@ -105,9 +105,9 @@ class Integrand:
         steepest = np.argmax(np.minimum(slope, HUGE).max(0), axis=0)
         return crossed, rule, steepest
 
-    def _parts(self, boxes: np.ndarray) -> Iterator[np.ndarray]:
-        """The boxes, some after the other."""
-        most = max(1, AT_ONCE // IN_BOX[0] ** len(self.free))
+    def _parts(self, boxes: np.ndarray, each: int = 1) -> Iterator[np.ndarray]:
+        """The boxes, some after the other, with so many pieces each."""
+        most = max(1, AT_ONCE // (each * IN_BOX[0] ** len(self.free)))
         for begin in range(0, len(boxes), most):
             self.clock.check()
             yield boxes[begin : begin + most]

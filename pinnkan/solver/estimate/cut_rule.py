@@ -7,6 +7,7 @@ holds a smooth integrand (Saye 2015, SIAM J. Sci. Comput. 37).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
@@ -48,6 +49,11 @@ def cut_rule(argument: Values, lo: Array, hi: Array, order: Sequence[int], count
         points, low, high = (np.repeat(a, x.shape[1], axis=0) for a in (points, low, high))
         points[:, axis] = x.ravel()
     return points.reshape(boxes, -1, points.shape[1]), weights.reshape(boxes, -1)
+
+
+def pieces(free: int) -> int:
+    """How many pieces a box in so many coordinates is cut into: 6 in the plane, 30 in space."""
+    return math.prod(2**rest + 1 for rest in range(free))
 
 
 def _zero(argument: Values, line: Array, axis: int, low: Array, high: Array) -> Array:

@@ -18,6 +18,7 @@ from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
+from pinnkan.solver.verify.null_space import constraint
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
@@ -154,6 +155,7 @@ class Verifier:
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
+        detail = "; ".join(filter(None, (constraint(self.model.problem), detail)))
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
 
     def free(self, field: Field, spaces: Spaces | None) -> Objection | None:
