@@ -1,4 +1,4 @@
-"""Where the equations lose hold of an unknown that they do not differentiate, and where not."""
+"""Where the equations lose hold of what they are solved for, and where not."""
 
 import pytest
 
@@ -32,4 +32,28 @@ def test_a_branch_that_may_be_left_is_said(equation, start, is_held):
     assert verdict.converged == is_held
     if not is_held:
         assert verdict.reason == Reason.RANK_DEFICIENT
-        assert "lose hold of v" in verdict.sentence
+        assert "another branch" in verdict.sentence
+
+
+ALONE = """
+name: alone
+domain: {{t: [0, 2]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: initial, equation: "u = {start}"}}]
+solver: {{tolerance: 1.0e-3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "start", "is_held"),
+    [
+        ("u*u_t = t - 1", "sqrt(1 + 1e-6)", False),  # had converged at -1 in the end, which is sqrt((t - 1)^2 + 1e-6)
+        ("u*u_t = t - 1", "sqrt(2)", True),
+        ("(1 + u**2)*u_t = cos(3*t)", "0", True),
+    ],
+)
+def test_a_derivative_that_loses_its_weight_by_the_solution_is_said(equation, start, is_held):
+    verdict = pinnkan.solve(parse_problem(ALONE.format(equation=equation, start=start), "t.yaml")).verdict
+    assert verdict.converged == is_held
+    assert ("another branch" in verdict.sentence) != is_held
