@@ -39,7 +39,7 @@ from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import null_of, prolonged
@@ -56,6 +56,8 @@ MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 #: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
+#: Steps of a start that is solved for itself, while they lead on: a diode's current of exp(61) takes sixty from zero.
+MOST_STEPS = 150
 #: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
 STEP = 1e-12
 #: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
@@ -128,7 +130,8 @@ class ProductSlabs(ModelFamily):
             start = moved(system, start, fixed)
         firm = FIRMEST if self.given else firmness(model, begun)
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
-        found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
+        most = MOST_STEPS if firm == FIRMEST else MAX_STEPS
+        found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm, most)
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
