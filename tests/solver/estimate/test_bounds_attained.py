@@ -49,6 +49,7 @@ def norm_of(kind, expression):
         ("line", "-dx(dx({u}))", WAVE, V),
         ("line", "2*{u} - 3*dx(dx({u}))", WAVE, V),
         ("line", "dx(dx({u})) + 30*{u}", "sin(3*pi*(x + 1)/2)", V),
+        ("line", "dx(dx({u}))/4 + 9.5*{u}", "sin(4*pi*(x + 1)/2)", V + "*(1 - x**2)"),
         ("plane", "-dx(dx({u})) - 2*dy(dy({u}))", f"{WAVE}*{WAVE.replace('x', 'y')}", V + "*sin(pi*(y + 1))"),
         ("plane", "lap({u}) + 30*{u}", "sin(pi*(x + 1))*sin(3*pi*(y + 1)/2)", V + "*sin(pi*(y + 1))"),
         ("front", "dt({u}) - dx(dx({u}))", f"exp(-{RATE!r}*t)*{WAVE}", V + "*(1 + t)"),
