@@ -8,9 +8,8 @@ from reciting import TOLERANCE, Growing, Looking, Recital, marched
 
 from pinnkan.errors import SolverError
 from pinnkan.problem.natural_units import natural_sizes
-from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
-from pinnkan.solver.march import BENT, GIVEN_UP, INSTANTS, LEAST, LESS, _begun, _outgrown, leading
+from pinnkan.solver.march import BENT, GIVEN_UP, INSTANTS, LEAST, LESS, _begun, _outgrown
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import Run
@@ -100,23 +99,3 @@ def test_a_march_that_diverges_at_something_narrow_says_so(reason, told):
     with pytest.raises(SolverError, match="narrow at 0.5" if told != reason else "no solution") as found:
         marched(Recital(floor=0.7, fixed=True, failure=SolverError("no solution", reason)), looking)
     assert found.value.reason == told
-
-
-@pytest.mark.parametrize(
-    ("equation", "factors"), [("(1 + u)*u_tt + u_t = 4*u_xx", ["u + 1"]), ("u_tt + x*u_ttx = u", ["1", "x"])]
-)
-def test_what_stands_before_the_highest_derivatives_in_time(equation, factors):
-    text = f"""
-name: leading
-domain: {{x: [0, 1], t: [0, 1]}}
-unknowns: [u, v]
-equations: ["{equation}", "v_xx = u"]
-conditions:
-  - {{where: boundary, equation: u = 0}}
-  - {{where: boundary, equation: v = 0}}
-  - {{where: initial, equation: u = 0}}
-  - {{where: initial, equation: u_t = 0}}
-"""
-    moving, resting = parse_problem(text, "leading.yaml").equations
-    assert sorted(map(str, leading(moving))) == factors
-    assert leading(resting) == ()

@@ -40,7 +40,7 @@ def begun(knots=4):
 
 def family(given=None, **settings):
     settings = replace(HEAT.solver, time_slabs=given, **settings)
-    problem = replace(HEAT, domain=HEAT.domain.during(0.0, 1.0), solver=settings)
+    problem = replace(HEAT, domain=HEAT.domain.during(0.0, 2.0), solver=settings)
     model = SimpleNamespace(problem=problem, orders=(2, 1))
     return ProductSlabs(model, (6, 8), 4, 3)
 
@@ -48,7 +48,7 @@ def family(given=None, **settings):
 def at_time(time=0.5, slabs_so_far=0):
     squares = np.array([NORM**2 * time])
     run = Run(("a slab",) * slabs_so_far, (), (0.0, time), squares, np.zeros(1))
-    return Pass(family().problem, run, 1.0, (1.0,), 0.1, Monitor(None, None))
+    return Pass(family().problem, run, 1.0, (2.0,), 0.1, Monitor(None, None))
 
 
 def slab(in_space=(0.1,), in_time=0.1, length=H, **more):
@@ -213,7 +213,8 @@ def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, sett
     for name in ("end_trace", "taylor"):
         monkeypatch.setattr(slabs, name, lambda *given: np.zeros(4))
     seen = []
-    monkeypatch.setattr(slabs, "prepared", lambda begun, mass, allowed: seen.append(begun.time) or begun)
+    monkeypatch.setattr(slabs, "growth_to_come", lambda model: 3.0)
+    monkeypatch.setattr(slabs, "prepared", lambda begun, *given: seen.append((begun.time, given[2])) or begun)
     aim = Aim(begun(), H, 8, late=(2 * H, 5.0), rejections=3, failures=2, guess="old")
     solved = slab(**more, piece=(space, None))
     solved.error, solved.doubts, solved.more = (space, None), 2, MANY
@@ -223,4 +224,5 @@ def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, sett
     assert following.length == pytest.approx(H * min(factor, GROW if held is None else held))
     assert following.degree == expected == (8 if settings else next_degree(8, in_time, 1.0, held is not None))
     assert (following.rejections, following.failures, following.guess, following.late) == (0, 0, None, None)
-    assert (following.more, following.doubts, seen) == (MANY, 2, [0.5 + H])
+    assert (following.more, following.doubts) == (MANY, 2)
+    assert seen == [(0.5 + H, pytest.approx(np.exp(3.0 * (1.5 - H) / 2.0)))]
