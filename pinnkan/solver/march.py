@@ -115,7 +115,7 @@ class MarchState(Generic[A]):
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one.
 
-    A pass that got to the end is what there is where the next one has no first slab.
+    A pass that got to the end is what there is where the next one does not.
 
     Raises:
         SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
@@ -134,10 +134,9 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             narrow = verify.narrow_at(reached.run.ends[-1] if isinstance(reached, MarchState) else None)
             if narrow and error.reason == Reason.DIVERGED:
                 raise SolverError(narrow, Reason.UNDERSAMPLED) from error
-            has_begun = isinstance(reached, MarchState) and reached.run.slabs
-            if before is None or has_begun or error.reason != Reason.DIVERGED:
+            if before is None or error.reason != Reason.DIVERGED:
                 raise
-            return before
+            return replace(before, detail=before.detail or f"a tighter march ended {error}")
         if state.falling and (state.number > 0 or _is_last(family, state)):
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         against = state.run.contradiction(family.problem)

@@ -204,11 +204,21 @@ class Stuck(Recital):
         return super().attempt(aim, length, at)
 
 
-def test_a_pass_that_cannot_begin_leaves_what_the_one_before_it_has():
-    out = marched(Stuck(0.0, error=2.0))
+class StuckAndGiven(Stuck):
+    """Of which the error outgrows the tolerance."""
+
+    def attempt(self, aim, length, at):
+        slab = super().attempt(aim, length, at)
+        return replace(slab, error_squares=np.exp(20.0 * at.time) * slab.error_squares)
+
+
+@pytest.mark.parametrize("time", [0.0, 0.5])
+def test_a_pass_that_ends_early_leaves_what_the_one_before_it_has(time):
+    out = marched(Stuck(time, error=2.0))
     assert (out.reason, ends(out)) == (Reason.MAX_LEVELS, [0.5, 1.0])
-    with pytest.raises(SolverError, match=r"at t = 0\.5: it did not settle"):  # as where a solution ends
-        marched(Stuck(0.5, error=2.0))
+    assert out.detail == f"a tighter march ended at t = {time:.6g}: it did not settle"
+    with pytest.raises(SolverError, match="it did not settle"):  # the first pass was given up: the solution may end
+        marched(StuckAndGiven(0.0, error=2.0 * GIVEN_UP, first=0.25))
 
 
 def test_a_pass_whose_error_outgrows_the_tolerance_is_given_up_but_not_the_last_one():
