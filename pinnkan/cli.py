@@ -1,7 +1,5 @@
 """The command line: commands to calls to exit codes. No numerics; torch is imported by the commands that need it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

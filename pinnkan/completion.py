@@ -1,7 +1,5 @@
 """Completion for shells, generated from the parser: commands, options, names of shipped problems, files."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The end of a command in less time: modules are not taken apart one by one before the system takes all of them."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys

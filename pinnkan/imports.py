@@ -4,8 +4,6 @@ Parts of torch that only compilers need (``torch._meta_registrations``, 0.3 s) c
 ``torch.Generator`` does not work before they are there, nor does ``torch.broadcast_shapes``.
 """
 
-from __future__ import annotations
-
 import gc
 
 

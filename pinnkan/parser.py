@@ -1,7 +1,5 @@
 """What a command line may hold, and what is said of one that cannot be."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import re

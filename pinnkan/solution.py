@@ -1,7 +1,5 @@
 """The solved problem as users hold it: callable, with its verdict and its records."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,12 +92,12 @@ class Solution:
         """What a notebook shows: the verdict and the picture."""
         return str(_export("notebook").html_of(self))
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """The picture of ``solution.png``: the unknowns with knots and errors, as a matplotlib figure."""
         figure: Figure = _export("pictures").figure_of(self)
         return figure
 
-    def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> UnstructuredGrid:
+    def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> "UnstructuredGrid":
         """The grid of the VTK files with all its arrays, ``resolution`` samples per axis.
 
         With time it is the field at ``time``, by default at the last one.
@@ -109,7 +107,7 @@ class Solution:
         """
         return _export("notebook").to_pyvista(self, resolution, time)
 
-    def to_xarray(self, resolution: int | None = None) -> Dataset:
+    def to_xarray(self, resolution: int | None = None) -> "Dataset":
         """Unknowns and errors over named coordinates, time included, ``resolution`` samples per axis.
 
         Raises:

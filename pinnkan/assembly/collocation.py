@@ -4,8 +4,6 @@ Inside, and at the start, they are those Gauss points of a grid in the inner coo
 sides, which run across the cells, points sorted into cells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from typing import Protocol

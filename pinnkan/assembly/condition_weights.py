@@ -9,8 +9,6 @@ times too much by the other one. For u = g under a second-order equation that is
 condition or an unknown by a number changes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

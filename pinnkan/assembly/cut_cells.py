@@ -4,8 +4,6 @@ Sides of the domain run across the cells, the products of knot intervals of (s, 
 between two crossings with knots.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

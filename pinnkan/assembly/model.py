@@ -1,7 +1,5 @@
 """A problem compiled once, for all levels, slabs and checks of a solve."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -65,7 +63,7 @@ class Model:
         return tuple(FOLLOWING if i in little else 1.0 for i in range(len(self.problem.unknowns)))
 
     @cached_property
-    def after_start(self) -> Model:
+    def after_start(self) -> "Model":
         """That of a slab of time which begins where another has ended: with the whole state there.
 
         It stands for conditions at the start that are no values of an unknown or its rates (a + b = 1), and for those

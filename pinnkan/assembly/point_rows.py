@@ -4,8 +4,6 @@ The chain rule acts on the weights dF/d(D^alpha u), so that rows stay products o
 :class:`pinnkan.assembly.patch.Patch`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

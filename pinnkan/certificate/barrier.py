@@ -11,8 +11,6 @@ L psi >= 1 at points, a linear programme; whatever comes out, what it has to ful
 one, with the size of a residual in place of 1, bounds what that residual does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

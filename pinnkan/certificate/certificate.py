@@ -17,8 +17,6 @@ in formulas are float64. A solution is in W^2,p inside and continuous up to the 
 trusts IEEE arithmetic, and that numpy's elementary functions err by four units in the last place at most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 With a linear equation nothing is iterated: the curvature is zero and the first bound holds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property

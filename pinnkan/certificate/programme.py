@@ -1,7 +1,5 @@
 """The positive function of :mod:`pinnkan.certificate.barrier`, sought as a spline by a linear programme."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 

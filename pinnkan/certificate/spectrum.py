@@ -16,8 +16,6 @@ Largest values come from a Fourier series: with waves of at most the root of 2^d
 |v| <= sqrt(2^d / volume sum_k (l_k + s)^-2) |(A_0 + s) v|, A_0 = L - c, in up to three coordinates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

@@ -1,7 +1,5 @@
 """How much the files of a run may hold where a time limit leaves few seconds to write them."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The named arrays of a result on a tensor grid: unknowns, residuals, error estimates, true errors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

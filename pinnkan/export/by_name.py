@@ -1,7 +1,5 @@
 """The errors of each unknown and vector of a result, where the verdict names the worst alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

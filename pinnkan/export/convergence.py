@@ -1,7 +1,5 @@
 """The picture of how the tolerance was reached: error against parameters or time, and against seconds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

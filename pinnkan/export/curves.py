@@ -1,7 +1,5 @@
 """Pictures of results with one space coordinate: a curve when steady, a space-time map and profiles with time."""
 
-from __future__ import annotations
-
 from itertools import cycle, pairwise
 from typing import Any
 

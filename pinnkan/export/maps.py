@@ -1,7 +1,5 @@
 """Pictures of results in two and three space coordinates: coloured maps with the knots, slices, frames."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection

@@ -1,7 +1,5 @@
 """Equations as they stand in a problem file, typeset: Presentation MathML, which browsers show without a network."""
 
-from __future__ import annotations
-
 import ast
 import re
 from html import escape

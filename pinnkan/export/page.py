@@ -1,7 +1,5 @@
 """``report.html``: the facts of ``report.md``, equations typeset, pictures and a view of the field; one file."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """``solution.paraview.py``: shows the field, its estimated error and its mesh in ParaView at one click."""
 
-from __future__ import annotations
-
 import re
 
 from pinnkan.export.arrays import error_name, shown_of

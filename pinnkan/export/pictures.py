@@ -1,7 +1,5 @@
 """``solution.png`` and ``convergence.png``, chosen by the shape of the problem; a picture that fails is a warning."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which

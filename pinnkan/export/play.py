@@ -3,8 +3,6 @@
 ``solution.mp4`` is the same where ffmpeg is installed: smaller, and players stop and wind it.
 """
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """``report.md``: what was solved, whether to trust it, how it was reached, and how to look at it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Where a result is sampled for drawing: in every knot interval, so that no front falls between two samples."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How every picture looks: places in inches, colours, colour maps, the line that states the verdict."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The picture of a sweep: each quantity against the first parameter, a line for each choice of the others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The data of the interactive view in ``report.html``: the field on an even grid, small enough to stand in the file."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping

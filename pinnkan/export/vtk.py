@@ -1,7 +1,5 @@
 """What ParaView opens: one ``.vtu`` for a steady result, a ``.pvd`` over one ``.vtu`` per frame with time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree

@@ -4,8 +4,6 @@ What the frames of a series share, the mesh, is compressed once. The file that w
 Source: VTK's file formats, "XML file formats" (https://docs.vtk.org/en/latest/vtk_file_formats/vtkxml_file_format.html).
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import zlib

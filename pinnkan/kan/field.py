@@ -1,7 +1,5 @@
 """A solved function as the rest of the program sees it, whatever the network behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """A field times numbers, one for each unknown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

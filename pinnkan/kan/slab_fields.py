@@ -1,7 +1,5 @@
 """Pieces of a function, one per slab of time, as one field."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

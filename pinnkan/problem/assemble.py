@@ -1,7 +1,5 @@
 """From the tree of a problem file to a Problem: every part read, every fault collected, then the checks of meaning."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

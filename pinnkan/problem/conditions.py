@@ -1,7 +1,5 @@
 """Conditions as the file states them, one per place."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Names of fields: an unknown or a derivative of one, as ``u`` and ``u_xx``."""
 
-from __future__ import annotations
-
 from pinnkan.errors import UsageError
 from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.expressions.operators import MAX_ORDER

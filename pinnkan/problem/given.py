@@ -1,7 +1,5 @@
 """Parameters that are given from outside of the file: the text of the problem with their values in place."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping as Given
 

@@ -14,8 +14,6 @@ no square integral, so that least squares converge, with a small correction, to 
 in one with k = 1 ended at an error of 1e-2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The names of a problem and what they stand for: parameters, coordinates with their ranges, unknowns, functions."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

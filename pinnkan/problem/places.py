@@ -1,7 +1,5 @@
 """The places that a file names: sides of the box, points, all of the domain."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace

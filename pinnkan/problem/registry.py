@@ -1,7 +1,5 @@
 """Find a problem by path or by the name of a shipped one, and read it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike

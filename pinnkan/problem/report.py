@@ -1,7 +1,5 @@
 """Collect every fault of a file, then show them the way a compiler does."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

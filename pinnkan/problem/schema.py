@@ -3,8 +3,6 @@
 One table serves the reader, the messages, the resolved file and the editors.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ PyYAML's safe loader scans and parses; the tree is composed here from its events
 resolves tags, follows aliases, lets a later key win over an earlier one and reads ``1e-6`` as a string.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,7 +78,7 @@ class Sequence:
     """A list of nodes."""
 
     span: Span
-    items: list[Node] = field(default_factory=list)
+    items: "list[Node]" = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Mapping:
     """Nodes by key; ``keys`` holds where each key stands."""
 
     span: Span
-    values: dict[str, Node] = field(default_factory=dict)
+    values: "dict[str, Node]" = field(default_factory=dict)
     keys: dict[str, Span] = field(default_factory=dict)
 
 

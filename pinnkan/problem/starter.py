@@ -1,7 +1,5 @@
 """The commented files that ``pinnkan new`` writes: a starter per kind of problem, or a copy of a shipped one."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

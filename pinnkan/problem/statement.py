@@ -5,8 +5,6 @@ stands for. Parameters and named functions are already substituted, so that an e
 coordinates and jets only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape

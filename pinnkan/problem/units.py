@@ -1,7 +1,5 @@
 """Labels of units: shown on axes and in reports; nothing is converted."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 
 from pinnkan.problem.names import section

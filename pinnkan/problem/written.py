@@ -1,7 +1,5 @@
 """A problem in words: what ``pinnkan check`` shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any

@@ -1,7 +1,5 @@
 """One run of ``pinnkan solve``: it keeps its state while it lasts; stopped, it leaves that and a partial result."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import shlex

@@ -3,8 +3,6 @@
 ``state.json`` names its array file by content, so that replacing ``state.json`` (one rename) replaces both at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 Only the classes listed here are ever built, by their constructors: a stored state cannot run code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The commands that make and read runs: ``solve``, ``eval``, ``export``. Each returns its exit code."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -10,8 +10,6 @@ and, visible, ``burgers.interrupted``: what a run that was stopped or killed had
 it stays until a run into ``burgers`` has finished, and a run that is stopped again replaces it.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

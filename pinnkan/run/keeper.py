@@ -4,8 +4,6 @@
 written again: the slabs of a long run lie in many files, each written once.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables of points: read, evaluate, write."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass

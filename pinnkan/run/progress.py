@@ -1,7 +1,5 @@
 """What a run says while it lasts: one live line on a terminal, plain lines elsewhere, always on stderr."""
 
-from __future__ import annotations
-
 import sys
 import time
 
@@ -38,7 +36,7 @@ class Progress:
         self._start = self._said = time.perf_counter()
         self._live: Live | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console, get_renderable=self._line, refresh_per_second=5, transient=True,

@@ -1,7 +1,5 @@
 """Everything that a run leaves in its folder, in the order in which it is written; the manifest comes last."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.metadata
 import json

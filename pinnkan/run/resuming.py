@@ -1,7 +1,5 @@
 """Going on with a run that was interrupted: find its state, and refuse where the result would not be the same."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """``pinnkan.solve``: the solver's result as a solution."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -75,7 +73,7 @@ def _check_kinds(problem: object, callback: object) -> None:
         raise UsageError(f"callback={callback!r} is no function; it is called with each level, slab and step")
 
 
-def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution:
+def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Solution:
     """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
     _require(device)
     from pinnkan.solver.driver import solve as solve_problem
@@ -104,7 +102,7 @@ def certify(solution: Solution) -> Certificate:
     return certificate_of(solution.problem, solution.field, solution.error)
 
 
-def so_far(problem: Problem, monitor: Monitor, reason: str, detail: str) -> Solution | None:
+def so_far(problem: Problem, monitor: "Monitor", reason: str, detail: str) -> Solution | None:
     """What a solve that was stopped has to show, None if that is nothing."""
     from pinnkan.solver.driver import result_so_far
 

@@ -4,8 +4,6 @@ Workers are processes that solve one combination after the other, as ``pinnkan s
 the quantities, or the error where the file asks for none.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

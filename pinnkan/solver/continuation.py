@@ -6,8 +6,6 @@ at the next mu (natural continuation; Allgower and Georg 1990, chapter 10). Meas
 1e-3, whose residual has a spurious minimum at about -u, is solved so within 3 s, after 14 levels in vain without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar

@@ -1,7 +1,5 @@
 """From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A family of networks: how it begins, finds a minimum, estimates its error and refines. The driver does the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar

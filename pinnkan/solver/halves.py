@@ -5,8 +5,6 @@ of exp(-141). Where a reflection leaves the problem as it is there is a solution
 the domain, with what the symmetry says of the middle, it is held like any other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

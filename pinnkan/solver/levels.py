@@ -1,7 +1,5 @@
 """The only loop over levels: minimise, estimate, ask what speaks against it, refine, repeat; for every family."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace

@@ -5,8 +5,6 @@ where knots go. The global one starts with the error at the end of the slab befo
 earlier slabs, carried on by the linearised equation, so that growth and decay are counted.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 

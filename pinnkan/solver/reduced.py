@@ -6,8 +6,6 @@ fourth where that has a reflection again. Of a steady problem another solution m
 but looking for it tells whether there is one (:mod:`pinnkan.solver.halves`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A family of networks in slabs of time: what it is told, what it solves, what it decides. The march does the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from dataclasses import field as given
 from typing import Any, Generic, Protocol, TypeVar

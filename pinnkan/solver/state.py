@@ -6,8 +6,6 @@ from a
 state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -85,7 +83,7 @@ class LevelsState(Generic[S]):
     words: str = ""
     best: Best | None = None
     newton: Newton | None = None
-    beside: LevelsState[Any] | None = None
+    beside: "LevelsState[Any] | None" = None
     elsewhere: bool | None = None
 
     @property
@@ -94,7 +92,7 @@ class LevelsState(Generic[S]):
         return len(self.own_levels) + (len(self.beside.levels) if self.beside else 0)
 
     @property
-    def _ahead(self) -> LevelsState[Any] | None:
+    def _ahead(self) -> "LevelsState[Any] | None":
         """The family beside, while its estimate is the smaller one."""
         other = self.beside
         if other is None or not other.levels:

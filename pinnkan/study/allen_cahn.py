@@ -4,8 +4,6 @@
 coefficient of the printed equation are doubtful; this is the usual problem of Raissi et al. 2019.)
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """What the Allen-Cahn experiment shows beside the paper's figures: the residual's spectrum by level, and words."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

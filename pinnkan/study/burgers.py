@@ -3,8 +3,6 @@
 ``u_t + u u_x = nu u_xx`` with nu = 0.01 on [-1, 1] x [0, 1], u = -sin(pi x) at first and 0 at the sides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

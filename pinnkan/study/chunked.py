@@ -5,8 +5,6 @@ Measured: the perceptron [3,16,16,1] with five seeds takes 9.5 ms per seed in pi
 ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,11 +35,11 @@ class Chunked:
         """All trained coefficients (..., coefficient)."""
         return self.network.flat()
 
-    def with_flat(self, vector: torch.Tensor) -> Chunked:
+    def with_flat(self, vector: torch.Tensor) -> "Chunked":
         """The same network with other coefficients."""
         return Chunked(self.network.with_flat(vector))
 
-    def halved(self) -> Chunked:
+    def halved(self) -> "Chunked":
         """Every knot interval halved."""
         return Chunked(self.network.halved())
 

@@ -5,8 +5,6 @@ the same loop with zeros in the schedule. Work is counted in evaluations of the 
 costing 2^l of those on level 0.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What one evaluation of a network and its gradient costs in either basis, against order and number of intervals."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The picture of an experiment: loss and true error along the training of every contender."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 

@@ -4,8 +4,6 @@ With ``w = A^T u`` the gradients are ``g_u = A g_w``. Descent in the power basis
 it is spline descent preconditioned; descent in the spline basis moves w by ``-eta A^T A g_w``. Every layer has its A.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

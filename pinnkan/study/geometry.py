@@ -1,7 +1,5 @@
 """``pinnkan study geometry``: what the two bases do to gradient descent, computed and drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

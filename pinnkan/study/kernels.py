@@ -4,8 +4,6 @@ With spline coefficients u and power-ReLU coefficients ``w = A^T u`` of one laye
 arXiv:2603.04827 the powers are those of ``(x - t) / h``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

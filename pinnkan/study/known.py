@@ -4,8 +4,6 @@ What is left of an evaluation is a product of these with the coefficients, all r
 number of functions: coarse levels cost less.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

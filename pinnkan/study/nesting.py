@@ -1,7 +1,5 @@
 """``pinnkan study nesting``: refinement leaves the function unchanged, for both bases and any nested knots."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 

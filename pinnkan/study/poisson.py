@@ -5,8 +5,6 @@
 its kink by construction (Tseng et al. 2023, cusp-capturing networks).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import pi

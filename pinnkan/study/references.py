@@ -5,8 +5,6 @@ time differencing of fourth order in time (Cox and Matthews 2002; coefficients b
 Trefethen 2005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@
 square.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import cos, pi, sin

@@ -1,7 +1,5 @@
 """What a study leaves in its folder: report.md with the circumstances, tables and pictures; CSV; the manifest."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import shlex

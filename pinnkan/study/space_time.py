@@ -1,7 +1,5 @@
 """Experiments on an equation in x and t: points, terms and the error on a grid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the experiments in x and t say at their end: who won, what our own solver does, maps."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -6,8 +6,6 @@ zero. The prediction for A^T A is the difference of order 2 r with zero values o
 missing. Everything is computed from singular values, which keep the smallest eigenvalues accurate.
 """
 
-from __future__ import annotations
-
 from math import comb, factorial
 
 import numpy as np

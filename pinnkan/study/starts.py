@@ -1,7 +1,5 @@
 """Networks that contenders start from, by seed: splines, powers of ReLU, plain ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from pinnkan.kan.layers.architectures import perceptron, random_network, spread_directions

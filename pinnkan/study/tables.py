@@ -1,7 +1,5 @@
 """Tables of an experiment: Markdown beside the paper's figures, CSV with every seed."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from csv import writer

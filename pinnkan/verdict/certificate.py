@@ -1,7 +1,5 @@
 """What is proven of a computed function, or why nothing is."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

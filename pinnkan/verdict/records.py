@@ -1,7 +1,5 @@
 """What a run records of itself: one record per level or slab, one per step."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

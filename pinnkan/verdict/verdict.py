@@ -1,7 +1,5 @@
 """The verdict on a run, drawn from its records alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -25,8 +25,6 @@ forces on them cost nothing. Laplace's equation with 100 on one side of a square
 grows as 1 / h without weights; the solve of 1e-3 ended with an estimate of 1400, and takes a second with them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ the lid 4x(1 - x), twelve intervals, the outermost halved four times towards the
 of the velocity, 1e-4 instead of 5e-4 of the pressure; with the squares of these weights 4e-5 and 1e-3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 

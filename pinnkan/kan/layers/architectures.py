@@ -1,7 +1,5 @@
 """Networks to start from: splines on every edge, the plain perceptron, ridges in fixed directions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """A solved deep network, one per time slab, as the field that the rest of the program sees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

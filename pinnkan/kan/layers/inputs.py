@@ -1,7 +1,5 @@
 """Coordinates as a deep network sees them, with their exact jets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import cos, pi, sin
 

@@ -7,8 +7,6 @@ Axes here: (derivative alpha, point, unit); inside the layers points come last (
 Coefficients (out, in, function). Axes between alpha and point are independent runs (seeds).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,16 +56,16 @@ class Network:
         """All trained coefficients (..., coefficient), layer by layer."""
         return torch.cat([layer.flat() for layer in self.layers if layer.size], -1)
 
-    def with_flat(self, vector: torch.Tensor) -> Network:
+    def with_flat(self, vector: torch.Tensor) -> "Network":
         """The same network with other coefficients; leading axes of ``vector`` are independent runs."""
         parts = torch.split(vector, [layer.size for layer in self.layers], -1)
         return Network(tuple(layer.with_flat(p) for layer, p in zip(self.layers, parts, strict=True)))
 
-    def halved(self) -> Network:
+    def halved(self) -> "Network":
         """Every knot interval halved; the same function, exactly."""
         return Network(tuple(layer.halved() for layer in self.layers))
 
-    def to(self, device: torch.device | str) -> Network:
+    def to(self, device: torch.device | str) -> "Network":
         """The same network on another device."""
         return Network(tuple(layer.to(device) for layer in self.layers))
 

@@ -5,8 +5,6 @@ d_m s^(m-k)/(m-k)!``. The d_m are a fixed linear map of the coefficients, the sa
 point depends neither on the number of intervals nor on whether the functions are splines or powers of ReLU.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, Self

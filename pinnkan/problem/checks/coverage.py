@@ -1,7 +1,5 @@
 """What is given where: every side has its condition, time has its initial data, nothing is given twice."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

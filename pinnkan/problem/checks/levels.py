@@ -1,7 +1,5 @@
 """Unknowns that are determined up to a constant only: a pressure, a pure Neumann problem."""
 
-from __future__ import annotations
-
 import numpy as np
 import sympy
 from numpy.typing import NDArray

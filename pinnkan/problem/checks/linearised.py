@@ -3,8 +3,6 @@
 An operator L_ij = sum_a c_ija D^a maps unknown j to equation i; its symbol replaces D by numbers, one per coordinate.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

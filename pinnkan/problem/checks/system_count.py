@@ -14,8 +14,6 @@ systems; Pryce 2001, BIT 41, for ordinary ones).
 Coefficients are frozen at samples. Counts that differ from sample to sample or from s to s prove nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

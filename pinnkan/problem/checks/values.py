@@ -1,7 +1,5 @@
 """Checks by numbers, at fixed sample points: finite everywhere, corners and seams that fit."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 

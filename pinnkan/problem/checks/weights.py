@@ -1,7 +1,5 @@
 """Which terms of a system are principal: weights of its equations and unknowns, by assigning one to the other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ An integer or fraction with up to four digits is exact, anything longer is a flo
 memory, and a value that is not finite or not real is refused where it arises.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 

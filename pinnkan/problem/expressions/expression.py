@@ -3,8 +3,6 @@
 Nothing of the text is ever executed; numbers are folded as they appear.
 """
 
-from __future__ import annotations
-
 import ast
 import warnings
 from collections.abc import Callable

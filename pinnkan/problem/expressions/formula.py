@@ -1,7 +1,5 @@
 """Expressions as the user writes them."""
 
-from __future__ import annotations
-
 import sympy
 from sympy.printing.str import StrPrinter
 

@@ -6,8 +6,6 @@ sympy's hyperbolic functions, asked whether they are real, expand their argument
 for ``tanh(tan(u)**999)``. Ours are not asked.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@ Its derivative by x_i then holds [e] delta(x_i - c), the value above less the va
 Analysis of Linear Partial Differential Operators I, section 3.1).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ Every heaviside, sign, abs, max and min is written with sigma = sign(f), one for
 keeps its sign in the box is a number. [e] is e at sigma = 1 less e at sigma = -1, and must vanish once f = 0 is put in.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

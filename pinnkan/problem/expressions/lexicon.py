@@ -3,8 +3,6 @@
 What Python's own parser would misread, or report at an odd place, is refused here with the place and the reason.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ an F that jumps in the domain has none that a formula could show, and is refused
 (:mod:`pinnkan.problem.expressions.jumps`).
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,13 +62,13 @@ class JetSpace:
         self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
         self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
 
-    def on(self, axis: int, end: int) -> JetSpace:
+    def on(self, axis: int, end: int) -> "JetSpace":
         """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
         side._box = self._box.at(axis, end) if self._box.symbols else self._box
         return side
 
-    def joining(self, joins: bool = True) -> JetSpace:
+    def joining(self, joins: bool = True) -> "JetSpace":
         """The same symbols, for expressions in which the derivative of a jump across a plane is a delta function."""
         equation = copy.copy(self)
         equation._joins = joins

@@ -1,7 +1,5 @@
 """What to say of a jump that cannot be differentiated: what, where, why, and what to do."""
 
-from __future__ import annotations
-
 import sympy
 
 from pinnkan.problem.expressions.factors import as_decimals

@@ -1,7 +1,5 @@
 """The names an expression may use, and what to say of one that means nothing there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ An expression is flattened once into instructions, shared subexpressions compute
 numpy arrays or on torch tensors alike, chosen by the namespace handed in. No text is ever executed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -59,14 +57,14 @@ class Tape:
         return self._code
 
     @classmethod
-    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> Tape:
+    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> "Tape":
         """The tape of so many inputs with these :attr:`instructions` and registers of results."""
         tape = cls([], [])
         tape.inputs, tape.outputs = inputs, tuple(outputs)
         tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
         return tape
 
-    def first(self) -> Tape:
+    def first(self) -> "Tape":
         """The tape of the first result alone."""
         count = max(self.outputs[0] - self.inputs + 1, 0)
         return Tape.written(self.inputs, self._code[:count], self.outputs[:1])

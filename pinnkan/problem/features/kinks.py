@@ -6,8 +6,6 @@ zero, bisected (Moore, Kearfott, Cloud 2009, chapter 8). Planes of a factor of s
 lines across the box, confirmed on scattered points of the plane; what else may vanish is called curved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Where a circle closes formulas of x may jump from its last point to its first, as 1 + 200*heaviside(x - 0.5) does."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.problem.expressions.tape import Tape

@@ -4,8 +4,6 @@ Coefficients that depend on the solution are looked at before there is one. At v
 temperatures below zero, exp(8 - 8/T) is 1e70 for one that is 1: equations weighed by that are all that counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeAlias
 

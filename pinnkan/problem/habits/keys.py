@@ -1,7 +1,5 @@
 """Keys, places and values of problem files as other programs and YAML write them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Words of other programs and of paper for what has a name of its own here: hints, never meanings."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

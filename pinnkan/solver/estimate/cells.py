@@ -5,8 +5,6 @@ falls in every coordinate; until then its error is its measure times what the in
 arithmetic. So two rules that agree by chance are not believed there.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,11 +44,11 @@ class Boxes:
     missed: Array
     axis: np.ndarray
 
-    def picked(self, which: np.ndarray) -> Boxes:
+    def picked(self, which: np.ndarray) -> "Boxes":
         """Some of them."""
         return Boxes(*(a[..., which] for a in (self.lo, self.hi, self.value, self.missed, self.axis)))
 
-    def and_also(self, other: Boxes) -> Boxes:
+    def and_also(self, other: "Boxes") -> "Boxes":
         """Both."""
         names = ("lo", "hi", "value", "missed", "axis")
         return Boxes(*(np.concatenate([getattr(self, n), getattr(other, n)], -1) for n in names))

@@ -5,8 +5,6 @@ conditions as its data. It is sought in tensor-product splines, halved until its
 the error at the end of the previous one plus the jump of u between them.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -5,8 +5,6 @@ first coordinate there are breaks where the surface leaves the box, along the la
 holds a smooth integrand (Saye 2015, SIAM J. Sci. Comput. 37).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import product
 

@@ -3,8 +3,6 @@
 No proof, unlike what interval arithmetic then makes of formulas that hold it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import product
 

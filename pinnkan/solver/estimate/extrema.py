@@ -6,8 +6,6 @@ below the best value seen are done, the others cut (Hansen, Walster 2004, Global
 chapter 12). What is left when the boxes have become too many stays as the difference between bound and value.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ the stability constant of the equation. What e holds beyond a space refined in t
 is the share of coordinate c; its mass per interval says where knots are wanted.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,7 +38,7 @@ class Surplus:
         total = float(np.linalg.norm(before))
         return float(np.linalg.norm(before * decay)) / total if total > 0.0 else float(decay.max())
 
-    def raised_to(self, correction: float) -> Surplus:
+    def raised_to(self, correction: float) -> "Surplus":
         """Shares that make up the whole ``correction`` (its norm, relative) where they are too small for that.
 
         What a drift changes lies in the coarse space too, but comes from what is missing there.

@@ -1,7 +1,5 @@
 """Integrals of an expression of a solution over the domain or a side at one time, by Gauss's rules between knots."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ Gauss disagree (de Doncker, Robinson 1984), and there are breaks where the argum
 with the solution.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Relative L2 sizes, of the worst unknown or vector. Unknowns are in natural units here."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.kan.field import Array

@@ -8,8 +8,6 @@ to come. What is not finite is said to be so, with its
 reason; what would take longer than the time limit is left out, and that is said too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

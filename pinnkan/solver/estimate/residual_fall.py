@@ -6,8 +6,6 @@ before the correction is that coordinate's decay. With degree p and m derivative
 h^(p + 1 - m) and the error like h^(p + 1): the decay is too large by 2^m rather than too small.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Expressions of a solution, or of it with its estimated error added: on grids, at points, enclosed over boxes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

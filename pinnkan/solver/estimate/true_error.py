@@ -1,7 +1,5 @@
 """The true error of a function, against the ``exact`` of its problem."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -25,7 +23,7 @@ class Samples:
     points: Sequence[Array]
     weights: Array
     values: Array
-    more: Iterable[Samples] = ()
+    more: "Iterable[Samples]" = ()
 
 
 def samples_at(field: Callable[..., Array], points: Array) -> Samples:

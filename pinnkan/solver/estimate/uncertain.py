@@ -6,8 +6,6 @@ of its estimated error around the place, and the expression enclosed by interval
 may vanish then has no bound.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

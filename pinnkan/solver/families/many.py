@@ -10,8 +10,6 @@ they still need. Where that is more than PATIENCE, others are tried, and blocks 
   estimated error is clearly below theirs it goes on.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -108,7 +106,7 @@ def _leaves(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
     return asked is not None and asked <= state.own.space.size
 
 
-def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> tuple[_Try, ...]:
+def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> "tuple[_Try, ...]":
     """What is tried where the blocks stand, one after the other."""
     asked, (needed, _) = predicted(blocks.model), forecast(beside, blocks.problem.solver.tolerance)
     if asked is None:

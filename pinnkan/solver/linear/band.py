@@ -6,8 +6,6 @@ solution is refined with the residual J d + r itself (corrected seminormal equat
 squaring the condition number costs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Who solves: a factor of the band, or conjugate gradients where these are predicted to cost less."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pinnkan.assembly.clock import Clock

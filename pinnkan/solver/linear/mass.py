@@ -1,7 +1,5 @@
 """The mass matrix: how large functions are in L2, not their coefficients."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Symmetric positive systems, scaled to a unit diagonal."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.linalg
 

@@ -1,7 +1,5 @@
 """The least-squares problem of a model in one product space: its rows at Gauss points, and Gauss-Newton steps."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

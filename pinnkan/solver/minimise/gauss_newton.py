@@ -4,8 +4,6 @@ A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-
 rise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

@@ -5,8 +5,6 @@ Minimises ``|r(x)|^2``. A step solves ``(J^T J + mu D^2) s = -J^T r`` with D the
 ratio (Nielsen 1999; Madsen, Nielsen, Tingleff 2004, section 3.2).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

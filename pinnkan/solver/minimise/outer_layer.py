@@ -4,8 +4,6 @@ Ridges in many directions share polynomials, so that the columns are dependent: 
 singular values left out. A linear equation needs one step, and a second to work off its rounding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

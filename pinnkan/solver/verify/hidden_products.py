@@ -5,8 +5,6 @@ product of all coordinates may be a thousand times smaller (Helmholtz' equation 
 and hides an error a thousand times larger.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.assembly.model import Model

@@ -7,8 +7,6 @@ features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.
 solution in a box enclosed by :mod:`pinnkan.solver.estimate.enclosed`: no proof, unlike these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np

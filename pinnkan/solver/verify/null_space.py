@@ -1,7 +1,5 @@
 """What the formulas alone say about whether a solution is determined."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pinnkan.kan.field import Array, Field

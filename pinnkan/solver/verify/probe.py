@@ -14,8 +14,6 @@ problems, resonances, turning points, layers that nothing holds. What it finds i
 from a product may be missed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -44,11 +42,11 @@ class Fineness:
     degree: int
     halvings: int = 0
 
-    def finer(self) -> Fineness:
+    def finer(self) -> "Fineness":
         """Half the width, two more degrees."""
         return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
 
-    def coarser(self) -> Fineness:
+    def coarser(self) -> "Fineness":
         """Twice the width."""
         return replace(self, intervals=max(self.intervals // 2, 1))
 
@@ -120,7 +118,7 @@ class _Lattice:
     lines: tuple[_Line, ...]
     free: np.ndarray
 
-    def best(self, products: Sequence[Sequence[Array]], last: int) -> _Found:
+    def best(self, products: Sequence[Sequence[Array]], last: int) -> "_Found":
         """The best factors ``last`` of products whose other ones are given, of size one and orthogonal."""
         others = tuple(i for i in range(self.free.ndim - 1) if i != last)
         own = np.array(self.free.any(axis=others)).T  # (unknown, function)

@@ -12,8 +12,6 @@ and alternating lowers the quotient every time (Beylkin, Mohlenkamp 2005, sectio
 minima, so that many products of smooth waves are looked at first and the best of them improved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol

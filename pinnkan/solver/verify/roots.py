@@ -3,8 +3,6 @@
 See :mod:`pinnkan.assembly.roots`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

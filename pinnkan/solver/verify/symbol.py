@@ -8,8 +8,6 @@ imaginary, for parabolic ones negative (Petrovsky 1937; Lax 1957; Mizohata 1961:
 lower orders). In the same way the modes exp(l x) of a side go like z s^q for large s (Kreiss 1970).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product

@@ -4,8 +4,6 @@ Gauss-Newton ends at a minimum of the residual, which need not be a solution; an
 shift is a function that the linearised equation hardly sees, along which the iteration drifts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Every check of a would-be verdict: what hides between the points, the stability constant, contradiction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

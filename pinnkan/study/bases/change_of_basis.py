@@ -11,8 +11,6 @@ Both directions are exact up to rounding, but powers of ReLU cancel: a function 
 coefficients of size n^p, so that about ``n^p 2^r / p!`` units of rounding is what any evaluation in them can keep.
 """
 
-from __future__ import annotations
-
 import torch
 
 from pinnkan.kan.spline import Basis

@@ -1,7 +1,5 @@
 """A network written in the other basis: the same function of its inputs, other coefficients."""
 
-from __future__ import annotations
-
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Layer
 from pinnkan.kan.layers.spline_layer import Spline

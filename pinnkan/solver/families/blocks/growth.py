@@ -1,7 +1,5 @@
 """Which blocks to add: the margin of a sum of blocks, and the part of it that a correction says is worth its cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

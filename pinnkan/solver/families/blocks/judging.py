@@ -5,8 +5,6 @@ trained on: it is divided by the smallest singular value of the rows, the least 
 have. So a block that is missing altogether is part of the estimate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A sum of blocks on few coordinates each: solved, corrected in the margin, and the blocks that this asks for added."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

@@ -4,8 +4,6 @@ Rows are means, not integrals: an equation counts the mean square of its residua
 its side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

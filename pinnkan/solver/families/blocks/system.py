@@ -4,8 +4,6 @@ Columns stand in the order of the groups. The triangular factor of the first k c
 one, so that a sum of blocks and a richer one that begins with it are solved together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,7 +59,7 @@ class Factor:
     variance: float  # of a row that the columns leave over
 
     @classmethod
-    def of(cls, matrix: Array, residual: Array) -> Factor:
+    def of(cls, matrix: Array, residual: Array) -> "Factor":
         """Factorise.
 
         Raises:

@@ -6,8 +6,6 @@ even knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however
 whose knots follow the front, takes a second and says 2.1e-4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A level is a few steps of Levenberg-Marquardt on the inner layers. Where these h
 lowers the held-out residual most after a short race: one more hidden unit, or all knot intervals halved.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

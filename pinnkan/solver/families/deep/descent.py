@@ -4,8 +4,6 @@ A resumed solve repeats those it has done for free, goes on in the middle of the
 Levenberg-Marquardt, and begins the others again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ All take the rows of a :class:`pinnkan.solver.families.deep.rows.System` to the 
 at their number of steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -4,8 +4,6 @@ Cells follow the solution: their breaks equidistribute the arc length of the unk
 1974), so that a front known from the level before is seen by the next one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 

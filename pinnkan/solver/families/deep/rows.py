@@ -4,8 +4,6 @@ A :class:`Group` is one list of equations at one list of points: the equations o
 side, or given values at the start of a slab. A :class:`NetworkSystem` stacks groups.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,13 +38,13 @@ class Group:
         weights: Array,
         device: str,
         targets: Array | None = None,
-    ) -> Group:
+    ) -> "Group":
         """The group of numpy arrays, targets zero if not given."""
         aim = np.zeros((len(equations), len(points))) if targets is None else targets
         x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
         return cls(tuple(equations), x, w, t)
 
-    def scaled(self, factor: float) -> Group:
+    def scaled(self, factor: float) -> "Group":
         """The same rows, all multiplied by ``factor``."""
         return Group(self.equations, self.points, factor * self.weights, self.targets)
 

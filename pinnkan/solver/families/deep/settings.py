@@ -1,7 +1,5 @@
 """What the user may leave open in a deep solve, and the rules that fill it in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pinnkan.assembly.equation import CompiledEquation

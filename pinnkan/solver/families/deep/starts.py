@@ -1,7 +1,5 @@
 """Where the training of a slab begins: random networks, or continuations of the slab before."""
 
-from __future__ import annotations
-
 from pinnkan.kan.layers.architectures import frozen_ridge, random_network, spread_directions
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.kan.layers.inputs import Inputs

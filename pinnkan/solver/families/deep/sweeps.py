@@ -6,8 +6,6 @@ When a sweep has stalled everywhere the function is judged; while its estimate e
 interval of the networks with the larger losses is halved, exactly, and the next sweep goes on from there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The rows of one slab: where the points lie, which conditions apply, and how much each row counts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import prod
 

@@ -6,8 +6,6 @@ They are kept if their estimate is then below the one predicted for that level, 
 end; else the axes go on. In time the front of the initial data decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,7 +70,7 @@ class Promise:
     estimate: float
 
     @classmethod
-    def of(cls, levels: Sequence[Level]) -> Promise:
+    def of(cls, levels: Sequence[Level]) -> "Promise":
         """What the levels so far promise."""
         last, before = levels[-1], levels[-2]
         return cls(GROWTH * last.parameters, last.estimate * min(1.0, last.estimate / before.estimate))

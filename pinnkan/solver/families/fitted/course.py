@@ -1,7 +1,5 @@
 """The course of a moving front from one slab to the next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

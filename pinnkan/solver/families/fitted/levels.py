@@ -5,8 +5,6 @@ still bends in them, and they are moved until it does not. On a coarse level a f
 wrong angle is seen from afar; each level narrows the front and the error of the angle together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 

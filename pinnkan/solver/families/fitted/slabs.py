@@ -6,8 +6,6 @@ takes over the values at its start by rows, not by coefficients. The estimate is
 and t; the one along s also carries the error of all earlier slabs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The front in the initial data: its direction, coordinates in which it is straight, and knots that represent it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

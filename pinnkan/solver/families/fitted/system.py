@@ -1,7 +1,5 @@
 """The least-squares problem of a model in inner coordinates: equations inside the domain, conditions on its sides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -137,12 +135,14 @@ class ImmersedSystem:
         self.regularisation = self._regularisation(inside)
         self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
-    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> ImmersedSystem:
+    def on(
+        self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None
+    ) -> "ImmersedSystem":
         """The same problem in another space, with more fields ``before`` if given."""
         before = self._before if before is None else before
         return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
-    def checked(self) -> ImmersedSystem:
+    def checked(self) -> "ImmersedSystem":
         """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
 
         In a thinner one there are few points to train on, and none of them may be near one of these.

@@ -5,8 +5,6 @@ the one before. A solution whose error, once it is corrected, is predicted a lit
 again but solved on a few knots more, of the same density, and corrected from there.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,8 +5,6 @@ wherever the points happen to fall: sin(300 pi x) had 430 intervals on its fourt
 last, and needs 800. Halving all of them, which the correction has done already, gets there on the thirteenth.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

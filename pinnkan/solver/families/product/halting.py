@@ -5,8 +5,6 @@ multiplicity m it leaves (1 - 1/m) of the error, so that the first one is a half
 triple one. The steps form a geometric series there (Decker, Keller and Kelley 1983), and their sum is the error.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.errors import SolverError

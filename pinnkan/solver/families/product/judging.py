@@ -1,7 +1,5 @@
 """The estimated error of a level: by a correction on halved intervals, or by the fall of the residual."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

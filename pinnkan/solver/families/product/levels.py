@@ -1,7 +1,5 @@
 """One block on all coordinates, level by level: solved, corrected in the refined space, knots inserted, prolonged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 

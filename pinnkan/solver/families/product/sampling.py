@@ -1,7 +1,5 @@
 """A function of a product space on points of its own, for its true error."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce

@@ -1,7 +1,5 @@
 """One time slab: where its Gauss-Newton iteration begins, what conditions fix in it, and what it is once solved."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

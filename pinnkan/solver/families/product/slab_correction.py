@@ -9,8 +9,6 @@ correction of what is shared out is less still, and each of the next slabs begin
 sides that let nothing out, its integral growing as 1 + t/100, converged with an estimate of 7e-8 and was 5e-3 off.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ front that forms takes six steps from there. On every second knot they cost a fo
 them begin near enough to take two (nested iteration, as in a full multigrid cycle: Brandt 1977).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,8 +5,6 @@ halved and a higher degree in time. Its local and its global correction (:mod:`p
 factorisation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

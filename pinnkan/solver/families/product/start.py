@@ -1,7 +1,5 @@
 """Where a solve begins: its first space, the conditions written into the coefficients, the state at the first time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 

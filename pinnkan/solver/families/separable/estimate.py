@@ -5,8 +5,6 @@ never trained on, divided by the least residual of a product of norm one (:mod:`
 error that is a product of all coordinates, which no term begins to show, is part of the estimate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

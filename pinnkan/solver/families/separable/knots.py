@@ -4,8 +4,6 @@ A source or coefficient that separates is seen one coordinate at a time, so that
 nothing: a spike of width 1e-5 in one of ten coordinates is no more hidden than on a line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

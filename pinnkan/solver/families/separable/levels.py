@@ -1,7 +1,5 @@
 """A sum of few products of all coordinates with trained edges: minimised, corrected, enriched by knots and terms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

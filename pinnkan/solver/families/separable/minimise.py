@@ -6,8 +6,6 @@ without training the old ones again 1.5e-1 with three, 3e-2 with ten; alternatio
 and what this file does, a term by alternation and then all edges by Levenberg-Marquardt, 2e-10 after 16 (0.3 s).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

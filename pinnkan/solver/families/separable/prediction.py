@@ -1,7 +1,5 @@
 """How many coefficients a sum of products will need, before anything is solved."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.assembly.model import Model

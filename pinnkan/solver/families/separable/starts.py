@@ -4,8 +4,6 @@ With exact integrals a single product is found from any start; of sums, the few 
 random proportion reach the term that lowers the loss most (measured: four starts, 0.02 s in four coordinates).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where a solve in sums of products stands, and what an estimate of its error leaves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

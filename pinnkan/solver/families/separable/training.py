@@ -1,7 +1,5 @@
 """The minimisation of a level: all linearisations, term after term, and the steps they take."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from pinnkan.assembly.separable.points import graded
