@@ -22,17 +22,14 @@ def commands_of(parser: argparse.ArgumentParser, problems: Sequence[str], kinds:
     """The commands of a parser; where one takes a FILE ``problems`` are offered, to be like one the ``kinds`` too."""
     subs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     abouts = {choice.dest: choice.help or "" for choice in subs._choices_actions}
+    options = {
+        name: tuple((o, a.help or "") for a in sub._actions for o in a.option_strings if o.startswith("--"))
+        for name, sub in subs.choices.items()
+    }
     return [
-        Command(name, abouts.get(name, ""), tuple(_options(sub)), tuple(_words(sub, problems, kinds)))
+        Command(name, abouts.get(name, ""), options[name], tuple(_words(sub, problems, kinds)))
         for name, sub in subs.choices.items()
     ]
-
-
-def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
-    for action in parser._actions:
-        for option in action.option_strings:
-            if option.startswith("--"):
-                yield option, action.help or ""
 
 
 def _words(parser: argparse.ArgumentParser, problems: Sequence[str], kinds: Sequence[str]) -> Iterator[str]:

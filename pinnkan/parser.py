@@ -122,7 +122,13 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     _add_settings(command("solve", "solve a problem and write its results folder"), _ANOTHER)
-    _add_sweep(command("sweep", "solve a problem for every combination of values of its parameters"))
+    sweep = command("sweep", "solve a problem for every combination of values of its parameters")
+    _add_settings(
+        sweep, "values of a parameter, nu=0.01,0.02 or Re=10:100:10 for ten from 10 to 100; may be given again"
+    )
+    sweep.add_argument(
+        "--workers", type=whole(1, 1024), default=1, metavar="N", help="processes that solve (default: 1)"
+    )
     check = command("check", "validate a problem file and show how it is understood")
     check.add_argument("file", metavar="FILE", help="a path, or the name of a shipped problem")
     _add_set(check, _ANOTHER)
@@ -142,11 +148,6 @@ def build_parser() -> argparse.ArgumentParser:
         "shell", choices=SHELLS, help='eval "$(pinnkan completion bash)" in the file a shell starts with'
     )
     return parser
-
-
-def _add_sweep(sub: argparse.ArgumentParser) -> None:
-    _add_settings(sub, "values of a parameter, nu=0.01,0.02 or Re=10:100:10 for ten from 10 to 100; may be given again")
-    sub.add_argument("--workers", type=whole(1, 1024), default=1, metavar="N", help="processes that solve (default: 1)")
 
 
 def _add_settings(sub: argparse.ArgumentParser, text: str) -> None:

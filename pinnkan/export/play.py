@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -55,7 +54,8 @@ def draw_play(solution: Solution, path: Path) -> None:
             clock.set_text(problem.when(time, 4))
             for artist in (moving, clock):
                 artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
-            frames.append(_in_palette(canvas, palette))
+            drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+            frames.append(drawn.quantize(palette=palette, dither=Image.Dither.NONE))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=_MILLISECONDS, loop=0)
 
 
@@ -86,11 +86,6 @@ def _palette() -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.rint(255 * colours).astype(np.uint8).tobytes())
     return palette
-
-
-def _in_palette(canvas: FigureCanvasAgg, palette: Image.Image) -> Image.Image:
-    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    return drawn.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _axes(solution: Solution) -> list[Array]:

@@ -134,12 +134,7 @@ def _quantities(solution: Solution) -> str:
         label = solution.problem.labelled(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
-    return "\n\n".join(["## Quantities", visible_lines(rows), *map(visible, notes)])
-
-
-def visible_lines(lines: Sequence[str]) -> str:
-    """Lines with every character that a terminal would obey written as an escape."""
-    return "\n".join(map(visible, lines))
+    return "\n\n".join(["## Quantities", "\n".join(map(visible, rows)), *map(visible, notes)])
 
 
 def value_words(reading: Reading) -> str:

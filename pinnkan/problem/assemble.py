@@ -30,7 +30,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
-    _stop_if_unreadable(found, report)
+    if report.failed and names.are_unreadable(found):  # every name in the rest would be said to be unknown
+        raise report.failure()
     space, unknowns = scope.space, scope.space.unknowns
     joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
     equations = _equations(found.get("equations"), joining, report) if unknowns else []
@@ -42,7 +43,9 @@ def assemble(root: Mapping, report: Report) -> Problem:
     units = read_units(found.get("units"), named, scope.vectors, report)
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
-    _warn_unused(parameters, scope.used, report)
+    for parameter, span in () if report.failed else parameters.items():
+        if parameter not in scope.used:
+            report.warn_at(span, f"the parameter '{parameter}' is never used")
     if report.failed:
         raise report.failure()
     conditions = tuple(p.condition for p in placed)
@@ -89,12 +92,6 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
         if name in scope.values:
             report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
     return domain, replace(scope, unknowns=bool(unknowns), vectors=vectors, where="an equation"), parameters
-
-
-def _stop_if_unreadable(found: dict[str, Node], report: Report) -> None:
-    """Raises ProblemError where every name in the rest would be said to be unknown."""
-    if report.failed and names.are_unreadable(found):
-        raise report.failure()
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -192,9 +189,3 @@ def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | No
         report.warn_at(section.keys["knots"], "'knots' has no effect with so many coordinates: they start with none")
     if solver.time_slabs is not None and domain.time_axis is None:
         report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")
-
-
-def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:
-    for name, span in parameters.items():
-        if name not in used and not report.failed:
-            report.warn_at(span, f"the parameter '{name}' is never used")

@@ -219,7 +219,8 @@ def _judged(
 
     What to try is computed from what the levels know of the others.
     """
-    tolerance, end = problem.solver.tolerance, end_of_time(problem)
+    tolerance = problem.solver.tolerance
+    end = None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]
     if not (problem.unbounded and levels):
         return judge(levels, tolerance, reason, detail, end), levels
     reason = reason or Reason.NO_FINITE_NORM
@@ -277,8 +278,3 @@ def describe(problem: Problem) -> str:
         "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"
     )
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"
-
-
-def end_of_time(problem: Problem) -> float | None:
-    """The upper end of t, if there is one."""
-    return None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]

@@ -74,4 +74,5 @@ class Chunked:
     def _points(self, jets: JetSet) -> int:
         """Points of a piece."""
         runs = self.flat().numel() // self.parameters
-        return max(1, PIECE // (runs * self.network.breadth(jets)))
+        widest = max(layer.outputs for layer in self.network.layers)
+        return max(1, PIECE // (runs * len(jets) * widest))

@@ -38,10 +38,6 @@ class Network:
         """Number of unknowns."""
         return next(layer.outputs for layer in reversed(self.layers) if layer.outputs)
 
-    def breadth(self, jets: JetSet) -> int:
-        """Jets per point and run of the widest layer."""
-        return len(jets) * max(layer.outputs for layer in self.layers)
-
     @property
     def splines(self) -> tuple[Spline, ...]:
         """The layers of edges."""

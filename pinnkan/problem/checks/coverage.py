@@ -23,7 +23,8 @@ _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     """Report every side, initial datum and order that is missing, given twice or too high."""
-    orders = equation_orders(problem)
+    jets = [jet for e in problem.equations for jet in e.jets.values()]
+    orders = tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
     _check_unknowns(problem, spans, report)
     _check_sides(domain, placed, spans, report)
     _check_orders(problem, domain, placed, report)
@@ -61,12 +62,6 @@ def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
     across = np.abs(np.einsum("pi,pj->pij", slopes[0], slopes[1]) - np.einsum("pi,pj->pji", slopes[0], slopes[1]))
     size = np.linalg.norm(slopes[0], axis=1) * np.linalg.norm(slopes[1], axis=1)
     return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))
-
-
-def equation_orders(problem: Problem) -> tuple[int, ...]:
-    """The highest order of the equations in each coordinate."""
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    return tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
 
 
 def normal_order(equation: Equation, axis: int) -> int:

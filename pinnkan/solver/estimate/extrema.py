@@ -125,7 +125,7 @@ class _Bound:
             self.clock.check()
             looked += lo.shape[1]
             upper, axis = self._look(lo, hi, owner)
-            is_open = ~self._is_done(upper, owner)
+            is_open = upper > self.best[owner] + _DONE * np.abs(self.best[owner])
             tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST * np.abs(self.ranges).max(1)[axis]
             keep = np.flatnonzero(is_open & ~tiny)
             most = min(_AT_ONCE, max(_MOST_BOXES - looked, 0))
@@ -135,10 +135,6 @@ class _Bound:
             np.maximum.at(self.above, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
             lo, hi = halved(lo[:, keep], hi[:, keep], axis[keep])
-
-    def _is_done(self, upper: Array, owner: np.ndarray) -> np.ndarray:
-        best = self.best[owner]
-        return ~(upper > best + _DONE * np.abs(best))
 
     def _look(self, lo: Array, hi: Array, owner: np.ndarray) -> tuple[Array, np.ndarray]:
         """Upper ends over boxes, and the coordinate in which each may change most; the best so far is put down."""

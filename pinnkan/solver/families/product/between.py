@@ -34,15 +34,12 @@ def between(model: Model, space: Space, predicted: float, share: float) -> Space
         return None
     wanted = predicted / (AIM * model.problem.solver.tolerance)
     growth = max(LEAST, wanted ** (np.log(2.0) / -np.log(share)))
-    if growth > MOST or any(axis.joints for axis in space.axes) or _has_kinks(model):
+    problem = model.problem
+    if growth > MOST or any(axis.joints for axis in space.axes):
+        return None
+    if any(kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes):  # knots have places of their own
         return None
     return Space(tuple(_stretched(axis, growth) for axis in space.axes), space.unknowns)
-
-
-def _has_kinks(model: Model) -> bool:
-    """Whether knots have places of their own."""
-    problem = model.problem
-    return any(kinks(formulas(problem), problem.coordinates, problem.box.ranges).planes)
 
 
 def _stretched(axis: Axis, growth: float) -> Axis:

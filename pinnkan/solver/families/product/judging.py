@@ -15,7 +15,6 @@ from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.halting import corrected, series
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
-from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
@@ -115,7 +114,7 @@ def estimate_by_correction(
     losses = measured.loss, all_points.mean_square(base + correction)
     norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
     roots = relative_roots(model.problem, norms**2, found**2)
-    floor = floor_of(system.kept, base)
+    floor = system.kept.floor(base.reshape(-1)[system.kept.ordering.free.cpu().numpy()])  # of rounding
     size, leads_away = SAFETY * max(roots) * following(losses, floor), False
     if size <= model.problem.solver.tolerance:
         more, leads_away = series(system, base, correction)
@@ -218,11 +217,6 @@ def following(losses: tuple[float, float], floor: float) -> float:
         return 1.0
     q = float(np.sqrt(after / before))
     return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
-
-
-def floor_of(equations: LinearSolver, coefficients: Array) -> float:
-    """What rounding leaves in the residual of a function."""
-    return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
 
 def twice(space: Space) -> Space:

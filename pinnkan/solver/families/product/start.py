@@ -150,7 +150,8 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
         traces, better = _initial(model, space, time), _initial(model, fine, time)
         errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
         mass = _missing(model, (space, fine, time), errors, better, allowed)
-        size, narrowest = sum(float(m.sum()) for m in mass), _narrowest(axes)
+        size = sum(float(m.sum()) for m in mass)
+        narrowest = min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
         if size > loose:
             loosely = None
         elif loosely is None:
@@ -191,11 +192,6 @@ def _missing(
         return mass
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
-
-
-def _narrowest(axes: Sequence[Axis]) -> float:
-    """The narrowest interval, as a share of its coordinate."""
-    return min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
 
 
 def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
