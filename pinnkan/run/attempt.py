@@ -16,10 +16,9 @@ from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run import solving
 from pinnkan.run.folder import CHECKPOINT, disk_errors, has_state, interrupted_place
-from pinnkan.run.keeper import Keeper
+from pinnkan.run.keeper import Keeper, header_of, resumable
 from pinnkan.run.progress import Progress
 from pinnkan.run.results import circumstances_of, exit_code, write_results
-from pinnkan.run.resuming import header_of, resumable
 from pinnkan.run.signals import Stopped
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor

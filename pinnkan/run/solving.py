@@ -39,8 +39,7 @@ def solve(
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
     """
-    from pinnkan.run.keeper import Keeper
-    from pinnkan.run.resuming import header_of, read_checked
+    from pinnkan.run.keeper import Keeper, header_of, read_checked
     from pinnkan.solver.monitor import Monitor
 
     _check_kinds(problem, callback)

@@ -24,13 +24,12 @@ from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_
 from pinnkan.solver.families.product.coarser import coarser
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.halves import held_by_symmetry
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.others import ambiguous, another
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.reduced import Reduced, reduced
+from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pinnkan.errors import SolverError
-from pinnkan.solver.estimate.true_error import true_errors
+from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome

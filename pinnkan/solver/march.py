@@ -19,8 +19,7 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.solver.estimate.norms import relative_root, relative_roots
-from pinnkan.solver.estimate.true_error import squared_error
+from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.minimise.gauss_newton import contraction

@@ -10,8 +10,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.slab_fields import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
-from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples, relative_roots, squared_sizes
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor

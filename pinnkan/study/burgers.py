@@ -17,8 +17,7 @@ from pinnkan.study import references
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
-from pinnkan.study.space_time import SpaceTimeEquation, grid
-from pinnkan.study.space_time_report import comparison, draw_errors, solved
+from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
 from pinnkan.study.starts import perceptrons, ridges
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import Task

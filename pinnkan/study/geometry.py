@@ -16,8 +16,7 @@ from pinnkan.study import spectrum
 from pinnkan.study.bases.rewritten import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
-from pinnkan.study.descent import Path, added_share, descend, remaining
-from pinnkan.study.kernels import Kernels, layer_kernels, network_kernels, radius
+from pinnkan.study.descent import Kernels, Path, added_share, descend, layer_kernels, network_kernels, radius, remaining
 from pinnkan.study.report import StudyReport
 from pinnkan.study.tables import markdown
 from pinnkan.study.task import Task, Term

@@ -22,7 +22,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
 from pinnkan.run.checkpoint import load_solution
 from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
-from pinnkan.run.resuming import differences, header_of
+from pinnkan.run.keeper import differences, header_of
 from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]

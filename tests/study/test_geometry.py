@@ -7,9 +7,8 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.study import spectrum
 from pinnkan.study.bases.change_of_basis import change_matrix
 from pinnkan.study.bases.rewritten import network_in_powers, network_in_splines
-from pinnkan.study.descent import added_share, descend, remaining
+from pinnkan.study.descent import added_share, descend, layer_kernels, network_kernels, radius, remaining
 from pinnkan.study.geometry import four_descents
-from pinnkan.study.kernels import layer_kernels, network_kernels, radius
 
 ORDERS = [1, 2, 3, 4]
 

@@ -17,8 +17,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
-from pinnkan.solver.estimate.enclosed import cells, halved
-from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.estimate.substituted import Substituted, cells, halved, held_at
 
 #: Grids in up to so many coordinates; in more it is Sobol's points.
 MOST_AXES = 3

@@ -19,7 +19,7 @@ from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.solver.estimate.cut_rule import zeros_between
+from pinnkan.solver.estimate.cells import zeros_between
 
 #: Intervals at a narrow feature are halved to this many of its widths.
 WIDTHS = 4.0

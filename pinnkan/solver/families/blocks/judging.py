@@ -16,8 +16,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.blocks import BlockField, BlockSum
 from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.blocks.scattered import ScatteredRows, scattered
-from pinnkan.solver.families.blocks.system import Factor, jacobian
+from pinnkan.solver.families.blocks.system import Factor, ScatteredRows, jacobian, scattered
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Evidence

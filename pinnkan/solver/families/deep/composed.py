@@ -17,9 +17,9 @@ from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.inputs import Inputs
 from pinnkan.kan.layers.network import Network
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
-from pinnkan.solver.families.blocks.scattered import mean_square, samples_of, scattered
+from pinnkan.solver.families.blocks.system import mean_square, samples_of, scattered
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
 from pinnkan.solver.family import Measured, ModelLevels

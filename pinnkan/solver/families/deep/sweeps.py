@@ -18,7 +18,7 @@ from pinnkan.assembly.quasi_random import pseudo_random
 from pinnkan.kan.field import Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.true_error import Samples, samples_at
+from pinnkan.solver.estimate.norms import Samples, samples_at
 from pinnkan.solver.families.deep.comparison import Comparison, SolveProduct
 from pinnkan.solver.families.deep.descent import Descents
 from pinnkan.solver.families.deep.settings import DeepSettings, choose_settings

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.collocation import Batch, Grid
-from pinnkan.assembly.cut_cells import side_points
+from pinnkan.assembly.collocation import Batch, Grid, side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
@@ -20,7 +19,7 @@ from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.gauss_points import points_per_interval
 from pinnkan.solver.linear.system import CONDITION_WEIGHT

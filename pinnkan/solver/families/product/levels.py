@@ -10,8 +10,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
-from pinnkan.solver.estimate.norms import sizes
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples, sizes
 from pinnkan.solver.families.product.between import between
 from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners

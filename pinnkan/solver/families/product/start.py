@@ -12,8 +12,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import CLOSE, kinks
-from pinnkan.problem.features.seams import jumps_at_seam
+from pinnkan.problem.features.kinks import CLOSE, jumps_at_seam, kinks
 from pinnkan.problem.features.value_ranges import middle
 from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem

@@ -10,8 +10,8 @@ from pinnkan.assembly.separable.system import SeparableModel, rows_of
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.blocks.scattered import samples_of
+from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.families.blocks.system import samples_of
 from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out
 from pinnkan.solver.families.separable.knots import first_axes
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients, first_function

@@ -6,8 +6,7 @@ from pinnkan.assembly.separable.points import graded
 from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.estimate import STRIDE, size
-from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, with_term
-from pinnkan.solver.families.separable.starts import starts
+from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, starts, with_term
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Iteration
