@@ -70,12 +70,7 @@ def integral(
 
 
 def _in_cells(
-    solution: Substituted,
-    equation: Equation,
-    held: dict[int, float],
-    axes: dict[int, Axis],
-    clock: Clock,
-    share: float,
+    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
 ) -> Integral:
     free, dimension = list(axes), solution.problem.dimension
     by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in IN_INTERVAL]
@@ -97,12 +92,7 @@ def _in_cells(
 
 
 def _on_line(
-    solution: Substituted,
-    equation: Equation,
-    held: dict[int, float],
-    axes: dict[int, Axis],
-    clock: Clock,
-    share: float,
+    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
 ) -> Integral:
     ((along, axis),) = axes.items()
 

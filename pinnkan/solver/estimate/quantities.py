@@ -86,11 +86,7 @@ def _share(clock: Clock, parts: int) -> Clock:
 
 
 def _reading(
-    problem: Problem,
-    quantity: Quantity,
-    fields: tuple[Field, Field | None, Field | None],
-    times: Array,
-    clock: Clock,
+    problem: Problem, quantity: Quantity, fields: tuple[Field, Field | None, Field | None], times: Array, clock: Clock
 ) -> Reading:
     """``fields``: the solution, its error, and the solution of the level before."""
     field, error, coarser = fields

@@ -124,10 +124,7 @@ def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Poly
 
 
 def symbol(
-    weights: Weights,
-    size: int,
-    powers: Callable[[Jet], tuple[int, int] | None],
-    factor: Callable[[Jet], complex],
+    weights: Weights, size: int, powers: Callable[[Jet], tuple[int, int] | None], factor: Callable[[Jet], complex]
 ) -> list[list[Polynomial]]:
     """The matrix (equation, unknown) of polynomials.
 
