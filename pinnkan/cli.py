@@ -13,9 +13,8 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from pinnkan.completion import commands_of, completion
-from pinnkan.ending import ended_at_once
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
-from pinnkan.imports import hasten, settle
+from pinnkan.haste import ended_at_once, hasten, settle
 from pinnkan.parser import GREETING, build_parser
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__

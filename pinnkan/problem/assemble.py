@@ -1,6 +1,7 @@
 """From the tree of a problem file to a Problem: every part read, every fault collected, then the checks of meaning."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,13 @@ from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits.keys import mapping_meant
-from pinnkan.problem.names import DomainSection
+from pinnkan.problem.habits import mapping_meant
+from pinnkan.problem.names import DomainSection, section
 from pinnkan.problem.quantities import read_quantities
-from pinnkan.problem.report import Report
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.schema import LONGEST_UNIT
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
-from pinnkan.problem.units import read_units
 
 
 def assemble(root: Mapping, report: Report) -> Problem:
@@ -40,7 +41,7 @@ def assemble(root: Mapping, report: Report) -> Problem:
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
     exact = _exact(found.get("exact"), scope, report)
     named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
-    units = read_units(found.get("units"), named, scope.vectors, report)
+    units = read_units(found.get("units"), named, scope, report)
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
     for parameter, span in () if report.failed else parameters.items():
@@ -189,3 +190,23 @@ def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | No
         report.warn_at(section.keys["knots"], "'knots' has no effect with so many coordinates: they start with none")
     if solver.time_slabs is not None and domain.time_axis is None:
         report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")
+
+
+def read_units(node: Node | None, known: Collection[str], scope: Scope, report: Report) -> dict[str, str]:
+    """The label of each name that has one; a vector has that of its unknowns where these agree."""
+    units: dict[str, str] = {}
+    for name, (span, value) in section(node, report, "units").items():
+        label = value.text if isinstance(value, Scalar) and type(value.value) in (str, int, float) else ""
+        if name not in known:
+            hint = did_you_mean(name, list(known)) or f"coordinates, unknowns, vectors, quantities: {', '.join(known)}"
+            report.error_at(span, f"'{name[:60]}' is nothing that could have a unit", hint)
+        elif not 0 < len(label) <= LONGEST_UNIT or not label.isprintable():
+            hint = f"a text of at most {LONGEST_UNIT} characters: m, kg/m**3"
+            report.error_at(value.span, f"this is no label of the unit of '{name}'", hint)
+        else:
+            units[name] = label
+    for vector, parts in scope.vectors.items():
+        shared = {units.get(part) for part in parts}
+        if vector not in units and len(shared) == 1 and None not in shared:
+            units[vector] = units[parts[0]]
+    return units

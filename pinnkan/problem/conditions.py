@@ -9,7 +9,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits.keys import equation_meant, text_meant
+from pinnkan.problem.habits import equation_meant, text_meant
 from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import Named, read_places, scope_at

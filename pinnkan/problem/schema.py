@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, listed
-from pinnkan.problem.habits.keys import key_meant, list_meant, mapping_meant, number_meant, truth_meant
+from pinnkan.problem.habits import key_meant, list_meant, mapping_meant, number_meant, truth_meant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings

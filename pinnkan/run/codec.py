@@ -14,8 +14,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.blocks import BlockField, BlockSum, Edge
 from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.minimise.first_order import Rate, ramp

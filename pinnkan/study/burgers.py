@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.minimise.first_order import Rate, cycles, ramp

@@ -10,7 +10,7 @@ import torch
 from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 
 #: The paper's network for this figure: three hidden layers of width 64.
 WIDTHS = (2, 64, 64, 64, 1)

@@ -17,8 +17,7 @@ from pinnkan.kan.layers.pointwise import Layer
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis
 from pinnkan.study.bases.change_of_basis import change_matrix, inverse_matrix
-from pinnkan.study.bases.power_relu import PowerRelu
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import PowerRelu, network_in_powers
 
 #: Sum of squares (scalar) and its gradient (coefficient) at a network.
 Descend = Callable[[Network], tuple[torch.Tensor, torch.Tensor]]

@@ -13,7 +13,7 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.study import spectrum
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
 from pinnkan.study.descent import Kernels, Path, added_share, descend, layer_kernels, network_kernels, radius, remaining

@@ -20,7 +20,7 @@ from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport

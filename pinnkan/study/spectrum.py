@@ -43,12 +43,6 @@ def difference_eigenvalues(order: int, count: int, step: float) -> Array:
     return np.asarray((values / (factorial(order - 1) * step ** (order - 1))) ** 2)
 
 
-def symbol_eigenvalues(order: int, count: int, step: float) -> Array:
-    """``(2 sin(l pi / (2 (N + 1))))^(2r)``, scaled: exact for r = 1, the law l^(2r) for all."""
-    angles = np.arange(1, count + 1) * np.pi / (2 * (count + 1))
-    return np.asarray((2.0 * np.sin(angles)) ** (2 * order) / (factorial(order - 1) * step ** (order - 1)) ** 2)
-
-
 def condition(splines: Basis) -> float:
     """Largest over smallest eigenvalue of A^T A, the smallest from the inverse, which has no negative entry."""
     largest, least = (np.linalg.norm(m(splines).numpy(), 2) for m in (change_matrix, inverse_matrix))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pinnkan.kan.layers.architectures import perceptron, random_network, spread_directions
 from pinnkan.kan.layers.network import Network, stacked
 from pinnkan.kan.layers.pointwise import Activation, Affine
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.chunked import Chunked
 from pinnkan.study.task import StudyNetwork
 

@@ -17,7 +17,7 @@ from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.lexicon import ExpressionError, check
 from pinnkan.problem.expressions.operators import OperatorError, Vector
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits.words import habit_of, operator_of
+from pinnkan.problem.habits import habit_of, operator_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 

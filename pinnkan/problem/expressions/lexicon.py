@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyword import iskeyword
 
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.habits.words import PARTS, habit_of, letters_of, sign_of
+from pinnkan.problem.habits import PARTS, habit_of, letters_of, sign_of
 
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack

@@ -9,7 +9,7 @@ import sympy
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.habits.words import PARTS, is_greek, shorthand_of
+from pinnkan.problem.habits import PARTS, is_greek, shorthand_of
 from pinnkan.problem.report import did_you_mean
 
 OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn", "integral")

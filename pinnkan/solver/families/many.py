@@ -20,8 +20,8 @@ from pinnkan.errors import SolverError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.blocks.levels import LARGEST, BlocksLevels, first_space, richer
 from pinnkan.solver.families.deep.composed import Composed, ComposedState, described, network_of
+from pinnkan.solver.families.separable.knots import predicted
 from pinnkan.solver.families.separable.levels import SeparableLevels
-from pinnkan.solver.families.separable.prediction import predicted
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor

@@ -11,6 +11,9 @@ from math import perm
 
 import torch
 
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Layer
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, Breaks
 from pinnkan.study.bases.change_of_basis import to_powers, to_splines
 
@@ -134,3 +137,13 @@ def _places(knots: torch.Tensor, among: torch.Tensor, tolerance: float) -> torch
     if float(distance.max()) > tolerance:
         raise ValueError("the fine knots do not contain the coarse ones")
     return place
+
+
+def network_in_powers(network: Network) -> Network:
+    """The same function, its spline layers written in powers of ReLU."""
+    layers: list[Layer] = []
+    for layer in network.layers:
+        if isinstance(layer, Spline) and isinstance(layer.basis, Basis):
+            layer = Spline(PowerRelu.of(layer.basis), to_powers(layer.basis, layer.weight))
+        layers.append(layer)
+    return Network(tuple(layers))

@@ -5,8 +5,7 @@ import pytest
 from stored_state import stored
 
 from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.kan.layers.network import Network, stacked
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.spline import Basis, local_tables
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 
 VALUE = JetSet([(0, 0)])
 

@@ -13,7 +13,7 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import Index, JetSet
 from pinnkan.kan.layers.network import Network
 
