@@ -15,8 +15,7 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Iteration, Level, Reading
+from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict.certificate import Certificate
+from pinnkan.verdict.records import Certificate
 
 #: Operations on intervals, points times steps of the formula, that are worth it: some ten seconds for a residual.
 WORK = 3e8

@@ -16,7 +16,7 @@ from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
 from pinnkan.problem.expressions.interval import Interval, constant
-from pinnkan.verdict.certificate import rounded_up
+from pinnkan.verdict.records import rounded_up
 
 #: Trials of a radius, each a little larger than what the one before needs, and doublings where nothing else may be.
 TRIALS, MORE, DOUBLINGS = 40, 1.05, 30

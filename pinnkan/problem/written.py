@@ -8,7 +8,7 @@ import sympy
 
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
-from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, Side, Whole
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")

@@ -26,8 +26,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Reading
+from pinnkan.verdict.records import Certificate, Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 

@@ -9,8 +9,7 @@ from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
 from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Iteration, Level, Reason
+from pinnkan.verdict.records import Certificate, Iteration, Level, Reason
 
 if TYPE_CHECKING:
     from pinnkan.solver.monitor import Monitor

@@ -18,6 +18,7 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study import references
+from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import (
     FIRST_SEED,
     Contender,
@@ -31,7 +32,6 @@ from pinnkan.study.contest import (
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
-from pinnkan.study.starts import perceptrons, splines
 from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
 

@@ -1,4 +1,4 @@
-"""A network that works through its points in pieces, so that what one piece needs stays in the cache.
+"""Networks that contenders start from, by seed, and how these work through their points: in pieces, for the cache.
 
 Measured: the perceptron [3,16,16,1] with five seeds takes 9.5 ms per seed in pieces of 8192 points, 6.4 in pieces of
 512, 15 in pieces of 32, where the calls cost more than the numbers. More runs want smaller pieces, narrow layers larger
@@ -9,7 +9,7 @@ of an evaluation is a product of these with the coefficients, all runs at once, 
 functions: coarse levels cost less.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,12 @@ from typing import Any
 import torch
 
 from pinnkan.kan.layers.jet import Jets, JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, perceptron, random_network, spread_directions, stacked
 from pinnkan.kan.layers.pieces import LayerBasis
-from pinnkan.kan.layers.pointwise import LayerTrace
+from pinnkan.kan.layers.pointwise import Activation, Affine, LayerTrace
 from pinnkan.kan.layers.spline_layer import Spline
+from pinnkan.study.bases.power_relu import network_in_powers
+from pinnkan.study.task import StudyNetwork
 
 #: For every alpha, which functions (column) of all inputs are not zero everywhere, and their jets (point, column).
 Tables = tuple[tuple[torch.Tensor, torch.Tensor], ...]
@@ -138,3 +140,40 @@ class Chunked:
         runs = self.flat().numel() // self.parameters
         widest = max(layer.outputs for layer in self.network.layers)
         return max(1, PIECE // (runs * len(jets) * widest))
+
+
+#: Degree of the edges, and their noise at the start relative to their slope.
+DEGREE, SPREAD = 3, 0.1
+
+Start = Callable[[Sequence[int]], StudyNetwork]
+
+
+def splines(widths: Sequence[int], intervals: int, powers: bool = False) -> Start:
+    """B-spline networks with tanh before every layer but the first, or the same functions in powers of ReLU."""
+
+    def network(seed: int) -> Network:
+        found = random_network(tuple(widths), DEGREE, intervals, SPREAD, seed)
+        return network_in_powers(found) if powers else found
+
+    return stacked_runs(network)
+
+
+def ridges(widths: Sequence[int], intervals: int, powers: bool = False) -> Start:
+    """A linear first layer, then splines (or powers of ReLU), tanh before each of these; all layers trained."""
+
+    def network(seed: int) -> Network:
+        edges = random_network(tuple(widths[1:]), DEGREE, intervals, SPREAD, seed)
+        found = Network((Affine(spread_directions(widths[0], widths[1])), Activation("tanh"), *edges.layers))
+        return network_in_powers(found) if powers else found
+
+    return stacked_runs(network)
+
+
+def perceptrons(widths: Sequence[int]) -> Start:
+    """Plain networks with tanh."""
+    return stacked_runs(lambda seed: perceptron(tuple(widths), "tanh", seed))
+
+
+def stacked_runs(network: Callable[[int], Network]) -> Start:
+    """The networks of all seeds together."""
+    return lambda seeds: Chunked(stacked([network(seed) for seed in seeds]))

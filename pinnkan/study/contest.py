@@ -15,7 +15,7 @@ import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
-from pinnkan.study.starts import Start
+from pinnkan.study.chunked import Start
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.

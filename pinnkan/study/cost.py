@@ -7,9 +7,8 @@ from functools import partial
 
 import torch
 
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.study.bases.power_relu import network_in_powers
 
 #: The paper's network for this figure: three hidden layers of width 64.

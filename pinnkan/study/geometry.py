@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.study import spectrum
 from pinnkan.study.bases.power_relu import network_in_powers

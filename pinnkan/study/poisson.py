@@ -15,10 +15,10 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.solver.minimise.first_order import Rate, ramp
+from pinnkan.study.chunked import Start, perceptrons, splines
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
-from pinnkan.study.starts import Start, perceptrons, splines
 from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 

@@ -14,17 +14,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import perceptron
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, perceptron
 from pinnkan.kan.layers.pointwise import Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.power_relu import network_in_powers
+from pinnkan.study.chunked import Start, stacked_runs
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes
 from pinnkan.study.report import StudyReport
-from pinnkan.study.starts import Start, stacked_runs
 from pinnkan.study.tables import markdown, outcomes_markdown, spread
 from pinnkan.study.task import StudyNetwork, Task, Term
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pinnkan.study import allen_cahn, nesting, poisson, regression
+from pinnkan.study.chunked import splines
 from pinnkan.study.contest import Contender, Record, compete, compete_in_processes, median, merged, train
-from pinnkan.study.starts import splines
 from pinnkan.study.tables import csv, outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
 

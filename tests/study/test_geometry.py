@@ -5,8 +5,8 @@ import pytest
 import torch
 from in_splines import network_in_splines
 
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.network import random_network
 from pinnkan.study import spectrum
 from pinnkan.study.bases.change_of_basis import change_matrix
 from pinnkan.study.bases.power_relu import network_in_powers

@@ -8,11 +8,10 @@ import torch
 from pinnkan.kan.layers.spline_layer import SplineTrace
 from pinnkan.solver.minimise.first_order import adam, ramp
 from pinnkan.study import allen_cahn, burgers, chunked, references, space_time, tables
-from pinnkan.study.chunked import Chunked, KnownTrace
+from pinnkan.study.chunked import Chunked, KnownTrace, perceptrons, ridges, splines
 from pinnkan.study.contest import ContestOutcome, Record
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import grid
-from pinnkan.study.starts import perceptrons, ridges, splines
 from pinnkan.study.task import Attention
 
 

@@ -3,8 +3,7 @@
 import sympy
 
 from pinnkan.problem.expressions.factors import as_decimals
-from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.expressions.functions import UnitStep
+from pinnkan.problem.expressions.functions import UnitStep, written
 from pinnkan.problem.expressions.jumps import JUMPING, Jump
 
 _WIDTH = "0.01"  # of the smooth step that is suggested; an example

@@ -13,9 +13,8 @@ import torch
 
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Field, Jets
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
 from pinnkan.solver.families.blocks.system import mean_square, samples_of, scattered

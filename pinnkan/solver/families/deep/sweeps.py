@@ -16,9 +16,8 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.quasi_random import pseudo_random
 from pinnkan.kan.field import Field
-from pinnkan.kan.layers.architectures import frozen_ridge, random_network, spread_directions
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, frozen_ridge, random_network, spread_directions
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis

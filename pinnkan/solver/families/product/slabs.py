@@ -20,7 +20,15 @@ from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
-from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
+from pinnkan.solver.families.product.slab import (
+    MANY_COEFFICIENTS,
+    ProductSlab,
+    firmness,
+    first_guess,
+    fixed_by,
+    side_values,
+    taylor,
+)
 from pinnkan.solver.families.product.slab_correction import (
     COUNTS,
     NOISY,
@@ -30,7 +38,6 @@ from pinnkan.solver.families.product.slab_correction import (
     corrected,
     standing,
 )
-from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import sparing_start
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN

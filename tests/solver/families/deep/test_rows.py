@@ -6,8 +6,8 @@ import torch
 from deep_problems import UX, U, X
 
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import Inputs
+from pinnkan.kan.layers.network import random_network
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 

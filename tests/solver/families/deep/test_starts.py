@@ -2,9 +2,9 @@
 
 import torch
 
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
+from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.families.deep.sweeps import continuations
 
 
