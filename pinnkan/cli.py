@@ -95,8 +95,7 @@ def _run(arguments: argparse.Namespace, hastened: bool) -> int:
 
 def _imported(place: str) -> Run:
     module, name = place.split(":")
-    run: Run = getattr(import_module(module), name)
-    return run
+    return getattr(import_module(module), name)
 
 
 def _solve(arguments: argparse.Namespace) -> Run:

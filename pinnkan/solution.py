@@ -93,8 +93,7 @@ class Solution:
 
     def plot(self) -> "Figure":
         """The picture of ``solution.png``: the unknowns with knots and errors, as a matplotlib figure."""
-        figure: Figure = _export("pictures").figure_of(self)
-        return figure
+        return _export("pictures").figure_of(self)
 
     def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> "UnstructuredGrid":
         """The grid of the VTK files with all its arrays, ``resolution`` samples per axis.

@@ -191,7 +191,7 @@ _SIGNS = {"Δ": "lap(u)", "∆": "lap(u)", "∇": "grad(u), div(k*grad(u)) or la
 _LETTERS = {"lamda": "lam", "lambda": "lam", "symbol": "theta"}
 
 
-_GREEK = {unicodedata.name(chr(code)).split()[-1].lower() for code in range(0x3B1, 0x3CA)} | {*_LETTERS, "lam"}
+GREEK = {unicodedata.name(chr(code)).split()[-1].lower() for code in range(0x3B1, 0x3CA)} | {*_LETTERS, "lam"}
 
 
 def habit_of(word: str) -> str:
@@ -209,11 +209,6 @@ def operator_of(name: str, coordinates: Sequence[str]) -> str:
     order = max([int(digit) for digit in (found[1], found[2], found[4]) if digit], default=1)
     letters = letters * order if len(letters) == 1 else letters
     return f"write {''.join(f'd{c}(' for c in letters)}u{')' * len(letters)}" if 1 <= len(letters) <= 9 else ""
-
-
-def is_greek(name: str) -> bool:
-    """Whether a name is that of a Greek letter, as constants have: ``mu``, ``alpha``, ``lam``."""
-    return name.lower() in _GREEK
 
 
 def shorthand_of(name: str, unknowns: Sequence[str], coordinates: Sequence[str]) -> str:

@@ -98,11 +98,7 @@ def starter(name: str, like: str | None = None) -> str:
         if like not in known and not Path(str(like)).is_file():
             hint = did_you_mean(str(like), known) or f"kinds: {', '.join(KINDS)}; `pinnkan list` names the problems"
             raise UsageError(f"no kind and no problem is named '{str(like)[:200]}'; {hint}")
-        text = _copied(find(str(like)).read_text(encoding="utf-8"))
+        lines = find(str(like)).read_text(encoding="utf-8").splitlines()
+        kept = [x for x in lines if not x.startswith((SCHEMA_LINE, "# Expected:"))]  # figures are those of the original
+        text = re.sub(r"^name:.*$", "name: NAME", "\n".join(kept) + "\n", count=1, flags=re.MULTILINE)
     return f"{SCHEMA_LINE}{shipped_folder() / 'schema.json'}\n" + text.replace("NAME", name)
-
-
-def _copied(text: str) -> str:
-    """The text of a problem file under the name NAME, without its line of a schema and its measured figures."""
-    lines = [x for x in text.splitlines() if not x.startswith((SCHEMA_LINE, "# Expected:"))]
-    return re.sub(r"^name:.*$", "name: NAME", "\n".join(lines) + "\n", count=1, flags=re.MULTILINE)

@@ -132,16 +132,11 @@ def run_export(arguments: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as partial:
             names = write_vtk(solution, Path(partial), arguments.resolution, arguments.times)
             for name in names:
-                _move(Path(partial) / name, target / name)
+                if (target / name).is_dir():
+                    shutil.rmtree(target / name)
+                (Path(partial) / name).replace(target / name)
     print(visible(f"{target / names[0]}"), file=sys.stderr)
     return Exit.CONVERGED
-
-
-def _move(new: Path, place: Path) -> None:
-    """Puts a file or folder in place of the one of the same name."""
-    if place.is_dir():
-        shutil.rmtree(place)
-    new.replace(place)
 
 
 def _positive(option: str, value: float | None) -> float | None:

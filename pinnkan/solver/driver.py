@@ -106,14 +106,9 @@ def solve(
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            outcome = replace(outcome, detail=_ambiguous(problem, outcome, part))
+            other = None if outcome.other is None else part.whole(outcome.other)
+            outcome = replace(outcome, detail=ambiguous(problem, part.whole(outcome.field), other))
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
-
-
-def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
-    """What :func:`pinnkan.solver.others.ambiguous` says of the whole problem."""
-    other = None if outcome.other is None else part.whole(outcome.other)
-    return ambiguous(problem, part.whole(outcome.field), other)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:

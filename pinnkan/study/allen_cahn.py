@@ -137,8 +137,7 @@ def residual_map(equation: SpaceTimeEquation, network: StudyNetwork) -> Array:
     """The residual (t, x) of the first run on SAMPLES x SAMPLES points."""
     x, t = -1.0 + 2.0 * np.arange(SAMPLES) / SAMPLES, np.linspace(0.0, 1.0, SAMPLES)
     u, _ = network.forward(equation.jets, equation.inputs.jets(equation.jets, torch.from_numpy(grid(x, t))))
-    found: Array = residual(equation.jets, u).reshape(-1, SAMPLES, SAMPLES)[0].numpy()
-    return found
+    return residual(equation.jets, u).reshape(-1, SAMPLES, SAMPLES)[0].numpy()
 
 
 #: Samples per axis of the residual's spectrum.
@@ -157,8 +156,7 @@ class Levels:
 
 def spectrum(values: Array) -> Array:
     """Moduli of the two-dimensional Fourier coefficients, frequency zero in the middle."""
-    found: Array = np.abs(np.fft.fftshift(np.fft.fft2(values, norm="forward")))
-    return found
+    return np.abs(np.fft.fftshift(np.fft.fft2(values, norm="forward")))
 
 
 def width(values: Array) -> float:
@@ -224,10 +222,7 @@ def say_beside(
 
 def ends_of_levels(outcome: ContestOutcome) -> list[float]:
     """The median loss at the end of every level."""
-    return [
-        median([r for r in outcome.records if r.level == n][-1].loss)
-        for n in sorted({r.level for r in outcome.records})
-    ]
+    return [median(r.loss) for r in outcome.level_ends]
 
 
 def told(values: Sequence[float], down: bool) -> str:

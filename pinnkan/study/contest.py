@@ -83,6 +83,11 @@ class ContestOutcome:
         """The end of the training."""
         return self.records[-1]
 
+    @property
+    def level_ends(self) -> list[Record]:
+        """The last record of every level."""
+        return list({r.level: r for r in self.records}.values())
+
 
 class _Book:
     """Keeps the records of one training, on a clock that stands still while errors are evaluated."""

@@ -1,11 +1,10 @@
 """Tables of an experiment: Markdown beside the paper's figures, CSV with every seed."""
 
-import io
 from collections.abc import Sequence
-from csv import writer
 
 import torch
 
+from pinnkan.export.tables import csv_text
 from pinnkan.study.contest import ContestOutcome, median
 
 
@@ -14,13 +13,6 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = [f"| {' | '.join(head)} |", "|" + "|".join("---" if n == 0 else "---:" for n in range(len(head))) + "|"]
     lines += [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
-
-
-def csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Comma-separated text; a cell that holds a comma stands in quotes."""
-    text = io.StringIO()
-    writer(text, lineterminator="\n").writerows([head, *rows])
-    return text.getvalue()
 
 
 def outcomes_markdown(outcomes: Sequence[ContestOutcome]) -> str:
@@ -49,7 +41,7 @@ def outcomes_csv(outcomes: Sequence[ContestOutcome]) -> str:
             known = [o.contender.name, o.contender.family, o.contender.method, o.parameters, steps, seed]
             rows.append([*known, f"{loss:.6e}", f"{error:.6e}", f"{o.last.work:g}", f"{o.last.seconds:.3f}"])
     head = ["network", "family", "method", "parameters", "steps", "seed", "loss", "true_error", "work", "seconds"]
-    return csv(head, rows)
+    return csv_text(head, rows)
 
 
 def history_csv(outcomes: Sequence[ContestOutcome]) -> str:
@@ -59,7 +51,7 @@ def history_csv(outcomes: Sequence[ContestOutcome]) -> str:
         for r in o.records:
             middle = [f"{median(v):.4e}" for v in (r.loss, r.error)]
             rows.append([o.contender.name, r.level, f"{r.work:g}", f"{r.seconds:.3f}", *middle])
-    return csv(["network", "level", "work", "seconds", "loss", "true_error"], rows)
+    return csv_text(["network", "level", "work", "seconds", "loss", "true_error"], rows)
 
 
 def spread(values: torch.Tensor) -> str:

@@ -40,11 +40,6 @@ class Evidence(StrEnum):
         "distance from a product network solved for to a smaller tolerance, plus the estimated error of that one"
     )
 
-    @property
-    def holds_residuals(self) -> bool:
-        """Whether residuals off the points are part of it, or unnecessary."""
-        return self in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON)
-
 
 @dataclass(frozen=True)
 class Level:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.export.tables import csv_text
 from pinnkan.kan.layers.spline_layer import SplineTrace
 from pinnkan.solver.minimise.first_order import adam, ramp
-from pinnkan.study import allen_cahn, burgers, chunked, references, space_time, tables
+from pinnkan.study import allen_cahn, burgers, chunked, references, space_time
 from pinnkan.study.chunked import Chunked, KnownTrace, perceptrons, ridges, splines
 from pinnkan.study.contest import ContestOutcome, Record
 from pinnkan.study.report import StudyReport
@@ -171,7 +172,7 @@ def test_the_comparison_says_how_many_times():
 
 
 def test_names_with_commas_stay_one_cell_of_a_table():
-    rows = list(csv.reader(io.StringIO(tables.csv(["network", "loss"], [["spline, fine only", 0.5]]))))
+    rows = list(csv.reader(io.StringIO(csv_text(["network", "loss"], [["spline, fine only", 0.5]]))))
     assert rows == [["network", "loss"], ["spline, fine only", "0.5"]]
 
 

@@ -129,8 +129,7 @@ class _Reader:
         if scope.unknowns and name in scope.space.unknowns:
             return scope.space.unknown(name)
         if scope.unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
-            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, subscript)
-            return symbol
+            return _guarded(node, scope.space.unknown, base, subscript)
         return self._unknown_name(node, base, split(subscript) or [])
 
     def _normal(self, node: ast.Name) -> sympy.Expr:

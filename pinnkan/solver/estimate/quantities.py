@@ -71,18 +71,13 @@ def read_off(
     What is not computed when the limit of the ``clock`` is over has no value, and says so.
     """
     out: dict[str, Reading] = {}
+    clock = clock or Clock()
     for name, quantity in problem.quantities.items():
-        own = _share(clock or Clock(), len(problem.quantities) - len(out))
+        elapsed = clock.elapsed()  # what one quantity takes too long for, the others still have
+        own = Clock(elapsed + (clock.limit - elapsed) / (len(problem.quantities) - len(out)), elapsed)
+        own.shows = True
         out[name] = _reading(problem, quantity, (field, error, coarser), times, own)
     return out
-
-
-def _share(clock: Clock, parts: int) -> Clock:
-    """A clock for one of so many quantities: what one takes too long for, the others still have."""
-    elapsed = clock.elapsed()
-    own = Clock(elapsed + (clock.limit - elapsed) / parts, elapsed)
-    own.shows = True
-    return own
 
 
 def _reading(

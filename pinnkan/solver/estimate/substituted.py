@@ -115,8 +115,7 @@ def _raised(jet: Jet, axis: int) -> tuple[int, ...]:
 def cells(knots: Array, pieces: int, most: int) -> Array:
     """Ends of intervals between knots in so many pieces each, not of more than ``most`` in all."""
     ends = np.interp(np.arange(pieces * (len(knots) - 1) + 1) / pieces, np.arange(len(knots)), knots)
-    chosen: Array = ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))]
-    return chosen
+    return ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))]
 
 
 def _around(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Interval, Interval]:

@@ -101,5 +101,4 @@ def _around(solution: Substituted, points: Array) -> Array:
         knots = solution.field.breaks(axis)
         interval = np.clip(np.searchsorted(knots, points[:, axis]) - 1, 0, len(knots) - 2)
         reach[:, axis], low[axis], high[axis] = NEAR * np.diff(knots)[interval], knots[0], knots[-1]
-    around: Array = np.clip(points[:, None] + offsets * reach[:, None], low, high)
-    return around
+    return np.clip(points[:, None] + offsets * reach[:, None], low, high)

@@ -72,11 +72,6 @@ class ComposedState:
         """The network of the field."""
         return network_of(self.field)
 
-    @property
-    def has_stalled(self) -> bool:
-        """Whether the level has lowered the loss too little."""
-        return self.after is not None and self.after > self.loss / LEAST_GAIN**2
-
 
 @dataclass(frozen=True, eq=False)
 class Composed(ModelLevels):
@@ -183,7 +178,7 @@ class Composed(ModelLevels):
         following = replace(state, loss=after, after=None, number=state.number + 1)
         if estimate.heldout > MOST_GAP * after and state.density < DENSEST:
             return replace(following, density=DENSER * state.density, loss=math.inf)
-        if not state.has_stalled:
+        if state.after is None or state.after <= state.loss / LEAST_GAIN**2:  # the level has lowered the loss
             return following
         if state.grown == MOST:
             return None

@@ -55,7 +55,10 @@ class Descents:
         if self.known:
             end = self.known.pop(0)
         else:
-            descend = self.descend if self.settings.is_damped else self.other
+            damped = (
+                self.settings.method == "gauss_newton" and not self.settings.is_frozen
+            )  # and all layers are trained
+            descend = self.descend if damped else self.other
             end, whole = descend(system, network, level, most)
             if not whole:  # the time is up; a resumed solve goes on in the middle
                 self.cut()

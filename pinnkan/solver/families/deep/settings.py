@@ -27,11 +27,6 @@ class DeepSettings:
         """
         return self.network == "ridge" and self.method == "gauss_newton" and len(self.hidden) == 1
 
-    @property
-    def is_damped(self) -> bool:
-        """Whether Levenberg-Marquardt trains all layers."""
-        return self.method == "gauss_newton" and not self.is_frozen
-
     def described(self) -> str:
         """The network and how it is trained, in words."""
         widths = f"hidden widths {list(self.hidden)}"

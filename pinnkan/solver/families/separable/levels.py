@@ -9,7 +9,7 @@ import numpy as np
 from pinnkan.assembly.separable.points import graded
 from pinnkan.assembly.separable.system import SeparableModel, rows_of
 from pinnkan.errors import SolverError
-from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.axis import nearest
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.blocks.system import samples_of
@@ -133,18 +133,14 @@ def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeat
         return replace(state, function=found.richer, wanted=state.wanted + 1)
     out = state
     if found.by_term >= BOTH * found.by_knots:
-        out = replace(out, wanted=state.wanted + 1, hint=_nearest(found.term, axes))
+        pairs = zip(axes, found.term.axes, found.term.edges, strict=True)
+        coarser = Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
+        out = replace(out, wanted=state.wanted + 1, hint=coarser)
     if found.by_knots >= BOTH * found.by_term:
         finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked, strict=True))
         hint = None if out.hint is None else out.hint.prolonged(finer)
         out = replace(out, function=state.function.prolonged(finer), hint=hint)
     return out
-
-
-def _nearest(term: Separable, axes: tuple[Axis, ...]) -> Separable:
-    """A product on the coarser knots of these axes."""
-    pairs = zip(axes, term.axes, term.edges, strict=True)
-    return Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
 
 
 #: Most Levenberg-Marquardt steps after each new term.
