@@ -5,8 +5,8 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from pinnkan.errors import Fault, ProblemError
 
@@ -17,16 +17,12 @@ _WIDTH = 120  # characters of a source line that are shown
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-class HasEnds(Protocol):
-    """Anything with a start and an end in the text."""
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start`` up to, not including, ``end`` of the text."""
 
-    @property
-    def start(self) -> int:
-        """Index of the first character."""
-
-    @property
-    def end(self) -> int:
-        """Index after the last character."""
+    start: int
+    end: int
 
 
 class Text:
@@ -69,7 +65,7 @@ class Report:
         if severity == "error" and same >= MAX_FAULTS:
             raise self.failure()
 
-    def spend(self, span: HasEnds, characters: int) -> None:
+    def spend(self, span: Span, characters: int) -> None:
         """Count an expression of that many characters.
 
         Raises:
@@ -81,11 +77,11 @@ class Report:
             self.error_at(span, message, "name repeated parts under `functions`")
             raise self.failure()
 
-    def error_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+    def error_at(self, span: Span, message: str, hint: str = "") -> None:
         """Add a fault that underlines ``span``."""
         self.error(span.start, span.end - span.start, message, hint)
 
-    def warn_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+    def warn_at(self, span: Span, message: str, hint: str = "") -> None:
         """Add a warning that underlines ``span``."""
         self.error(span.start, span.end - span.start, message, hint, "warning")
 

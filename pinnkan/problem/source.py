@@ -11,7 +11,7 @@ from functools import cached_property
 import yaml
 
 from pinnkan.errors import ProblemError
-from pinnkan.problem.report import Report, Text
+from pinnkan.problem.report import Report, Span, Text
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
@@ -28,14 +28,6 @@ _LONG_LINE = re.compile(f"[^\n]{{{MAX_LINE}}}")
 # What PyYAML raises on purpose, and what it lets slip through: chr() of an escape beyond Unicode, int() of a
 # version number of thousands of digits.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError, IndexError)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Characters ``start`` up to, not including, ``end`` of the text."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)

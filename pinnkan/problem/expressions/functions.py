@@ -7,7 +7,7 @@ for ``tanh(tan(u)**999)``. Ours are not asked. Expressions are printed as the us
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sympy
@@ -96,3 +96,12 @@ def written(expression: sympy.Expr) -> str:
     """An expression in the syntax of the problem file; very long ones are cut."""
     text = str(_Writer().doprint(expression))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def switching(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What jumps or bends an expression where it changes its sign: in heaviside, sign, abs, max and min."""
+    for node in sympy.preorder_traversal(e):
+        if isinstance(node, UnitStep | Signum | Magnitude):
+            yield node.args[0]
+        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
+            yield node.args[0] - node.args[1]

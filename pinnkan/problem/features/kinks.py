@@ -14,7 +14,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.enclosure import enclose
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Problem
@@ -67,13 +67,7 @@ def kinks(
 def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) -> Iterator[sympy.Expr]:
     """Factors of the arguments whose zeros are kinks."""
     for e in expressions:
-        for node in sympy.preorder_traversal(e):
-            if isinstance(node, UnitStep | Signum | Magnitude):
-                argument = node.args[0]
-            elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
-                argument = node.args[0] - node.args[1]
-            else:
-                continue
+        for argument in switching(e):
             for factor in sympy.Mul.make_args(argument):
                 base = factor.base if factor.is_Pow and not factor.base.is_number else factor
                 if base.free_symbols and base.free_symbols <= coordinates:

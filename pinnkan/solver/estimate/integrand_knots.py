@@ -6,7 +6,7 @@ Gauss disagree (de Doncker, Robinson 1984), and there are breaks where the argum
 with the solution.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
@@ -106,7 +106,7 @@ def bends(equation: Equation) -> list[Equation]:
     """The arguments of jumps and bends in an integrand."""
     return [
         Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
-        for bend in dict.fromkeys(_bends(equation.residual))
+        for bend in dict.fromkeys(switching(equation.residual))
     ]
 
 
@@ -120,15 +120,6 @@ def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int
     difference, size = np.abs(sums[0] - sums[-1]), float((np.abs(found) * w).sum())
     marked = difference > max(SHARE * float(difference.max()), MATTERS * size)
     return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
-
-
-def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What jumps and bends where it changes its sign."""
-    for node in sympy.preorder_traversal(expression):
-        if isinstance(node, UnitStep | Signum | Magnitude):
-            yield node.args[0]
-        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
-            yield node.args[0] - node.args[1]
 
 
 def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:
