@@ -12,10 +12,9 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
-from pinnkan.completion import commands_of, completion
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
 from pinnkan.haste import ended_at_once, hasten, settle
-from pinnkan.parser import GREETING, build_parser
+from pinnkan.parser import GREETING, build_parser, commands_of, completion
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
 

@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 import sympy
 
-from pinnkan.problem.checks.weights import offsets
+from pinnkan.problem.checks.linearised import offsets
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.askew import is_askew

@@ -7,9 +7,8 @@ import numpy as np
 from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.levels import free_level, free_levels
-from pinnkan.problem.checks.linearised import gradients
+from pinnkan.problem.checks.linearised import assigned, gradients
 from pinnkan.problem.checks.system_count import order_in
-from pinnkan.problem.checks.weights import assigned
 from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, sides_of

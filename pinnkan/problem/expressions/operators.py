@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.expressions.joints import joints_of
+from pinnkan.problem.expressions.joints import joints_of, refusal
 from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
-from pinnkan.problem.expressions.refusals import refusal
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 

@@ -20,8 +20,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Place, Point, Problem, Quantity
 from pinnkan.solver.estimate.extrema import Extrema, Extremum, largest
 from pinnkan.solver.estimate.integrals import integral
-from pinnkan.solver.estimate.substituted import Substituted, held_at
-from pinnkan.solver.estimate.uncertain import at_places, over_place
+from pinnkan.solver.estimate.substituted import Substituted, at_places, held_at, over_place
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
 

@@ -10,8 +10,19 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.blocks import BlockField, BlockSum, Edge, Levels, support
 from pinnkan.kan.field import Array, Jets
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.blocks.judging import STRIDE, BlocksEstimate, held_out, row_count, weigh
-from pinnkan.solver.families.blocks.system import Factor, ScatteredRows, jacobian, mean_square, samples_of, scattered
+from pinnkan.solver.families.blocks.system import (
+    STRIDE,
+    BlocksEstimate,
+    Factor,
+    ScatteredRows,
+    held_out,
+    jacobian,
+    mean_square,
+    row_count,
+    samples_of,
+    scattered,
+    weigh,
+)
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
 from pinnkan.solver.monitor import Monitor

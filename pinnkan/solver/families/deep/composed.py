@@ -16,8 +16,15 @@ from pinnkan.kan.field import Field, Jets
 from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
-from pinnkan.solver.families.blocks.system import mean_square, samples_of, scattered
+from pinnkan.solver.families.blocks.system import (
+    HELD_OUT,
+    STRIDE,
+    BlocksEstimate,
+    judge_by_blocks,
+    mean_square,
+    samples_of,
+    scattered,
+)
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
 from pinnkan.solver.family import Measured, ModelLevels

@@ -11,8 +11,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import Samples, sizes
-from pinnkan.solver.families.product.between import between
-from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
+from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
 from pinnkan.solver.families.product.judging import (
     RESOLVING,
