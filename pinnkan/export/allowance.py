@@ -4,8 +4,7 @@ import time
 
 import numpy as np
 
-from pinnkan.export.arrays import sampled
-from pinnkan.export.samples import limited, sliced, space_samples
+from pinnkan.export.arrays import limited, sampled, sliced, space_samples
 from pinnkan.solution import Solution
 
 #: Points that are sampled to see how long that takes.

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from pinnkan.export import style
-from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, words_of
-from pinnkan.export.samples import space_samples
+from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, space_samples, words_of
 from pinnkan.export.style import ABOVE, BELOW, ESTIMATED, LEFT, TRUE, Canvas
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution

@@ -5,8 +5,17 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from pinnkan.export import style
-from pinnkan.export.arrays import Shown, pictured, size_of, words_of
-from pinnkan.export.samples import has_frames, hidden_in_words, shown_axes_of, sliced, space_breaks
+from pinnkan.export.arrays import (
+    Shown,
+    has_frames,
+    hidden_in_words,
+    pictured,
+    shown_axes_of,
+    size_of,
+    sliced,
+    space_breaks,
+    words_of,
+)
 from pinnkan.export.style import ABOVE, BELOW, LEFT, RIGHT, Canvas
 from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array

@@ -9,12 +9,10 @@ import numpy as np
 
 from pinnkan.domain.box import SLACK
 from pinnkan.errors import UsageError
-from pinnkan.export.arrays import sampled
+from pinnkan.export.arrays import has_frames, sampled, sliced, space_samples
 from pinnkan.export.pictures import figure_of
 from pinnkan.export.report import verdict_words
-from pinnkan.export.samples import has_frames, sliced, space_samples
-from pinnkan.export.vtk import field_data, point_data
-from pinnkan.export.vtu import Mesh
+from pinnkan.export.vtk import Mesh, field_data, point_data
 from pinnkan.solution import Solution
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from pinnkan.export.allowance import Allowance
-from pinnkan.export.arrays import error_name, pictured, shown_of
+from pinnkan.export.arrays import error_name, has_frames, pictured, shown_axes_of, shown_of, sliced
 from pinnkan.export.mathml import equation
 from pinnkan.export.report import definitions_of
-from pinnkan.export.samples import has_frames, shown_axes_of, sliced
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.written import in_order

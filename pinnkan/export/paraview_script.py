@@ -2,8 +2,7 @@
 
 import re
 
-from pinnkan.export.arrays import error_name, shown_of
-from pinnkan.export.samples import has_frames
+from pinnkan.export.arrays import error_name, has_frames, shown_of
 from pinnkan.solution import Solution
 
 _SCRIPT = """\

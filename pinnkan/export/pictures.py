@@ -7,12 +7,11 @@ from shutil import which
 from matplotlib.figure import Figure
 
 from pinnkan.export.allowance import Allowance
-from pinnkan.export.arrays import Shown, shown_of
+from pinnkan.export.arrays import Shown, has_frames, shown_axes_of, shown_of
 from pinnkan.export.convergence import convergence_size, draw_convergence
 from pinnkan.export.curves import curve_size, draw_curve, draw_spacetime, spacetime_size
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices, frames_size, plane_size, slices_size
 from pinnkan.export.play import draw_play, encode_play, samples_of
-from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import HEAD, Canvas, figure, sheet, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution

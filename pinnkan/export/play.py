@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pinnkan.domain.box import SLACK
-from pinnkan.export.arrays import shown_of, words_of
-from pinnkan.export.samples import frame_times, shown_axes_of, sliced
+from pinnkan.export.arrays import frame_times, shown_axes_of, shown_of, sliced, words_of
 from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, VALUE_MAP, Canvas, image, sheet, value_colours
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution

@@ -7,8 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from pinnkan.export.arrays import error_name, sampled, shown_of
-from pinnkan.export.samples import hidden_in_words, limited, sliced, space_breaks
+from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
 from pinnkan.export.tables import by_x
 from pinnkan.kan.field import Array
 from pinnkan.problem.report import visible

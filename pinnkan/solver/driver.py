@@ -32,8 +32,7 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.null_space import undetermined
-from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
+from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy
 from pinnkan.verdict.records import Level, Reason

@@ -13,7 +13,7 @@ import sympy
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
+from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.problem.expressions.functions import Magnitude
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.slab_fields import SlabPiece
+from pinnkan.kan.scaled import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
 from pinnkan.solver.estimate.norms import Samples, relative_roots, squared_sizes

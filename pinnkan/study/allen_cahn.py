@@ -29,10 +29,9 @@ from pinnkan.study.contest import (
     median,
     shortened,
 )
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
-from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task
 
 DIFFUSION, REACTION = 1e-4, 5.0

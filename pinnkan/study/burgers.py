@@ -16,10 +16,9 @@ from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
 from pinnkan.study import references
 from pinnkan.study.chunked import perceptrons, ridges
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
-from pinnkan.study.tables import markdown, outcomes_markdown
 from pinnkan.study.task import Task
 
 NU = 0.01

@@ -15,9 +15,9 @@ from pinnkan.study import spectrum
 from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
+from pinnkan.study.curves import markdown
 from pinnkan.study.descent import Kernels, Path, added_share, descend, layer_kernels, network_kernels, radius, remaining
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown
 from pinnkan.study.task import Task, Term
 
 ORDERS = (1, 2, 3, 4)

@@ -13,8 +13,8 @@ from pinnkan.study import regression
 from pinnkan.study.bases.change_of_basis import to_powers
 from pinnkan.study.bases.power_relu import PowerRelu
 from pinnkan.study.contest import FIRST_SEED, ContestOutcome, Say, train
+from pinnkan.study.curves import markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown
 
 #: Nested knots: coarse, then all of them and others, on [-1, 1].
 UNEVEN = (-1.0, -0.4, -0.1, 0.05, 0.5, 0.8, 1.0)

@@ -17,9 +17,8 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.solver.minimise.first_order import Rate, ramp
 from pinnkan.study.chunked import Start, perceptrons, splines
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, outcomes_markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 JETS = JetSet([(2, 0), (0, 2)])

@@ -22,9 +22,8 @@ from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.chunked import Start, stacked_runs
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown, spread
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown, outcomes_markdown, spread
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 #: The paper's angle, schedules (equal work, 128 units) and numbers of points.

@@ -15,8 +15,8 @@ from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.driver import solve
 from pinnkan.study.contest import ContestOutcome
+from pinnkan.study.curves import markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown
 from pinnkan.study.task import Residual, StudyNetwork, Term
 
 VALUE = JetSet([(0, 0)])

@@ -10,8 +10,7 @@ import pyvista
 from closed_form import ERROR, UNKNOWNS, VECTORS, solved
 
 from pinnkan.errors import RunFolderError, UsageError
-from pinnkan.export.vtk import write_vtk
-from pinnkan.export.vtu import Mesh, write_vtu
+from pinnkan.export.vtk import Mesh, write_vtk, write_vtu
 
 NAMES = {"u", "residual_1", "error_estimate", "error"}
 FIELDS = {"TimeValue", "converged", "tolerance", "relative_error_estimate"}

@@ -8,7 +8,7 @@ from pinnkan.export.tables import csv_text
 from pinnkan.study import allen_cahn, nesting, poisson, regression
 from pinnkan.study.chunked import splines
 from pinnkan.study.contest import Contender, Record, compete, compete_in_processes, median, merged, train
-from pinnkan.study.tables import outcomes_csv, outcomes_markdown, spread
+from pinnkan.study.curves import outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
 
 SEEDS = [1234, 1235]

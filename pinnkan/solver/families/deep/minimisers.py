@@ -13,7 +13,7 @@ from pinnkan.kan.layers.network import Network
 from pinnkan.solver.families.deep.rows import NetworkSystem
 from pinnkan.solver.families.deep.state import Minimised
 from pinnkan.solver.minimise import first_order
-from pinnkan.solver.minimise import outer_layer as outer
+from pinnkan.solver.minimise.levenberg_marquardt import by_singular_values
 
 #: Told of every step: loss, relative size of the step, learning rate; True when the time is up.
 Report = Callable[[float, float, float], bool]
@@ -35,7 +35,7 @@ def by_least_squares(system: NetworkSystem, network: Network, most: int, report:
     def told(loss: float, size: float) -> bool:
         return report(loss, size, 0.0)
 
-    found = outer.minimise(lambda x: system.evaluate(network.with_flat(x)), network.flat(), most, told)
+    found = by_singular_values(lambda x: system.evaluate(network.with_flat(x)), network.flat(), most, told)
     return Minimised(found.x, found.loss, found.steps)
 
 
