@@ -148,11 +148,7 @@ def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: T
 
 
 def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
-    """Largest absolute values (output, cell).
-
-    Raises:
-        UncertifiedError: somewhere nothing is known.
-    """
+    """Largest absolute values (output, cell). Raises UncertifiedError: somewhere nothing is known."""
     size = value.magnitude()
     if not np.isfinite(size).all():
         place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]

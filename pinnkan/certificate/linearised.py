@@ -97,8 +97,7 @@ def formula_of(equation: Equation, problem: Problem, sign: int = 1) -> Formula:
 def elliptic(problem: Problem) -> Formula:
     """The equation with the sign that makes second derivatives negative.
 
-    Raises:
-        UncertifiedError: it is of another kind.
+    Raises UncertifiedError: it is of another kind.
     """
     if len(problem.unknowns) != 1 or len(problem.equations) != 1:
         raise UncertifiedError("there are several unknowns")
@@ -138,8 +137,7 @@ def squares(dimension: int) -> list[Order]:
 def conditions_of(problem: Problem) -> Mapping[Side, Formula]:
     """One condition for each side, of v, or of dv/dn and v, signed so that what stands before the first is positive.
 
-    Raises:
-        UncertifiedError: there are others.
+    Raises UncertifiedError: there are others.
     """
     found: dict[Side, Formula] = {}
     for condition in problem.conditions:

@@ -82,11 +82,7 @@ class Tube:
 
 
 def settled(needed: Callable[[float], float], first: float) -> float:
-    """A radius a with ``needed(a)`` <= a.
-
-    Raises:
-        UncertifiedError: none is found.
-    """
+    """A radius a with ``needed(a)`` <= a. Raises UncertifiedError: none is found."""
     radius = first
     for _ in range(TRIALS):
         wanted = needed(radius) * MARGIN

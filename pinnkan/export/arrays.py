@@ -35,8 +35,7 @@ LARGEST_REQUEST = 20_000_000
 def axis_samples(breaks: Array, resolution: int, per_interval: int = PER_INTERVAL) -> Array:
     """Samples of one axis: every knot, and in each interval equal steps, no longer than ``resolution`` asks.
 
-    Returns:
-        (sample,) sorted, at least ``resolution`` of them and at least ``per_interval`` steps per interval.
+    Returns (sample,) sorted, at least ``resolution`` of them and at least ``per_interval`` steps per interval.
     """
     widths = np.diff(breaks)
     fair = np.ceil(widths / (breaks[-1] - breaks[0]) * (resolution - 1) - 1e-9).astype(int)

@@ -38,8 +38,7 @@ _DRAWING = 2.0
 def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None = None) -> tuple[list[str], list[str]]:
     """Draws the pictures, with time a film too, into ``folder``, if the ``allowance`` of time is long enough.
 
-    Returns:
-        The names of the files written, and a warning for each picture that could not be drawn.
+    Returns the names of the files written, and a warning for each picture that could not be drawn.
     """
     written, warnings = [], []
     points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])

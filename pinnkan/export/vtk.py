@@ -191,8 +191,7 @@ def write_vtk(
 ) -> list[str]:
     """Writes the result into ``folder``, in no more than about ``most`` points.
 
-    Returns:
-        The names written, files and folders, the one to open first in front.
+    Returns the names written, files and folders, the one to open first in front.
     """
     stem = stem_of(solution)
     problem = solution.problem

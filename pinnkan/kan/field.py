@@ -26,8 +26,7 @@ class Field(Protocol):
             points: (point, coordinate), inside the closed box; periodic coordinates may lie anywhere.
             orders: multi-indices, one order per coordinate.
 
-        Returns:
-            (point, unknown, order)
+        Returns (point, unknown, order).
         """
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:

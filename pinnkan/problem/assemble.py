@@ -67,8 +67,7 @@ def _check_meaning(
 ) -> list[Point]:
     """Report every fault and warning of meaning: first of what is given where, then of the values.
 
-    Returns:
-        The points at which conditions disagree.
+    Returns the points at which conditions disagree.
     """
     coverage.check(problem, domain, placed, spans, report)
     check_finite(problem, placed, spans, report)

@@ -31,8 +31,7 @@ ORDER = 2
 def split(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Interface, ...]]:
     """The residual almost everywhere, and what holds on each plane on which something differentiated jumps.
 
-    Raises:
-        JumpError: the jump cannot be solved for.
+    Raises JumpError: the jump cannot be solved for.
     """
     deltas = space.deltas_of(residual)
     smooth = residual.xreplace(dict.fromkeys(deltas, sympy.S.Zero))

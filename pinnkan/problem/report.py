@@ -54,8 +54,7 @@ class Report:
     def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
         """Add a fault at ``index``; the same fault at the same place counts once, and warnings end at MAX_FAULTS.
 
-        Raises:
-            ProblemError: there are more errors than MAX_FAULTS.
+        Raises ProblemError: there are more errors than MAX_FAULTS.
         """
         line, column = self.text.locate(index)
         fault = Fault(message, line, column, max(length, 1), hint, severity)
@@ -66,11 +65,7 @@ class Report:
             raise self.failure()
 
     def spend(self, span: Span, characters: int) -> None:
-        """Count an expression of that many characters.
-
-        Raises:
-            ProblemError: all expressions together are too long.
-        """
+        """Count an expression of that many characters. Raises ProblemError: all expressions together are too long."""
         self._read += characters
         if self._read > MAX_EXPRESSIONS:
             message = f"all expressions together are longer than {MAX_EXPRESSIONS:,} characters"

@@ -115,8 +115,7 @@ def _skip_folding(raw: str, p: int, style: str | None) -> int:
 def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
     """The text and a report to collect faults in; bytes that are no text of reasonable size are faults at once.
 
-    Raises:
-        ProblemError: too large, not UTF-8, or holding characters that no text file holds.
+    Raises ProblemError: too large, not UTF-8, or holding characters that no text file holds.
     """
     if len(data) > MAX_BYTES:
         raise _refusal(Text("", path), 0, f"the file is larger than {MAX_BYTES:,} bytes", "is it a problem file?")
@@ -147,8 +146,7 @@ def _refusal(text: Text, index: int, message: str, hint: str) -> ProblemError:
 def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
     """The tree of a problem file, and the report that holds the faults found so far.
 
-    Raises:
-        ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
+    Raises ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
     """
     text, report = decode(data, path)
     loader = yaml.SafeLoader(text.content)

@@ -89,8 +89,7 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 def starter(name: str, like: str | None = None) -> str:
     """A complete problem of that name: a commented starter of a kind, or a copy of a shipped problem.
 
-    Raises:
-        UsageError: there is no such kind and no such problem.
+    Raises UsageError: there is no such kind and no such problem.
     """
     text = KINDS[next(iter(KINDS))] if like is None else KINDS.get(like)
     if text is None:

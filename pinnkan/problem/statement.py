@@ -81,11 +81,7 @@ Place: TypeAlias = Side | Point | Whole
 
 
 def position_of(place: Point | Whole) -> tuple[float, ...]:
-    """The point that a place is, for networks whose rows stand at points.
-
-    Raises:
-        SolverError: it is no single point.
-    """
+    """The point that a place is, for networks whose rows stand at points. Raises SolverError: it is no single point."""
     if isinstance(place, Point) and None not in place.position:
         return tuple(x for x in place.position if x is not None)
     raise SolverError("this network cannot hold an integral, or a value at a point through time; try network: product")

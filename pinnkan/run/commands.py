@@ -33,8 +33,7 @@ def run_solve(arguments: argparse.Namespace, read: Problem | None = None) -> int
 
     ``read``: the problem of the file, where it has been read.
 
-    Raises:
-        PinnkanError: anything expected; its ``exit_code`` is the command's.
+    Raises PinnkanError: anything expected; its ``exit_code`` is the command's.
     """
     problem = with_options(read or load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name

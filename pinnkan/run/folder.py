@@ -50,8 +50,7 @@ def _free(path: Path) -> str:
 def locked(target: Path) -> Iterator[None]:
     """Holds the lock of a results folder; a second run into the same folder is refused.
 
-    Raises:
-        RunFolderError: another process holds it, or the place cannot be written.
+    Raises RunFolderError: another process holds it, or the place cannot be written.
     """
     path = target.parent / f".{target.name}.lock"
     lock = FileLock(path, timeout=0)

@@ -60,8 +60,7 @@ class Keeper:
     def write(self) -> None:
         """Writes the last state offered, if there is one that is not on disk yet.
 
-        Raises:
-            ResourceError, RunFolderError: the disk is full, or the folder cannot be written.
+        Raises ResourceError, RunFolderError: the disk is full, or the folder cannot be written.
         """
         if self._offered is None or self.written:
             return
@@ -110,11 +109,7 @@ class Keeper:
 
 
 def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
-    """The state and the seconds that led to it.
-
-    Raises:
-        RunFolderError: a file is missing or damaged.
-    """
+    """The state and the seconds that led to it. Raises RunFolderError: a file is missing or damaged."""
     try:
         return _read(folder, header, device)
     except UNREADABLE as error:
@@ -149,8 +144,7 @@ def header_of(problem: Problem, device: str) -> dict[str, Any]:
 def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float]:
     """The state from which a run into ``target`` can go on, and the seconds that led to it.
 
-    Raises:
-        RunFolderError: there is none, it is damaged, or it belongs to another problem, setting or version.
+    Raises RunFolderError: there is none, it is damaged, or it belongs to another problem, setting or version.
     """
     for place in (interrupted_place(target), target):
         if has_state(place):

@@ -51,11 +51,9 @@ def write_results(
 ) -> tuple[list[str], list[str]]:
     """Writes all files of a run that ends with exit ``code`` into ``folder``, in about so many ``seconds``.
 
-    Returns:
-        The names written, the one to open first in front; and warnings about what could not be drawn or written.
+    Returns the names written, the one to open first in front; and warnings about what could not be drawn or written.
 
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
+    Raises OSError: the disk is full or the folder cannot be written.
     """
     begun = time.perf_counter()
     allowance = Allowance(seconds)

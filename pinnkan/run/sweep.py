@@ -36,8 +36,7 @@ Combination = dict[str, str]
 def combinations(given: Mapping[str, str]) -> list[Combination]:
     """Every combination of values: ``0.01,0.02``, or ``10:100:10`` for ten values from 10 to 100.
 
-    Raises:
-        UsageError: values that cannot be read, or too many combinations.
+    Raises UsageError: values that cannot be read, or too many combinations.
     """
     values = [_values(name, text) for name, text in given.items()]
     count = int(np.prod([len(v) for v in values]))
@@ -69,8 +68,7 @@ def folder_of(chosen: Combination) -> str:
 def run_sweep(arguments: argparse.Namespace) -> int:
     """Solves what there is to solve, then writes table and picture; returns the worst of the exit codes.
 
-    Raises:
-        PinnkanError: anything expected; every combination is checked before the first is solved.
+    Raises PinnkanError: anything expected; every combination is checked before the first is solved.
     """
     chosen = combinations(arguments.set)
     problems = [load_problem(arguments.file, set=each) for each in chosen]

@@ -46,8 +46,7 @@ class Continuable(Family[S, E], Protocol):
 def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:
     """The state of a family at a rough solution, reached from a milder problem; None where none is.
 
-    Raises:
-        OutOfTimeError: the time limit is over.
+    Raises OutOfTimeError: the time limit is over.
     """
 
     def solved(mu: float, before: S | None) -> S | None:

@@ -191,11 +191,7 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
 
 
 def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Solution:
-    """What the last state of a solve that ended for ``reason`` has to show.
-
-    Raises:
-        SolverError: nothing.
-    """
+    """What the last state of a solve that ended for ``reason`` has to show. Raises SolverError: nothing."""
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)

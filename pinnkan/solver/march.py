@@ -115,8 +115,7 @@ class MarchState(Generic[A]):
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one.
 
-    Raises:
-        SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
+    Raises SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
     """
     tolerance = family.problem.solver.tolerance
     state = monitor.resumed(MarchState) or _begun(family, 0, LocalTolerance.even(tolerance))

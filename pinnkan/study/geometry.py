@@ -195,8 +195,7 @@ def _descents(report: StudyReport, quick: bool) -> None:
 def four_descents(x: torch.Tensor, target: torch.Tensor, steps: int) -> tuple[dict[str, Path], tuple[float, float]]:
     """The four iterations of Table 1 on one cubic edge with 16 intervals on [0, 1], from zero.
 
-    Returns:
-        paths by name, and the largest relative difference of the losses in each of the two pairs.
+    Returns paths by name, and the largest relative difference of the losses in each of the two pairs.
     """
     splines = spectrum.uniform_splines(4, 16)
     spline = Network((Spline(splines, x.new_zeros((1, 1, splines.count))),))

@@ -35,8 +35,7 @@ class LayerBasis(Protocol):
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of the functions that live at each x.
 
-        Returns:
-            values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
+        Returns values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
         """
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:

@@ -146,8 +146,7 @@ def agree(u: float, v: float) -> bool:
 def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> list[Point]:
     """Where two sides that meet, or a side and a point on it, prescribe different values of the unknown.
 
-    Returns:
-        One point for each pair; each with a warning.
+    Returns one point for each pair; each with a warning.
     """
     found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]

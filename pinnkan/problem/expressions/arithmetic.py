@@ -19,8 +19,7 @@ _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 def fold(value: object) -> sympy.Expr:
     """A number as sympy holds it: whole and small exactly, anything else as a float64.
 
-    Raises:
-        ValueError, OverflowError: not finite, or not real.
+    Raises ValueError, OverflowError: not finite, or not real.
     """
     if isinstance(value, int) and abs(value) <= MAX_EXACT:
         return sympy.Integer(value)

@@ -85,8 +85,7 @@ def _written(
 def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
     """The signs of what depends on x alone as they are there, those of all else as functions again.
 
-    Raises:
-        UndecidedError: a factor vanishes there together with its slope.
+    Raises UndecidedError: a factor vanishes there together with its slope.
     """
     values: dict[sympy.Expr, sympy.Expr] = {}
     for f, sigma in search.sigmas.items():

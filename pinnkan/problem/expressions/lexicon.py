@@ -64,11 +64,7 @@ class Token:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of an expression.
-
-    Raises:
-        ExpressionError: a character, number or name that no expression holds.
-    """
+    """The words of an expression. Raises ExpressionError: a character, number or name that no expression holds."""
     at = 0
     while at < len(text):
         if text[at] in " \t\r\n":

@@ -104,8 +104,7 @@ class JetSpace:
     def symbol(self, jet: Jet) -> sympy.Symbol:
         """The symbol of a derivative: ``u``, or ``u_`` and a coordinate per order, in their order.
 
-        Raises:
-            OperatorError: the order is above MAX_ORDER.
+        Raises OperatorError: the order is above MAX_ORDER.
         """
         if jet.total > MAX_ORDER:
             raise OperatorError(
@@ -144,8 +143,7 @@ class JetSpace:
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
         """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.
 
-        Raises:
-            JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
+        Raises JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
         """
         error = JumpError(*refusal(jump, set(self._jets)))
         if not self._joins or self.coordinates[axis] == "t":

@@ -41,8 +41,7 @@ class Tape:
         expressions: what to compute; every free symbol must be among ``symbols``.
         symbols: the inputs, in the order in which :meth:`__call__` takes their values.
 
-    Raises:
-        ValueError: an expression holds a symbol or a function that has no instruction.
+    Raises ValueError: an expression holds a symbol or a function that has no instruction.
     """
 
     def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> None:

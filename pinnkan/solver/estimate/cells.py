@@ -159,8 +159,7 @@ def refined(integrand: Integrand, boxes: Boxes, most: int, share: float) -> tupl
 
     Beside them all errors together before each round.
 
-    Raises:
-        OutOfTimeError: the clock's limit is over.
+    Raises OutOfTimeError: the clock's limit is over.
     """
     history, ranges = [], np.array(integrand.solution.problem.box.ranges, dtype=np.float64)
     for _ in range(ROUNDS):

@@ -81,8 +81,7 @@ class Extremum:
 def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
     """The largest values over the domain; without a bound where those of a ``like`` expression are known.
 
-    Raises:
-        OutOfTimeError: the clock's limit is over.
+    Raises OutOfTimeError: the clock's limit is over.
     """
     starts, steps, owner = _starts(task, clock)
     if like is not None:

@@ -55,8 +55,7 @@ def integral(
 ) -> Integral:
     """The integral over a place at one time, with a ``share`` of the points that one integral may take.
 
-    Raises:
-        OutOfTimeError: the clock's limit is over.
+    Raises OutOfTimeError: the clock's limit is over.
     """
     clock.check()
     problem = solution.problem

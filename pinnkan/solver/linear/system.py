@@ -164,9 +164,8 @@ class System:
 
         ``accuracy``: relative, where a lower one than that of the system does no harm to these steps.
 
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-            OutOfTimeError: it could not end in time.
+        Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
+        OutOfTimeError where it could not end in time.
         """
         with self.timed():
             rows, moves = self.linearised(coefficients, targets, fixed)

@@ -149,8 +149,7 @@ def by_singular_values(
 ) -> Minimum:
     """Gauss-Newton steps from ``x``, halved until the loss falls; ``report`` (loss, relative size) may end them.
 
-    Raises:
-        SolverError: the residual or the Jacobian is not finite.
+    Raises SolverError: the residual or the Jacobian is not finite.
     """
     r, tangent = evaluate(x)
     loss = float(r @ r)

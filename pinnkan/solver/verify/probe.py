@@ -155,8 +155,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
 
     ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
 
-    Raises:
-        OutOfTimeError: the time limit is over.
+    Raises OutOfTimeError: the time limit is over.
     """
     dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):

@@ -19,8 +19,7 @@ from pinnkan.kan.spline import Basis
 def bands(splines: Basis) -> torch.Tensor:
     """The diagonals of A: (count, r + 1), entry (i, s) standing in row i, column i + s; columns may pass the last.
 
-    Raises:
-        ValueError: the knots are not strictly increasing.
+    Raises ValueError: the knots are not strictly increasing.
     """
     r = splines.degree + 1
     t = splines.knots.unfold(0, r + 1, 1)  # (count, r + 1): the knots of each function

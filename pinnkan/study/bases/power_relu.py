@@ -72,8 +72,7 @@ class PowerRelu:
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of all functions at each x, k-th: ``p!/(p-k)! ReLU(x - t_i)^(p-k)``.
 
-        Returns:
-            values (order + 1, *x.shape, count), and zeros, shape of ``x``.
+        Returns values (order + 1, *x.shape, count), and zeros, shape of ``x``.
         """
         last = self.splines.span(x)
         active = torch.arange(self.count, device=x.device) <= last.unsqueeze(-1)
@@ -115,8 +114,7 @@ class PowerRelu:
         are polynomials on [a, b], go by way of the splines, ``P = A_fine^T P_spline A^-T``: done at once, in
         matrices, the terms would cancel (measured: five to twenty times the error for cubics to quintics).
 
-        Raises:
-            ValueError: a knot is missing in ``fine``, or the degrees differ.
+        Raises ValueError: a knot is missing in ``fine``, or the degrees differ.
         """
         if self.degree != fine.degree:
             raise ValueError(f"degree {self.degree} is not nested in degree {fine.degree}")

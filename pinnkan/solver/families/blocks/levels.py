@@ -193,8 +193,7 @@ def _gauss_newton(
 ) -> tuple[Array, float, tuple[Iteration, ...]]:
     """Gauss-Newton steps, halved until the loss falls, until they are below ``tolerance``.
 
-    Raises:
-        SolverError: no step is finite, or none lowers the loss.
+    Raises SolverError: no step is finite, or none lowers the loss.
     """
     steps: list[Iteration] = []
     loss = mean_square(rows, BlockField(space, c))

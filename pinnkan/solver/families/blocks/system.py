@@ -245,8 +245,7 @@ def weigh(
 def judge_by_blocks(model: Model, field: Jets, space: BlockSum, seed: int) -> BlocksEstimate:
     """Solve the linearised equation for the error of a field in a sum of blocks, and weigh it.
 
-    Raises:
-        SolverError: the rows do not determine it.
+    Raises SolverError: the rows do not determine it.
     """
     problem = model.problem
     rows = scattered(model, row_count(space), seed, field)

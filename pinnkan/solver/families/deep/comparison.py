@@ -55,8 +55,7 @@ class Comparison:
     def estimate(self, field: Field) -> ErrorEstimate:
         """The estimated error of ``field``: by comparison, else by correction.
 
-        Raises:
-            SolverError: neither is to be had.
+        Raises SolverError: neither is to be had.
         """
         found = self.compare(field)
         if found is not None:

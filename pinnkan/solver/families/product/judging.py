@@ -80,8 +80,7 @@ def estimated(
     One that is likely the last is a look at first. ``rounding``: of the correction that ``start`` was taken from, 0 if
     it was not.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     tolerance, found = solved.model.problem.solver.tolerance, None
     if rounding > 0.0:
@@ -102,8 +101,7 @@ def estimate_by_correction(
     ``known``: the least determined function of the space, as far as a level before has found it; ``fewer`` Gauss
     points per interval: for a look at the size.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
@@ -162,8 +160,7 @@ def _nulls(
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
     """The relative size of a Gauss-Newton step with many knots where the ``correction`` on halved intervals is large.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     fine = twice(space)
     masses = surplus(space, fine, correction, sizes(model.problem, fine, space.prolong(start, fine))).mass

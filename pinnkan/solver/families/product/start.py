@@ -134,8 +134,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
 
     ``degree``: in space and in time.
 
-    Raises:
-        SolverError: it cannot be.
+    Raises SolverError: it cannot be.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
     numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]

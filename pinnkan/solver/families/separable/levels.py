@@ -62,8 +62,7 @@ class SeparableLevels(ModelLevels):
     ) -> tuple[SeparableState, tuple[Iteration, ...]]:
         """Train all edges, term after term until there are as many as wanted.
 
-        Raises:
-            SolverError: the rows do not determine the edges, or are not finite.
+        Raises SolverError: the rows do not determine the edges, or are not finite.
         """
         if state.is_solved:
             return state, ()
@@ -95,8 +94,7 @@ class SeparableLevels(ModelLevels):
     def estimate(self, state: SeparableState, measured: Measured, before: Outcome) -> SeparableEstimate:
         """See :func:`pinnkan.solver.families.separable.estimate.estimate`.
 
-        Raises:
-            SolverError: the rows of the richer sum do not determine it.
+        Raises SolverError: the rows of the richer sum do not determine it.
         """
         try:
             return estimate(self.rows, state)
