@@ -61,8 +61,7 @@ def draw_play(solution: Solution, path: Path) -> None:
 def encode_play(_: Solution, path: Path) -> None:
     """Writes the film beside it as MP4, of even width and height in the colours that every player takes.
 
-    Raises:
-        subprocess.SubprocessError: ffmpeg fails, or takes LONGEST.
+    Raises subprocess.SubprocessError: ffmpeg fails, or takes LONGEST.
     """
     even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
     command = ["ffmpeg", "-loglevel", "error", "-y", "-i", path.with_suffix(".gif").name, *even, path.name]

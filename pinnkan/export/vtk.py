@@ -131,9 +131,8 @@ def write_vtu(
 
     ``arrays`` have one value, or a last index of components, per point of the mesh.
 
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
-        RunFolderError: what was read back differs from what was written.
+    Raises OSError: the disk is full or the folder cannot be written; RunFolderError: what was read back differs from
+    what was written.
     """
     count = len(mesh.points)
     flat = {name: a.ravel() if a.size == count else a.reshape(count, -1) for name, a in arrays.items()}

@@ -78,9 +78,8 @@ def replacing(target: Path) -> Iterator[Path]:
     ends with an exception after a state was written, the folder becomes :func:`interrupted_place`, and so does the one
     that a killed run left.
 
-    Raises:
-        RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written.
-        ResourceError: the disk is full.
+    Raises RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written;
+    ResourceError: the disk is full.
     """
     target = target.absolute()
     partial = target.parent / f".{target.name}.partial"

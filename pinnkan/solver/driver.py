@@ -78,9 +78,8 @@ def solve(
 ) -> Solution:
     """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
 
-    Raises:
-        SolverError: diverged, or values that are not finite, before any usable state.
-        ResourceError: memory or device lacking.
+    Raises SolverError: diverged, or values that are not finite, before any usable state; ResourceError: memory or
+    device lacking.
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()

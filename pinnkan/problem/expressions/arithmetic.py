@@ -33,10 +33,8 @@ def fold(value: object) -> sympy.Expr:
 def combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """``a op b`` for one of + - * / and power.
 
-    Raises:
-        ValueError, OverflowError, TypeError: no finite real value.
-        ZeroDivisionError: a division by zero.
-        OperatorError: an exponent beyond MAX_EXPONENT.
+    Raises ValueError, OverflowError, TypeError: no finite real value; ZeroDivisionError: a division by zero;
+    OperatorError: an exponent beyond MAX_EXPONENT.
     """
     if op is ast.Pow:
         return _power(a, b)
@@ -69,9 +67,7 @@ def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
 def tamed(e: sympy.Expr) -> sympy.Expr:
     """The expression with a coefficient that grew long turned into a float64.
 
-    Raises:
-        ValueError: it became infinite, undefined or complex.
-        OperatorError: it grew an exponent beyond MAX_EXPONENT.
+    Raises ValueError: it became infinite, undefined or complex; OperatorError: it grew an exponent beyond MAX_EXPONENT.
     """
     for part in (e, *e.args):
         if part in _UNREAL:

@@ -46,9 +46,8 @@ NOTHING = 1.0
 def solve_many(model: Model, monitor: Monitor) -> Outcome:
     """Solve in any number of coordinates.
 
-    Raises:
-        UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly.
-        SolverError: the equations do not determine the solution, or values that are not finite.
+    Raises UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly;
+    SolverError: the equations do not determine the solution, or values that are not finite.
     """
     problem, verify = model.problem, Verifier(model)
     _refuse(problem)

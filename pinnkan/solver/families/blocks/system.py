@@ -146,8 +146,7 @@ class Factor:
     def of(cls, matrix: Array, residual: Array) -> "Factor":
         """Factorise.
 
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
+        Raises numpy.linalg.LinAlgError: the rows are not finite, or do not determine the coefficients.
         """
         norms = np.linalg.norm(matrix, axis=0)
         if not (np.isfinite(norms).all() and np.isfinite(residual).all()):

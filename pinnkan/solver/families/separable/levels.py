@@ -160,8 +160,7 @@ class Training:
     def minimised(self, state: SeparableState) -> SeparableState:
         """With all edges trained, and as many terms as wanted.
 
-        Raises:
-            numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
+        Raises numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
         """
         points, weights = graded(state.function.axes, MEASURED, state.seed + STRIDE - 1)
         for _ in range(1 if self.rows.is_linear else LINEARISED):
