@@ -52,7 +52,18 @@ class Scalar:
 
     @cached_property
     def _places(self) -> list[int]:
-        return _align(self.text, self.raw, self.style)
+        """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
+        raw, style, places = self.raw, self.style, []
+        p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
+        for c in self.text:
+            if not c.isspace():
+                p = _skip_folding(raw, p, style)
+            places.append(min(p, max(len(raw) - 1, 0)))
+            if _escapes(raw, p, style):
+                p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1], 0)
+            elif raw[p : p + 1] == c:
+                p += 2 if style == "'" and c == "'" else 1
+        return places
 
     def part(self, start: int, end: int) -> Span:
         """Where characters ``start`` to ``end`` of ``text`` stand in the file; past the end, the end."""
@@ -83,21 +94,6 @@ class Mapping:
 
 
 Node = Scalar | Sequence | Mapping
-
-
-def _align(text: str, raw: str, style: str | None) -> list[int]:
-    """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
-    places = []
-    p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
-    for c in text:
-        if not c.isspace():
-            p = _skip_folding(raw, p, style)
-        places.append(min(p, max(len(raw) - 1, 0)))
-        if _escapes(raw, p, style):
-            p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1], 0)
-        elif raw[p : p + 1] == c:
-            p += 2 if style == "'" and c == "'" else 1
-    return places
 
 
 def _escapes(raw: str, p: int, style: str | None) -> bool:

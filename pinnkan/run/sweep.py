@@ -185,7 +185,7 @@ def last(result: Mapping[str, Any] | None, name: str) -> tuple[Any, Any]:
 
 
 def _draw(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | None], path: Path) -> None:
-    from pinnkan.export.sweep_picture import draw_sweep
+    from pinnkan.export.convergence import draw_sweep
 
     columns = {name: [last(result, name)[0] for result in results] for name in _quantities(results)}
     if not columns:

@@ -17,18 +17,9 @@ from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.minimise.first_order import Rate, ramp
-from pinnkan.study import references
+from pinnkan.study import contest, references
 from pinnkan.study.chunked import perceptrons, splines
-from pinnkan.study.contest import (
-    FIRST_SEED,
-    Contender,
-    ContestOutcome,
-    Say,
-    compete_in_processes,
-    in_both_bases,
-    median,
-    shortened,
-)
+from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, median
 from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
@@ -57,7 +48,7 @@ def study_allen_cahn(report: StudyReport, quick: bool, say: Say) -> None:
     equation = allen_cahn_equation()
     seeds = range(FIRST_SEED, FIRST_SEED + size["seeds"])
     trial = partial(allen_cahn_trial, size["points"], size["share"], quick)
-    outcomes = compete_in_processes(trial, seeds, say, size["workers"])
+    outcomes = contest.compete_in_processes(trial, seeds, say, size["workers"])
     report.say(
         f"[2,5,5,1] with cubic edges, tanh before the second and the third layer; the first sees cos(pi x), sin(pi x) "
         f"and t. Loss: {WEIGHTS[0]:g} times the mean square of the equation at {size['points']} random points, with "
@@ -114,10 +105,10 @@ def residual(jets: JetSet, u: torch.Tensor) -> torch.Tensor:
 def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
-    shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
-    both = in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter)
+    shorter = {kind: contest.shortened(steps, share) for kind, steps in schedules.items()}
+    both = contest.in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter)
     found = [replace(c, rate=rate) for c in both]
-    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), shortened(SINGLE, share), rate=rate)
+    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), contest.shortened(SINGLE, share), rate=rate)
     damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),
                        "gauss_newton")  # fmt: skip
     if quick:

@@ -75,10 +75,9 @@ def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol],
     return np.array([np.broadcast_to(np.asarray(o, dtype=np.float64), at[0].shape) for o in outputs])
 
 
-def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int] | None = None) -> str:
+def place(problem: Problem, at: Sequence[Array], index: int) -> str:
     """``x = 0.5, t = 0``: one point in words."""
-    chosen = range(problem.dimension) if axes is None else axes
-    return ", ".join(f"{problem.coordinates[i]} = {at[i][index]:.6g}" for i in chosen)
+    return ", ".join(f"{c} = {x[index]:.6g}" for c, x in zip(problem.coordinates, at, strict=True))
 
 
 def held_at(problem: Problem, *places: Place) -> dict[int, float]:

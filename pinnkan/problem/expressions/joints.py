@@ -9,19 +9,10 @@ from dataclasses import dataclass
 
 import sympy
 
+from pinnkan.problem.expressions import jumps
 from pinnkan.problem.expressions.factors import as_decimals, as_fractions
 from pinnkan.problem.expressions.functions import Signum, UnitStep, written
-from pinnkan.problem.expressions.jumps import (
-    JUMPING,
-    SWITCHES,
-    Jump,
-    SignSearch,
-    UndecidedError,
-    settled,
-    size_of,
-    solved_for,
-    written_with_signs,
-)
+from pinnkan.problem.expressions.jumps import JUMPING, Jump, SignSearch, UndecidedError
 from pinnkan.problem.expressions.sign import SymbolRanges
 
 #: A factor below this at a place vanishes there: places are exact or roots of polynomials of degree two.
@@ -49,10 +40,10 @@ def joints_of(
     for f, sigma in list(search.sigmas.items()):
         if sigma not in plain.free_symbols or not moves(f):
             continue
-        size = size_of(plain, f, sigma, search)
+        size = jumps.size_of(plain, f, sigma, search)
         if size is not None and size.is_zero:
             continue
-        roots = [value for _, value in solved_for(f, box)] if f.free_symbols == {x} else []
+        roots = [value for _, value in jumps.solved_for(f, box)] if f.free_symbols == {x} else []
         if size is None or not roots:
             return None
         places += [r for r in roots if r not in places]
@@ -76,10 +67,10 @@ def _written(
 ) -> tuple[sympy.Expr, SignSearch] | None:
     search = SignSearch(box, moves)
     try:
-        plain = written_with_signs(settled(as_fractions(e, {}), box), search)
+        plain = jumps.written_with_signs(jumps.settled(as_fractions(e, {}), box), search)
     except UndecidedError:
         return None
-    return None if plain.has(*SWITCHES) else (plain, search)
+    return None if plain.has(*jumps.SWITCHES) else (plain, search)
 
 
 def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:

@@ -54,7 +54,7 @@ class JetSpace:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
-        self._box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
+        self.box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the sides
         self._joins = False
@@ -64,7 +64,7 @@ class JetSpace:
     def on(self, axis: int, end: int) -> "JetSpace":
         """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
-        side._box = self._box.at(axis, end) if self._box.symbols else self._box
+        side.box = self.box.at(axis, end) if self.box.symbols else self.box
         return side
 
     def joining(self, joins: bool = True) -> "JetSpace":
@@ -72,11 +72,6 @@ class JetSpace:
         equation = copy.copy(self)
         equation._joins = joins
         return equation
-
-    @property
-    def box(self) -> SymbolRanges:
-        """Where the expressions are looked at."""
-        return self._box
 
     def deltas_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, tuple[int, float, JumpError]]:
         """The delta functions in an expression: axis and place of each, and what to say where it cannot stand."""
@@ -136,8 +131,8 @@ class JetSpace:
         for _, _, error in self.deltas_of(expression).values():
             raise error
         self._spend(expression)
-        jump = jump_of(expression, self._box, lambda f: self._depends(f, axis))
-        found = self._derivative(settled(expression, self._box), axis)
+        jump = jump_of(expression, self.box, lambda f: self._depends(f, axis))
+        found = self._derivative(settled(expression, self.box), axis)
         return found if jump is None else found + self._concentrated(expression, axis, jump)
 
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
@@ -148,7 +143,7 @@ class JetSpace:
         error = JumpError(*refusal(jump, set(self._jets)))
         if not self._joins or self.coordinates[axis] == "t":
             raise error
-        joints = joints_of(expression, self._box, lambda f: self._depends(f, axis), self.symbols[axis])
+        joints = joints_of(expression, self.box, lambda f: self._depends(f, axis), self.symbols[axis])
         total = sympy.S.Zero
         for joint in joints or ():
             delta = sympy.Symbol(f"delta({self.coordinates[axis]} = {joint.place!r})")
@@ -162,7 +157,7 @@ class JetSpace:
     def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         """The same derivative wherever the expression does not jump."""
         self._spend(expression)
-        return self._derivative(settled(expression, self._box), axis)
+        return self._derivative(settled(expression, self.box), axis)
 
     def _spend(self, expression: sympy.Expr) -> None:
         self._work["nodes"] += _derivative_size(expression, {})[1]

@@ -12,25 +12,15 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions import scaled
-from pinnkan.problem.expressions.functions import (
-    HyperbolicCosine,
-    HyperbolicSine,
-    HyperbolicTangent,
-    Larger,
-    Magnitude,
-    Signum,
-    Smaller,
-    UnitStep,
-)
+from pinnkan.problem.expressions import functions, scaled
 
 _UNARY: dict[Any, str] = {
     sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
     sympy.asin: "arcsin", sympy.acos: "arccos", sympy.atan: "arctan",
     sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh",
-    HyperbolicSine: "sinh", HyperbolicCosine: "cosh", HyperbolicTangent: "tanh",
+    functions.HyperbolicSine: "sinh", functions.HyperbolicCosine: "cosh", functions.HyperbolicTangent: "tanh",
     sympy.exp: "exp", sympy.log: "log", sympy.erf: "erf",
-    Magnitude: "abs", Signum: "sign", UnitStep: "heaviside",
+    functions.Magnitude: "abs", functions.Signum: "sign", functions.UnitStep: "heaviside",
 }  # fmt: skip
 
 
@@ -79,8 +69,8 @@ class Tape:
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         if isinstance(e, sympy.Pow):
             return self._emit_power(e)
-        if isinstance(e, Larger | Smaller):
-            name = "maximum" if isinstance(e, Larger) else "minimum"
+        if isinstance(e, functions.Larger | functions.Smaller):
+            name = "maximum" if isinstance(e, functions.Larger) else "minimum"
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:
@@ -115,14 +105,10 @@ class Tape:
             results = [registers[i] for i in self.outputs]
             may_overflow = any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
             if may_overflow and not all(namespace.isfinite(_array(namespace, r)).all() for r in results):
-                results = self._without_overflow(values, results, namespace)
+                inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
+                again = scaled.evaluate(self._code, inputs, _run)
+                results = [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
         return results
-
-    def _without_overflow(self, values: Sequence[Any], results: list[Any], namespace: Any) -> list[Any]:
-        """The results with those values that are not finite computed in scaled numbers."""
-        inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
-        again = scaled.evaluate(self._code, inputs, _run)
-        return [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
 
 
 def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:
