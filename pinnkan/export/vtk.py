@@ -121,11 +121,7 @@ class Mesh:
 
 
 def write_vtu(
-    path: Path,
-    mesh: Mesh,
-    arrays: Mapping[str, Array],
-    fields: Mapping[str, Array],
-    units: Mapping[str, str] | None = None,
+    path: Path, mesh: Mesh, arrays: Mapping[str, Array], fields: Mapping[str, Array], units: Mapping[str, str]
 ) -> None:
     """Writes one file of point data, the first array the active one, and the first vector that of glyphs.
 
@@ -136,7 +132,7 @@ def write_vtu(
     """
     count = len(mesh.points)
     flat = {name: a.ravel() if a.size == count else a.reshape(count, -1) for name, a in arrays.items()}
-    data = [packed_array(name, values, (units or {}).get(name, ""), _STORED) for name, values in flat.items()]
+    data = [packed_array(name, values, units.get(name, ""), _STORED) for name, values in flat.items()]
     write_whole(path, b"".join(_content(mesh, data, [packed_array(name, value) for name, value in fields.items()])))
 
 

@@ -106,7 +106,7 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
     shorter = {kind: contest.shortened(steps, share) for kind, steps in schedules.items()}
-    both = contest.in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter)
+    both = contest.in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter, {})
     found = [replace(c, rate=rate) for c in both]
     mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), contest.shortened(SINGLE, share), rate=rate)
     damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),

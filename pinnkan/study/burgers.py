@@ -107,7 +107,7 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
     shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
-    both = in_both_bases(lambda _, powers: ridges(WIDTHS, INTERVALS, powers), shorter)
+    both = in_both_bases(lambda _, powers: ridges(WIDTHS, INTERVALS, powers), shorter, {})
     found = [replace(c, rate=rates(LOW, HIGH), paper=PAPER[c.kind] if c.family == "spline" else None) for c in both]
     for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
         name = f"MLP [{','.join(map(str, widths))}]"

@@ -252,14 +252,18 @@ def shortened(schedule: Sequence[int], share: int) -> tuple[int, ...]:
     return tuple(max(1, n // share) if n else 0 for n in schedule)
 
 
-def in_both_bases(start: Callable[[str, bool], Start], schedules: Mapping[str, Sequence[int]]) -> list[Contender]:
+def in_both_bases(
+    start: Callable[[int, bool], Start], schedules: Mapping[str, Sequence[int]], first: Mapping[str, int]
+) -> list[Contender]:
     """Coarse only, fine only and multilevel, in splines and in powers of ReLU.
 
-    ``start``: networks by kind and by whether powers are meant; ``schedules`` by kind.
+    ``start``: networks by how often knots are halved and by whether powers are meant; ``schedules``, and the ``first``
+    levels where these are not the coarsest, by kind.
     """
     found = []
     for family, powers in (("spline", False), ("power ReLU", True)):
         for kind, schedule in schedules.items():
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            found.append(Contender(name, family, start(kind, powers), tuple(schedule)))
+            level = first.get(kind, 0)
+            found.append(Contender(name, family, start(level, powers), tuple(schedule), first=level))
     return found

@@ -15,7 +15,7 @@ import torch
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.solver.minimise.first_order import Rate, ramp
-from pinnkan.study.chunked import Start, perceptrons, splines
+from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
 from pinnkan.study.curves import attach_outcomes, outcomes_markdown
 from pinnkan.study.report import StudyReport
@@ -121,11 +121,8 @@ def contenders(share: int) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps: as many for each, whatever its level."""
     steps = STEPS // share
     schedules = {"coarse": (steps, 0, 0, 0), "fine": (0, 0, 0, steps), "multilevel": (steps // 4,) * 4}
-
-    def start(kind: str, powers: bool) -> Start:
-        return splines(WIDTHS, INTERVALS * 2 ** FIRST.get(kind, 0), powers)
-
-    found = [replace(c, rate=rate, first=FIRST.get(c.kind, 0)) for c in in_both_bases(start, schedules)]
+    both = in_both_bases(lambda halved, powers: splines(WIDTHS, INTERVALS * 2**halved, powers), schedules, FIRST)
+    found = [replace(c, rate=rate) for c in both]
     mlp = perceptrons((3, 16, 16, 1))
     found.append(Contender("MLP [3,16,16,1]", "MLP", mlp, (steps,), rate=rate))
     lm = tuple(max(2, n // max(1, share // 4)) for n in (30, 15, 10, 10))

@@ -98,14 +98,8 @@ def _perceptrons(widths: tuple[int, ...]) -> Start:
 
 def contenders(inner: int = INNER) -> list[Contender]:
     """Everyone who takes part."""
-
-    def start(kind: str, powers: bool) -> Start:
-        return _ridges(INTERVALS * 2 ** FIRST.get(kind, 0), powers)
-
-    found = [
-        replace(c, method="lbfgs", paper=PAPER[c.family][c.kind], first=FIRST.get(c.kind, 0), inner=inner)
-        for c in in_both_bases(start, SCHEDULES)
-    ]
+    both = in_both_bases(lambda halved, powers: _ridges(INTERVALS * 2**halved, powers), SCHEDULES, FIRST)
+    found = [replace(c, method="lbfgs", paper=PAPER[c.family][c.kind], inner=inner) for c in both]
     for widths, paper in PERCEPTRONS.items():
         name = f"MLP [{','.join(map(str, widths))}]"
         found.append(Contender(name, "MLP", _perceptrons(widths), (128,), "lbfgs", paper=paper, inner=inner))

@@ -32,8 +32,12 @@ def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: 
         _check_initial(problem, domain.time_axis, placed, spans, report)
     _check_degree(problem, orders, spans, report)
     if not report.failed:
-        _warn_count(problem, domain, orders, placed, spans, report)
-        _warn_undetermined(problem, spans, report)
+        _warn_count(problem, domain, placed, spans, report)
+        words = free_level(problem)
+        if words:
+            first = problem.unknowns[free_levels(problem)[0][-1]]
+            hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
+            report.warn_at(spans.conditions, words, hint)
 
 
 def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> None:
@@ -165,12 +169,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
 
 
 def _warn_count(
-    problem: Problem,
-    domain: DomainSection,
-    orders: tuple[int, ...],
-    placed: list[Placed],
-    spans: ProblemSpans,
-    report: Report,
+    problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> None:
     missing = missing_condition(problem)
     if missing is not None:
@@ -178,10 +177,11 @@ def _warn_count(
     count = Counter(p.side.axis for p in placed if _says_something(p))
     within = sum(not isinstance(p.condition.place, Side) for p in placed)
     for side in sides_of(domain)[::2]:
-        asked = len(problem.unknowns) == 1 and orders[side.axis] > 1
+        order = _highest(problem, side.axis)
+        asked = len(problem.unknowns) == 1 and order > 1
         if missing is None and asked and not count[side.axis] and not within:
             coordinate = domain.coordinates[side.axis]
-            message = f"no condition along {coordinate}, where the equation has order {orders[side.axis]}"
+            message = f"no condition along {coordinate}, where the equation has order {order}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
         most = max(_highest(problem, axis), 1)
@@ -194,11 +194,3 @@ def _warn_count(
 
 def _says_something(placed: Placed) -> bool:
     return isinstance(placed.condition.place, Side) and placed.condition.equation is not None
-
-
-def _warn_undetermined(problem: Problem, spans: ProblemSpans, report: Report) -> None:
-    words = free_level(problem)
-    if words:
-        first = problem.unknowns[free_levels(problem)[0][-1]]
-        hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
-        report.warn_at(spans.conditions, words, hint)

@@ -38,6 +38,9 @@ INFINITE = "infinite: the expression has no bound"
 NOT_FINITE = "not known: the expression has no value at places that were looked at, or the run did not come so far"
 NOT_BOUNDED = "its error has no bound: within the error of the solution the expression may be infinite or not defined"
 
+#: Times at which a quantity is wanted; None where there is none.
+Moments = Sequence[float | None]
+
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
@@ -93,14 +96,14 @@ def _reading(
     found = _Measured(np.full(len(moments), np.nan), unknown, NOT_COMPUTED)
     try:
         with np.errstate(all="ignore"):
-            found = _measured(problem, quantity, Substituted(problem, field, None), moments, clock)
+            found = _measured(quantity, Substituted(problem, field, None), moments, clock)
             if error is None:
                 return _said(found, None, when)
-            corrected = _measured(problem, quantity, Substituted(problem, field, error), moments, clock, found.like)
-            least = _uncertain(problem, quantity, Substituted(problem, field, None), error, found, moments, clock)
+            corrected = _measured(quantity, Substituted(problem, field, error), moments, clock, found.like)
+            least = _uncertain(quantity, Substituted(problem, field, None), error, found, moments, clock)
             changes = SAFETY * np.abs(corrected.values - found.values)
             if coarser is not None:
-                before = _measured(problem, quantity, Substituted(problem, coarser, None), moments, clock, found.like)
+                before = _measured(quantity, Substituted(problem, coarser, None), moments, clock, found.like)
                 changes = changes * _to_come(changes, SAFETY * np.abs(found.values - before.values))
             errors = np.fmax(np.fmax(changes, _BESIDE * _beside(changes)), least) + found.missed
     except OutOfTimeError:
@@ -134,12 +137,7 @@ def _said(found: _Measured, errors: Array | None, when: tuple[float, ...] | None
 
 
 def _measured(
-    problem: Problem,
-    quantity: Quantity,
-    solution: Substituted,
-    moments: Sequence[float | None],
-    clock: Clock,
-    like: Extrema | None = None,
+    quantity: Quantity, solution: Substituted, moments: Moments, clock: Clock, like: Extrema | None = None
 ) -> _Measured:
     """The values for one function."""
     clock.check()
@@ -164,16 +162,10 @@ def _measured(
 
 
 def _uncertain(
-    problem: Problem,
-    quantity: Quantity,
-    solution: Substituted,
-    error: Field,
-    found: _Measured,
-    moments: Sequence[float | None],
-    clock: Clock,
+    quantity: Quantity, solution: Substituted, error: Field, found: _Measured, moments: Moments, clock: Clock
 ) -> Array:
     """The least errors (time,): by what is known of the solution around a place, or on the mean."""
-    known = Substituted(problem, error, None)
+    known = Substituted(solution.problem, error, None)
     if found.places is not None:
         return at_places(solution, known, quantity.parts[0][1], found.places)
     out = np.zeros(len(moments))
@@ -181,7 +173,7 @@ def _uncertain(
         for (place, equation), axes in zip(quantity.parts, parts, strict=True):
             clock.check()
             if axes is not None:
-                out[number] += over_place(solution, known, equation, held_at(problem, place, time), axes)
+                out[number] += over_place(solution, known, equation, held_at(solution.problem, place, time), axes)
     return out
 
 

@@ -16,7 +16,7 @@ from pinnkan.solver.families.blocks.system import samples_of
 from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out, size
 from pinnkan.solver.families.separable.knots import first_axes
 from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, starts, with_term
-from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients, first_function
+from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
@@ -55,7 +55,10 @@ class SeparableLevels(ModelLevels):
         """Knots where source and coefficients ask for them; functions of one coordinate where conditions allow them."""
         settings, singles = self.problem.solver, self.rows.singles
         axes = first_axes(self.rows, self.degree, settings.knots)
-        return SeparableState(first_function(axes, singles), singles, 1, seed=settings.seed * 1_000_000)
+        edges = [np.ones((len(singles), a.count)) for a in axes]
+        for term, i in enumerate(singles):  # these are zero, their other factors one
+            edges[i][term] = 0.0
+        return SeparableState(Separable(axes, tuple(edges)), singles, 1, seed=settings.seed * 1_000_000)
 
     def minimise(
         self, state: SeparableState, number: int, monitor: Monitor

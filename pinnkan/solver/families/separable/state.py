@@ -61,11 +61,3 @@ def coefficients(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int
     """Of all edges on these knots."""
     counts = [a.count for a in axes]
     return sum(counts[i] for i in singles) + products * sum(counts)
-
-
-def first_function(axes: tuple[Axis, ...], singles: tuple[int, ...]) -> Separable:
-    """A sum of singles that are zero, their other factors one."""
-    edges = [np.ones((len(singles), a.count)) for a in axes]
-    for term, i in enumerate(singles):
-        edges[i][term] = 0.0
-    return Separable(axes, tuple(edges))
