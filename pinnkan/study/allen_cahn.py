@@ -16,7 +16,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.minimise.first_order import Rate, ramp
+from pinnkan.solver.minimise.first_order import ramp
 from pinnkan.study import contest, references
 from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import FIRST_SEED, Contender, ContestOutcome, Say, median
@@ -105,10 +105,13 @@ def residual(jets: JetSet, u: torch.Tensor) -> torch.Tensor:
 def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
+    climb = ramp(LOW, HIGH, CLIMB)  # begun anew on every level
     shorter = {kind: contest.shortened(steps, share) for kind, steps in schedules.items()}
     both = contest.in_both_bases(lambda _, powers: splines(WIDTHS, INTERVALS, powers), shorter, {})
-    found = [replace(c, rate=rate) for c in both]
-    mlp = Contender("MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), contest.shortened(SINGLE, share), rate=rate)
+    found = [replace(c, rate=lambda _: climb) for c in both]
+    mlp = Contender(
+        "MLP [3,16,16,1]", "MLP", perceptrons((3, 16, 16, 1)), contest.shortened(SINGLE, share), rate=lambda _: climb
+    )
     damped = Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), (20, 10, 5, 2),
                        "gauss_newton")  # fmt: skip
     if quick:
@@ -116,11 +119,6 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     name = f"{mlp.name}, LM"
     second = replace(mlp, name=name, family="Gauss-Newton", schedule=(10 if quick else 150,), method="gauss_newton")
     return [*found, mlp, damped, second]
-
-
-def rate(level: int) -> Rate:
-    """The ramp, begun anew on every level."""
-    return ramp(LOW, HIGH, CLIMB)
 
 
 def residual_map(equation: SpaceTimeEquation, network: StudyNetwork) -> Array:
