@@ -85,10 +85,9 @@ class ImmersedPatch:
 class Gathered:
     """Rows written out cell by cell, of many batches, as :class:`pinnkan.assembly.tensor_rows.Rows`.
 
-    J^T J is summed per cell first.
-    A cell may have several groups on a side, and more than one side.
-    ``blocks``: jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is;
-    ``residual`` (row, side) of all blocks one after the other.
+    J^T J is summed per cell first. A cell may have several groups on a side, and more than one side. ``blocks``:
+    jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is; ``residual`` (row,
+    side) of all blocks one after the other.
     """
 
     blocks: tuple[tuple[torch.Tensor, torch.Tensor], ...]

@@ -155,10 +155,9 @@ def _counted(count: int, what: str) -> str:
 class Problem:
     """A partial differential equation on a domain with its conditions.
 
-    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
-    ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
-    ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors,
-    ``units`` has labels for people.
+    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values; ``time_axis``
+    is the index of t, always the last, or None where nothing is marched (an ordinary equation with conditions at
+    several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has labels for people.
     ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values;
     ``unbounded``: the unknowns that have no finite L2 norm for that. ``given``: the parameters that have other values
     than in the file; ``source`` is the text with these values.

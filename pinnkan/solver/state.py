@@ -2,8 +2,7 @@
 
 The solvers hand such a state to their :class:`pinnkan.solver.monitor.Monitor` before every level, slab and step, and
 begin from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing
-from a
-state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
+from a state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
 """
 
 from dataclasses import dataclass, replace

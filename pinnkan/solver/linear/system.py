@@ -47,11 +47,9 @@ class System:
     It is no state: it remembers its last solve, and its last losses.
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, if enough
-    are left.
-    ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved;
-    ``left``: what the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the
-    residual, a norm, as far as the matrix of the last step is kept to ask.
-    ``keeping``: whether it is, for :meth:`chord`.
+    are left. ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved; ``left``: what
+    the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the residual, a norm, as
+    far as the matrix of the last step is kept to ask. ``keeping``: whether it is, for :meth:`chord`.
     """
 
     model: Model

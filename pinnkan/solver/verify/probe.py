@@ -52,8 +52,7 @@ class Fineness:
 
 
 #: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
-#: at the best of them.
-#: A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
+#: at the best of them. A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
 LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
 #: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
 FURTHER = (0, 1, 2, 4)

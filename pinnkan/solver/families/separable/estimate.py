@@ -1,9 +1,8 @@
 """The error of a sum of products: a correction in a richer sum, and the residual that it leaves.
 
 The richer sum has every interval halved and one product more. What it does not hold is seen by the residual at points
-never trained on, divided by the least residual of a product of norm one
-(:mod:`pinnkan.solver.verify.hidden_products`): so an error that is a product of all coordinates, which no term begins
-to show, is part of the estimate.
+never trained on, divided by the least residual of a product of norm one (:mod:`pinnkan.solver.verify.hidden_products`):
+so an error that is a product of all coordinates, which no term begins to show, is part of the estimate.
 """
 
 from collections.abc import Sequence
