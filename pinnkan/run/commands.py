@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinnkan.errors import Exit, OutOfMemoryError, ResourceError, UsageError
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
@@ -116,7 +117,7 @@ def run_report(arguments: argparse.Namespace) -> int:
     solution, target = load_solution(arguments.run), Path(arguments.run)
     with locked(target), disk_errors(target):
         files = [name for name in listed_names(target) if (target / name).exists() or name.startswith("report.")]
-        for name, content in reports(solution, target, files).items():
+        for name, content in reports(solution, target, files, (), Allowance()).items():
             write_atomically(target / name, content)
     print(visible(f"{target / 'report.html'}"), file=sys.stderr)
     return Exit.CONVERGED

@@ -93,15 +93,11 @@ def _pictures(solution: Solution, folder: Path, allowance: Allowance) -> tuple[l
 
 
 def reports(
-    solution: Solution,
-    folder: Path,
-    files: Sequence[str],
-    warnings: Sequence[str] = (),
-    allowance: Allowance | None = None,
+    solution: Solution, folder: Path, files: Sequence[str], warnings: Sequence[str], allowance: Allowance
 ) -> dict[str, bytes]:
     """The two reports on a run whose pictures lie in ``folder``: name -> content."""
     markdown = report_of(solution, files, warnings)
-    page = page_of(solution, markdown, folder, files, allowance or Allowance())
+    page = page_of(solution, markdown, folder, files, allowance)
     return {"report.md": markdown.encode(), "report.html": page.encode()}
 
 

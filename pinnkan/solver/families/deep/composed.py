@@ -135,7 +135,7 @@ class Composed(ModelLevels):
         """Rows at ``count`` points inside and those of the conditions."""
         function: Jets | None = None if at is None or self.model.is_linear else self.function(at)
         rows = scattered(self.model, count, seed, function)
-        groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu") for r in rows]
+        groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu", None) for r in rows]
         return NetworkSystem(groups, self.inputs)
 
     def count(self, network: Network, density: float) -> int:

@@ -32,14 +32,9 @@ class Group:
 
     @classmethod
     def build(
-        cls,
-        equations: Sequence[CompiledEquation],
-        points: Array,
-        weights: Array,
-        device: str,
-        targets: Array | None = None,
+        cls, equations: Sequence[CompiledEquation], points: Array, weights: Array, device: str, targets: Array | None
     ) -> "Group":
-        """The group of numpy arrays, targets zero if not given."""
+        """The group of numpy arrays; no targets are zeros."""
         aim = np.zeros((len(equations), len(points))) if targets is None else targets
         x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
         return cls(tuple(equations), x, w, t)

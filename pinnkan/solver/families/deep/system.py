@@ -93,7 +93,7 @@ def make_system(
     inner = slab.domain.contains(points)
     points, weights = points[inner], weights[inner]
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
-    inside = Group.build(equations, points, np.sqrt(weights), device)
+    inside = Group.build(equations, points, np.sqrt(weights), device, None)
     sizes = _sizes(inside, piece)
     groups = [inside]
     for place, equation in _conditions(problem, slab, previous):
