@@ -11,14 +11,7 @@ from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation, on_plane
 from pinnkan.assembly.roots import continued
-from pinnkan.assembly.row_weights import (
-    CornerWeights,
-    bent_weights,
-    corner_weights,
-    finer,
-    local_weight,
-    surpluses,
-)
+from pinnkan.assembly.row_weights import CornerWeights, bent_weights, corner_weights, finer, local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape

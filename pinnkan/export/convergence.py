@@ -63,16 +63,13 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         _against_seconds(right, solution)
     else:
         left, middle, right = panels
-        _errors(left, _ends(levels), levels, solution)
+        ends = np.array([level.time[1] for level in levels if level.time is not None])
+        _errors(left, ends, levels, solution)
         name = solution.problem.labelled("t")
         left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
         left.legend(loc="best")
         _slabs(middle, levels, name, solution.problem.labelled("t", "length of the slab"))
         _against_seconds(right, solution)
-
-
-def _ends(levels: Sequence[Level]) -> Array:
-    return np.array([level.time[1] for level in levels if level.time is not None])
 
 
 def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Solution) -> None:

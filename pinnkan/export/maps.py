@@ -201,14 +201,10 @@ def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float |
             LineCollection(lines, colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(lines) / 2)), autolim=False
         )
         return
-    knots = [_breaks(solution, axis, time) for axis in shown]
+    knots = [space_breaks(solution, a) if time is None else solution.field.breaks(a, time) for a in shown]
     ranges = [solution.problem.box.ranges[axis] for axis in shown]
     axes.vlines(knots[0], *ranges[1], colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(knots[0])))
     axes.hlines(knots[1], *ranges[0], colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(knots[1])))
-
-
-def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
-    return space_breaks(solution, axis) if time is None else solution.field.breaks(axis, time)
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:

@@ -36,14 +36,11 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         place, reason = error.filename or path, error.strerror or str(error)
         if error.errno in _FULL:
-            message = f"{place}: {reason}; {_free(path)} free. Earlier results are intact; make room and run again"
+            existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+            free = f"{shutil.disk_usage(existing).free / 1e6:.0f} MB free"
+            message = f"{place}: {reason}; {free}. Earlier results are intact; make room and run again"
             raise ResourceError(message) from error
         raise RunFolderError(f"{place}: {reason}; choose another folder with --out") from error
-
-
-def _free(path: Path) -> str:
-    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    return f"{shutil.disk_usage(existing).free / 1e6:.0f} MB"
 
 
 @contextmanager

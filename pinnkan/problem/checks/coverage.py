@@ -72,10 +72,6 @@ def normal_order(equation: Equation, axis: int) -> int:
     return max(jet.order[axis] for jet in equation.jets.values())
 
 
-def _unknowns(equation: Equation | None) -> set[int]:
-    return {jet.unknown for jet in equation.jets.values()} if equation is not None else set()
-
-
 def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     given = {p.condition.place for p in placed}
     for side in sides_of(domain):
@@ -144,7 +140,8 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
     if len(problem.unknowns) == 1 or len(initial) < order_in(problem, axis):
         for index, unknown in enumerate(problem.unknowns):
             order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
-            given = {normal_order(e, axis) for e in initial if e is not None and index in _unknowns(e)}
+            of_it = [e for e in initial if e is not None and any(jet.unknown == index for jet in e.jets.values())]
+            given = {normal_order(e, axis) for e in of_it}
             if given and max(given) >= order > 0:
                 continue  # said of that condition already: there is one, of too high an order
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]

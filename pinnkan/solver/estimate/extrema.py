@@ -95,14 +95,11 @@ def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrem
     bound.run()
     again = _searched(task, bound.places, bound.sizes, np.arange(len(task.moments)))
     is_better = again.values > found.values
-    best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(again, found)))
+    pairs = [(getattr(again, name), getattr(found, name)) for name in ("values", "missed", "places", "steps")]
+    best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))
     with np.errstate(invalid="ignore"):
         gap = np.where(bound.above > best.values, bound.above - best.values, 0.0)
     return replace(best, missed=best.missed + gap)
-
-
-def _pairs(a: Extrema, b: Extrema) -> list[tuple[Array, Array]]:
-    return [(getattr(a, name), getattr(b, name)) for name in ("values", "missed", "places", "steps")]
 
 
 class _Bound:

@@ -86,7 +86,7 @@ def over_boxes(
     Boxes have a width in the coordinates ``free`` only; slopes are per ``scale`` (coordinate).
     """
     jets = list(jets)
-    slopes = {jet: [_raised(jet, axis) for axis in free] for jet in jets}
+    slopes = {jet: [tuple(n + (i == axis) for i, n in enumerate(jet.order)) for axis in free] for jet in jets}
     orders = sorted({order for jet in jets for order in (jet.order, *slopes[jet])})
     if not orders:
         return []
@@ -114,11 +114,6 @@ def halved(lo: Array, hi: Array, axis: np.ndarray) -> tuple[Array, Array]:
     low, high = np.repeat(lo, 2, axis=1), np.repeat(hi, 2, axis=1)
     high[axis, 2 * boxes], low[axis, 2 * boxes + 1] = middle, middle
     return low, high
-
-
-def _raised(jet: Jet, axis: int) -> tuple[int, ...]:
-    """The order of the slope of a derivative along a coordinate."""
-    return tuple(n + (i == axis) for i, n in enumerate(jet.order))
 
 
 def cells(knots: Array, pieces: int, most: int) -> Array:

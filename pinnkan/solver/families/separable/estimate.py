@@ -67,7 +67,6 @@ def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
         by_term=size(term, points, weights) / scale,
         marked=tuple(a | b for a, b in zip(_large(plain), _large(rough), strict=True)),
         term=term,
-        mode=mode.function,
         sigma=mode.sigma,
     )
 

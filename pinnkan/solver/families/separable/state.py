@@ -43,7 +43,7 @@ class SeparableEstimate(ErrorEstimate):
     """The richer sum; relative sizes: what it explains, what the residual that it leaves may hide.
 
     ``marked`` (interval) per coordinate: those to halve. ``by_knots``, ``by_term``: shares of ``explained``; ``term``:
-    the product that a richer sum begins with; ``mode``: the product that the equations see least, and how little.
+    the product that a richer sum begins with; ``sigma``: how little the equations see of the one they see least of.
     """
 
     richer: Separable
@@ -53,7 +53,6 @@ class SeparableEstimate(ErrorEstimate):
     by_term: float
     marked: tuple[np.ndarray, ...] = field(repr=False)
     term: Separable
-    mode: Separable
     sigma: float
 
 
