@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_conditions_may_have_the_keys_of_a_file() -> None:
 def test_arrays_of_numpy_and_none_are_what_they_stand_for() -> None:
     problem = stated(domain={"x": np.array([0, 2])}, unknowns=np.array(["u"]), solver=None, equations=("-u_xx = 1",))
     assert problem.box.ranges == ((0.0, 2.0),)
+    tolerance = pinnkan.solve(problem, tolerance=np.float32(0.25)).problem.solver.tolerance  # type: ignore[arg-type]
+    assert (tolerance, type(tolerance)) == (0.25, float)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs a place where nobody can make a folder")
+def test_a_checkpoint_that_cannot_be_kept_is_refused_before_the_solve() -> None:
+    with pytest.raises(pinnkan.PinnkanError, match="No such file"):
+        pinnkan.solve(stated(), checkpoint="/proc/nope", callback=pytest.fail)
 
 
 def test_an_argument_that_is_missing_is_asked_for_by_the_public_name() -> None:

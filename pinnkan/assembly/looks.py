@@ -36,7 +36,8 @@ class Looks:
             shape = image.shape
             found = image.reshape([shape[i] * shape[i + 1] for i in range(0, len(shape) - 1, 2)])
             there, done = bases[0][done : done + len(found)], done + len(found)
-            for i, basis in enumerate([there, *bases[1:]]):
+            live = there.any(0)  # of splines few live in some intervals
+            for i, basis in enumerate([there[:, live], *bases[1:]]):
                 found = torch.tensordot(basis, found, dims=([0], [i])).movedim(0, i)
-            total += found
+            total[live] += found
         return square, total

@@ -11,12 +11,15 @@ import scipy.linalg
 import scipy.sparse
 from scipy.sparse.linalg import SuperLU, splu
 
+from pinnkan.kan.bernstein import elevation
 from pinnkan.kan.field import Array
 from pinnkan.kan.gauss import between, legendre
 from pinnkan.kan.spline import Basis, prolongation_rows
 
 #: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
 REFINEMENTS = 2
+#: From so many sides for each sample on they are multiplied by one matrix: on faces in space a tenth of the time.
+MANY = 10
 #: Most coefficients of an axis whose values at Gauss points are made as few as its coefficients: a tenth of a second.
 MOST_TRIANGULAR = 400
 #: Most entries of a matrix that keeps its zeros: a sparse one takes 200 microseconds to make. With 9216 intervals on a
@@ -200,35 +203,25 @@ class Axis:
         """
         values = np.moveaxis(values, index, 0)
         flat = values.reshape(len(values), -1)
+        out = _projection(self) @ flat if flat.shape[1] > MANY * len(flat) else self._projected(flat)
+        return np.moveaxis(out.reshape(-1, *values.shape[1:]), 0, index)
+
+    def _projected(self, flat: Array) -> Array:
+        """(sample, rest) to (coefficient, rest)."""
         table, place = self.squares
         weight = self.gauss(self.degree + 1)[1][..., None]
-        ends = np.zeros((self.count, flat.shape[1]))
+        out = np.zeros((self.count, flat.shape[1]))
         if not self.periodic:
-            ends[0], ends[-1] = flat[0], flat[-1]
+            out[0], out[-1] = flat[0], flat[-1]
             flat = flat[1:-1]
-        out, left = ends, flat.reshape(*table.shape[:2], -1)
+        left = flat.reshape(*table.shape[:2], -1)
         for _ in range(1 + REFINEMENTS):
             right = np.zeros_like(out)
             np.add.at(right, place, np.matmul(table.swapaxes(1, 2), weight * (left - np.matmul(table, out[place]))))
             if not self.periodic:
                 right[0] = right[-1] = 0.0
-            out = out + self._mass.solve(right)
-        return np.moveaxis(out.reshape(-1, *values.shape[1:]), 0, index)
-
-    @cached_property
-    def _mass(self) -> SuperLU:
-        """Factor of the mass matrix, ends of a clamped axis decoupled."""
-        table, place = self.squares
-        weight = self.gauss(self.degree + 1)[1][..., None]
-        entries = np.matmul(table.swapaxes(1, 2), weight * table)
-        rows, columns = (np.broadcast_to(p, entries.shape) for p in (place[:, :, None], place[:, None, :]))
-        if not self.periodic:
-            last = self.count - 1
-            ends = (rows == 0) | (rows == last) | (columns == 0) | (columns == last)
-            entries = np.where(ends, 0.0, entries)
-            entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
-        indices = (rows.ravel(), columns.ravel())
-        return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(self.count, self.count)))
+            out = out + _mass(self).solve(right)
+        return out
 
 
 @lru_cache(maxsize=64)
@@ -236,21 +229,6 @@ def _end_derivatives(axis: Axis, end: int, order: int) -> Array:
     x = axis.breaks[[0 if end == 0 else -1]]
     rows = [axis.matrix(x, k)[0] for k in range(order + 1)]
     return _shared(np.stack([(r if end == 0 else r[::-1])[: order + 1] for r in rows]))
-
-
-@lru_cache(maxsize=64)
-def _elevation(low: int, high: int) -> Array:
-    """Polynomials of degree ``low`` on an interval of any length in Bernstein's basis of degree ``high``, step by step.
-
-    By blossoms, four more degrees took 495 of them and a tenth of a second.
-    """
-    matrix = np.eye(low + 1)
-    for p in range(low, high):
-        share = np.arange(1, p + 2) / (p + 1)
-        raised = np.vstack([matrix, np.zeros(low + 1)]) * np.append(1.0, 1.0 - share)[:, None]
-        raised[1:] += share[:, None] * matrix
-        matrix = raised
-    return _shared(matrix)
 
 
 def _shared(array: Array) -> Array:
@@ -262,7 +240,7 @@ def _shared(array: Array) -> Array:
 @lru_cache(maxsize=64)
 def _prolongation(coarse: Axis, fine: Axis) -> Matrix:
     if coarse.intervals == fine.intervals == 1 and not coarse.periodic:
-        return _elevation(coarse.degree, fine.degree)
+        return elevation(coarse.degree, fine.degree)
     here = np.arange(fine.count)
     if fine.periodic:  # of functions that live before the seam only, the copies after it
         joints = zip(fine.joints, fine.smoothness, strict=True)
@@ -292,6 +270,28 @@ def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
     else:
         found = _factor(gram.tocsc()).solve(flat)
     return np.moveaxis(found.reshape(wanted.shape), 0, index)
+
+
+@lru_cache(maxsize=64)
+def _projection(axis: Axis) -> Array:
+    """Coefficients of each sample alone: (coefficient, sample)."""
+    return _shared(axis._projected(np.eye(len(axis.samples()))))
+
+
+@lru_cache(maxsize=64)
+def _mass(axis: Axis) -> SuperLU:
+    """Factor of the mass matrix, ends of a clamped axis decoupled; not the axis's own, which can be copied."""
+    table, place = axis.squares
+    weight = axis.gauss(axis.degree + 1)[1][..., None]
+    entries = np.matmul(table.swapaxes(1, 2), weight * table)
+    rows, columns = (np.broadcast_to(p, entries.shape) for p in (place[:, :, None], place[:, None, :]))
+    if not axis.periodic:
+        last = axis.count - 1
+        ends = (rows == 0) | (rows == last) | (columns == 0) | (columns == last)
+        entries = np.where(ends, 0.0, entries)
+        entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
+    indices = (rows.ravel(), columns.ravel())
+    return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(axis.count, axis.count)))
 
 
 def _factor(matrix: scipy.sparse.csc_array) -> SuperLU:

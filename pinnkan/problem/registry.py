@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping as Given
 from dataclasses import replace
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
     Raises:
         UsageError: it is not one.
     """
-    if not isinstance(tolerance, int | float):
+    if not isinstance(tolerance, int | float | Real):
         raise UsageError(f"tolerance {tolerance!r}: a number is wanted, as 1e-6")
     if not SMALLEST_TOLERANCE <= tolerance < 1.0:
         raise UsageError(f"tolerance {tolerance:g}: from {SMALLEST_TOLERANCE:g} to below 1 is wanted")

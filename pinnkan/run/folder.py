@@ -53,6 +53,7 @@ def locked(target: Path) -> Iterator[None]:
     lock = FileLock(path, timeout=0)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()  # where no file can be made the lock would be said to be held
         try:
             lock.acquire()
         except Timeout:

@@ -12,6 +12,7 @@ from pinnkan.solution import Solution
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reason
 
 if TYPE_CHECKING:
+    from pinnkan.run.keeper import Keeper
     from pinnkan.solver.monitor import Monitor
 
 Progress = Callable[[Level | Iteration], None]
@@ -38,7 +39,7 @@ def solve(
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
     """
-    from pinnkan.run.keeper import Keeper, header_of, read_checked
+    from pinnkan.run.keeper import read_checked
     from pinnkan.solver.monitor import Monitor
 
     _check_kinds(problem, callback)
@@ -50,7 +51,7 @@ def solve(
         return solve_monitored(problem, Monitor(problem.solver.max_time, callback), device)
     folder = Path(checkpoint)
     state, seconds = read_checked(folder, problem, device) if resume else (None, 0.0)
-    keeper = Keeper(folder, header_of(problem, device))
+    keeper = _keeper(folder, problem, device)
     try:
         solution = solve_monitored(
             problem, Monitor(problem.solver.max_time, callback, keeper.keep, state, seconds), device
@@ -60,6 +61,16 @@ def solve(
         raise
     keeper.write() if solution.verdict.reason == "max_time" else keeper.clear()
     return solution
+
+
+def _keeper(folder: Path, problem: Problem, device: str) -> Keeper:
+    """Who keeps states in the folder, which is there before the first; raises RunFolderError where that cannot be."""
+    from pinnkan.run.folder import disk_errors
+    from pinnkan.run.keeper import Keeper, header_of
+
+    with disk_errors(folder):
+        folder.mkdir(exist_ok=True)
+    return Keeper(folder, header_of(problem, device))
 
 
 def _check_kinds(problem: object, callback: object) -> None:

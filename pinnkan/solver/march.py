@@ -9,16 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 import numpy as np
-import sympy
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.scaled import SlabPiece, field_of_slabs
-from pinnkan.problem.expressions.functions import Magnitude
-from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.natural_units import natural_sizes
-from pinnkan.problem.statement import Equation, Problem
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
@@ -27,6 +23,7 @@ from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.slab_family import LEAST_ALLOWED, ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.state import Newton
+from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason
@@ -115,9 +112,11 @@ class MarchState(Generic[A]):
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
     """March through time; when the propagated estimate exceeds the tolerance, again with a tighter local one.
 
+    A pass that got to the end is what there is where the next one has no first slab.
+
     Raises SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
     """
-    tolerance = family.problem.solver.tolerance
+    tolerance, before = family.problem.solver.tolerance, None
     state = monitor.resumed(MarchState) or _begun(family, 0, LocalTolerance.even(tolerance))
     while True:
         try:
@@ -131,7 +130,10 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             narrow = verify.narrow_at(reached.run.ends[-1] if isinstance(reached, MarchState) else None)
             if narrow and error.reason == Reason.DIVERGED:
                 raise SolverError(narrow, Reason.UNDERSAMPLED) from error
-            raise
+            has_begun = isinstance(reached, MarchState) and reached.run.slabs
+            if before is None or has_begun or error.reason != Reason.DIVERGED:
+                raise
+            return before
         if state.falling and (state.number > 0 or _is_last(family, state)):
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         against = state.run.contradiction(family.problem)
@@ -142,16 +144,24 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         bends, falls = state.run.bending > BENT, bool(state.falling)
         if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
             return state.outcome(Reason.CONVERGED, against.words)
-        if _is_last(family, state):
-            return state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
         start, end = family.problem.box.ranges[-1]
+        before = state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
+        if _is_last(family, state):
+            return before
+        before = before if state.run.ends[-1] >= end - ROUNDING * (end - start) and not falls else None
         if state.local.at(start) <= LEAST_ALLOWED:
             return state.outcome(Reason.BELOW_ROUNDING, GROWN)
-        local = shared_out(state.local, state.run.growth, end, tolerance / SAFETY)
-        local = replace(local, largest=local.largest * (LESS if bends or falls else 1.0))
-        least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
-        begun = _begun(family, state.number + 1, local)
-        state = replace(begun, run=replace(begun.run, least=least), history=state.history)
+        state = _tighter(family, state, LESS if bends or falls else 1.0)
+
+
+def _tighter(family: SlabFamily[A, B], state: MarchState[A], less: float) -> MarchState[A]:
+    """Before the next pass, which aims ``less`` far; what counts is known from the one that has ended."""
+    end = family.problem.box.ranges[-1][1]
+    local = shared_out(state.local, state.run.growth, end, family.problem.solver.tolerance / SAFETY)
+    local = replace(local, largest=local.largest * less)
+    least = np.minimum(state.run.least, state.run.squares / (state.run.ends[-1] - state.run.ends[0]))
+    begun = _begun(family, state.number + 1, local)
+    return replace(begun, run=replace(begun.run, least=least), history=state.history)
 
 
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
@@ -166,21 +176,6 @@ def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
     size = run.counting(run.squares, run.ends[-1] - start)
     estimate = SAFETY * relative_root(family.problem, run.error_squares, size) + run.rounded
     return share > SEEN and estimate * share**0.5 > GIVEN_UP * family.problem.solver.tolerance
-
-
-def stops_of(problem: Problem) -> tuple[float, ...]:
-    """Times at which formulas jump or bend, or what stands before the highest derivative vanishes; the end of time."""
-    singular = [Magnitude(factor) for equation in problem.equations for factor in leading(equation)]
-    planes = kinks([*formulas(problem), *singular], problem.coordinates, problem.box.ranges).planes
-    return (*planes[-1], problem.box.ranges[-1][1])
-
-
-def leading(equation: Equation) -> tuple[sympy.Expr, ...]:
-    """What stands before its highest derivatives in time."""
-    most = max((jet.order[-1] for jet in equation.jets.values()), default=0)
-    if most == 0:
-        return ()
-    return tuple(sympy.diff(equation.residual, s) for s, jet in equation.jets.items() if jet.order[-1] == most)
 
 
 def _begun(family: SlabFamily[A, B], number: int, local: LocalTolerance) -> MarchState[A]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import BSpline
 from small_axes import axis, random, refined, scaled_difference
 
-from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.axis import MANY, Axis, nearest
 from pinnkan.kan.product import Space
 from pinnkan.kan.spline import prolongation
 
@@ -147,3 +147,12 @@ def test_a_joint_is_as_smooth_as_it_is_said_to_be():
         jumps = np.abs(sides[0] - sides[1])
         assert jumps[: order + 1].max() < 1e-12 * np.abs(sides[0]).max()
         assert jumps[order + 1] > 1e-2
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_many_sides_are_projected_like_one(periodic):
+    axis = Axis(np.array([0.0, 0.1, 0.4, 1.0]), 8, periodic)
+    sides = np.random.default_rng(1).standard_normal((len(axis.samples()), MANY * len(axis.samples()) + 1))
+    together, alone = axis.project(sides, 0), np.stack([axis.project(s, 0) for s in sides[:, :3].T], 1)
+    np.testing.assert_allclose(together[:, :3], alone, atol=1e-12 * np.abs(alone).max())
+    assert not np.allclose(together[:, 1:4], alone, rtol=1e-2)

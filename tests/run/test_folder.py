@@ -102,6 +102,12 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     assert written_names(tmp_path)
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs a place where nobody can make a file")
+def test_a_place_where_no_file_can_be_made_is_not_said_to_be_in_use() -> None:
+    with pytest.raises(RunFolderError, match="No such file"):
+        run(Path("/proc/nope"), "first")
+
+
 def _hold(target: Path, held: Event, release: Event) -> None:
     with locked(target):
         held.set()

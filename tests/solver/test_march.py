@@ -192,6 +192,25 @@ def test_the_local_tolerance_falls_no_faster_than_it_may():
     assert family.locals == pytest.approx([TOLERANCE * LEAST_CUT**n for n in range(3)])
 
 
+class Stuck(Recital):
+    """The second pass has no slab from ``stuck`` on."""
+
+    def __init__(self, stuck, **options):
+        super().__init__(failure=SolverError("it did not settle", Reason.DIVERGED), **options)
+        self.stuck = stuck
+
+    def attempt(self, aim, length, at):
+        self.solvable = 0.0 if len(self.locals) > 1 and at.time == self.stuck else 1.0
+        return super().attempt(aim, length, at)
+
+
+def test_a_pass_that_cannot_begin_leaves_what_the_one_before_it_has():
+    out = marched(Stuck(0.0, error=2.0))
+    assert (out.reason, ends(out)) == (Reason.MAX_LEVELS, [0.5, 1.0])
+    with pytest.raises(SolverError, match=r"at t = 0\.5: it did not settle"):  # as where a solution ends
+        marched(Stuck(0.5, error=2.0))
+
+
 class Growing(Recital):
     """Slabs whose errors grow by e^40, whatever is allowed at the start."""
 

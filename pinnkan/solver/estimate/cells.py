@@ -80,7 +80,7 @@ class Integrand:
         for number, bend in enumerate(self.bends):
             own = (rule[number] >= 0) & (crossed.sum(0) == 1)
             for last in range(len(self.free)):
-                for part in self._parts(np.flatnonzero(own & (rule[number] == last))):
+                for part in self._parts(np.flatnonzero(own & (rule[number] == last)), pieces(len(self.free))):
                     value[part], missed[part] = self._cut(bend, last, lo[:, part], hi[:, part])
         return Boxes(lo, hi, value, missed, axis)
 
@@ -104,9 +104,9 @@ class Integrand:
         steepest = np.argmax(np.minimum(slope, HUGE).max(0), axis=0)
         return crossed, rule, steepest
 
-    def _parts(self, boxes: np.ndarray) -> Iterator[np.ndarray]:
-        """The boxes, some after the other."""
-        most = max(1, AT_ONCE // IN_BOX[0] ** len(self.free))
+    def _parts(self, boxes: np.ndarray, each: int = 1) -> Iterator[np.ndarray]:
+        """The boxes, some after the other, with so many pieces each."""
+        most = max(1, AT_ONCE // (each * IN_BOX[0] ** len(self.free)))
         for begin in range(0, len(boxes), most):
             self.clock.check()
             yield boxes[begin : begin + most]
@@ -211,6 +211,11 @@ def cut_rule(argument: Values, lo: Array, hi: Array, order: Sequence[int], count
         points, low, high = (np.repeat(a, x.shape[1], axis=0) for a in (points, low, high))
         points[:, axis] = x.ravel()
     return points.reshape(boxes, -1, points.shape[1]), weights.reshape(boxes, -1)
+
+
+def pieces(free: int) -> int:
+    """How many pieces a box in so many coordinates is cut into: 6 in the plane, 30 in space."""
+    return math.prod(2**rest + 1 for rest in range(free))
 
 
 def _zero(argument: Values, line: Array, axis: int, low: Array, high: Array) -> Array:

@@ -48,13 +48,12 @@ class NormalEquations(Seen):
     def __init__(
         self, rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, clock: Clock | None = None
     ) -> None:
-        super().__init__(rows, ordering)
+        super().__init__(rows, ordering, clock)
         self.damping = damping
         n = ordering.size
         self.bandwidth = max(r.reach(ordering) for r in rows)
         self._dense = is_full(self.bandwidth, n)
-        if clock is not None:
-            clock.factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
+        self.clock.factor(n * min((self.bandwidth + 1.0) ** 2, n**2 / 3.0))
         self.shift = self.rounding = 0.0
         self._basis: Array | None = None
         if self._dense and n >= JOINED:

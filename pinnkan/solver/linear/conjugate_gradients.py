@@ -64,7 +64,7 @@ class ConjugateGradients(Seen):
         clock: Clock | None = None,
     ) -> None:
         seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
-        super().__init__(seen, ordering)
+        super().__init__(seen, ordering, clock)
         self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
         self._matrix = normal_matrix([r for r in rows if not isinstance(r, MiddleRows)])
         self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]
@@ -77,7 +77,6 @@ class ConjugateGradients(Seen):
             self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self.iterations = 0.0, 0
-        self._clock = clock or Clock()
         self._ladder = rungs(rows, ordering, whole, damping)
         self._rung = 0
         self._inverse: Inverse | None = None
@@ -91,7 +90,7 @@ class ConjugateGradients(Seen):
     def inverse(self) -> Inverse:
         """The preconditioner in use."""
         if self._inverse is None:
-            self._clock.factor(self._ladder[self._rung].work)
+            self.clock.factor(self._ladder[self._rung].work)
             self._inverse = self._ladder[self._rung].make()
         return self._inverse
 
@@ -210,7 +209,7 @@ class ConjugateGradients(Seen):
         coarse = self.inverse.coarse if isinstance(self.inverse, Varying) and self.damping == 0.0 else None
         mended = MENDED if coarse else 1.0
         while len(falls) <= MOST:
-            self._clock.check()
+            self.clock.check()
             image = self._times(direction)
             length = _ratio(slope, (direction * image).sum(0))
             step, right = step + length * direction, right - length * image

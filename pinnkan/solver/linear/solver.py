@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.integral_rows import IntegralRows
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows
@@ -29,6 +30,10 @@ class LinearSolver(Protocol):
     @property
     def ordering(self) -> Ordering:
         """Which coefficients are free, and their order in vectors."""
+
+    @property
+    def clock(self) -> Clock:
+        """Asked before what takes long."""
 
     @property
     def rounding(self) -> float:
@@ -74,10 +79,13 @@ class LinearSolver(Protocol):
 
 
 class Seen:
-    """Rows with an order of their coefficients, both ways; ``lengths``: of the columns of J."""
+    """Rows with an order of their coefficients, both ways; ``lengths``: of the columns of J.
 
-    def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering) -> None:
-        self.rows, self.ordering = tuple(rows), ordering
+    Without a ``clock`` there is no limit.
+    """
+
+    def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering, clock: Clock | None = None) -> None:
+        self.rows, self.ordering, self.clock = tuple(rows), ordering, clock or Clock()
         self.lengths = np.ones(ordering.size)
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:

@@ -94,7 +94,25 @@ def least_determined(
     such a function of a coarser space; ``counted``: how much of each unknown its size is of, else all. What only
     preconditions leaves out what it is to find: waves that any transport around a circle leaves free had 1 on 44 x 44
     knots, 1e-8 on 22 x 22, and 1e-10 when begun with these.
+
+    Raises:
+        OutOfTimeError: by the clock of the solver, it could not end in time.
     """
+    count = sum(r.count for r in equations.rows if isinstance(r, TensorRows))
+    with equations.clock.working(f"stability by {type(equations).__name__}", max(count, 1)):
+        return _least_determined(equations, space, at, step, known, counted, count > SQUARED_FROM)
+
+
+def _least_determined(
+    equations: LinearSolver,
+    space: Space,
+    at: Array,
+    step: Array | None,
+    known: Array | None,
+    counted: Sequence[float] | None,
+    many: bool,
+) -> Null:
+    """The same; with ``many`` rows by J^T J v."""
     free = equations.ordering.free.cpu().numpy()
     weigh = Mass(space, free, np.ones(space.unknowns) if counted is None else np.square(counted))
     start = np.random.default_rng(0).standard_normal((len(free), min(BLOCK, len(free))))
@@ -104,7 +122,6 @@ def least_determined(
         if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
             return Null(0.0, 1.0, share=UNIT)
         start /= size
-    many = sum(r.count for r in equations.rows if isinstance(r, TensorRows)) > SQUARED_FROM
     look = (_Squared if many else _Seen)(equations, weigh)
     vector, sigma = look.found(start)
     if known is not None:
@@ -119,6 +136,7 @@ def least_determined(
     seen = _as_seen(equations)
     left = 0.0 if step is None else missing(seen, vector, step.reshape(-1)[free]) / sigma**2
     share = UNIT * sigma / equations.floor(vector)
+    equations.clock.check()
     rough = roughness(seen, vector)
     return Null(sigma, rough, left, float(noise), function.reshape(space.shape), share)
 
@@ -150,6 +168,7 @@ class _Seen:
         vectors, sigma = vectors @ turn, float(values[-1])
         moved, falls = vectors[:, :0], True
         for _ in range(STEPS):
+            self.equations.clock.check()
             new = self.of(self.equations.precondition(self.wrong(vectors)))
             basis = self.orthonormal(np.concatenate([vectors, new, moved], 1))
             values, turn = self.least(basis, count)

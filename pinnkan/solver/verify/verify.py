@@ -20,6 +20,7 @@ from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
+from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
@@ -152,6 +153,7 @@ class Verifier:
             return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
+        detail = "; ".join(filter(None, (constraint(self.model.problem), detail)))
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
 
     def free(self, field: Field, spaces: Spaces | None) -> Objection | None:

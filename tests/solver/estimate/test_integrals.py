@@ -8,6 +8,10 @@ import sympy
 from closed_quantities import Given, X, Y, on_line, over_square, read, stated
 from edited import problem
 
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.problem.statement import Equation
+from pinnkan.solver.estimate.integrand_knots import along_line
 from pinnkan.solver.estimate.quantities import read_off
 
 
@@ -98,3 +102,17 @@ def test_what_gauss_misses_at_a_pole_is_in_the_error() -> None:
         assert found.errors is not None
         off = abs(found.values[0] - expected)
         assert 1e-7 < off <= found.errors[0] < 10 * off
+
+
+def test_rounding_of_an_integrand_asks_for_no_intervals() -> None:
+    """abs(u - v) of a solution and of what it should be had 62,000 intervals after 14 s; a pole needs its halvings."""
+    line, nothing = Axis(np.linspace(0, 1, 4), 1), Equation(sympy.S.Zero, {}, "")
+    for differs, fewest, most in ((_nearly_nothing, 50, 400), (lambda x: 1.0 / np.sqrt(x), 24, 60)):
+        axis, _ = along_line(line, nothing, lambda _, x, of=differs: of(x), (12, 8))
+        assert fewest < axis.intervals < most
+
+
+def _nearly_nothing(x: Array) -> Array:
+    """1e-9 abs(cos(40 x)), and what rounding makes of a sine worked out in two ways."""
+    sine = np.sin(10.0 * x)
+    return np.abs(3.0 * sine - 4.0 * sine**3 + 1e-9 * np.cos(40.0 * x) - np.sin(30.0 * x))

@@ -7,6 +7,7 @@ from small_models import LINE, jacobian, model_of, square
 from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import band
@@ -53,6 +54,27 @@ def test_unknowns_count_by_the_share_that_is_asked_for():
     equations = System(POISSON, space).equations(zero, fixed)
     whole, tenth = (least_determined(equations, space, zero, counted=c).sigma for c in (None, (0.1,)))
     assert tenth == pytest.approx(10.0 * whole)
+
+
+def test_the_search_looks_at_the_clock_before_it_begins_and_between_its_steps():
+    space = space_of(POISSON, 8, 9)
+    zero, fixed = zero_conditions(POISSON.conditions, space)
+    equations = System(POISSON, space).equations(zero, fixed)
+    equations.clock = Clock(60.0)
+    assert least_determined(equations, space, zero).sigma > 0.0
+    equations.clock = Clock(60.0, spent=100.0)
+    with pytest.raises(OutOfTimeError):
+        least_determined(equations, space, zero)
+    equations.clock = looks = Counted(None)
+    least_determined(equations, space, zero)
+    assert looks.count > 3
+
+
+class Counted(Clock):
+    count = 0
+
+    def check(self, seconds=0.0):
+        self.count += 1
 
 
 def reference(model, space):

@@ -134,7 +134,9 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
 
     ``degree``: in space and in time.
 
-    Raises SolverError: it cannot be.
+    Raises:
+        SolverError: it cannot be.
+        OutOfTimeError: not in the time that there is.
     """
     axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
     numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
@@ -144,10 +146,7 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     loosely, loose = None, allowed * max(1.0, wide)
     for _ in range(60):
         require_memory(model, Space((*axes, time), unknowns))
-        space, fine = (Space(tuple(chosen), unknowns) for chosen in (axes, [a.halved() for a in axes]))
-        traces, better = _initial(model, space, time), _initial(model, fine, time)
-        errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
-        mass = _missing(model, (space, fine, time), errors, better, allowed)
+        traces, errors, mass = _represented(model, axes, time, allowed)
         size = sum(float(m.sum()) for m in mass)
         narrowest = min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
         if size > loose:
@@ -173,6 +172,17 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     )
 
 
+def _represented(
+    model: Model, axes: Sequence[Axis], time: Axis, allowed: float
+) -> tuple[tuple[Array, ...], tuple[Array, ...], list[Array]]:
+    """What these axes make of the data, by how much halved ones differ, and what is :func:`_missing`."""
+    space, fine = (Space(tuple(chosen), len(model.problem.unknowns)) for chosen in (axes, [a.halved() for a in axes]))
+    with model.clock.working("initial data", fine.size):
+        traces, better = _initial(model, space, time), _initial(model, fine, time)
+        errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
+        return traces, errors, _missing(model, (space, fine, time), errors, better, allowed)
+
+
 def _missing(
     model: Model, spaces: tuple[Space, Space, Axis], errors: Sequence[Array], better: Sequence[Array], allowed: float
 ) -> list[Array]:
@@ -188,6 +198,7 @@ def _missing(
     mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
     if sum(float(m.sum()) for m in mass) > allowed or not model.is_linear:
         return mass
+    model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
 

@@ -18,9 +18,10 @@ from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlab
 from pinnkan.solver.families.fitted.start import continued, front_of, initial_values, knots_for
 from pinnkan.solver.families.product.pace import MARGIN
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SHORTER, MarchState, march, stops_of
+from pinnkan.solver.march import SHORTER, MarchState, march
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
+from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 

@@ -10,6 +10,7 @@ from scipy.integrate import solve_bvp
 
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.assembly.model import compile_model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
@@ -54,6 +55,13 @@ def test_data_that_jump_where_no_formula_shows_it_are_refused_before_knots_coinc
     model = modelled(parse_problem(text.encode(), "a.yaml"))
     with pytest.raises(SolverError, match="jump or bend where no formula shows it; state the place"):
         first_slab_start(model, (8, 8), 8, 1e-8)
+
+
+def test_initial_data_are_represented_within_the_time_limit():
+    model = modelled(pinnkan.load_problem("cahn_hilliard"))
+    with pytest.raises(OutOfTimeError):
+        first_slab_start(replace(model, clock=Clock(1.0, spent=10.0)), (8, 8), 8, 1e-7)
+    assert first_slab_start(replace(model, clock=Clock(60.0)), (8, 8), 8, 1e-3).axes
 
 
 @pytest.mark.slow
