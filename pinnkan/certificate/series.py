@@ -228,6 +228,8 @@ def _unary(name: str, a: Series) -> Series:
 def _run(name: str, arguments: Sequence[Series], number: float, boxes: int) -> Series:
     if all(a.orders == 1 for a in arguments):
         return constant(interval.apply(name, [a[0] for a in arguments], number), boxes)
+    if name == "near":  # what is proven is proven of the formula
+        return arguments[-1]
     if name == "power" and len(arguments) == 1:
         return _power(arguments[0], number)
     if name == "power":

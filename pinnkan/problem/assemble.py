@@ -16,6 +16,7 @@ from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.features.removable import continued
 from pinnkan.problem.habits import mapping_meant
 from pinnkan.problem.names import DomainSection, section
 from pinnkan.problem.quantities import read_quantities
@@ -161,7 +162,7 @@ def _exact(node: Node | None, scope: Scope, report: Report) -> dict[str, sympy.E
         else:
             meaning = parse(value, local, report)
             if meaning is not None:
-                exact[name] = meaning
+                exact[name] = continued(meaning, scope.space.box)
     missing = [u for u in scope.space.unknowns if u not in node.values]
     if missing:
         report.error_at(node.span, f"'exact' lacks the unknown '{missing[0]}'")

@@ -9,6 +9,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
+from pinnkan.problem.features.removable import continued
 from pinnkan.problem.habits import equation_meant, text_meant
 from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import DomainSection
@@ -84,6 +85,7 @@ def parse_equation(node: Node, scope: Scope, report: Report) -> Equation | None:
 def residual_of(expression: sympy.Expr, node: Scalar, scope: Scope, report: Report) -> Equation:
     """An expression that was read from ``node``, as the residual of an equation."""
     line, column = report.text.locate(node.part(0, 1).start)
+    expression = continued(expression, scope.space.box)
     return Equation(expression, scope.space.jets_of(expression), " ".join(node.text.split()), line, column)
 
 
@@ -157,7 +159,7 @@ def _integral(node: Node, scope: Scope, domain: DomainSection, report: Report) -
     else:
         measure = math.prod(high - low for low, high in (domain.box.ranges[axis] for axis in domain.placing))
         terms = [factor * inside for factor, inside in zip(factors, integrals.values(), strict=True)]
-        density = sympy.Add(*terms, rest / measure)
+        density = continued(sympy.Add(*terms, rest / measure), scope.space.box)
         return replace(equation, residual=density, jets=scope.space.jets_of(density))
     return None
 

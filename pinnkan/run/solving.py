@@ -63,7 +63,7 @@ def solve(
     return solution
 
 
-def _keeper(folder: Path, problem: Problem, device: str) -> Keeper:
+def _keeper(folder: Path, problem: Problem, device: str) -> "Keeper":
     """Who keeps states in the folder, which is there before the first; raises RunFolderError where that cannot be."""
     from pinnkan.run.folder import disk_errors
     from pinnkan.run.keeper import Keeper, header_of

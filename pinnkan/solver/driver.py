@@ -14,6 +14,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
@@ -32,6 +33,7 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
+from pinnkan.solver.verify.starts import free_start, several_starts
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy
@@ -95,17 +97,21 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            return result_so_far(problem, monitor, Reason(error.reason), str(error))
+            detail = "; ".join(filter(None, (str(error), several_starts(problem))))
+            return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(problem)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            other = None if outcome.other is None else part.whole(outcome.other)
-            outcome = replace(outcome, detail=ambiguous(problem, part.whole(outcome.field), other))
+            told = several_starts(problem)
+            if not told:
+                other = None if outcome.other is None else part.whole(outcome.other)
+                told = ambiguous(problem, part.whole(outcome.field), other)
+            outcome = replace(outcome, detail=told)
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 
@@ -210,7 +216,9 @@ def _judged(
     tolerance = problem.solver.tolerance
     end = None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]
     if not (problem.unbounded and levels):
-        return judge(levels, tolerance, reason, detail, end), levels
+        verdict = judge(levels, tolerance, reason, detail, end)
+        instead = () if verdict.converged else penalties(problem)
+        return replace(verdict, remedy=" ".join([*instead, verdict.remedy])), levels
     reason = reason or Reason.NO_FINITE_NORM
     detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
     worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))

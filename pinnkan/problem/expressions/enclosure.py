@@ -107,6 +107,10 @@ def _run(name: str, arguments: Sequence[_Register], number: float) -> _Register:
         for other in arguments[1:]:
             total = _PAIRWISE[name](total, other)
         return total
+    if name == "near":
+        distance, near, beyond = arguments
+        inside = distance.value.magnitude() < number
+        return _either(inside, near, beyond)
     value = interval.apply(name, [a.value for a in arguments], number)
     if all(a.slope is None for a in arguments):
         return _Register(value, None)
@@ -146,6 +150,12 @@ def _chosen(value: Interval, first: np.ndarray, second: np.ndarray, a: _Register
     both = np.minimum(left.lo, right.lo), np.maximum(left.hi, right.hi)
     lo = np.where(first, left.lo, np.where(second, right.lo, both[0]))
     return _Register(value, Interval(lo, np.where(first, left.hi, np.where(second, right.hi, both[1]))))
+
+
+def _either(first: np.ndarray, a: _Register, b: _Register) -> _Register:
+    """The one where it is said, else the other."""
+    pairs = (a.value, b.value), (a.slope or _ZERO, b.slope or _ZERO)
+    return _Register(*(Interval(np.where(first, p.lo, q.lo), np.where(first, p.hi, q.hi)) for p, q in pairs))
 
 
 def _plus(a: Interval | None, b: Interval | None) -> Interval | None:

@@ -8,6 +8,8 @@ for ``tanh(tan(u)**999)``. Ours are not asked. Expressions are printed as the us
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -35,6 +37,62 @@ Smaller = _function("Smaller", lambda a, b: UnitStep(b - a), lambda a, b: UnitSt
 HyperbolicSine: Any = _function("HyperbolicSine", lambda x: HyperbolicCosine(x))
 HyperbolicCosine: Any = _function("HyperbolicCosine", lambda x: HyperbolicSine(x))
 HyperbolicTangent: Any = _function("HyperbolicTangent", lambda x: 1 - HyperbolicTangent(x) ** 2)
+
+
+@dataclass(frozen=True)
+class Near:
+    """``coefficients`` of powers of w - ``place``, the function where w is within ``radius`` of the place."""
+
+    place: float
+    radius: float
+    coefficients: tuple[float, ...]
+
+    def value(self, distance: Any) -> Any:
+        """The polynomial at w - ``place``, a number or an expression."""
+        total: Any = 0.0
+        for a in reversed(self.coefficients):
+            total = a + distance * total
+        return total
+
+    def slope(self) -> "Near":
+        """The derivative by w."""
+        return Near(self.place, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:])
+
+
+#: The argument in the formula of a :class:`Continued` function.
+ARGUMENT = sympy.Dummy("w")
+
+
+class Continued(sympy.Function):
+    """A ``formula`` of ARGUMENT with its limits where it is 0/0, a polynomial at each of the ``places``."""
+
+    nargs = (1,)
+    formula: sympy.Expr
+    places: tuple[Near, ...]
+
+    def __new__(cls, w: sympy.Expr, **options: Any) -> sympy.Expr:
+        """The function of an expression; of a number the value."""
+        if not w.is_number:
+            return super().__new__(cls, w, **options)
+        for near in cls.places:
+            if abs(float(w) - near.place) < near.radius:
+                return sympy.Float(near.value(float(w) - near.place))
+        return cls.formula.xreplace({ARGUMENT: w})
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """The limits of the derivative are the derivatives of the limits."""
+        slope = continued_function(sympy.diff(self.formula, ARGUMENT), tuple(near.slope() for near in self.places))
+        return slope(*self.args)
+
+    def plain(self) -> sympy.Expr:
+        """The formula as it was written."""
+        return self.formula.xreplace({ARGUMENT: self.args[0]})
+
+
+@lru_cache(maxsize=1024)
+def continued_function(formula: sympy.Expr, places: tuple[Near, ...]) -> Any:
+    """A function of one argument, see :class:`Continued`; the same one if asked again."""
+    return type("Continued", (Continued,), {"formula": formula, "places": places})
 
 
 def _exp(x: sympy.Expr) -> sympy.Expr:
@@ -85,6 +143,8 @@ class _Writer(StrPrinter):
         return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) <= _LARGEST else f"{float(expr):.10g}"
 
     def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
+        if isinstance(expr, Continued):
+            return f"({self._print(expr.plain())})"
         name = WRITTEN.get(expr.func, expr.func.__name__)
         return f"{name}({self.stringify(expr.args, ', ')})"
 

@@ -72,6 +72,8 @@ class Tape:
         if isinstance(e, functions.Larger | functions.Smaller):
             name = "maximum" if isinstance(e, functions.Larger) else "minimum"
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
+        if isinstance(e, functions.Continued):
+            return self._emit_continued(e)
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:
             raise ValueError(f"no instruction for {e}")
@@ -87,9 +89,19 @@ class Tape:
             return self._append(e, "power", (self._emit(base),), float(exponent))
         return self._append(e, "power", (self._emit(base), self._emit(exponent)))
 
+    def _emit_continued(self, e: functions.Continued) -> int:
+        """The formula, and one after the other the polynomials that stand for it near places."""
+        found = self._emit(e.plain())
+        for near in e.places:
+            distance = e.args[0] - near.place
+            arguments = self._emit(distance), self._emit(near.value(distance)), found
+            found = self._append(sympy.Dummy("near"), "near", arguments, near.radius)
+        self._slots[e] = found
+        return found
+
     def _append(self, e: sympy.Basic, name: str, arguments: tuple[int, ...], value: float = 0.0) -> int:
         self._code.append((name, arguments, value))
-        self._slots[e] = len(self._slots)
+        self._slots[e] = self.inputs + len(self._code) - 1
         return self._slots[e]
 
     def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
@@ -98,17 +110,22 @@ class Tape:
         ``namespace`` is numpy, or torch for tensors. Invalid operations give nan or inf, silently; where only an
         intermediate value is beyond float64, the result is computed once more, without overflow.
         """
-        registers: list[Any] = list(values)
+        results = self.plainly(values, namespace)
         with np.errstate(all="ignore"):
-            for name, arguments, value in self._code:
-                registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
-            results = [registers[i] for i in self.outputs]
             may_overflow = any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
             if may_overflow and not all(namespace.isfinite(_array(namespace, r)).all() for r in results):
                 inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
                 again = scaled.evaluate(self._code, inputs, _run)
                 results = [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
         return results
+
+    def plainly(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
+        """The expressions at ``values``, which may be complex, once."""
+        registers: list[Any] = list(values)
+        with np.errstate(all="ignore"):
+            for name, arguments, value in self._code:
+                registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
+        return [registers[i] for i in self.outputs]
 
 
 def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:
@@ -136,6 +153,9 @@ def _run(xp: Any, name: str, args: list[Any], value: float) -> Any:
         for other in args[1:]:
             result = getattr(xp, name)(result, _array(xp, other))
         return result
+    if name == "near":
+        distance, near, beyond = (_array(xp, a) for a in args)
+        return xp.where(xp.abs(distance) < value, near, beyond)
     if name == "heaviside":
         x = _array(xp, args[0])
         return 0.5 * (xp.sign(x) + 1.0)

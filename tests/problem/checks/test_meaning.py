@@ -61,6 +61,10 @@ def test_a_box_may_be_written_as_a_shape() -> None:
     assert problem(edited("  x: [0, 1]", "  shape: {interval: {x: [0, 1]}}")).domain.box.ranges == ((0, 1), (0, 1))
 
 
+def test_an_equation_may_have_a_limit_at_a_point() -> None:
+    assert problem(edited("u_t = k*u_xx", "u_t = k*u_xx + x*log(x) + t*log(t)", without_exact())).equations
+
+
 CASES = [
     # what is changed, into what, the reason, line, column
     ("k: 0.1", "k: 0.1\n  u_x: 3", "could also be a derivative", 7, 3),
@@ -85,6 +89,9 @@ CASES = [
     ("u_t = k*u_xx", "u_t = k*u_xx = 0", "a second '='", 9, 18),
     ("u_t = k*u_xx", "u_t = k*u_xx + 1/x", "not finite at x = 0", 9, 5),
     ("u_t = k*u_xx", "u_t = k*u_xx + log(x - 2)", "not finite", 9, 5),
+    ("u_t = k*u_xx", "u_t = k*u_xx + sqrt(x - 0.5)", "sqrt(x - 0.5) where x - 0.5 = -0.5", 9, 5),
+    ("u_t = k*u_xx", "u_t = k*u_xx + log(x)", "not finite at x = 0, t = 0: log(x)", 9, 5),
+    ("u_t = k*u_xx", "u_t = k*u_xx + abs(x - 0.5)/(x - 0.5)", "not finite at x = 0.5", 9, 5),
     ("u_t = k*u_xx", "k = x", "does not contain an unknown", 9, 5),
     ("  - u_t = k*u_xx", "  - u_t = k*u_xx\n  - u = 0", "2 equations for 1 unknown", 10, 5),
     ("  - u_t = k*u_xx", "  - - u_t = k*u_xx", "must be a text", 9, 5),

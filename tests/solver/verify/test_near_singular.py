@@ -271,6 +271,32 @@ def test_a_clamped_column_below_its_load_is_solved():
     assert error_of(result, exact) <= 1e-4
 
 
+CANTILEVER = """
+name: cantilever
+domain: {{x: [0, 1]}}
+unknowns: [w]
+equations: ["dx(dx((1 + x)*w_xx)) = 1"]
+conditions:
+  - {{where: left, equation: w{free} = 0}}
+  - {{where: left, equation: w_x = 0}}
+  - {{where: right, equation: w_xx = 0}}
+  - {{where: right, equation: dx((1 + x)*w_xx) = 0}}
+solver: {{tolerance: 1e-6}}
+"""
+
+
+def test_a_cantilever_is_solved_though_rounding_of_fine_knots_may_be_as_large_as_its_mode():
+    """The moment is (1 - x)^2/2; its slope is (1 - x)^2/(2 (1 + x)) integrated. One that nothing clamps is refused."""
+    solution = solve(parse_problem(CANTILEVER.format(free=""), "t.yaml"))
+    assert solution.verdict.converged
+    x = np.linspace(0.0, 1.0, 21)
+    s, weights = np.polynomial.legendre.leggauss(30)
+    inner = 0.5 * x[:, None] * (s + 1.0)
+    truth = 0.5 * x * (((x[:, None] - inner) * 0.5 * (1.0 - inner) ** 2 / (1.0 + inner)) @ weights)
+    assert np.abs(solution(x[:, None])["w"] - truth).max() < 1e-6 * truth.max()
+    assert solve(parse_problem(CANTILEVER.format(free="_xxx"), "t.yaml")).verdict.reason == "rank_deficient"
+
+
 def test_a_body_under_tractions_alone_may_turn():
     text = """
 name: free

@@ -94,9 +94,9 @@ class ProductLevels(ModelLevels):
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
-        if not self.model.is_linear:
-            return self.begun(system, moved(system, smooth_start(self.model, space)))
-        return self.begun(system, with_conditions(self.model, space, np.zeros(space.shape))[0])
+        begun = np.zeros(space.shape) if self.model.is_linear else smooth_start(self.model, space)
+        start, fixed = with_conditions(self.model, space, begun)
+        return self.begun(system, start if self.model.is_linear else moved(system, start, fixed))
 
     def _system(self, space: Space) -> System:
         """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""

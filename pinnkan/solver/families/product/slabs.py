@@ -40,6 +40,7 @@ from pinnkan.solver.families.product.slab_correction import (
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import sparing_start
+from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
@@ -127,6 +128,8 @@ class ProductSlabs(ModelFamily):
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
         system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
+        if model is not model.after_start and not model.is_linear:
+            start = moved(system, start, fixed)
         firm = FIRMEST if self.given else firmness(model, begun)
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
         found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)

@@ -200,7 +200,7 @@ def _missing(
         return mass
     model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
-    return [reduce(np.maximum, parts, m) for m, parts in zip(mass, zip(*missed, strict=True), strict=True)]
+    return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
 
 
 def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:

@@ -10,7 +10,7 @@ import scipy.linalg
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.start import MOST_SMOOTH, membrane, with_conditions
+from pinnkan.solver.families.product.start import MOST_SMOOTH, membrane
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.solver.linear.system import System
 
@@ -20,12 +20,11 @@ FLAT = 1e-12
 SIZES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 
 
-def moved(system: System, start: Array) -> Array:
+def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
     """The ``start`` (coefficient), or one beside it where it is stationary and there are few enough coefficients.
 
     Of so many sizes of the wave that with the least residual in the rows that the start does not fulfil.
     """
-    _, fixed = with_conditions(system.model, system.space, start)
     few = system.space.size <= MOST_SMOOTH
     if not (few and 0.0 < system.loss(start) < np.inf and is_stationary(system, start, fixed)):
         return start

@@ -1,0 +1,35 @@
+"""What stands for min(a, b) = 0 where b holds no derivative as high as those of a: a = K max(-b, 0), a penalty.
+
+An obstacle problem switches between two equations where nobody knows, and Gauss-Newton moves the switch to and fro. The
+penalty lets b be negative by a/K. Measured: -u'' and u - psi on a line, asked for 1e-3, with 100 over that: 2e-4.
+"""
+
+from collections.abc import Iterator
+
+import sympy
+
+from pinnkan.problem.expressions.functions import Larger, Smaller, written
+from pinnkan.problem.statement import Equation, Problem
+
+#: K times the tolerance.
+FIRM = 100.0
+
+
+def penalties(problem: Problem) -> Iterator[str]:
+    """In words what to write instead of equations that switch."""
+    for equation in problem.equations:
+        _, node = equation.residual.as_coeff_Mul()
+        if isinstance(node, Larger | Smaller):
+            a, b = sorted(node.args, key=lambda e: -_order(e, equation))
+            if _order(a, equation) > _order(b, equation):
+                sign = 1 if isinstance(node, Smaller) else -1
+                beyond = written(Larger(-sign * b, sympy.Integer(0)))
+                firm = f"{FIRM / problem.solver.tolerance:.0e}".replace("e+0", "e")
+                yield (
+                    f"`{equation.text}` switches where nobody knows: write `{written(sign * a)} = {firm}*{beyond}`, "
+                    f"which holds it to about the reciprocal of that number."
+                )
+
+
+def _order(e: sympy.Expr, equation: Equation) -> int:
+    return max((jet.total for symbol, jet in equation.jets.items() if symbol in e.free_symbols), default=-1)

@@ -1,0 +1,163 @@
+"""Removable singularities of data: sin(x)/x, (1 - cos(x))/x**2, x/(exp(x) - 1), 1/tanh(x) - 1/x.
+
+Where what a formula is divided by vanishes it is 0/0, and beside it digits cancel. All that multiplies one product of
+other things is gathered, as far as it is a function f of one expression w (a coordinate, a distance, x - y). Its
+Laurent coefficients about a zero c of a denominator are means over a circle in the complex plane (Lyness and Moler
+1967; Fornberg 1981),
+
+    a_k = (1/N) sum_j f(c + R z_j) (R z_j)^-k,    z_j = exp(2 pi i j/N),
+
+all to rounding of the largest value on the circle, where nothing cancels. Those of negative powers vanish where the
+singularity is removable, those of high ones where nothing else is in the circle: then f is a polynomial near c. A pole
+stays what it is.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.expressions.enclosure import enclose
+from pinnkan.problem.expressions.functions import ARGUMENT, Continued, Near, continued_function
+from pinnkan.problem.expressions.jumps import SWITCHES, settled
+from pinnkan.problem.expressions.sign import SymbolRanges
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kinks import zeros
+
+#: Points on a circle; powers up to a quarter of them are kept.
+POINTS = 64
+#: Coefficients on the circle below this share of the largest value are rounding: of sin(5 x)/x they are 1e-16.
+ROUNDING = 1e-13
+#: A circle on which the formula is larger than this many times what it is on the real axis costs digits.
+HIGHEST = 8.0
+#: How often the radius is halved: x/(exp(x) - 1) has poles at 2 pi i, whatever the range of x is.
+HALVINGS = 40
+#: The polynomial stands for the formula up to this share of the radius, and agrees with it from there on so well.
+SHARE, AGREEMENT = 0.5, 1e-9
+#: Places of one function; a choice.
+MOST_PLACES = 50
+
+
+def continued(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
+    """The same expression with its limits where what depends on coordinates alone is 0/0."""
+    known = set(box.symbols)
+    for base in dict.fromkeys(b for b in _denominators(e) if b.free_symbols <= known):
+        values = _range(base, box)
+        if values is not None and not values[0] <= 0.0 <= values[1]:
+            continue
+        for w, names in _arguments(base, e):
+            ends = _range(w, box)
+            found = None if ends is None else _gathered(e.xreplace(names), ends)
+            if found is not None and found.has(Continued):
+                e = found.xreplace({ARGUMENT: w})
+                break
+    return e
+
+
+def _denominators(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What the parts of an expression that are no function yet are divided by."""
+    for node in sympy.preorder_traversal(e):
+        if isinstance(node, sympy.tan):
+            yield sympy.cos(node.args[0])
+        if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp.is_negative and node.base.free_symbols:
+            yield node.base
+
+
+def _arguments(base: sympy.Expr, e: sympy.Expr) -> Iterator[tuple[sympy.Expr, dict[sympy.Expr, sympy.Expr]]]:
+    """Expressions of which the formula may be a function, with what stands for ARGUMENT: themselves, or their roots."""
+    rooted = {p.base for p in e.atoms(sympy.Pow) if p.exp.is_Rational and p.exp.q == 2}
+    parts = [p for p in sympy.preorder_traversal(base) if p.free_symbols == base.free_symbols]
+    for w in dict.fromkeys(reversed(parts)):
+        yield w, {w: ARGUMENT}
+        if w in rooted:
+            powers = {p: ARGUMENT ** (2 * p.exp) for p in e.atoms(sympy.Pow) if p.base == w and p.exp.is_Rational}
+            yield sympy.sqrt(w), {**powers, w: ARGUMENT**2}
+
+
+def _range(w: sympy.Expr, box: SymbolRanges) -> tuple[float, float] | None:
+    """Where an expression is; None where that is not known, or a point."""
+    symbols = sorted(w.free_symbols, key=str)
+    found = enclose(Tape([w], symbols), *box.ends(symbols), np.ones(len(symbols))).value
+    low, high = float(found.lo[0, 0]), float(found.hi[0, 0])
+    return (low, high) if np.isfinite(low) and np.isfinite(high) and low < high else None
+
+
+def _gathered(e: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
+    """An expression that holds ARGUMENT, with what is a function of it alone as one that has its limits."""
+    if not e.has(ARGUMENT) or e == ARGUMENT:
+        return e
+    if e.free_symbols == {ARGUMENT}:
+        return _function(e, ends)
+    if not isinstance(e, sympy.Add | sympy.Mul):
+        return e.func(*(_gathered(a, ends) for a in e.args))
+    groups: dict[sympy.Expr, list[sympy.Expr]] = {}
+    for term in sympy.Add.make_args(e):
+        own = [a for a in sympy.Mul.make_args(term) if a.is_number or a.free_symbols == {ARGUMENT}]
+        other = sympy.Mul(*(_gathered(a, ends) for a in sympy.Mul.make_args(term) if a not in own))
+        groups.setdefault(other, []).append(sympy.Mul(*own))
+    return sympy.Add(*(_sum(parts, ends) * other for other, parts in groups.items()))
+
+
+def _sum(parts: list[sympy.Expr], ends: tuple[float, float]) -> sympy.Expr:
+    """The sum of functions of ARGUMENT, those that are divided by something together."""
+    singular = [p for p in parts if any(True for _ in _denominators(p))]
+    rest = sympy.Add(*(p for p in parts if p not in singular))
+    number, f = sympy.Add(*singular).as_coeff_Mul()
+    return rest + number * _function(f, ends)
+
+
+def _function(f: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
+    """A formula of ARGUMENT alone with its limits, itself where there are none."""
+    places = {c for base in _denominators(f) if base.has(ARGUMENT) for c in _zeros(base, ends)}
+    found = (_near(f, c, ends) for c in sorted(places)[:MOST_PLACES])
+    limits = tuple(near for near in found if near is not None)
+    return continued_function(f, limits)(ARGUMENT) if limits else f
+
+
+def _zeros(base: sympy.Expr, ends: tuple[float, float]) -> Iterable[float]:
+    """Where a denominator vanishes, at the ends too."""
+    points = np.array([*ends, *np.linspace(*ends, 9)[1:-1]])
+    values = np.abs(Tape([base], [ARGUMENT])([points])[0])
+    at_ends = [c for c, value in zip(ends, values[:2], strict=True) if value <= ROUNDING * np.nanmax(values)]
+    return [*at_ends, *zeros(base, ARGUMENT, np.array(ends))]
+
+
+def _near(f: sympy.Expr, c: float, ends: tuple[float, float]) -> Near | None:
+    """The polynomial that a formula is near c; None where it is none."""
+    for halving in range(HALVINGS):
+        radius = (ends[1] - ends[0]) / 2**halving
+        part = max(ends[0], c - radius), min(ends[1], c + radius)
+        plain = settled(f, SymbolRanges((ARGUMENT,), (part,)))
+        if plain.has(*SWITCHES):
+            continue
+        near = _polynomial(Tape([plain], [ARGUMENT]), c, radius)
+        if near is not None and _agrees(near, Tape([f], [ARGUMENT]), part):
+            return near
+    return None
+
+
+def _polynomial(tape: Tape, c: float, radius: float) -> Near | None:
+    """The coefficients that are left on a circle, if it holds no other singularity and no pole."""
+    circle = np.exp(2j * np.pi * np.arange(POINTS) / POINTS)
+    values = tape.plainly([c + radius * circle])[0]
+    if not np.isfinite(values).all():
+        return None
+    found = np.fft.fft(np.broadcast_to(values, POINTS)) / POINTS
+    kept, largest = found[: POINTS // 4].real, float(np.abs(values).max())
+    on_axis = np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 17), kept)
+    if max(np.abs(found[POINTS // 4 :]).max(), np.abs(found.imag).max()) > ROUNDING * largest:
+        return None
+    if largest > HIGHEST * np.abs(on_axis).max():
+        return None
+    size = np.abs(kept)
+    last = np.flatnonzero(size * SHARE ** np.arange(len(size)) > np.finfo(float).eps * 2.0**-6 * largest)
+    coefficients = kept[: (last[-1] if len(last) else 0) + 1] / radius ** np.arange((last[-1] if len(last) else 0) + 1)
+    return Near(c, SHARE * radius, tuple(map(float, coefficients)))
+
+
+def _agrees(near: Near, tape: Tape, part: tuple[float, float]) -> bool:
+    """Whether the polynomial is the formula where its radius ends, and beyond."""
+    points = near.place + near.radius * np.array([-1.9, -1.5, -1.1, -1.0, 1.0, 1.1, 1.5, 1.9])
+    points = points[(points >= part[0]) & (points <= part[1])]
+    values, series = tape([points])[0], near.value(points - near.place)
+    return bool(np.all(np.abs(values - series) <= AGREEMENT * np.abs(series).max(initial=0.0)))

@@ -1,0 +1,144 @@
+"""What begins at the first time in more than one way: conditions there, or rates, with several real roots.
+
+(u - 1)*(u - 2) = 0 holds for two values, max(u, 0) = 0 for any that is not positive, u = t*u_t - u_t**2 from u = -1 for
+the rates 1 and -1. Each is a formula of one number at a point: its changes of sign on numbers of all sizes are roots.
+That none is seen proves nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sympy
+
+from pinnkan.kan.field import Array
+from pinnkan.problem.checks.values import place, points_at
+from pinnkan.problem.conditions import prescribed_value
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation, Jet, Problem, Side
+
+#: Numbers at which a formula is looked at, of either sign, and points of the start.
+NUMBERS, POINTS = np.logspace(-12.0, 12.0, 481), 20
+#: A formula that is zero at so many of those above FLAT says nothing of some: below it powers underflow.
+MANY, FLAT = 3, 1e-2
+#: A root leaves this share of the values beside it, a pole or a jump does not.
+CLOSE = 1e-6
+#: Halvings from two numbers to rounding.
+HALVINGS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    """What is asked of a number at the start: a formula of the coordinates and of ``symbol``, as ``text``."""
+
+    formula: sympy.Expr
+    symbol: sympy.Symbol
+    text: str
+
+
+def free_start(problem: Problem) -> str:
+    """That a condition at the first time holds for many values, in words; "" where none is seen to."""
+    for asked in _conditions(problem):
+        for values, _, where in _looked(problem, asked):
+            if np.sum((values == 0.0) & (np.abs(_numbers()) >= FLAT)) >= MANY:
+                return f"`{asked.text}` holds for any of many values of {asked.symbol} at {where}"
+    return ""
+
+
+def several_starts(problem: Problem) -> str:
+    """That several solutions begin, in words; "" where no two are seen."""
+    for asked in (*_conditions(problem), *_rates(problem)):
+        for values, of, where in _looked(problem, asked):
+            roots = _roots(values, of)
+            if len(roots) > 1:
+                both = " and ".join(f"{asked.symbol} = {v:.6g}" for v in roots[:2])
+                return f"one of several solutions: at {where} both {both} fulfil `{asked.text}`"
+    return ""
+
+
+def _numbers() -> Array:
+    return np.concatenate([-NUMBERS[::-1], [0.0], NUMBERS])
+
+
+def _start(problem: Problem) -> Side | None:
+    return None if problem.time_axis is None else Side(problem.time_axis, 0)
+
+
+def _given(problem: Problem) -> dict[Jet, sympy.Expr]:
+    """The values of unknowns and rates that linear conditions give at the start."""
+    given = {}
+    for c in problem.conditions:
+        if c.place == _start(problem) and c.equation is not None and len(c.equation.jets) == 1:
+            ((symbol, jet),) = c.equation.jets.items()
+            value = prescribed_value(c.equation, symbol)
+            if value is not None and not any(jet.order[:-1]):
+                given[jet] = value
+    return given
+
+
+def _conditions(problem: Problem) -> Iterator[_Open]:
+    """Conditions at the start."""
+    for c in problem.conditions:
+        if c.place == _start(problem) and c.equation is not None:
+            yield from _open(problem, c.equation, lambda jet: not any(jet.order[:-1]))
+
+
+def _rates(problem: Problem) -> Iterator[_Open]:
+    """Equations at the start, of the highest derivatives in time."""
+    if problem.time_axis is None:
+        return
+    highest = {j.unknown: 0 for e in problem.equations for j in e.jets.values()}
+    for e in problem.equations:
+        for j in e.jets.values():
+            highest[j.unknown] = max(highest[j.unknown], j.order[-1])
+    for e in problem.equations:
+        yield from _open(problem, e, lambda jet: not any(jet.order[:-1]) and 0 < jet.order[-1] == highest[jet.unknown])
+
+
+def _open(problem: Problem, equation: Equation, is_asked: Callable[[Jet], bool]) -> Iterator[_Open]:
+    """What an equation asks of the only number in it that is not given."""
+    given, known, asked = _given(problem), {}, []
+    for symbol, jet in equation.jets.items():
+        value = given.get(Jet(jet.unknown, (*(0,) * (problem.dimension - 1), jet.order[-1])))
+        if value is None:
+            asked.append((symbol, jet))
+        else:
+            for x, n in zip(problem.coordinates, jet.order[:-1], strict=False):
+                value = sympy.diff(value, x, n)
+            known[symbol] = value
+    if len(asked) == 1 and is_asked(asked[0][1]):
+        symbol = asked[0][0]
+        formula = equation.residual.xreplace(known)
+        yield _Open(formula, symbol, equation.text)
+
+
+def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:
+    """At some points of the start: values for all numbers, the formula of a number, and the point in words."""
+    side = _start(problem)
+    assert side is not None
+    points = [x[:POINTS] for x in points_at(problem, side)]
+    tape = Tape([asked.formula], [*problem.coordinates, asked.symbol])
+    for i in range(len(points[0])):
+        here = [x[i] for x in points]
+        values = np.broadcast_to(tape([*here, _numbers()])[0], len(_numbers()))
+        yield values, partial(_value, tape, here), place(problem, points, i)
+
+
+def _value(tape: Tape, here: Sequence[Array], number: float) -> float:
+    return float(tape([*here, np.float64(number)])[0])
+
+
+def _roots(values: Array, of: Callable[[float], float]) -> list[float]:
+    """Numbers between which, or at which alone, the values change their sign."""
+    numbers, signs = _numbers(), np.where(np.isfinite(values), np.sign(values), np.nan)
+    found = []
+    for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0):
+        low, high = numbers[i], numbers[i + 1]
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if np.sign(of(middle)) == signs[i] else (low, middle)
+        if abs(of(low)) <= CLOSE * (abs(values[i]) + abs(values[i + 1])):
+            found.append(float(low))
+    alone = np.flatnonzero((signs[1:-1] == 0.0) & (np.abs(signs[:-2] * signs[2:]) == 1.0)) + 1
+    return sorted([*found, *map(float, numbers[alone])])

@@ -1,0 +1,142 @@
+"""Limits of 0/0: to rounding at the place and beside it, derivatives too; poles and jumps stay what they are."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+
+from pinnkan import solve
+from pinnkan.problem.expressions.enclosure import enclose
+from pinnkan.problem.expressions.functions import Continued, written
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.registry import parse_problem
+from pinnkan.problem.statement import Problem
+
+TEXT = """
+name: limits
+domain: {{x: [{ends}], y: [-1, 1]}}
+unknowns: [u]
+equations: ["lap(u) + u = {source}"]
+conditions: [{{where: boundary, equation: u = 0}}]
+"""
+LINE = """
+name: line
+domain: {{x: [{ends}]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: boundary, equation: u = 0}}]
+solver: {{tolerance: 1e-6}}
+"""
+STEPS = np.concatenate([[0.0], *(sign * 10.0 ** np.arange(-17.0, 0.0, 0.37) for sign in (-1.0, 1.0))])
+
+
+def source(text: str, ends: str = "-2, 2") -> tuple[sympy.Expr, Problem]:
+    """The right side as it is understood."""
+    problem = parse_problem(TEXT.format(source=text, ends=ends), "t.yaml")
+    jets = dict.fromkeys(problem.equations[0].jets, sympy.S.Zero)
+    return -problem.equations[0].residual.xreplace(jets), problem
+
+
+def exactly(text: str, x: float, y: float) -> float:
+    """The formula in sixty digits, of which so many cancel; the limit at a place is that a little beside it."""
+    with mpmath.workdps(120):
+        names = {n: getattr(mpmath, n) for n in ("sin", "cos", "tan", "exp", "log", "sqrt", "cosh", "tanh", "pi")}
+        at = sympy.sympify(text, locals={n: sympy.Symbol(n) if n == "pi" else sympy.Function(n) for n in names})
+        value = sympy.lambdify(sympy.symbols("x y"), at, modules=[names, "mpmath"])
+        return float(value(mpmath.mpf(x) + mpmath.mpf("1e-30"), mpmath.mpf(y)))
+
+
+@pytest.mark.parametrize(
+    ("text", "ends", "place"),
+    [
+        ("sin(5*x)/x", "-2, 2", 0.0),
+        ("(1 - cos(x))/x**2", "0, 1", 0.0),
+        ("x/tan(x)", "-1, 1", 0.0),
+        ("x/(exp(x) - 1)", "-30, 30", 0.0),
+        ("log(1 + x)/x", "0, 1", 0.0),
+        ("(x**2 - 1)/(x - 1)", "0, 2", 1.0),
+        ("1/tanh(x) - 1/x", "-3, 3", 0.0),
+        ("y*(x*cos(x) - sin(x))/x**2 + y**2*sin(x)/x", "-3, 3", 0.0),
+        ("exp(y*sin(x)/x)", "-3, 3", 0.0),
+        ("sin(x - y)/(x - y)", "-3, 3", 0.25),
+        ("sin(sqrt(x))/sqrt(x)", "0, 2", 0.0),
+    ],
+)
+def test_zero_by_zero_is_its_limit_to_rounding(text: str, ends: str, place: float) -> None:
+    limits, problem = source(text, ends)
+    (low, high), _ = problem.box.ranges
+    x = place + STEPS
+    x = x[(x >= low) & (x <= high)]
+    y = np.full_like(x, 0.25)
+    truth = np.array([exactly(text, a, 0.25) for a in x])
+    value = Tape([limits], problem.coordinates)([x, y])[0]
+    assert np.abs(value - truth).max() <= 2e-14 * np.abs(truth).max()
+    nothing: dict[sympy.Expr, sympy.Expr] = {f: f.plain() for f in limits.atoms(Continued)}
+    plain = Tape([limits.xreplace(nothing)], problem.coordinates)([x, y])[0]
+    with np.errstate(invalid="ignore"):
+        assert not np.abs(plain - truth).max() <= 2e-14 * np.abs(truth).max()
+
+
+def test_derivatives_of_limits_are_limits() -> None:
+    limits, problem = source("(1 - cos(x))/x**2", "-1, 1")
+    x = STEPS
+    slope = Tape([sympy.diff(limits, problem.coordinates[0])], problem.coordinates)([x, 0.0 * x])[0]
+    terms = [(-1.0) ** k * (2 * k - 2) * x ** (2 * k - 3) / float(sympy.factorial(2 * k)) for k in range(2, 12)]
+    truth = -np.sum(terms, axis=0)
+    assert np.abs(slope - truth).max() < 1e-13
+    assert np.abs(1.01 * slope - truth).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cos(x)/x",
+        "sin(x)/x**2",
+        "(sin(x) + 1e-9)/x",
+        "sin(x)/abs(x)",
+        "exp(-1/x**2)",
+        "x*y/(x**2 + y**2 + 1)",
+        "1/(2 + sin(x))",
+    ],
+)
+def test_what_has_no_limit_or_needs_none_stays_as_it_is(text: str) -> None:
+    if text[0] in "exy1":
+        assert not source(text)[0].has(Continued)
+        return
+    with pytest.raises(Exception, match="not finite at x = 0"):
+        source(text)
+
+
+def test_boxes_near_the_place_enclose_the_limit() -> None:
+    limits, problem = source("(1 - cos(x))/x**2")
+    low = np.array([[-1e-9, -0.3, 0.2], [0.0, 0.0, 0.0]])
+    high = np.array([[1e-9, 0.3, 1.9], [0.1, 0.1, 0.1]])
+    found = enclose(Tape([limits], problem.coordinates), low, high, np.ones(2))
+    for k in range(3):
+        x = np.linspace(low[0, k], high[0, k], 50)
+        x = x[x != 0.0]
+        inside = 2.0 * (np.sin(0.5 * x) / x) ** 2
+        assert found.value.lo[0, k] <= inside.min()
+        assert found.value.hi[0, k] >= inside.max()
+    assert found.value.hi[0, 0] - found.value.lo[0, 0] < 1e-12
+
+
+def test_a_limit_is_written_as_the_formula() -> None:
+    assert written(source("sin(5*x)/x")[0]) == "(sin(5*x)/x)"
+
+
+@pytest.mark.parametrize("text", ["-u_xx = (sin(x) - x*cos(x))/x**3", "-u_xx = (1 + 1e-3)*(sin(x) - x*cos(x))/x**3"])
+def test_a_line_with_a_limit_is_solved(text: str) -> None:
+    """x u is integrated: with f = (sin x - x cos x)/x^3 the solution is a series with terms x^(2k + 2)."""
+    solution = solve(parse_problem(LINE.format(ends="-1, 1", equation=text), "t.yaml"))
+    assert solution.verdict.converged
+    x = np.linspace(-1.0, 1.0, 41)
+    terms = [
+        (-1.0) ** k * (2 * k + 2) / float(sympy.factorial(2 * k + 3)) * (1.0 - x ** (2 * k + 2))
+        / ((2 * k + 1) * (2 * k + 2)) for k in range(12)
+    ]  # fmt: skip
+    truth = np.sum(terms, axis=0)
+    error = np.abs(solution(x[:, None])["u"] - truth).max() / np.abs(truth).max()
+    assert (error < 1e-6) == ("1e-3" not in text)

@@ -1,0 +1,99 @@
+"""What begins in more than one way is said; what begins in one is solved, stationary starts too."""
+
+import numpy as np
+import pytest
+
+from pinnkan import solve
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.starts import free_start, several_starts
+
+DECAY = """
+name: decay
+domain: {{t: [0, 1]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: initial, equation: "{start}"}}]
+solver: {{tolerance: 1e-6}}
+"""
+HEAT = """
+name: heat
+domain: {{x: [0, 1], t: [0, 0.1]}}
+unknowns: [u]
+equations: ["u_t = u_xx"]
+conditions:
+  - {{where: initial, equation: "{start}"}}
+  - {{where: boundary, equation: {side} = 0}}
+solver: {{tolerance: 1e-3}}
+"""
+
+
+def decay(start, equation="u_t = -u"):
+    return parse_problem(DECAY.format(start=start, equation=equation), "t.yaml")
+
+
+def heat(start, side="u"):
+    return parse_problem(HEAT.format(start=start, side=side), "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (decay("(u - 1)*(u - 2) = 0"), "u = 1 and u = 2"),
+        (decay("u**2 = 4"), "u = -2 and u = 2"),
+        (heat("u**2 = sin(pi*x)**2"), "fulfil `u**2 = sin(pi*x)**2`"),
+        (decay("u = -1", "u = t*u_t - u_t**2"), "u_t = -1 and u_t = 1"),
+        (decay("u = 0.6", "u_t**2 = 1 - u**2"), "u_t = -0.8 and u_t = 0.8"),
+    ],
+)
+def test_two_roots_are_two_solutions(problem, words):
+    assert words in several_starts(problem)
+    assert not free_start(problem)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        decay("u**3 = 8"),
+        decay("exp(u) = 5"),
+        decay("u**3 + u = 1e-9"),
+        decay("1/u = 3"),
+        decay("u = 0.6", "u_t = 1 - u**2"),
+        decay("u = 0.6", "u_t + u_t**3 = -u"),
+        decay("u = 0", "min(u_t + 1, u) = 0"),
+        heat("u = max(x - 0.5, 0)"),
+        heat("u_x = -pi*sin(pi*x)", "u_x"),
+    ],
+)
+def test_one_root_is_one_solution(problem):
+    assert several_starts(problem) == ""
+    assert free_start(problem) == ""
+
+
+@pytest.mark.parametrize("start", ["max(u, 0) = 0", "heaviside(x - 0.5)*(u - 1) = 0", "max(x - 0.3, 0)*u = 0"])
+def test_what_holds_for_many_values_is_free(start):
+    assert f"`{start}` holds for any" in free_start(heat(start))
+
+
+def test_a_start_without_slope_is_moved_to_its_root():
+    """u**3 has none at u = 0, where the first slab began and stayed."""
+    solution = solve(decay("u**3 = 8"))
+    assert solution.verdict.converged
+    assert solution.verdict.beside == ""
+    t = np.linspace(0.0, 1.0, 11)
+    assert solution(t[:, None])["u"] == pytest.approx(2.0 * np.exp(-t), rel=1e-6)
+    assert solution(t[:, None])["u"] != pytest.approx(2.001 * np.exp(-t), rel=1e-6)
+
+
+def test_a_verdict_says_that_there_are_others():
+    assert (
+        "one of several solutions: at t = 0 both u = 1 and u = 2"
+        in solve(decay("(u - 1)*(u - 2) = 0")).verdict.sentence
+    )
+    free = solve(heat("max(u, 0) = 0")).verdict
+    assert free.reason == "rank_deficient"
+    assert "holds for any" in free.sentence
+
+
+def test_conditions_that_are_no_values_begin_on_a_line_as_well():
+    """Without a value there is nothing of the data that knots could miss: the first slab ended in a ValueError."""
+    assert solve(heat("u_x = -pi*sin(pi*x)", "u_x")).verdict.reason == "rank_deficient"
