@@ -90,9 +90,9 @@ def without_norm(problem: Problem) -> frozenset[int]:
 def _between(problem: Problem) -> Iterator[Corner]:
     """Those between two sides."""
     jumps = {p.position for p in problem.disagreements}
-    for position, sides in _meetings(problem):
+    for position, sides in meetings(problem):
         one, other = (_held(problem, side, position[1 - side.axis]) for side in sides)
-        given = [e for side in sides for e in _equations(problem, side)]
+        given = [e for side in sides for e in equations_on(problem, side)]
         mixed = any(len({jet.unknown for jet in e.jets.values()}) > 1 for e in given)  # as in a traction
         changes = mixed and (one != other or not one.all)
         there = [*problem.equations, *given]
@@ -104,7 +104,7 @@ def _between(problem: Problem) -> Iterator[Corner]:
 
 def _bent(problem: Problem) -> Iterator[Corner]:
     """Those between two sides at which values, slopes and curvatures contradict an equation."""
-    for position, sides in _meetings(problem):
+    for position, sides in meetings(problem):
         known = _known(problem, sides, position)
         for side in sides:
             bend = tuple(2 * int(axis != side.axis) for axis in range(2))
@@ -115,7 +115,7 @@ def _bent(problem: Problem) -> Iterator[Corner]:
             yield Corner(position, False, held[0] | held[1], inside=False)
 
 
-def _meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
+def meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]]:
     """Where two sides with conditions meet, and these."""
     for ends in product((0, 1), repeat=2):
         position = tuple(r[end] for r, end in zip(problem.box.ranges, ends, strict=True))
@@ -126,7 +126,7 @@ def _meetings(problem: Problem) -> Iterator[tuple[tuple[float, ...], list[Side]]
 
 def _values(problem: Problem, side: Side) -> Iterator[tuple[int, sympy.Expr]]:
     """The unknowns whose values are prescribed on a side, with these."""
-    for equation in _equations(problem, side):
+    for equation in equations_on(problem, side):
         value = dirichlet_value(equation)
         if value is not None:
             (jet,) = equation.jets.values()
@@ -206,9 +206,9 @@ def _along(problem: Problem) -> Iterator[Corner]:
     for side in (Side(axis, end) for axis in range(2) for end in (0, 1)):
         at = problem.box.ranges[side.axis][side.end]
         low, high = problem.box.ranges[1 - side.axis]
-        residuals = [e.residual.subs(problem.coordinates[side.axis], at) for e in _equations(problem, side)]
+        residuals = [e.residual.subs(problem.coordinates[side.axis], at) for e in equations_on(problem, side)]
         for place in kinks(residuals, problem.coordinates, problem.box.ranges).planes[1 - side.axis]:
-            if not any(_breaks(problem, e, side, place) for e in _equations(problem, side)):
+            if not any(_breaks(problem, e, side, place) for e in equations_on(problem, side)):
                 continue
             beside = [place + sign * BESIDE * (high - low) for sign in (-1.0, 1.0)]
             held = frozenset[int]().union(*(_held(problem, side, x).values for x in beside))
@@ -255,13 +255,13 @@ def _conditions(problem: Problem, side: Side) -> list[Condition]:
     return [c for c in problem.conditions if c.place == side and c.equation is not None]
 
 
-def _equations(problem: Problem, side: Side) -> list[Equation]:
+def equations_on(problem: Problem, side: Side) -> list[Equation]:
     return [c.equation for c in _conditions(problem, side) if c.equation is not None]
 
 
 def _held(problem: Problem, side: Side, place: float) -> _Held:
     """What the conditions on a side prescribe at a place along it."""
-    values, equations = set(), _equations(problem, side)
+    values, equations = set(), equations_on(problem, side)
     for equation in equations:
         slopes = {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
         seen = [s for s, slope in slopes.items() if not _vanishes(problem, slope, side, place)]

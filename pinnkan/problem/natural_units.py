@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy
 
+from pinnkan.problem.expressions.functions import Smaller
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import SIGNS, Range, signed, value_ranges
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
@@ -42,6 +43,9 @@ SOURCE, DATA = 0.1, 0.3
 #: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
 #: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
 NEGLIGIBLE = 1e-3
+#: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
+#: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
+BALANCED = 5.0
 
 
 def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
@@ -112,7 +116,8 @@ class _Looked:
         self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
         symbols = list(equation.jets)
         slopes = [sympy.diff(equation.residual, s) for s in symbols]
-        self.tape = Tape([equation.residual, *slopes], [*problem.coordinates, *symbols])
+        looked = [_held(e, set(symbols)) for e in (equation.residual, *slopes)]
+        self.tape = Tape(looked, [*problem.coordinates, *symbols])
 
     def terms(self, unknown: np.ndarray) -> tuple[dict[int, float], float]:
         """The largest term of each unknown per size of it, and the source, both as root mean squares.
@@ -136,6 +141,12 @@ class _Looked:
         with np.errstate(all="ignore"):
             values = self.tape([*self.points.T, *jets])
         return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
+
+
+def _held(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> sympy.Expr:
+    """The expression with exponentials of unknowns no larger than BALANCED: where they would be, others hold them."""
+    powers = [e for e in expression.atoms(sympy.exp) if e.free_symbols & unknown]
+    return expression.xreplace({e: sympy.exp(Smaller(e.args[0], sympy.Float(BALANCED))) for e in powers})
 
 
 def root_mean_square(values: np.ndarray) -> float:

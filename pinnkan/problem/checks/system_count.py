@@ -89,16 +89,29 @@ def has_characteristics(problem: Problem) -> bool:
 
     For steady problems in the plane; False where a symbol depends on the unknowns, which are not known.
     """
+    found = _symbol(problem)
+    if found is None:
+        return False
+    least = _LEAST * np.abs(found).max(0)
+    return bool(((found.min(0) < -least) & (found.max(0) > least)).any())
+
+
+def is_elliptic(problem: Problem) -> bool:
+    """Whether the principal symbol of the equations provably vanishes nowhere, for steady problems in the plane."""
+    found = _symbol(problem)
+    return found is not None and bool((np.abs(found).min(0) > _LEAST * np.abs(found).max(0)).all())
+
+
+def _symbol(problem: Problem) -> NDArray[np.float64] | None:
+    """The principal symbol (direction, sample) of the equations in the plane; None where it is not known."""
     with np.errstate(all="ignore"):
         system = linearised(problem)
         weights = None if system is None else assigned(system.orders(_total))
         if system is None or weights is None or weights.total % 2 or not _is_principal_known(system, weights, _total):
-            return False
+            return None
         angles = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
         symbols = [_principal(system, weights, [np.cos(a), np.sin(a)], _total) for a in angles]
-        found = np.linalg.det(np.array(symbols)).real
-        least = _LEAST * np.abs(found).max(0)
-        return bool(((found.min(0) < -least) & (found.max(0) > least)).any())
+        return np.asarray(np.linalg.det(np.array(symbols)).real)
 
 
 def along(axis: int) -> Callable[[Jet], int]:

@@ -28,8 +28,9 @@ FORCED = 0.03
 SHARE = 0.3
 #: Of a loss no larger than this nothing is known.
 LEAST = 1e-28
-#: Steps after which an iteration that still moves is given up.
-MAX_STEPS = 30
+#: Steps after which an iteration that still moves is given up. From far off it leads on if its loss has been halved by
+#: each of the last so many, none damped.
+MAX_STEPS, LEADING = 30, 8
 #: Damping beyond which a step is given up: the gradient alone is no longer followed.
 FIRMEST = 1e8
 
@@ -98,6 +99,7 @@ def gauss_newton(
     monitor: Monitor | None = None,
     known: float = np.inf,
     firmest: float = FIRMEST,
+    most: int = MAX_STEPS,
 ) -> Converged:
     """Minimise the loss over the free coefficients; fixed ones keep their values in ``start``.
 
@@ -105,21 +107,20 @@ def gauss_newton(
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
     coefficients, and what it has left out does, and after a step from a residual that is rounding. ``known`` is the
     :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
-    stood. No step is damped more than ``firmest``.
+    stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
 
     Raises SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss;
     OutOfTimeError: the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
-    while len(steps) < MAX_STEPS:
+    while len(steps) < MAX_STEPS or (len(steps) < most and _leads_on(steps)):
         c = np.ascontiguousarray(c)
         if monitor:
             monitor.stepping(Newton(c, tuple(steps), previous))
         step, damping = _step(system, c, fixed, previous, tolerance)
         if system.model.is_linear:
-            steps.append(Step(system.loss(c + step), relative_size(step, c + step), 0.0))
-            return Converged(c + step, tuple(steps), True)
+            return Converged(c + step, (*steps, Step(system.loss(c + step), relative_size(step, c + step), 0.0)), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
         was_rounding = loss <= system.floor**2
@@ -134,6 +135,12 @@ def gauss_newton(
             return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _leads_on(steps: Sequence[Step]) -> bool:
+    """Whether the last steps have each left less than half of the loss, and none was damped."""
+    last = steps[-1 - LEADING :]
+    return len(last) > LEADING and all(b.loss < 0.5 * a.loss and b.damping == 0.0 for a, b in pairwise(last))
 
 
 def _finite(system: LeastSquares, begun: Newton) -> float:

@@ -11,15 +11,19 @@ Where the derivative in time loses its weight, as of t u_t = 2 u at t = 0, no sl
 whether the solution is unique there is for other checks to say.
 """
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
 import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.solver.verify.driven import Driven
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Weights, directions, fastest, frozen, is_growing
+from pinnkan.solver.verify.symbol import Complex, Weights, directions, fastest, frozen, is_growing
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
@@ -31,6 +35,10 @@ MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
 #: in the middle of a front -u_x would be the rate of what grows there.
 STEEP = 10.0
+#: Errors that slabs make have so much of the tolerance in every wave that changing coefficients may make grow.
+IN_ERRORS = 1e-3
+#: Half waves along a coordinate, at least, that are asked whether coefficients that change make them grow.
+WAVES = 64
 #: Times of a slab at which its rates are looked at, and points in space at each of them.
 TIMES, PLACES = 5, 24
 #: Where derivatives in time have less than this share of the weight that they have elsewhere in a slab, they lose it.
@@ -61,13 +69,72 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
         return 0.0
     ways, numbers = directions(high[:-1] - low[:-1]), _numbers(space)
     left = model.problem.box.ranges[-1][1] - low[-1]
-    counts = FELT * model.problem.solver.tolerance / _shares(field, space, ranges, size, numbers)
-    least = np.maximum(np.log(counts), FEW_FOLDS) / left
+
+    def least(waves: list[float], errors: float = 0.0) -> Array:
+        """The rate from which on counts at the end what is there of each wave, ``errors`` of the tolerance at least."""
+        tolerance = model.problem.solver.tolerance
+        counts = FELT * tolerance / np.maximum(_shares(field, space, ranges, size, waves), errors * tolerance)
+        return np.maximum(np.log(counts), FEW_FOLDS) / left
+
     rates = np.array([fastest(weights, space.unknowns, way, numbers) for way in ways])  # (way, number, point)
-    rate = _mean_rate(rates, least, times, space.axes[-1].degree)
+    rate = _mean_rate(rates, least(numbers), times, space.axes[-1].degree)
+    rate = max(rate, _driven_rate(model, field, space, ways, least))
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
         rate = max(rate, Sides(model).rates(field, ranges, numbers[1::3]).mean())
     return float(rate * (high[-1] - low[-1]))
+
+
+def _driven_rate(
+    model: Model,
+    field: Field,
+    space: Space,
+    ways: Sequence[tuple[float, ...]],
+    least: Callable[[list[float], float], Array],
+) -> float:
+    """E-folds in a unit of time of what grows since coefficients change, see :mod:`.driven`.
+
+    ``least``: rates of waves of some numbers that count.
+    """
+    held = max((a.intervals * a.degree / (2.0 * WAVES) for a in space.axes[:-1]), default=0.0)
+    finest = WAVES * 2 ** int(np.ceil(np.log2(max(held, 1.0)))) if len(space.axes) > 1 else 0
+    begin = float(space.axes[-1].breaks[0])
+    found = _of_all_times(model, tuple(ways), finest) if model.is_linear else _driven(model, field, begin, ways, finest)
+    if not found.any():
+        return 0.0
+    grows = found.real > least(_half_waves(finest), IN_ERRORS)
+    turning = np.where(grows, found.imag, 0.0).max() * MOST_FOLDS / space.axes[-1].degree
+    return float(max(np.where(grows, found.real, 0.0).max(), turning))
+
+
+def growth_to_come(model: Model) -> float:
+    """By how many e-folds the coefficients of linear equations, since they change, make something grow in all."""
+    if not model.is_linear or len(model.problem.unknowns) > MOST_UNKNOWNS:
+        return 0.0
+    lengths = model.problem.box.lengths
+    ways = tuple(directions(lengths[:-1]))
+    found = _of_all_times(model, ways, WAVES if len(lengths) > 1 else 0)
+    return max(float(found.real.max() * lengths[-1]), 0.0)
+
+
+def _half_waves(finest: int) -> list[float]:
+    """The numbers of up to so many half waves."""
+    return [np.pi * k for k in range(finest + 1)]
+
+
+@lru_cache(maxsize=2)
+def _of_all_times(model: Model, ways: tuple[tuple[float, ...], ...], finest: int) -> Complex:
+    """Of linear equations, whatever the solution."""
+    return _driven(model, None, model.problem.box.ranges[-1][0], ways, finest)
+
+
+def _driven(model: Model, field: Field | None, begin: float, ways: Sequence[tuple[float, ...]], finest: int) -> Complex:
+    """Rates of half waves up to the ``finest`` from a time on: (way, number)."""
+    problem = model.problem
+    ranges = np.array([*problem.domain.box.ranges[:-1], (begin, problem.box.ranges[-1][1])])
+    driven = Driven(model.equations, len(problem.unknowns), field, ranges)
+    if not driven.changes:
+        return np.zeros((len(ways), finest + 1), dtype=np.complex128)
+    return np.array([driven.rates(way, _half_waves(finest)) for way in ways])
 
 
 def _mean_rate(rates: Array, least: Array, times: np.ndarray, degree: int) -> float:

@@ -12,6 +12,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
+from pinnkan.solver.verify.branches import Branches
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
@@ -106,7 +107,7 @@ class Verifier:
         unreal = self.roots.objection(field, domain, error)
         if unreal:
             return Objection(None, float("inf"), Reason.NOT_FINITE, unreal)
-        ill = self.posedness.objection(field, domain, error)
+        ill = self.posedness.objection(field, domain, error) or Branches(self.model).objection(field, domain)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
     def between(

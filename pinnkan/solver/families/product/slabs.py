@@ -44,11 +44,11 @@ from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import FIRMEST, Converged, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import null_of, prolonged
-from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
+from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds, growth_to_come
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
 
@@ -61,6 +61,8 @@ MOST_REJECTIONS = 40
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 #: With many coefficients each step counts, and what is left of the iteration is no more than a knot to spare.
 SETTLED, SETTLED_LARGE = 0.05, 0.2
+#: Steps of a start that is solved for itself, while they lead on: a diode's current of exp(61) takes sixty from zero.
+MOST_STEPS = 150
 #: Relative accuracy of a Gauss-Newton step: what it leaves is below what it may be.
 STEP = 1e-12
 #: A slab about to be accepted whose correction leaves more than SLOW of the residual, and either takes more than LARGE
@@ -94,18 +96,14 @@ class ProductSlabs(ModelFamily):
     first_slab: float = FIRST_SLAB
 
     @property
-    def unknowns(self) -> int:
-        """Their number."""
-        return len(self.problem.unknowns)
-
-    @property
     def given(self) -> int | None:
         """The number of slabs that the file asks for."""
         return self.problem.solver.time_slabs
 
     def first(self, local: float) -> Aim:
-        """The initial data on knots that represent them."""
-        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, max(local, ROUNDED_START))
+        """The initial data on knots that represent them, with what of them changing coefficients will make grow."""
+        wanted = max(local * float(np.exp(-growth_to_come(self.model))), ROUNDED_START)
+        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, wanted)
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
@@ -123,7 +121,7 @@ class ProductSlabs(ModelFamily):
         """Gauss-Newton from the trace of the slab before, and the corrections."""
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
-        space = Space((*begun.axes, time), self.unknowns)
+        space = Space((*begun.axes, time), begun.unknowns)
         model = self._of(begun)
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
@@ -132,7 +130,8 @@ class ProductSlabs(ModelFamily):
             start = moved(system, start, fixed)
         firm = FIRMEST if self.given else firmness(model, begun)
         settled = (SETTLED_LARGE if space.size >= MANY_COEFFICIENTS else SETTLED) * at.allowed(length)
-        found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm)
+        most = MOST_STEPS if firm == FIRMEST else MAX_STEPS
+        found = gauss_newton(system, start, fixed, settled, at.monitor, at.contraction, firm, most)
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
@@ -231,9 +230,9 @@ class ProductSlabs(ModelFamily):
     def _refined(self, begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array]:
         """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
         marks = wanted(slab.share.mass[:-1], allowed)
-        axes = with_marked(begun.axes, marks, self.unknowns)
+        axes = with_marked(begun.axes, marks, begun.unknowns)
         (old, c), (fine, _) = slab.piece, slab.error
-        space = Space((*axes, old.axes[-1]), self.unknowns)
+        space = Space((*axes, old.axes[-1]), begun.unknowns)
         return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
 
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
@@ -245,7 +244,8 @@ class ProductSlabs(ModelFamily):
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
         end = float(space.axes[-1].breaks[-1])
         begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor(space.axes[-1], c))
-        begun = prepared(begun, slab.share.mass[:-1], allowed)
+        to_come = growth_to_come(self.model) * (self.problem.box.ranges[-1][1] - end) / self.problem.box.lengths[-1]
+        begun = prepared(begun, slab.share.mass[:-1], allowed, float(np.exp(to_come)))
         free = self.problem.solver.degree is None and self.given is None
         if slab.is_rounded:
             in_time = 0.0

@@ -1,0 +1,146 @@
+"""What grows although at no moment it would: systems whose coefficients change with time.
+
+A string whose tension swings with twice its frequency, or a matrix that turns while all its eigenvalues decay
+(Vinograd 1952; Coppel 1978, Dichotomies in Stability Theory, section 1), grows as an exponential; rates frozen at a
+moment see nothing of it. So the equations of one wave, with the mean of their coefficients over space, are integrated
+through the time that is left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.kan.field import Array, Jets
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.solver.verify.symbol import Complex, Weights, frozen
+
+#: Places in space over which coefficients are averaged; moments at which they are asked whether they change, by more
+#: than CHANGED of what is largest.
+PLACES, MOMENTS, CHANGED = 8, 31, 1e-6
+#: A step turns a wave by so many radians: 1e-5 of that is lost.
+RADIANS = 0.4
+#: Least and most steps; what turns more often is no matter of slabs.
+LEAST_STEPS, MOST_STEPS = 256, 16384
+#: Condition from which on what stands before the highest derivatives determines none; what is no number to divide by.
+SINGULAR, TINY = 1e8, 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """What a solve through the ``ranges`` (coordinate, end) has before it; the last coordinate is time.
+
+    ``function``: what the equations are linearised at, at its first moment.
+    """
+
+    equations: Sequence[CompiledEquation]
+    unknowns: int
+    function: Jets | None
+    ranges: Array
+
+    @property
+    def changes(self) -> bool:
+        """Whether coefficients depend on time, of a system of more than one first derivative."""
+        orders = self._orders()
+        if sum(orders) < 2:
+            return False
+        for _, weights in self._weights(self._times(MOMENTS)):
+            size = np.abs(weights).max(initial=0.0)
+            if (np.ptp(weights, axis=0) > CHANGED * size).any():
+                return True
+        return False
+
+    def rates(self, direction: Sequence[float], numbers: Sequence[float]) -> Complex:
+        """Of waves exp(i k n . x), k one of the ``numbers``, n the ``direction``: (number,).
+
+        Real part: the mean rate at which the largest grows until the end; imaginary part: how fast it turns at most.
+        Zero where a system cannot be integrated, or turns too often.
+        """
+        return np.array([self._rate(direction, number) for number in numbers])
+
+    def _rate(self, direction: Sequence[float], number: float) -> complex:
+        steps, turning = LEAST_STEPS, np.inf
+        while steps <= MOST_STEPS:
+            matrices = self._matrices(steps, direction, number)
+            if matrices is None:
+                return 0.0
+            turning = float(np.abs(np.linalg.eigvals(matrices[:: steps // LEAST_STEPS]).imag).max())
+            if turning * self.time <= RADIANS * steps:
+                return _logarithm(_propagators(matrices * (self.time / steps))) / self.time + 1j * turning
+            steps = 2 ** int(np.ceil(np.log2(turning * self.time / RADIANS)))
+        return 0.0
+
+    @property
+    def time(self) -> float:
+        """That is left."""
+        return float(np.ptp(self.ranges[-1]))
+
+    def _times(self, count: int) -> Array:
+        return self.ranges[-1, 0] + self.time * (np.arange(count) + 0.5) / count
+
+    def _orders(self) -> list[int]:
+        """Of the highest derivative in time of every unknown."""
+        jets = [jet for e in self.equations for jet in e.jets]
+        return [max((j.order[-1] for j in jets if j.unknown == u), default=0) for u in range(self.unknowns)]
+
+    def _weights(self, times: Array) -> Weights:
+        """dF/djet, the mean over places: (time, jet)."""
+        places = kronecker(PLACES, len(self.ranges) - 1) if len(self.ranges) > 1 else np.zeros((1, 0))
+        inside = self.ranges[:-1, 0] + np.ptp(self.ranges[:-1], axis=1) * places
+        points = np.column_stack([np.tile(inside, (len(times), 1)), np.repeat(times, len(places))])
+        found = frozen(self.equations, self._held, points)
+        return [(jets, own.reshape(len(times), len(places), -1).mean(1)) for jets, own in found]
+
+    def _held(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+        """The function at its first moment, at all times: (point, unknown, order)."""
+        if self.function is None:
+            return np.zeros((len(points), self.unknowns, len(orders)))
+        first = points.copy()
+        first[:, -1] = self.ranges[-1, 0]
+        return self.function(first, orders)
+
+    def _matrices(self, steps: int, direction: Sequence[float], number: float) -> Complex | None:
+        """A of y' = A y at the middle of each step: (step, row, column); None where there is none.
+
+        y: all derivatives in time of the unknowns below the highest.
+        """
+        orders = self._orders()
+        starts, size = np.cumsum([0, *orders]), sum(orders)
+        weights = self._weights(self._times(steps))
+        top = np.zeros((steps, len(weights), self.unknowns), dtype=np.complex128)
+        rest = np.zeros((steps, len(weights), size), dtype=np.complex128)
+        for row, (jets, slopes) in enumerate(weights):
+            for jet, slope in zip(jets, slopes.T, strict=True):
+                waves = [(1j * number * n) ** a for n, a in zip(direction, jet.order[:-1], strict=True)]
+                is_top = jet.order[-1] == orders[jet.unknown]
+                entry = top[:, row, jet.unknown] if is_top else rest[:, row, starts[jet.unknown] + jet.order[-1]]
+                entry += slope * np.prod(waves)
+        scale = np.abs(top).max(2, keepdims=True)
+        if len(weights) != self.unknowns or not (scale > 0.0).all() or (np.linalg.cond(top / scale) > SINGULAR).any():
+            return None
+        highest = -np.linalg.solve(top / scale, rest / scale)
+        out = np.zeros((steps, size, size), dtype=np.complex128)
+        for u, order in enumerate(orders):
+            for here in range(starts[u], starts[u] + order):
+                is_last = here == starts[u] + order - 1
+                out[:, here] = highest[:, u] if is_last else np.eye(size)[here + 1]
+        return out
+
+
+def _propagators(a: Complex) -> Complex:
+    """exp of small matrices, by the Pade approximation (2, 2), which neither grows nor decays where nothing does."""
+    one, square = np.eye(a.shape[-1]), a @ a / 12.0
+    return np.asarray(np.linalg.solve(one - a / 2.0 + square, one + a / 2.0 + square))
+
+
+def _logarithm(factors: Complex) -> float:
+    """Of the spectral radius of the product of all ``factors`` (step, row, column), an even power of two."""
+    logarithm = 0.0
+    while True:
+        size = np.maximum(np.abs(factors).max((1, 2), keepdims=True), TINY)
+        logarithm += float(np.log(size).sum())
+        factors = factors / size
+        if len(factors) == 1:
+            return logarithm + float(np.log(max(np.abs(np.linalg.eigvals(factors[0])).max(), TINY)))
+        factors = factors[1::2] @ factors[::2]

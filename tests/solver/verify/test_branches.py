@@ -1,0 +1,59 @@
+"""Where the equations lose hold of what they are solved for, and where not."""
+
+import pytest
+
+import pinnkan
+from pinnkan.problem.registry import parse_problem
+from pinnkan.verdict.records import Reason
+
+TEXT = """
+name: branches
+domain: {{t: [0, 2]}}
+unknowns: [u, v]
+equations: [u_t = v, "{equation}"]
+conditions: [{{where: initial, equation: u = 0.5}}, {{where: initial, equation: "v = {start}"}}]
+solver: {{tolerance: 1.0e-3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "start", "is_held"),
+    [
+        pytest.param("v**2 = (1 - t)**2 + 1e-12", "sqrt(1 + 1e-12)", False, marks=pytest.mark.slow),
+        ("v**2 = (1 - t)**2 + 1e-6", "sqrt(1 + 1e-6)", False),  # had converged on a root that becomes the other one
+        ("v**2 = 1 - u**2", "sqrt(0.75)", False),  # at u = 1 it may rest
+        ("v**2 = (1 - t)**2 + 0.1", "sqrt(1.1)", True),
+        ("v**3 + v = cos(3*t)", "0.6823278038", True),  # v changes its sign
+        ("(2 - t)*v = sin(2 - t)", "sin(2)/2", True),
+    ],
+)
+def test_a_branch_that_may_be_left_is_said(equation, start, is_held):
+    verdict = pinnkan.solve(parse_problem(TEXT.format(equation=equation, start=start), "t.yaml")).verdict
+    assert verdict.converged == is_held
+    if not is_held:
+        assert verdict.reason == Reason.RANK_DEFICIENT
+        assert "another branch" in verdict.sentence
+
+
+ALONE = """
+name: alone
+domain: {{t: [0, 2]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: initial, equation: "u = {start}"}}]
+solver: {{tolerance: 1.0e-3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "start", "is_held"),
+    [
+        ("u*u_t = t - 1", "sqrt(1 + 1e-6)", False),  # had converged at -1 in the end, which is sqrt((t - 1)^2 + 1e-6)
+        ("u*u_t = t - 1", "sqrt(2)", True),
+        ("(1 + u**2)*u_t = cos(3*t)", "0", True),
+    ],
+)
+def test_a_derivative_that_loses_its_weight_by_the_solution_is_said(equation, start, is_held):
+    verdict = pinnkan.solve(parse_problem(ALONE.format(equation=equation, start=start), "t.yaml")).verdict
+    assert verdict.converged == is_held
+    assert ("another branch" in verdict.sentence) != is_held
