@@ -14,6 +14,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.checks.starts import free_start, several_starts
 from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -33,7 +34,6 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.starts import free_start, several_starts
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy

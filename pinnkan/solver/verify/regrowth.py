@@ -12,12 +12,13 @@ whether the solution is unique there is for other checks to say.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array, Field, Jets
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.driven import Driven
@@ -35,6 +36,8 @@ MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
 #: in the middle of a front -u_x would be the rate of what grows there.
 STEEP = 10.0
+#: Waves with less of the initial data are rounding.
+NOTHING = 1e-14
 #: Errors that slabs make have so much of the tolerance in every wave that changing coefficients may make grow.
 IN_ERRORS = 1e-3
 #: Half waves along a coordinate, at least, that are asked whether coefficients that change make them grow.
@@ -106,14 +109,48 @@ def _driven_rate(
     return float(max(np.where(grows, found.real, 0.0).max(), turning))
 
 
-def growth_to_come(model: Model) -> float:
-    """By how many e-folds the coefficients of linear equations, since they change, make something grow in all."""
-    if not model.is_linear or len(model.problem.unknowns) > MOST_UNKNOWNS:
+def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
+    """By how many e-folds waves of the initial data that knots do not hold grow, of those that count in the end.
+
+    ``axes``: of space; ``trace``: the initial data on them. What has become of size one is to be known no better.
+    Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
+    """
+    problem, ranges = model.problem, np.array(model.problem.box.ranges)
+    if not axes or len(problem.unknowns) > MOST_UNKNOWNS:
         return 0.0
-    lengths = model.problem.box.lengths
-    ways = tuple(directions(lengths[:-1]))
-    found = _of_all_times(model, ways, WAVES if len(lengths) > 1 else 0)
-    return max(float(found.real.max() * lengths[-1]), 0.0)
+    time, held = Axis(ranges[-1], 1), min(a.intervals * a.degree for a in axes)
+    field = ProductField(((Space((*axes, time), len(problem.unknowns)), np.stack([trace] * 2, axis=-2)),))
+    points = ranges[:, 0] + np.ptp(ranges, axis=1) * _units(len(axes)).reshape(-1, len(ranges))
+    size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
+    numbers = [np.pi * k for k in range(int(held / np.pi) + 1, 2 * held)]
+    fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
+    shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
+    known, shares = [k for k, share in zip(numbers, shares, strict=True) if share > NOTHING], shares[shares > NOTHING]
+    if not known:
+        return 0.0
+    grown = np.maximum(_rates(model, field, points, known), 0.0) * np.ptp(ranges[-1])
+    counts = np.log(shares) + grown > np.log(FELT * problem.solver.tolerance)
+    return float(np.where(counts, np.minimum(grown, -np.log(shares)), 0.0).max(initial=0.0))
+
+
+def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
+    """At which waves grow, be it since coefficients change: (number,)."""
+    ranges, unknowns = np.array(model.problem.box.ranges), len(model.problem.unknowns)
+    weights, ways = frozen(model.equations, field, points), directions(np.ptp(ranges[:-1], axis=1))
+    rates = [fastest(weights, unknowns, way, numbers).real.max(1) for way in ways]
+    driven = Driven(model.equations, unknowns, field, ranges)
+    if driven.changes:
+        rates += [driven.rates(way, numbers).real for way in ways]
+    return np.asarray(np.max(rates, axis=0))
+
+
+def _initial_values(model: Model, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
+    """Of the unknowns, where conditions say them: (point, unknown, 1)."""
+    out = np.zeros((len(points), len(model.problem.unknowns), 1))
+    for layer in model.conditions.initial:
+        if layer.order == 0:
+            out[:, layer.unknown, 0] = layer.value(list(points.T))[0]
+    return out
 
 
 def _half_waves(finest: int) -> list[float]:
@@ -178,7 +215,7 @@ def _units(space: int) -> Array:
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
 
 
-def _shares(field: Field, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
+def _shares(field: Jets, space: Space, ranges: Array, size: Array, numbers: list[float]) -> Array:
     """What waves of each of the ``numbers`` and finer ones have of the solution when the slab begins: (number,).
 
     By the coefficients of waves around circles, else of Chebyshev polynomials: one of degree m waves m / pi times

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from small_models import model_of
 
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -10,8 +11,9 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.verify import regrowth
-from pinnkan.solver.verify.regrowth import STEEP, folds
+from pinnkan.solver.verify.regrowth import STEEP, folds, unheld_growth
 
 DELAYED = """
 name: delayed
@@ -128,3 +130,36 @@ def test_without_it_the_decayed_solution_is_lost(monkeypatch):
     problem = parse_problem(DELAYED.replace("exact: {u: exp((t**2 - 1)/0.04)}", "").encode(), "a.yaml")
     solution = pinnkan.solve(problem)
     assert abs(float(np.ravel(solution(np.array([[1.2]]))["u"])[0])) < 1.0 < np.exp(11.0)
+
+
+#: Its fortieth mode, 1e-6 of the initial data and finer than the first knots, grows by e^15, the first by e^0.02.
+BAND = """
+name: band
+domain: {{x: [0, 1], t: [0, 1]}}
+unknowns: [u]
+equations: ["u_t = -2*15*u_xx/(40*pi)**2 - 15*u_xxxx/(40*pi)**4"]
+conditions:
+  - {{where: initial, equation: "u = sin(pi*x) + {share}*sin(40*pi*x)"}}
+  - {{where: boundary, equation: u = 0}}
+  - {{where: boundary, equation: u_xx = 0}}
+solver: {{tolerance: 1.0e-2}}
+"""
+
+
+@pytest.mark.parametrize(("share", "growth"), [("1e-6", np.log(1e6)), ("1e-9", 15.0), ("1e-12", 0.0), ("0", 0.0)])
+def test_waves_of_the_data_that_will_count_are_held_from_the_start(share, growth):
+    """1e-6 of it was left out, and half of the solution with it. What becomes of size one needs no more than that."""
+    model = model_of(BAND.format(share=share))
+    begun = first_slab_start(model, (8, 8), 8, 1.0)
+    assert unheld_growth(model, begun.axes, begun.traces[0]) == pytest.approx(growth, abs=1.0)
+
+
+@pytest.mark.slow
+def test_a_band_of_waves_that_grows_from_a_millionth_is_carried():
+    solution = pinnkan.solve(parse_problem(BAND.format(share="1e-6"), "t.yaml"))
+    assert solution.verdict.converged
+    x = np.random.default_rng(0).random((500, 1))
+    found = solution(np.column_stack([x, np.ones_like(x)]))["u"].ravel()
+    rates = [15 * (2 * (k / 40) ** 2 - (k / 40) ** 4) for k in (1, 40)]
+    known = np.exp(rates[0]) * np.sin(np.pi * x) + 1e-6 * np.exp(rates[1]) * np.sin(40 * np.pi * x)
+    assert np.linalg.norm(found - known.ravel()) < 1e-2 * np.linalg.norm(known)

@@ -123,17 +123,17 @@ def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     return [mark(m, largest, least) for m in mass]
 
 
-def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, growth: float = 1.0) -> SlabStart:
+def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: float = 0.0) -> SlabStart:
     """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere.
 
-    ``growth``: the factor by which what merging loses is going to grow.
+    ``folds``: e-folds by which what merging loses is going to grow.
     """
     if sum(float(m.sum()) for m in mass) > (thrift_of(mass).ready * allowed) ** 2 and allowed > ROUNDED:
         marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
         marks = all_or_some(begun.axes, marks, begun.unknowns)
         begun = begun.moved_to(tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
-    return coarsened(begun, mass, allowed / growth)
+    return coarsened(begun, mass, allowed * float(np.exp(-folds)))
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:

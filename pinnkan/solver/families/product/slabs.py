@@ -39,7 +39,7 @@ from pinnkan.solver.families.product.slab_correction import (
     standing,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
-from pinnkan.solver.families.product.start import sparing_start
+from pinnkan.solver.families.product.start import data_growth, sparing_start
 from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
@@ -48,7 +48,7 @@ from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, 
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import null_of, prolonged
-from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds, growth_to_come
+from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
 
@@ -101,9 +101,9 @@ class ProductSlabs(ModelFamily):
         return self.problem.solver.time_slabs
 
     def first(self, local: float) -> Aim:
-        """The initial data on knots that represent them, with what of them changing coefficients will make grow."""
-        wanted = max(local * float(np.exp(-growth_to_come(self.model))), ROUNDED_START)
-        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, wanted)
+        """The initial data on knots that represent them, with what of them will grow."""
+        allowed = max(local * float(np.exp(-data_growth(self.model, self.degree, self.intervals))), ROUNDED_START)
+        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, allowed)
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
@@ -244,8 +244,8 @@ class ProductSlabs(ModelFamily):
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
         end = float(space.axes[-1].breaks[-1])
         begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor(space.axes[-1], c))
-        to_come = growth_to_come(self.model) * (self.problem.box.ranges[-1][1] - end) / self.problem.box.lengths[-1]
-        begun = prepared(begun, slab.share.mass[:-1], allowed, float(np.exp(to_come)))
+        growth = data_growth(self.model, self.degree, self.intervals) / self.problem.box.lengths[-1]
+        begun = prepared(begun, slab.share.mass[:-1], allowed, growth * (self.problem.box.ranges[-1][1] - end))
         free = self.problem.solver.degree is None and self.given is None
         if slab.is_rounded:
             in_time = 0.0

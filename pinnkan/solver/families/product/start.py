@@ -1,7 +1,7 @@
 """Where a solve begins: its first space, the conditions written into the coefficients, the state at the first time."""
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from pinnkan.solver.estimate.norms import nonzero, sizes
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.linear.gauss_points import require_memory
+from pinnkan.solver.verify.regrowth import unheld_growth
 
 #: First knots are moved by up to half this share of an interval. On a symmetric grid a knot in a symmetry point of the
 #: solution adds nothing, the refined space is no better and the correction blind: effectivity 0.2 for sin(pi x)
@@ -201,6 +202,13 @@ def _missing(
     model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
+
+
+@lru_cache(maxsize=2)
+def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> float:
+    """The :func:`pinnkan.solver.verify.regrowth.unheld_growth` of initial data on so many intervals."""
+    begun = first_slab_start(model, degree, intervals, 1.0)
+    return unheld_growth(model, begun.axes, begun.traces[0])
 
 
 def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
