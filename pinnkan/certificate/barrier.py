@@ -11,7 +11,7 @@ L psi >= 1 at points, a linear programme; whatever comes out, what it has to ful
 one, with the size of a residual in place of 1, bounds what that residual does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -33,6 +33,13 @@ DEGREE, POINTS, LEAST = 4, 7, 0.02
 INTERVALS = {1: (8, 400), 2: (6, 12), 3: (1, 3)}
 #: Seconds after which a programme is given up.
 LIMIT = {"time_limit": 20.0}
+
+
+def spaces_of(field: ProductField) -> Iterator[tuple[Axis, ...]]:
+    """Spaces for psi with some of the knots of a field, coarse ones first."""
+    given = field.pieces[0][0].axes
+    for most in INTERVALS.get(len(given), ()):
+        yield tuple(Axis(_thinned(a.breaks, most), DEGREE, a.periodic) for a in given)
 
 
 def _thinned(breaks: Array, most: int) -> Array:
@@ -137,9 +144,7 @@ def barrier_of(
     formula: Formula, conditions: Mapping[Side, Formula], field: ProductField, u: TensorSpline
 ) -> Barrier | None:
     """A proven barrier of the equation linearised at u, which is near ``field``; None where none is found."""
-    given = field.pieces[0][0].axes
-    for most in INTERVALS.get(len(given), ()):  # some of the knots of the field, few at first
-        axes = tuple(Axis(_thinned(a.breaks, most), DEGREE, a.periodic) for a in given)
+    for axes in spaces_of(field):
         wanted = np.ones([len(x) for x in nodes_of(axes)])
         psi = least(formula, conditions, field, axes, wanted, {})
         if psi is not None:
