@@ -17,8 +17,6 @@ What cannot be is a ``pinnkan.PinnkanError``: a ``ProblemError`` carries every f
 ``UsageError`` says what a call asks for that does not exist.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,5 @@
 """The command line: commands to calls to exit codes. No numerics; torch is imported by the commands that need it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -14,11 +12,9 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
-from pinnkan.completion import commands_of, completion
-from pinnkan.ending import ended_at_once
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
-from pinnkan.imports import hasten, settle
-from pinnkan.parser import GREETING, build_parser
+from pinnkan.haste import ended_at_once, hasten, settle
+from pinnkan.parser import GREETING, build_parser, commands_of, completion
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
 
@@ -98,8 +94,7 @@ def _run(arguments: argparse.Namespace, hastened: bool) -> int:
 
 def _imported(place: str) -> Run:
     module, name = place.split(":")
-    run: Run = getattr(import_module(module), name)
-    return run
+    return getattr(import_module(module), name)
 
 
 def _solve(arguments: argparse.Namespace) -> Run:

@@ -4,8 +4,6 @@ A failure is a named value: a family says who has to act (the command line, the 
 machine, the results folder) and carries what a message needs: place, reason, remedy.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import IntEnum
 

@@ -1,7 +1,5 @@
 """The solved problem as users hold it: callable, with its verdict and its records."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +15,7 @@ from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Iteration, Level, Reading
+from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -94,12 +91,11 @@ class Solution:
         """What a notebook shows: the verdict and the picture."""
         return str(_export("notebook").html_of(self))
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """The picture of ``solution.png``: the unknowns with knots and errors, as a matplotlib figure."""
-        figure: Figure = _export("pictures").figure_of(self)
-        return figure
+        return _export("pictures").figure_of(self)
 
-    def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> UnstructuredGrid:
+    def to_pyvista(self, resolution: int | None = None, time: float | None = None) -> "UnstructuredGrid":
         """The grid of the VTK files with all its arrays, ``resolution`` samples per axis.
 
         With time it is the field at ``time``, by default at the last one.
@@ -109,7 +105,7 @@ class Solution:
         """
         return _export("notebook").to_pyvista(self, resolution, time)
 
-    def to_xarray(self, resolution: int | None = None) -> Dataset:
+    def to_xarray(self, resolution: int | None = None) -> "Dataset":
         """Unknowns and errors over named coordinates, time included, ``resolution`` samples per axis.
 
         Raises:

@@ -1,6 +1,6 @@
 """The true error of functions that tests have made."""
 
-from pinnkan.solver.estimate.true_error import true_errors
+from pinnkan.solver.estimate.norms import true_errors
 
 
 def true_error(problem, samples):

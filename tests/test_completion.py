@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 
-from pinnkan.completion import SHELLS, commands_of, completion
-from pinnkan.parser import build_parser
+from pinnkan.parser import SHELLS, build_parser, commands_of, completion
 
 COMMANDS = commands_of(build_parser(), ["burgers", "poisson2d"])
 

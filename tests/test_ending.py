@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import atexit, os, sys, threading, time
 {before}
-from pinnkan.ending import ended_at_once
+from pinnkan.haste import ended_at_once
 
 class Module:
     def __del__(self, write=os.write): write(1, b"taken apart")
@@ -55,7 +55,7 @@ def test_what_is_raised_ends_as_ever():
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is a device of Linux")
 def test_output_that_cannot_be_written_is_said():
-    program = "import sys\nfrom pinnkan.ending import ended_at_once\nsys.exit(ended_at_once(lambda: bool(print(1))))"
+    program = "import sys\nfrom pinnkan.haste import ended_at_once\nsys.exit(ended_at_once(lambda: bool(print(1))))"
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -66,6 +66,6 @@ def test_output_that_cannot_be_written_is_said():
 
 
 def test_closed_streams_are_no_matter():
-    program = "import sys\nfrom pinnkan.ending import ended_at_once\nsys.exit(ended_at_once(lambda: 3))"
+    program = "import sys\nfrom pinnkan.haste import ended_at_once\nsys.exit(ended_at_once(lambda: 3))"
     done = subprocess.run([sys.executable, "-c", program], preexec_fn=lambda: (os.close(1), os.close(2)))
     assert done.returncode == 3

@@ -6,11 +6,11 @@ import gc
 import subprocess
 import sys
 
-from pinnkan.imports import settle
+from pinnkan.haste import settle
 
 
 def test_garbage_is_looked_for_again_once_all_is_imported():
-    program = "import gc; from pinnkan.imports import *; hasten(); a = gc.isenabled(); settle(True)\n"
+    program = "import gc; from pinnkan.haste import *; hasten(); a = gc.isenabled(); settle(True)\n"
     program += "print(a, gc.isenabled(), gc.get_freeze_count() > 0)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True", "True"]
@@ -27,7 +27,7 @@ def test_nothing_settles_what_was_not_hastened():
 
 def test_all_of_torch_is_there_for_a_command():
     """With what is for compilers left out of the import, a generator failed in ``method: adam``."""
-    program = "from pinnkan.imports import hasten; hasten(); import torch; torch.Generator().manual_seed(1)\n"
+    program = "from pinnkan.haste import hasten; hasten(); import torch; torch.Generator().manual_seed(1)\n"
     program += "print(*torch.broadcast_shapes((2, 1), (3,)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "3"]

@@ -4,8 +4,6 @@ On a clamped axis the k-th derivative at an end involves the first k + 1 coeffic
 layer at the side, and with it `u_n = h` the next one; what is not of this form becomes rows of the least squares.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Rows of a least-squares problem written out cell by cell, for points that are no product of coordinates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

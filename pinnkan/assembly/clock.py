@@ -6,8 +6,6 @@ may have no like before it, and be a thousand times as much as all that was: its
 speed of the machine is measured.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

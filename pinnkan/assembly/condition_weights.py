@@ -3,13 +3,11 @@
 A mismatch of size one in ``b D_n^q u`` is a change h^q / b of u next to the side. Faded out over an interval of width h
 it leaves ``a h^(q - m) / b`` of a term ``a D_n^m u`` of the equations, on a layer of width h: an L2 norm of
 ``a h^(q - m + 1/2) / b``. The largest term of any equation counts, and that unknown of the condition whose change costs
-most; or least where conditions change (:mod:`pinnkan.assembly.weights.corner_weights`): there intervals are far
+most; or least where conditions change (:mod:`pinnkan.assembly.row_weights`): there intervals are far
 narrower across the side than functions along it, and a traction, which its own component mends, would weigh a thousand
 times too much by the other one. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a
 condition or an unknown by a number changes nothing.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 

@@ -5,8 +5,6 @@ With features f_k and u = sum_k c_k f_k, the Jacobian of a residual F(x, D^alpha
 symbolically, for any equation a user can write.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -58,7 +56,7 @@ class CompiledEquation:
         code: Sequence[Any],
         outputs: Sequence[int],
         numbers: Sequence[float] | None,
-    ) -> CompiledEquation:
+    ) -> "CompiledEquation":
         """One that was :meth:`written`, to be evaluated only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)

@@ -5,8 +5,6 @@ as long as all the rest where they are all there is: the factor of a slab of a f
 61 s of processor time, and takes 12 s.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 

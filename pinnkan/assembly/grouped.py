@@ -5,8 +5,6 @@ three points by seven functions spends its time on calls; one of four intervals 
 multiplications more, and takes a third to a half of the time.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

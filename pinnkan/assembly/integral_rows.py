@@ -8,8 +8,6 @@ Where a value at a point of the plane fixes such a level, the checks see the int
 there are functions of size one that are zero at a point and that no equation sees, on ever finer knots.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +62,9 @@ def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
 class ValuePatch(Patch):
     """A condition at a point; ``whole``: the same as an integral."""
 
-    def __init__(self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: IntegralPatch) -> None:
+    def __init__(
+        self, equation: CompiledEquation, space: Space, tables: Sequence[Table], whole: "IntegralPatch"
+    ) -> None:
         super().__init__(equation, space, tables)
         self.whole = whole
 

@@ -1,7 +1,5 @@
 """What is asked of rows at all of their points and answered by a few numbers: each process can answer for its own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -6,8 +6,6 @@ that the values at their points stay in the cache and never fill the memory (mat
 Tani 2018).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """A problem compiled once, for all levels, slabs and checks of a solve."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,8 +11,7 @@ from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation, on_plane
 from pinnkan.assembly.roots import continued
-from pinnkan.assembly.weights.corner_weights import CornerWeights, bent_weights, corner_weights
-from pinnkan.assembly.weights.local_weights import finer, local_weight, surpluses
+from pinnkan.assembly.row_weights import CornerWeights, bent_weights, corner_weights, finer, local_weight, surpluses
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -65,7 +62,7 @@ class Model:
         return tuple(FOLLOWING if i in little else 1.0 for i in range(len(self.problem.unknowns)))
 
     @cached_property
-    def after_start(self) -> Model:
+    def after_start(self) -> "Model":
         """That of a slab of time which begins where another has ended: with the whole state there.
 
         It stands for conditions at the start that are no values of an unknown or its rates (a + b = 1), and for those
@@ -87,17 +84,17 @@ class Model:
 
     @cached_property
     def corner_weights(self) -> CornerWeights | None:
-        """Where conditions change, if they do; see :func:`pinnkan.assembly.weights.corner_weights.corner_weights`."""
+        """Where conditions change, if they do; see :func:`pinnkan.assembly.row_weights.corner_weights`."""
         return corner_weights(self.problem)
 
     @cached_property
     def bent_weights(self) -> CornerWeights | None:
-        """Where curvatures contradict an equation; see :mod:`pinnkan.assembly.weights.corner_weights`."""
+        """Where curvatures contradict an equation; see :mod:`pinnkan.assembly.row_weights`."""
         return bent_weights(self.problem)
 
     @cached_property
     def surpluses(self) -> tuple[int, ...]:
-        """See :func:`pinnkan.assembly.weights.local_weights.surpluses`."""
+        """See :func:`pinnkan.assembly.row_weights.surpluses`."""
         return surpluses(self.problem)
 
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:

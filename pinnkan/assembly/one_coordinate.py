@@ -1,7 +1,5 @@
 """Rows seen along one coordinate: the splines that diagonalise what equations and conditions make of it there."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

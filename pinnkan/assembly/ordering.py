@@ -1,7 +1,5 @@
 """The order of coefficients in a least-squares matrix, the longest coordinate outermost, and where entries then go."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache

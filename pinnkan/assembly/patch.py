@@ -1,7 +1,5 @@
 """An equation on a grid of cells: its residuals and rows there, all at once or a few intervals after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, reduce
 

@@ -4,8 +4,6 @@ The chain rule acts on the weights dF/d(D^alpha u), so that rows stay products o
 :class:`pinnkan.assembly.patch.Patch`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -87,10 +85,9 @@ class ImmersedPatch:
 class Gathered:
     """Rows written out cell by cell, of many batches, as :class:`pinnkan.assembly.tensor_rows.Rows`.
 
-    J^T J is summed per cell first.
-    A cell may have several groups on a side, and more than one side.
-    ``blocks``: jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is;
-    ``residual`` (row, side) of all blocks one after the other.
+    J^T J is summed per cell first. A cell may have several groups on a side, and more than one side. ``blocks``:
+    jacobian (cell, row, column) and which cell of ``index`` (cell, column) each of its cells is; ``residual`` (row,
+    side) of all blocks one after the other.
     """
 
     blocks: tuple[tuple[torch.Tensor, torch.Tensor], ...]

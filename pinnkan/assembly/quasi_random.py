@@ -1,7 +1,5 @@
 """Points where no tensor grid can go: Sobol's sequence, and what equations and conditions weigh."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ next to that end, and Newton's iteration does so on its way. With |b|^p sign(b) 
 and without it no step is finite. The odd continuation keeps what is monotone so: u'' = u^p has one solution still.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import sympy

@@ -3,8 +3,6 @@
 What every process makes of the coefficients that live on its cells is added up in the order of the ranks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -21,7 +19,7 @@ from pinnkan.processes.team import Makers, Team, team
 _Block = tuple[list[int], list[tuple[int, tuple[int, ...]]], torch.Tensor]
 
 
-def normal_matrix(rows: Sequence[TensorRows]) -> MatrixFree | SharedMatrix:
+def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
     """J^T J of the rows: of this process alone, or where rows are kept in parts, of these."""
     there = team()
     if there is None or not any(parts_of(r) for r in rows):

@@ -6,8 +6,6 @@ has all rows, for whoever asks what equations weigh where; those of many cells t
 everywhere nobody keeps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -122,7 +120,7 @@ class PatchParts:
     def by_cell(self, number: int, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
         return self.patches[number].by_cell(coefficients, smooth)
 
-    def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> RowsPart:
+    def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> "RowsPart":
         patch = self.patches[number]
         r = patch.tensor_rows(patch.jets(coefficients), moves)
         return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual)

@@ -10,8 +10,6 @@ of the memory.
 Where points have no such structure rows are written out cell by cell (:mod:`pinnkan.assembly.cell_rows`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod

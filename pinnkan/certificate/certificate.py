@@ -17,8 +17,6 @@ in formulas are float64. A solution is in W^2,p inside and continuous up to the 
 trusts IEEE arithmetic, and that numpy's elementary functions err by four units in the last place at most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,7 +35,7 @@ from pinnkan.kan.product import ProductField
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem
-from pinnkan.verdict.certificate import Certificate
+from pinnkan.verdict.records import Certificate
 
 #: Operations on intervals, points times steps of the formula, that are worth it: some ten seconds for a residual.
 WORK = 3e8
@@ -150,11 +148,7 @@ def _require_elliptic(formula: Formula, conditions: Mapping[Side, Formula], u: T
 
 
 def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
-    """Largest absolute values (output, cell).
-
-    Raises:
-        UncertifiedError: somewhere nothing is known.
-    """
+    """Largest absolute values (output, cell). Raises UncertifiedError: somewhere nothing is known."""
     size = value.magnitude()
     if not np.isfinite(size).all():
         place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]

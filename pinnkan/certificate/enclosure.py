@@ -10,8 +10,6 @@ so that values at N points, enclosed by plain intervals, bound f everywhere with
 the box is halved. Points that are rounded move Q by n^2 times the relative shift (Markov's inequality).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

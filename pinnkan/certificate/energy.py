@@ -8,8 +8,6 @@ and with Gershgorin's least a_i of row i and Poincare's |v_i| >= pi/L_i |v| on t
 |v| (sum_i a_i pi^2/L_i^2 + inf (c - 1/2 div beta)) <= |L v| where that is positive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

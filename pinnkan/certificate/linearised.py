@@ -4,8 +4,6 @@ What a certificate speaks of is F(x, u, Du, D^2 u) = 0 with F linear in the deri
 the coordinates alone (semilinear), on a box, with one linear condition on each side that does not wrap around.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,7 +59,7 @@ class Formula:
         """L v: the derivative of F at u in the direction of v."""
         return sympy.Add(*(w * self.moved[order] for order, w in self.slopes.items()))
 
-    def compiled(self, *expressions: sympy.Expr) -> Compiled:
+    def compiled(self, *expressions: sympy.Expr) -> "Compiled":
         """Expressions of coordinates, derivatives of u and of v, with the derivatives that occur in them."""
         occur = set().union(*(e.free_symbols for e in expressions))
         orders = [tuple(o for o, s in given.items() if s in occur) for given in (self.symbols, self.moved)]
@@ -99,8 +97,7 @@ def formula_of(equation: Equation, problem: Problem, sign: int = 1) -> Formula:
 def elliptic(problem: Problem) -> Formula:
     """The equation with the sign that makes second derivatives negative.
 
-    Raises:
-        UncertifiedError: it is of another kind.
+    Raises UncertifiedError: it is of another kind.
     """
     if len(problem.unknowns) != 1 or len(problem.equations) != 1:
         raise UncertifiedError("there are several unknowns")
@@ -140,8 +137,7 @@ def squares(dimension: int) -> list[Order]:
 def conditions_of(problem: Problem) -> Mapping[Side, Formula]:
     """One condition for each side, of v, or of dv/dn and v, signed so that what stands before the first is positive.
 
-    Raises:
-        UncertifiedError: there are others.
+    Raises UncertifiedError: there are others.
     """
     found: dict[Side, Formula] = {}
     for condition in problem.conditions:

@@ -3,8 +3,6 @@
 With a linear equation nothing is iterated: the curvature is zero and the first bound holds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +16,7 @@ from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
 from pinnkan.problem.expressions.interval import Interval, constant
-from pinnkan.verdict.certificate import rounded_up
+from pinnkan.verdict.records import rounded_up
 
 #: Trials of a radius, each a little larger than what the one before needs, and doublings where nothing else may be.
 TRIALS, MORE, DOUBLINGS = 40, 1.05, 30
@@ -84,11 +82,7 @@ class Tube:
 
 
 def settled(needed: Callable[[float], float], first: float) -> float:
-    """A radius a with ``needed(a)`` <= a.
-
-    Raises:
-        UncertifiedError: none is found.
-    """
+    """A radius a with ``needed(a)`` <= a. Raises UncertifiedError: none is found."""
     radius = first
     for _ in range(TRIALS):
         wanted = needed(radius) * MARGIN

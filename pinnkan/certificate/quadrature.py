@@ -5,8 +5,6 @@ On [-1, 1] let the weights add up to one. For every polynomial q of degree below
 of each T_k is worked out in fractions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction

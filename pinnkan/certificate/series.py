@@ -138,7 +138,9 @@ def _power(a: Series, exponent: float) -> Series:
             left //= 2
             square = square * square if left else square
         assert found is not None
-        return _tightened(found, interval.power(a[0], exponent))
+        value = interval.power(a[0], exponent)  # encloses the value as well
+        found.lo[0], found.hi[0] = np.maximum(found.lo[0], value.lo), np.minimum(found.hi[0], value.hi)
+        return found
     if exponent == int(exponent) and -_MULTIPLIED <= exponent < 0.0:
         return _inverse(_power(a, -exponent))
     first, inverse = interval.power(a[0], exponent), a[0].reciprocal()
@@ -154,12 +156,6 @@ def _power(a: Series, exponent: float) -> Series:
         return _over(total(share * a[1 : k + 1] * _reversed(found, k - 1)) * inverse, k)
 
     return _filled(a, rule)
-
-
-def _tightened(a: Series, first: Interval) -> Series:
-    """With the enclosure of the value intersected with another one."""
-    a.lo[0], a.hi[0] = np.maximum(a.lo[0], first.lo), np.minimum(a.hi[0], first.hi)
-    return a
 
 
 def _tangent(a: Series, first: Interval, sign: float) -> Series:
@@ -185,11 +181,6 @@ def _arc(a: Series, name: str) -> Series:
         return _integrated(a, interval.arctan(a[0]), _inverse(_one(a) + square))
     slope = _power(_one(a) + -square, -0.5)
     return _integrated(a, interval.UNARY[name](a[0]), slope if name == "arcsin" else -slope)
-
-
-def _error_function(a: Series) -> Series:
-    bell = _unary("exp", -(a * a))[:] * _TWO_OVER_ROOT_PI
-    return _integrated(a, interval.erf(a[0]), Series(bell.lo, bell.hi))
 
 
 def _chosen(a: Series, positive: Series, negative: Series) -> Series:
@@ -226,7 +217,8 @@ def _unary(name: str, a: Series) -> Series:
     if name == "sqrt":
         return _power(a, 0.5)
     if name == "erf":
-        return _error_function(a)
+        bell = _unary("exp", -(a * a))[:] * _TWO_OVER_ROOT_PI
+        return _integrated(a, first, Series(bell.lo, bell.hi))
     one = _one(a)
     if name == "abs":
         return _chosen(a, a, -a)

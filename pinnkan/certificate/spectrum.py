@@ -16,8 +16,6 @@ Largest values come from a Fourier series: with waves of at most the root of 2^d
 |v| <= sqrt(2^d / volume sum_k (l_k + s)^-2) |(A_0 + s) v|, A_0 = L - c, in up to three coordinates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -105,8 +103,7 @@ def supremum(a: Sequence[Interval], box: Box, shift: float) -> float:
 def inverse_norm(formula: Formula, a: Sequence[Interval], box: Box, u: TensorSpline, c: Interval) -> float:
     """K with |v| <= K |L v| in L2 for v = 0 on the sides; ``c`` holds the term of order zero.
 
-    Raises:
-        UncertifiedError: zero is, or may be, an eigenvalue.
+    Raises UncertifiedError: zero is, or may be, an eigenvalue.
     """
     low, high = float(c.lo.min()), float(c.hi.max())
     centre, spread = 0.5 * low + 0.5 * high, float(np.nextafter(0.5 * (high - low), np.inf)) + EPS * max(-low, high)

@@ -7,8 +7,6 @@ enclosure is as wide as a few roundings of the result. Sums of products are work
 terms in any order below n eps times the sum of absolute values (Higham 2002, section 3.1; Rump 2010, section 5).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
@@ -33,7 +31,7 @@ class Ball:
     rad: Array
 
     @classmethod
-    def of(cls, x: Interval) -> Ball:
+    def of(cls, x: Interval) -> "Ball":
         """The smallest ball, rounded up."""
         mid = 0.5 * x.lo + 0.5 * x.hi
         return cls(mid, np.maximum(mid - x.lo, x.hi - mid) * MARGIN + _TINY)
@@ -70,7 +68,7 @@ class Cells:
         widest = np.maximum(self.hi - self.middle, self.middle - self.lo)
         return np.where(self.hi > self.lo, np.nextafter(widest, np.inf), 0.0)
 
-    def taken(self, part: np.ndarray) -> Cells:
+    def taken(self, part: np.ndarray) -> "Cells":
         """Some of them."""
         return Cells(self.lo[:, part], self.hi[:, part])
 
@@ -111,7 +109,7 @@ class TensorSpline:
             index.append((span[:, None] + np.arange(p + 1)).reshape(len(span), *shape))
         return Ball(self.coefficients.mid[tuple(index)], self.coefficients.rad[tuple(index)])
 
-    def tables(self, cells: Cells, points: Sequence[Array]) -> list[FunctionTable]:
+    def tables(self, cells: Cells, points: Sequence[Array]) -> "list[FunctionTable]":
         """Functions at ``points``, which are (cell, point) for each coordinate."""
         found = []
         for i, (span, x) in enumerate(zip(self.spans(cells), points, strict=True)):

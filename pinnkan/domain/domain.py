@@ -1,7 +1,5 @@
 """What everyone asks of a domain, whatever its shape: a point set of the coordinates, time included, always last."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -69,5 +67,5 @@ class Domain(Protocol):
     def during(self, start: float, end: float) -> Self:
         """Of a time-dependent domain that between two times."""
 
-    def projected(self, count: int) -> Domain:
+    def projected(self, count: int) -> "Domain":
         """Its projection onto the first ``count`` coordinates."""

@@ -1,13 +1,10 @@
 """How much the files of a run may hold where a time limit leaves few seconds to write them."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np
 
-from pinnkan.export.arrays import sampled
-from pinnkan.export.samples import limited, sliced, space_samples
+from pinnkan.export.arrays import limited, sampled, sliced, space_samples
 from pinnkan.solution import Solution
 
 #: Points that are sampled to see how long that takes.

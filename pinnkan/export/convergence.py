@@ -1,14 +1,28 @@
-"""The picture of how the tolerance was reached: error against parameters or time, and against seconds."""
+"""The picture of how the tolerance was reached, error against parameters or time and seconds; and that of a sweep."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import viridis
 from matplotlib.figure import Figure
 
-from pinnkan.export.style import BELOW, BLUE, GREEN, GREY, HEAD, LEFT, ORANGE, Canvas, masked, title, whole_decades
+from pinnkan.export.style import (
+    BELOW,
+    BLUE,
+    GREEN,
+    GREY,
+    HEAD,
+    LEFT,
+    ORANGE,
+    Canvas,
+    figure,
+    masked,
+    title,
+    whole_decades,
+)
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Level
@@ -49,16 +63,13 @@ def draw_convergence(drawing: Figure, solution: Solution) -> None:
         _against_seconds(right, solution)
     else:
         left, middle, right = panels
-        _errors(left, _ends(levels), levels, solution)
+        ends = np.array([level.time[1] for level in levels if level.time is not None])
+        _errors(left, ends, levels, solution)
         name = solution.problem.labelled("t")
         left.set(xlabel=f"{name} reached", ylabel="relative error so far", xlim=solution.problem.box.ranges[-1])
         left.legend(loc="best")
         _slabs(middle, levels, name, solution.problem.labelled("t", "length of the slab"))
         _against_seconds(right, solution)
-
-
-def _ends(levels: Sequence[Level]) -> Array:
-    return np.array([level.time[1] for level in levels if level.time is not None])
 
 
 def _errors(axes: Axes, abscissae: Array, levels: Sequence[Level], solution: Solution) -> None:
@@ -102,3 +113,34 @@ def _slabs(axes: Axes, levels: Sequence[Level], name: str, length: str) -> None:
     twin.set_ylabel("space intervals", color=GREY)
     twin.set_ylim(0, max(intervals) * 1.15)
     twin.spines["right"].set_visible(True)
+
+
+#: Inches of a panel, and of the legend beside it.
+_SWEPT, _LEGEND = (5.0, 2.6), 2.4
+
+
+def draw_sweep(chosen: Sequence[Mapping[str, str]], columns: Mapping[str, Sequence[Any]], path: Path) -> None:
+    """Values of each of ``columns``, one per combination (None or "" where there is none), into a PNG file."""
+    first, *others = chosen[0]
+    across = _places([each[first] for each in chosen])
+    labels = [", ".join(f"{name} = {each[name]}" for name in others) for each in chosen]
+    (wide, high), groups = _SWEPT, list(dict.fromkeys(labels))
+    with figure(path, LEFT + wide + _LEGEND, len(columns) * (high + BELOW) + 0.2) as drawing:
+        for row, (name, values) in enumerate(columns.items()):
+            panel = Canvas(drawing).panel(LEFT, 0.15 + row * (high + BELOW), wide, high)
+            heights = np.array([np.nan if v in (None, "") else float(v) for v in values])
+            for group, colour in zip(groups, viridis(np.linspace(0, 0.9, len(groups))), strict=True):
+                mine = np.array([label == group for label in labels])
+                panel.plot(across[mine], heights[mine], "o-", color=colour, ms=4, label=group)
+            panel.set(xlabel=first, ylabel=name)
+            if others:
+                panel.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def _places(texts: Sequence[str]) -> Array:
+    """The values as numbers; expressions such as ``0.01/pi`` by their order."""
+    try:
+        return np.array([float(text) for text in texts])
+    except ValueError:
+        order = list(dict.fromkeys(texts))
+        return np.array([float(order.index(text)) for text in texts])

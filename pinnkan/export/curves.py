@@ -1,7 +1,5 @@
 """Pictures of results with one space coordinate: a curve when steady, a space-time map and profiles with time."""
 
-from __future__ import annotations
-
 from itertools import cycle, pairwise
 from typing import Any
 
@@ -10,41 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, words_of
-from pinnkan.export.samples import space_samples
-from pinnkan.export.style import (
-    ABOVE,
-    BELOW,
-    BLACK,
-    BLUE,
-    DECADES,
-    ESTIMATED,
-    GREEN,
-    GREY,
-    KNOTS,
-    LEFT,
-    ORANGE,
-    RED,
-    TRUE,
-    Canvas,
-    error_panels,
-    faint,
-    few_ticks,
-    image,
-    is_partial,
-    masked,
-    relative,
-    value_colours,
-    whole_decades,
-)
+from pinnkan.export import style
+from pinnkan.export.arrays import Shown, at_time, exact_values, pictured, size_of, space_samples, words_of
+from pinnkan.export.style import ABOVE, BELOW, ESTIMATED, LEFT, TRUE, Canvas
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
 
-_ERROR_COLOURS = {ESTIMATED: ORANGE, TRUE: GREEN, "|residual|": BLUE}
+_ERROR_COLOURS = {ESTIMATED: style.ORANGE, TRUE: style.GREEN, "|residual|": style.BLUE}
 #: The estimate is wider, so that it is seen below a true error that agrees with it.
 _ESTIMATE_WIDTH = 2.4
 #: Colours of the components of a vector, in turn.
-_COMPONENTS = (BLUE, ORANGE, GREEN, RED)
+_COMPONENTS = (style.BLUE, style.ORANGE, style.GREEN, style.RED)
 _PROFILES = 5
 #: Samples of the space-time map in t and x: about as fine as its pixels.
 _MAP = (900, 420)
@@ -73,16 +47,16 @@ def draw_curve(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         top.plot(x, arrays[name], color=colour, label=f"{name}, computed")
         if problem.exact is not None:
             exact = exact_values(problem, problem.exact, axes)[..., unknown]
-            top.plot(x, exact, color=BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
+            top.plot(x, exact, color=style.BLACK, lw=1.0, ls=(0, (4, 3)), label=f"{name}, exact")
     _rug(top, solution.field.breaks(0), "knot intervals" if problem.time_axis is None else "time slabs")
     top.set_ylabel(problem.labelled(shown.name))
     top.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    for key, label in error_panels(arrays, shown.name):
+    for key, label in style.error_panels(arrays, shown.name):
         width = _ESTIMATE_WIDTH if label == ESTIMATED else 1.0
         bottom.semilogy(
-            x, masked(relative(arrays, key, shown.name)), color=_ERROR_COLOURS[label], lw=width, label=label
+            x, style.masked(style.relative(arrays, key, shown.name)), color=_ERROR_COLOURS[label], lw=width, label=label
         )
-    whole_decades(bottom, DECADES)
+    style.whole_decades(bottom, style.DECADES)
     bottom.set(xlabel=problem.labelled(problem.coordinates[0].name), xlim=problem.box.ranges[0])
     bottom.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
@@ -111,19 +85,21 @@ def _map(canvas: Canvas, axes: Axes, solution: Solution, shown: Shown) -> None:
     reached = solution.domain.box.ranges
     t, x = (np.linspace(*reached[axis], count) for axis, count in zip((1, 0), _MAP, strict=True))
     values = shown.of(solution.field.grid([x, t], (0, 0)))
-    picture = image(axes, (t, x), values.T, value_colours(values))
+    picture = style.image(axes, (t, x), values.T, style.value_colours(values))
     canvas.bar(picture, LEFT + _SPACE_TIME[0], ABOVE, _SPACE_TIME[1], problem.units.get(shown.name, ""))
-    if is_partial(solution):
-        axes.axvspan(reached[1][1], problem.box.ranges[1][1], color=GREY, alpha=0.15, lw=0)
-        axes.text(0.99, 0.96, "not reached", transform=axes.transAxes, ha="right", va="top", color=GREY)
+    if style.is_partial(solution):
+        axes.axvspan(reached[1][1], problem.box.ranges[1][1], color=style.GREY, alpha=0.15, lw=0)
+        axes.text(0.99, 0.96, "not reached", transform=axes.transAxes, ha="right", va="top", color=style.GREY)
     knots = [
         [(a, x), (b, x)]
         for a, b in pairwise(slabs)
         for x in solution.field.breaks(0, (a + b) / 2)
     ]  # fmt: skip
     across = len(knots) / max(len(slabs) - 1, 1)
-    axes.add_collection(LineCollection(knots, colors=KNOTS, linewidths=0.4, alpha=faint(across)), autolim=False)
-    axes.vlines(slabs, *problem.box.ranges[0], colors=KNOTS, linewidths=0.5, alpha=faint(len(slabs)))
+    axes.add_collection(
+        LineCollection(knots, colors=style.KNOTS, linewidths=0.4, alpha=style.faint(across)), autolim=False
+    )
+    axes.vlines(slabs, *problem.box.ranges[0], colors=style.KNOTS, linewidths=0.5, alpha=style.faint(len(slabs)))
     names = [problem.labelled(c.name) for c in problem.coordinates]
     axes.set(xlabel=names[1], ylabel=names[0], ylim=problem.box.ranges[0])
     axes.set_xlim(problem.box.ranges[1])
@@ -137,24 +113,24 @@ def _profiles(left: Axes, right: Axes, solution: Solution, shown: Shown) -> None
     times = np.linspace(*solution.domain.box.ranges[1], _PROFILES)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, _PROFILES))
     profiles = [at_time(solution, axes, time) for time in times]
-    key, label = error_panels(profiles[0], shown.name)[-1]
+    key, label = style.error_panels(profiles[0], shown.name)[-1]
     size = 1.0 if key.startswith("residual") else size_of(np.stack([arrays[shown.name] for arrays in profiles]))
     for time, colour, arrays in zip(times, colours, profiles, strict=True):
         left.plot(axes[0], arrays[shown.name], color=colour, label=problem.when(time))
-        right.semilogy(axes[0], masked(arrays[key] / size), color=colour, lw=0.9)
-    whole_decades(right, DECADES)
+        right.semilogy(axes[0], style.masked(arrays[key] / size), color=colour, lw=0.9)
+    style.whole_decades(right, style.DECADES)
     name = problem.labelled(problem.coordinates[0].name)
     left.set(xlabel=name, xlim=problem.box.ranges[0])
     left.set_title(problem.labelled(shown.name, words_of(shown)), loc="left")
     right.set(xlabel=name, xlim=problem.box.ranges[0])
     right.set_title(f"{label}, same times", loc="left")
     for panel in (left, right):
-        few_ticks(panel, panel.xaxis)
+        style.few_ticks(panel, panel.xaxis)
     right.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def _rug(axes: Axes, knots: Array, what: str) -> None:
     """Knots as ticks along the lower edge."""
-    style: dict[str, Any] = {"color": BLACK, "lw": 0.6, "alpha": 0.7, "transform": axes.get_xaxis_transform()}
-    axes.vlines(knots, 0.0, 0.035, **style)
-    axes.plot([], [], color=BLACK, lw=0.6, marker="|", ls="none", label=f"{len(knots) - 1} {what}")
+    ticks: dict[str, Any] = {"color": style.BLACK, "lw": 0.6, "alpha": 0.7, "transform": axes.get_xaxis_transform()}
+    axes.vlines(knots, 0.0, 0.035, **ticks)
+    axes.plot([], [], color=style.BLACK, lw=0.6, marker="|", ls="none", label=f"{len(knots) - 1} {what}")

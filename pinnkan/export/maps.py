@@ -1,30 +1,22 @@
 """Pictures of results in two and three space coordinates: coloured maps with the knots, slices, frames."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from pinnkan.export.arrays import Shown, pictured, size_of, words_of
-from pinnkan.export.samples import has_frames, hidden_in_words, shown_axes_of, sliced, space_breaks
-from pinnkan.export.style import (
-    ABOVE,
-    BELOW,
-    KNOTS,
-    LEFT,
-    RIGHT,
-    STREAMS,
-    Canvas,
-    error_colours,
-    error_panels,
-    faint,
-    few_ticks,
-    floored,
-    image,
-    relative,
-    value_colours,
+from pinnkan.export import style
+from pinnkan.export.arrays import (
+    Shown,
+    has_frames,
+    hidden_in_words,
+    pictured,
+    shown_axes_of,
+    size_of,
+    sliced,
+    space_breaks,
+    words_of,
 )
+from pinnkan.export.style import ABOVE, BELOW, LEFT, RIGHT, Canvas
 from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
@@ -57,12 +49,14 @@ def draw_plane(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     arrays = pictured(solution, axes)
     wide, high = _panel_size(problem, (0, 1), _PLANE)
     maps = [(arrays[name], f"{_words(problem, shown)}, {_intervals(solution, (0, 1))} knot intervals")]
-    maps += [(relative(arrays, key, name), label) for key, label in error_panels(arrays, name)]
+    maps += [(style.relative(arrays, key, name), label) for key, label in style.error_panels(arrays, name)]
     for k, (values, title) in enumerate(maps):
         x = LEFT + k * (LEFT + wide + RIGHT)
         panel = canvas.panel(x, ABOVE, wide, high)
-        values, colours = (floored(values), error_colours(values)) if k else (values, value_colours(values))
-        canvas.bar(image(panel, axes, values, colours), x + wide, ABOVE, high)
+        values, colours = (
+            (style.floored(values), style.error_colours(values)) if k else (values, style.value_colours(values))
+        )
+        canvas.bar(style.image(panel, axes, values, colours), x + wide, ABOVE, high)
         _finish(panel, problem, (0, 1))
         panel.set_title(title, loc="left")
         if k == 0:
@@ -83,13 +77,13 @@ def draw_plane_frames(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     axes = _even(solution)
     zero = (0,) * problem.dimension
     frames = [shown.of(solution.field.grid([*axes, np.array([t])], zero)[:, :, 0]) for t in times]
-    colours = value_colours(np.stack(frames))
+    colours = style.value_colours(np.stack(frames))
     wide, high = _panel_size(problem, (0, 1), _SMALL)
     columns = _FRAMES // 2
     for i, (frame, time) in enumerate(zip(frames, times, strict=True)):
         row, column = divmod(i, columns)
         panel = canvas.panel(LEFT + column * (wide + _GAP), ABOVE + row * (ABOVE + high), wide, high)
-        picture = image(panel, axes, frame, colours)
+        picture = style.image(panel, axes, frame, colours)
         _knots(panel, solution, (0, 1), time)
         _streams(panel, solution, shown, time)
         _finish(panel, problem, (0, 1), row == 1, column == 0)
@@ -115,11 +109,11 @@ def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
     """
     problem, name = solution.problem, shown.name
     slices = {plane: _slice(solution, fixed) for plane, fixed in _PLANES.items()}
-    key, label = error_panels(slices[0, 1][1], name)[-1]
+    key, label = style.error_panels(slices[0, 1][1], name)[-1]
     whole = np.concatenate([arrays[name].ravel() for _, arrays in slices.values()])
     factor = 1.0 if key.startswith("residual") else 1.0 / size_of(whole)
-    values = value_colours(whole)
-    errors = error_colours(np.concatenate([factor * np.abs(a[key]).ravel() for _, a in slices.values()]))
+    values = style.value_colours(whole)
+    errors = style.error_colours(np.concatenate([factor * np.abs(a[key]).ravel() for _, a in slices.values()]))
     high = max(_panel_size(problem, plane, _SMALL)[1] for plane in _PLANES)
     lower = ABOVE + high + BELOW + ABOVE
     x = LEFT
@@ -127,8 +121,8 @@ def draw_slices(canvas: Canvas, solution: Solution, shown: Shown) -> None:
         wide, tall = _panel_size(problem, plane, _SMALL)
         upper_panel = canvas.panel(x, ABOVE + high - tall, wide, tall)
         lower_panel = canvas.panel(x, lower + high - tall, wide, tall)
-        upper = image(upper_panel, axes, arrays[name], values)
-        error = image(lower_panel, axes, floored(factor * arrays[key]), errors)
+        upper = style.image(upper_panel, axes, arrays[name], values)
+        error = style.image(lower_panel, axes, style.floored(factor * arrays[key]), errors)
         _knots(upper_panel, solution, plane)
         for panel in (upper_panel, lower_panel):
             _finish(panel, problem, plane)
@@ -161,7 +155,7 @@ def _streams(axes: Axes, solution: Solution, shown: Shown, time: float | None = 
     values = solution.field.grid(at, (0,) * len(at)).reshape(len(x), len(y), -1)
     u, v = (values[..., unknown].T for unknown in shown.unknowns)
     if np.hypot(u, v).max() > 0.0:
-        axes.streamplot(x, y, u, v, color=STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
+        axes.streamplot(x, y, u, v, color=style.STREAMS, linewidth=0.6, arrowsize=0.7, density=1.1)
 
 
 def _panel_size(problem: Problem, plane: tuple[int, ...], longest: float) -> tuple[float, float]:
@@ -193,7 +187,7 @@ def _finish(panel: Axes, problem: Problem, plane: tuple[int, ...], below: bool =
     """Ends, ticks and names of the axes; their labels ``below`` and ``beside`` the panel where asked for."""
     names = [problem.labelled(problem.coordinates[axis].name) for axis in plane]
     panel.set(xlim=problem.box.ranges[plane[0]], ylim=problem.box.ranges[plane[1]])
-    few_ticks(panel)
+    style.few_ticks(panel)
     panel.tick_params(labelbottom=below, labelleft=beside)
     panel.set_xlabel(names[0] if below else "", labelpad=1)
     panel.set_ylabel(names[1] if beside else "", labelpad=3)
@@ -204,17 +198,13 @@ def _knots(axes: Axes, solution: Solution, shown: tuple[int, ...], time: float |
     if isinstance(solution.field, FittedField):
         lines = solution.field.knot_lines(time)
         axes.add_collection(
-            LineCollection(lines, colors=KNOTS, linewidths=0.45, alpha=faint(len(lines) / 2)), autolim=False
+            LineCollection(lines, colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(lines) / 2)), autolim=False
         )
         return
-    knots = [_breaks(solution, axis, time) for axis in shown]
+    knots = [space_breaks(solution, a) if time is None else solution.field.breaks(a, time) for a in shown]
     ranges = [solution.problem.box.ranges[axis] for axis in shown]
-    axes.vlines(knots[0], *ranges[1], colors=KNOTS, linewidths=0.45, alpha=faint(len(knots[0])))
-    axes.hlines(knots[1], *ranges[0], colors=KNOTS, linewidths=0.45, alpha=faint(len(knots[1])))
-
-
-def _breaks(solution: Solution, axis: int, time: float | None) -> Array:
-    return space_breaks(solution, axis) if time is None else solution.field.breaks(axis, time)
+    axes.vlines(knots[0], *ranges[1], colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(knots[0])))
+    axes.hlines(knots[1], *ranges[0], colors=style.KNOTS, linewidths=0.45, alpha=style.faint(len(knots[1])))
 
 
 def _intervals(solution: Solution, shown: tuple[int, ...]) -> str:

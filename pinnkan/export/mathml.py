@@ -1,7 +1,5 @@
 """Equations as they stand in a problem file, typeset: Presentation MathML, which browsers show without a network."""
 
-from __future__ import annotations
-
 import ast
 import re
 from html import escape
@@ -32,8 +30,7 @@ def equation(text: str) -> str:
 def _read(text: str) -> ast.expr:
     """The tree of an expression, whose numbers are what was typed: ``5e4`` is not 50000.0.
 
-    Raises:
-        SyntaxError, ValueError: it is no formula.
+    Raises SyntaxError, ValueError: it is no formula.
     """
     tree = ast.parse(text, mode="eval").body
     for node in ast.walk(tree):
@@ -45,11 +42,7 @@ def _read(text: str) -> ast.expr:
 
 
 def _typeset(node: ast.expr) -> tuple[str, int]:
-    """The MathML of an expression, and how tightly it binds.
-
-    Raises:
-        ValueError: a node that no formula has.
-    """
+    """The MathML of an expression, and how tightly it binds. Raises ValueError: a node that no formula has."""
     if isinstance(node, ast.Constant):
         return _number(str(node.value).lower()), _ATOM
     if isinstance(node, ast.Name):

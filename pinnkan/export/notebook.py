@@ -1,7 +1,5 @@
 """A solution in a notebook: as HTML, and as the data of other libraries."""
 
-from __future__ import annotations
-
 import base64
 import io
 from html import escape
@@ -11,12 +9,10 @@ import numpy as np
 
 from pinnkan.domain.box import SLACK
 from pinnkan.errors import UsageError
-from pinnkan.export.arrays import sampled
+from pinnkan.export.arrays import has_frames, sampled, sliced, space_samples
 from pinnkan.export.pictures import figure_of
 from pinnkan.export.report import verdict_words
-from pinnkan.export.samples import has_frames, sliced, space_samples
-from pinnkan.export.vtk import field_data, point_data
-from pinnkan.export.vtu import Mesh
+from pinnkan.export.vtk import Mesh, field_data, point_data
 from pinnkan.solution import Solution
 
 if TYPE_CHECKING:
@@ -32,7 +28,7 @@ def html_of(solution: Solution) -> str:
     return f'<p>{escape(verdict_words(solution))}</p><img src="data:image/png;base64,{picture}">'
 
 
-def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -> UnstructuredGrid:
+def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -> "UnstructuredGrid":
     """The grid of the VTK files; see :meth:`pinnkan.Solution.to_pyvista`."""
     try:
         import pyvista
@@ -62,7 +58,7 @@ def to_pyvista(solution: Solution, resolution: int | None, time: float | None) -
     return grid
 
 
-def to_xarray(solution: Solution, resolution: int | None) -> Dataset:
+def to_xarray(solution: Solution, resolution: int | None) -> "Dataset":
     """A dataset with the verdict among its attributes; see :meth:`pinnkan.Solution.to_xarray`."""
     try:
         import xarray

@@ -1,11 +1,8 @@
 """``solution.paraview.py``: shows the field, its estimated error and its mesh in ParaView at one click."""
 
-from __future__ import annotations
-
 import re
 
-from pinnkan.export.arrays import error_name, shown_of
-from pinnkan.export.samples import has_frames
+from pinnkan.export.arrays import error_name, has_frames, shown_of
 from pinnkan.solution import Solution
 
 _SCRIPT = """\

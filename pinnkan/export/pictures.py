@@ -1,7 +1,5 @@
 """``solution.png`` and ``convergence.png``, chosen by the shape of the problem; a picture that fails is a warning."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
@@ -9,12 +7,11 @@ from shutil import which
 from matplotlib.figure import Figure
 
 from pinnkan.export.allowance import Allowance
-from pinnkan.export.arrays import Shown, shown_of
+from pinnkan.export.arrays import Shown, has_frames, shown_axes_of, shown_of
 from pinnkan.export.convergence import convergence_size, draw_convergence
 from pinnkan.export.curves import curve_size, draw_curve, draw_spacetime, spacetime_size
 from pinnkan.export.maps import draw_plane, draw_plane_frames, draw_slices, frames_size, plane_size, slices_size
 from pinnkan.export.play import draw_play, encode_play, samples_of
-from pinnkan.export.samples import has_frames, shown_axes_of
 from pinnkan.export.style import HEAD, Canvas, figure, sheet, title
 from pinnkan.export.vtk import stem_of
 from pinnkan.solution import Solution
@@ -41,8 +38,7 @@ _DRAWING = 2.0
 def draw_pictures(solution: Solution, folder: Path, allowance: Allowance | None = None) -> tuple[list[str], list[str]]:
     """Draws the pictures, with time a film too, into ``folder``, if the ``allowance`` of time is long enough.
 
-    Returns:
-        The names of the files written, and a warning for each picture that could not be drawn.
+    Returns the names of the files written, and a warning for each picture that could not be drawn.
     """
     written, warnings = [], []
     points = _drawing(solution)[-1] * len(shown_of(solution.problem)[:_MOST_PANELS])

@@ -3,22 +3,18 @@
 ``solution.mp4`` is the same where ffmpeg is installed: smaller, and players stop and wind it.
 """
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from pinnkan.domain.box import SLACK
-from pinnkan.export.arrays import shown_of, words_of
-from pinnkan.export.samples import frame_times, shown_axes_of, sliced
+from pinnkan.export.arrays import frame_times, shown_axes_of, shown_of, sliced, words_of
 from pinnkan.export.style import BELOW, BLUE, HEAD, LEFT, RIGHT, VALUE_MAP, Canvas, image, sheet, value_colours
 from pinnkan.kan.field import Array
 from pinnkan.solution import Solution
@@ -57,15 +53,15 @@ def draw_play(solution: Solution, path: Path) -> None:
             clock.set_text(problem.when(time, 4))
             for artist in (moving, clock):
                 artist.axes.draw_artist(artist) if artist.axes else artist.draw(canvas.get_renderer())
-            frames.append(_in_palette(canvas, palette))
+            drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+            frames.append(drawn.quantize(palette=palette, dither=Image.Dither.NONE))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=_MILLISECONDS, loop=0)
 
 
 def encode_play(_: Solution, path: Path) -> None:
     """Writes the film beside it as MP4, of even width and height in the colours that every player takes.
 
-    Raises:
-        subprocess.SubprocessError: ffmpeg fails, or takes LONGEST.
+    Raises subprocess.SubprocessError: ffmpeg fails, or takes LONGEST.
     """
     even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]
     command = ["ffmpeg", "-loglevel", "error", "-y", "-i", path.with_suffix(".gif").name, *even, path.name]
@@ -88,11 +84,6 @@ def _palette() -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.rint(255 * colours).astype(np.uint8).tobytes())
     return palette
-
-
-def _in_palette(canvas: FigureCanvasAgg, palette: Image.Image) -> Image.Image:
-    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    return drawn.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _axes(solution: Solution) -> list[Array]:

@@ -1,14 +1,15 @@
 """``report.md``: what was solved, whether to trust it, how it was reached, and how to look at it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
 
-from pinnkan.export.arrays import error_name, shown_of
-from pinnkan.export.by_name import errors_by_name
-from pinnkan.export.samples import hidden_in_words
+import numpy as np
+
+from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
 from pinnkan.export.tables import by_x
+from pinnkan.kan.field import Array
 from pinnkan.problem.report import visible
 from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
@@ -136,12 +137,7 @@ def _quantities(solution: Solution) -> str:
         label = solution.problem.labelled(name).replace("|", "\\|")
         rows.append(f"| {label} | {what} | {value_words(reading)}{when} | {error_words(reading)} |")
     notes = [f"`{name}`: {reading.note}." for name, reading in solution.quantities.items() if reading.note]
-    return "\n\n".join(["## Quantities", visible_lines(rows), *map(visible, notes)])
-
-
-def visible_lines(lines: Sequence[str]) -> str:
-    """Lines with every character that a terminal would obey written as an escape."""
-    return "\n".join(map(visible, lines))
+    return "\n\n".join(["## Quantities", "\n".join(map(visible, rows)), *map(visible, notes)])
 
 
 def value_words(reading: Reading) -> str:
@@ -214,3 +210,62 @@ def _files(files: Sequence[str], problem: Problem) -> str:
 
 def _list(title: str, items: Sequence[str]) -> str:
     return "" if not items else f"{title}\n\n" + "\n".join(f"- {item}" for item in items)
+
+
+#: Samples per knot interval and of the time that was reached, both in the middle of equal parts: two digits of a norm.
+_PER_INTERVAL, _TIMES = 4, 20
+#: Samples of space in all, a choice: a tenth of a second.
+_MOST = 40_000
+
+
+@dataclass(frozen=True)
+class NamedError:
+    """The size (root mean square) of an unknown or vector, and its relative errors; None where not known."""
+
+    name: str
+    size: float
+    estimate: float | None
+    true_error: float | None
+
+
+def errors_by_name(solution: Solution) -> list[NamedError]:
+    """One per unknown that is in no vector, one per vector; in many coordinates on the slice shown."""
+    problem = solution.problem
+    squares: dict[str, float] = {}
+    inside = 0.0
+    for weight, arrays in _weighed(solution):
+        for name, array in arrays.items():
+            squares[name] = squares.get(name, 0.0) + float(np.nansum(array**2 * weight))
+        inside += float(weight[np.isfinite(arrays[problem.unknowns[0]])].sum())
+    found = []
+    for shown in shown_of(problem):
+        size = float(np.sqrt(squares[shown.name] / (inside or 1.0)))
+        errors = [squares.get(error_name(kind, problem, shown.name)) for kind in ("error_estimate", "error")]
+        relative = [None if e is None else float(np.sqrt(e / (inside or 1.0))) / (size or 1.0) for e in errors]
+        found.append(NamedError(shown.name, size, *relative))
+    return found
+
+
+def _weighed(solution: Solution) -> Sequence[tuple[Array, dict[str, Array]]]:
+    """Weights that add up to one over all, with the arrays of a file at the same places."""
+    problem = solution.problem
+    shown = [axis for axis in range(problem.dimension) if axis != problem.time_axis or problem.dimension == 1][:3]
+    rules = [_midpoints(space_breaks(solution, axis)) for axis in shown]
+    axes = limited([x for x, _ in rules], _MOST)
+    if any(len(x) < len(rule[0]) for x, rule in zip(axes, rules, strict=True)):
+        rules = [(x, np.gradient(x)) for x in axes]
+    weight = reduce(np.multiply.outer, (w / w.sum() for _, w in rules))
+    full = sliced(problem, [x for x, _ in rules])
+    if problem.time_axis is None or problem.dimension == 1:
+        shape = [len(a) for a in full]
+        return [(weight.reshape(shape), sampled(solution, full))]
+    start, end = solution.domain.box.ranges[-1]
+    times = start + (end - start) * (np.arange(_TIMES) + 0.5) / _TIMES
+    shape = [len(a) for a in full] + [1]
+    return [((weight / _TIMES).reshape(shape), sampled(solution, [*full, np.array([t])])) for t in times]
+
+
+def _midpoints(knots: Array) -> tuple[Array, Array]:
+    """The middles of equal parts of every interval, and the lengths of these."""
+    steps = np.repeat(np.diff(knots) / _PER_INTERVAL, _PER_INTERVAL)
+    return knots[0] + np.cumsum(steps) - steps / 2, steps

@@ -1,7 +1,5 @@
 """How every picture looks: places in inches, colours, colour maps, the line that states the verdict."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -143,17 +141,12 @@ def _plain_powers(drawing: Figure) -> None:
 def title(drawing: Figure, solution: Solution) -> None:
     """Name and verdict, in red when the tolerance was not reached."""
     colour = BLACK if solution.verdict.converged else RED
-    text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}{_reached(solution)}"
+    text = f"{solution.problem.name}   {verdict_in_short(solution.verdict)}"
+    if is_partial(solution):
+        (_, reached), (_, end) = solution.domain.box.ranges[-1], solution.problem.box.ranges[-1]
+        text += f"; t = {reached:.4g} of {solution.problem.when(end, 4).removeprefix('t = ')} reached"
     height = drawing.get_size_inches()[1]
     drawing.text(0.01, 1 - 0.1 / height, text, fontsize=10.5, color=colour, ha="left", va="top")
-
-
-def _reached(solution: Solution) -> str:
-    """How far in time a run came that was not finished."""
-    if not is_partial(solution):
-        return ""
-    (_, reached), (_, end) = solution.domain.box.ranges[-1], solution.problem.box.ranges[-1]
-    return f"; t = {reached:.4g} of {solution.problem.when(end, 4).removeprefix('t = ')} reached"
 
 
 def is_partial(solution: Solution) -> bool:

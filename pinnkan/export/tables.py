@@ -1,7 +1,5 @@
 """``levels.csv``, ``history.csv`` and ``quantities.csv``: the records of a run, and what was read off, as tables."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Polynomials in Bernstein's basis: what a spline on one interval is."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

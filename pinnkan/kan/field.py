@@ -1,7 +1,5 @@
 """A solved function as the rest of the program sees it, whatever the network behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -28,8 +26,7 @@ class Field(Protocol):
             points: (point, coordinate), inside the closed box; periodic coordinates may lie anywhere.
             orders: multi-indices, one order per coordinate.
 
-        Returns:
-            (point, unknown, order)
+        Returns (point, unknown, order).
         """
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:

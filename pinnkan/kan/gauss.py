@@ -1,7 +1,5 @@
 """Gauss' rules on intervals."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

@@ -8,8 +8,6 @@ linear in its outer coefficients c. An :class:`Axis` is the edge of one coordina
 coefficient array has one index per coordinate and the unknown last.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -39,18 +37,18 @@ class Space:
         """Number of coefficients."""
         return int(np.prod(self.shape))
 
-    def replaced(self, index: int, axis: Axis) -> Space:
+    def replaced(self, index: int, axis: Axis) -> "Space":
         """The same space with another axis."""
         return replace(self, axes=(*self.axes[:index], axis, *self.axes[index + 1 :]))
 
-    def prolong(self, coefficients: Array, fine: Space) -> Array:
+    def prolong(self, coefficients: Array, fine: "Space") -> Array:
         """The same function in a space that contains this one."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis:
                 coefficients = along(coarse_axis.prolongation_to(fine_axis), coefficients, i)
         return coefficients
 
-    def restrict(self, coefficients: Array, fine: Space, only: Sequence[int] | None = None) -> Array:
+    def restrict(self, coefficients: Array, fine: "Space", only: Sequence[int] | None = None) -> Array:
         """The nearest function of this space (least squares on coefficients), along the axes ``only``."""
         for i, (coarse_axis, fine_axis) in enumerate(zip(self.axes, fine.axes, strict=True)):
             if coarse_axis is not fine_axis and (only is None or i in only):

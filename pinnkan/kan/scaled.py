@@ -1,6 +1,4 @@
-"""A field times numbers, one for each unknown."""
-
-from __future__ import annotations
+"""Fields made of others: one times numbers, one for each unknown, and pieces of a function, one per slab of time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,11 +7,11 @@ import numpy as np
 import torch
 
 from pinnkan.kan.blocks import BlockField
-from pinnkan.kan.coordinates.warped import FittedField
-from pinnkan.kan.field import Field
+from pinnkan.kan.coordinates.warped import FittedField, FittedPiece
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.layers.deep_field import DeepField, Piece
 from pinnkan.kan.layers.network import Network
-from pinnkan.kan.product import ProductField
+from pinnkan.kan.product import ProductField, Space
 
 
 def scaled(field: Field, factors: Sequence[float]) -> Field:
@@ -39,3 +37,18 @@ def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
     flat = outer.flat().reshape(outer.outputs, -1)  # outputs come first
     last = outer.with_flat((factors.to(flat)[:, None] * flat).reshape(-1))
     return replace(piece, network=Network((*below, last)))
+
+
+#: A spline space with coefficients, or such over coordinates of its own.
+SlabPiece = tuple[Space, Array] | FittedPiece
+
+
+def field_of_slabs(
+    pieces: Sequence[SlabPiece], ends: Sequence[float], ranges: tuple[tuple[float, float], ...]
+) -> Field:
+    """The field of ``pieces`` of one kind between ``ends``; ``ranges`` of the whole problem."""
+    times = np.array(ends)
+    warped = tuple(p for p in pieces if isinstance(p, FittedPiece))
+    if warped:
+        return FittedField(warped, (*ranges[:-1], (float(times[0]), float(times[-1]))), times)
+    return ProductField(tuple(p for p in pieces if not isinstance(p, FittedPiece)), times)

@@ -74,7 +74,8 @@ class Separable(Field):
     def prolonged(self, axes: Sequence[Axis]) -> Separable:
         """The same function on knots that contain these."""
         both = zip(self.edges, self.axes, axes, strict=True)
-        return Separable(tuple(axes), tuple(e if _same(a, b) else e @ a.prolongation_to(b).T for e, a, b in both))
+        kept = (e if np.array_equal(a.breaks, b.breaks) else e @ a.prolongation_to(b).T for e, a, b in both)
+        return Separable(tuple(axes), tuple(kept))
 
     def plus(self, other: Separable, scale: float = 1.0) -> Separable:
         """This and ``scale`` times another on the same knots, the terms of both one after the other."""
@@ -90,8 +91,3 @@ class Separable(Field):
             values = axis.matrix(nodes.ravel()) @ edge.T
             total *= (values * (weights.ravel() / weights.sum())[:, None]).T @ values
         return float(np.sqrt(max(total.sum(), 0.0)))
-
-
-def _same(one: Axis, other: Axis) -> bool:
-    """Whether two axes, one of them perhaps restored, have the same knots."""
-    return one is other or np.array_equal(one.breaks, other.breaks)

@@ -111,8 +111,7 @@ class Basis:
         ``B_{i,q}' = q (B_{i,q-1}/(t_{i+q} - t_i) - B_{i+1,q-1}/(t_{i+q+1} - t_{i+1}))``. Within a non-empty span no
         denominator vanishes, whatever the multiplicity of the knots.
 
-        Returns:
-            values (order + 1, *x.shape, degree + 1), and the index of the first function, shape of ``x``.
+        Returns values (order + 1, *x.shape, degree + 1), and the index of the first function, shape of ``x``.
         """
         if self.is_bernstein:
             return _bernstein_tables(self, x, order), torch.zeros(x.shape, dtype=torch.int64, device=x.device)
@@ -161,8 +160,7 @@ def local_tables(x: torch.Tensor, t: torch.Tensor, p: int, order: int) -> torch.
 
     ``t`` is (2 p, *x.shape). All functions of a degree are one array: a quarter of the time of one after the other.
 
-    Returns:
-        (order + 1, *x.shape, p + 1)
+    Returns (order + 1, *x.shape, p + 1).
     """
     rows = [torch.ones_like(x).unsqueeze(0)]  # rows[q]: degree q, functions j-q..j, (q + 1, *x.shape)
     for q in range(1, p + 1):
@@ -234,8 +232,7 @@ def prolongation_rows(coarse: Basis, fine: Basis) -> tuple[torch.Tensor, torch.T
     knots exact. For a higher degree the blossom is the mean over all subsets of the arguments (degree elevation).
     The fine space must contain the coarse one: knots inserted, or every multiplicity raised with the degree.
 
-    Returns:
-        first (fine.count), weights (fine.count, coarse.degree + 1)
+    Returns first (fine.count), weights (fine.count, coarse.degree + 1).
     """
     p, q, tau = coarse.degree, fine.degree, fine.knots
     a, b = tau[q], tau[fine.count]

@@ -1,7 +1,5 @@
 """One-dimensional tables of a coordinate: points, weights, and the derivatives of the splines that live at them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -41,19 +39,19 @@ class Table:
     index: torch.Tensor
     count: int
 
-    def part(self, intervals: slice) -> Table:
+    def part(self, intervals: slice) -> "Table":
         """The same in some intervals."""
         of_order = (slice(None), intervals)
         values, index = self.values[of_order], self.index[intervals]
         return Table(self.nodes[intervals], self.weights[intervals], values, index, self.count)
 
-    def merged(self, size: int) -> Table:
+    def merged(self, size: int) -> "Table":
         """The same with so many neighbouring intervals as one, on which the same functions live."""
         nodes, weights = (t.reshape(-1, size * t.shape[1]) for t in (self.nodes, self.weights))
         values = self.values.reshape(len(self.values), *nodes.shape, -1)
         return Table(nodes, weights, values, self.index[::size].contiguous(), self.count)
 
-    def alone(self) -> tuple[Table, torch.Tensor]:
+    def alone(self) -> "tuple[Table, torch.Tensor]":
         """The same with coefficients numbered that live here, and which these are."""
         places, own = torch.unique(self.index, return_inverse=True)
         return Table(self.nodes, self.weights, self.values, own, len(places)), places

@@ -8,8 +8,6 @@ lose what the square of the largest eigenvalue costs: near a resonance all (meas
 size-one functions beside 1e4, was lost in B-splines and is found in waves).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +27,7 @@ class Waves:
     dual: Array
 
     @classmethod
-    def of(cls, axis: Axis, held: Sequence[bool] = (False, False)) -> Waves:
+    def of(cls, axis: Axis, held: Sequence[bool] = (False, False)) -> "Waves":
         """All splines of an axis that are zero at its ``held`` ends."""
         free = np.ones(axis.count, dtype=bool)
         for end, fixed in enumerate(held):

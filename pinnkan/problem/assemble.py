@@ -1,8 +1,7 @@
 """From the tree of a problem file to a Problem: every part read, every fault collected, then the checks of meaning."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +17,13 @@ from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable import continued
-from pinnkan.problem.habits.keys import mapping_meant
-from pinnkan.problem.names import DomainSection
+from pinnkan.problem.habits import mapping_meant
+from pinnkan.problem.names import DomainSection, section
 from pinnkan.problem.quantities import read_quantities
-from pinnkan.problem.report import Report
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.schema import LONGEST_UNIT
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 from pinnkan.problem.statement import Equation, Point, Problem, SolverSettings
-from pinnkan.problem.units import read_units
 
 
 def assemble(root: Mapping, report: Report) -> Problem:
@@ -33,7 +32,8 @@ def assemble(root: Mapping, report: Report) -> Problem:
     name, about = _name(found.get("name"), report), _about(found.get("about"), report)
     domain, scope, parameters = _scope(found, report)
     solver, output = (schema.settings(key, found.get(key), report) for key in ("solver", "output"))
-    _stop_if_unreadable(found, report)
+    if report.failed and names.are_unreadable(found):  # every name in the rest would be said to be unknown
+        raise report.failure()
     space, unknowns = scope.space, scope.space.unknowns
     joining = scope if any(domain.box.periodic) else replace(scope, space=space.joining())
     equations = _equations(found.get("equations"), joining, report) if unknowns else []
@@ -42,10 +42,12 @@ def assemble(root: Mapping, report: Report) -> Problem:
     quantities = read_quantities(found.get("quantities"), domain, scope, report) if unknowns else {}
     exact = _exact(found.get("exact"), scope, report)
     named = [*domain.coordinates, *unknowns, *scope.vectors, *quantities]
-    units = read_units(found.get("units"), named, scope.vectors, report)
+    units = read_units(found.get("units"), named, scope, report)
     _refuse_unavailable(found, solver, report)
     _warn_idle(solver, domain, found.get("solver"), report)
-    _warn_unused(parameters, scope.used, report)
+    for parameter, span in () if report.failed else parameters.items():
+        if parameter not in scope.used:
+            report.warn_at(span, f"the parameter '{parameter}' is never used")
     if report.failed:
         raise report.failure()
     conditions = tuple(p.condition for p in placed)
@@ -66,8 +68,7 @@ def _check_meaning(
 ) -> list[Point]:
     """Report every fault and warning of meaning: first of what is given where, then of the values.
 
-    Returns:
-        The points at which conditions disagree.
+    Returns the points at which conditions disagree.
     """
     coverage.check(problem, domain, placed, spans, report)
     check_finite(problem, placed, spans, report)
@@ -92,12 +93,6 @@ def _scope(found: dict[str, Node], report: Report) -> tuple[DomainSection, Scope
         if name in scope.values:
             report.error_at(span, f"'{name}' is a vector, and a parameter or function", "rename one of them")
     return domain, replace(scope, unknowns=bool(unknowns), vectors=vectors, where="an equation"), parameters
-
-
-def _stop_if_unreadable(found: dict[str, Node], report: Report) -> None:
-    """Raises ProblemError where every name in the rest would be said to be unknown."""
-    if report.failed and names.are_unreadable(found):
-        raise report.failure()
 
 
 def _spans(root: Mapping, found: dict[str, Node]) -> ProblemSpans:
@@ -197,7 +192,21 @@ def _warn_idle(solver: SolverSettings, domain: DomainSection, section: Node | No
         report.warn_at(section.keys["time_slabs"], "'time_slabs' has no effect without the coordinate t")
 
 
-def _warn_unused(parameters: dict[str, Span], used: set[str], report: Report) -> None:
-    for name, span in parameters.items():
-        if name not in used and not report.failed:
-            report.warn_at(span, f"the parameter '{name}' is never used")
+def read_units(node: Node | None, known: Collection[str], scope: Scope, report: Report) -> dict[str, str]:
+    """The label of each name that has one; a vector has that of its unknowns where these agree."""
+    units: dict[str, str] = {}
+    for name, (span, value) in section(node, report, "units").items():
+        label = value.text if isinstance(value, Scalar) and type(value.value) in (str, int, float) else ""
+        if name not in known:
+            hint = did_you_mean(name, list(known)) or f"coordinates, unknowns, vectors, quantities: {', '.join(known)}"
+            report.error_at(span, f"'{name[:60]}' is nothing that could have a unit", hint)
+        elif not 0 < len(label) <= LONGEST_UNIT or not label.isprintable():
+            hint = f"a text of at most {LONGEST_UNIT} characters: m, kg/m**3"
+            report.error_at(value.span, f"this is no label of the unit of '{name}'", hint)
+        else:
+            units[name] = label
+    for vector, parts in scope.vectors.items():
+        shared = {units.get(part) for part in parts}
+        if vector not in units and len(shared) == 1 and None not in shared:
+            units[vector] = units[parts[0]]
+    return units

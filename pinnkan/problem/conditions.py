@@ -1,7 +1,5 @@
 """Conditions as the file states them, one per place."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 
@@ -12,7 +10,7 @@ from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import OperatorError
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.features.removable import continued
-from pinnkan.problem.habits.keys import equation_meant, text_meant
+from pinnkan.problem.habits import equation_meant, text_meant
 from pinnkan.problem.interfaces import split
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import Named, read_places, scope_at

@@ -4,8 +4,6 @@
 the first derivative by x11.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

@@ -10,8 +10,6 @@ Where values and slopes agree, curvatures may still contradict an equation: -lap
 which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,7 +17,7 @@ from itertools import product
 import numpy as np
 import sympy
 
-from pinnkan.problem.checks.weights import offsets
+from pinnkan.problem.checks.linearised import offsets
 from pinnkan.problem.conditions import dirichlet_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.askew import is_askew

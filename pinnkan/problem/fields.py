@@ -1,7 +1,5 @@
 """Names of fields: an unknown or a derivative of one, as ``u`` and ``u_xx``."""
 
-from __future__ import annotations
-
 from pinnkan.errors import UsageError
 from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.expressions.operators import MAX_ORDER
@@ -11,8 +9,7 @@ from pinnkan.problem.statement import Jet, Problem
 def jet_of(name: str, problem: Problem) -> Jet:
     """What a name such as ``u`` or ``u_xt`` stands for.
 
-    Raises:
-        UsageError: it is no unknown of the problem and no derivative of one.
+    Raises UsageError: it is no unknown of the problem and no derivative of one.
     """
     coordinates = [c.name for c in problem.coordinates]
     for index in sorted(range(len(problem.unknowns)), key=lambda i: -len(problem.unknowns[i])):

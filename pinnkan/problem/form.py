@@ -1,7 +1,5 @@
 """The coefficients of an equation simple enough for a bound of its error, read from its symbols, never from a name."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

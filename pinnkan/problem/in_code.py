@@ -1,7 +1,5 @@
 """A problem stated in Python: written as the text of a problem file, and read as one, with the same checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -14,8 +14,6 @@ no square integral, so that least squares converge, with a small correction, to 
 in one with k = 1 ended at an error of 1e-2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 
@@ -33,8 +31,7 @@ ORDER = 2
 def split(residual: sympy.Expr, space: JetSpace) -> tuple[sympy.Expr, tuple[Interface, ...]]:
     """The residual almost everywhere, and what holds on each plane on which something differentiated jumps.
 
-    Raises:
-        JumpError: the jump cannot be solved for.
+    Raises JumpError: the jump cannot be solved for.
     """
     deltas = space.deltas_of(residual)
     smooth = residual.xreplace(dict.fromkeys(deltas, sympy.S.Zero))

@@ -6,8 +6,6 @@ the difference is zero or there is no reflection. Functions of that symmetry are
 or odd (s = 1) derivatives across the middle vanish, below the order of the equations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product

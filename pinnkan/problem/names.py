@@ -1,7 +1,5 @@
 """The names of a problem and what they stand for: parameters, coordinates with their ranges, unknowns, functions."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, gap, liste
 from pinnkan.problem.expressions.expression import parse
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import RESERVED, Scope
-from pinnkan.problem.habits.keys import mapping_meant
-from pinnkan.problem.habits.words import letters_of
+from pinnkan.problem.habits import letters_of, mapping_meant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span
 

@@ -11,8 +11,6 @@ Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from
 one need the same knots within a level; a thousandth, two more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -91,7 +89,7 @@ class _Sizes:
 
 
 def _settled(
-    problem: Problem, inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray, most: np.ndarray
+    problem: Problem, inside: "Sequence[_Looked]", placed: "Sequence[_Looked]", unknown: np.ndarray, most: np.ndarray
 ) -> _Sizes:
     """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best."""
     for _ in range(REPETITIONS):

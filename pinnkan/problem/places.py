@@ -1,7 +1,5 @@
 """The places that a file names: sides of the box, points, all of the domain."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +8,7 @@ from pinnkan.problem import schema
 from pinnkan.problem.coordinates import SIDES, listed, places_of
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits.keys import place_meant
+from pinnkan.problem.habits import place_meant
 from pinnkan.problem.names import DomainSection, constant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence, Span

@@ -1,7 +1,5 @@
 """What is read off a solution: integrals over the domain or over sides, values at points, extrema."""
 
-from __future__ import annotations
-
 from pinnkan.problem import schema
 from pinnkan.problem.conditions import residual_of
 from pinnkan.problem.expressions.expression import parse

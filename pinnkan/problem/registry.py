@@ -1,8 +1,7 @@
 """Find a problem by path or by the name of a shipped one, and read it."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping as Given
 from dataclasses import replace
 from numbers import Real
 from os import PathLike
@@ -10,10 +9,10 @@ from pathlib import Path
 
 from pinnkan.errors import UsageError
 from pinnkan.problem.assemble import assemble
-from pinnkan.problem.given import with_values
-from pinnkan.problem.report import did_you_mean
+from pinnkan.problem.report import Report, did_you_mean
+from pinnkan.problem.resolved import quoted
 from pinnkan.problem.schema import SMALLEST_TOLERANCE
-from pinnkan.problem.source import MAX_BYTES, Scalar, read
+from pinnkan.problem.source import MAX_BYTES, Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
 
 #: What messages call a problem that is no file.
@@ -54,7 +53,7 @@ def find(path_or_name: str) -> Path:
 
 
 def load_problem(
-    path_or_name: str | PathLike[str], *, set: Mapping[str, float | str] | None = None, tolerance: float | None = None
+    path_or_name: str | PathLike[str], *, set: Given[str, float | str] | None = None, tolerance: float | None = None
 ) -> Problem:
     """Read and check a problem: a path, the name of a shipped one, or the text itself (several lines).
 
@@ -68,7 +67,7 @@ def load_problem(
     if not isinstance(path_or_name, str | PathLike):
         wanted = "a path, the name of a shipped problem or a text is wanted; pinnkan.Problem(...) states one in Python"
         raise UsageError(f"load_problem({type(path_or_name).__name__}): {wanted}")
-    if set is not None and not isinstance(set, Mapping):
+    if set is not None and not isinstance(set, Given):
         raise UsageError(f"set={set!r}: names with their values are wanted, as set={{'nu': 0.02}}")
     if isinstance(path_or_name, str) and "\n" in path_or_name:
         problem = parse_problem(path_or_name, TEXT, set)
@@ -96,7 +95,7 @@ def with_tolerance(problem: Problem, tolerance: float) -> Problem:
     return replace(problem, solver=replace(problem.solver, tolerance=float(tolerance)))
 
 
-def parse_problem(text: str | bytes, path: str, set: Mapping[str, float | str] | None = None) -> Problem:
+def parse_problem(text: str | bytes, path: str, set: Given[str, float | str] | None = None) -> Problem:
     """The problem that a text states, with other values for the parameters in ``set``; ``path`` names it in messages.
 
     Raises:
@@ -114,3 +113,34 @@ def about(path: Path) -> str:
     root, _ = read(path.read_bytes(), str(path))
     node = root.values.get("about")
     return node.text if isinstance(node, Scalar) else ""
+
+
+def with_values(root: Mapping, report: Report, values: Given[str, str]) -> str:
+    """The text where each of the parameters has the value given: what is read, resolved and resumed from then on.
+
+    Raises:
+        ProblemError: a name that is no parameter of the file, at the place where parameters stand.
+    """
+    node = root.values.get("parameters")
+    known = node.values if isinstance(node, Mapping) else {}
+    place = root.keys.get("parameters", root.span)
+    text = report.text.content
+    spans = []
+    for name, value in values.items():
+        found = known.get(name)
+        if re.fullmatch(r"[^()]*,[^()]*", value):
+            hint = f"decimals have a dot; several values: `pinnkan sweep FILE --set {name}={value}`"
+            report.error_at(place, f"{name}={value}: one number is wanted", hint)
+        elif isinstance(found, Scalar) and found.raw:
+            spans.append((found.span, found.raw, value))
+        elif found is not None:
+            report.error_at(found.span, f"{name}={value}: only a parameter that is a number can be set")
+        else:
+            listed = f"parameters: {', '.join(known)}" if known else "the file has no parameters"
+            hint = did_you_mean(name, known) or listed
+            report.error(place.start, place.end - place.start or 1, f"{name}={value}: no parameter '{name[:60]}'", hint)
+    if report.failed:
+        raise report.failure()
+    for span, raw, value in sorted(spans, key=lambda found: -found[0].start):
+        text = text[: span.start] + quoted(value) + "\n" * raw.endswith("\n") + text[span.end :]
+    return text

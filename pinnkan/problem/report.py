@@ -1,14 +1,12 @@
 """Collect every fault of a file, then show them the way a compiler does."""
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from pinnkan.errors import Fault, ProblemError
 
@@ -19,16 +17,12 @@ _WIDTH = 120  # characters of a source line that are shown
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
-class HasEnds(Protocol):
-    """Anything with a start and an end in the text."""
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start`` up to, not including, ``end`` of the text."""
 
-    @property
-    def start(self) -> int:
-        """Index of the first character."""
-
-    @property
-    def end(self) -> int:
-        """Index after the last character."""
+    start: int
+    end: int
 
 
 class Text:
@@ -60,8 +54,7 @@ class Report:
     def error(self, index: int, length: int, message: str, hint: str = "", severity: str = "error") -> None:
         """Add a fault at ``index``; the same fault at the same place counts once, and warnings end at MAX_FAULTS.
 
-        Raises:
-            ProblemError: there are more errors than MAX_FAULTS.
+        Raises ProblemError: there are more errors than MAX_FAULTS.
         """
         line, column = self.text.locate(index)
         fault = Fault(message, line, column, max(length, 1), hint, severity)
@@ -71,23 +64,19 @@ class Report:
         if severity == "error" and same >= MAX_FAULTS:
             raise self.failure()
 
-    def spend(self, span: HasEnds, characters: int) -> None:
-        """Count an expression of that many characters.
-
-        Raises:
-            ProblemError: all expressions together are too long.
-        """
+    def spend(self, span: Span, characters: int) -> None:
+        """Count an expression of that many characters. Raises ProblemError: all expressions together are too long."""
         self._read += characters
         if self._read > MAX_EXPRESSIONS:
             message = f"all expressions together are longer than {MAX_EXPRESSIONS:,} characters"
             self.error_at(span, message, "name repeated parts under `functions`")
             raise self.failure()
 
-    def error_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+    def error_at(self, span: Span, message: str, hint: str = "") -> None:
         """Add a fault that underlines ``span``."""
         self.error(span.start, span.end - span.start, message, hint)
 
-    def warn_at(self, span: HasEnds, message: str, hint: str = "") -> None:
+    def warn_at(self, span: Span, message: str, hint: str = "") -> None:
         """Add a warning that underlines ``span``."""
         self.error(span.start, span.end - span.start, message, hint, "warning")
 

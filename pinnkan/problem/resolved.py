@@ -1,7 +1,5 @@
 """The problem file again with every default written out: itself a problem file that means the same."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import fields

@@ -3,8 +3,6 @@
 One table serves the reader, the messages, the resolved file and the editors.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinnkan.problem.coordinates import COORDINATES, PLACES, SIDES, listed
-from pinnkan.problem.habits.keys import key_meant, list_meant, mapping_meant, number_meant, truth_meant
+from pinnkan.problem.habits import key_meant, list_meant, mapping_meant, number_meant, truth_meant
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Mapping, Node, Scalar, Sequence
 from pinnkan.problem.statement import OutputSettings, SolverSettings
@@ -71,13 +69,9 @@ _PLACE: dict[str, Any] = {
         {"type": "object", "properties": {"point": _AT}, "required": ["point"], "additionalProperties": False},
     ]
 }
+_PLACES = {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE, "minItems": 1}]}
 CONDITION = (
-    Key(
-        "where",
-        {"anyOf": [*_PLACE["anyOf"], {"type": "array", "items": _PLACE, "minItems": 1}]},
-        "the place or places",
-        True,
-    ),
+    Key("where", _PLACES, "the place or places", True),
     Key("equation", _EXPRESSION, "left = right, or none for a side that has no condition", True),
     Key("enforce", {"enum": ["auto", "exact", "penalty"]}, "built into the function, or weighted rows"),
 )
@@ -96,14 +90,12 @@ _ONE_KIND = {
     "oneOf": [{"required": [kind]} for kind in KINDS],
     "dependentRequired": {"over": ["integral"], "at": ["value"], "value": ["at"]},
 }
+_WIDTH = {"type": "integer", "minimum": 1, "maximum": 1000}
+_WIDTHS = {"type": "array", "items": _WIDTH, "minItems": 1, "maxItems": 10}
 SOLVER = (
     Key("tolerance", {"type": "number", "minimum": SMALLEST_TOLERANCE, "exclusiveMaximum": 1}, "relative L2 error"),
     Key("network", {"enum": ["auto", "product", "ridge", "deep"]}, "the family of functions"),
-    Key(
-        "hidden",
-        {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "maxItems": 10},
-        "widths of a ridge or deep network",
-    ),
+    Key("hidden", _WIDTHS, "widths of a ridge or deep network"),
     Key("method", {"enum": ["gauss_newton", "adam", "lbfgs"]}, "how coefficients are found"),
     Key("degree", {"type": "integer", "minimum": 1, "maximum": 15}, "degree of the splines"),
     Key("knots", {"type": "integer", "minimum": 1, "maximum": 10_000}, "intervals per edge on the coarsest level"),
@@ -119,6 +111,8 @@ OUTPUT = (
     Key("vtk", {"type": "boolean"}, "whether files for ParaView are written"),
     Key("report", {"type": "boolean"}, "whether report.html and report.md are written"),
 )
+_LABEL = {"type": ["string", "number"], "minLength": 1, "maxLength": LONGEST_UNIT}
+_LABELS = {"type": ["object", "null"], "additionalProperties": _LABEL}
 PROBLEM = (
     Key("name", {"type": ["string", "integer"], "pattern": NAME, "minimum": 0}, "names the results folder", True),
     Key("about", {"type": ["string", "number", "boolean", "null"]}, "one sentence for `pinnkan list`"),
@@ -128,14 +122,7 @@ PROBLEM = (
     Key("unknowns", _NAMES, "what is solved for", True),
     Key("vectors", {**_SECTION, "additionalProperties": _NAMES}, "unknowns that form a vector: velocity: [u, v]"),
     Key("estimate", _REFUSED, "parameters to recover (not available yet)"),
-    Key(
-        "units",
-        {
-            "type": ["object", "null"],
-            "additionalProperties": {"type": ["string", "number"], "minLength": 1, "maxLength": LONGEST_UNIT},
-        },
-        "labels shown on axes and in reports, x: m; nothing is converted",
-    ),
+    Key("units", _LABELS, "labels shown on axes and in reports, x: m; nothing is converted"),
     Key("equations", _TEXTS, "left = right, one per unknown", True),
     Key("conditions", {"type": ["array", "null"]}, "what holds at the sides and initially"),
     Key("data", _REFUSED, "measured values (not available yet)"),

@@ -4,8 +4,6 @@ PyYAML's safe loader scans and parses; the tree is composed here from its events
 resolves tags, follows aliases, lets a later key win over an earlier one and reads ``1e-6`` as a string.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +11,7 @@ from functools import cached_property
 import yaml
 
 from pinnkan.errors import ProblemError
-from pinnkan.problem.report import Report, Text
+from pinnkan.problem.report import Report, Span, Text
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
@@ -30,14 +28,6 @@ _LONG_LINE = re.compile(f"[^\n]{{{MAX_LINE}}}")
 # What PyYAML raises on purpose, and what it lets slip through: chr() of an escape beyond Unicode, int() of a
 # version number of thousands of digits.
 _YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError, IndexError)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Characters ``start`` up to, not including, ``end`` of the text."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,18 @@ class Scalar:
 
     @cached_property
     def _places(self) -> list[int]:
-        return _align(self.text, self.raw, self.style)
+        """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
+        raw, style, places = self.raw, self.style, []
+        p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
+        for c in self.text:
+            if not c.isspace():
+                p = _skip_folding(raw, p, style)
+            places.append(min(p, max(len(raw) - 1, 0)))
+            if _escapes(raw, p, style):
+                p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1], 0)
+            elif raw[p : p + 1] == c:
+                p += 2 if style == "'" and c == "'" else 1
+        return places
 
     def part(self, start: int, end: int) -> Span:
         """Where characters ``start`` to ``end`` of ``text`` stand in the file; past the end, the end."""
@@ -80,7 +81,7 @@ class Sequence:
     """A list of nodes."""
 
     span: Span
-    items: list[Node] = field(default_factory=list)
+    items: "list[Node]" = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,26 +89,11 @@ class Mapping:
     """Nodes by key; ``keys`` holds where each key stands."""
 
     span: Span
-    values: dict[str, Node] = field(default_factory=dict)
+    values: "dict[str, Node]" = field(default_factory=dict)
     keys: dict[str, Span] = field(default_factory=dict)
 
 
 Node = Scalar | Sequence | Mapping
-
-
-def _align(text: str, raw: str, style: str | None) -> list[int]:
-    """For each character of ``text`` its index in ``raw``: undoes quotes, escapes, folding and indentation."""
-    places = []
-    p = raw.find("\n") + 1 if style in ("|", ">") else 1 if style else 0
-    for c in text:
-        if not c.isspace():
-            p = _skip_folding(raw, p, style)
-        places.append(min(p, max(len(raw) - 1, 0)))
-        if _escapes(raw, p, style):
-            p += 2 + {"x": 2, "u": 4, "U": 8}.get(raw[p + 1], 0)
-        elif raw[p : p + 1] == c:
-            p += 2 if style == "'" and c == "'" else 1
-    return places
 
 
 def _escapes(raw: str, p: int, style: str | None) -> bool:
@@ -125,8 +111,7 @@ def _skip_folding(raw: str, p: int, style: str | None) -> int:
 def decode(data: bytes | str, path: str) -> tuple[Text, Report]:
     """The text and a report to collect faults in; bytes that are no text of reasonable size are faults at once.
 
-    Raises:
-        ProblemError: too large, not UTF-8, or holding characters that no text file holds.
+    Raises ProblemError: too large, not UTF-8, or holding characters that no text file holds.
     """
     if len(data) > MAX_BYTES:
         raise _refusal(Text("", path), 0, f"the file is larger than {MAX_BYTES:,} bytes", "is it a problem file?")
@@ -157,8 +142,7 @@ def _refusal(text: Text, index: int, message: str, hint: str) -> ProblemError:
 def read(data: bytes | str, path: str) -> tuple[Mapping, Report]:
     """The tree of a problem file, and the report that holds the faults found so far.
 
-    Raises:
-        ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
+    Raises ProblemError: the text is not YAML, exceeds a limit, or is not a mapping.
     """
     text, report = decode(data, path)
     loader = yaml.SafeLoader(text.content)

@@ -1,7 +1,5 @@
 """The commented files that ``pinnkan new`` writes: a starter per kind of problem, or a copy of a shipped one."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -91,8 +89,7 @@ SCHEMA_LINE = "# yaml-language-server: $schema="
 def starter(name: str, like: str | None = None) -> str:
     """A complete problem of that name: a commented starter of a kind, or a copy of a shipped problem.
 
-    Raises:
-        UsageError: there is no such kind and no such problem.
+    Raises UsageError: there is no such kind and no such problem.
     """
     text = KINDS[next(iter(KINDS))] if like is None else KINDS.get(like)
     if text is None:
@@ -100,11 +97,7 @@ def starter(name: str, like: str | None = None) -> str:
         if like not in known and not Path(str(like)).is_file():
             hint = did_you_mean(str(like), known) or f"kinds: {', '.join(KINDS)}; `pinnkan list` names the problems"
             raise UsageError(f"no kind and no problem is named '{str(like)[:200]}'; {hint}")
-        text = _copied(find(str(like)).read_text(encoding="utf-8"))
+        lines = find(str(like)).read_text(encoding="utf-8").splitlines()
+        kept = [x for x in lines if not x.startswith((SCHEMA_LINE, "# Expected:"))]  # figures are those of the original
+        text = re.sub(r"^name:.*$", "name: NAME", "\n".join(kept) + "\n", count=1, flags=re.MULTILINE)
     return f"{SCHEMA_LINE}{shipped_folder() / 'schema.json'}\n" + text.replace("NAME", name)
-
-
-def _copied(text: str) -> str:
-    """The text of a problem file under the name NAME, without its line of a schema and its measured figures."""
-    lines = [x for x in text.splitlines() if not x.startswith((SCHEMA_LINE, "# Expected:"))]
-    return re.sub(r"^name:.*$", "name: NAME", "\n".join(lines) + "\n", count=1, flags=re.MULTILINE)

@@ -5,8 +5,6 @@ stands for. Parameters and named functions are already substituted, so that an e
 coordinates and jets only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -83,11 +81,7 @@ Place: TypeAlias = Side | Point | Whole
 
 
 def position_of(place: Point | Whole) -> tuple[float, ...]:
-    """The point that a place is, for networks whose rows stand at points.
-
-    Raises:
-        SolverError: it is no single point.
-    """
+    """The point that a place is, for networks whose rows stand at points. Raises SolverError: it is no single point."""
     if isinstance(place, Point) and None not in place.position:
         return tuple(x for x in place.position if x is not None)
     raise SolverError("this network cannot hold an integral, or a value at a point through time; try network: product")
@@ -161,10 +155,9 @@ def _counted(count: int, what: str) -> str:
 class Problem:
     """A partial differential equation on a domain with its conditions.
 
-    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values;
-    ``time_axis`` is the index of t, always the last, or None where nothing is marched (an
-    ordinary equation with conditions at several times is steady in t). ``vectors`` groups unknowns into vectors,
-    ``units`` has labels for people.
+    ``coordinates`` are symbols in the order x, y, z, t (those present), ``domain`` a set of their values; ``time_axis``
+    is the index of t, always the last, or None where nothing is marched (an ordinary equation with conditions at
+    several times is steady in t). ``vectors`` groups unknowns into vectors, ``units`` has labels for people.
     ``disagreements`` are points, one per pair of sides that meet, where these prescribe different values;
     ``unbounded``: the unknowns that have no finite L2 norm for that. ``given``: the parameters that have other values
     than in the file; ``source`` is the text with these values.

@@ -1,8 +1,6 @@
 """A problem in words: what ``pinnkan check`` shows."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -10,7 +8,7 @@ import sympy
 
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.coordinates import SIDES
-from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.statement import Condition, Equation, Place, Point, Problem, Quantity, Side, Whole
 
 _ORDERS = ("zeroth", "first", "second", "third", "fourth")
@@ -21,7 +19,8 @@ def describe(problem: Problem) -> str:
     coordinates = ", ".join(c.name for c in problem.coordinates)
     rows = [("name", problem.name)]
     rows += [("unknown", f"{name}({coordinates})") for name in problem.unknowns]
-    rows += [("domain", line) for line in _domain(problem)]
+    for symbol, (low, high), wraps in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True):
+        rows.append(("domain", f"{symbol.name} from {low:.10g} to {high:.10g}{', periodic' if wraps else ''}"))
     for equation in problem.equations:
         rows += [("equation", f"{written(equation.residual)} = 0"), ("", _kind(problem, equation))]
     rows += [("vector", f"{name} = ({', '.join(parts)})") for name, parts in problem.vectors.items()]
@@ -63,11 +62,6 @@ def _sides(problem: Problem, places: Sequence[Place]) -> str:
     every = {key for key in names if not problem.box.periodic[key[0]]}
     given = [(place.axis, place.end) for place in places if isinstance(place, Side)]
     return "boundary" if set(given) == every else ", ".join(names[key] for key in given)
-
-
-def _domain(problem: Problem) -> Iterator[str]:
-    for symbol, (low, high), wraps in zip(problem.coordinates, problem.box.ranges, problem.box.periodic, strict=True):
-        yield f"{symbol.name} from {low:.10g} to {high:.10g}{', periodic' if wraps else ''}"
 
 
 def _kind(problem: Problem, equation: Equation) -> str:

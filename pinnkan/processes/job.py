@@ -1,7 +1,5 @@
 """Which process of a job this one is, as ``torchrun`` says in the environment; no torch."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 

@@ -73,8 +73,7 @@ class Team:
     def _answers(self, count: int) -> list[Any]:
         """What the others of the first ``count`` processes answer.
 
-        Raises:
-            RuntimeError: what one of them has raised, in words.
+        Raises RuntimeError: what one of them has raised, in words.
         """
         found = [self._wire.receive(rank) for rank in range(1, count)]
         for rank, (_, error) in enumerate(found, 1):
@@ -128,11 +127,7 @@ def leading(wire: Wire, makers: Makers) -> Iterator[Team]:
 
 
 def serve(wire: Wire, makers: Makers) -> None:
-    """Do what the leader asks for until it dismisses this process.
-
-    Raises:
-        LostProcessError: the leader has ended.
-    """
+    """Do what the leader asks for until it dismisses this process. Raises LostProcessError: the leader has ended."""
     kept: dict[int, Any] = {}
     while True:
         forgotten, (verb, *order) = wire.receive(0)

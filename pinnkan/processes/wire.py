@@ -1,7 +1,5 @@
 """Messages from one process to another: plain data as JSON, and the tensors in it as they are. No code travels."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

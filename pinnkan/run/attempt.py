@@ -1,7 +1,5 @@
 """One run of ``pinnkan solve``: it keeps its state while it lasts; stopped, it leaves that and a partial result."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import shlex
@@ -18,10 +16,9 @@ from pinnkan.problem.report import visible
 from pinnkan.problem.statement import Problem
 from pinnkan.run import solving
 from pinnkan.run.folder import CHECKPOINT, disk_errors, has_state, interrupted_place
-from pinnkan.run.keeper import Keeper
+from pinnkan.run.keeper import Keeper, header_of, resumable
 from pinnkan.run.progress import Progress
 from pinnkan.run.results import circumstances_of, exit_code, write_results
-from pinnkan.run.resuming import header_of, resumable
 from pinnkan.run.signals import Stopped
 from pinnkan.solution import Solution
 from pinnkan.solver.monitor import Monitor
@@ -38,7 +35,9 @@ class Attempt:
     def __init__(self, problem: Problem, target: Path, arguments: argparse.Namespace, console: Console) -> None:
         self.problem, self.target, self.arguments, self.console = problem, target, arguments, console
         self.device = arguments.device or "cpu"
-        self.circumstances = circumstances_of(self.device, _source_bytes(problem), problem.path)
+        path = Path(problem.path)
+        source = path.read_bytes() if problem.path and path.is_file() else problem.source.encode()
+        self.circumstances = circumstances_of(self.device, source, problem.path)
         self.partial: Solution | None = None
         self.writing_seconds = 0.0
         self._kept = False
@@ -70,18 +69,14 @@ class Attempt:
         return solution, files
 
     def _write(self, solution: Solution, folder: Path, code: Exit) -> list[str]:
-        begun = time.perf_counter()
+        begun, limit = time.perf_counter(), self.problem.solver.max_time
+        left = math.inf if limit is None else max(LATE * limit + GRACE - (begun - self._began), LEAST)
         with disk_errors(folder):
-            files, warnings = write_results(solution, folder, self.circumstances, code, self._seconds_left())
+            files, warnings = write_results(solution, folder, self.circumstances, code, left)
         self.writing_seconds = time.perf_counter() - begun
         for warning in warnings:
             self.console.print(f"warning: {warning}", markup=False, soft_wrap=True)
         return files
-
-    def _seconds_left(self) -> float:
-        """For files, where there is a time limit."""
-        limit = self.problem.solver.max_time
-        return math.inf if limit is None else max(LATE * limit + GRACE - (time.perf_counter() - self._began), LEAST)
 
     def _leave(self, folder: Path, keeper: Keeper, monitor: Monitor, stop: Stopped | ResourceError) -> None:
         """Writes the last state, then the result it has to show."""
@@ -106,9 +101,3 @@ class Attempt:
         command = " ".join(["pinnkan solve", shlex.quote(self.arguments.file), *given, "--resume"])
         place = interrupted_place(self.target)
         return [visible(f"stopped; {what} in {place}"), visible(f"{when}: {command}")]
-
-
-def _source_bytes(problem: Problem) -> bytes:
-    """The problem file byte for byte; the text that was read where it came from no file."""
-    path = Path(problem.path)
-    return path.read_bytes() if problem.path and path.is_file() else problem.source.encode()

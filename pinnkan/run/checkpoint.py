@@ -3,8 +3,6 @@
 ``state.json`` names its array file by content, so that replacing ``state.json`` (one rename) replaces both at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -24,8 +22,7 @@ from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.codec import decode, encode
 from pinnkan.run.folder import write_atomically
 from pinnkan.solution import Solution
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Iteration, Level, Reading
+from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
 
 FORMAT = 4

@@ -3,8 +3,6 @@
 Only the classes listed here are ever built, by their constructors: a stored state cannot run code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -16,8 +14,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.blocks import BlockField, BlockSum, Edge
 from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.layers.spline_layer import Spline

@@ -1,7 +1,5 @@
 """The commands that make and read runs: ``solve``, ``eval``, ``export``. Each returns its exit code."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math
@@ -15,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pinnkan.errors import Exit, OutOfMemoryError, ResourceError, UsageError
+from pinnkan.export.allowance import Allowance
 from pinnkan.export.report import quantity_lines, verdict_words
 from pinnkan.export.vtk import write_vtk
 from pinnkan.problem.registry import load_problem
@@ -35,8 +34,7 @@ def run_solve(arguments: argparse.Namespace, read: Problem | None = None) -> int
 
     ``read``: the problem of the file, where it has been read.
 
-    Raises:
-        PinnkanError: anything expected; its ``exit_code`` is the command's.
+    Raises PinnkanError: anything expected; its ``exit_code`` is the command's.
     """
     problem = with_options(read or load_problem(arguments.file, set=arguments.set), arguments)
     target = Path(arguments.out) if arguments.out is not None else Path("results") / problem.name
@@ -119,7 +117,7 @@ def run_report(arguments: argparse.Namespace) -> int:
     solution, target = load_solution(arguments.run), Path(arguments.run)
     with locked(target), disk_errors(target):
         files = [name for name in listed_names(target) if (target / name).exists() or name.startswith("report.")]
-        for name, content in reports(solution, target, files).items():
+        for name, content in reports(solution, target, files, (), Allowance()).items():
             write_atomically(target / name, content)
     print(visible(f"{target / 'report.html'}"), file=sys.stderr)
     return Exit.CONVERGED
@@ -134,16 +132,11 @@ def run_export(arguments: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as partial:
             names = write_vtk(solution, Path(partial), arguments.resolution, arguments.times)
             for name in names:
-                _move(Path(partial) / name, target / name)
+                if (target / name).is_dir():
+                    shutil.rmtree(target / name)
+                (Path(partial) / name).replace(target / name)
     print(visible(f"{target / names[0]}"), file=sys.stderr)
     return Exit.CONVERGED
-
-
-def _move(new: Path, place: Path) -> None:
-    """Puts a file or folder in place of the one of the same name."""
-    if place.is_dir():
-        shutil.rmtree(place)
-    new.replace(place)
 
 
 def _positive(option: str, value: float | None) -> float | None:

@@ -10,8 +10,6 @@ and, visible, ``burgers.interrupted``: what a run that was stopped or killed had
 it stays until a run into ``burgers`` has finished, and a run that is stopped again replaces it.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -38,22 +36,18 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         place, reason = error.filename or path, error.strerror or str(error)
         if error.errno in _FULL:
-            message = f"{place}: {reason}; {_free(path)} free. Earlier results are intact; make room and run again"
+            existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+            free = f"{shutil.disk_usage(existing).free / 1e6:.0f} MB free"
+            message = f"{place}: {reason}; {free}. Earlier results are intact; make room and run again"
             raise ResourceError(message) from error
         raise RunFolderError(f"{place}: {reason}; choose another folder with --out") from error
-
-
-def _free(path: Path) -> str:
-    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
-    return f"{shutil.disk_usage(existing).free / 1e6:.0f} MB"
 
 
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
     """Holds the lock of a results folder; a second run into the same folder is refused.
 
-    Raises:
-        RunFolderError: another process holds it, or the place cannot be written.
+    Raises RunFolderError: another process holds it, or the place cannot be written.
     """
     path = target.parent / f".{target.name}.lock"
     lock = FileLock(path, timeout=0)
@@ -82,9 +76,8 @@ def replacing(target: Path) -> Iterator[Path]:
     ends with an exception after a state was written, the folder becomes :func:`interrupted_place`, and so does the one
     that a killed run left.
 
-    Raises:
-        RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written.
-        ResourceError: the disk is full.
+    Raises RunFolderError: ``target`` is something that no run of pinnkan wrote, is locked, or cannot be written;
+    ResourceError: the disk is full.
     """
     target = target.absolute()
     partial = target.parent / f".{target.name}.partial"

@@ -1,13 +1,15 @@
 """The state of a run under way, on disk: written again and again while it lasts, each time whole or not at all.
 
 ``resume.json`` (one rename replaces it) names its array files by content. An array that was written before is not
-written again: the slabs of a long run lie in many files, each written once.
+written again: the slabs of a long run lie in many files, each written once. What is found there an interrupted run goes
+on from, where the result will be the same.
 """
 
-from __future__ import annotations
-
+import importlib.metadata
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ import safetensors.numpy
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array
-from pinnkan.run.checkpoint import UNREADABLE, digest, read_arrays, write_signed
+from pinnkan.problem.statement import Problem
+from pinnkan.run.checkpoint import UNREADABLE, digest, read_arrays, read_signed, write_signed
 from pinnkan.run.codec import decode, encode
-from pinnkan.run.folder import RESUME, disk_errors, write_atomically
+from pinnkan.run.folder import CHECKPOINT, RESUME, disk_errors, has_state, interrupted_place, write_atomically
 from pinnkan.solver.state import State
+from pinnkan.version import __version__
 
 #: A state is written when that takes at most this share of the time since the last one was: a slab of Burgers takes
 #: 20 ms, three files on a slow disk 30 ms. At the latest after LONGEST seconds; nothing in the FIRST, which are
@@ -56,8 +60,7 @@ class Keeper:
     def write(self) -> None:
         """Writes the last state offered, if there is one that is not on disk yet.
 
-        Raises:
-            ResourceError, RunFolderError: the disk is full, or the folder cannot be written.
+        Raises ResourceError, RunFolderError: the disk is full, or the folder cannot be written.
         """
         if self._offered is None or self.written:
             return
@@ -106,11 +109,7 @@ class Keeper:
 
 
 def read_state(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, float]:
-    """The state and the seconds that led to it.
-
-    Raises:
-        RunFolderError: a file is missing or damaged.
-    """
+    """The state and the seconds that led to it. Raises RunFolderError: a file is missing or damaged."""
     try:
         return _read(folder, header, device)
     except UNREADABLE as error:
@@ -122,3 +121,67 @@ def _read(folder: Path, header: Mapping[str, Any], device: str) -> tuple[State, 
     for name, checksum in header["arrays"].items():
         arrays |= read_arrays(folder / Path(name).name, checksum, "solve again without --resume")
     return decode(header["state"], arrays.__getitem__, device), float(header["seconds"])
+
+
+FORMAT = 3
+#: Packages whose numbers may differ in the last bit from one version to the next.
+_NUMERICAL = ("torch", "numpy", "scipy")
+
+
+def header_of(problem: Problem, device: str) -> dict[str, Any]:
+    """What has to be the same for a state to be of use. The time limit is free."""
+    settings = asdict(problem.solver)
+    del settings["max_time"]
+    return {
+        "format": FORMAT,
+        "versions": {"pinnkan": __version__} | {name: importlib.metadata.version(name) for name in _NUMERICAL},
+        "device": device,
+        "solver": {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items()},
+        "problem": problem.source,
+    }
+
+
+def resumable(target: Path, problem: Problem, device: str) -> tuple[State, float]:
+    """The state from which a run into ``target`` can go on, and the seconds that led to it.
+
+    Raises RunFolderError: there is none, it is damaged, or it belongs to another problem, setting or version.
+    """
+    for place in (interrupted_place(target), target):
+        if has_state(place):
+            return read_checked(place / CHECKPOINT, problem, device)
+    found = "the run there is finished" if (target / CHECKPOINT).is_dir() else "no run was interrupted there"
+    raise RunFolderError(f"{target}: nothing to resume, {found}; solve without --resume")
+
+
+def read_checked(folder: Path, problem: Problem, device: str) -> tuple[State, float]:
+    """The state in a folder, if it belongs to this problem; see :func:`resumable`."""
+    header = read_signed(folder / RESUME)
+    try:
+        changes = differences(header, header_of(problem, device))
+    except UNREADABLE as error:
+        place = folder / RESUME
+        raise RunFolderError(f"{place}: not a state that pinnkan wrote; solve again without --resume") from error
+    if changes:
+        raise RunFolderError(
+            f"{folder / RESUME}: cannot go on with what has changed: {'; '.join(changes)}. "
+            "Undo the change, or solve again without --resume"
+        )
+    return read_state(folder, header, device)
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two headers, in words."""
+    if then.get("format") != now["format"]:
+        return [f"format {then.get('format')} then, {now['format']} now"]
+    found = []
+    for part in ("versions", "solver"):
+        for name, value in now[part].items():
+            if then[part].get(name) != value:
+                found.append(f"{name} {then[part].get(name)} then, {value} now")
+    if then["device"] != now["device"]:
+        found.append(f"device {then['device']} then, {now['device']} now")
+    lines = zip_longest(then["problem"].splitlines(), now["problem"].splitlines(), fillvalue="nothing")
+    for number, (old, new) in enumerate(lines, 1):
+        if old != new:
+            return [*found, f"line {number} of the problem file ('{old.strip()}' then, '{new.strip()}' now)"]
+    return found

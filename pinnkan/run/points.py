@@ -1,7 +1,5 @@
 """Tables of points: read, evaluate, write."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +27,7 @@ class Column:
 def parse_fields(text: str | None, problem: Problem) -> tuple[Column, ...]:
     """``u,u_x`` as columns; a vector stands for its unknowns, None for all of them.
 
-    Raises:
-        UsageError: a name that is no unknown of the problem or no derivative of one.
+    Raises UsageError: a name that is no unknown of the problem or no derivative of one.
     """
     names = [n.strip() for n in text.split(",")] if text is not None else list(problem.unknowns)
     return tuple(_column(part, problem) for name in names for part in problem.vectors.get(name, (name,)))
@@ -49,8 +46,7 @@ def read_points(path: Path, problem: Problem) -> tuple[Array, list[int]]:
 
     A first row of names is optional: it puts the columns in order, and columns with other names are left out.
 
-    Raises:
-        UsageError: with the line, for anything that is not a table of finite numbers.
+    Raises UsageError: with the line, for anything that is not a table of finite numbers.
     """
     rows = _rows(path)
     names = [c.name for c in problem.coordinates]

@@ -1,7 +1,5 @@
 """What a run says while it lasts: one live line on a terminal, plain lines elsewhere, always on stderr."""
 
-from __future__ import annotations
-
 import sys
 import time
 
@@ -38,7 +36,7 @@ class Progress:
         self._start = self._said = time.perf_counter()
         self._live: Live | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console, get_renderable=self._line, refresh_per_second=5, transient=True,
@@ -68,8 +66,10 @@ class Progress:
     def writing(self) -> None:
         """From here on the results are being written."""
         self._writing = True
-        if self._level is not None and self._level.time is not None and not self._verbose:
-            self.say(slabs_line(self._slabs, self._level))
+        last, count = self._level, self._slabs
+        if last is not None and last.time is not None and not self._verbose:
+            slabs = f"{count} slab{'s' * (count > 1)} to t = {last.time[1]:.4g}"
+            self.say(f"{slabs}  the last: {numbers_of(last)}  {last.seconds:.2f} s")
 
     def say(self, text: str) -> None:
         """One line that stays."""
@@ -102,12 +102,6 @@ def level_line(level: Level) -> str:
     name = f"level {level.number}" if level.time is None else f"slab {level.number}  t = {level.time[1]:.4g}"
     remarks = f"  {level.remarks}" if level.remarks else ""
     return f"{name}  {numbers_of(level)}  {level.seconds:.2f} s{remarks}"
-
-
-def slabs_line(count: int, last: Level) -> str:
-    """So many slabs, to the ``last``, in one line."""
-    end = 0.0 if last.time is None else last.time[1]
-    return f"{count} slab{'s' * (count > 1)} to t = {end:.4g}  the last: {numbers_of(last)}  {last.seconds:.2f} s"
 
 
 def numbers_of(level: Level) -> str:

@@ -1,7 +1,5 @@
 """Everything that a run leaves in its folder, in the order in which it is written; the manifest comes last."""
 
-from __future__ import annotations
-
 import datetime
 import importlib.metadata
 import json
@@ -28,8 +26,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.run.checkpoint import save_checkpoint
 from pinnkan.run.folder import MANIFEST, write_atomically
 from pinnkan.solution import Solution
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Reading
+from pinnkan.verdict.records import Certificate, Reading
 from pinnkan.verdict.verdict import Verdict
 from pinnkan.version import __version__
 
@@ -54,11 +51,9 @@ def write_results(
 ) -> tuple[list[str], list[str]]:
     """Writes all files of a run that ends with exit ``code`` into ``folder``, in about so many ``seconds``.
 
-    Returns:
-        The names written, the one to open first in front; and warnings about what could not be drawn or written.
+    Returns the names written, the one to open first in front; and warnings about what could not be drawn or written.
 
-    Raises:
-        OSError: the disk is full or the folder cannot be written.
+    Raises OSError: the disk is full or the folder cannot be written.
     """
     begun = time.perf_counter()
     allowance = Allowance(seconds)
@@ -98,15 +93,11 @@ def _pictures(solution: Solution, folder: Path, allowance: Allowance) -> tuple[l
 
 
 def reports(
-    solution: Solution,
-    folder: Path,
-    files: Sequence[str],
-    warnings: Sequence[str] = (),
-    allowance: Allowance | None = None,
+    solution: Solution, folder: Path, files: Sequence[str], warnings: Sequence[str], allowance: Allowance
 ) -> dict[str, bytes]:
     """The two reports on a run whose pictures lie in ``folder``: name -> content."""
     markdown = report_of(solution, files, warnings)
-    page = page_of(solution, markdown, folder, files, allowance or Allowance())
+    page = page_of(solution, markdown, folder, files, allowance)
     return {"report.md": markdown.encode(), "report.html": page.encode()}
 
 

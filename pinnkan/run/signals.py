@@ -1,7 +1,5 @@
 """SIGINT and SIGTERM end a run in order: what is being written is dropped, what was there stays."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

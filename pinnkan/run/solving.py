@@ -1,7 +1,5 @@
 """``pinnkan.solve``: the solver's result as a solution."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +9,7 @@ from pinnkan.errors import OutOfMemoryError, ResourceError, UsageError
 from pinnkan.problem.registry import with_tolerance
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
-from pinnkan.verdict.certificate import Certificate
-from pinnkan.verdict.records import Iteration, Level, Reason
+from pinnkan.verdict.records import Certificate, Iteration, Level, Reason
 
 if TYPE_CHECKING:
     from pinnkan.run.keeper import Keeper
@@ -42,7 +39,7 @@ def solve(
         ResourceError: the device is absent, or memory ran out.
         RunFolderError: the state cannot be written, or not gone on from.
     """
-    from pinnkan.run.resuming import read_checked
+    from pinnkan.run.keeper import read_checked
     from pinnkan.solver.monitor import Monitor
 
     _check_kinds(problem, callback)
@@ -66,11 +63,10 @@ def solve(
     return solution
 
 
-def _keeper(folder: Path, problem: Problem, device: str) -> Keeper:
+def _keeper(folder: Path, problem: Problem, device: str) -> "Keeper":
     """Who keeps states in the folder, which is there before the first; raises RunFolderError where that cannot be."""
     from pinnkan.run.folder import disk_errors
-    from pinnkan.run.keeper import Keeper
-    from pinnkan.run.resuming import header_of
+    from pinnkan.run.keeper import Keeper, header_of
 
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -86,7 +82,7 @@ def _check_kinds(problem: object, callback: object) -> None:
         raise UsageError(f"callback={callback!r} is no function; it is called with each level, slab and step")
 
 
-def solve_monitored(problem: Problem, monitor: Monitor, device: str) -> Solution:
+def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Solution:
     """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
     _require(device)
     from pinnkan.solver.driver import solve as solve_problem
@@ -115,7 +111,7 @@ def certify(solution: Solution) -> Certificate:
     return certificate_of(solution.problem, solution.field, solution.error)
 
 
-def so_far(problem: Problem, monitor: Monitor, reason: str, detail: str) -> Solution | None:
+def so_far(problem: Problem, monitor: "Monitor", reason: str, detail: str) -> Solution | None:
     """What a solve that was stopped has to show, None if that is nothing."""
     from pinnkan.solver.driver import result_so_far
 

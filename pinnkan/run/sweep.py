@@ -4,8 +4,6 @@ Workers are processes that solve one combination after the other, as ``pinnkan s
 the quantities, or the error where the file asks for none.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json
@@ -38,8 +36,7 @@ Combination = dict[str, str]
 def combinations(given: Mapping[str, str]) -> list[Combination]:
     """Every combination of values: ``0.01,0.02``, or ``10:100:10`` for ten values from 10 to 100.
 
-    Raises:
-        UsageError: values that cannot be read, or too many combinations.
+    Raises UsageError: values that cannot be read, or too many combinations.
     """
     values = [_values(name, text) for name, text in given.items()]
     count = int(np.prod([len(v) for v in values]))
@@ -71,8 +68,7 @@ def folder_of(chosen: Combination) -> str:
 def run_sweep(arguments: argparse.Namespace) -> int:
     """Solves what there is to solve, then writes table and picture; returns the worst of the exit codes.
 
-    Raises:
-        PinnkanError: anything expected; every combination is checked before the first is solved.
+    Raises PinnkanError: anything expected; every combination is checked before the first is solved.
     """
     chosen = combinations(arguments.set)
     problems = [load_problem(arguments.file, set=each) for each in chosen]
@@ -189,7 +185,7 @@ def last(result: Mapping[str, Any] | None, name: str) -> tuple[Any, Any]:
 
 
 def _draw(chosen: Sequence[Combination], results: Sequence[Mapping[str, Any] | None], path: Path) -> None:
-    from pinnkan.export.sweep_picture import draw_sweep
+    from pinnkan.export.convergence import draw_sweep
 
     columns = {name: [last(result, name)[0] for result in results] for name in _quantities(results)}
     if not columns:

@@ -1,7 +1,5 @@
 """``torchrun --nproc-per-node N -m pinnkan solve FILE``: the first process solves, the others compute for it."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

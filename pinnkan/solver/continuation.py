@@ -6,8 +6,6 @@ at the next mu (natural continuation; Allgower and Georg 1990, chapter 10). Meas
 1e-3, whose residual has a spurious minimum at about -u, is solved so within 3 s, after 14 levels in vain without.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -48,8 +46,7 @@ class Continuable(Family[S, E], Protocol):
 def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:
     """The state of a family at a rough solution, reached from a milder problem; None where none is.
 
-    Raises:
-        OutOfTimeError: the time limit is over.
+    Raises OutOfTimeError: the time limit is over.
     """
 
     def solved(mu: float, before: S | None) -> S | None:

@@ -1,7 +1,5 @@
 """What stands against a march through time: residuals that no knots lower, slab after slab."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby

@@ -1,7 +1,5 @@
 """From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,17 +26,15 @@ from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_
 from pinnkan.solver.families.product.coarser import coarser
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.halves import held_by_symmetry
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.others import ambiguous, another
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.reduced import Reduced, reduced
+from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.null_space import undetermined
-from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
+from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy
 from pinnkan.verdict.records import Level, Reason
@@ -84,9 +80,8 @@ def solve(
 ) -> Solution:
     """Solve a problem to its tolerance, or say why not; ``monitor`` may keep states and hold one to go on from.
 
-    Raises:
-        SolverError: diverged, or values that are not finite, before any usable state.
-        ResourceError: memory or device lacking.
+    Raises SolverError: diverged, or values that are not finite, before any usable state; ResourceError: memory or
+    device lacking.
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
@@ -112,14 +107,12 @@ def solve(
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            outcome = replace(outcome, detail=several_starts(problem) or _ambiguous(problem, outcome, part))
+            told = several_starts(problem)
+            if not told:
+                other = None if outcome.other is None else part.whole(outcome.other)
+                told = ambiguous(problem, part.whole(outcome.field), other)
+            outcome = replace(outcome, detail=told)
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
-
-
-def _ambiguous(problem: Problem, outcome: Outcome, part: Reduced) -> str:
-    """What :func:`pinnkan.solver.others.ambiguous` says of the whole problem."""
-    other = None if outcome.other is None else part.whole(outcome.other)
-    return ambiguous(problem, part.whole(outcome.field), other)
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
@@ -203,11 +196,7 @@ def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:
 
 
 def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: str = "") -> Solution:
-    """What the last state of a solve that ended for ``reason`` has to show.
-
-    Raises:
-        SolverError: nothing.
-    """
+    """What the last state of a solve that ended for ``reason`` has to show. Raises SolverError: nothing."""
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
@@ -224,7 +213,8 @@ def _judged(
 
     What to try is computed from what the levels know of the others.
     """
-    tolerance, end = problem.solver.tolerance, end_of_time(problem)
+    tolerance = problem.solver.tolerance
+    end = None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]
     if not (problem.unbounded and levels):
         verdict = judge(levels, tolerance, reason, detail, end)
         instead = () if verdict.converged else penalties(problem)
@@ -284,8 +274,3 @@ def describe(problem: Problem) -> str:
         "asked for" if problem.solver.network == "product" else f"chosen because it has {d} coordinates, three at most"
     )
     return f"product: one block of multiplying nodes on all coordinates, the tensor-product spline space ({why})"
-
-
-def end_of_time(problem: Problem) -> float | None:
-    """The upper end of t, if there is one."""
-    return None if problem.time_axis is None else problem.box.ranges[problem.time_axis][1]

@@ -1,7 +1,5 @@
 """A family of networks: how it begins, finds a minimum, estimates its error and refines. The driver does the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -9,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature

@@ -5,8 +5,6 @@ many times in the end, and what is made late hardly at all: one allowance for al
 Shared out in inverse proportion to the growth to come, every slab adds as much to the error in the end.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +35,7 @@ class LocalTolerance:
     shares: Array
 
     @classmethod
-    def even(cls, tolerance: float) -> LocalTolerance:
+    def even(cls, tolerance: float) -> "LocalTolerance":
         """The same all the time."""
         return cls(tolerance, np.zeros(1), np.ones(1))
 

@@ -1,14 +1,12 @@
 """The only loop over levels: minimise, estimate, ask what speaks against it, refine, repeat; for every family."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from pinnkan.errors import SolverError
-from pinnkan.solver.estimate.true_error import true_errors
+from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome

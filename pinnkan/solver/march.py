@@ -5,8 +5,6 @@ where knots go. The global one starts with the error at the end of the slab befo
 earlier slabs, carried on by the linearised equation, so that growth and decay are counted.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
@@ -14,11 +12,10 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.slab_fields import SlabPiece, field_of_slabs
+from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import relative_root, relative_roots
-from pinnkan.solver.estimate.true_error import squared_error
+from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.minimise.gauss_newton import contraction
@@ -117,8 +114,7 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
 
     A pass that got to the end is what there is where the next one does not.
 
-    Raises:
-        SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
+    Raises SolverError: a slab as short as may be cannot be solved; the slabs so far lie in the monitor's state.
     """
     tolerance, before = family.problem.solver.tolerance, None
     state = monitor.resumed(MarchState) or _begun(family, 0, LocalTolerance.even(tolerance))

@@ -3,8 +3,6 @@
 A process that takes more than there is gets killed, not refused, on most systems; so pinnkan asks first.
 """
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

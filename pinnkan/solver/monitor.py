@@ -1,7 +1,5 @@
 """The clock of a solve, and those who are told of every level, iteration and state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -47,7 +45,7 @@ class Monitor:
         if self.clock.limit == float("inf"):
             self.clock.limit = seconds
 
-    def aside(self) -> Monitor:
+    def aside(self) -> "Monitor":
         """One with the same clock, for a solve on the side: nobody is told of it, and nothing of it is kept."""
         other = Monitor(None, None)
         other.clock = self.clock

@@ -7,8 +7,6 @@ followed to an error of a thousandth. Falkner and Skan's equation with beta = -0
 second solutions so. That none is found proves nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What every solve leaves, and the margins of every estimate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pinnkan.kan.field import Field

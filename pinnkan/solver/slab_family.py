@@ -1,7 +1,5 @@
 """A family of networks in slabs of time: what it is told, what it solves, what it decides. The march does the rest."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from dataclasses import field as given
 from typing import Any, Generic, Protocol, TypeVar
@@ -9,11 +7,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.slab_fields import SlabPiece
+from pinnkan.kan.scaled import SlabPiece
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.contradiction import Contradiction, contradiction
-from pinnkan.solver.estimate.norms import relative_roots, squared_sizes
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples, relative_roots, squared_sizes
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor

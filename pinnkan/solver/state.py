@@ -2,11 +2,8 @@
 
 The solvers hand such a state to their :class:`pinnkan.solver.monitor.Monitor` before every level, slab and step, and
 begin from one when they are given it. Everything else a solve uses is a function of the problem, so that continuing
-from a
-state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
+from a state gives the bits that were to come anyway. Arrays are in C order, since sums depend on the order in memory.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -85,7 +82,7 @@ class LevelsState(Generic[S]):
     words: str = ""
     best: Best | None = None
     newton: Newton | None = None
-    beside: LevelsState[Any] | None = None
+    beside: "LevelsState[Any] | None" = None
     elsewhere: bool | None = None
 
     @property
@@ -94,7 +91,7 @@ class LevelsState(Generic[S]):
         return len(self.own_levels) + (len(self.beside.levels) if self.beside else 0)
 
     @property
-    def _ahead(self) -> LevelsState[Any] | None:
+    def _ahead(self) -> "LevelsState[Any] | None":
         """The family beside, while its estimate is the smaller one."""
         other = self.beside
         if other is None or not other.levels:

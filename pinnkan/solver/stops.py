@@ -1,7 +1,5 @@
 """Times at which a slab has to end."""
 
-from __future__ import annotations
-
 import sympy
 
 from pinnkan.problem.expressions.functions import Magnitude

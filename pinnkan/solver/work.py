@@ -1,7 +1,5 @@
 """What solvers of linear least squares cost, predicted from the space: multiplications, and who is the cheaper one."""
 
-from __future__ import annotations
-
 from pinnkan.kan.product import Space
 
 #: Multiplications of a factor in the time that conjugate gradients take for one derivative at one point, preconditioner

@@ -3,26 +3,22 @@
 ``u_t + u u_x = nu u_xx`` with nu = 0.01 on [-1, 1] x [0, 1], u = -sin(pi x) at first and 0 at the sides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.minimise.first_order import Rate, cycles, ramp
 from pinnkan.study import references
+from pinnkan.study.chunked import perceptrons, ridges
 from pinnkan.study.contest import FIRST_SEED, Contender, Say, compete, in_both_bases, median, shortened
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.space_time import SpaceTimeEquation, grid
-from pinnkan.study.space_time_report import comparison, draw_errors, solved
-from pinnkan.study.starts import perceptrons, ridges
-from pinnkan.study.tables import markdown, outcomes_markdown
+from pinnkan.study.space_time import SpaceTimeEquation, comparison, draw_errors, grid, solved
 from pinnkan.study.task import Task
 
 NU = 0.01
@@ -111,7 +107,7 @@ def contenders(share: int, quick: bool) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps."""
     schedules = {"coarse": COARSE, "fine": FINE, "multilevel": LEVELS}
     shorter = {kind: shortened(steps, share) for kind, steps in schedules.items()}
-    both = in_both_bases(lambda _, powers: ridges(WIDTHS, INTERVALS, powers), shorter)
+    both = in_both_bases(lambda _, powers: ridges(WIDTHS, INTERVALS, powers), shorter, {})
     found = [replace(c, rate=rates(LOW, HIGH), paper=PAPER[c.kind] if c.family == "spline" else None) for c in both]
     for widths, paper in (((2, 20, 20, 1), 2.3e-2), ((2, 56, 56, 1), 1.7e-2)):
         name = f"MLP [{','.join(map(str, widths))}]"

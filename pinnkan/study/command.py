@@ -1,7 +1,5 @@
 """The command ``pinnkan study NAME``: which studies there are, and where their results go."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -5,8 +5,6 @@ the same loop with zeros in the schedule. Work is counted in evaluations of the 
 costing 2^l of those on level 0.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +15,7 @@ import torch
 
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.minimise.first_order import INNER, Optimised, Rate, adam, lbfgs
-from pinnkan.study.starts import Start
+from pinnkan.study.chunked import Start
 from pinnkan.study.task import Attention, StudyNetwork, Task
 
 #: The paper's first seed; the others count up from it.
@@ -84,6 +82,11 @@ class ContestOutcome:
     def last(self) -> Record:
         """The end of the training."""
         return self.records[-1]
+
+    @property
+    def level_ends(self) -> list[Record]:
+        """The last record of every level."""
+        return list({r.level: r for r in self.records}.values())
 
 
 class _Book:
@@ -249,14 +252,18 @@ def shortened(schedule: Sequence[int], share: int) -> tuple[int, ...]:
     return tuple(max(1, n // share) if n else 0 for n in schedule)
 
 
-def in_both_bases(start: Callable[[str, bool], Start], schedules: Mapping[str, Sequence[int]]) -> list[Contender]:
+def in_both_bases(
+    start: Callable[[int, bool], Start], schedules: Mapping[str, Sequence[int]], first: Mapping[str, int]
+) -> list[Contender]:
     """Coarse only, fine only and multilevel, in splines and in powers of ReLU.
 
-    ``start``: networks by kind and by whether powers are meant; ``schedules`` by kind.
+    ``start``: networks by how often knots are halved and by whether powers are meant; ``schedules``, and the ``first``
+    levels where these are not the coarsest, by kind.
     """
     found = []
     for family, powers in (("spline", False), ("power ReLU", True)):
         for kind, schedule in schedules.items():
             name = f"{family}, {kind}" + ("" if kind == "multilevel" else " only")
-            found.append(Contender(name, family, start(kind, powers), tuple(schedule)))
+            level = first.get(kind, 0)
+            found.append(Contender(name, family, start(level, powers), tuple(schedule), first=level))
     return found

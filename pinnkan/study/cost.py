@@ -1,7 +1,5 @@
 """What one evaluation of a network and its gradient costs in either basis, against order and number of intervals."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +7,9 @@ from functools import partial
 
 import torch
 
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.study.bases.power_relu import network_in_powers
 
 #: The paper's network for this figure: three hidden layers of width 64.
 WIDTHS = (2, 64, 64, 64, 1)

@@ -1,7 +1,5 @@
 """``pinnkan study geometry``: what the two bases do to gradient descent, computed and drawn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,18 +8,16 @@ from matplotlib.axes import Axes
 
 from pinnkan.export.style import BLUE, GREEN, GREY, ORANGE, RED
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import random_network
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.study import spectrum
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 from pinnkan.study.contest import Say
 from pinnkan.study.cost import Cost, measure
-from pinnkan.study.descent import Path, added_share, descend, remaining
-from pinnkan.study.kernels import Kernels, layer_kernels, network_kernels, radius
+from pinnkan.study.curves import markdown
+from pinnkan.study.descent import Kernels, Path, added_share, descend, layer_kernels, network_kernels, radius, remaining
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown
 from pinnkan.study.task import Task, Term
 
 ORDERS = (1, 2, 3, 4)
@@ -51,17 +47,9 @@ def _spectra(report: StudyReport, quick: bool) -> None:
         ratio = ours / spectrum.difference_eigenvalues(r, splines.count, 0.02)
         vectors = spectrum.gram_eigenvectors(spectrum.uniform_splines(r, count)).T
         wrong = sum(spectrum.sign_changes(v) != n for n, v in enumerate(vectors))
-        rows.append(
-            [
-                r,
-                f"{ratio[0]:.2g}",
-                f"{ratio[len(ratio) // 2]:.3f}",
-                f"{ratio[-1]:.5f}",
-                f"{conditions[r][1]:.2g}",
-                f"{spectrum.slope(sizes, conditions[r]):.2f}",
-                f"{len(vectors) - wrong} of {len(vectors)}",
-            ]
-        )
+        ratios = f"{ratio[0]:.2g}", f"{ratio[len(ratio) // 2]:.3f}", f"{ratio[-1]:.5f}"
+        condition = f"{conditions[r][1]:.2g}", f"{spectrum.slope(sizes, conditions[r]):.2f}"
+        rows.append([r, *ratios, *condition, f"{len(vectors) - wrong} of {len(vectors)}"])
     head = ["r", "smallest", "middle", "largest", "cond, n = 10", "exponent of cond in n", "sign changes as claimed"]
     report.say("## Eigenvalues of A^T A against the finite difference of order 2r")
     report.say(markdown(head, rows))
@@ -207,8 +195,7 @@ def _descents(report: StudyReport, quick: bool) -> None:
 def four_descents(x: torch.Tensor, target: torch.Tensor, steps: int) -> tuple[dict[str, Path], tuple[float, float]]:
     """The four iterations of Table 1 on one cubic edge with 16 intervals on [0, 1], from zero.
 
-    Returns:
-        paths by name, and the largest relative difference of the losses in each of the two pairs.
+    Returns paths by name, and the largest relative difference of the losses in each of the two pairs.
     """
     splines = spectrum.uniform_splines(4, 16)
     spline = Network((Spline(splines, x.new_zeros((1, 1, splines.count))),))
@@ -233,17 +220,10 @@ def _costs(report: StudyReport, quick: bool) -> None:
     by_size = [measure(4, n) for n in sizes]
     report.say("## Cost of an evaluation")
     head = ["r", "n", "spline, ms", "power ReLU, ms", "spline / power ReLU", "the functions alone"]
-    rows = [
-        [
-            c.order,
-            c.intervals,
-            f"{1e3 * c.spline:.1f}",
-            f"{1e3 * c.powers:.1f}",
-            f"{c.spline / c.powers:.2f}",
-            f"{c.spline_tables / c.powers_tables:.2f}",
-        ]
-        for c in [*by_order, *by_size]
-    ]
+    rows = []
+    for c in [*by_order, *by_size]:
+        ratios = f"{c.spline / c.powers:.2f}", f"{c.spline_tables / c.powers_tables:.2f}"
+        rows.append([c.order, c.intervals, f"{1e3 * c.spline:.1f}", f"{1e3 * c.powers:.1f}", *ratios])
     report.say(markdown(head, rows))
     report.say(
         "[2,64,64,64,1] at 256 points, loss and gradient, CPU time. The paper counts Cox-de Boor on all "

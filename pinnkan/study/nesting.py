@@ -1,7 +1,5 @@
 """``pinnkan study nesting``: refinement leaves the function unchanged, for both bases and any nested knots."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 
@@ -14,9 +12,9 @@ from pinnkan.kan.spline import Basis, Breaks, uniform_breaks
 from pinnkan.study import regression
 from pinnkan.study.bases.change_of_basis import to_powers
 from pinnkan.study.bases.power_relu import PowerRelu
-from pinnkan.study.contest import FIRST_SEED, ContestOutcome, Record, Say, train
+from pinnkan.study.contest import FIRST_SEED, ContestOutcome, Say, train
+from pinnkan.study.curves import markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.tables import markdown
 
 #: Nested knots: coarse, then all of them and others, on [-1, 1].
 UNEVEN = (-1.0, -0.4, -0.1, 0.05, 0.5, 0.8, 1.0)
@@ -129,7 +127,7 @@ def _draw_levels(axes: Axes, outcome: ContestOutcome, colour: str) -> None:
 def _draw_printed(axes: Axes, outcome: ContestOutcome) -> None:
     """The loss right after each refinement with the printed stencil: every spline halved."""
     task = regression.regression_task(2000)
-    for network, record in zip(outcome.ends, _last_of_levels(outcome), strict=True):
+    for network, record in zip(outcome.ends, outcome.level_ends, strict=True):
         if record.level == 3:
             continue
         flat = network.halved().flat()
@@ -140,10 +138,6 @@ def _draw_printed(axes: Axes, outcome: ContestOutcome) -> None:
         axes.plot(
             record.work, float(loss[0]), "x", ms=7, color=RED, label="stencil as printed" if record.level == 0 else None
         )
-
-
-def _last_of_levels(outcome: ContestOutcome) -> list[Record]:
-    return [[r for r in outcome.records if r.level == level][-1] for level in range(len(outcome.ends))]
 
 
 def dyadic_stencil(degree: int) -> torch.Tensor:

@@ -5,8 +5,6 @@
 its kink by construction (Tseng et al. 2023, cusp-capturing networks).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import pi
@@ -16,12 +14,11 @@ import torch
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.solver.minimise.first_order import Rate, ramp
+from pinnkan.solver.minimise.first_order import ramp
+from pinnkan.study.chunked import perceptrons, splines
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, outcomes_markdown
 from pinnkan.study.report import StudyReport
-from pinnkan.study.starts import Start, perceptrons, splines
-from pinnkan.study.tables import outcomes_markdown
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 JETS = JetSet([(2, 0), (0, 2)])
@@ -115,22 +112,14 @@ def error(network: StudyNetwork) -> torch.Tensor:
     return (on_grid(network) - exact).norm(dim=-1) / exact.norm()
 
 
-def rate(level: int) -> Rate:
-    """The paper's ramp, after every change of level."""
-    return ramp(LOW, HIGH, CLIMB)
-
-
 def contenders(share: int) -> list[Contender]:
     """Everyone who takes part, with 1/share of the paper's steps: as many for each, whatever its level."""
-    steps = STEPS // share
+    steps, climb = STEPS // share, ramp(LOW, HIGH, CLIMB)  # begun anew after every change of level
     schedules = {"coarse": (steps, 0, 0, 0), "fine": (0, 0, 0, steps), "multilevel": (steps // 4,) * 4}
-
-    def start(kind: str, powers: bool) -> Start:
-        return splines(WIDTHS, INTERVALS * 2 ** FIRST.get(kind, 0), powers)
-
-    found = [replace(c, rate=rate, first=FIRST.get(c.kind, 0)) for c in in_both_bases(start, schedules)]
+    both = in_both_bases(lambda halved, powers: splines(WIDTHS, INTERVALS * 2**halved, powers), schedules, FIRST)
+    found = [replace(c, rate=lambda _: climb) for c in both]
     mlp = perceptrons((3, 16, 16, 1))
-    found.append(Contender("MLP [3,16,16,1]", "MLP", mlp, (steps,), rate=rate))
+    found.append(Contender("MLP [3,16,16,1]", "MLP", mlp, (steps,), rate=lambda _: climb))
     lm = tuple(max(2, n // max(1, share // 4)) for n in (30, 15, 10, 10))
     found.append(Contender("spline, multilevel LM", "Gauss-Newton", splines(WIDTHS, INTERVALS), lm, "gauss_newton"))
     return [*found, Contender("MLP [3,16,16,1], LM", "Gauss-Newton", mlp, (2 * sum(lm),), "gauss_newton")]

@@ -5,8 +5,6 @@ time differencing of fourth order in time (Cox and Matthews 2002; coefficients b
 Trefethen 2005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -33,8 +31,7 @@ def burgers(x: Array, t: Array, nu: float) -> Array:
     angle = np.pi * (x - np.sqrt(4.0 * nu * t) * s)  # (..., node)
     exponent = -np.cos(angle) / (2.0 * np.pi * nu)
     kernel = weights * np.exp(exponent - exponent.max(-1, keepdims=True))
-    values: Array = -(np.sin(angle) * kernel).sum(-1) / kernel.sum(-1)
-    return values
+    return -(np.sin(angle) * kernel).sum(-1) / kernel.sum(-1)
 
 
 def allen_cahn(x: Array, times: Sequence[float], diffusion: float = 1e-4, reaction: float = 5.0) -> Array:
@@ -48,8 +45,7 @@ def allen_cahn(x: Array, times: Sequence[float], diffusion: float = 1e-4, reacti
 
     def nonlinear(v: Array) -> Array:
         values = idct(v, norm="forward")
-        out: Array = dct(reaction * (values - values**3), norm="forward")
-        return out
+        return dct(reaction * (values - values**3), norm="forward")
 
     place = np.abs(np.remainder(x + 1.0, 2.0) - 1.0)
     table = np.cos(np.pi * np.arange(MODES) * place[:, None]) * np.where(np.arange(MODES) == 0, 1.0, 2.0)
@@ -69,8 +65,7 @@ def _march(u: Array, linear: Array, nonlinear: Callable[[Array], Array], h: floa
     z = h * linear[:, None] + np.exp(1j * np.pi * (np.arange(CONTOUR) + 0.5) / CONTOUR)
 
     def mean(values: np.ndarray) -> Array:
-        out: Array = h * values.mean(1).real
-        return out
+        return h * values.mean(1).real
 
     first = mean((np.exp(0.5 * z) - 1.0) / z)
     a = mean((-4.0 - z + np.exp(z) * (4.0 - 3.0 * z + z**2)) / z**3)

@@ -4,8 +4,6 @@
 square.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from math import cos, pi, sin
@@ -16,18 +14,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.architectures import perceptron
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, perceptron
 from pinnkan.kan.layers.pointwise import Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
+from pinnkan.study.chunked import Start, stacked_runs
 from pinnkan.study.contest import FIRST, FIRST_SEED, Contender, ContestOutcome, Say, compete, in_both_bases, median
-from pinnkan.study.curves import attach_outcomes
+from pinnkan.study.curves import attach_outcomes, markdown, outcomes_markdown, spread
 from pinnkan.study.report import StudyReport
-from pinnkan.study.starts import Start, stacked_runs
-from pinnkan.study.tables import markdown, outcomes_markdown, spread
 from pinnkan.study.task import StudyNetwork, Task, Term
 
 #: The paper's angle, schedules (equal work, 128 units) and numbers of points.
@@ -102,14 +98,8 @@ def _perceptrons(widths: tuple[int, ...]) -> Start:
 
 def contenders(inner: int = INNER) -> list[Contender]:
     """Everyone who takes part."""
-
-    def start(kind: str, powers: bool) -> Start:
-        return _ridges(INTERVALS * 2 ** FIRST.get(kind, 0), powers)
-
-    found = [
-        replace(c, method="lbfgs", paper=PAPER[c.family][c.kind], first=FIRST.get(c.kind, 0), inner=inner)
-        for c in in_both_bases(start, SCHEDULES)
-    ]
+    both = in_both_bases(lambda halved, powers: _ridges(INTERVALS * 2**halved, powers), SCHEDULES, FIRST)
+    found = [replace(c, method="lbfgs", paper=PAPER[c.family][c.kind], inner=inner) for c in both]
     for widths, paper in PERCEPTRONS.items():
         name = f"MLP [{','.join(map(str, widths))}]"
         found.append(Contender(name, "MLP", _perceptrons(widths), (128,), "lbfgs", paper=paper, inner=inner))

@@ -1,7 +1,5 @@
 """What a study leaves in its folder: report.md with the circumstances, tables and pictures; CSV; the manifest."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import shlex
@@ -63,11 +61,6 @@ class StudyReport:
         )
         text = "\n".join([f"# {self.title}\n", about + "\n", *self.parts])
         write_atomically(self.folder / "report.md", text.encode())
-        manifest = {
-            "pinnkan": __version__,
-            "command": command,
-            "seconds": seconds,
-            "machine": facts,
-            "files": ["report.md", *self.files, MANIFEST],
-        }
+        files = ["report.md", *self.files, MANIFEST]
+        manifest = {"pinnkan": __version__, "command": command, "seconds": seconds, "machine": facts, "files": files}
         write_atomically(self.folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())

@@ -6,8 +6,6 @@ zero. The prediction for A^T A is the difference of order 2 r with zero values o
 missing. Everything is computed from singular values, which keep the smallest eigenvalues accurate.
 """
 
-from __future__ import annotations
-
 from math import comb, factorial
 
 import numpy as np
@@ -43,12 +41,6 @@ def difference_eigenvalues(order: int, count: int, step: float) -> Array:
         full[np.arange(count) + s, np.arange(count)] = (-1) ** s * comb(order, s)
     values = np.linalg.svd(full, compute_uv=False)[::-1]
     return np.asarray((values / (factorial(order - 1) * step ** (order - 1))) ** 2)
-
-
-def symbol_eigenvalues(order: int, count: int, step: float) -> Array:
-    """``(2 sin(l pi / (2 (N + 1))))^(2r)``, scaled: exact for r = 1, the law l^(2r) for all."""
-    angles = np.arange(1, count + 1) * np.pi / (2 * (count + 1))
-    return np.asarray((2.0 * np.sin(angles)) ** (2 * order) / (factorial(order - 1) * step ** (order - 1)) ** 2)
 
 
 def condition(splines: Basis) -> float:

@@ -5,8 +5,6 @@ Jacobian). Residuals are ordinary functions of the network's jets; their derivat
 pass over them, those by the coefficients from the network's own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -70,7 +68,7 @@ class Task:
         ends = np.cumsum([0, *(t.inputs.shape[1] for t in terms)]).tolist()
         self.places = tuple(slice(a, b) for a, b in pairwise(ends))
 
-    def descend(self, network: StudyNetwork, attention: Attention | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def descend(self, network: StudyNetwork, attention: "Attention | None" = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss (...) and the gradient (..., coefficient), the latter of the rows weighted by ``attention``."""
         u, traces = network.forward(self.jets, self.inputs)
         adjoint = torch.zeros_like(u)

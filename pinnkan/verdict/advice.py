@@ -1,7 +1,5 @@
 """What to try after a verdict that is not ``converged``: computed from the records of the run, and from them alone."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Sequence

@@ -1,13 +1,11 @@
 """The verdict on a run, drawn from its records alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinnkan.verdict.advice import remedy
-from pinnkan.verdict.records import Level, Reason
+from pinnkan.verdict.records import Evidence, Level, Reason
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,8 @@ def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     judged = levels if levels[-1].time is not None else levels[-1:]
     heldout = sum(x.heldout for x in judged)
     loss = sum(x.loss for x in judged)
-    if levels[-1].evidence.holds_residuals:
-        return False
+    if levels[-1].evidence in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON):
+        return False  # residuals off the points are part of it, or unnecessary
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > 1e-2 * tolerance
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.assembly.collocation import Batch, Grid, group_size
-from pinnkan.assembly.cut_cells import side_points
+from pinnkan.assembly.collocation import Batch, Grid, group_size, side_points
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.domain.box import Box, Side
 from pinnkan.kan.axis import Axis

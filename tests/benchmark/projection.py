@@ -24,11 +24,10 @@ from tables import write  # noqa: E402
 import pinnkan  # noqa: E402  (the paths come first, so that the script runs by its name alone)
 from pinnkan.assembly.boundary_values import sort_conditions  # noqa: E402
 from pinnkan.assembly.model import compile_model  # noqa: E402
-from pinnkan.kan.layers.architectures import random_network  # noqa: E402
-from pinnkan.kan.layers.network import Network  # noqa: E402
-from pinnkan.solver.estimate.true_error import true_errors  # noqa: E402
+from pinnkan.kan.layers.network import Network, random_network  # noqa: E402
+from pinnkan.solver.estimate.norms import true_errors  # noqa: E402
 from pinnkan.solver.families.blocks.levels import first_space, richer  # noqa: E402
-from pinnkan.solver.families.blocks.scattered import samples_of  # noqa: E402
+from pinnkan.solver.families.blocks.system import samples_of  # noqa: E402
 from pinnkan.solver.families.deep import variable_projection as vp  # noqa: E402
 from pinnkan.solver.families.deep.composed import SPREAD, Composed  # noqa: E402
 from pinnkan.solver.minimise import levenberg_marquardt as lm  # noqa: E402

@@ -47,9 +47,9 @@ def formula():
     ],
 )
 def test_a_barrier_is_one_that_is_proven_and_worth_having(monkeypatch, formula, found, taken):
-    monkeypatch.setattr(module.programme, "spaces_of", lambda field: range(len(found)))
-    monkeypatch.setattr(module.programme, "nodes_of", lambda axes: [np.zeros(3)])
-    monkeypatch.setattr(module.programme, "least", lambda formula, conditions, field, axes, *_: found[axes])
+    monkeypatch.setattr(module, "spaces_of", lambda field: range(len(found)))
+    monkeypatch.setattr(module, "nodes_of", lambda axes: [np.zeros(3)])
+    monkeypatch.setattr(module, "least", lambda formula, conditions, field, axes, *_: found[axes])
     monkeypatch.setattr(module, "_proven", lambda conditions, u, axes, psi, inside: psi if inside == 0.7 else None)
     monkeypatch.setattr(module, "cells_between", lambda breaks: None)
     assert barrier_of(formula, {}, None, SimpleNamespace(breaks=())) is (None if taken is None else found[taken])
@@ -73,9 +73,9 @@ def test_what_a_residual_does_is_at_most_its_largest_value_over_the_least_of_the
 )
 def test_a_barrier_of_its_own_may_bound_what_a_residual_does_closer(monkeypatch, formula, own, expected):
     asked, cells, residual = [], SimpleNamespace(count=2), np.array([0.02, 2.0])
-    monkeypatch.setattr(module.programme, "nodes_of", lambda axes: "nodes")
-    monkeypatch.setattr(module.programme, "envelope", lambda cells, sizes, nodes: asked.append(sizes))
-    monkeypatch.setattr(module.programme, "least", lambda *given: asked.append(given[-1]) or own)
+    monkeypatch.setattr(module, "nodes_of", lambda axes: "nodes")
+    monkeypatch.setattr(module, "envelope", lambda cells, sizes, nodes: asked.append(sizes))
+    monkeypatch.setattr(module, "least", lambda *given: asked.append(given[-1]) or own)
     monkeypatch.setattr(
         module, "ranges_of", lambda *given: SimpleNamespace(value=SimpleNamespace(lo=np.array([[0.8, 0.5]])))
     )

@@ -19,7 +19,7 @@ from pinnkan.problem.in_code import problem_of
 from pinnkan.problem.registry import load_problem
 from pinnkan.run.checkpoint import load_solution, read_state, save_checkpoint, solution_of
 from pinnkan.run.solving import certify, solve
-from pinnkan.verdict.certificate import Certificate, rounded_down, rounded_up
+from pinnkan.verdict.records import Certificate, rounded_down, rounded_up
 
 LINE, SQUARE = {"x": (0, 1)}, {"x": (0, 1), "y": (0, 1)}
 

@@ -10,8 +10,8 @@ from closed_form import solved
 import pinnkan
 from pinnkan.export import allowance as module
 from pinnkan.export.allowance import WRITTEN, Allowance
+from pinnkan.export.arrays import FEWEST, frame_times, space_samples
 from pinnkan.export.pictures import draw_pictures
-from pinnkan.export.samples import FEWEST, frame_times, space_samples
 from pinnkan.export.vtk import write_vtk
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from closed_form import ERROR, solved
 
-from pinnkan.export.by_name import errors_by_name
+from pinnkan.export.report import errors_by_name
 
 
 @pytest.mark.parametrize("kind", ["flow", "vortex", "orbit", "wave"])

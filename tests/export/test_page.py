@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from closed_form import solved
 
-from pinnkan.export.page import page_of
+from pinnkan.export.page import MOST_NUMBERS, page_of, view_of
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of, verdict_words
-from pinnkan.export.view import MOST_NUMBERS, view_of
 
 
 class Read(HTMLParser):

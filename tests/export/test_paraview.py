@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from closed_form import RANGES, T, solved
 
+from pinnkan.export.arrays import has_frames
 from pinnkan.export.paraview_script import paraview_script
-from pinnkan.export.samples import has_frames
 from pinnkan.export.vtk import write_vtk
 
 #: On a build machine a missing ParaView is a failure, not a reason to skip.

@@ -13,8 +13,8 @@ from closed_form import COORDINATES, solved
 from matplotlib.text import Text
 
 from pinnkan.export import pictures
+from pinnkan.export.arrays import has_frames
 from pinnkan.export.pictures import draw_pictures, figure_of
-from pinnkan.export.samples import has_frames
 from pinnkan.export.style import (
     ERROR_MAP,
     VALUE_MAP,

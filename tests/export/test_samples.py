@@ -9,7 +9,7 @@ from closed_form import solved
 
 from pinnkan.domain.box import Box
 from pinnkan.errors import UsageError
-from pinnkan.export.samples import axis_samples, frame_times, space_breaks, space_samples, thinned
+from pinnkan.export.arrays import axis_samples, frame_times, space_breaks, space_samples, thinned
 
 
 def test_every_knot_interval_holds_at_least_four_steps() -> None:

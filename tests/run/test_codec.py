@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.architectures import frozen_ridge, perceptron, random_network, spread_directions
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, frozen_ridge, perceptron, random_network, spread_directions
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.run.codec import decode, encode
 

@@ -16,13 +16,13 @@ from closed_form import FRONT, LINE, levels, problem, solver
 from rich.console import Console
 
 from pinnkan.errors import ResourceError, RunFolderError, UsageError
-from pinnkan.export import vtu
+from pinnkan.export import vtk
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem
 from pinnkan.run import progress, solving
 from pinnkan.run.checkpoint import load_solution
 from pinnkan.run.commands import run_eval, run_export, run_report, run_solve
-from pinnkan.run.resuming import differences, header_of
+from pinnkan.run.keeper import differences, header_of
 from pinnkan.solver.monitor import Monitor
 
 Command = Callable[..., Namespace]
@@ -155,7 +155,7 @@ def test_the_second_run_keeps_the_first_until_it_is_complete(
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(vtu, "write_whole", full)
+    monkeypatch.setattr(vtk, "write_whole", full)
     with pytest.raises(ResourceError, match=r"No space left on device.*intact"):
         run_solve(command())
     assert (files / "results/line/manifest.json").read_bytes() == before

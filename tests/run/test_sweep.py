@@ -10,7 +10,7 @@ import pytest
 
 from pinnkan import cli
 from pinnkan.errors import Exit, UsageError
-from pinnkan.export.sweep_picture import draw_sweep
+from pinnkan.export.convergence import draw_sweep
 from pinnkan.run.sweep import combinations, folder_of, table
 
 DECAY = """\

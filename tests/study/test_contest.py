@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.export.tables import csv_text
 from pinnkan.study import allen_cahn, nesting, poisson, regression
+from pinnkan.study.chunked import splines
 from pinnkan.study.contest import Contender, Record, compete, compete_in_processes, median, merged, train
-from pinnkan.study.starts import splines
-from pinnkan.study.tables import csv, outcomes_csv, outcomes_markdown, spread
+from pinnkan.study.curves import outcomes_csv, outcomes_markdown, spread
 from pinnkan.study.task import Attention, Task, Term
 
 SEEDS = [1234, 1235]
@@ -166,7 +167,7 @@ def test_tables_have_one_line_per_contender_and_one_per_seed(multilevel):
     assert len(text.splitlines()) == 3
     assert "3.67e-05" in text
     assert len(outcomes_csv([multilevel]).splitlines()) == 1 + len(SEEDS)
-    assert {line.count(",") for line in csv(["a", "b"], [[1, 2]]).splitlines()} == {1}
+    assert {line.count(",") for line in csv_text(["a", "b"], [[1, 2]]).splitlines()} == {1}
     assert median(torch.tensor([4.0, float("nan"), 1.0])) == 4.0
     assert median(torch.tensor([1.0, 2.0])) == 1.5
     assert spread(torch.tensor([1.0, 3.0, 2.0])) == "2.00e+00 (1.0e+00 to 3.0e+00)"

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+from pinnkan.export.tables import csv_text
 from pinnkan.kan.layers.spline_layer import SplineTrace
 from pinnkan.solver.minimise.first_order import adam, ramp
-from pinnkan.study import allen_cahn, allen_cahn_report, burgers, chunked, references, space_time_report, tables
-from pinnkan.study.chunked import Chunked
+from pinnkan.study import allen_cahn, burgers, chunked, references, space_time
+from pinnkan.study.chunked import Chunked, KnownTrace, perceptrons, ridges, splines
 from pinnkan.study.contest import ContestOutcome, Record
-from pinnkan.study.known import KnownTrace
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import grid
-from pinnkan.study.starts import perceptrons, ridges, splines
 from pinnkan.study.task import Attention
 
 
@@ -138,21 +137,21 @@ def test_allen_cahn_networks_are_periodic():
 
 
 def test_a_wave_has_one_frequency():
-    n = allen_cahn_report.SAMPLES
+    n = allen_cahn.SAMPLES
     t, x = np.meshgrid(np.arange(n) / n, np.arange(n) / n, indexing="ij")
     wave = np.cos(2 * np.pi * (3 * x - 4 * t))
-    assert allen_cahn_report.width(wave) == pytest.approx(5.0, rel=1e-12)
-    moduli = allen_cahn_report.spectrum(wave)
+    assert allen_cahn.width(wave) == pytest.approx(5.0, rel=1e-12)
+    moduli = allen_cahn.spectrum(wave)
     assert np.argwhere(moduli > 0.4).tolist() == [[n // 2 - 4, n // 2 + 3], [n // 2 + 4, n // 2 - 3]]
 
 
 def test_words_beside_the_papers_figures_follow_the_figures():
-    assert allen_cahn_report.told((4.0, 2.0, 1.0), down=True) == "falls at every level (4 to 1)"
-    assert allen_cahn_report.told((4.0, 5.0, 1.0), down=True) == "falls at 1 of 2 changes (4 to 1)"
-    assert allen_cahn_report.told((1.0, 5.0, 6.0), down=False) == "widens at every level (1 to 6)"
+    assert allen_cahn.told((4.0, 2.0, 1.0), down=True) == "falls at every level (4 to 1)"
+    assert allen_cahn.told((4.0, 5.0, 1.0), down=True) == "falls at 1 of 2 changes (4 to 1)"
+    assert allen_cahn.told((1.0, 5.0, 6.0), down=False) == "widens at every level (1 to 6)"
     records = tuple(Record(n // 2, n, n, torch.tensor([10.0 - n]), torch.tensor([1.0])) for n in range(4))
     contender = allen_cahn.contenders(100, True)[0]
-    assert allen_cahn_report.ends_of_levels(ContestOutcome(contender, 1, (1,), records)) == [9.0, 7.0]
+    assert allen_cahn.ends_of_levels(ContestOutcome(contender, 1, (1,), records)) == [9.0, 7.0]
 
 
 def test_the_comparison_says_how_many_times():
@@ -162,18 +161,18 @@ def test_the_comparison_says_how_many_times():
         return ContestOutcome(contender, 1, (1,), (record,))
 
     names = [f"{f}, {k}" for f in ("spline", "power ReLU") for k in ("coarse only", "fine only", "multilevel")]
-    text = space_time_report.comparison([outcome(n, 2.0 + i, 4.0) for i, n in enumerate(names)], burgers.PAPER)
+    text = space_time.comparison([outcome(n, 2.0 + i, 4.0) for i, n in enumerate(names)], burgers.PAPER)
     assert "spline, multilevel: coarse only ends with 0.5 times the loss and 1 times the error" in text
     assert "coarse only 275, fine only 171" in text
     assert "power ReLU, multilevel: coarse only ends with 0.71 times the loss and 1 times the error; fine" in text
     assert text.count("the paper's order is not seen here") == 2
     assert "The smallest loss of all, 2.0e+00 (spline, coarse only), comes with an error of 4." in text
     better = [outcome(n, 1.0 if "multilevel" in n else 2.0, 4.0) for n in names]
-    assert space_time_report.comparison(better, {}).count("as in the paper") == 2
+    assert space_time.comparison(better, {}).count("as in the paper") == 2
 
 
 def test_names_with_commas_stay_one_cell_of_a_table():
-    rows = list(csv.reader(io.StringIO(tables.csv(["network", "loss"], [["spline, fine only", 0.5]]))))
+    rows = list(csv.reader(io.StringIO(csv_text(["network", "loss"], [["spline, fine only", 0.5]]))))
     assert rows == [["network", "loss"], ["spline, fine only", "0.5"]]
 
 

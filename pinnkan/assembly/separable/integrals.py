@@ -9,8 +9,6 @@ two edges leaves out both (Beylkin, Mohlenkamp 2005, section 4). What distinct A
 coordinate; of a Laplacian two, however many terms it has.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

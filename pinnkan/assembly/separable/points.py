@@ -4,8 +4,6 @@ The points lie where the knots do: Sobol's sequence is stretched in every coordi
 many points, and a row weighs what its points stand for, so that a layer that the knots resolve is seen by the rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

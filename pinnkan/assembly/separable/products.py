@@ -5,8 +5,6 @@
 At a function that is itself a sum of products, polynomial nonlinearities stay such sums.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache

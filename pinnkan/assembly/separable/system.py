@@ -1,7 +1,5 @@
 """All rows of a problem for a sum of products: equations and conditions, integrated exactly where they separate."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

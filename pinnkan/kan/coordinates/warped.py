@@ -12,8 +12,6 @@ n . x = s + c(r, t). Derivatives follow from D_xi = D_s at fixed r and t, and th
 whose powers are worked out once per order, as polynomials in the derivatives of c.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -146,7 +144,7 @@ class Coordinates:
         """Whether c is linear in each argument, so that extremes are at corners."""
         return all(a.degree == 1 and a.intervals == 1 for a in self.warp.axes)
 
-    def moved(self, warp: Space, bend: Array) -> Coordinates:
+    def moved(self, warp: Space, bend: Array) -> "Coordinates":
         """The same rotation with another warp."""
         return replace(self, warp=warp, bend=bend)
 

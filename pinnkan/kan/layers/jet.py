@@ -9,8 +9,6 @@ worked out once per set from two recurrences:
   to ``D^beta(b'(z) D_i z)`` (Constantine and Savits 1996 give the closed form).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import product

@@ -5,8 +5,6 @@ d_m s^(m-k)/(m-k)!``. The d_m are a fixed linear map of the coefficients, the sa
 point depends neither on the number of intervals nor on whether the functions are splines or powers of ReLU.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, Self
@@ -37,8 +35,7 @@ class LayerBasis(Protocol):
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of the functions that live at each x.
 
-        Returns:
-            values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
+        Returns values (order + 1, *x.shape, local), and the index of the first function, shape of ``x``.
         """
 
     def dense(self, x: torch.Tensor, order: int = 0) -> torch.Tensor:

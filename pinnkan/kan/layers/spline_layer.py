@@ -8,8 +8,6 @@ derivative those of z_i: ``sum_k,o a_k f_oi^(k+1)`` for its value, and for its d
 functions themselves, of which only those that live at a point are worked out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -54,14 +52,14 @@ class Spline(Layer):
     def flat(self) -> torch.Tensor:
         return self.weight.flatten(-3)
 
-    def with_flat(self, vector: torch.Tensor) -> Spline:
+    def with_flat(self, vector: torch.Tensor) -> "Spline":
         return replace(self, weight=vector.unflatten(-1, self.weight.shape[-3:]))
 
-    def halved(self) -> Spline:
+    def halved(self) -> "Spline":
         fine = self.basis.halved()
         return Spline(fine, self.basis.prolong(self.weight, fine))
 
-    def to(self, device: torch.device | str) -> Spline:
+    def to(self, device: torch.device | str) -> "Spline":
         return Spline(self.basis.to(device), self.weight.to(device))
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:

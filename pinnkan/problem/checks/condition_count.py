@@ -9,8 +9,6 @@ Everything else (a coefficient that vanishes or is singular at an end, more than
 equation, mixed derivatives of the highest order in time) is not decided here.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

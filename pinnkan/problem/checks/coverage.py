@@ -1,7 +1,5 @@
 """What is given where: every side has its condition, time has its initial data, nothing is given twice."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np
@@ -9,9 +7,8 @@ import numpy as np
 from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.levels import free_level, free_levels
-from pinnkan.problem.checks.linearised import gradients
+from pinnkan.problem.checks.linearised import assigned, gradients
 from pinnkan.problem.checks.system_count import order_in
-from pinnkan.problem.checks.weights import assigned
 from pinnkan.problem.conditions import Placed, ProblemSpans
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, sides_of
@@ -25,7 +22,8 @@ _ORDINALS = ("no", "first", "second", "third", "fourth")
 
 def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
     """Report every side, initial datum and order that is missing, given twice or too high."""
-    orders = equation_orders(problem)
+    jets = [jet for e in problem.equations for jet in e.jets.values()]
+    orders = tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
     _check_unknowns(problem, spans, report)
     _check_sides(domain, placed, spans, report)
     _check_orders(problem, domain, placed, report)
@@ -34,8 +32,12 @@ def check(problem: Problem, domain: DomainSection, placed: list[Placed], spans: 
         _check_initial(problem, domain.time_axis, placed, spans, report)
     _check_degree(problem, orders, spans, report)
     if not report.failed:
-        _warn_count(problem, domain, orders, placed, spans, report)
-        _warn_undetermined(problem, spans, report)
+        _warn_count(problem, domain, placed, spans, report)
+        words = free_level(problem)
+        if words:
+            first = problem.unknowns[free_levels(problem)[0][-1]]
+            hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
+            report.warn_at(spans.conditions, words, hint)
 
 
 def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> None:
@@ -65,19 +67,9 @@ def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
     return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))
 
 
-def equation_orders(problem: Problem) -> tuple[int, ...]:
-    """The highest order of the equations in each coordinate."""
-    jets = [jet for e in problem.equations for jet in e.jets.values()]
-    return tuple(max((jet.order[axis] for jet in jets), default=0) for axis in range(problem.dimension))
-
-
 def normal_order(equation: Equation, axis: int) -> int:
     """The highest order of an equation in one coordinate: which quantity a condition on a side of it fixes."""
     return max(jet.order[axis] for jet in equation.jets.values())
-
-
-def _unknowns(equation: Equation | None) -> set[int]:
-    return {jet.unknown for jet in equation.jets.values()} if equation is not None else set()
 
 
 def _check_sides(domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report) -> None:
@@ -148,7 +140,8 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
     if len(problem.unknowns) == 1 or len(initial) < order_in(problem, axis):
         for index, unknown in enumerate(problem.unknowns):
             order = max((jet.order[axis] for jet in jets if jet.unknown == index), default=0)
-            given = {normal_order(e, axis) for e in initial if e is not None and index in _unknowns(e)}
+            of_it = [e for e in initial if e is not None and any(jet.unknown == index for jet in e.jets.values())]
+            given = {normal_order(e, axis) for e in of_it}
             if given and max(given) >= order > 0:
                 continue  # said of that condition already: there is one, of too high an order
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
@@ -173,12 +166,7 @@ def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans
 
 
 def _warn_count(
-    problem: Problem,
-    domain: DomainSection,
-    orders: tuple[int, ...],
-    placed: list[Placed],
-    spans: ProblemSpans,
-    report: Report,
+    problem: Problem, domain: DomainSection, placed: list[Placed], spans: ProblemSpans, report: Report
 ) -> None:
     missing = missing_condition(problem)
     if missing is not None:
@@ -186,10 +174,11 @@ def _warn_count(
     count = Counter(p.side.axis for p in placed if _says_something(p))
     within = sum(not isinstance(p.condition.place, Side) for p in placed)
     for side in sides_of(domain)[::2]:
-        asked = len(problem.unknowns) == 1 and orders[side.axis] > 1
+        order = _highest(problem, side.axis)
+        asked = len(problem.unknowns) == 1 and order > 1
         if missing is None and asked and not count[side.axis] and not within:
             coordinate = domain.coordinates[side.axis]
-            message = f"no condition along {coordinate}, where the equation has order {orders[side.axis]}"
+            message = f"no condition along {coordinate}, where the equation has order {order}"
             report.warn_at(spans.conditions, message, "the solution is then hardly determined")
     for axis, number in count.items():
         most = max(_highest(problem, axis), 1)
@@ -202,11 +191,3 @@ def _warn_count(
 
 def _says_something(placed: Placed) -> bool:
     return isinstance(placed.condition.place, Side) and placed.condition.equation is not None
-
-
-def _warn_undetermined(problem: Problem, spans: ProblemSpans, report: Report) -> None:
-    words = free_level(problem)
-    if words:
-        first = problem.unknowns[free_levels(problem)[0][-1]]
-        hint = f"add {{where: domain, equation: integral({first}) = 0}}, or give its value at a point or on a side"
-        report.warn_at(spans.conditions, words, hint)

@@ -1,7 +1,5 @@
 """Whether ``exact`` is what it says: finite, periodic, and a solution of the equations and conditions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import reduce
 

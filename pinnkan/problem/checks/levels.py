@@ -1,7 +1,5 @@
 """Unknowns that are determined up to a constant only: a pressure, a pure Neumann problem."""
 
-from __future__ import annotations
-
 import numpy as np
 import sympy
 from numpy.typing import NDArray
@@ -39,7 +37,9 @@ def free_levels(problem: Problem) -> list[tuple[int, ...]]:
     if count == 1:
         return [] if any(felt) else [(0,)]
     rows = [row for equation, jets in zip(every, felt, strict=True) if jets for row in _rows(problem, equation, jets)]
-    return _null_groups(_equilibrated(np.array(rows).reshape(-1, count)))
+    slopes = np.array(rows).reshape(-1, count)
+    sizes = np.abs(slopes).max(0, initial=0.0)  # the units of the unknowns: 1e-9 u fixes the level of u
+    return _null_groups(slopes / np.where(sizes > 0.0, sizes, 1.0))
 
 
 def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:
@@ -54,12 +54,6 @@ def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -
             block[:, jet.unknown] += slopes[symbol] if jet.order == order else 0.0
         rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
     return rows
-
-
-def _equilibrated(matrix: Array) -> Array:
-    """Unknowns in units in which the largest slope by each is one: 1e-9 u fixes the level of u."""
-    sizes = np.abs(matrix).max(0, initial=0.0)
-    return matrix / np.where(sizes > 0.0, sizes, 1.0)
 
 
 def _null_groups(matrix: Array) -> list[tuple[int, ...]]:

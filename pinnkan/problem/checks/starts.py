@@ -5,8 +5,6 @@ the rates 1 and -1. Each is a formula of one number at a point: its changes of s
 That none is seen proves nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -14,8 +14,6 @@ systems; Pryce 2001, BIT 41, for ordinary ones).
 Coefficients are frozen at samples. Counts that differ from sample to sample or from s to s prove nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,8 +23,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.linearised import Derivative, Linearised, linearised
-from pinnkan.problem.checks.weights import Weights, assigned
+from pinnkan.problem.checks.linearised import Derivative, Linearised, Weights, assigned, linearised
 from pinnkan.problem.statement import Jet, Place, Point, Problem, Side, Whole
 
 #: A determinant below this share of what its rows allow may vanish somewhere between the samples.

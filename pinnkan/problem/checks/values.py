@@ -1,7 +1,5 @@
 """Checks by numbers, at fixed sample points: finite everywhere, corners and seams that fit."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.problem.conditions import Placed, ProblemSpans, dirichlet_value, prescribed_value
-from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
 from pinnkan.problem.source import Span
@@ -80,10 +78,9 @@ def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol],
     return np.array([np.broadcast_to(np.asarray(o, dtype=np.float64), at[0].shape) for o in outputs])
 
 
-def place(problem: Problem, at: Sequence[Array], index: int, axes: Sequence[int] | None = None) -> str:
+def place(problem: Problem, at: Sequence[Array], index: int) -> str:
     """``x = 0.5, t = 0``: one point in words."""
-    chosen = range(problem.dimension) if axes is None else axes
-    return ", ".join(f"{problem.coordinates[i]} = {at[i][index]:.6g}" for i in chosen)
+    return ", ".join(f"{c} = {x[index]:.6g}" for c, x in zip(problem.coordinates, at, strict=True))
 
 
 def held_at(problem: Problem, *places: Place) -> dict[int, float]:
@@ -180,8 +177,7 @@ def agree(u: float, v: float) -> bool:
 def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) -> list[Point]:
     """Where two sides that meet, or a side and a point on it, prescribe different values of the unknown.
 
-    Returns:
-        One point for each pair; each with a warning.
+    Returns one point for each pair; each with a warning.
     """
     found = []
     given = [(p, dirichlet_value(p.condition.equation)) for p in placed if not isinstance(p.condition.place, Whole)]

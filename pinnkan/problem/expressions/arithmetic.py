@@ -4,8 +4,6 @@ An integer or fraction with up to four digits is exact, anything longer is a flo
 memory, and a value that is not finite or not real is refused where it arises.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 
@@ -21,8 +19,7 @@ _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 def fold(value: object) -> sympy.Expr:
     """A number as sympy holds it: whole and small exactly, anything else as a float64.
 
-    Raises:
-        ValueError, OverflowError: not finite, or not real.
+    Raises ValueError, OverflowError: not finite, or not real.
     """
     if isinstance(value, int) and abs(value) <= MAX_EXACT:
         return sympy.Integer(value)
@@ -36,10 +33,8 @@ def fold(value: object) -> sympy.Expr:
 def combine(op: type[ast.operator], a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """``a op b`` for one of + - * / and power.
 
-    Raises:
-        ValueError, OverflowError, TypeError: no finite real value.
-        ZeroDivisionError: a division by zero.
-        OperatorError: an exponent beyond MAX_EXPONENT.
+    Raises ValueError, OverflowError, TypeError: no finite real value; ZeroDivisionError: a division by zero;
+    OperatorError: an exponent beyond MAX_EXPONENT.
     """
     if op is ast.Pow:
         return _power(a, b)
@@ -72,9 +67,7 @@ def _power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
 def tamed(e: sympy.Expr) -> sympy.Expr:
     """The expression with a coefficient that grew long turned into a float64.
 
-    Raises:
-        ValueError: it became infinite, undefined or complex.
-        OperatorError: it grew an exponent beyond MAX_EXPONENT.
+    Raises ValueError: it became infinite, undefined or complex; OperatorError: it grew an exponent beyond MAX_EXPONENT.
     """
     for part in (e, *e.args):
         if part in _UNREAL:

@@ -11,8 +11,6 @@ intervals a box takes 1.1 to 1.8 times the time; of boxes that a search for feat
 every coordinate occurs once, 1.6 times fewer for a circle in expanded form, 70 times fewer for a cubic (measured).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -98,8 +96,8 @@ def _centred(made: _Register, radius: Array, n: int) -> _Register:
     steep = np.broadcast_to(slope.magnitude(), (len(radius), 2 * n))[:, :n]
     reach = np.where(radius > 0.0, steep * radius, 0.0).sum(0) * _MARGIN
     low, high = np.nextafter(value.lo[n:] - reach, -np.inf), np.nextafter(value.hi[n:] + reach, np.inf)
-    close = Interval(value.lo[:n], value.hi[:n]).intersection(low, high)
-    lo, hi = np.concatenate([close.lo, value.lo[n:]]), np.concatenate([close.hi, value.hi[n:]])
+    close = np.fmax(value.lo[:n], low), np.fmin(value.hi[:n], high)  # ends that are nan say nothing
+    lo, hi = np.concatenate([close[0], value.lo[n:]]), np.concatenate([close[1], value.hi[n:]])
     return _Register(Interval(lo, hi), slope)
 
 
@@ -149,9 +147,9 @@ def _chosen(value: Interval, first: np.ndarray, second: np.ndarray, a: _Register
     if a.slope is None and b.slope is None:
         return _Register(value, None)
     left, right = a.slope or _ZERO, b.slope or _ZERO
-    both = left.hull(right)
-    lo = np.where(first, left.lo, np.where(second, right.lo, both.lo))
-    return _Register(value, Interval(lo, np.where(first, left.hi, np.where(second, right.hi, both.hi))))
+    both = np.minimum(left.lo, right.lo), np.maximum(left.hi, right.hi)
+    lo = np.where(first, left.lo, np.where(second, right.lo, both[0]))
+    return _Register(value, Interval(lo, np.where(first, left.hi, np.where(second, right.hi, both[1]))))
 
 
 def _either(first: np.ndarray, a: _Register, b: _Register) -> _Register:

@@ -3,8 +3,6 @@
 Nothing of the text is ever executed; numbers are folded as they appear.
 """
 
-from __future__ import annotations
-
 import ast
 import warnings
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.lexicon import ExpressionError, check
 from pinnkan.problem.expressions.operators import OperatorError, Vector
 from pinnkan.problem.expressions.scope import Scope
-from pinnkan.problem.habits.words import habit_of, operator_of
+from pinnkan.problem.habits import habit_of, operator_of
 from pinnkan.problem.report import Report, did_you_mean
 from pinnkan.problem.source import Scalar
 
@@ -131,8 +129,7 @@ class _Reader:
         if scope.unknowns and name in scope.space.unknowns:
             return scope.space.unknown(name)
         if scope.unknowns and base in scope.space.unknowns and order_of(subscript, scope.space.coordinates):
-            symbol: sympy.Expr = _guarded(node, scope.space.unknown, base, subscript)
-            return symbol
+            return _guarded(node, scope.space.unknown, base, subscript)
         return self._unknown_name(node, base, split(subscript) or [])
 
     def _normal(self, node: ast.Name) -> sympy.Expr:

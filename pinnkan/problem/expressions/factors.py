@@ -1,7 +1,5 @@
 """What an expression is made of where it vanishes: exact numbers, factors with their multiplicities."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

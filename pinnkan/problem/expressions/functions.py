@@ -3,18 +3,17 @@
 sympy differentiates ``Abs`` through complex numbers and ``sign`` into Dirac deltas. Here the derivative is the one that
 holds almost everywhere: ``abs' = sign``, ``sign' = heaviside' = 0``, ``max'`` and ``min'`` by the larger argument.
 sympy's hyperbolic functions, asked whether they are real, expand their argument into real and imaginary part: minutes
-for ``tanh(tan(u)**999)``. Ours are not asked.
+for ``tanh(tan(u)**999)``. Ours are not asked. Expressions are printed as the user writes them.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sympy
+from sympy.printing.str import StrPrinter
 
 
 def _function(name: str, *slopes: Callable[..., sympy.Expr]) -> Any:
@@ -55,7 +54,7 @@ class Near:
             total = a + distance * total
         return total
 
-    def slope(self) -> Near:
+    def slope(self) -> "Near":
         """The derivative by w."""
         return Near(self.place, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:])
 
@@ -128,3 +127,41 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
 
 # The name under which each function is written, for printing.
 WRITTEN: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}
+
+
+_LARGEST = 10_000  # numerator or denominator that is shown
+_LONGEST = 400  # characters of an expression that are shown
+
+
+class _Writer(StrPrinter):
+    """sympy's text with the names of the problem file and ten digits."""
+
+    def _print_Float(self, expr: sympy.Float) -> str:  # noqa: N802
+        return f"{float(expr):.10g}"
+
+    def _print_Rational(self, expr: sympy.Rational) -> str:  # noqa: N802
+        return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) <= _LARGEST else f"{float(expr):.10g}"
+
+    def _print_Function(self, expr: sympy.Function) -> str:  # noqa: N802
+        if isinstance(expr, Continued):
+            return f"({self._print(expr.plain())})"
+        name = WRITTEN.get(expr.func, expr.func.__name__)
+        return f"{name}({self.stringify(expr.args, ', ')})"
+
+    def _print_ExpBase(self, expr: sympy.Expr) -> str:  # noqa: N802
+        return f"exp({self._print(expr.args[0])})"
+
+
+def written(expression: sympy.Expr) -> str:
+    """An expression in the syntax of the problem file; very long ones are cut."""
+    text = str(_Writer().doprint(expression))
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
+
+
+def switching(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What jumps or bends an expression where it changes its sign: in heaviside, sign, abs, max and min."""
+    for node in sympy.preorder_traversal(e):
+        if isinstance(node, UnitStep | Signum | Magnitude):
+            yield node.args[0]
+        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
+            yield node.args[0] - node.args[1]

@@ -73,14 +73,6 @@ class Interval:
         """The smallest absolute value."""
         return np.maximum(np.maximum(self.lo, -self.hi), 0.0)
 
-    def intersection(self, lo: Array, hi: Array) -> Interval:
-        """What also lies in [lo, hi], which is known to hold the values too; nan ends there say nothing."""
-        return Interval(np.fmax(self.lo, lo), np.fmin(self.hi, hi))
-
-    def hull(self, other: Interval) -> Interval:
-        """The smallest interval that holds both."""
-        return Interval(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
-
 
 Ends = tuple[float, float]
 Enclosure = Callable[[Interval], Interval]

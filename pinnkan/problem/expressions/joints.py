@@ -1,27 +1,18 @@
-"""Planes x_i = c on which an expression jumps, and the expression on either side of one.
+"""Planes x_i = c on which an expression jumps, the expression on either side of one, and how a jump is refused.
 
 Its derivative by x_i then holds [e] delta(x_i - c), the value above less the value below (Hoermander 1990, The
 Analysis of Linear Partial Differential Operators I, section 3.1).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
 
+from pinnkan.problem.expressions import jumps
 from pinnkan.problem.expressions.factors import as_decimals, as_fractions
-from pinnkan.problem.expressions.functions import Signum
-from pinnkan.problem.expressions.jumps import (
-    SWITCHES,
-    SignSearch,
-    UndecidedError,
-    settled,
-    size_of,
-    solved_for,
-    written_with_signs,
-)
+from pinnkan.problem.expressions.functions import Signum, UnitStep, written
+from pinnkan.problem.expressions.jumps import JUMPING, Jump, SignSearch, UndecidedError
 from pinnkan.problem.expressions.sign import SymbolRanges
 
 #: A factor below this at a place vanishes there: places are exact or roots of polynomials of degree two.
@@ -49,10 +40,10 @@ def joints_of(
     for f, sigma in list(search.sigmas.items()):
         if sigma not in plain.free_symbols or not moves(f):
             continue
-        size = size_of(plain, f, sigma, search)
+        size = jumps.size_of(plain, f, sigma, search)
         if size is not None and size.is_zero:
             continue
-        roots = [value for _, value in solved_for(f, box)] if f.free_symbols == {x} else []
+        roots = [value for _, value in jumps.solved_for(f, box)] if f.free_symbols == {x} else []
         if size is None or not roots:
             return None
         places += [r for r in roots if r not in places]
@@ -76,17 +67,16 @@ def _written(
 ) -> tuple[sympy.Expr, SignSearch] | None:
     search = SignSearch(box, moves)
     try:
-        plain = written_with_signs(settled(as_fractions(e, {}), box), search)
+        plain = jumps.written_with_signs(jumps.settled(as_fractions(e, {}), box), search)
     except UndecidedError:
         return None
-    return None if plain.has(*SWITCHES) else (plain, search)
+    return None if plain.has(*jumps.SWITCHES) else (plain, search)
 
 
 def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Expr, way: int) -> sympy.Expr:
     """The signs of what depends on x alone as they are there, those of all else as functions again.
 
-    Raises:
-        UndecidedError: a factor vanishes there together with its slope.
+    Raises UndecidedError: a factor vanishes there together with its slope.
     """
     values: dict[sympy.Expr, sympy.Expr] = {}
     for f, sigma in search.sigmas.items():
@@ -100,3 +90,45 @@ def _on_side(e: sympy.Expr, search: SignSearch, x: sympy.Symbol, place: sympy.Ex
             raise UndecidedError
         values[sigma] = sympy.Integer(1 if value > 0.0 else -1)
     return as_decimals(e.xreplace(values))
+
+
+_WIDTH = "0.01"  # of the smooth step that is suggested; an example
+
+
+def refusal(jump: Jump, jets: set[sympy.Symbol]) -> tuple[str, str]:
+    """What jumps where, and the hint; ``jets`` are the symbols of the unknowns."""
+    node, surface = as_decimals(jump.node), as_decimals(jump.surface)
+    does = "jumps" if jump.size is not None and isinstance(jump.node, JUMPING) else "may jump"
+    what = "a nested max, min, abs, sign or heaviside" if node.has(sympy.Dummy) else written(node)
+    if not isinstance(jump.node, JUMPING):
+        what = f"what {what} is part of"
+    message = f"{what} {does} {_where(surface)}"
+    smooth = f"smooth it, e.g. {_smooth(node, surface)}"
+    if jump.surface.has(sympy.Dummy):
+        return message, "the derivative of a jump is a delta function and is never dropped: write it without one"
+    if jump.size is None:
+        return message, f"that it is multiplied by what vanishes there could not be shown; {smooth}"
+    if jump.surface.free_symbols & jets:
+        return message, f"its derivative is a delta function, never dropped: {smooth}"
+    if jump.size.free_symbols & jets:
+        where = "(one unknown, second order, whole planes x = c without corners, nothing periodic)"
+        return message, f"a flux that jumps needs an interface {where}: else {smooth}"
+    return message, f"its derivative is a delta function, never dropped: {smooth}"
+
+
+def _where(surface: sympy.Expr) -> str:
+    if surface.has(sympy.Dummy):
+        return "in the domain"
+    symbols = list(surface.free_symbols)
+    if len(symbols) == 1 and surface.is_polynomial(*symbols) and sympy.degree(surface, symbols[0]) == 1:
+        root = sympy.expand(symbols[0] - surface / sympy.diff(surface, symbols[0]))
+        return f"at {symbols[0]} = {float(root):.6g}"
+    return f"where {written(surface)} = 0"
+
+
+def _smooth(node: sympy.Expr, surface: sympy.Expr) -> str:
+    """A smooth function in place of one that jumps."""
+    if isinstance(node, UnitStep):
+        return f"(1 + tanh(({written(node.args[0])})/{_WIDTH}))/2"
+    argument = node.args[0] if isinstance(node, JUMPING) else surface
+    return f"tanh(({written(argument)})/{_WIDTH})"

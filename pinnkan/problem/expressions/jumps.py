@@ -8,8 +8,6 @@ Every heaviside, sign, abs, max and min is written with sigma = sign(f), one for
 keeps its sign in the box is a number. [e] is e at sigma = 1 less e at sigma = -1, and must vanish once f = 0 is put in.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -233,8 +231,7 @@ def _at(s: sympy.Symbol, value: sympy.Expr, e: sympy.Expr, search: SignSearch) -
 def _without(f: sympy.Expr, jump: sympy.Expr, e: sympy.Expr, search: SignSearch) -> sympy.Expr:
     """The expression with f = 0 put in as far as it stands there: for the first of its terms, or for all of it.
 
-    Raises:
-        UndecidedError: something else may be infinite there, so that a product with zero says nothing.
+    Raises UndecidedError: something else may be infinite there, so that a product with zero says nothing.
     """
     for node in jump.atoms(sympy.Pow, sympy.log, sympy.tan):
         if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp > 0:

@@ -3,15 +3,13 @@
 What Python's own parser would misread, or report at an odd place, is refused here with the place and the reason.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
 
 from pinnkan.problem.expressions.functions import FUNCTIONS
-from pinnkan.problem.habits.words import PARTS, habit_of, letters_of, sign_of
+from pinnkan.problem.habits import PARTS, habit_of, letters_of, sign_of
 
 MAX_LENGTH = 2_000  # characters of an expression
 MAX_NESTING = 40  # parentheses inside parentheses; a choice: far above what anyone reads, far below any stack
@@ -66,11 +64,7 @@ class Token:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The words of an expression.
-
-    Raises:
-        ExpressionError: a character, number or name that no expression holds.
-    """
+    """The words of an expression. Raises ExpressionError: a character, number or name that no expression holds."""
     at = 0
     while at < len(text):
         if text[at] in " \t\r\n":

@@ -6,8 +6,6 @@ an F that jumps in the domain has none that a formula could show, and is refused
 (:mod:`pinnkan.problem.expressions.jumps`).
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +13,8 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
-from pinnkan.problem.expressions.joints import joints_of
+from pinnkan.problem.expressions.joints import joints_of, refusal
 from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
-from pinnkan.problem.expressions.refusals import refusal
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
@@ -57,29 +54,24 @@ class JetSpace:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
         self.symbols = tuple(sympy.Symbol(c) for c in coordinates)
-        self._box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
+        self.box = SymbolRanges(self.symbols[: len(ranges)], tuple(ranges))
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the sides
         self._joins = False
         self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
         self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
 
-    def on(self, axis: int, end: int) -> JetSpace:
+    def on(self, axis: int, end: int) -> "JetSpace":
         """The same symbols, for derivatives on the side where coordinate ``axis`` is at that end."""
         side = copy.copy(self)
-        side._box = self._box.at(axis, end) if self._box.symbols else self._box
+        side.box = self.box.at(axis, end) if self.box.symbols else self.box
         return side
 
-    def joining(self, joins: bool = True) -> JetSpace:
+    def joining(self, joins: bool = True) -> "JetSpace":
         """The same symbols, for expressions in which the derivative of a jump across a plane is a delta function."""
         equation = copy.copy(self)
         equation._joins = joins
         return equation
-
-    @property
-    def box(self) -> SymbolRanges:
-        """Where the expressions are looked at."""
-        return self._box
 
     def deltas_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, tuple[int, float, JumpError]]:
         """The delta functions in an expression: axis and place of each, and what to say where it cannot stand."""
@@ -107,8 +99,7 @@ class JetSpace:
     def symbol(self, jet: Jet) -> sympy.Symbol:
         """The symbol of a derivative: ``u``, or ``u_`` and a coordinate per order, in their order.
 
-        Raises:
-            OperatorError: the order is above MAX_ORDER.
+        Raises OperatorError: the order is above MAX_ORDER.
         """
         if jet.total > MAX_ORDER:
             raise OperatorError(
@@ -140,20 +131,19 @@ class JetSpace:
         for _, _, error in self.deltas_of(expression).values():
             raise error
         self._spend(expression)
-        jump = jump_of(expression, self._box, lambda f: self._depends(f, axis))
-        found = self._derivative(settled(expression, self._box), axis)
+        jump = jump_of(expression, self.box, lambda f: self._depends(f, axis))
+        found = self._derivative(settled(expression, self.box), axis)
         return found if jump is None else found + self._concentrated(expression, axis, jump)
 
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
         """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.
 
-        Raises:
-            JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
+        Raises JumpError: the jump is not across planes of the coordinate, or not where that can be solved for.
         """
         error = JumpError(*refusal(jump, set(self._jets)))
         if not self._joins or self.coordinates[axis] == "t":
             raise error
-        joints = joints_of(expression, self._box, lambda f: self._depends(f, axis), self.symbols[axis])
+        joints = joints_of(expression, self.box, lambda f: self._depends(f, axis), self.symbols[axis])
         total = sympy.S.Zero
         for joint in joints or ():
             delta = sympy.Symbol(f"delta({self.coordinates[axis]} = {joint.place!r})")
@@ -167,7 +157,7 @@ class JetSpace:
     def almost_everywhere(self, expression: sympy.Expr, axis: int) -> sympy.Expr:
         """The same derivative wherever the expression does not jump."""
         self._spend(expression)
-        return self._derivative(settled(expression, self._box), axis)
+        return self._derivative(settled(expression, self.box), axis)
 
     def _spend(self, expression: sympy.Expr) -> None:
         self._work["nodes"] += _derivative_size(expression, {})[1]

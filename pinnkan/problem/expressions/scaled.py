@@ -4,8 +4,6 @@
 whole e, itself a float64, every product, power and sum of exponentials keeps its size until the last moment.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The names an expression may use, and what to say of one that means nothing there."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +9,7 @@ import sympy
 from pinnkan.problem.coordinates import COORDINATES, NUMBERED, PLAIN, listed, order_of
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.operators import JetSpace
-from pinnkan.problem.habits.words import PARTS, is_greek, shorthand_of
+from pinnkan.problem.habits import GREEK, PARTS, shorthand_of
 from pinnkan.problem.report import did_you_mean
 
 OPERATORS = ("dx", "dy", "dz", "dt", "lap", "grad", "div", "dn", "integral")
@@ -124,7 +122,8 @@ class Scope:
             if name.startswith(function) and name.removeprefix(function) in known:
                 return f"write {function}({name.removeprefix(function)})"
         alike = [k for k in known if min(len(k), len(name)) > 1 or set(k.lower()) == set(name.lower())]
-        return did_you_mean(name, [k for k in alike if not is_greek(name) or len(k) > 2 or k.lower() == name.lower()])
+        is_greek = name.lower() in GREEK
+        return did_you_mean(name, [k for k in alike if not is_greek or len(k) > 2 or k.lower() == name.lower()])
 
     def _define(self) -> str:
         """Where a name is given a meaning."""

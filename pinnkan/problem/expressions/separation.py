@@ -11,8 +11,6 @@ the coordinates one after the other: Tyrtyshnikov 2000; Oseledets, Tyrtyshnikov 
 which is exact where g has that rank, whatever its formula.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -41,7 +39,7 @@ class Separated:
     constant: float
     factors: tuple[sympy.Expr, ...]
 
-    def __mul__(self, other: Separated) -> Separated:
+    def __mul__(self, other: "Separated") -> "Separated":
         factors = zip(self.factors, other.factors, strict=True)
         return Separated(self.constant * other.constant, tuple(a * b for a, b in factors))
 

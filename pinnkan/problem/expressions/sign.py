@@ -1,7 +1,5 @@
 """The sign that an expression provably keeps over the domain: enclosures of boxes that are halved until it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,7 +28,7 @@ class SymbolRanges:
     ranges: tuple[tuple[float, float], ...]
     side: tuple[tuple[float, float], ...] | None = None
 
-    def at(self, axis: int, end: int) -> SymbolRanges:
+    def at(self, axis: int, end: int) -> "SymbolRanges":
         """The box looked at on the side where coordinate ``axis`` is at its lower (0) or upper (1) end."""
         here = (self.ranges[axis][end],) * 2
         return SymbolRanges(self.symbols, self.ranges, (*self.ranges[:axis], here, *self.ranges[axis + 1 :]))

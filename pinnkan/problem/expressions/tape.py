@@ -4,8 +4,6 @@ An expression is flattened once into instructions, shared subexpressions compute
 numpy arrays or on torch tensors alike, chosen by the namespace handed in. No text is ever executed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
@@ -14,26 +12,15 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.expressions import scaled
-from pinnkan.problem.expressions.functions import (
-    Continued,
-    HyperbolicCosine,
-    HyperbolicSine,
-    HyperbolicTangent,
-    Larger,
-    Magnitude,
-    Signum,
-    Smaller,
-    UnitStep,
-)
+from pinnkan.problem.expressions import functions, scaled
 
 _UNARY: dict[Any, str] = {
     sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan",
     sympy.asin: "arcsin", sympy.acos: "arccos", sympy.atan: "arctan",
     sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh",
-    HyperbolicSine: "sinh", HyperbolicCosine: "cosh", HyperbolicTangent: "tanh",
+    functions.HyperbolicSine: "sinh", functions.HyperbolicCosine: "cosh", functions.HyperbolicTangent: "tanh",
     sympy.exp: "exp", sympy.log: "log", sympy.erf: "erf",
-    Magnitude: "abs", Signum: "sign", UnitStep: "heaviside",
+    functions.Magnitude: "abs", functions.Signum: "sign", functions.UnitStep: "heaviside",
 }  # fmt: skip
 
 
@@ -44,8 +31,7 @@ class Tape:
         expressions: what to compute; every free symbol must be among ``symbols``.
         symbols: the inputs, in the order in which :meth:`__call__` takes their values.
 
-    Raises:
-        ValueError: an expression holds a symbol or a function that has no instruction.
+    Raises ValueError: an expression holds a symbol or a function that has no instruction.
     """
 
     def __init__(self, expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol]) -> None:
@@ -60,14 +46,14 @@ class Tape:
         return self._code
 
     @classmethod
-    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> Tape:
+    def written(cls, inputs: int, code: Sequence[Sequence[Any]], outputs: Sequence[int]) -> "Tape":
         """The tape of so many inputs with these :attr:`instructions` and registers of results."""
         tape = cls([], [])
         tape.inputs, tape.outputs = inputs, tuple(outputs)
         tape._code = [(name, tuple(arguments), value) for name, arguments, value in code]
         return tape
 
-    def first(self) -> Tape:
+    def first(self) -> "Tape":
         """The tape of the first result alone."""
         count = max(self.outputs[0] - self.inputs + 1, 0)
         return Tape.written(self.inputs, self._code[:count], self.outputs[:1])
@@ -83,10 +69,10 @@ class Tape:
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         if isinstance(e, sympy.Pow):
             return self._emit_power(e)
-        if isinstance(e, Larger | Smaller):
-            name = "maximum" if isinstance(e, Larger) else "minimum"
+        if isinstance(e, functions.Larger | functions.Smaller):
+            name = "maximum" if isinstance(e, functions.Larger) else "minimum"
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
-        if isinstance(e, Continued):
+        if isinstance(e, functions.Continued):
             return self._emit_continued(e)
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:
@@ -103,7 +89,7 @@ class Tape:
             return self._append(e, "power", (self._emit(base),), float(exponent))
         return self._append(e, "power", (self._emit(base), self._emit(exponent)))
 
-    def _emit_continued(self, e: Continued) -> int:
+    def _emit_continued(self, e: functions.Continued) -> int:
         """The formula, and one after the other the polynomials that stand for it near places, by Horner's rule."""
         found = self._emit(e.plain())
         for near in e.places:
@@ -133,7 +119,9 @@ class Tape:
         with np.errstate(all="ignore"):
             may_overflow = any(name in ("exp", "cosh", "sinh") for name, _, _ in self._code)
             if may_overflow and not all(namespace.isfinite(_array(namespace, r)).all() for r in results):
-                results = self._without_overflow(values, results, namespace)
+                inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
+                again = scaled.evaluate(self._code, inputs, _run)
+                results = [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
         return results
 
     def plainly(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
@@ -143,12 +131,6 @@ class Tape:
             for name, arguments, value in self._code:
                 registers.append(_run(namespace, name, [registers[a] for a in arguments], value))
         return [registers[i] for i in self.outputs]
-
-    def _without_overflow(self, values: Sequence[Any], results: list[Any], namespace: Any) -> list[Any]:
-        """The results with those values that are not finite computed in scaled numbers."""
-        inputs = [np.asarray(v.detach().cpu() if hasattr(v, "detach") else v) for v in values]
-        again = scaled.evaluate(self._code, inputs, _run)
-        return [_filled(namespace, r, again[i]) for r, i in zip(results, self.outputs, strict=True)]
 
 
 def _filled(xp: Any, value: Any, again: NDArray[np.float64]) -> Any:

@@ -1,7 +1,5 @@
 """The formulas of a problem in which something may hide: its equations, and its conditions on their sides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 import sympy

@@ -6,8 +6,6 @@ zero, bisected (Moore, Kearfott, Cloud 2009, chapter 8). Planes of a factor of s
 lines across the box, confirmed on scattered points of the plane; what else may vanish is called curved.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +14,10 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.enclosure import enclose
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Problem
 
 Array = NDArray[np.float64]
 
@@ -68,13 +67,7 @@ def kinks(
 def _factors(expressions: Iterable[sympy.Expr], coordinates: set[sympy.Symbol]) -> Iterator[sympy.Expr]:
     """Factors of the arguments whose zeros are kinks."""
     for e in expressions:
-        for node in sympy.preorder_traversal(e):
-            if isinstance(node, UnitStep | Signum | Magnitude):
-                argument = node.args[0]
-            elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
-                argument = node.args[0] - node.args[1]
-            else:
-                continue
+        for argument in switching(e):
             for factor in sympy.Mul.make_args(argument):
                 base = factor.base if factor.is_Pow and not factor.base.is_number else factor
                 if base.free_symbols and base.free_symbols <= coordinates:
@@ -161,3 +154,25 @@ def _apart(places: Iterable[float], ends: tuple[float, float]) -> tuple[float, .
     inside = np.array(sorted(x for x in places if ends[0] + least < x < ends[1] - least))
     chains = np.split(inside, np.flatnonzero(np.diff(inside) > least) + 1) if len(inside) else []
     return tuple(float(chain[len(chain) // 2]) for chain in chains)
+
+
+#: Places along the circle and across it, and the share of the largest value that is a jump.
+PLACES, JUMP = 33, 1e-6
+
+
+def jumps_at_seam(problem: Problem, axis: int) -> bool:
+    """Whether an equation is another one at both ends of a periodic coordinate, its derivatives being the same."""
+    if not problem.box.periodic[axis]:
+        return False
+    rng = np.random.default_rng(0)
+    points = [rng.uniform(low, high, (PLACES, 1)) for low, high in problem.box.ranges]
+    points[axis] = np.linspace(*problem.box.ranges[axis], PLACES)[None, :]
+    for equation in problem.equations:
+        held = [np.array(x) for x in rng.uniform(0.5, 1.5, len(equation.jets))]
+        with np.errstate(all="ignore"):
+            (found,) = Tape([equation.residual], [*problem.coordinates, *equation.jets])([*points, *held])
+        values = np.broadcast_to(np.asarray(found, dtype=np.float64), (PLACES, PLACES))
+        apart = np.abs(values[:, -1] - values[:, 0])
+        if np.isfinite(values).all() and apart.max() > JUMP * np.abs(values).max():
+            return True
+    return False

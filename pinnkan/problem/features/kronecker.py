@@ -1,7 +1,5 @@
 """Points spread evenly over a box of any dimension, without a generator of random numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -14,8 +14,6 @@ oscillates and needs no looking for. Of a part whose open boxes become too many 
 of them are followed; the others are returned as undecided.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

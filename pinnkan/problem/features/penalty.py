@@ -4,14 +4,11 @@ An obstacle problem switches between two equations where nobody knows, and Gauss
 penalty lets b be negative by a/K. Measured: -u'' and u - psi on a line, asked for 1e-3, with 100 over that: 2e-4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import sympy
 
-from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.expressions.functions import Larger, Smaller
+from pinnkan.problem.expressions.functions import Larger, Smaller, written
 from pinnkan.problem.statement import Equation, Problem
 
 #: K times the tolerance.

@@ -12,8 +12,6 @@ singularity is removable, those of high ones where nothing else is in the circle
 stays what it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Subdivision of a box until a formula is smooth or level in every piece; :mod:`pinnkan.problem.features.narrow`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Coefficients that depend on the solution are looked at before there is one. At v
 temperatures below zero, exp(8 - 8/T) is 1e70 for one that is 1: equations weighed by that are all that counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -67,14 +65,11 @@ def _given(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | N
     slope = sympy.diff(at_rest, values[0])
     if slope.has(values[0]):
         return None
-    points = problem.domain.pieces[condition.place].sample(LOOKED_AT, _drawn)
+    random = np.random.default_rng(0).random
+    points = problem.domain.pieces[condition.place].sample(LOOKED_AT, lambda *shape: random(shape))
     tape = Tape([at_rest.xreplace({values[0]: sympy.Integer(0)}), slope], list(problem.coordinates))
     with np.errstate(all="ignore"):
         source, factor = tape([*points.T])
         given = np.broadcast_to(np.asarray(-source / factor, dtype=np.float64), len(points))
     given = given[np.isfinite(given)]
     return (jets[values[0]].unknown, given) if len(given) else None
-
-
-def _drawn(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).random(shape)

@@ -25,8 +25,6 @@ most its largest value, and where that principle does not hold no bound is given
 residual are Gauss quadrature, or the largest of many samples, at points never trained on: not interval arithmetic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

@@ -5,8 +5,6 @@ conditions as its data. It is sought in tensor-product splines, halved until its
 the error at the end of the previous one plus the jump of u between them.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np
@@ -93,7 +91,8 @@ def _correct(model: Model, field: Field, intervals: int) -> tuple[float, Product
 def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array] | None) -> tuple[Array, Array]:
     """Correction on one box, and the squared norms of it and of the field."""
     system = System(model, space)
-    prescribed = [(given, _mismatch(model, field, space, given, before)) for given in _prescribed(model)]
+    built_in = [*model.conditions.initial, *model.conditions.boundary]
+    prescribed = [(given, _mismatch(model, field, space, given, before)) for given in built_in]
     moves, fixed = fix(space, prescribed, np.zeros(space.shape), np.zeros(space.shape, dtype=bool))
     rows = []
     for patch in system.patches:
@@ -105,10 +104,6 @@ def _piece(model: Model, field: Field, space: Space, before: tuple[Space, Array]
     values = field.grid(nodes, (0,) * len(space.axes))
     reference = (values**2 * weights[..., None]).reshape(-1, space.unknowns).sum(0)
     return error, np.stack([space.norm(error) ** 2, reference])
-
-
-def _prescribed(model: Model) -> list[BoundaryValue]:
-    return [*model.conditions.initial, *model.conditions.boundary]
 
 
 def _mismatch(

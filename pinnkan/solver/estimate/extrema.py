@@ -6,8 +6,6 @@ below the best value seen are done, the others cut (Hansen, Walster 2004, Global
 chapter 12). What is left when the boxes have become too many stays as the difference between bound and value.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +17,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Equation, Whole
-from pinnkan.solver.estimate.enclosed import cells, halved
-from pinnkan.solver.estimate.substituted import Substituted, held_at
+from pinnkan.solver.estimate.substituted import Substituted, cells, halved, held_at
 
 #: Grids in up to so many coordinates; in more it is Sobol's points.
 MOST_AXES = 3
@@ -84,8 +81,7 @@ class Extremum:
 def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrema:
     """The largest values over the domain; without a bound where those of a ``like`` expression are known.
 
-    Raises:
-        OutOfTimeError: the clock's limit is over.
+    Raises OutOfTimeError: the clock's limit is over.
     """
     starts, steps, owner = _starts(task, clock)
     if like is not None:
@@ -99,14 +95,11 @@ def largest(task: Extremum, clock: Clock, like: Extrema | None = None) -> Extrem
     bound.run()
     again = _searched(task, bound.places, bound.sizes, np.arange(len(task.moments)))
     is_better = again.values > found.values
-    best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(again, found)))
+    pairs = [(getattr(again, name), getattr(found, name)) for name in ("values", "missed", "places", "steps")]
+    best = Extrema(*(np.where(is_better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))
     with np.errstate(invalid="ignore"):
         gap = np.where(bound.above > best.values, bound.above - best.values, 0.0)
     return replace(best, missed=best.missed + gap)
-
-
-def _pairs(a: Extrema, b: Extrema) -> list[tuple[Array, Array]]:
-    return [(getattr(a, name), getattr(b, name)) for name in ("values", "missed", "places", "steps")]
 
 
 class _Bound:
@@ -127,7 +120,7 @@ class _Bound:
             self.clock.check()
             looked += lo.shape[1]
             upper, axis = self._look(lo, hi, owner)
-            is_open = ~self._is_done(upper, owner)
+            is_open = upper > self.best[owner] + _DONE * np.abs(self.best[owner])
             tiny = (hi - lo)[axis, np.arange(len(axis))] <= _SMALLEST * np.abs(self.ranges).max(1)[axis]
             keep = np.flatnonzero(is_open & ~tiny)
             most = min(_AT_ONCE, max(_MOST_BOXES - looked, 0))
@@ -137,10 +130,6 @@ class _Bound:
             np.maximum.at(self.above, owner[left], upper[left])
             owner = np.repeat(owner[keep], 2)
             lo, hi = halved(lo[:, keep], hi[:, keep], axis[keep])
-
-    def _is_done(self, upper: Array, owner: np.ndarray) -> np.ndarray:
-        best = self.best[owner]
-        return ~(upper > best + _DONE * np.abs(best))
 
     def _look(self, lo: Array, hi: Array, owner: np.ndarray) -> tuple[Array, np.ndarray]:
         """Upper ends over boxes, and the coordinate in which each may change most; the best so far is put down."""

@@ -1,7 +1,5 @@
 """Integrals of an expression of a solution over the domain or a side at one time, by Gauss's rules between knots."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
+from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.statement import Equation, Place
 from pinnkan.solver.estimate.cells import IN_BOX, Boxes, Integrand, refined
 from pinnkan.solver.estimate.extrema import MOST_AXES, SCATTERED
@@ -57,8 +56,7 @@ def integral(
 ) -> Integral:
     """The integral over a place at one time, with a ``share`` of the points that one integral may take.
 
-    Raises:
-        OutOfTimeError: the clock's limit is over.
+    Raises OutOfTimeError: the clock's limit is over.
     """
     clock.check()
     problem = solution.problem
@@ -72,12 +70,7 @@ def integral(
 
 
 def _in_cells(
-    solution: Substituted,
-    equation: Equation,
-    held: dict[int, float],
-    axes: dict[int, Axis],
-    clock: Clock,
-    share: float,
+    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
 ) -> Integral:
     free, dimension = list(axes), solution.problem.dimension
     by_cell = [_by_gauss(solution, equation, held, axes, n, clock) for n in IN_INTERVAL]
@@ -99,12 +92,7 @@ def _in_cells(
 
 
 def _on_line(
-    solution: Substituted,
-    equation: Equation,
-    held: dict[int, float],
-    axes: dict[int, Axis],
-    clock: Clock,
-    share: float,
+    solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], clock: Clock, share: float
 ) -> Integral:
     ((along, axis),) = axes.items()
 
@@ -155,7 +143,7 @@ def _by_gauss(
     solution: Substituted, equation: Equation, held: dict[int, float], axes: dict[int, Axis], count: int, clock: Clock
 ) -> tuple[Array, Array]:
     """The sums of an expression and of its size by cells of a tensor grid, in parts along the first axis that fit."""
-    rules = {a: _gauss(axis, count) for a, axis in axes.items()}
+    rules = {a: gauss_cells(axis.breaks, count) for a, axis in axes.items()}
     others = math.prod(len(x) for x, _ in list(rules.values())[1:])
     parts = []
     for part in _parts(rules, max(1, _MOST_AT_ONCE // (others * count)) * count):
@@ -181,11 +169,6 @@ def _parts(rules: Rules, most: int) -> Iterator[Rules]:
     first, (x, w) = next(iter(rules.items()))
     for begin in range(0, len(x), most):
         yield {**rules, first: (x[begin : begin + most], w[begin : begin + most])}
-
-
-def _gauss(axis: Axis, count: int) -> tuple[Array, Array]:
-    x, w = axis.gauss(count)
-    return x.ravel(), w.ravel()
 
 
 def _scattered(solution: Substituted, equation: Equation, held: dict[int, float], free: Sequence[int]) -> Integral:

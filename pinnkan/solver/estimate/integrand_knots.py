@@ -6,9 +6,7 @@ Gauss disagree (de Doncker, Robinson 1984), and there are breaks where the argum
 with the solution.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,12 +14,12 @@ import sympy
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.problem.expressions.functions import Larger, Magnitude, Signum, Smaller, UnitStep
+from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.statement import Equation, Problem
-from pinnkan.solver.estimate.cut_rule import zeros_between
+from pinnkan.solver.estimate.cells import zeros_between
 
 #: Intervals at a narrow feature are halved to this many of its widths.
 WIDTHS = 4.0
@@ -111,7 +109,7 @@ def bends(equation: Equation) -> list[Equation]:
     """The arguments of jumps and bends in an integrand."""
     return [
         Equation(bend, {s: j for s, j in equation.jets.items() if s in bend.free_symbols}, str(bend))
-        for bend in dict.fromkeys(_bends(equation.residual))
+        for bend in dict.fromkeys(switching(equation.residual))
     ]
 
 
@@ -132,15 +130,6 @@ def _halved(axis: Axis, equation: Equation, values: Values, counts: Sequence[int
         beside = values(equation, (x[marked] + steps[:, None]).ravel()).reshape(-1, x.shape[1])
         marked[marked] = difference[marked] > (np.abs(beside - found[marked]) * w[marked]).sum(1)
     return axis.inserted(marked) if marked.any() else axis, float(difference.sum())
-
-
-def _bends(expression: sympy.Expr) -> Iterator[sympy.Expr]:
-    """What jumps and bends where it changes its sign."""
-    for node in sympy.preorder_traversal(expression):
-        if isinstance(node, UnitStep | Signum | Magnitude):
-            yield node.args[0]
-        elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
-            yield node.args[0] - node.args[1]
 
 
 def _changes(axis: Axis, argument: Equation, values: Values) -> list[float]:

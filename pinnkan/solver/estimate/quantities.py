@@ -8,8 +8,6 @@ to come. What is not finite is said to be so, with its
 reason; what would take longer than the time limit is left out, and that is said too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +20,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.problem.statement import Place, Point, Problem, Quantity
 from pinnkan.solver.estimate.extrema import Extrema, Extremum, largest
 from pinnkan.solver.estimate.integrals import integral
-from pinnkan.solver.estimate.substituted import Substituted, held_at
-from pinnkan.solver.estimate.uncertain import at_places, over_place
+from pinnkan.solver.estimate.substituted import Substituted, at_places, held_at, over_place
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.verdict.records import Reading
 
@@ -40,6 +37,9 @@ NO_ERROR = "its error was not computed: the time limit was over"
 INFINITE = "infinite: the expression has no bound"
 NOT_FINITE = "not known: the expression has no value at places that were looked at, or the run did not come so far"
 NOT_BOUNDED = "its error has no bound: within the error of the solution the expression may be infinite or not defined"
+
+#: Times at which a quantity is wanted; None where there is none.
+Moments = Sequence[float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,26 +73,17 @@ def read_off(
     What is not computed when the limit of the ``clock`` is over has no value, and says so.
     """
     out: dict[str, Reading] = {}
+    clock = clock or Clock()
     for name, quantity in problem.quantities.items():
-        own = _share(clock or Clock(), len(problem.quantities) - len(out))
+        elapsed = clock.elapsed()  # what one quantity takes too long for, the others still have
+        own = Clock(elapsed + (clock.limit - elapsed) / (len(problem.quantities) - len(out)), elapsed)
+        own.shows = True
         out[name] = _reading(problem, quantity, (field, error, coarser), times, own)
     return out
 
 
-def _share(clock: Clock, parts: int) -> Clock:
-    """A clock for one of so many quantities: what one takes too long for, the others still have."""
-    elapsed = clock.elapsed()
-    own = Clock(elapsed + (clock.limit - elapsed) / parts, elapsed)
-    own.shows = True
-    return own
-
-
 def _reading(
-    problem: Problem,
-    quantity: Quantity,
-    fields: tuple[Field, Field | None, Field | None],
-    times: Array,
-    clock: Clock,
+    problem: Problem, quantity: Quantity, fields: tuple[Field, Field | None, Field | None], times: Array, clock: Clock
 ) -> Reading:
     """``fields``: the solution, its error, and the solution of the level before."""
     field, error, coarser = fields
@@ -105,14 +96,14 @@ def _reading(
     found = _Measured(np.full(len(moments), np.nan), unknown, NOT_COMPUTED)
     try:
         with np.errstate(all="ignore"):
-            found = _measured(problem, quantity, Substituted(problem, field, None), moments, clock)
+            found = _measured(quantity, Substituted(problem, field, None), moments, clock)
             if error is None:
                 return _said(found, None, when)
-            corrected = _measured(problem, quantity, Substituted(problem, field, error), moments, clock, found.like)
-            least = _uncertain(problem, quantity, Substituted(problem, field, None), error, found, moments, clock)
+            corrected = _measured(quantity, Substituted(problem, field, error), moments, clock, found.like)
+            least = _uncertain(quantity, Substituted(problem, field, None), error, found, moments, clock)
             changes = SAFETY * np.abs(corrected.values - found.values)
             if coarser is not None:
-                before = _measured(problem, quantity, Substituted(problem, coarser, None), moments, clock, found.like)
+                before = _measured(quantity, Substituted(problem, coarser, None), moments, clock, found.like)
                 changes = changes * _to_come(changes, SAFETY * np.abs(found.values - before.values))
             errors = np.fmax(np.fmax(changes, _BESIDE * _beside(changes)), least) + found.missed
     except OutOfTimeError:
@@ -146,12 +137,7 @@ def _said(found: _Measured, errors: Array | None, when: tuple[float, ...] | None
 
 
 def _measured(
-    problem: Problem,
-    quantity: Quantity,
-    solution: Substituted,
-    moments: Sequence[float | None],
-    clock: Clock,
-    like: Extrema | None = None,
+    quantity: Quantity, solution: Substituted, moments: Moments, clock: Clock, like: Extrema | None = None
 ) -> _Measured:
     """The values for one function."""
     clock.check()
@@ -176,16 +162,10 @@ def _measured(
 
 
 def _uncertain(
-    problem: Problem,
-    quantity: Quantity,
-    solution: Substituted,
-    error: Field,
-    found: _Measured,
-    moments: Sequence[float | None],
-    clock: Clock,
+    quantity: Quantity, solution: Substituted, error: Field, found: _Measured, moments: Moments, clock: Clock
 ) -> Array:
     """The least errors (time,): by what is known of the solution around a place, or on the mean."""
-    known = Substituted(problem, error, None)
+    known = Substituted(solution.problem, error, None)
     if found.places is not None:
         return at_places(solution, known, quantity.parts[0][1], found.places)
     out = np.zeros(len(moments))
@@ -193,7 +173,7 @@ def _uncertain(
         for (place, equation), axes in zip(quantity.parts, parts, strict=True):
             clock.check()
             if axes is not None:
-                out[number] += over_place(solution, known, equation, held_at(problem, place, time), axes)
+                out[number] += over_place(solution, known, equation, held_at(solution.problem, place, time), axes)
     return out
 
 

@@ -10,8 +10,6 @@ they still need. Where that is more than PATIENCE, others are tried, and blocks 
   estimated error is clearly below theirs it goes on.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,8 +20,8 @@ from pinnkan.errors import SolverError, UsageError
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.families.blocks.levels import LARGEST, BlocksLevels, first_space, richer
 from pinnkan.solver.families.deep.composed import Composed, ComposedState, described, network_of
+from pinnkan.solver.families.separable.knots import predicted
 from pinnkan.solver.families.separable.levels import SeparableLevels
-from pinnkan.solver.families.separable.prediction import predicted
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
@@ -48,9 +46,8 @@ NOTHING = 1.0
 def solve_many(model: Model, monitor: Monitor) -> Outcome:
     """Solve in any number of coordinates.
 
-    Raises:
-        UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly.
-        SolverError: the equations do not determine the solution, or values that are not finite.
+    Raises UsageError: a family or method for fewer coordinates, or a condition that no block can hold exactly;
+    SolverError: the equations do not determine the solution, or values that are not finite.
     """
     problem, verify = model.problem, Verifier(model)
     _refuse(problem)
@@ -108,7 +105,7 @@ def _leaves(blocks: BlocksLevels, state: LevelsState[Any]) -> bool:
     return asked is not None and asked <= state.own.space.size
 
 
-def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> tuple[_Try, ...]:
+def _trials(blocks: BlocksLevels, beside: LevelsState[Any]) -> "tuple[_Try, ...]":
     """What is tried where the blocks stand, one after the other."""
     asked, (needed, _) = predicted(blocks.model), forecast(beside, blocks.problem.solver.tolerance)
     if asked is None:

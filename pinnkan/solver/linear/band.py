@@ -1,12 +1,9 @@
 """Linear least squares: normal equations, banded or dense Cholesky, refined on the residual.
 
 min |J d + r| over the free coefficients. J^T J is banded once the longest coordinate is outermost (a periodic one
-folded, 0, n-1, 1, n-2, ..). Columns are scaled to unit length, and each
-solution is refined with the residual J d + r itself (corrected seminormal equations, Bjorck 1987), which restores what
-squaring the condition number costs.
+folded, 0, n-1, 1, n-2, ..). Columns are scaled to unit length, and each solution is refined with the residual J d + r
+itself (corrected seminormal equations, Bjorck 1987), which restores what squaring the condition number costs.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -43,10 +40,9 @@ COPIED = 256
 class NormalEquations(Seen):
     """J^T J of the rows, factorised; solves for any right-hand side of the same rows.
 
-    ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary,
-    ``rounding`` what it leaves in the solution.
-    Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the coefficients; OutOfTimeError
-    where it could not end in time by the ``clock``.
+    ``damping`` adds that multiple of the diagonal (Marquardt). ``shift`` is what rounding made necessary, ``rounding``
+    what it leaves in the solution. Raises numpy.linalg.LinAlgError when no shift helps: the rows do not determine the
+    coefficients; OutOfTimeError where it could not end in time by the ``clock``.
     """
 
     def __init__(

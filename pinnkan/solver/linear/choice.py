@@ -1,7 +1,5 @@
 """Who solves: a factor of the band, or conjugate gradients where these are predicted to cost less."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pinnkan.assembly.clock import Clock
@@ -23,9 +21,8 @@ def solver_of(
 
     ``share``: of the coefficients that a step is added to, the error in it that does no harm; a factor has none.
 
-    Raises:
-        numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-        OutOfTimeError: by the ``clock``, which solves with it ask as well, that could not end in time.
+    Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
+    OutOfTimeError where by the ``clock``, which solves with it ask as well, that could not end in time.
     """
     grids = [r for r in rows if isinstance(r, TensorRows)]
     if len(grids) < len(rows) or not all(map(_are_local, grids)) or not are_products(ordering, grids[0].space.shape):

@@ -6,8 +6,6 @@ times as large in one place as in another, on 48 to 192 intervals (:mod:`pinnkan
 Stiefel 1952; Bjorck 1996, section 7.4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -7,8 +7,6 @@ as much as a few products with J (Lynch, Rice, Thomas 1964; for splines Sangalli
 its band). The coordinate whose forms are furthest from diagonal keeps its band: time, a direction of advection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod

@@ -1,7 +1,5 @@
 """How many Gauss points a space is given, and what its rows then take: memory and multiplications."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.assembly.matrix_free import MOST_KEPT

@@ -1,7 +1,5 @@
 """Preconditioners for conjugate gradients on J^T J, from the cheapest to the surest."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The mass matrix: how large functions are in L2, not their coefficients."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 
@@ -28,8 +26,7 @@ class Mass:
         for i, factor in enumerate(self.factors):
             moved = np.moveaxis(out, i, 0)
             out = np.moveaxis((factor @ moved.reshape(len(moved), -1)).reshape(moved.shape), 0, i)
-        weighed: Array = (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
-        return weighed
+        return (out * self.weights[:, None]).reshape(self.space.size, -1)[self.free]
 
     def norms(self, vectors: Array) -> Array:
         """The L2 norms of functions (free coefficient, vector)."""

@@ -8,8 +8,6 @@ of 13 ms to two digits, where functions of space told apart (:mod:`pinnkan.solve
 factor of the whole takes 9 s and 0.7 GB.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce

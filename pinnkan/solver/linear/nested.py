@@ -5,8 +5,6 @@ the same rows at the same points, and carried over exactly. Added to one that se
 takes the smooth functions that this does not know (Bramble, Pasciak, Xu 1990).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Symmetric positive systems, scaled to a unit diagonal."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.linalg
 
@@ -14,8 +12,7 @@ SHIFTS = (0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-10, 1e-8)
 def solve(matrix: Array, vector: Array, damping: float = 0.0) -> Array:
     """(matrix + damping diag)^-1 vector, columns scaled to unit length.
 
-    Raises:
-        numpy.linalg.LinAlgError: not finite, or no shift helps.
+    Raises numpy.linalg.LinAlgError: not finite, or no shift helps.
     """
     diagonal = np.diag(matrix)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))

@@ -6,8 +6,6 @@ Tani 2020). Nothing looks for a k: the size of an operator at a point is that of
 knots.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce

@@ -1,7 +1,5 @@
 """What everyone asks of a solver of linear least squares, and what all of them have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

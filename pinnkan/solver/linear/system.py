@@ -1,7 +1,5 @@
 """The least-squares problem of a model in one product space: its rows at Gauss points, and Gauss-Newton steps."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -49,11 +47,9 @@ class System:
     It is no state: it remembers its last solve, and its last losses.
 
     ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, if enough
-    are left.
-    ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved;
-    ``left``: what the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the
-    residual, a norm, as far as the matrix of the last step is kept to ask.
-    ``keeping``: whether it is, for :meth:`chord`.
+    are left. ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved; ``left``: what
+    the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the residual, a norm, as
+    far as the matrix of the last step is kept to ask. ``keeping``: whether it is, for :meth:`chord`.
     """
 
     model: Model
@@ -166,9 +162,8 @@ class System:
 
         ``accuracy``: relative, where a lower one than that of the system does no harm to these steps.
 
-        Raises:
-            numpy.linalg.LinAlgError: the rows are not finite or do not determine the free coefficients.
-            OutOfTimeError: it could not end in time.
+        Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
+        OutOfTimeError where it could not end in time.
         """
         with self.timed():
             rows, moves = self.linearised(coefficients, targets, fixed)

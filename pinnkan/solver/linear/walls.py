@@ -6,8 +6,6 @@ cosine and a sine of the same frequency: they are given the same number. An unkn
 coordinate may have any functions, so it takes those that it is joined to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

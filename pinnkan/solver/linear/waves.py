@@ -7,8 +7,6 @@ diagonalisation of each unknown by itself (:mod:`pinnkan.solver.linear.diagonali
 pressure to a velocity: a periodic flow in time takes 18 steps instead of 649.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 

@@ -5,8 +5,6 @@ independent runs (seeds): Adam works on every number by itself, so that a batch 
 if it were alone; L-BFGS takes one run at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-
 rise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -111,9 +109,8 @@ def gauss_newton(
     :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
     stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
 
-    Raises:
-        SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss.
-        OutOfTimeError: the time limit is over.
+    Raises SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss;
+    OutOfTimeError: the time limit is over.
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)

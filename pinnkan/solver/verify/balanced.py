@@ -11,8 +11,6 @@ the one along which sizes differ most, to a power below one. What any weight lea
 derivatives, resonances, layers, growth, x^2 on one side of x u_x = 2 u.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 

@@ -5,8 +5,6 @@ what the equation says of v has slope zero. So has u u_t = t - 1 of u_t where u 
 theorem says nothing (Hairer and Wanner 1996, Solving Ordinary Differential Equations II, sections VI.1 and VII.1).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

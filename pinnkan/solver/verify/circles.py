@@ -6,8 +6,6 @@ coordinate each, or on the knots of a solve, others look for (:mod:`.probe`, :mo
 symbol, and none is smaller between them; where it is not it is an upper bound.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -6,8 +6,6 @@ moment see nothing of it. So the equations of one wave, with the mean of their c
 through the time that is left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ rows, a feature lies between them: the place and the width are returned, so that
 points is ever trained on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce

@@ -1,7 +1,5 @@
 """What rows make of a function, a few intervals after the other: J v has many times as many numbers as v."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -4,10 +4,8 @@ exp(-((u - 0.5)/1e-4)^2) is zero in float64 at every point at which a grid is li
 A part of an equation that holds derivatives of unknowns is first enclosed over the values that these have: one that is
 smooth over all of them, as nearly all are, needs no more. Of the others, as functions of the coordinates, narrow
 features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.problem.features.subdivision`), with the
-solution in a box enclosed by :mod:`pinnkan.solver.estimate.enclosed`: no proof, unlike these.
+solution in a box enclosed by :mod:`pinnkan.solver.estimate.substituted`: no proof, unlike these.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -21,7 +19,7 @@ from pinnkan.problem.features.formulas import is_compound, parts
 from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
-from pinnkan.solver.estimate.enclosed import cells, over_boxes
+from pinnkan.solver.estimate.substituted import cells, over_boxes
 
 #: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
 #: sought.

@@ -1,7 +1,5 @@
 """Whether a small correction means a small error: what the stability constant of the equations says of a solution."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Up to four coordinates they are a grid, on which splines are evaluated by sum fa
 over shells, each half as wide as the one around it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

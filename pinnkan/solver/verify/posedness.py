@@ -6,8 +6,6 @@ side without a condition. Both are asked of the symbol of the linearised equatio
 point, says so of all equations, whatever their order and type, without solving for anything.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,11 +47,11 @@ class Look:
     jets: tuple[Array, ...]
     largest: tuple[Array, ...]
 
-    def at(self, numbers: np.ndarray) -> Look:
+    def at(self, numbers: np.ndarray) -> "Look":
         """Some of the points."""
         return Look(self.points[numbers], tuple(j[numbers] for j in self.jets), self.largest)
 
-    def moved(self, by: Sequence[Array], times: float) -> Look:
+    def moved(self, by: Sequence[Array], times: float) -> "Look":
         """The same points with ``times`` other jets added."""
         return Look(self.points, tuple(a + times * b for a, b in zip(self.jets, by, strict=True)), self.largest)
 

@@ -14,8 +14,6 @@ problems, resonances, turning points, layers that nothing holds. What it finds i
 from a product may be missed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -45,18 +43,17 @@ class Fineness:
     degree: int
     halvings: int = 0
 
-    def finer(self) -> Fineness:
+    def finer(self) -> "Fineness":
         """Half the width, two more degrees."""
         return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
 
-    def coarser(self) -> Fineness:
+    def coarser(self) -> "Fineness":
         """Twice the width."""
         return replace(self, intervals=max(self.intervals // 2, 1))
 
 
 #: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
-#: at the best of them.
-#: A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
+#: at the best of them. A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
 LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fineness(6, 2, 5), 2, 1)}
 #: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
 FURTHER = (0, 1, 2, 4)
@@ -122,7 +119,7 @@ class _Lattice:
     lines: tuple[_Line, ...]
     free: np.ndarray
 
-    def best(self, products: Sequence[Sequence[Array]], last: int) -> _Found:
+    def best(self, products: Sequence[Sequence[Array]], last: int) -> "_Found":
         """The best factors ``last`` of products whose other ones are given, of size one and orthogonal."""
         others = tuple(i for i in range(self.free.ndim - 1) if i != last)
         own = np.array(self.free.any(axis=others)).T  # (unknown, function)
@@ -159,8 +156,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
 
     ``known``: a sigma that was found elsewhere; nothing is looked at again that is not below it.
 
-    Raises:
-        OutOfTimeError: the time limit is over.
+    Raises OutOfTimeError: the time limit is over.
     """
     dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):

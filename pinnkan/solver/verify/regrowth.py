@@ -11,8 +11,6 @@ Where the derivative in time loses its weight, as of t u_t = 2 u at t = 0, no sl
 whether the solution is unique there is for other checks to say.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 

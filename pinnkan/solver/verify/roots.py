@@ -3,8 +3,6 @@
 See :mod:`pinnkan.assembly.roots`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +13,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.assembly.roots import rooted
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.posedness import LOOKED_AT, WITHIN

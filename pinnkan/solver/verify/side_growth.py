@@ -8,8 +8,6 @@ Problems). The largest real s > 0 at which it is singular is a rate of growth. S
 not looked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -74,7 +72,7 @@ class Across:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Across) and self.key == other.key
 
-    def _at(self, points: np.ndarray) -> Across:
+    def _at(self, points: np.ndarray) -> "Across":
         """Frozen at some of the points only."""
         equations, lower, upper = ([(jets, w[points]) for jets, w in part] for part in (self.equations, *self.ends))
         return replace(self, equations=equations, ends=(lower, upper))

@@ -1,7 +1,5 @@
 """What the sides of a slab let grow: see :mod:`.side_growth`, of a solution at some of its points."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Each unknown has factors of its own: ``held[i]`` is (function, unknown). Several
 have their last factors side by side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

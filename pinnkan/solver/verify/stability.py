@@ -7,8 +7,6 @@ leave nearly free, or nothing holds it at all (method.md, section 5). Its vector
 step as a preconditioner, and |J v| is evaluated directly, so that ratios below the root of the rounding unit are seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ imaginary, for parabolic ones negative (Petrovsky 1937; Lax 1957; Mizohata 1961:
 lower orders). In the same way the modes exp(l x) of a side go like z s^q for large s (Kreiss 1970).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
@@ -126,10 +124,7 @@ def _dispersion(weights: Weights, size: int, direction: Sequence[float]) -> Poly
 
 
 def symbol(
-    weights: Weights,
-    size: int,
-    powers: Callable[[Jet], tuple[int, int] | None],
-    factor: Callable[[Jet], complex],
+    weights: Weights, size: int, powers: Callable[[Jet], tuple[int, int] | None], factor: Callable[[Jet], complex]
 ) -> list[list[Polynomial]]:
     """The matrix (equation, unknown) of polynomials.
 

@@ -1,7 +1,5 @@
 """Every check of a would-be verdict: what hides between the points, the stability constant, contradiction."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,11 +17,11 @@ from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
-from pinnkan.solver.verify.null_space import constraint
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
+from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation

@@ -1,17 +1,14 @@
 """From B-splines to powers of ReLU and back: ``b = A psi``, A banded and upper triangular (arXiv:2603.04827, Lemma 2).
 
-A B-spline is a divided difference of truncated powers (de Boor 1978, IX (2)), which gives A in closed form:
-``A_{i,m} = (t_{i+r} - t_i) / prod_{k != m} (t_k - t_m)``, k and m in i..i+r, r = degree + 1. The paper's recursion is
-the recursion of divided differences; for uniform knots it is ``(-1)^s r / (s! (r-s)! h^(r-1))`` on diagonal s
-(Corollary 1). The inverse is Marsden's identity cut off at a knot:
-``psi_i = sum_{j >= i} prod_{m=1..p} (t_{j+m} - t_i) b_j``. Functions that start at or beyond b vanish on [a, b] and are
-left out. Coefficients pass the other way: ``w = A^T u``.
+A B-spline is a divided difference of truncated powers (de Boor 1978, IX (2)), which gives A in closed form: ``A_{i,m} =
+(t_{i+r} - t_i) / prod_{k != m} (t_k - t_m)``, k and m in i..i+r, r = degree + 1. The paper's recursion is the recursion
+of divided differences; for uniform knots it is ``(-1)^s r / (s! (r-s)! h^(r-1))`` on diagonal s (Corollary 1). The
+inverse is Marsden's identity cut off at a knot: ``psi_i = sum_{j >= i} prod_{m=1..p} (t_{j+m} - t_i) b_j``. Functions
+that start at or beyond b vanish on [a, b] and are left out. Coefficients pass the other way: ``w = A^T u``.
 
 Both directions are exact up to rounding, but powers of ReLU cancel: a function of size one on n intervals has
 coefficients of size n^p, so that about ``n^p 2^r / p!`` units of rounding is what any evaluation in them can keep.
 """
-
-from __future__ import annotations
 
 import torch
 
@@ -21,8 +18,7 @@ from pinnkan.kan.spline import Basis
 def bands(splines: Basis) -> torch.Tensor:
     """The diagonals of A: (count, r + 1), entry (i, s) standing in row i, column i + s; columns may pass the last.
 
-    Raises:
-        ValueError: the knots are not strictly increasing.
+    Raises ValueError: the knots are not strictly increasing.
     """
     r = splines.degree + 1
     t = splines.knots.unfold(0, r + 1, 1)  # (count, r + 1): the knots of each function

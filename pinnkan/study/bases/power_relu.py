@@ -11,6 +11,9 @@ from math import perm
 
 import torch
 
+from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.pointwise import Layer
+from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, Breaks
 from pinnkan.study.bases.change_of_basis import to_powers, to_splines
 
@@ -69,8 +72,7 @@ class PowerRelu:
     def local(self, x: torch.Tensor, order: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives 0..order of all functions at each x, k-th: ``p!/(p-k)! ReLU(x - t_i)^(p-k)``.
 
-        Returns:
-            values (order + 1, *x.shape, count), and zeros, shape of ``x``.
+        Returns values (order + 1, *x.shape, count), and zeros, shape of ``x``.
         """
         last = self.splines.span(x)
         active = torch.arange(self.count, device=x.device) <= last.unsqueeze(-1)
@@ -112,8 +114,7 @@ class PowerRelu:
         are polynomials on [a, b], go by way of the splines, ``P = A_fine^T P_spline A^-T``: done at once, in
         matrices, the terms would cancel (measured: five to twenty times the error for cubics to quintics).
 
-        Raises:
-            ValueError: a knot is missing in ``fine``, or the degrees differ.
+        Raises ValueError: a knot is missing in ``fine``, or the degrees differ.
         """
         if self.degree != fine.degree:
             raise ValueError(f"degree {self.degree} is not nested in degree {fine.degree}")
@@ -134,3 +135,13 @@ def _places(knots: torch.Tensor, among: torch.Tensor, tolerance: float) -> torch
     if float(distance.max()) > tolerance:
         raise ValueError("the fine knots do not contain the coarse ones")
     return place
+
+
+def network_in_powers(network: Network) -> Network:
+    """The same function, its spline layers written in powers of ReLU."""
+    layers: list[Layer] = []
+    for layer in network.layers:
+        if isinstance(layer, Spline) and isinstance(layer.basis, Basis):
+            layer = Spline(PowerRelu.of(layer.basis), to_powers(layer.basis, layer.weight))
+        layers.append(layer)
+    return Network(tuple(layers))

@@ -3,7 +3,7 @@
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.weights.clamped_corners import clamped_corners
+from pinnkan.assembly.clamped_corners import clamped_corners
 
 SQUARE = """
 name: square

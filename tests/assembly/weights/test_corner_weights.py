@@ -9,7 +9,7 @@ from small_models import CPU, model_of
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.assembly.weights.corner_weights import bent_weights, corner_weights
+from pinnkan.assembly.row_weights import bent_weights, corner_weights
 from pinnkan.kan.product import ProductField
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve_product

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_models import model_of
 
-from pinnkan.assembly.weights.local_weights import finer, local_weight
+from pinnkan.assembly.row_weights import finer, local_weight
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from stored_state import stored
 
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
+from pinnkan.kan.layers.network import random_network
 
 
 @pytest.fixture(scope="module")

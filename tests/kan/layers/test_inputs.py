@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
 
 

@@ -6,12 +6,11 @@ from stored_state import stored
 from two_inputs import JETS, input_jets, points
 
 from pinnkan.kan.layers import spline_layer
-from pinnkan.kan.layers.architectures import frozen_ridge, perceptron, random_network, spread_directions
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network, stacked
+from pinnkan.kan.layers.network import Network, frozen_ridge, perceptron, random_network, spread_directions, stacked
 from pinnkan.kan.layers.pointwise import Activation, Affine
 from pinnkan.kan.spline import Basis, local_tables
-from pinnkan.study.bases.rewritten import network_in_powers
+from pinnkan.study.bases.power_relu import network_in_powers
 
 VALUE = JetSet([(0, 0)])
 

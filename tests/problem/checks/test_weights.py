@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from pinnkan.problem.checks.weights import assigned
+from pinnkan.problem.checks.linearised import assigned
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pinnkan.errors import Fault
 from pinnkan.problem.expressions.expression import parse
-from pinnkan.problem.expressions.formula import written
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.expressions.operators import JetSpace
 from pinnkan.problem.expressions.scope import Scope
 from pinnkan.problem.expressions.tape import Tape

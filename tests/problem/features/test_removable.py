@@ -10,8 +10,7 @@ import sympy
 from pinnkan import solve
 from pinnkan.errors import ProblemError
 from pinnkan.problem.expressions.enclosure import enclose
-from pinnkan.problem.expressions.formula import written
-from pinnkan.problem.expressions.functions import Continued
+from pinnkan.problem.expressions.functions import Continued, written
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem

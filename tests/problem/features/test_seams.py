@@ -3,7 +3,7 @@
 import pytest
 from small_models import model_of
 
-from pinnkan.problem.features.seams import jumps_at_seam
+from pinnkan.problem.features.kinks import jumps_at_seam
 
 TEXT = """
 name: ring

@@ -8,7 +8,7 @@ from edited import edited, only_fault, problem
 from pinnkan.errors import ProblemError
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.scope import OPERATORS
-from pinnkan.problem.habits.words import _SAME
+from pinnkan.problem.habits import _SAME
 
 SQUARE = "u_x**2 + u_y**2 for grad(u) times itself; equations hold at every point, in no weak form: -div(k*grad(u)) = f"
 DEFINE = "give it a value under `parameters`, or a formula under `functions`"

@@ -7,8 +7,8 @@ from solved import on_levels
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.residual_fall import _low_degree, _parts, decay
-from pinnkan.solver.estimate.true_error import true_errors
+from pinnkan.solver.estimate.indicators import _low_degree, _parts, decay
+from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import with_conditions

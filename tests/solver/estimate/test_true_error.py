@@ -10,7 +10,7 @@ from deep_problems import T, burgers
 from deep_problems import X as X_T
 
 from pinnkan.problem.registry import load_problem
-from pinnkan.solver.estimate.true_error import Samples, samples_at, squared_error, true_errors
+from pinnkan.solver.estimate.norms import Samples, samples_at, squared_error, true_errors
 
 X, Y = sympy.symbols("x y")
 EXACT = {"u": sympy.sin(sympy.pi * X) * Y, "v": sympy.Integer(2)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edited import edited, problem
 from flow import TEXT
 
-from pinnkan.solver.verify.null_space import constraint, undetermined
+from pinnkan.solver.verify.unsettled import constraint, undetermined
 
 GAUGE = "  - where: domain\n    equation: integral(p) = 0\n"
 

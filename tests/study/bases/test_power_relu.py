@@ -3,19 +3,17 @@ from math import factorial
 import numpy as np
 import pytest
 import torch
+from in_splines import network_in_splines
 from stored_state import stored
 
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.kan.layers.network import Network
+from pinnkan.kan.layers.network import Network, random_network
 from pinnkan.kan.layers.pointwise import Affine
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.spline import Basis, uniform_breaks
 from pinnkan.study.bases.change_of_basis import bands, change_matrix, inverse_matrix, to_powers, to_splines
-from pinnkan.study.bases.power_relu import PowerRelu
-from pinnkan.study.bases.rewritten import network_in_powers, network_in_splines
+from pinnkan.study.bases.power_relu import PowerRelu, network_in_powers
 
 BREAKS = {
     "uniform": [-1.0, -0.5, 0.0, 0.5, 1.0],

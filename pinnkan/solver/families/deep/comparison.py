@@ -6,8 +6,6 @@ even knots missed the front of a deep Burgers: 8e-5 for an error of 2e-4 however
 whose knots follow the front, takes a second and says 2.1e-4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -57,8 +55,7 @@ class Comparison:
     def estimate(self, field: Field) -> ErrorEstimate:
         """The estimated error of ``field``: by comparison, else by correction.
 
-        Raises:
-            SolverError: neither is to be had.
+        Raises SolverError: neither is to be had.
         """
         found = self.compare(field)
         if found is not None:

@@ -4,8 +4,6 @@ A level is a few steps of Levenberg-Marquardt on the inner layers. Where these h
 lowers the held-out residual most after a short race: one more hidden unit, or all knot intervals halved.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,13 +13,18 @@ import torch
 
 from pinnkan.kan.blocks import BlockSum
 from pinnkan.kan.field import Field, Jets
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.kan.layers.network import Network
-from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.blocks.judging import HELD_OUT, STRIDE, BlocksEstimate, judge_by_blocks
-from pinnkan.solver.families.blocks.scattered import mean_square, samples_of, scattered
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
+from pinnkan.kan.layers.network import Network, random_network
+from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.families.blocks.system import (
+    HELD_OUT,
+    STRIDE,
+    BlocksEstimate,
+    judge_by_blocks,
+    mean_square,
+    samples_of,
+    scattered,
+)
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
 from pinnkan.solver.family import Measured, ModelLevels
@@ -75,11 +78,6 @@ class ComposedState:
     def network(self) -> Network:
         """The network of the field."""
         return network_of(self.field)
-
-    @property
-    def has_stalled(self) -> bool:
-        """Whether the level has lowered the loss too little."""
-        return self.after is not None and self.after > self.loss / LEAST_GAIN**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +135,7 @@ class Composed(ModelLevels):
         """Rows at ``count`` points inside and those of the conditions."""
         function: Jets | None = None if at is None or self.model.is_linear else self.function(at)
         rows = scattered(self.model, count, seed, function)
-        groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu") for r in rows]
+        groups = [Group.build([r.equation], r.points, np.full(len(r.points), r.weight), "cpu", None) for r in rows]
         return NetworkSystem(groups, self.inputs)
 
     def count(self, network: Network, density: float) -> int:
@@ -187,7 +185,7 @@ class Composed(ModelLevels):
         following = replace(state, loss=after, after=None, number=state.number + 1)
         if estimate.heldout > MOST_GAP * after and state.density < DENSEST:
             return replace(following, density=DENSER * state.density, loss=math.inf)
-        if not state.has_stalled:
+        if state.after is None or state.after <= state.loss / LEAST_GAIN**2:  # the level has lowered the loss
             return following
         if state.grown == MOST:
             return None

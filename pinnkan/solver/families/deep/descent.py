@@ -1,10 +1,10 @@
 """The minimisations of a deep solve, one after the other, each recorded so that a stopped solve can go on.
 
 A resumed solve repeats those it has done for free, goes on in the middle of the one it was stopped in where that is
-Levenberg-Marquardt, and begins the others again.
+Levenberg-Marquardt, and begins the others again: by least squares, Adam or L-BFGS. These take the rows of a
+:class:`pinnkan.solver.families.deep.rows.System` to the square, and stop when stalled, late, or at their number of
+steps.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,14 +15,78 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.layers.network import Network
 from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.solver import memory
-from pinnkan.solver.families.deep.minimisers import OTHERS
 from pinnkan.solver.families.deep.rows import NetworkSystem
 from pinnkan.solver.families.deep.settings import DeepSettings
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised
 from pinnkan.solver.families.deep.variable_projection import inner, projected, with_inner
+from pinnkan.solver.minimise import first_order
 from pinnkan.solver.minimise import levenberg_marquardt as lm
+from pinnkan.solver.minimise.levenberg_marquardt import by_singular_values
 from pinnkan.solver.monitor import Monitor
 from pinnkan.verdict.records import Reason
+
+#: Told of every step: loss, relative size of the step, learning rate; True when the time is up.
+Report = Callable[[float, float, float], bool]
+Minimiser = Callable[[NetworkSystem, Network, int, Report], Minimised]
+
+#: Adam climbs from the first to the second rate over CLIMB steps at every change of level (arXiv:2603.04827, section
+#: 4.2), and fades to LAST of it by the last step, so that the level ends without the noise of large steps.
+LOW_RATE, HIGH_RATE, CLIMB, LAST = 1e-4, 1e-2, 10, 1e-2
+#: Every so many steps of Adam one is reported.
+REPORTED = 10
+#: L-BFGS has stalled when OVER_STEPS of its steps together bring less than this share. Heuristic: what is left is for
+#: the next level.
+GAINED, OVER_STEPS = 0.3, 5
+
+
+def by_least_squares(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
+    """Gauss-Newton in the outer layer, the only one trained."""
+
+    def told(loss: float, size: float) -> bool:
+        return report(loss, size, 0.0)
+
+    found = by_singular_values(lambda x: system.evaluate(network.with_flat(x)), network.flat(), most, told)
+    return Minimised(found.x, found.loss, found.steps)
+
+
+def by_adam(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
+    """Adam with a ramp at the start and a fading rate."""
+    rate = first_order.fading(first_order.ramp(LOW_RATE, HIGH_RATE, CLIMB), LAST, most)
+
+    def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
+        return step % REPORTED == 0 and report(float(loss), 0.0, rate)
+
+    return _minimised(first_order.adam(_squares(system, network), network.flat(), most, rate, monitor))
+
+
+def by_lbfgs(system: NetworkSystem, network: Network, most: int, report: Report) -> Minimised:
+    """L-BFGS with a line search; a step is :data:`pinnkan.solver.minimise.first_order.INNER` iterations."""
+    losses: list[float] = []
+
+    def monitor(step: int, loss: torch.Tensor, rate: float) -> bool:
+        losses.append(float(loss))
+        stalled = len(losses) > OVER_STEPS and losses[-1] > (1.0 - GAINED) * losses[-1 - OVER_STEPS]
+        return report(float(loss), 0.0, rate) or stalled
+
+    objective = _squares(system, network)
+    return _minimised(first_order.lbfgs(objective, network.flat(), most, lambda n: 1.0, monitor, searched=True))
+
+
+#: The minimisers by method; ``least_squares`` where only the outer layer is trained.
+OTHERS: dict[str, Minimiser] = {"least_squares": by_least_squares, "adam": by_adam, "lbfgs": by_lbfgs}
+
+
+def _squares(system: NetworkSystem, network: Network) -> first_order.Objective:
+    """Loss and gradient."""
+    return lambda x: system.descend(network.with_flat(x))
+
+
+def _minimised(found: first_order.Optimised) -> Minimised:
+    finite = found.losses[torch.isfinite(found.losses)]
+    if not len(finite):
+        raise SolverError("the residual or its gradient is not finite at the starting point", "not_finite")
+    return Minimised(found.x, float(finite[-1]), len(found.losses) - 1)
+
 
 #: Levenberg-Marquardt has stalled when its last WINDOW steps gained less than this each, on average. Smaller values
 #: spend most of the time on steps that the next level makes in a fraction of the number (measured: 0.03 took twice as
@@ -57,7 +121,10 @@ class Descents:
         if self.known:
             end = self.known.pop(0)
         else:
-            descend = self.descend if self.settings.is_damped else self.other
+            damped = (
+                self.settings.method == "gauss_newton" and not self.settings.is_frozen
+            )  # and all layers are trained
+            descend = self.descend if damped else self.other
             end, whole = descend(system, network, level, most)
             if not whole:  # the time is up; a resumed solve goes on in the middle
                 self.cut()

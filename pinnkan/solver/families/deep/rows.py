@@ -4,8 +4,6 @@ A :class:`Group` is one list of equations at one list of points: the equations o
 side, or given values at the start of a slab. A :class:`NetworkSystem` stacks groups.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +13,7 @@ import torch
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.kan.field import Array
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import Index, JetSet
 from pinnkan.kan.layers.network import Network
 
@@ -34,19 +32,14 @@ class Group:
 
     @classmethod
     def build(
-        cls,
-        equations: Sequence[CompiledEquation],
-        points: Array,
-        weights: Array,
-        device: str,
-        targets: Array | None = None,
-    ) -> Group:
-        """The group of numpy arrays, targets zero if not given."""
+        cls, equations: Sequence[CompiledEquation], points: Array, weights: Array, device: str, targets: Array | None
+    ) -> "Group":
+        """The group of numpy arrays; no targets are zeros."""
         aim = np.zeros((len(equations), len(points))) if targets is None else targets
         x, w, t = (torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (points, weights, aim))
         return cls(tuple(equations), x, w, t)
 
-    def scaled(self, factor: float) -> Group:
+    def scaled(self, factor: float) -> "Group":
         """The same rows, all multiplied by ``factor``."""
         return Group(self.equations, self.points, factor * self.weights, self.targets)
 

@@ -1,7 +1,5 @@
 """What the user may leave open in a deep solve, and the rules that fill it in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pinnkan.assembly.equation import CompiledEquation
@@ -28,11 +26,6 @@ class DeepSettings:
         So with one hidden layer; with more, and with Adam or L-BFGS, all layers are trained.
         """
         return self.network == "ridge" and self.method == "gauss_newton" and len(self.hidden) == 1
-
-    @property
-    def is_damped(self) -> bool:
-        """Whether Levenberg-Marquardt trains all layers."""
-        return self.method == "gauss_newton" and not self.is_frozen
 
     def described(self) -> str:
         """The network and how it is trained, in words."""

@@ -1,7 +1,5 @@
 """States of a deep solve: the slabs of the last sweep, the minimisations done since, and the one under way."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,8 +1,13 @@
-"""The rows of one slab: where the points lie, which conditions apply, and how much each row counts."""
+"""The rows of one slab: where the points lie, which conditions apply, and how much each row counts.
 
-from __future__ import annotations
+Points are products of graded one-dimensional Gauss points. Cells follow the solution: their breaks equidistribute the
+arc length of the unknowns along each coordinate (de Boor 1974), so that a front known from the level before is seen by
+the next one.
+"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -16,7 +21,6 @@ from pinnkan.kan.gauss import gauss_cells
 from pinnkan.kan.layers.deep_field import Piece
 from pinnkan.problem.statement import Equation, Jet, Place, Problem, Side, position_of
 from pinnkan.solver import memory
-from pinnkan.solver.families.deep.points import arc_length, equidistributed, tensor
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
 #: Rows per coefficient. Heuristic: with two, coarse networks bend between the points.
@@ -89,7 +93,7 @@ def make_system(
     inner = slab.domain.contains(points)
     points, weights = points[inner], weights[inner]
     equations = [CompiledEquation(e, problem.coordinates) for e in problem.equations]
-    inside = Group.build(equations, points, np.sqrt(weights), device)
+    inside = Group.build(equations, points, np.sqrt(weights), device, None)
     sizes = _sizes(inside, piece)
     groups = [inside]
     for place, equation in _conditions(problem, slab, previous):
@@ -177,3 +181,30 @@ def mean_square(system: NetworkSystem, slab: TimeBox, piece: Piece) -> float:
 def heldout_loss(problem: Problem, slab: TimeBox, piece: Piece, previous: Piece | None, device: str) -> float:
     """:func:`mean_square` at points between the training points."""
     return mean_square(make_system(problem, slab, piece, previous, device, PER_CELL + 1), slab, piece)
+
+
+def tensor(axes: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Points (point, coordinate) and product weights (point) of one-dimensional rules."""
+    if not axes:  # the end of a line
+        return np.zeros((1, 0)), np.ones(1)
+    grids = np.meshgrid(*(x for x, _ in axes), indexing="ij")
+    return np.stack([g.ravel() for g in grids], -1), reduce(np.multiply.outer, (w for _, w in axes)).ravel()
+
+
+def equidistributed(x: Array, monitor: Array, cells: int) -> Array:
+    """Breaks between x[0] and x[-1] that give every cell the same integral of ``monitor`` (sampled at x)."""
+    integral = np.concatenate([[0.0], np.cumsum(0.5 * (monitor[1:] + monitor[:-1]) * np.diff(x))])
+    return np.interp(np.linspace(0.0, integral[-1], cells + 1), integral, x)
+
+
+def arc_length(x: Array, samples: Array) -> Array:
+    """Monitor at x: slope of ``samples`` (x, other), at its steepest over the others, smoothed, plus a constant.
+
+    Half of the cells are spread evenly and half follow the steepness.
+    """
+    slope = np.abs(np.gradient(samples, x, axis=0)).max(1)
+    kernel = np.array([0.25, 0.5, 0.25])
+    for _ in range(4):
+        slope = np.convolve(np.pad(slope, 1, mode="edge"), kernel, mode="valid")
+    mean = np.trapezoid(slope, x) / (x[-1] - x[0])
+    return np.asarray(slope + mean + 1e-12)

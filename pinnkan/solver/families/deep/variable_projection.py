@@ -5,8 +5,6 @@ alone. Its Jacobian is taken as ``(I - U U^T) J_inner`` with U spanning the colu
 Kaufman 1975). Levenberg-Marquardt then moves the inner coefficients only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

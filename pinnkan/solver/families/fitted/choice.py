@@ -6,8 +6,6 @@ They are kept if their estimate is then below the one predicted for that level, 
 end; else the axes go on. In time the front of the initial data decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +14,6 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.kan.field import Field
 from pinnkan.problem.corners import corners
 from pinnkan.problem.mirrors import MIDDLE
 from pinnkan.problem.statement import Problem, Side
@@ -72,7 +69,7 @@ class Promise:
     estimate: float
 
     @classmethod
-    def of(cls, levels: Sequence[Level]) -> Promise:
+    def of(cls, levels: Sequence[Level]) -> "Promise":
         """What the levels so far promise."""
         last, before = levels[-1], levels[-2]
         return cls(GROWTH * last.parameters, last.estimate * min(1.0, last.estimate / before.estimate))
@@ -123,15 +120,6 @@ def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:
     return FittedLevels(axes.model, rotated(angle, problem.box.ranges, middle), levels)
 
 
-def nearly_singular(model: Model, field: Field) -> bool:
-    """Whether a product of waves is so nearly free that a front's residual may hide any amount of it.
-
-    Coordinates fitted to a front see that front only; on the axes two spaces say whether such a wave is resolved.
-    """
-    found = probe(model, field, float("inf"))
-    return found is not None and found.share < SEEN
-
-
 def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     """The angle of rotated coordinates, where the levels show that these are worth a try, the first one."""
     problem = model.problem
@@ -140,9 +128,12 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
         return None
     assert state.shown is not None
     found = structure(state.shown, problem.domain, SAMPLES)
-    if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE or nearly_singular(model, state.shown):
+    if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
-    return found.angle
+    # The residual of a front may hide any amount of a wave that is nearly free. Coordinates fitted to the front see
+    # that front only; on the axes two spaces say whether such a wave is resolved.
+    free = probe(model, state.shown, float("inf"))
+    return None if free is not None and free.share < SEEN else found.angle
 
 
 def _joined(out: Outcome, axes: LevelsState[ProductState], promise: Promise) -> Outcome:

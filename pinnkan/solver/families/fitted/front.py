@@ -5,8 +5,6 @@ turned that way, the mean of s over a line r = const, weighted by |u_s|^4, is th
 spline through these places is the new rotation or warp, in which the front is straight.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ still bends in them, and they are moved until it does not. On a coarse level a f
 wrong angle is seen from afar; each level narrows the front and the error of the angle together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,8 +17,7 @@ from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
-from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples, nonzero
 from pinnkan.solver.families.fitted.front import carried, front_in, straightened
 from pinnkan.solver.families.fitted.system import REGULARISATION, ImmersedSystem
 from pinnkan.solver.families.product.start import nearly_uniform

@@ -6,8 +6,6 @@ takes over the values at its start by rows, not by coefficients. The estimate is
 and t; the one along s also carries the error of all earlier slabs.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,11 +14,10 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import Coordinates, FittedField, FittedPiece
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.fitted.course import continued
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.fitted.front import carried, front_in, straightened
 from pinnkan.solver.families.fitted.levels import IMMERSED, Corrections, corrections, in_coordinates, marked
-from pinnkan.solver.families.fitted.start import Carried, Values, standing
+from pinnkan.solver.families.fitted.start import Carried, Values, continued, standing
 from pinnkan.solver.families.fitted.system import ImmersedSystem
 from pinnkan.solver.families.product.pace import GROW, MARGIN, SHRINK, fitted
 from pinnkan.solver.family import Measured, ModelFamily

@@ -1,7 +1,5 @@
 """The least-squares problem of a model in inner coordinates: equations inside the domain, conditions on its sides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -9,8 +7,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.collocation import Batch, Grid
-from pinnkan.assembly.cut_cells import side_points
+from pinnkan.assembly.collocation import Batch, Grid, side_points
 from pinnkan.assembly.equation import CompiledEquation, where_not_finite
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.ordering import order_coefficients
@@ -22,7 +19,7 @@ from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table, gauss_table, point_table
 from pinnkan.problem.statement import Side
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.gauss_points import points_per_interval
 from pinnkan.solver.linear.system import CONDITION_WEIGHT
@@ -137,12 +134,14 @@ class ImmersedSystem:
         self.regularisation = self._regularisation(inside)
         self.fixed = (self.regularisation == 0.0).reshape(space.shape)
 
-    def on(self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None) -> ImmersedSystem:
+    def on(
+        self, space: Space, extra: int = 0, before: Sequence[Callable[..., Array]] | None = None
+    ) -> "ImmersedSystem":
         """The same problem in another space, with more fields ``before`` if given."""
         before = self._before if before is None else before
         return ImmersedSystem(self.model, space, self.coordinates, self.domain, extra, before, self._pull)
 
-    def checked(self) -> ImmersedSystem:
+    def checked(self) -> "ImmersedSystem":
         """The same rows at points never trained on, in cells of which the domain holds more than SLIVER.
 
         In a thinner one there are few points to train on, and none of them may be near one of these.

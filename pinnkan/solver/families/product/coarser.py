@@ -1,7 +1,5 @@
 """The solution of a level before the first one, for quantities that converge more slowly than the solution."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 

@@ -7,8 +7,6 @@ its halves, whose residual hardly falls, is halved towards that end until its sh
 others'. Those show its shadow meanwhile, since splines are smooth across knots, and wait.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

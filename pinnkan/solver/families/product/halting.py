@@ -5,8 +5,6 @@ multiplicity m it leaves (1 - 1/m) of the error, so that the first one is a half
 triple one. The steps form a geometric series there (Decker, Keller and Kelley 1983), and their sum is the error.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.errors import SolverError
@@ -26,8 +24,7 @@ SLOWEST = 0.9
 def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
     """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
 
-    Raises:
-        SolverError: the least squares have no solution.
+    Raises SolverError: the least squares have no solution.
     """
     target, fixed = with_conditions(system.model, system.space, base)
     try:
@@ -42,8 +39,7 @@ def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]
     One where the equations hardly bend within it. And whether the steps lead away: u_xx + 3.51383 exp(u) = 0, past the
     fold at 3.513830719, was converged at 1e-2. ``system`` keeps the matrix of the correction.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     unknowns = system.space.unknowns
     if system.model.is_linear or not system.is_kept or not correction.any():

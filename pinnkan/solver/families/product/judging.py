@@ -1,7 +1,5 @@
 """The estimated error of a level: by a correction on halved intervals, or by the fall of the residual."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +9,11 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.solver.estimate.indicators import surplus
+from pinnkan.solver.estimate.indicators import decay, surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
-from pinnkan.solver.estimate.residual_fall import decay
 from pinnkan.solver.families.product.halting import corrected, series
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
-from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
@@ -84,8 +80,7 @@ def estimated(
     One that is likely the last is a look at first. ``rounding``: of the correction that ``start`` was taken from, 0 if
     it was not.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     tolerance, found = solved.model.problem.solver.tolerance, None
     if rounding > 0.0:
@@ -106,8 +101,7 @@ def estimate_by_correction(
     ``known``: the least determined function of the space, as far as a level before has found it; ``fewer`` Gauss
     points per interval: for a look at the size.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
@@ -117,7 +111,7 @@ def estimate_by_correction(
     losses = measured.loss, all_points.mean_square(base + correction)
     norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
     roots = relative_roots(model.problem, norms**2, found**2)
-    floor = floor_of(system.kept, base)
+    floor = system.kept.floor(base.reshape(-1)[system.kept.ordering.free.cpu().numpy()])  # of rounding
     size, leads_away = SAFETY * max(roots) * following(losses, floor), False
     if size <= model.problem.solver.tolerance:
         more, leads_away = series(system, base, correction)
@@ -166,8 +160,7 @@ def _nulls(
 def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
     """The relative size of a Gauss-Newton step with many knots where the ``correction`` on halved intervals is large.
 
-    Raises:
-        SolverError: the least squares have no solution there.
+    Raises SolverError: the least squares have no solution there.
     """
     fine = twice(space)
     masses = surplus(space, fine, correction, sizes(model.problem, fine, space.prolong(start, fine))).mass
@@ -222,11 +215,6 @@ def following(losses: tuple[float, float], floor: float) -> float:
     return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
 
 
-def floor_of(equations: LinearSolver, coefficients: Array) -> float:
-    """What rounding leaves in the residual of a function."""
-    return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
-
-
 def twice(space: Space) -> Space:
     """The space with every interval halved."""
     return Space(tuple(a.halved() for a in space.axes), space.unknowns)
@@ -239,7 +227,7 @@ def estimate_by_fall(
 
     ``start`` is the level before with its correction added, which is ``solved``, ``rounding`` that of the correction.
     Its error is taken as the correction times the ratio of the residuals, coordinate by coordinate
-    (:mod:`pinnkan.solver.estimate.residual_fall`): too large by 2^m for an equation of order m where the intervals
+    (:mod:`pinnkan.solver.estimate.indicators`): too large by 2^m for an equation of order m where the intervals
     resolve the solution. On the shipped problems the effectivity was 2 to 10, where that of a correction is 1.2 to 2;
     Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s. None where the residual has not fallen as RESOLVING says.
     """

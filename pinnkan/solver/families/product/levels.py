@@ -1,7 +1,5 @@
 """One block on all coordinates, level by level: solved, corrected in the refined space, knots inserted, prolonged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +10,8 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
-from pinnkan.solver.estimate.norms import sizes
-from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.product.between import between
-from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
+from pinnkan.solver.estimate.norms import Samples, sizes
+from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
 from pinnkan.solver.families.product.judging import (
     RESOLVING,

@@ -1,7 +1,5 @@
 """The length of time slabs: aimed at from the last ones, shortened by what their attempts have shown."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A function of a product space on points of its own, for its true error."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
@@ -10,7 +8,7 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 
 #: Points at which the true error is measured at once.
 SAMPLED = 2**18

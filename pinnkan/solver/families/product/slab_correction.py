@@ -9,8 +9,6 @@ correction of what is shared out is less still, and each of the next slabs begin
 sides that let nothing out, its integral growing as 1 + t/100, converged with an estimate of 7e-8 and was 5e-3 off.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -30,9 +28,8 @@ from pinnkan.solver.slab_family import Pass
 from pinnkan.solver.verify.verify import STANDS
 
 #: Relative accuracy of the local correction, which is a size to compare with, and of the one that is carried from slab
-#: to slab: conjugate gradients take 6 steps for the former where they take 21 for the latter. With the local
-#: one as a part of the other, and 3e-3 for the rest, the estimate of Heat2d-LT was 0.8 of its error after 47 slabs,
-#: not 1.3.
+#: to slab: conjugate gradients take 6 steps for the former where they take 21 for the latter. With the local one as a
+#: part of the other, and 3e-3 for the rest, the estimate of Heat2d-LT was 0.8 of its error after 47 slabs, not 1.3.
 LOCAL, CARRIED = 2e-2, 1e-3
 #: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
 #: Green's vortices, 12,000 of them, took 1.1 times as long.

@@ -1,7 +1,5 @@
 """The state between two slabs of time, on other knots: exactly on finer ones, with the loss counted on coarser ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,7 +53,7 @@ class SlabStart:
     @classmethod
     def at(
         cls, time: float, axes: tuple[Axis, ...], traces: Sequence[Array], errors: Sequence[Array], rates: Array | None
-    ) -> SlabStart:
+    ) -> "SlabStart":
         """In C order, so that a state that was stored and read again gives the same bits."""
         ordered = np.ascontiguousarray
         rows = None if rates is None else ordered(rates)
@@ -75,7 +73,7 @@ class SlabStart:
         space, fine = self.spaces(self.axes)
         return tuple(space.prolong(t, fine) for t in self.traces)
 
-    def moved_to(self, axes: tuple[Axis, ...]) -> SlabStart:
+    def moved_to(self, axes: tuple[Axis, ...]) -> "SlabStart":
         """The same state on axes that contain the present ones."""
         old, old_fine = self.spaces(self.axes)
         new, new_fine = self.spaces(axes)

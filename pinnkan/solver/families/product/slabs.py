@@ -5,8 +5,6 @@ halved and a higher degree in time. Its local and its global correction (:mod:`p
 factorisation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,10 +17,18 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import with_marked
-from pinnkan.solver.estimate.true_error import Samples
+from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
-from pinnkan.solver.families.product.slab import ProductSlab, fixed_by, side_values, taylor
+from pinnkan.solver.families.product.slab import (
+    MANY_COEFFICIENTS,
+    ProductSlab,
+    firmness,
+    first_guess,
+    fixed_by,
+    side_values,
+    taylor,
+)
 from pinnkan.solver.families.product.slab_correction import (
     COUNTS,
     NOISY,
@@ -32,7 +38,6 @@ from pinnkan.solver.families.product.slab_correction import (
     corrected,
     standing,
 )
-from pinnkan.solver.families.product.slab_guess import MANY_COEFFICIENTS, firmness, first_guess
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
 from pinnkan.solver.families.product.start import data_growth, sparing_start
 from pinnkan.solver.families.product.stationary import moved
@@ -91,11 +96,6 @@ class ProductSlabs(ModelFamily):
     first_slab: float = FIRST_SLAB
 
     @property
-    def unknowns(self) -> int:
-        """Their number."""
-        return len(self.problem.unknowns)
-
-    @property
     def given(self) -> int | None:
         """The number of slabs that the file asks for."""
         return self.problem.solver.time_slabs
@@ -121,7 +121,7 @@ class ProductSlabs(ModelFamily):
         """Gauss-Newton from the trace of the slab before, and the corrections."""
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
-        space = Space((*begun.axes, time), self.unknowns)
+        space = Space((*begun.axes, time), begun.unknowns)
         model = self._of(begun)
         near = first_guess(model, begun, time) if aim.guess is None else aim.guess
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
@@ -230,9 +230,9 @@ class ProductSlabs(ModelFamily):
     def _refined(self, begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array]:
         """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
         marks = wanted(slab.share.mass[:-1], allowed)
-        axes = with_marked(begun.axes, marks, self.unknowns)
+        axes = with_marked(begun.axes, marks, begun.unknowns)
         (old, c), (fine, _) = slab.piece, slab.error
-        space = Space((*axes, old.axes[-1]), self.unknowns)
+        space = Space((*axes, old.axes[-1]), begun.unknowns)
         return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
 
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:

@@ -1,7 +1,5 @@
 """Where a solve begins: its first space, the conditions written into the coefficients, the state at the first time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 
@@ -14,8 +12,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.formulas import formulas
-from pinnkan.problem.features.kinks import CLOSE, kinks
-from pinnkan.problem.features.seams import jumps_at_seam
+from pinnkan.problem.features.kinks import CLOSE, jumps_at_seam, kinks
 from pinnkan.problem.features.value_ranges import middle
 from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem
@@ -151,7 +148,8 @@ def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tole
     for _ in range(60):
         require_memory(model, Space((*axes, time), unknowns))
         traces, errors, mass = _represented(model, axes, time, allowed)
-        size, narrowest = sum(float(m.sum()) for m in mass), _narrowest(axes)
+        size = sum(float(m.sum()) for m in mass)
+        narrowest = min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
         if size > loose:
             loosely = None
         elif loosely is None:
@@ -204,11 +202,6 @@ def _missing(
     model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
-
-
-def _narrowest(axes: Sequence[Axis]) -> float:
-    """The narrowest interval, as a share of its coordinate."""
-    return min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
 
 
 @lru_cache(maxsize=2)

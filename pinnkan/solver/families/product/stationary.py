@@ -4,8 +4,6 @@ u_x**2 = 1 has no slope at u = 0, and integral(u**2) = 1 none either. Such a sta
 the conditions leave: one without a node, so that what is to be found once is not found once in each half.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.linalg
 

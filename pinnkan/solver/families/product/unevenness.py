@@ -5,8 +5,6 @@ slab, is what conjugate gradients take their steps for, and Gauss-Newton too: a 
 twice as many, in twice as many coefficients.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ sin(40 x), carried around a circle, the error was 1e-4 at any tolerance, and non
 they are there: next to what their least squares leave, degree + 1 points for each function see waves of any length.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from pinnkan.assembly.boundary_values import BoundaryValue, face_samples

@@ -1,11 +1,9 @@
 """The error of a sum of products: a correction in a richer sum, and the residual that it leaves.
 
 The richer sum has every interval halved and one product more. What it does not hold is seen by the residual at points
-never trained on, divided by the least residual of a product of norm one (:mod:`pinnkan.solver.verify.rank_one`): so an
-error that is a product of all coordinates, which no term begins to show, is part of the estimate.
+never trained on, divided by the least residual of a product of norm one (:mod:`pinnkan.solver.verify.hidden_products`):
+so an error that is a product of all coordinates, which no term begins to show, is part of the estimate.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -16,11 +14,10 @@ from pinnkan.assembly.separable.system import SeparableModel, linearised_at, poi
 from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.families.separable.minimise import descend, with_term
-from pinnkan.solver.families.separable.starts import starts
+from pinnkan.solver.families.separable.minimise import descend, starts, with_term
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.rank_one import smallest_product
+from pinnkan.solver.verify.hidden_products import smallest_product
 from pinnkan.verdict.records import Evidence
 
 #: Levenberg-Marquardt steps of the correction: the first ones find it, the others polish.
@@ -70,7 +67,6 @@ def estimate(rows: SeparableModel, state: SeparableState) -> SeparableEstimate:
         by_term=size(term, points, weights) / scale,
         marked=tuple(a | b for a, b in zip(_large(plain), _large(rough), strict=True)),
         term=term,
-        mode=mode.function,
         sigma=mode.sigma,
     )
 

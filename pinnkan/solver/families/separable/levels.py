@@ -1,23 +1,22 @@
 """A sum of few products of all coordinates with trained edges: minimised, corrected, enriched by knots and terms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from pinnkan.assembly.separable.points import graded
 from pinnkan.assembly.separable.system import SeparableModel, rows_of
 from pinnkan.errors import SolverError
-from pinnkan.kan.axis import Axis, nearest
+from pinnkan.kan.axis import nearest
 from pinnkan.kan.separable import Separable
-from pinnkan.solver.estimate.true_error import Samples
-from pinnkan.solver.families.blocks.scattered import samples_of
-from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out
+from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.families.blocks.system import samples_of
+from pinnkan.solver.families.separable.estimate import STRIDE, estimate, held_out, size
 from pinnkan.solver.families.separable.knots import first_axes
-from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients, first_function
-from pinnkan.solver.families.separable.training import Training
+from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, starts, with_term
+from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
@@ -56,15 +55,17 @@ class SeparableLevels(ModelLevels):
         """Knots where source and coefficients ask for them; functions of one coordinate where conditions allow them."""
         settings, singles = self.problem.solver, self.rows.singles
         axes = first_axes(self.rows, self.degree, settings.knots)
-        return SeparableState(first_function(axes, singles), singles, 1, seed=settings.seed * 1_000_000)
+        edges = [np.ones((len(singles), a.count)) for a in axes]
+        for term, i in enumerate(singles):  # these are zero, their other factors one
+            edges[i][term] = 0.0
+        return SeparableState(Separable(axes, tuple(edges)), singles, 1, seed=settings.seed * 1_000_000)
 
     def minimise(
         self, state: SeparableState, number: int, monitor: Monitor
     ) -> tuple[SeparableState, tuple[Iteration, ...]]:
         """Train all edges, term after term until there are as many as wanted.
 
-        Raises:
-            SolverError: the rows do not determine the edges, or are not finite.
+        Raises SolverError: the rows do not determine the edges, or are not finite.
         """
         if state.is_solved:
             return state, ()
@@ -96,8 +97,7 @@ class SeparableLevels(ModelLevels):
     def estimate(self, state: SeparableState, measured: Measured, before: Outcome) -> SeparableEstimate:
         """See :func:`pinnkan.solver.families.separable.estimate.estimate`.
 
-        Raises:
-            SolverError: the rows of the richer sum do not determine it.
+        Raises SolverError: the rows of the richer sum do not determine it.
         """
         try:
             return estimate(self.rows, state)
@@ -134,7 +134,9 @@ def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeat
         return replace(state, function=found.richer, wanted=state.wanted + 1)
     out = state
     if found.by_term >= BOTH * found.by_knots:
-        out = replace(out, wanted=state.wanted + 1, hint=_nearest(found.term, axes))
+        pairs = zip(axes, found.term.axes, found.term.edges, strict=True)
+        coarser = Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
+        out = replace(out, wanted=state.wanted + 1, hint=coarser)
     if found.by_knots >= BOTH * found.by_term:
         finer = tuple(a.inserted(m) for a, m in zip(axes, found.marked, strict=True))
         hint = None if out.hint is None else out.hint.prolonged(finer)
@@ -142,7 +144,58 @@ def _refined(state: SeparableState, found: SeparableEstimate, missed: HiddenFeat
     return out
 
 
-def _nearest(term: Separable, axes: tuple[Axis, ...]) -> Separable:
-    """A product on the coarser knots of these axes."""
-    pairs = zip(axes, term.axes, term.edges, strict=True)
-    return Separable(axes, tuple(nearest(coarse, fine, edge, 1) for coarse, fine, edge in pairs))
+#: Most Levenberg-Marquardt steps after each new term.
+STEPS = 60
+#: Most linearisations of a nonlinear problem on a level; the last changes the function by less than this share of the
+#: tolerance.
+LINEARISED, CHANGE = 12, 0.1
+#: Points where a change is measured.
+MEASURED = 2048
+
+
+class Training:
+    """One level, cut short where the time limit is over."""
+
+    def __init__(self, rows: SeparableModel, number: int, monitor: Monitor) -> None:
+        self.rows, self.number, self.monitor = rows, number, monitor
+        self.steps: list[Iteration] = []
+
+    def minimised(self, state: SeparableState) -> SeparableState:
+        """With all edges trained, and as many terms as wanted.
+
+        Raises numpy.linalg.LinAlgError: the rows do not determine the edges, or are not finite.
+        """
+        points, weights = graded(state.function.axes, MEASURED, state.seed + STRIDE - 1)
+        for _ in range(1 if self.rows.is_linear else LINEARISED):
+            before = state.function
+            state = self._trained(state)
+            change = size(state.function.plus(before, -1.0), points, weights)
+            tolerance = self.rows.problem.solver.tolerance
+            if change <= CHANGE * tolerance * size(state.function, points, weights) or self.monitor.expired():
+                break
+        return replace(state, hint=None, is_solved=True)
+
+    def _trained(self, state: SeparableState) -> SeparableState:
+        function, singles = state.function, state.singles
+        terms = len(singles) + state.wanted
+        seed = state.seed + 2 * STRIDE * state.number
+        system = self.rows.system(function.axes, function, terms, seed)
+        edges, loss = system.edges(function), state.loss
+        hints: tuple[Separable, ...] = () if state.hint is None else (state.hint,)
+        if function.terms:
+            found = descend(system, edges, system.trained(function.terms, singles), STEPS, self.monitor.expired)
+            edges, loss = found.edges, self._told(found)
+        for number in range(function.terms, terms):
+            if self.monitor.expired():
+                break
+            edges = with_term(system, edges, starts(system, edges, seed + number, hints)).edges
+            found = descend(system, edges, system.trained(number + 1, singles), STEPS, self.monitor.expired)
+            edges, loss = found.edges, self._told(found)
+        return replace(state, function=system.function(edges), loss=loss)
+
+    def _told(self, found: TrainedEdges) -> float:
+        """The loss of a training whose steps are reported."""
+        for step in found.steps:
+            record = (self.number, len(self.steps), step.loss, step.size, step.damping)
+            self.steps.append(self.monitor.iteration(*record))
+        return found.loss

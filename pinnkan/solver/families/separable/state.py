@@ -1,7 +1,5 @@
 """Where a solve in sums of products stands, and what an estimate of its error leaves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,7 +43,7 @@ class SeparableEstimate(ErrorEstimate):
     """The richer sum; relative sizes: what it explains, what the residual that it leaves may hide.
 
     ``marked`` (interval) per coordinate: those to halve. ``by_knots``, ``by_term``: shares of ``explained``; ``term``:
-    the product that a richer sum begins with; ``mode``: the product that the equations see least, and how little.
+    the product that a richer sum begins with; ``sigma``: how little the equations see of the one they see least of.
     """
 
     richer: Separable
@@ -55,7 +53,6 @@ class SeparableEstimate(ErrorEstimate):
     by_term: float
     marked: tuple[np.ndarray, ...] = field(repr=False)
     term: Separable
-    mode: Separable
     sigma: float
 
 
@@ -63,11 +60,3 @@ def coefficients(axes: tuple[Axis, ...], singles: tuple[int, ...], products: int
     """Of all edges on these knots."""
     counts = [a.count for a in axes]
     return sum(counts[i] for i in singles) + products * sum(counts)
-
-
-def first_function(axes: tuple[Axis, ...], singles: tuple[int, ...]) -> Separable:
-    """A sum of singles that are zero, their other factors one."""
-    edges = [np.ones((len(singles), a.count)) for a in axes]
-    for term, i in enumerate(singles):
-        edges[i][term] = 0.0
-    return Separable(axes, tuple(edges))

@@ -3,8 +3,7 @@
 import numpy as np
 from many_problems import coupled, model_of
 
-from pinnkan.solver.families.blocks.growth import first_groups, in_words, margin, worthwhile
-from pinnkan.solver.families.blocks.levels import first_space, richer
+from pinnkan.solver.families.blocks.levels import first_groups, first_space, in_words, margin, richer, worthwhile
 
 
 def test_the_margin_is_one_level_above_with_all_its_lower_neighbours():

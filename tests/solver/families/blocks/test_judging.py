@@ -2,8 +2,8 @@
 
 from many_problems import bell, block_levels, model_of, reached, stated
 
-from pinnkan.solver.families.blocks.judging import judge_by_blocks
 from pinnkan.solver.families.blocks.levels import first_space
+from pinnkan.solver.families.blocks.system import judge_by_blocks
 
 
 def test_a_block_that_is_missing_is_part_of_the_estimate():

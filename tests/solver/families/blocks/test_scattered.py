@@ -5,7 +5,7 @@ import pytest
 from many_problems import UNIT, VARIANTS, coupled, model_of
 
 from pinnkan.assembly.quasi_random import sobol
-from pinnkan.solver.families.blocks.scattered import scattered
+from pinnkan.solver.families.blocks.system import scattered
 
 
 def test_points_fill_the_box_and_every_side_lies_on_its_face():

@@ -5,8 +5,7 @@ import pytest
 from many_problems import coupled, model_of
 
 from pinnkan.solver.families.blocks.levels import first_space
-from pinnkan.solver.families.blocks.scattered import scattered
-from pinnkan.solver.families.blocks.system import Factor, jacobian
+from pinnkan.solver.families.blocks.system import Factor, jacobian, scattered
 
 
 @pytest.mark.parametrize("columns", [0, 10_000])

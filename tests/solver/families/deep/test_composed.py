@@ -11,7 +11,7 @@ from stored_state import Ending, same_bits, stored
 import pinnkan
 from pinnkan.assembly.quasi_random import sobol
 from pinnkan.errors import SolverError
-from pinnkan.kan.layers.architectures import random_network
+from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.blocks.levels import first_space, richer
 from pinnkan.solver.families.deep import composed

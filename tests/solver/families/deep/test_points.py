@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan.kan.gauss import gauss_cells
-from pinnkan.solver.families.deep.points import equidistributed, tensor
+from pinnkan.solver.families.deep.system import equidistributed, tensor
 
 
 def test_points_integrate_and_follow_a_steep_place():

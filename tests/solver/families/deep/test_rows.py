@@ -6,8 +6,8 @@ import torch
 from deep_problems import UX, U, X
 
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
+from pinnkan.kan.layers.network import random_network
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.families.deep.rows import Group, NetworkSystem
 
@@ -20,7 +20,8 @@ def test_several_unknowns_and_equations_have_the_right_rows():
     network = random_network((2, 3, 2), 3, 2, 0.3, seed=2)
     x = np.linspace(0.1, 0.9, 5)[:, None]
     equations = [CompiledEquation(e, (X,)) for e in (first, second)]
-    groups = [Group.build(equations, x, np.ones(5), "cpu"), Group.build(equations[:1], x, 2 * np.ones(5), "cpu")]
+    held = ((equations, np.ones(5)), (equations[:1], 2.0 * np.ones(5)))
+    groups = [Group.build(some, x, weights, "cpu", None) for some, weights in held]
     system = NetworkSystem(groups, inputs)
     rows, tangent = system.evaluate(network)
     theirs = torch.autograd.functional.jacobian(lambda w: system.evaluate(network.with_flat(w))[0], network.flat())

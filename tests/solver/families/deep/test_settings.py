@@ -7,7 +7,7 @@ from edited import only_fault
 
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.families.deep.settings import choose_settings, choose_slabs
-from pinnkan.solver.families.deep.starts import start
+from pinnkan.solver.families.deep.sweeps import start
 
 
 def test_the_degree_covers_the_order_of_the_equation():

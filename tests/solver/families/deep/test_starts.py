@@ -2,10 +2,10 @@
 
 import torch
 
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import Inputs
 from pinnkan.kan.layers.jet import JetSet
-from pinnkan.solver.families.deep.starts import continuations
+from pinnkan.kan.layers.network import random_network
+from pinnkan.solver.families.deep.sweeps import continuations
 
 
 def test_continuations_meet_the_end_of_the_slab_before():

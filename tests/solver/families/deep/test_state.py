@@ -7,9 +7,8 @@ import torch
 from deep_problems import burgers
 from stored_state import stored
 
-from pinnkan.kan.layers.architectures import random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
+from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
 from pinnkan.verdict.records import Iteration
 

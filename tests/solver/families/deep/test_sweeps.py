@@ -8,9 +8,8 @@ from deep_problems import burgers, model_of, poisson
 from errors_of import true_error
 
 from pinnkan.assembly.quasi_random import pseudo_random
-from pinnkan.kan.layers.deep_field import Piece
-from pinnkan.kan.layers.inputs import Inputs
-from pinnkan.solver.estimate.true_error import samples_at
+from pinnkan.kan.layers.deep_field import Inputs, Piece
+from pinnkan.solver.estimate.norms import samples_at
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.deep.sweeps import DeepLevels, slabs_of
 from pinnkan.solver.families.deep.system import heldout_loss, make_system, mean_square

@@ -10,9 +10,8 @@ from deep_problems import LINE, UXX, burgers, equation, poisson, stated
 from free_knots import with_free_knots
 from stored_state import stored
 
-from pinnkan.kan.layers.architectures import perceptron, random_network
-from pinnkan.kan.layers.deep_field import DeepField, Piece
-from pinnkan.kan.layers.inputs import Inputs
+from pinnkan.kan.layers.deep_field import DeepField, Inputs, Piece
+from pinnkan.kan.layers.network import perceptron, random_network
 from pinnkan.solver.families.deep.sweeps import slabs_of
 from pinnkan.solver.families.deep.system import TimeBox, cells_for, heldout_loss, make_system, mean_square
 from pinnkan.solver.minimise import levenberg_marquardt as lm

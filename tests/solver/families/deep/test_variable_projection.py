@@ -4,7 +4,7 @@ import pytest
 import torch
 from many_problems import bell, model_of
 
-from pinnkan.kan.layers.architectures import random_network
+from pinnkan.kan.layers.network import random_network
 from pinnkan.solver.families.blocks.levels import first_space, richer
 from pinnkan.solver.families.deep.composed import Composed
 from pinnkan.solver.families.deep.variable_projection import inner, outer_columns, projected, with_inner

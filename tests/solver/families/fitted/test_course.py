@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan.kan.coordinates.warped import rotated
-from pinnkan.solver.families.fitted.course import continued
+from pinnkan.solver.families.fitted.start import continued
 
 PLANE = ((-0.5, 0.5), (-0.5, 0.5))
 

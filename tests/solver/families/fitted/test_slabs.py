@@ -13,10 +13,9 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import FittedPiece, rotated
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.fitted import slabs as fitted_slabs
-from pinnkan.solver.families.fitted.course import continued
 from pinnkan.solver.families.fitted.levels import Corrections
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlabs
-from pinnkan.solver.families.fitted.start import front_of, initial_values, knots_for
+from pinnkan.solver.families.fitted.start import continued, front_of, initial_values, knots_for
 from pinnkan.solver.families.product.pace import MARGIN
 from pinnkan.solver.family import Measured
 from pinnkan.solver.march import SHORTER, MarchState, march

@@ -7,8 +7,7 @@ from askew_problems import SMOOTH, TURNING, error_of, model_of, steady_system, s
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.coordinates.warped import FittedPiece
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.fitted.course import continued
-from pinnkan.solver.families.fitted.start import front_of, initial_values
+from pinnkan.solver.families.fitted.start import continued, front_of, initial_values
 from pinnkan.solver.families.fitted.system import PARTS, ImmersedSystem
 
 MIXED = """

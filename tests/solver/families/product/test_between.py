@@ -7,7 +7,7 @@ from solved import on_levels
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import levels
-from pinnkan.solver.families.product.between import AIM, between
+from pinnkan.solver.families.product.closing import AIM, between
 
 WAVES = """
 name: waves

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from flow import LID
 
+from pinnkan.assembly import row_weights
 from pinnkan.assembly.model import Model
-from pinnkan.assembly.weights import corner_weights
 from pinnkan.problem import corners
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
@@ -116,7 +116,7 @@ def test_second_derivatives_that_are_askew_are_solved_on_knots_graded_to_the_cor
     assert result.verdict.converged, result.verdict.sentence
     assert result.quantities["whole"].values[0] == pytest.approx(0.078297199, abs=1e-7)
     monkeypatch.setattr(corners, "is_askew", lambda *_: False)
-    monkeypatch.setattr(corner_weights, "clamped_corners", lambda _: ())
+    monkeypatch.setattr(row_weights, "clamped_corners", lambda _: ())
     assert solve(parse_problem(ASKEW, "t.yaml")).verdict.estimate > 1e-3
 
 

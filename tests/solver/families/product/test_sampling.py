@@ -3,7 +3,7 @@
 import pytest
 from small_models import PLANE, model_of
 
-from pinnkan.solver.estimate.true_error import true_errors
+from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.families.product import sampling
 from pinnkan.solver.families.product.levels import ProductLevels
 

@@ -6,9 +6,8 @@ from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product import slab_guess
-from pinnkan.solver.families.product.slab import fixed_by, predicted, side_values
-from pinnkan.solver.families.product.slab_guess import first_guess
+from pinnkan.solver.families.product import slab
+from pinnkan.solver.families.product.slab import first_guess, fixed_by, predicted, side_values
 from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
@@ -43,7 +42,7 @@ def solved(model, start, near):
 
 def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch):
     """Two steps are left of those that the Taylor polynomial needs."""
-    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
+    monkeypatch.setattr(slab, "MANY_COEFFICIENTS", 0)
     model, start = begun("3*(u - u**3)")
     plain, near = predicted(start, TIME), first_guess(model, start, TIME)
     without, found = solved(model, start, plain), solved(model, start, near)
@@ -54,23 +53,23 @@ def test_fronts_that_form_within_a_slab_are_begun_near_its_solution(monkeypatch)
 
 
 def test_what_is_known_at_the_start_stays_as_it_is(monkeypatch):
-    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
+    monkeypatch.setattr(slab, "MANY_COEFFICIENTS", 0)
     model, start = begun("3*(u - u**3)")
     assert first_guess(model, start, TIME)[:, 0] == pytest.approx(start.traces[0], abs=1e-12)
 
 
 @pytest.mark.parametrize(("reaction", "many"), [("u", 0), ("3*(u - u**3)", 1000)])
 def test_a_linear_problem_and_a_small_one_begin_with_the_taylor_polynomial(reaction, many, monkeypatch):
-    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", many)
+    monkeypatch.setattr(slab, "MANY_COEFFICIENTS", many)
     model, start = begun(reaction)
     assert (first_guess(model, start, TIME) == predicted(start, TIME)).all()
 
 
 def test_on_two_intervals_there_are_no_fewer_knots(monkeypatch):
     """A solve on the same knots was made there, at the cost of the slab's."""
-    monkeypatch.setattr(slab_guess, "MANY_COEFFICIENTS", 0)
+    monkeypatch.setattr(slab, "MANY_COEFFICIENTS", 0)
     asked = []
-    monkeypatch.setattr(slab_guess, "gauss_newton", lambda *given: asked.append(1) or gauss_newton(*given))
+    monkeypatch.setattr(slab, "gauss_newton", lambda *given: asked.append(1) or gauss_newton(*given))
     model = model_of(FRONTS.format(reaction="3*(u - u**3)"))
     start = first_slab_start(model, (9, 6), 1, 1e-1)
     assert start.axes[0].intervals == 2

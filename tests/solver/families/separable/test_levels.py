@@ -13,10 +13,9 @@ from pinnkan.assembly.separable.points import PointRows, graded
 from pinnkan.assembly.separable.system import SeparableModel, linearised_at
 from pinnkan.kan.axis import Axis
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.separable.knots import resolved
+from pinnkan.solver.families.separable.knots import predicted, resolved
 from pinnkan.solver.families.separable.levels import SeparableLevels
 from pinnkan.solver.families.separable.minimise import alternate, descend
-from pinnkan.solver.families.separable.prediction import predicted
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor

@@ -7,7 +7,7 @@ from many_problems import model_of, stated
 
 from pinnkan.assembly.separable.products import Products
 from pinnkan.problem.expressions.separation import Separated
-from pinnkan.solver.families.separable.prediction import predicted, rank
+from pinnkan.solver.families.separable.knots import predicted, rank
 
 X, Y, Z = sympy.symbols("x y z")
 ONE = sympy.S.One

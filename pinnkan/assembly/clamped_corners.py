@@ -5,10 +5,8 @@ mixed derivative does, as in elasticity, in a plate, in a flow: there the soluti
 however smooth the data (Williams 1952, J. Appl. Mech. 19; Kozlov, Maz'ya and Rossmann 1997).
 """
 
-from __future__ import annotations
-
+from pinnkan.problem.checks.linearised import Weights, offsets
 from pinnkan.problem.checks.system_count import is_elliptic
-from pinnkan.problem.checks.weights import Weights, offsets
 from pinnkan.problem.corners import Corner, equations_on, meetings
 from pinnkan.problem.statement import Problem, Side
 

@@ -1,1 +1,0 @@
-"""How much rows weigh: equations of a system on small cells, all rows near places where conditions change."""
