@@ -23,10 +23,10 @@ X = Axis(np.linspace(0.0, 1.0, 2), 1)
 SPIKE = HiddenFeature(np.array([0.4, 0.3]), np.array([1e-5, 1e-5]), 1.0)
 
 
-def stated(slabs=None):
-    """Heat for a time of one, without a known solution."""
+def stated(slabs=None, begins=0.0, total=1.0):
+    """Heat for a time of one, or so much, without a known solution."""
     settings = replace(HEAT.solver, tolerance=TOLERANCE, time_slabs=slabs)
-    return replace(HEAT, domain=HEAT.domain.during(0.0, 1.0), exact=None, solver=settings)
+    return replace(HEAT, domain=HEAT.domain.during(begins, begins + total), exact=None, solver=settings)
 
 
 def piece(start, end, value):
@@ -50,20 +50,20 @@ class Recital:
 
     def __init__(
         self, passing=1.0, error=0.1, solvable=1.0, first=0.5, slabs=None, most_passes=3, fixed=False, patient=True,
-        failure=None, floor=0.0,
+        failure=None, floor=0.0, begins=0.0, total=1.0,
     ):  # fmt: skip
-        self.problem, self.most_passes = stated(slabs), most_passes
+        self.problem, self.most_passes, self.begins = stated(slabs, begins, total), most_passes, begins
         self.passing, self.error, self.solvable, self.floor = passing, error, solvable, floor
         self.start, self.fixed, self.patient = first, fixed, patient
         self.failure = failure or SolverError("no solution", Reason.NOT_FINITE)
-        self.attempts, self.locals = [], []
+        self.attempts, self.locals, self.size = [], [], 1.0
 
     def first(self, local):
         self.locals.append(local)
         return Aim(self.start)
 
     def initial(self, aim):
-        return piece(0.0, aim.length, 7.0), aim.length
+        return piece(self.begins, self.begins + aim.length, 7.0), self.begins + aim.length
 
     def length(self, aim, at):
         return min(aim.length, at.end - at.time)
@@ -72,8 +72,8 @@ class Recital:
         self.attempts.append((at.time, length))
         if length > self.solvable or at.time < self.floor <= at.time + length:
             raise self.failure
-        slab = piece(at.time, at.time + length, 1.0), piece(at.time, at.time + length, 0.0)
-        squares = np.array([length])
+        slab = piece(at.time, at.time + length, self.size), piece(at.time, at.time + length, 0.0)
+        squares = np.array([self.size**2 * length])
         errors = (self.error * at.local) ** 2 * squares
         return SolvedSlab(*slab, length, (Step(1.0, 1e-3, 0.0),), squares, errors, 0.0 * squares)
 
@@ -100,6 +100,17 @@ class Recital:
 
     def in_words(self):
         return "a network"
+
+
+class Growing(Recital):
+    """Slabs whose errors grow by e^40, whatever is allowed at the start."""
+
+    def attempt(self, aim, length, at):
+        slab = super().attempt(aim, length, at)
+        time = (at.time - at.start) / at.total
+        grown = np.exp(80.0 * time) * (at.local if time == 0.0 else self.local) ** 2
+        self.local = at.local if time == 0.0 else self.local
+        return replace(slab, error_squares=grown * slab.squares)
 
 
 class Looking:

@@ -43,3 +43,10 @@ def test_kinds_of_starters_are_offered_to_be_like_and_not_to_be_solved() -> None
     """`pinnkan solve heat` is no problem."""
     found = {c.name: c.words for c in commands_of(build_parser(), ["burgers"], ["heat"])}
     assert (found["solve"], found["new"]) == (("burgers",), ("burgers", "heat"))
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_a_command_says_what_it_is_for(shell: str) -> None:
+    solve = next(c for c in COMMANDS if c.name == "solve")
+    assert all(c.about for c in COMMANDS)
+    assert solve.about in completion(shell, COMMANDS)

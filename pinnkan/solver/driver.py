@@ -16,6 +16,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.checks.starts import free_start, several_starts
 from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -37,7 +38,6 @@ from pinnkan.solver.reduced import Reduced, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.null_space import undetermined
-from pinnkan.solver.verify.starts import free_start, several_starts
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import remedy

@@ -12,6 +12,7 @@ from pinnkan.certificate import spectrum
 from pinnkan.certificate.enclosure import cells_between, replayed
 from pinnkan.certificate.linearised import UncertifiedError, elliptic, zeroth
 from pinnkan.certificate.splines import spline_of
+from pinnkan.domain.box import Box
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.in_code import problem_of
@@ -62,6 +63,23 @@ def test_in_the_plane_a_sum_of_mathieus():
     gap = np.abs(np.add.outer(b, b) - 6.0).min()
     found = inverse("-lap(u) + (2*cos(2*x) + 2*cos(2*y) - 6)*u = 1", {"x": (0, "pi"), "y": (0, "pi")})
     assert 1.0 / gap <= found < 1.3 / gap
+
+
+@pytest.mark.parametrize(("length", "wraps"), [(10.0, False), (0.1, False), (10.0, True)])
+def test_all_waves_below_a_number_are_looked_at_and_the_next_one_is_known(length, wraps):
+    """In the plane, the other side half as long: n^2 (pi/length)^2 and four times that, twice the number on circles."""
+    box = Box(((1.0, 1.0 + length), (0.0, 0.5 * length)), (wraps, False))
+    rates = np.array([4.0 if wraps else 1.0, 4.0]) * (np.pi / length) ** 2
+    below = 30.5 * (np.pi / length) ** 2
+    found = spectrum.waves_of((Interval(np.asarray(1.0), np.asarray(1.0)),) * 2, box, below)
+    numbers = np.stack(np.meshgrid(np.arange(-20 if wraps else 1, 21), np.arange(1, 21), indexing="ij"), -1)
+    values = (rates * numbers**2).sum(-1)
+    assert {tuple(n) for n in found.number} == {tuple(n) for n in numbers[values < below]}
+    exact = (rates * found.number**2).sum(1)
+    assert np.all((found.value.lo <= exact) & (exact <= found.value.hi))
+    assert found.value.hi == pytest.approx(found.value.lo)
+    assert found.beyond == pytest.approx(values[values >= below].min())
+    assert found.beyond <= values[values >= below].min()
 
 
 def test_a_resonance_is_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -55,6 +56,19 @@ def test_values_lie_in_their_enclosure(order, periodic):
             assert lo <= value <= hi
             assert float(hi - lo) < 1e-13 * scale
             assert not lo <= value + Fraction(1, 10**12) * Fraction(float(scale)) <= hi
+
+
+def test_a_derivative_is_as_far_off_as_coefficients_are():
+    """By turns from the middle: at the left end, where it is its first coefficient, it is as far off as it may be."""
+    axis, off = Axis(BREAKS, 3), 1e-3
+    c = np.random.default_rng(0).normal(size=(axis.count, 1))
+    turns = off * (-1.0) ** np.arange(axis.count)[:, None]
+    spline = replace(spline_of(Space((axis,)), c), coefficients=Ball(c[:, 0], np.full(axis.count, off)))
+    cells = cells_between([BREAKS])
+    found = differentiated(spline, (1,)).at(cells, [cells.lo[0][:, None]])
+    for size, held in ((1.0, True), (-1.0, True), (1.01, False)):
+        exactly = differentiated(spline_of(Space((axis,)), c + size * turns), (1,)).at(cells, [cells.lo[0][:, None]])
+        assert np.all((found.lo <= exactly.hi) & (exactly.lo <= found.hi)) == held
 
 
 def test_a_product_is_enclosed_as_its_factors_are():

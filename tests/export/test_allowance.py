@@ -38,6 +38,15 @@ def test_a_point_of_an_ordinary_equation_takes_some_time() -> None:
     assert 0.0 < module._seconds_of_a_point(pinnkan.solve(pinnkan.Problem(**text))) < 1.0
 
 
+def test_it_is_a_point_in_the_middle_of_the_time_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampled, tried = module.sampled, []
+    monkeypatch.setattr(module, "sampled", lambda solution, axes: tried.append(axes[-1]) or sampled(solution, axes))
+    rules = [("boundary", "u = 0"), ("initial", "u = sin(pi*x)")]
+    text = {"domain": {"x": (0, 1), "t": (2, 6)}, "unknowns": ["u"], "equations": ["u_t = u_xx/10"]}
+    module._seconds_of_a_point(pinnkan.solve(pinnkan.Problem(**text, conditions=rules, solver={"tolerance": 1e-2})))
+    assert tried[0].tolist() == [4.0]
+
+
 def test_short_of_time_there_are_fewer_points_and_frames() -> None:
     plane, front = solved("plane"), solved("front")
     assert np.prod([len(a) for a in space_samples(plane, most=500.0)]) <= 500

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 from shutil import which
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from closed_form import solved
 from PIL import Image
 
 from pinnkan.export.pictures import draw_pictures
-from pinnkan.export.play import FRAMES, draw_play, encode_play
+from pinnkan.export.play import _CURVE, _LONGER, _MAP, FRAMES, _axes, _panel, draw_play, encode_play
 
 
 @pytest.mark.parametrize("kind", ["front", "pool", "vortex"])
@@ -72,3 +74,24 @@ def test_the_film_for_players_shows_the_same_frames(tmp_path: Path) -> None:
 def test_without_ffmpeg_there_is_the_gif_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert draw_pictures(solved("front"), tmp_path) == (["solution.png", "convergence.png", "solution.gif"], [])
+
+
+def moving(*ranges: tuple[float, float]) -> Any:
+    """A solution on these ranges, time last, as far as panels ask."""
+    box = SimpleNamespace(ranges=ranges)
+    problem = SimpleNamespace(box=box, time_axis=len(ranges) - 1, dimension=len(ranges))
+    return SimpleNamespace(problem=problem, domain=SimpleNamespace(box=box))
+
+
+@pytest.mark.parametrize(
+    ("y", "shape"), [((5.0, 6.0), (1.0, 0.5)), ((5.0, 9.0), (0.5, 1.0)), ((5.0, 5.1), (1.0, 1 / 3))]
+)
+def test_a_map_has_the_shape_of_the_domain_wherever_that_lies(y: tuple[float, float], shape: tuple[float, ...]) -> None:
+    assert _panel(moving((1.0, 3.0), y, (0.0, 1.0)), True) == pytest.approx([_LONGER * side for side in shape])
+
+
+def test_a_curve_is_sampled_finely_a_map_less_so_and_space_in_its_middle() -> None:
+    (x,) = _axes(moving((1.0, 3.0), (0.0, 1.0)))
+    assert (len(x), x[0], x[-1]) == (_CURVE, 1.0, 3.0)
+    x, y, z = _axes(moving((1.0, 3.0), (5.0, 9.0), (2.0, 6.0), (0.0, 1.0)))
+    assert (len(x), len(y), y[0], y[-1], z.tolist()) == (_MAP, _MAP, 5.0, 9.0, [4.0])

@@ -95,6 +95,13 @@ def test_a_slip_with_numbered_coordinates_is_named_at_its_place(
     assert (found[0].line, found[0].column) == (line, column)
 
 
+def test_a_number_beside_the_letters_of_a_shape_is_named_at_the_domain() -> None:
+    """The letter has no place of its own there."""
+    text = CUBE.replace("  x1: [0, 1]\n  x2: [0, 1]\n  x3: [0, 1]\n  x4: [0, 2]\n", "  {}\n")
+    found = faults(text.format("{shape: {interval: {x: [0, 1]}}, x1: [0, 1]}"))
+    assert [(f.line, f.column) for f in found if f.message == "'x' beside 'x1'"] == [(3, 3)]
+
+
 def test_hints_name_what_the_domain_has() -> None:
     assert "write u_x1x1" in only_fault(edited("-lap(u) = 0", "-u_x1_x1 = u", CUBE)).hint
     assert "x1 ... x4" in only_fault(edited("-lap(u) = 0", "-lap(u) = u_x5", CUBE)).hint

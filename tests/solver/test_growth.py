@@ -1,9 +1,11 @@
 """What a pass may allow where, after one that has shown how errors grow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pinnkan.solver.growth import AIM_SHARE, GROWS_ON, Growth, LocalTolerance, shared_out
+from pinnkan.solver.growth import AIM_SHARE, GROWS_ON, PARTS, Growth, LocalTolerance, shared_out
 
 #: Slabs of these lengths, on [0, 1].
 ENDS = np.array([0.0, 0.1, 0.3, 0.4, 0.6, 0.7, 0.85, 1.0])
@@ -125,3 +127,29 @@ def test_an_early_slab_is_allowed_no_more_than_a_later_one_that_has_as_much_befo
     local = [after.at(t) for t in ENDS[:-1]]
     assert local[0] <= local[2] <= local[4]
     assert local[-1] > 20 * local[4]
+
+
+def test_time_may_begin_anywhere_and_have_any_unit():
+    growth = grown(4.0 * ones(), ones(1e-3))
+    later = replace(growth, ends=3.0 + 2.0 * growth.ends)
+    assert later.predicted(6.0) == pytest.approx(growth.predicted(1.5))
+    assert later.seen(6.0) == pytest.approx(growth.seen(1.5))
+    (times, sizes), (times_0, sizes_0) = later.to_come(6.0), growth.to_come(1.5)
+    assert times == pytest.approx(3.0 + 2.0 * times_0)
+    assert len(times) == len(growth.errors) + PARTS
+    assert sizes == pytest.approx(sizes_0)
+    before = LocalTolerance.even(1e-3)
+    allowed, allowed_0 = shared_out(before, later, 6.0, 1e-3), shared_out(before, growth, 1.5, 1e-3)
+    assert allowed.shares == pytest.approx(allowed_0.shares)
+
+
+def test_what_is_made_early_grows_on_after_the_last_slab():
+    """As an exponential does: an error of one at 0.25 is e^(2 (t - 0.25)) at t, root mean square over [0, 1]."""
+    ends = np.linspace(0.0, 0.5, 201)
+    sizes = np.exp(2.0 * ends)
+    growth = Growth(ends, sizes[:-1], np.append(0.0, sizes[1:-1]))
+    times, to_come = growth.to_come(1.0)
+    assert growth.rate == pytest.approx(GROWS_ON * 2.0, rel=0.02)
+    inside = np.expm1(4.0 * 0.25) / 4.0
+    beyond = inside / 0.25 * np.expm1(2.0 * growth.rate * 0.5) / (2.0 * growth.rate)
+    assert to_come[np.searchsorted(times, 0.25)] ** 2 == pytest.approx(inside + beyond, rel=0.03)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from reciting import TOLERANCE, Looking, Recital, ends, marched, stated
+from reciting import TOLERANCE, Growing, Looking, Recital, ends, marched, stated
 
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
@@ -209,16 +209,6 @@ def test_a_pass_that_cannot_begin_leaves_what_the_one_before_it_has():
     assert (out.reason, ends(out)) == (Reason.MAX_LEVELS, [0.5, 1.0])
     with pytest.raises(SolverError, match=r"at t = 0\.5: it did not settle"):  # as where a solution ends
         marched(Stuck(0.5, error=2.0))
-
-
-class Growing(Recital):
-    """Slabs whose errors grow by e^40, whatever is allowed at the start."""
-
-    def attempt(self, aim, length, at):
-        slab = super().attempt(aim, length, at)
-        grown = np.exp(80.0 * at.time) * (at.local if at.time == 0.0 else self.local) ** 2
-        self.local = at.local if at.time == 0.0 else self.local
-        return replace(slab, error_squares=grown * slab.squares)
 
 
 def test_a_pass_whose_error_outgrows_the_tolerance_is_given_up_but_not_the_last_one():

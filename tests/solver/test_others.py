@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from pinnkan import load_problem, solve
+from pinnkan.solver.monitor import OutOfTimeError
+from pinnkan.solver.others import EACH, _Counting
+from pinnkan.solver.state import Step
 
 TEXT = """
 name: a
@@ -38,6 +41,16 @@ def test_both_solutions_of_bratus_equation_are_said(rate: float, thetas: tuple[f
 def test_the_state_beside_one_that_is_zero_is_said() -> None:
     assert re.search(SAID, _sentence("u_xx + u - u**3 = 0", 10))
     assert "zero everywhere" in _sentence("u_xx + u - u**3 = 0", 2)
+
+
+def test_steps_from_a_start_are_few_and_so_are_those_in_all() -> None:
+    counting, step = _Counting(2.0), Step(1.0, 1e-3, 0.0)
+    counting.check_step([step])
+    counting.check_step([step] * (EACH - 1))
+    with pytest.raises(OutOfTimeError):  # none is left
+        counting.check_step([step])
+    with pytest.raises(OutOfTimeError):  # too many from here
+        _Counting(99.0).check_step([step] * EACH)
 
 
 @pytest.mark.parametrize("equation", ["u_xx = exp(u)", "u_xx = u**3 - 1", "u_xx + 5*u*u_x = 1", "u_xx + 8*u = 1"])

@@ -104,19 +104,24 @@ class Tape:
         return self._append(e, "power", (self._emit(base), self._emit(exponent)))
 
     def _emit_continued(self, e: Continued) -> int:
-        """The formula, and one after the other the polynomials that stand for it near places."""
+        """The formula, and one after the other the polynomials that stand for it near places, by Horner's rule."""
         found = self._emit(e.plain())
         for near in e.places:
-            distance = e.args[0] - near.place
-            arguments = self._emit(distance), self._emit(near.value(distance)), found
-            found = self._append(sympy.Dummy("near"), "near", arguments, near.radius)
+            distance = self._emit(e.args[0] - near.place)
+            value, *lower = (self._put("constant", (), a) for a in reversed(near.coefficients))
+            for a in lower:
+                value = self._put("add", (a, self._put("multiply", (distance, value))))
+            found = self._put("near", (distance, value, found), near.radius)
         self._slots[e] = found
         return found
 
     def _append(self, e: sympy.Basic, name: str, arguments: tuple[int, ...], value: float = 0.0) -> int:
-        self._code.append((name, arguments, value))
-        self._slots[e] = self.inputs + len(self._code) - 1
+        self._slots[e] = self._put(name, arguments, value)
         return self._slots[e]
+
+    def _put(self, name: str, arguments: tuple[int, ...], value: float = 0.0) -> int:
+        self._code.append((name, arguments, value))
+        return self.inputs + len(self._code) - 1
 
     def __call__(self, values: Sequence[Any], namespace: Any = np) -> list[Any]:
         """The expressions at ``values`` (one array per symbol, broadcastable); results broadcast, may be scalars.

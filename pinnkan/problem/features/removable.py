@@ -18,13 +18,17 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
 
+from pinnkan.problem.expressions.arithmetic import is_real
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.functions import ARGUMENT, Continued, Near, continued_function
 from pinnkan.problem.expressions.jumps import SWITCHES, settled
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kinks import zeros
+
+Array = NDArray[np.float64]
 
 #: Points on a circle; powers up to a quarter of them are kept.
 POINTS = 64
@@ -37,7 +41,7 @@ HALVINGS = 40
 #: The polynomial stands for the formula up to this share of the radius, and agrees with it from there on so well.
 SHARE, AGREEMENT = 0.5, 1e-9
 #: Places of one function; a choice.
-MOST_PLACES = 50
+MOST_PLACES = 16
 
 
 def continued(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
@@ -50,7 +54,7 @@ def continued(e: sympy.Expr, box: SymbolRanges) -> sympy.Expr:
         for w, names in _arguments(base, e):
             ends = _range(w, box)
             found = None if ends is None else _gathered(e.xreplace(names), ends)
-            if found is not None and found.has(Continued):
+            if found is not None and found.has(Continued) and is_real(found):
                 e = found.xreplace({ARGUMENT: w})
                 break
     return e
@@ -119,42 +123,55 @@ def _function(f: sympy.Expr, ends: tuple[float, float]) -> sympy.Expr:
 def _zeros(base: sympy.Expr, ends: tuple[float, float]) -> Iterable[float]:
     """Where a denominator vanishes, at the ends too."""
     points = np.array([*ends, *np.linspace(*ends, 9)[1:-1]])
-    values = np.abs(Tape([base], [ARGUMENT])([points])[0])
-    at_ends = [c for c, value in zip(ends, values[:2], strict=True) if value <= ROUNDING * np.nanmax(values)]
+    values = np.abs(np.broadcast_to(Tape([base], [ARGUMENT])([points])[0], len(points)))
+    largest = np.max(values, where=np.isfinite(values), initial=0.0)
+    at_ends = [c for c, value in zip(ends, values[:2], strict=True) if value <= ROUNDING * largest]
     return [*at_ends, *zeros(base, ARGUMENT, np.array(ends))]
 
 
 def _near(f: sympy.Expr, c: float, ends: tuple[float, float]) -> Near | None:
     """The polynomial that a formula is near c; None where it is none."""
-    for halving in range(HALVINGS):
-        radius = (ends[1] - ends[0]) / 2**halving
-        part = max(ends[0], c - radius), min(ends[1], c + radius)
-        plain = settled(f, SymbolRanges((ARGUMENT,), (part,)))
-        if plain.has(*SWITCHES):
-            continue
-        near = _polynomial(Tape([plain], [ARGUMENT]), c, radius)
-        if near is not None and _agrees(near, Tape([f], [ARGUMENT]), part):
+    if _settled(f, c, ends, (ends[1] - ends[0]) / 2**HALVINGS) is None:
+        return None
+    written, tape = Tape([f], [ARGUMENT]), None
+    for radius in (ends[1] - ends[0]) / 2.0 ** np.arange(HALVINGS):
+        plain = _settled(f, c, ends, radius) if tape is None else None
+        tape = tape if plain is None else Tape([plain], [ARGUMENT])
+        found = None if tape is None else _on_circle(tape, c, radius)
+        near = None if found is None else _polynomial(found, c, radius)
+        if near is not None and _agrees(near, written, ends):
             return near
     return None
 
 
-def _polynomial(tape: Tape, c: float, radius: float) -> Near | None:
-    """The coefficients that are left on a circle, if it holds no other singularity and no pole."""
+def _settled(f: sympy.Expr, c: float, ends: tuple[float, float], radius: float) -> sympy.Expr | None:
+    """A formula with what does not switch within a radius as its branch; None where something does."""
+    if not f.has(*SWITCHES):
+        return f
+    plain = settled(f, SymbolRanges((ARGUMENT,), ((max(ends[0], c - radius), min(ends[1], c + radius)),)))
+    return plain if is_real(plain) and not plain.has(*SWITCHES) else None
+
+
+def _on_circle(tape: Tape, c: float, radius: float) -> Array | None:
+    """The coefficients, times powers of the radius, if the circle holds no other singularity and no pole."""
     circle = np.exp(2j * np.pi * np.arange(POINTS) / POINTS)
-    values = tape.plainly([c + radius * circle])[0]
-    if not np.isfinite(values).all():
+    values = np.broadcast_to(tape.plainly([c + radius * circle])[0], POINTS)
+    largest = float(np.abs(values).max())
+    if not 0.0 < largest < np.inf:
         return None
-    found = np.fft.fft(np.broadcast_to(values, POINTS)) / POINTS
-    kept, largest = found[: POINTS // 4].real, float(np.abs(values).max())
-    on_axis = np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 17), kept)
-    if max(np.abs(found[POINTS // 4 :]).max(), np.abs(found.imag).max()) > ROUNDING * largest:
+    found, few = np.fft.fft(values / largest) / POINTS, POINTS // 4
+    is_all = max(np.abs(found[few:]).max(), np.abs(found.imag).max()) <= ROUNDING
+    return found[:few].real * largest if is_all else None
+
+
+def _polynomial(found: Array, c: float, radius: float) -> Near | None:
+    """The polynomial of these coefficients; None where it is much smaller on the axis than on the circle."""
+    size = np.abs(found)
+    if size.max() > HIGHEST * np.abs(np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 17), found)).max():
         return None
-    if largest > HIGHEST * np.abs(on_axis).max():
-        return None
-    size = np.abs(kept)
-    last = np.flatnonzero(size * SHARE ** np.arange(len(size)) > np.finfo(float).eps * 2.0**-6 * largest)
-    coefficients = kept[: (last[-1] if len(last) else 0) + 1] / radius ** np.arange((last[-1] if len(last) else 0) + 1)
-    return Near(c, SHARE * radius, tuple(map(float, coefficients)))
+    kept = np.flatnonzero(size * SHARE ** np.arange(len(size)) > np.finfo(float).eps * 2.0**-6 * size.max())
+    count = int(kept[-1]) + 1
+    return Near(c, SHARE * radius, tuple(map(float, found[:count] / radius ** np.arange(count))))
 
 
 def _agrees(near: Near, tape: Tape, part: tuple[float, float]) -> bool:

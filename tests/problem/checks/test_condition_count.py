@@ -1,8 +1,9 @@
 """Conditions are counted against the order only where the count proves something."""
 
+import numpy as np
 import pytest
 
-from pinnkan.problem.checks.condition_count import Missing, missing_condition
+from pinnkan.problem.checks.condition_count import Missing, _is_elliptic, missing_condition
 from pinnkan.problem.registry import load_problem, parse_problem, shipped, shipped_folder
 from pinnkan.problem.statement import Side
 
@@ -120,3 +121,28 @@ def test_no_shipped_problem_lacks_a_condition_except_the_trap_that_does():
     traps = [p for p in sorted((shipped_folder() / "traps").glob("*.yaml")) if p.stem != "wrong_exact"]
     short = {p.name for p in map(load_problem, [*shipped(), *traps]) if missing_condition(p) is not None}
     assert short == {"outflow_layer"}
+
+
+ONE, SMALL = np.ones(5), np.array([1.0, 1e-12])
+
+
+@pytest.mark.parametrize(
+    ("order", "terms", "expected"),
+    [
+        (2, {(2, 0): ONE, (0, 2): 9 * ONE}, True),
+        (2, {(2, 0): -ONE, (0, 2): -ONE, (1, 1): 1.9 * ONE, (1, 0): None}, True),
+        (2, {(2, 0): ONE, (0, 2): ONE, (1, 1): 2.1 * ONE}, False),
+        (2, {(2, 0): ONE, (0, 2): -ONE}, False),  # waves
+        (2, {(2, 0): ONE, (0, 2): ONE, (2, 2): ONE}, False),  # there are higher ones
+        (2, {(2, 0): ONE, (0, 2): ONE, (4, 0): ONE}, False),
+        (2, {(2, 0): ONE, (1, 0): ONE, (0, 1): ONE}, False),  # heat
+        (2, {(2, 0): ONE, (0, 2): None}, False),  # not known
+        (2, {(2, 0): ONE, (0, 2): ONE, (1, 1): None}, False),
+        (2, {(2, 0): np.ones(2), (0, 2): SMALL}, False),  # nearly zero somewhere
+        (3, {(3, 0): ONE, (0, 3): ONE}, False),
+        (4, {(4, 0): ONE, (2, 2): 2 * ONE, (0, 4): ONE}, True),
+        (4, {(4, 0): ONE, (2, 2): -2.1 * ONE, (0, 4): ONE}, False),
+    ],
+)
+def test_an_elliptic_symbol_has_one_sign_in_all_directions(order, terms, expected):
+    assert _is_elliptic(order, terms) == expected

@@ -8,6 +8,7 @@ import pytest
 import sympy
 
 from pinnkan import solve
+from pinnkan.errors import ProblemError
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.formula import written
 from pinnkan.problem.expressions.functions import Continued
@@ -106,8 +107,14 @@ def test_what_has_no_limit_or_needs_none_stays_as_it_is(text: str) -> None:
     if text[0] in "exy1":
         assert not source(text)[0].has(Continued)
         return
-    with pytest.raises(Exception, match="not finite at x = 0"):
+    with pytest.raises(ProblemError, match="not finite at x = 0"):
         source(text)
+
+
+@pytest.mark.parametrize("text", ["x/heaviside(x + 1)", "y/heaviside(x - y)", "1/(acos(x - y) - x)"])
+def test_denominators_that_are_zero_or_nothing_on_a_part_are_refused_in_words(text: str) -> None:
+    with pytest.raises(ProblemError, match="not finite"):
+        source(text, "-3, 3")
 
 
 def test_boxes_near_the_place_enclose_the_limit() -> None:

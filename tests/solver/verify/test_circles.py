@@ -10,7 +10,8 @@ import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.circles import free_waves
+from pinnkan.problem.statement import Jet
+from pinnkan.solver.verify.circles import _shares, free_waves
 
 PLANE = """
 name: plane
@@ -74,3 +75,18 @@ def test_a_wave_that_no_knots_hold_makes_the_verdict():
     verdict = pinnkan.solve(parse_problem(text.encode(), "a.yaml")).verdict
     assert verdict.reason == "rank_deficient"
     assert "sin(25*x - 1*y)" in verdict.sentence
+
+
+def test_a_share_is_that_of_the_terms_whatever_the_units_of_an_equation_and_an_unknown():
+    """u_x + 3 u_y and u_x + 2 u_y at two points see 0 and 1 of 6 and 5 along (3, -1)."""
+    waves, along = np.array([[3.0, -1.0], [1.0, 1.0]]), (Jet(0, (1, 0)), Jet(0, (0, 1)))
+    values, other = np.array([[1.0, 3.0], [1.0, 2.0]]), (Jet(0, (2, 0)), Jet(0, (0, 0)))
+    for size, unit in ((1.0, 1.0), (7.0, 1e3)):
+        assert _shares([(along, unit * values)], waves, np.array([size])) == pytest.approx([61.0**-0.5, 1.0])
+        two = [(along, values), (other, unit * np.array([[1.0, 0.0], [1.0, 8.0]]))]
+        # -9 of 9 and -9 + 8 of 17 beside them, each equation over the largest sum of its terms
+        least = np.sqrt((0.0 + 1.0) / 36.0 + (81.0 + 1.0) / 289.0)
+        terms = np.sqrt((36.0 + 25.0) / 36.0 + (81.0 + 289.0) / 289.0)
+        assert _shares(two, waves[:1], np.array([size])) == pytest.approx([least / terms])
+        both = [((Jet(0, (1, 0)),), np.array([[unit]])), ((Jet(1, (0, 1)),), np.array([[1.0]]))]
+        assert _shares(both, waves, np.array([1.0, size])) == pytest.approx([0.5**0.5] * 2)

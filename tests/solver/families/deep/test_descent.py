@@ -9,7 +9,8 @@ from stored_state import Ending, same_bits, stored
 
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.deep import sweeps
-from pinnkan.solver.families.deep.descent import LEAST_GAIN, WINDOW, _stalled
+from pinnkan.solver.families.deep.descent import JUDGED, LEAST_GAIN, WINDOW, Descents, _stalled
+from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.monitor import Monitor
 
 
@@ -63,3 +64,12 @@ def test_a_descent_has_stalled_when_its_last_steps_gained_too_little_whatever_ca
     losses += list(losses[-1] * slow ** np.arange(1, WINDOW + 1))
     assert _stalled(losses)
     assert not _stalled(losses[: 30 + WINDOW // 3])  # most of the last WINDOW steps were worth while
+
+
+@pytest.mark.parametrize(
+    ("known", "descent", "more", "late"),
+    [((), None, 1.0, True), ((), None, -1.0, False), (("done",), None, 1.0, False), ((), "begun", 1.0, False)],
+)
+def test_a_sweep_is_late_where_nothing_is_left_that_costs_no_time(known, descent, more, late):
+    monitor = Monitor(100.0, None, spent=100.0 * (1.0 - JUDGED) + more)
+    assert Descents(None, monitor, "cpu", DeepState(done=known, descent=descent)).is_late() == late

@@ -1,6 +1,7 @@
 """Fronts askew to the axes: coordinates of their own are chosen, and kept only where they gain."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,18 @@ from stored_state import same_bits, stored
 from pinnkan.kan.coordinates.warped import FittedField
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.fitted import choice
-from pinnkan.solver.families.fitted.choice import UNRESOLVED, Promise, _is_lost, can_turn, slabs_fitted
+from pinnkan.solver.families.fitted.choice import (
+    LEVELS,
+    UNRESOLVED,
+    Promise,
+    _direction,
+    _is_lost,
+    can_turn,
+    slabs_fitted,
+)
 from pinnkan.solver.families.fitted.levels import FittedLevels, FittedState
 from pinnkan.solver.families.fitted.slabs import FittedSlabs
+from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY
 from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import solve_levels
 from pinnkan.solver.monitor import Monitor
@@ -96,6 +106,31 @@ def test_coordinates_are_kept_where_they_resolve_the_front_though_the_levels_ran
     problem = problem_of(FRONT)
     assert 0.9e-3 <= problem.solver.tolerance < UNRESOLVED
     assert _is_lost(problem, Outcome("u", None, (level_with(0.5), level_with(estimate)), (), reason)) == lost
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "estimate", "ratio", "oblique", "singular", "turned"),
+    [
+        ("", LEVELS, 2.0, 0.9, 1.1, False, True),
+        ("tried", LEVELS, 2.0, 0.9, 1.1, False, False),
+        ("", LEVELS - 1, 2.0, 0.9, 1.1, False, False),
+        ("", LEVELS, 0.9, 0.9, 1.1, False, False),  # resolved
+        ("", LEVELS, 2.0, 1.1, 1.1, False, False),  # of many directions
+        ("", LEVELS, 2.0, 0.9, 0.9, False, False),  # along an axis
+        ("", LEVELS, 2.0, 0.9, 1.1, True, False),
+    ],
+)
+@pytest.mark.parametrize("tolerance", [1e-3, 0.1])
+def test_a_direction_is_taken_where_levels_show_one_askew(
+    monkeypatch, words, count, estimate, ratio, oblique, singular, turned, tolerance
+):
+    found = SimpleNamespace(ratio=ratio * ONE_WAY, obliqueness=oblique * OBLIQUE, angle=0.5)
+    monkeypatch.setattr(choice, "structure", lambda *given: found)
+    monkeypatch.setattr(choice, "nearly_singular", lambda *given: singular)
+    problem = SimpleNamespace(solver=SimpleNamespace(tolerance=tolerance), domain=None)
+    levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(UNRESOLVED, tolerance))]
+    state = SimpleNamespace(own=SimpleNamespace(words=words), own_levels=levels, shown="a field")
+    assert _direction(SimpleNamespace(problem=problem), state) == (0.5 if turned else None)
 
 
 def test_what_the_axes_resolve_stays_on_them():

@@ -14,8 +14,7 @@ from functools import partial
 import numpy as np
 import sympy
 
-from pinnkan.kan.field import Array
-from pinnkan.problem.checks.values import place, points_at
+from pinnkan.problem.checks.values import Array, place, points_at
 from pinnkan.problem.conditions import prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pinnkan import solve
+from pinnkan.problem.checks.starts import free_start, several_starts
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.starts import free_start, several_starts
 
 DECAY = """
 name: decay

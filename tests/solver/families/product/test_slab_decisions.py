@@ -1,0 +1,228 @@
+"""What becomes of a solved slab, asked of the decisions alone: slabs are numbers here, in units of what is allowed."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pinnkan.errors import SolverError
+from pinnkan.problem.registry import load_problem
+from pinnkan.solver.families.product import slabs
+from pinnkan.solver.families.product.pace import FEW, GROW, MANY, SHRINK, Aim, change, next_degree
+from pinnkan.solver.families.product.slab_correction import COUNTS
+from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.slabs import (
+    AMPLIFIED,
+    FOUNDED,
+    LARGE,
+    MOST,
+    MOST_REJECTIONS,
+    SLOW,
+    ProductSlabs,
+)
+from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.slab_family import Pass, Run
+from pinnkan.solver.verify.regrowth import MOST_FOLDS
+
+HEAT = load_problem("heat1d")
+H = 0.01
+#: The largest correction allowed, of which those below are shares.
+ALLOWED = 2.0
+#: A norm of two everywhere, and squares that say so of the slab and of all before it.
+NORM = 2.0
+
+
+def begun(knots=4):
+    return SlabStart(0.0, (), (np.zeros(knots),), (np.zeros(1),))
+
+
+def family(given=None, **settings):
+    settings = replace(HEAT.solver, time_slabs=given, **settings)
+    problem = replace(HEAT, domain=HEAT.domain.during(0.0, 2.0), solver=settings)
+    model = SimpleNamespace(problem=problem, orders=(2, 1))
+    return ProductSlabs(model, (6, 8), 4, 3)
+
+
+def at_time(time=0.5, slabs_so_far=0):
+    squares = np.array([NORM**2 * time])
+    run = Run(("a slab",) * slabs_so_far, (), (0.0, time), squares, np.zeros(1))
+    return Pass(family().problem, run, 1.0, (2.0,), 0.1, Monitor(None, None))
+
+
+def slab(in_space=(0.1,), in_time=0.1, length=H, **more):
+    error = SimpleNamespace(norm=lambda base: np.array([NORM * length**0.5])), None
+    known = {"size": 1.0, "fall": 0.0, "hidden": 0.0, "noise": 0.0, "is_rounded": False, "folds": 0.0, "uneven": 0.0}
+    known |= {"carried": (0.0, 0.0)} | more
+    known |= {"size": ALLOWED * known["size"], "hidden": ALLOWED * known["hidden"]}
+    known |= {
+        "carried": (ALLOWED * known["carried"][0], known["carried"][1]),
+        "squares": np.array([NORM**2 * length]),
+        "error": error,
+        "base": None,
+    }
+    share = SimpleNamespace(size=tuple(ALLOWED * x for x in (*in_space, in_time)), mass=(np.ones(4), np.ones(1)))
+    return SimpleNamespace(**({"more": FEW, "doubts": 0} | known | {"length": length, "share": share}))
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
+    monkeypatch.setattr(slabs, "_allowed", lambda slab, at: ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "expected"),
+    [
+        (None, {"size": LARGE, "hidden": 2 * NORM}, False),  # its correction lowers the residual
+        (None, {"size": 1.01 * LARGE, "fall": 1.01 * SLOW}, True),
+        (None, {"size": 0.99 * LARGE, "fall": 1.01 * SLOW}, False),
+        (None, {"size": 0.0, "fall": 1.01 * SLOW, "hidden": 1.01 * NORM * H**0.5}, True),
+        (None, {"size": 0.0, "fall": 1.01 * SLOW, "hidden": 0.99 * NORM * H**0.5}, False),
+        (None, {"size": 1.01, "fall": 1.01 * SLOW}, False),  # it is tried again in any case
+        (3, {"size": 1.01, "fall": 1.01 * SLOW}, True),
+    ],
+)
+def test_a_correction_that_leaves_much_is_doubted_where_it_may_matter(given, more, expected):
+    assert family(given).is_doubtful(slab(**more), at_time()) == expected
+
+
+@pytest.mark.parametrize(
+    ("so_far", "doubts", "fall", "is_due"),
+    [(0, 0, SLOW, True), (3, 1, SLOW, False), (4, 2, SLOW, True), (6, 2, SLOW, False), (6, 2, 1.01 * MOST, True)],
+)
+@pytest.mark.parametrize("times", [0.99 * FOUNDED, 1.01 * FOUNDED])
+def test_doubts_that_are_not_founded_are_looked_into_ever_less(monkeypatch, so_far, doubts, fall, is_due, times):
+    monkeypatch.setattr(ProductSlabs, "is_doubtful", lambda self, slab, at: True)
+    monkeypatch.setattr(ProductSlabs, "_closer", lambda *given: Replaceable(size=2.0 * times, more=MANY))
+    monkeypatch.setattr(slabs, "replace", lambda slab, **new: slab.but(**new) if hasattr(slab, "but") else None)
+    aim, found = Aim(begun(), H, 8, doubts=doubts), Replaceable(size=2.0, more=FEW, fall=fall)
+    judged = family()._judged(aim, found, None, at_time(slabs_so_far=so_far))
+    founded = is_due and times > FOUNDED
+    assert (judged.more, judged.doubts) == (MANY if founded else FEW, doubts + (is_due and not founded))
+
+
+class Replaceable(SimpleNamespace):
+    """A slab of which some things may be others."""
+
+    def but(self, **new):
+        return Replaceable(**(vars(self) | new))
+
+
+@pytest.mark.parametrize(
+    ("given", "rejections", "more", "time", "expected"),
+    [
+        (None, 0, {"size": 1.01}, 0.5, False),
+        (None, 0, {"size": 1.0}, 0.5, True),
+        (None, 0, {"size": 9.0, "is_rounded": True}, 0.5, True),
+        (None, 0, {"size": 9.0}, 0.0, True),  # the first instants
+        (None, MOST_REJECTIONS, {"size": 9.0}, 0.5, True),
+        (None, MOST_REJECTIONS - 1, {"size": 9.0}, 0.5, False),
+        (3, 0, {"size": 9.0}, 0.5, True),
+    ],
+)
+def test_a_slab_may_stay_where_it_is_small_or_no_other_is_to_be_had(given, rejections, more, time, expected):
+    assert family(given)._may_stay(Aim(begun(), H, 8, rejections=rejections), slab(**more), at_time(time)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "expected"),
+    [
+        (None, {}, True),
+        (None, {"size": 1.01}, False),
+        (None, {"size": 1.01, "is_rounded": True}, True),
+        (None, {"folds": 1.01 * MOST_FOLDS}, False),
+        (3, {"folds": 1.01 * MOST_FOLDS}, True),
+        (None, {"carried": (1.01 * COUNTS * NORM, 1.01 * AMPLIFIED)}, False),
+        (None, {"carried": (0.99 * COUNTS * NORM, 1.01 * AMPLIFIED)}, True),
+        (None, {"carried": (1.01 * COUNTS * NORM, 0.99 * AMPLIFIED)}, True),
+        (3, {"carried": (1.01 * COUNTS * NORM, 1.01 * AMPLIFIED)}, True),
+    ],
+)
+def test_a_slab_passes_where_it_is_small_and_what_it_carries_on_does_not_grow(given, more, expected):
+    assert family(given).passes(Aim(begun(), H, 8), slab(**more), at_time()) == expected
+
+
+def again(monkeypatch, aim, solved, given=None, knots=8, time=0.5):
+    monkeypatch.setattr(ProductSlabs, "_refined", lambda self, old, slab, allowed: (begun(knots), "a guess"))
+    return family(given).again(aim, solved, at_time(time))
+
+
+@pytest.mark.parametrize(
+    ("given", "knots", "in_space", "in_time", "more", "held", "refined"),
+    [
+        (None, 8, (0.1,), 1.0, {}, 0.8, False),
+        (None, 8, (0.3, 0.3), 1.0, {}, 0.8, False),
+        (None, 8, (0.4, 0.4), 1.0, {}, 0.8, True),
+        (None, 8, (0.9,), 0.69, {}, None, True),
+        (None, 8, (0.9,), 0.71, {}, 0.8, True),
+        (None, 8, (0.1,), 0.1, {}, None, True),
+        (None, 4, (0.1,), 0.1, {}, SHRINK, True),  # no knots are wanted
+        (None, 4, (0.9,), 1.0, {}, 0.8, True),
+        (None, 8, (0.1,), 0.1, {"folds": 2.0 * MOST_FOLDS}, 0.5, False),
+        (None, 8, (0.1,), 0.1, {"carried": (np.inf, np.inf)}, 0.5, False),
+        (None, 8, (), 0.1, {}, 0.8, False),
+        (3, 4, (0.9,), 1.0, {}, None, True),
+    ],
+)
+def test_a_slab_is_tried_again_shorter_or_with_knots_as_its_shares_say(
+    monkeypatch, given, knots, in_space, in_time, more, held, refined
+):
+    aim = Aim(begun(), 2 * H, 8, late=(2 * H, 5.0), guess="old", more=3, doubts=5)
+    tried = again(monkeypatch, aim, slab(in_space, in_time, **more), given, knots)
+    factor = 2.0 if held is None else min(change(H, in_time, 1.0, (2 * H, 2.5), 8), held)
+    assert tried.length == pytest.approx(H * factor)
+    assert tried.start.traces[0].size == (knots if refined else 4)
+    assert tried.guess == ("a guess" if held is None else None)
+    assert (tried.rejections, tried.late, tried.more, tried.doubts) == (1, (H, ALLOWED * in_time), FEW, 0)
+
+
+def test_a_slab_is_not_tried_again_for_ever_nor_where_nothing_would_be_another(monkeypatch):
+    assert again(monkeypatch, Aim(begun(), H, 8, rejections=MOST_REJECTIONS), slab()) is None
+    assert again(monkeypatch, Aim(begun(), H, 8, rejections=MOST_REJECTIONS - 1), slab()) is not None
+    assert again(monkeypatch, Aim(begun(), H, 8), slab(in_time=1.0), given=3) is None
+
+
+def test_a_slab_is_tried_no_shorter_than_may_be_and_then_not_at_all(monkeypatch):
+    shortest = at_time().shortest
+    tried = again(monkeypatch, Aim(begun(), H, 8), slab(in_time=1e9, length=1.5 * shortest))
+    assert tried.length == shortest
+    with pytest.raises(SolverError, match=r"at t = 0.5 the slabs became too short"):
+        again(monkeypatch, Aim(begun(), H, 8), slab(in_time=1e9, length=0.9 * shortest))
+    early = at_time(0.0).shortest
+    assert again(monkeypatch, Aim(begun(), H, 8), slab(in_time=1e9, length=0.9 * early), time=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "expected", "held"),
+    [
+        ({"in_time": 0.5}, {}, 9, None),
+        ({"in_time": 1e-6}, {}, 7, None),
+        ({"in_time": 0.5}, {"degree": 6}, 8, None),
+        ({"in_time": 0.5}, {"given": 3}, 8, None),
+        ({"in_time": 0.5, "is_rounded": True}, {}, 7, None),
+        ({"in_time": 1e-2, "uneven": MOST_UNEVEN}, {}, 7, 1.0),
+        ({"in_time": 1e-2, "uneven": MOST_UNEVEN / 2}, {}, 7, 2.0),
+        ({"in_time": 1e-2, "folds": 2 * MOST_FOLDS}, {}, 7, 0.5),
+        ({"in_time": 1e-2, "folds": 9 * MOST_FOLDS}, {}, 7, SHRINK),
+        ({"in_time": 1e-2}, {}, 8, None),
+    ],
+)
+def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, settings, expected, held):
+    space = SimpleNamespace(axes=(None, SimpleNamespace(breaks=np.array([0.5, 0.5 + H]))))
+    for name in ("end_trace", "taylor"):
+        monkeypatch.setattr(slabs, name, lambda *given: np.zeros(4))
+    seen = []
+    monkeypatch.setattr(slabs, "growth_to_come", lambda model: 3.0)
+    monkeypatch.setattr(slabs, "prepared", lambda begun, *given: seen.append((begun.time, given[2])) or begun)
+    aim = Aim(begun(), H, 8, late=(2 * H, 5.0), rejections=3, failures=2, guess="old")
+    solved = slab(**more, piece=(space, None))
+    solved.error, solved.doubts, solved.more = (space, None), 2, MANY
+    following = family(**settings).following(aim, solved, at_time())
+    in_time = 0.0 if "is_rounded" in more else more["in_time"]
+    factor = change(H, in_time, 1.0, (2 * H, 2.5), 8)
+    assert following.length == pytest.approx(H * min(factor, GROW if held is None else held))
+    assert following.degree == expected == (8 if settings else next_degree(8, in_time, 1.0, held is not None))
+    assert (following.rejections, following.failures, following.guess, following.late) == (0, 0, None, None)
+    assert (following.more, following.doubts) == (MANY, 2)
+    assert seen == [(0.5 + H, pytest.approx(np.exp(3.0 * (1.5 - H) / 2.0)))]

@@ -1,0 +1,101 @@
+"""What a march makes of the time, its unit and its beginning, and what passes aim at, with a family that recites."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reciting import TOLERANCE, Growing, Looking, Recital, marched
+
+from pinnkan.errors import SolverError
+from pinnkan.problem.natural_units import natural_sizes
+from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
+from pinnkan.solver.march import BENT, GIVEN_UP, INSTANTS, LEAST, LESS, _begun, _outgrown
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.slab_family import Run
+from pinnkan.verdict.records import Reason
+from pinnkan.verdict.verdict import judge
+
+
+def test_the_first_instants_are_a_share_of_the_whole_time():
+    """Slabs of 0.8 of them from t = 2 to 4: the second one ends beyond them."""
+    looking = Looking(falls=lambda number: True)
+    marched(Recital(first=0.8 * 2.0 * INSTANTS, begins=2.0, total=2.0), looking)
+    assert looking.asked[0] == 1
+
+
+def test_time_may_begin_anywhere_and_have_any_unit():
+    """What is given up, allowed in the next pass and estimated is the same from t = 2 to 6 as from 0 to 1."""
+    families = [Growing(first=total / 64, begins=begins, total=total) for begins, total in ((0.0, 1.0), (2.0, 4.0))]
+    outs = [marched(family) for family in families]
+    assert [((t - 2.0) / 4.0, h / 4.0) for t, h in families[1].attempts] == families[0].attempts
+    assert len(families[0].attempts) < 3 * 64
+    assert families[1].locals == families[0].locals
+    assert [level.estimate for level in outs[1].levels] == [level.estimate for level in outs[0].levels]
+    assert outs[1].field.breaks(1).tolist() == [2.0 + 4.0 * t for t in outs[0].field.breaks(1)]
+
+
+@pytest.mark.parametrize(("until", "times"), [(2.5, 0.25**0.5), (4.0, 1.0), (2.09, None)])
+@pytest.mark.parametrize("kind", ["of what there is", "of what counts", "rounded"])
+def test_a_pass_is_given_up_where_its_error_over_all_of_time_is_so_many_tolerances(kind, until, times):
+    """From 2 to 4; the root mean square is that so far times the root of the share of time seen, if much is."""
+    family, past = Recital(begins=2.0, total=2.0), until - 2.0
+    bound = GIVEN_UP * TOLERANCE / (times or 1.0)
+    for share, expected in ((0.99, False), (1.01, times is not None)):
+        error = share * bound
+        correction, rounding = (0.0, error) if kind == "rounded" else (error / SAFETY, 0.0)
+        size, least = (1e-9, 1.0) if kind == "of what counts" else (1.0, 0.0)
+        squares, errors = np.array([size * past]), np.array([correction**2 * past])
+        run = Run((), (), (2.0, until), squares, errors, rounding=rounding**2 * past, least=least)
+        assert _outgrown(family, replace(_begun(family, 0, LocalTolerance.even(1e-3)), run=run)) == expected
+
+
+def test_what_counts_is_a_share_of_the_natural_size_per_time():
+    family, states = Recital(begins=2.0, total=2.0), []
+    marched(family, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    assert states[0].run.least == pytest.approx(np.square(LEAST * np.array(natural_sizes(family.problem)[0])))
+    small = Recital(begins=2.0, total=2.0, error=20.0)
+    small.size = 1e-2 * LEAST
+    marched(small, monitor=Monitor(None, None, lambda state, _: states.append(state)))
+    assert states[-1].number > 0
+    assert states[-1].run.least == pytest.approx([small.size**2])
+
+
+def test_where_equations_bend_or_stability_falls_the_next_pass_aims_less_far():
+    class Bent(Recital):
+        def attempt(self, aim, length, at):
+            return replace(super().attempt(aim, length, at), bending=1.1 * BENT)
+
+    for family, looking in ((Bent(), Looking()), (Recital(), Looking(falls=lambda number: True))):
+        out = marched(family, looking)
+        assert not judge(out.levels, TOLERANCE, out.reason).converged
+        assert family.locals[:2] == pytest.approx([TOLERANCE, TOLERANCE * AIM_SHARE * LESS])
+
+
+@pytest.mark.parametrize(("left", "slabs"), [(1e-12, 1), (4e-12, 2)])
+def test_what_is_left_of_the_time_by_rounding_is_no_slab(left, slabs):
+    class Short(Recital):
+        def length(self, aim, at):
+            return at.end - at.time - (left if at.time == at.start else 0.0)
+
+    assert len(marched(Short(begins=2.0, total=2.0, passing=3.0, solvable=3.0)).levels) == slabs
+
+
+def test_the_error_of_a_slab_is_looked_at_in_its_time():
+    class Seeing(Looking):
+        def between(self, field, box, loss, spaces, error):
+            assert tuple(error.breaks(1)) == box.ranges[1]
+            return super().between(field, box, loss, spaces, error)
+
+    looking = Seeing()
+    marched(Recital(begins=2.0), looking)
+    assert len(looking.boxes) == 2
+
+
+@pytest.mark.parametrize(("reason", "told"), [(Reason.DIVERGED, Reason.UNDERSAMPLED), (Reason.NOT_FINITE,) * 2])
+def test_a_march_that_diverges_at_something_narrow_says_so(reason, told):
+    looking = Looking()
+    looking.narrow_at = lambda time: f"narrow at {time}"
+    with pytest.raises(SolverError, match="narrow at 0.5" if told != reason else "no solution") as found:
+        marched(Recital(floor=0.7, fixed=True, failure=SolverError("no solution", reason)), looking)
+    assert found.value.reason == told

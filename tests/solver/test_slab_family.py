@@ -1,0 +1,141 @@
+"""What a pass through time tells a family, on a line of length two from the time one to three."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.slab_family import (
+    EARLY,
+    FEW,
+    FLOOR_SHARE,
+    FLOOR_SHARE_PLANE,
+    LEAST_ALLOWED,
+    LOCAL_SHARE,
+    MOST,
+    NARROW,
+    RECENT,
+    SMALLEST_SLAB,
+    Pass,
+    Run,
+    at_start,
+)
+
+HEAT = """
+name: heat
+domain: {{{space}, t: [1, 3]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions:
+  - {{where: initial, equation: u = 0}}
+  - {{where: boundary, equation: u = 0}}{more}
+"""
+AT_REST = "\n  - {where: initial, equation: u_t = 0}"
+LINE, PLANE = "x: [0, 2]", "x: [0, 2], y: [0, 1]"
+
+
+def problem_of(space=LINE, equation="u_t = lap(u) + 1", more=""):
+    return parse_problem(HEAT.format(space=space, equation=equation, more=more), "heat.yaml")
+
+
+def run_until(*ends, squares=0.0, **more):
+    return Run((), (), (1.0, *ends), np.array([squares]), np.zeros(1), **more)
+
+
+def passing(run, space=LINE, stops=(3.0,), local=1e-3):
+    return Pass(problem_of(space), run, local, stops, 0.1, Monitor(None, None))
+
+
+@pytest.mark.parametrize(("length", "share"), [(0.5, 0.5), (2.0, 1.0), (1e-3, FLOOR_SHARE**0.5)])
+def test_a_slab_may_make_its_share_of_the_time(length, share):
+    assert passing(run_until()).allowed(length) == pytest.approx(LOCAL_SHARE * share * 1e-3)
+
+
+def test_no_slab_is_asked_for_less_than_its_coefficients_are_rounded():
+    assert passing(run_until(), local=1e-15).allowed(0.5) == LEAST_ALLOWED
+
+
+def test_in_the_plane_a_slab_may_make_what_later_ones_forget():
+    """Of errors that lose three quarters of their square from one to the next; of such that lose none, as ever."""
+    ends = tuple(1.0 + 0.1 * np.arange(1, 6))
+    even = LOCAL_SHARE * FLOOR_SHARE_PLANE**0.5 * 1e-3
+    for kept, expected in ((0.5, min(MOST, 0.75**0.5 / SAFETY) * 1e-3), (1.0, even), (0.97, None)):
+        roots = tuple(kept ** np.arange(5))
+        run = run_until(*ends, roots=roots, carried=(0.0, *(kept * r for r in roots[:-1])))
+        assert run.forgotten == pytest.approx(1.0 - kept**2)
+        allowed = passing(run, PLANE).allowed(0.1)
+        assert allowed == pytest.approx(expected or (1.0 - kept**2) ** 0.5 / SAFETY * 1e-3)
+    assert passing(run, LINE).allowed(0.1) < even
+    assert passing(run_until(), PLANE).allowed(1.0) == pytest.approx(LOCAL_SHARE * 0.5**0.5 * 1e-3)
+
+
+def test_of_few_slabs_nothing_is_forgotten_and_of_many_the_last_ones_count():
+    roots = (1.0,) * FEW
+    assert run_until(roots=roots, carried=(0.0,) * FEW).forgotten == 0.0
+    assert run_until(roots=(*roots, 1.0), carried=(0.0,) * (FEW + 1)).forgotten == 1.0
+    assert run_until(roots=(0.0,) * 9, carried=(0.0,) * 9).forgotten == 0.0
+    early, late = (0.0,) * 5, (0.5,) * RECENT
+    assert run_until(roots=(1.0,) * (6 + RECENT), carried=(0.0, *early, *late)).forgotten == pytest.approx(0.75)
+
+
+def test_the_next_slab_ends_at_the_next_stop_and_began_at_the_last_one():
+    at = passing(run_until(1.5, 2.0), stops=(1.25, 2.0, 2.5, 3.0))
+    assert (at.time, at.until, at.begun, at.total) == (2.0, 2.5, 2.0, 2.0)
+    at = passing(run_until(1.5), stops=(2.0, 3.0))
+    assert (at.until, at.begun) == (2.0, 1.0)
+    at = passing(run_until(2.0), stops=(2.0 + 1e-12, 3.0))
+    assert (at.until, at.begun) == (3.0, 2.0 + 1e-12)  # it ends there but for rounding
+
+
+@pytest.mark.parametrize(
+    ("equation", "more", "power"),
+    [("u_t = lap(u)", "", 2.0), ("u_t + u_xxx = 1", "", 3.0), ("u_tt + u_xxxx = 1", AT_REST, 2.0)],
+)
+def test_the_first_slab_may_be_as_short_as_a_step_takes_to_widen(equation, more, power):
+    assert np.log(at_start(problem_of(equation=equation, more=more))) == pytest.approx(power * np.log(NARROW))
+    assert at_start(problem_of(equation="u_t + u_x = 1")) == SMALLEST_SLAB < NARROW
+
+
+def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
+    assert passing(run_until(2.0)).shortest == pytest.approx(2.0 * SMALLEST_SLAB)
+    at = replace(passing(run_until()), problem=problem_of(equation="u_t + u_x = 1"))
+    instants = 2.0 * EARLY * SMALLEST_SLAB
+    assert [at.is_early(1.0 + share * instants) for share in (0.9, 1.1)] == [True, False]
+
+
+def test_norms_over_a_slab_are_those_of_all_that_was_seen():
+    """Squares of 3 in half a unit of time and 5 in a quarter more: 8/3 a quarter; no less than ``least``."""
+    squares = np.array([5.0])
+    assert passing(run_until(1.5, squares=3.0)).mean_square(squares, 0.25) == pytest.approx([8.0 / 3.0])
+    assert passing(run_until(1.5, squares=3.0, least=np.array([32.0]))).mean_square(squares, 0.25) == pytest.approx(
+        [8.0]
+    )
+
+
+def test_the_size_until_now_is_a_root_mean_square_over_space_and_time():
+    """A function that is four everywhere has squares of 16 times length two times the time that is past."""
+    assert passing(run_until(1.75, squares=16.0 * 2.0 * 0.75)).before == pytest.approx([4.0])
+    assert passing(run_until(1.5)).before == pytest.approx([0.0])
+
+
+def test_rounding_is_a_root_mean_square_over_the_time_so_far():
+    run = run_until(1.5, squares=8.0, rounding=0.5 * 1e-6)
+    assert run.rounded == pytest.approx(1e-3)
+    errors = Run((), (), run.ends, run.squares, np.array([2.0]), rounding=run.rounding)
+    assert errors.estimate(problem_of()) == pytest.approx(SAFETY * 0.5 + 1e-3)
+
+
+def test_only_a_run_that_has_reached_the_end_has_seen_all(monkeypatch):
+    seen = []
+    monkeypatch.setattr("pinnkan.solver.slab_family.contradiction", lambda standing, ends, is_all: seen.append(is_all))
+    for end in (2.0, 3.0 - 3e-12, 3.0 - 1e-12, 3.0):
+        run_until(end).contradiction(problem_of())
+    assert seen == [False, False, True, True]
+
+
+def test_what_a_contradiction_hides_is_added_to_the_estimate():
+    run = run_until(1.5, 2.0, 3.0, squares=8.0, standing=(0.1, 0.2, 0.3))
+    assert run.estimate(problem_of()) == pytest.approx(0.6)
