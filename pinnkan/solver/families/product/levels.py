@@ -31,6 +31,7 @@ from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import with_knots
+from pinnkan.solver.verify.neutral import is_held
 from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -132,6 +133,7 @@ class ProductLevels(ModelLevels):
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
+        is_small = loss <= RESOLVED * state.unsolved or state.unsolved == 0.0
         return Measured(
             field=self.shown(state),
             intervals=tuple(a.intervals for a in space.axes),
@@ -140,7 +142,7 @@ class ProductLevels(ModelLevels):
             points=system.points,
             loss=loss,
             heldout=System(self.model, space, extra=1).mean_square(c),
-            is_resolved=loss <= RESOLVED * state.unsolved or state.unsolved == 0.0,
+            is_resolved=is_small and is_held(self.model, space.axes),
             unsettled=state.unsettled,
             note=state.linear,
         )
