@@ -76,6 +76,22 @@ def test_more_points_and_more_derivatives_need_at_least_their_columns() -> None:
     assert 1.0 <= (more - many) / (8 * 80**2 * (8 - 2)) < 100.0
 
 
+@pytest.mark.parametrize(
+    ("intervals", "degree", "unknowns", "numbers"),
+    [
+        (80, 3, 1, lambda n, width: 4 * n * (width + 1)),  # banded, a few copies
+        (2, 6, 1, lambda n, width: 2 * n * n + n * (width + 1)),  # small and full: the band beside it
+        (2, 41, 1, lambda n, width: 4 * n * n),  # large and full: in blocks
+        (2, 41, 2, lambda n, width: 1.75 * n * n),
+    ],
+)
+def test_a_factor_needs_its_band_or_the_whole_matrix(intervals, degree, unknowns, numbers) -> None:
+    space = square(intervals, degree, unknowns=unknowns)
+    width = min(memory.bandwidth(space), space.size)
+    assert memory.bytes_of_factor(space) == pytest.approx(memory.LEAST + 8.0 * numbers(float(space.size), width))
+    assert memory.bytes_of_factor(space, 10) < memory.bytes_of_factor(space)
+
+
 def test_rows_that_are_not_kept_need_a_few_vectors_for_each_coefficient() -> None:
     """A million coefficients in space in less than a gigabyte; where a factor solves it writes the rows out."""
     axis = Axis(np.linspace(0.0, 1.0, 97), 6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinnkan.problem.features.value_ranges import middle, signed, value_ranges
+from pinnkan.problem.features.value_ranges import _range, middle, signed, value_ranges
 from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Jet
 
@@ -47,3 +47,18 @@ def test_values_are_moved_into_the_range_with_its_sign():
     assert np.allclose(signed(value, values, -1.0, None), [-5.0, -0.1, -2.5])
     assert np.array_equal(signed(slope, values, 1.0, (0.0, 1.0)), values)
     assert np.allclose(middle([(1.0, 3.0), None]), [2.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1.0, 2.0], (1.0, 2.0)),
+        ([-2.0, -1.0], (-2.0, -1.0)),
+        ([0.0, 3.0], (0.0, 3.0)),
+        ([-3.0, 0.0], (-3.0, 0.0)),
+        ([0.0, 0.0], None),
+        ([-1.0, 2.0], None),
+    ],
+)
+def test_values_that_are_zero_or_of_both_signs_have_no_range(values, expected):
+    assert _range(np.array(values)) == expected

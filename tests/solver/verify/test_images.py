@@ -1,5 +1,7 @@
 """What rows make of a function: the share of it that is no function of the space."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.images import roughness
+from pinnkan.solver.verify.images import missing, roughness
 
 TEXT = """
 name: t
@@ -67,3 +69,14 @@ def test_a_function_of_the_space_is_not_rough():
         rough.append(roughness(seen, np.random.default_rng(1).standard_normal(seen.ordering.size)))
     assert rough[0] < 1e-6
     assert rough[1] > 0.1
+
+
+def test_what_a_step_leaves_in_rows_that_are_written_out_is_their_product():
+    """|(r + J d) . J v| of a matrix of two rows."""
+    matrix, residual = torch.tensor([[1.0, 2.0], [3.0, -1.0]], dtype=torch.float64), torch.tensor([[5.0], [-7.0]])
+    rows = SimpleNamespace(residual=residual.double(), apply=lambda ordering, x: matrix @ x)
+    seen = SimpleNamespace(rows=[rows], ordering=SimpleNamespace(position=torch.zeros(2)))
+    v, d = np.array([2.0, 0.5]), np.array([-1.0, 4.0])
+    expected = (residual[:, 0].numpy() + matrix.numpy() @ d) @ (matrix.numpy() @ v)
+    assert missing(seen, v, d) == pytest.approx(abs(expected))
+    assert expected < 0.0

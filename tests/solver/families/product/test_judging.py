@@ -1,5 +1,6 @@
 """What a residual that stands says of the error, and what finds the least determined function."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from small_models import model_of
 
 import pinnkan
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import work
 from pinnkan.solver.driver import solve
@@ -209,3 +212,21 @@ def test_a_correction_that_is_likely_the_last_is_a_look_and_says_the_same(monkey
     useless, taken = last_estimates(monkeypatch, GLANCE=0.9)
     assert [accuracy for _, accuracy in taken[-2:]] == [0.9, 0.0]
     assert useless.estimate == full.estimate
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_fall_of_residuals_is_looked_at_where_a_correction_is_known_and_one_more_is_dear(monkeypatch, known, large):
+    class LookedError(Exception):
+        pass
+
+    def look(*given, **more):
+        raise LookedError
+
+    monkeypatch.setattr(judging, "is_large", lambda model, space: large)
+    monkeypatch.setattr(judging, "System", look)
+    field = ProductField(((Space((Axis(np.linspace(0.0, 1.0, 4), 2),)), np.zeros((5, 1))),))
+    before = Outcome(field, field if known else None, (SimpleNamespace(loss=1.0),))
+    solved = SimpleNamespace(model=None, space=SimpleNamespace(shape=(5, 1)))
+    with pytest.raises(LookedError) if known and large else nullcontext():
+        assert judging.estimate_by_fall(before, solved, None, 0.0, 0.0) is None
