@@ -17,7 +17,7 @@ from pathlib import Path
 from pinnkan.completion import commands_of, completion
 from pinnkan.ending import ended_at_once
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
-from pinnkan.imports import hasten, settle
+from pinnkan.imports import bare_numpy, hasten, settle
 from pinnkan.parser import GREETING, build_parser
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
@@ -91,7 +91,8 @@ def _bug(error: Exception, verbose: bool) -> int:
 def _run(arguments: argparse.Namespace, hastened: bool) -> int:
     if arguments.command in AT_ONCE:
         return AT_ONCE[arguments.command](arguments)
-    run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
+    with bare_numpy(hastened):
+        run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
     settle(hastened)
     return run(arguments)
 
