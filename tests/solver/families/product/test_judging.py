@@ -209,3 +209,36 @@ def test_a_correction_that_is_likely_the_last_is_a_look_and_says_the_same(monkey
     useless, taken = last_estimates(monkeypatch, GLANCE=0.9)
     assert [accuracy for _, accuracy in taken[-2:]] == [0.9, 0.0]
     assert useless.estimate == full.estimate
+
+
+def least_determined_in(monkeypatch):
+    """The intervals of the spaces in which a least determined function is looked for."""
+    asked, look = [], judging.least_determined
+
+    def watched(equations, space, *given, **known):
+        asked.append(space)
+        return look(equations, space, *given, **known)
+
+    monkeypatch.setattr(judging, "least_determined", watched)
+    return lambda: [max(a.intervals for a in space.axes) for space in asked]
+
+
+def test_a_look_takes_what_is_least_determined_from_the_level_before_where_they_agree(monkeypatch):
+    asked = least_determined_in(monkeypatch)
+    verdict, _ = last_estimates(monkeypatch)
+    last = max(asked())
+    assert verdict.converged
+    asked = least_determined_in(monkeypatch)
+    apart, _ = last_estimates(monkeypatch, stability=lambda *_: SimpleNamespace(settled=False))
+    assert max(asked()) == 2 * last
+    assert apart.estimate == verdict.estimate
+
+
+def test_levels_that_do_not_agree_on_what_is_least_determined_leave_it_to_halved_intervals(monkeypatch):
+    """24 intervals do not see 32 waves, 48 do: on these Helmholtz' equation was doubted, and solved on 96."""
+    found = pinnkan.solve(pinnkan.load_problem("helmholtz_k100"))
+    assert found.verdict.converged
+    assert found.levels[-1].intervals == (48, 48)
+    assert found.levels[-1].true_error < found.levels[-1].estimate < 1e-5
+    monkeypatch.setattr(judging, "stability", lambda *_: SimpleNamespace(settled=True))
+    assert pinnkan.solve(pinnkan.load_problem("helmholtz_k100")).levels[-1].intervals == (96, 96)
