@@ -43,6 +43,8 @@ RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
 #: Relative accuracy of looks, of which only the size is asked for. Diffusion with a coefficient that varies 19
 #: times, on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
 GLANCE = 0.01
+#: Where no more steps of conjugate gradients were taken a look costs as much as a correction, which it may ask for.
+QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
 OVER = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates: as in slabs, of which
@@ -80,7 +82,8 @@ def estimated(
 ) -> HalvedEstimate:
     """By the fall of the residual where a correction would take long, else by a correction on halved intervals.
 
-    One that is likely the last is a look at first. ``step``: the correction that ``start`` was taken from, if it was.
+    One of many steps that is likely the last is a look at first. ``step``: the correction that ``start`` was taken
+    from, if it was.
 
     Raises:
         SolverError: the least squares have no solution there.
@@ -88,7 +91,8 @@ def estimated(
     tolerance, found = solved.model.problem.solver.tolerance, None
     if step is not None:
         found = estimate_by_fall(before, solved, start, measured.loss, step)
-    if step is not None and found is not None and tolerance < found.size <= OVER * tolerance:
+    looks = solved.is_kept and solved.kept.iterations > QUICK
+    if looks and step is not None and found is not None and tolerance < found.size <= OVER * tolerance:
         fewer, told = FEWER.get(len(solved.space.axes), 0), partial(_settled, solved, start, step, found.spaces)
         found = estimate_by_correction(before, solved, start, measured, known, told, fewer)
     if found is None or found.size > tolerance:
