@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
-from pinnkan.haste import ended_at_once, hasten, settle
+from pinnkan.haste import bare_numpy, ended_at_once, hasten, settle
 from pinnkan.parser import GREETING, build_parser, commands_of, completion
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
@@ -87,7 +87,8 @@ def _bug(error: Exception, verbose: bool) -> int:
 def _run(arguments: argparse.Namespace, hastened: bool) -> int:
     if arguments.command in AT_ONCE:
         return AT_ONCE[arguments.command](arguments)
-    run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
+    with bare_numpy(hastened):
+        run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
     settle(hastened)
     return run(arguments)
 

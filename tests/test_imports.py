@@ -31,3 +31,12 @@ def test_all_of_torch_is_there_for_a_command():
     program += "print(*torch.broadcast_shapes((2, 1), (3,)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "3"]
+
+
+def test_scipy_is_imported_without_what_numpy_has_not():
+    program = "import sys; from pinnkan.haste import bare_numpy\nwith bare_numpy({}): import scipy.linalg\n"
+    program += "print('numpy.f2py' in sys.modules); from numpy import *; print('f2py' in dir())"
+    command = [sys.executable, "-c"]
+    for hastened, copied in ((True, "False"), (False, "True")):
+        done = subprocess.run([*command, program.format(hastened)], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [copied, "True"]

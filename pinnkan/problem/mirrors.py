@@ -99,7 +99,7 @@ def _seen(problem: Problem, equation: Equation, mirror: Mirror) -> tuple[sympy.E
         s: mirror.signs[jet.unknown] * (-1) ** jet.order[mirror.axis] * _symbol(jet) for s, jet in equation.jets.items()
     }
     residual = equation.residual
-    return residual.subs(own, simultaneous=True), residual.subs({**turned, x: total - x}, simultaneous=True)
+    return residual.xreplace(own), residual.xreplace({**turned, x: total - x})
 
 
 def _symbol(jet: Jet) -> sympy.Symbol:

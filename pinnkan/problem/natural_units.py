@@ -66,7 +66,14 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
 
 
 def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Sizes of the unknowns, those of one vector being equal, and of the equations."""
+    """Sizes of the unknowns, those of one vector being equal, and of the equations; kept with the problem."""
+    kept = vars(problem)
+    kept["natural_sizes"] = found = kept.get("natural_sizes") or _natural_sizes(problem)
+    sizes, scales = found
+    return sizes, scales
+
+
+def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     known = value_ranges(problem)
     inside = [_Looked(problem, e, None, known) for e in problem.equations]
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
@@ -91,10 +98,15 @@ class _Sizes:
 def _settled(
     problem: Problem, inside: "Sequence[_Looked]", placed: "Sequence[_Looked]", unknown: np.ndarray, most: np.ndarray
 ) -> _Sizes:
-    """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best."""
+    """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best.
+
+    Half of the way is gone at a time, all of it where the best sizes stand still, as in a linear problem.
+    """
+    best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
         found = _balanced(inside, placed, unknown, np.minimum(unknown, most))
-        before, unknown = unknown, 0.5 * (unknown + _shared(problem, found.unknowns))
+        before, last, best = unknown, best, _shared(problem, found.unknowns)
+        unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
         if np.abs(unknown - before).max() < SETTLED:
             break
     return replace(found, unknowns=_shared(problem, found.unknowns))

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from systems import kovasznay
 
+from pinnkan.problem import natural_units
 from pinnkan.problem.natural_units import in_natural_units, natural_sizes
 from pinnkan.problem.registry import load_problem, parse_problem
 
@@ -82,3 +83,16 @@ def test_sizes_follow_the_units_where_an_unknown_is_divided_by_another(unit):
     (one, other) = (natural_sizes(parse_problem(text.format(H=u).encode(), "a.yaml")) for u in ("1", unit))
     np.testing.assert_allclose(other[0], [one[0][0] * float(unit), one[0][1]], rtol=1e-6)
     np.testing.assert_allclose(other[1], one[1], rtol=1e-6)
+
+
+def test_sizes_of_a_linear_problem_are_found_at_once_and_kept(monkeypatch):
+    tries, balanced = [], natural_units._balanced
+    monkeypatch.setattr(natural_units, "_balanced", lambda *given: tries.append(1) or balanced(*given))
+    problem = load_problem("elasticity")
+    found = natural_sizes(problem)
+    assert len(tries) <= 6
+    assert natural_sizes(problem) == found
+    assert len(tries) <= 6
+    monkeypatch.setattr(natural_units, "SETTLED", 0.0)
+    assert natural_sizes(load_problem("elasticity")) == found
+    assert len(tries) > 12

@@ -76,7 +76,7 @@ class ConjugateGradients(Seen):
         if self._space.unknowns == 1:
             self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
-        self.rounding, self.iterations = 0.0, 0
+        self.rounding = 0.0
         self._ladder = rungs(rows, ordering, whole, damping)
         self._rung = 0
         self._inverse: Inverse | None = None

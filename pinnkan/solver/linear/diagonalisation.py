@@ -100,8 +100,9 @@ def _part(
     band = position.new_zeros((prod(m.vectors.shape[1] for m in chosen), (width + 1) * count + 1), dtype=torch.float64)
     at = torch.from_numpy(place).to(position.device)
     for r in rows:
-        for orders, weights in _averaged(r, unknown, last, chosen, free).items():
-            _assemble(band, r.tables[last], orders, weights, at, count)
+        forms = _averaged(r, unknown, last, chosen, free)
+        if forms:  # else they say nothing of the unknown
+            _assemble(band, r.tables[last], forms, at, count)
     matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
     del band  # as large as the factor
     return _Part(position, chosen, _factor(matrix, damping))
@@ -155,17 +156,18 @@ def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
 
 
 def _assemble(
-    band: torch.Tensor, table: Table, orders: tuple[int, int], weights: torch.Tensor, at: torch.Tensor, count: int
+    band: torch.Tensor, table: Table, forms: dict[tuple[int, int], torch.Tensor], at: torch.Tensor, count: int
 ) -> None:
-    """Add the symmetric part of a form along the last coordinate to the band of every mode."""
-    left, right = (table.values[k] for k in orders)
-    product = left.unsqueeze(-1) * right.unsqueeze(-2)
-    pairs = 0.5 * (product + product.transpose(-1, -2)).flatten(2)
-    weights = weights.reshape(*pairs.shape[:2], -1)  # (interval, point, mode)
+    """Add the symmetric part of forms along the last coordinate, weights by orders, to the band of every mode."""
+    pairs, weights = [], []
+    for (first, second), weight in forms.items():
+        product = table.values[first].unsqueeze(-1) * table.values[second].unsqueeze(-2)
+        pairs.append(0.5 * (product + product.transpose(-1, -2)).flatten(2))
+        weights.append(weight.reshape(*table.nodes.shape, -1))  # (interval, point, mode)
     where = at[table.index]
     row, column = where.unsqueeze(2).expand(-1, -1, where.shape[1]), where.unsqueeze(1)
     place = ((row - column) * count + column + 1).masked_fill_((row < column) | (column < 0), 0).flatten(1)
-    for p, values, pair in zip(place, weights, pairs, strict=True):
+    for p, values, pair in zip(place, torch.cat(weights, 1), torch.cat(pairs, 1), strict=True):
         band.index_add_(1, p, values.T @ pair)
 
 

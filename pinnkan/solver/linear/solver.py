@@ -24,6 +24,10 @@ class LinearSolver(Protocol):
     """
 
     @property
+    def iterations(self) -> int:
+        """Steps of all solutions, 0 of a factor."""
+
+    @property
     def rows(self) -> Sequence[Rows | IntegralRows]:
         """J, block by block."""
 
@@ -86,7 +90,7 @@ class Seen:
 
     def __init__(self, rows: Sequence[Rows | IntegralRows], ordering: Ordering, clock: Clock | None = None) -> None:
         self.rows, self.ordering, self.clock = tuple(rows), ordering, clock or Clock()
-        self.lengths = np.ones(ordering.size)
+        self.lengths, self.iterations = np.ones(ordering.size), 0
 
     def solve(self, residuals: Sequence[torch.Tensor], accuracy: float = 0.0, size: float = 0.0) -> Array:
         """See :class:`LinearSolver`."""

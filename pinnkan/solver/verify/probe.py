@@ -127,12 +127,13 @@ class _Lattice:
         alive = np.concatenate([own & some for some in held])
         if not alive.any():
             return _Found(np.zeros(alive.shape), np.inf, 1.0, False, True)
-        rows = np.concatenate([compressed(block, products, last, len(own)) for block in self.rows])[:, alive.ravel()]
+        pieces = [compressed(block, products, last, len(own)) for block in self.rows]
+        rows = np.concatenate([piece for piece, _ in pieces])[:, alive.ravel()]
         line = self.lines[last].root
         root = scipy.linalg.block_diag(*[triangle(line[:, some]) for some in alive])
         vector = np.zeros(alive.shape)
         vector[alive], sigma = smallest(rows, root)
-        size = sum(terms(block, products, last, vector) for block in self.rows)
+        size = sum(terms(b, squares, last, vector) for b, (_, squares) in zip(self.rows, pieces, strict=True))
         floor = UNIT * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
         return _Found(vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor, sigma > CLEAR * floor)
 

@@ -19,6 +19,8 @@ from pinnkan.solver.linear.system import System
 
 #: Steps of inverse iteration for the smallest singular value, and vectors in it.
 STEPS, BLOCK = 4, 2
+#: Weights that differ by so little are the same: rounding.
+SAME = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +29,29 @@ class SlicedRows:
 
     ``weights`` (node, .., jet), ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
     (node, function); ``free``: mean squared term of each jet for half a wave of size one across the box, the share of
-    the equation in what any function is made of (zero for a condition).
+    the equation in what any function is made of (zero for a condition). ``alike``: by coordinate, what the weights at
+    its nodes are over those at the first one, where they differ by a factor; else None.
     """
 
     weights: Array
+    alike: tuple[Array | None, ...]
     orders: tuple[tuple[int, ...], ...]
     unknowns: tuple[int, ...]
     tables: tuple[tuple[Array, ...], ...]
     free: float
 
-    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> Array:
-        """Rows (node of the last, row, product * jet) with the norm of all rows: a triangle per node."""
-        return triangle(_side_by_side(self, products, last))
+    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> tuple[Array, Array]:
+        """Rows (node of the last, row, product * jet) with the norm of all rows, a triangle per node; its squares.
+
+        These are (node of the last, product * jet).
+        """
+        rows = triangle(_side_by_side(self, products, last))
+        return self.everywhere(rows, (rows**2).sum(1), last)
+
+    def everywhere(self, rows: Array, squares: Array, last: int) -> tuple[Array, Array]:
+        """The same at all nodes, of those at the first one where they are alike."""
+        alike = self.alike[last]
+        return (rows, squares) if alike is None else (alike[:, None, None] * rows, alike[:, None] ** 2 * squares)
 
     def summed(self, rows: Array) -> Array:
         """The rows (node, row, unknown * function) of the last factor one under the other."""
@@ -48,9 +61,10 @@ class SlicedRows:
 class IntegralSlices(SlicedRows):
     """The same of an integral: all rows are one, their sum."""
 
-    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> Array:
+    def sliced(self, products: Sequence[Sequence[Array]], last: int) -> tuple[Array, Array]:
         """See :class:`SlicedRows`."""
-        return _side_by_side(self, products, last).sum(1, keepdims=True)
+        rows = _side_by_side(self, products, last)
+        return self.everywhere(rows.sum(1, keepdims=True), (rows**2).sum(1), last)
 
     def summed(self, rows: Array) -> Array:
         """See :class:`SlicedRows`."""
@@ -72,13 +86,29 @@ def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, 
         mean = (grid**2).reshape(-1, len(jets)).sum(0) / patch.volume
         free = float((mean * np.square(waves)).sum()) if k < len(model.equations) else 0.0
         kind = IntegralSlices if isinstance(patch, IntegralPatch) else SlicedRows
-        out.append(kind(grid, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
+        alike = tuple(_alike(grid, i) for i in range(len(shape)))
+        out.append(kind(grid, alike, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
     return tuple(out)
 
 
+def _alike(weights: Array, coordinate: int) -> Array | None:
+    """What weights (node, .., jet) are over those at the first node of a coordinate; None where that is no factor."""
+    rows = np.moveaxis(weights, coordinate, 0).reshape(weights.shape[coordinate], -1)
+    first = rows[0]
+    most = int(np.abs(first).argmax())
+    if not np.isfinite(rows).all() or first[most] == 0.0:
+        return None
+    factors = rows[:, most] / first[most]
+    return factors if (np.abs(rows - factors[:, None] * first) <= SAME * np.abs(rows)).all() else None
+
+
 def _factors(block: SlicedRows, held: Sequence[Array], last: int) -> Array:
-    """Weights times the derivatives of the held factors: (node of the last, nodes of the others, jet)."""
+    """Weights times the derivatives of the held factors: (node of the last, nodes of the others, jet).
+
+    At the first node alone where all are alike.
+    """
     out = np.moveaxis(block.weights, last, 0)
+    out = out if block.alike[last] is None else out[:1]
     others = [i for i in range(len(held)) if i != last]
     for place, i in enumerate(others):
         pairs = zip(block.orders, block.unknowns, strict=True)
@@ -96,22 +126,25 @@ def triangle(matrix: Array) -> Array:
     return np.asarray(np.linalg.qr(matrix, mode="r"))
 
 
-def compressed(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, unknowns: int) -> Array:
-    """Rows (row, product * unknown * function) in the last factors with the norm of all rows: a triangle per node."""
-    factor = block.sliced(products, last)
+def compressed(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, unknowns: int) -> tuple[Array, Array]:
+    """Rows (row, product * unknown * function) in the last factors with the norm of all rows: a triangle per node.
+
+    And the squares of what they are made of, see :meth:`SlicedRows.sliced`.
+    """
+    factor, squares = block.sliced(products, last)
     count, jets = block.tables[last][0].shape[1], len(block.orders)
     out = np.zeros((*factor.shape[:2], len(products) * unknowns * count))
     for k in range(len(products) * jets):
         order, u = block.orders[k % jets][last], k // jets * unknowns + block.unknowns[k % jets]
         out[..., u * count : (u + 1) * count] += factor[..., k, None] * block.tables[last][order][:, None]
-    return block.summed(out)
+    return block.summed(out), squares
 
 
-def terms(block: SlicedRows, products: Sequence[Sequence[Array]], last: int, factors: Array) -> float:
+def terms(block: SlicedRows, squares: Array, last: int, factors: Array) -> float:
     """Sum of the squares of the terms of functions of size one, and of half a wave; ``factors`` (.., function)."""
-    total = block.free
-    for held, factor in zip(products, np.split(factors, len(products)), strict=True):
-        size = (_factors(block, held, last) ** 2).sum(1)  # (node, jet)
+    total, jets = block.free, len(block.orders)
+    own = np.split(squares, squares.shape[1] // jets, 1)
+    for size, factor in zip(own, np.split(factors, len(own)), strict=True):
         pairs = zip(block.orders, block.unknowns, strict=True)
         values = np.stack([block.tables[last][order[last]] @ factor[u] for order, u in pairs], -1)
         total += float((size * values**2).sum())

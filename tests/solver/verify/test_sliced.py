@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from pinnkan.solver.verify.sliced import smallest
+from pinnkan.solver.verify.sliced import IntegralSlices, SlicedRows, _alike, compressed, smallest, terms
 
 
 def test_the_smallest_value_is_found_below_the_root_of_the_rounding_unit():
@@ -18,3 +18,24 @@ def test_the_smallest_value_is_found_below_the_root_of_the_rounding_unit():
     assert np.linalg.norm(root @ vector) == pytest.approx(1.0)
     squared = np.linalg.eigvalsh(matrix.T @ matrix)[0]
     assert abs(squared) > 1e3 * exact**2
+
+
+@pytest.mark.parametrize("kind", [SlicedRows, IntegralSlices])
+def test_weights_that_differ_by_a_factor_along_a_coordinate_are_compressed_at_its_first_node(kind):
+    rng = np.random.default_rng(0)
+    grid = rng.random((7, 1, 1)) * rng.random((1, 6, 2))
+    assert _alike(grid, 0) == pytest.approx(grid[:, 0, 0] / grid[0, 0, 0])
+    assert _alike(grid, 1) is None
+    assert _alike(grid * (1.0 + 1e-12 * rng.random(grid.shape)), 0) is None
+    tables = tuple(tuple(rng.random((n, 3)) for _ in range(2)) for n in (7, 6))
+    products, vector = [[np.zeros((3, 1)), rng.random((3, 1))]], rng.random((1, 3))
+
+    def seen(alike):
+        block = kind(grid, (alike, None), ((1, 0), (0, 1)), (0, 0), tables, 0.5)
+        rows, squares = compressed(block, products, 0, 1)
+        return rows.T @ rows, terms(block, squares, 0, vector)
+
+    (square, size), (slow, total) = seen(_alike(grid, 0)), seen(None)
+    assert square == pytest.approx(slow, rel=1e-12)
+    assert size == pytest.approx(total, rel=1e-12)
+    assert seen(1.01 * _alike(grid, 0))[1] != pytest.approx(total, rel=1e-3)

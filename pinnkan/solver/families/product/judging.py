@@ -1,7 +1,8 @@
 """The estimated error of a level: by a correction on halved intervals, or by the fall of the residual."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,14 +13,16 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import decay, surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.families.product.halting import corrected, series
+from pinnkan.solver.families.product.hiding import behind, believable, following, resting
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
+from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
-from pinnkan.solver.verify.stability import Null, least_determined
+from pinnkan.solver.verify.stability import Null, least_determined, stability
 from pinnkan.solver.verify.verify import STANDS, Spaces
-from pinnkan.verdict.records import Evidence, Level
+from pinnkan.verdict.records import Evidence
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further
 #: below the error, while an error does fall a thousand times in one level once the knots see a layer.
@@ -37,14 +40,13 @@ RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
 #: Relative accuracy of looks, of which only the size is asked for. Diffusion with a coefficient that varies 19
 #: times, on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
 GLANCE = 0.01
+#: Where no more steps of conjugate gradients were taken a look costs as much as a correction, which it may ask for.
+QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
 OVER = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates: as in slabs, of which
 #: effectivities stayed within 1 % and 3 %.
 FEWER = {2: 1, 3: 2}
-#: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
-#: not believed to be left for ever.
-SLOW, SLOWEST = 0.5, 0.9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,33 +75,41 @@ class HalvedEstimate(ErrorEstimate):
 
 
 def estimated(
-    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None, rounding: float
+    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None, step: Array | None
 ) -> HalvedEstimate:
     """By the fall of the residual where a correction would take long, else by a correction on halved intervals.
 
-    One that is likely the last is a look at first. ``rounding``: of the correction that ``start`` was taken from, 0 if
-    it was not.
+    One of many steps that is likely the last is a look at first. ``step``: the correction that ``start`` was taken
+    from, if it was.
 
     Raises SolverError: the least squares have no solution there.
     """
     tolerance, found = solved.model.problem.solver.tolerance, None
-    if rounding > 0.0:
-        found = estimate_by_fall(before, solved, start, measured.loss, rounding)
-    if found is not None and tolerance < found.size <= OVER * tolerance:
-        fewer = FEWER.get(len(solved.space.axes), 0)
-        found = estimate_by_correction(before, solved, start, measured, known, fewer)
+    if step is not None:
+        found = estimate_by_fall(before, solved, start, measured.loss, step)
+    looks = solved.is_kept and solved.kept.iterations > QUICK
+    if looks and step is not None and found is not None and tolerance < found.size <= OVER * tolerance:
+        fewer, told = FEWER.get(len(solved.space.axes), 0), partial(_settled, solved, start, step, found.spaces)
+        found = estimate_by_correction(before, solved, start, measured, known, told, fewer)
     if found is None or found.size > tolerance:
         found = estimate_by_correction(before, solved, start, measured, known)
     return found
 
 
 def estimate_by_correction(
-    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None = None, fewer: int = 0
+    before: Outcome,
+    solved: System,
+    start: Array,
+    measured: Measured,
+    known: Array | None = None,
+    told: Callable[[], Spaces | None] = lambda: None,
+    fewer: int = 0,
 ) -> HalvedEstimate:
     """One Gauss-Newton step from ``start``, which is ``solved``, in the space with every interval halved.
 
-    ``known``: the least determined function of the space, as far as a level before has found it; ``fewer`` Gauss
-    points per interval: for a look at the size.
+    ``known``: the least determined function of the space, as far as a level before has found it; ``told``: what other
+    spaces tell of such functions, if they do, where the step is small; ``fewer`` Gauss points per interval: for a look
+    at the size.
 
     Raises SolverError: the least squares have no solution there.
     """
@@ -109,34 +119,76 @@ def estimate_by_correction(
     correction = corrected(system, base, accuracy)
     all_points = System(model, fine) if fewer else system
     losses = measured.loss, all_points.mean_square(base + correction)
-    norms, found = (1.0 + accuracy) * fine.norm(correction), fine.norm(base)
-    roots = relative_roots(model.problem, norms**2, found**2)
-    floor = system.kept.floor(base.reshape(-1)[system.kept.ordering.free.cpu().numpy()])  # of rounding
-    size, leads_away = SAFETY * max(roots) * following(losses, floor), False
-    if size <= model.problem.solver.tolerance:
-        more, leads_away = series(system, base, correction)
-        roots = relative_roots(model.problem, (norms * more) ** 2, found**2)
-        size = max(size, SAFETY * max(roots))
-    if before.levels:
-        size = max(size, min(believable(before.levels[-1], measured.heldout, model.orders), LUCK * size))
+    size, roots, leads_away = _sized(before, measured, system, base, correction, losses[1], accuracy)
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
-    is_rounding = losses[0] <= floor**2  # and what it makes of the correction depends on what holds the solution
+    is_rounding = (
+        losses[0] <= floor_of(system.kept, base) ** 2
+    )  # and what it makes of the correction depends on what holds the solution
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
-    nulls = _nulls((solved, start), (system, base), correction, known) if stands or is_small or is_rounding else None
+    spaces = replace((told() if is_small else None) or Spaces(space, start, fine, None, losses), losses=losses)
+    if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer)):
+        spaces = replace(spaces, nulls=_nulls((solved, start), (system, base), correction, known))
+    nulls = spaces.nulls
     if stands and nulls is not None:
-        size = max(size, behind(losses[0], nulls[1], model, float(found.max())))
+        size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
-        size = max(size, SAFETY * ahead(model, space, start, correction))
-        if not model.is_linear and nulls is not None:
-            rests = resting((solved, start), (all_points, base + correction))
-            size = max(size, behind(rests, nulls[1], model, float(found.max())))
+        size = max(size, _unresolved((solved, start), (all_points, base + correction), correction, nulls))
     pairs = zip(roots, have_no_norm(model.problem), strict=True)
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
     return HalvedEstimate(
-        size + rounding, ProductField(((fine, correction),)), rounding, Spaces(space, start, fine, nulls, losses),
+        size + rounding, ProductField(((fine, correction),)), rounding, spaces,
         parts=parts, space=fine, correction=correction, system=system, leads_away=leads_away,
     )  # fmt: skip
+
+
+def _sized(
+    before: Outcome, measured: Measured, system: System, base: Array, correction: Array, left: float, accuracy: float
+) -> tuple[float, Sequence[float], bool]:
+    """The relative size of a correction of ``base``, those of its unknowns, and whether steps after it lead away.
+
+    With what is to come after it; ``left``: the mean squared residual then.
+    """
+    problem, space = system.model.problem, system.space
+    norms, found = (1.0 + accuracy) * space.norm(correction), space.norm(base)
+    roots = relative_roots(problem, norms**2, found**2)
+    floor = floor_of(system.kept, base)
+    size, leads_away = SAFETY * max(roots) * following((measured.loss, left), floor), False
+    if size <= problem.solver.tolerance:
+        more, leads_away = series(system, base, correction)
+        roots = relative_roots(problem, (norms * more) ** 2, found**2)
+        size = max(size, SAFETY * max(roots))
+    if before.levels:
+        size = max(size, min(believable(before.levels[-1], measured.heldout, system.model.orders), LUCK * size))
+    return size, roots, leads_away
+
+
+def _unresolved(
+    solved: tuple[System, Array], halved: tuple[System, Array], step: Array, nulls: tuple[Null, Null] | None
+) -> float:
+    """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
+
+    Raises:
+        SolverError: the least squares have no solution where it is looked ahead.
+    """
+    (system, start), model = solved, solved[0].model
+    size = SAFETY * ahead(model, system.space, start, step)
+    if model.is_linear or nulls is None:
+        return size
+    scale = float(system.space.norm(start).max())
+    return max(size, behind(resting(solved, halved), nulls[1], model, scale))
+
+
+def _settled(solved: System, start: Array, step: Array, spaces: Spaces | None) -> Spaces | None:
+    """The ``spaces`` of the level before and of this one, where these agree on what is least determined.
+
+    That takes a quarter of what this one and halved intervals take. ``step``: the correction from one to the other.
+    """
+    if spaces is None or not solved.is_kept:
+        return None
+    coarse = System(solved.model, spaces.space), spaces.coefficients
+    nulls = _nulls(coarse, (solved, start), step, None)
+    return replace(spaces, nulls=nulls) if stability(*nulls).settled else None
 
 
 def _nulls(
@@ -179,40 +231,9 @@ def _deepened(axis: Axis, marks: np.ndarray) -> Axis:
     return axis
 
 
-def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:
-    """The relative error that all of a residual may hide, which no step of a nonlinear problem lowers.
-
-    Its minimum may be a spurious one, where every correction vanishes: (u')^2 - 1e-3 u'' = 1 has one at about -u, with
-    corrections of 4e-4 and a residual of 9e-2.
-    """
-    return SAFETY * float(np.sqrt(loss * model.problem.domain.measure)) / max(null.sigma * relative_to, 1e-300)
-
-
-def resting(solved: tuple[System, Array], halved: tuple[System, Array]) -> float:
-    """What of a mean squared residual stays in cells where halving them hardly lowers it.
-
-    Each system with a function. At a kink of a solution (u_x**2 = 1 with values at both ends) it halves with the
-    intervals; to either side a minimum keeps slopes of 1.007 and 0.993 for ever, since its kink could move to wider
-    intervals only. All corrections are 1e-5 there, and the error is 7e-3.
-    """
-    (before, after), volume = (system.by_cell(c) for system, c in (solved, halved)), solved[0].patches[0].volume
-    halves = [n for width in before.shape for n in (width, 2)]
-    summed = after.reshape(halves).sum(tuple(range(1, 2 * before.ndim, 2)))
-    return float(summed[summed > STANDS * before].sum()) / volume
-
-
-def following(losses: tuple[float, float], floor: float) -> float:
-    """The sum of all corrections to come over the first, where each leaves the same share of the residual.
-
-    1 / (1 - q) for the ratio q of the residuals after and before, from SLOW on, and as far as a ``floor`` of rounding
-    does not hide it. Their sizes fall as the residuals at least, faster for an equation of order m on fine knots. A
-    wave equation with data all around (q = 0.91) had a correction of a fifth of its error, x^0.3 (0.57) of 0.4.
-    """
-    before, after = losses
-    if after <= floor**2 or before <= 0.0:
-        return 1.0
-    q = float(np.sqrt(after / before))
-    return 1.0 / (1.0 - min(q, SLOWEST)) if q > SLOW else 1.0
+def floor_of(equations: LinearSolver, coefficients: Array) -> float:
+    """What rounding leaves in the residual of a function."""
+    return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
 
 
 def twice(space: Space) -> Space:
@@ -220,50 +241,37 @@ def twice(space: Space) -> Space:
     return Space(tuple(a.halved() for a in space.axes), space.unknowns)
 
 
-def estimate_by_fall(
-    before: Outcome, solved: System, start: Array, loss: float, rounding: float
-) -> HalvedEstimate | None:
+def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float, step: Array) -> HalvedEstimate | None:
     """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
 
-    ``start`` is the level before with its correction added, which is ``solved``, ``rounding`` that of the correction.
-    Its error is taken as the correction times the ratio of the residuals, coordinate by coordinate
-    (:mod:`pinnkan.solver.estimate.indicators`): too large by 2^m for an equation of order m where the intervals
-    resolve the solution. On the shipped problems the effectivity was 2 to 10, where that of a correction is 1.2 to 2;
-    Poisson with waves up to 16 at 1e-9: 4 s instead of 40 s. None where the residual has not fallen as RESOLVING says.
+    ``start`` is the level before with its correction, the ``step``, added, which is ``solved``. Its error is taken as
+    the step times the ratio of the residuals, coordinate by coordinate (:mod:`pinnkan.solver.estimate.indicators`):
+    too large by 2^m for an equation of order m where the intervals resolve the solution. On the shipped problems the
+    effectivity was 2 to 10, where that of a correction is 1.2 to 2; Poisson with waves up to 16 at 1e-9: 4 s instead of
+    40 s. None where the residual has not fallen as RESOLVING says, or what is least determined has not settled.
     """
     model, space = solved.model, solved.space
-    known = isinstance(before.error, ProductField) and isinstance(before.field, ProductField)
-    if not (known and is_large(model, space)):
+    if not (isinstance(before.field, ProductField) and is_large(model, space)):
         return None
-    assert isinstance(before.error, ProductField)
-    assert isinstance(before.field, ProductField)
-    (coarse, function), (richer, correction) = before.field.pieces[0], before.error.pieces[0]
+    coarse, function = before.field.pieces[0]
     losses = before.levels[-1].loss, loss
-    if richer.shape != space.shape or losses[1] > RESOLVING**2 * losses[0]:  # or judged by a fall itself
+    if losses[1] > RESOLVING**2 * losses[0]:
         return None
     between = [System(model, s, extra=1) for s in (coarse, space)]
     scale = sizes(model.problem, space, start)
-    left = decay(between[0], function, between[1], start, correction / scale)
-    share = surplus(coarse, space, correction, scale)
-    shrunk = share.fallen(left) * correction
-    size, nulls = SAFETY * relative(model.problem, space, shrunk, start), None
+    left = decay(between[0], function, between[1], start, step / scale)
+    share = surplus(coarse, space, step, scale)
+    shrunk = share.fallen(left) * step
+    size = SAFETY * relative(model.problem, space, shrunk, start)
+    spaces: Spaces | None = Spaces(coarse, function, space, None, losses)
     if size <= model.problem.solver.tolerance and solved.is_kept:  # then the verifier asks for them
-        nulls = _nulls((System(model, coarse), function), (solved, start), correction, None)
-    spaces, error = Spaces(coarse, function, space, nulls, losses), ProductField(((space, shrunk),))
-    return HalvedEstimate(size, error, rounding, spaces, Evidence.FALL, space=space, correction=shrunk, system=solved)
+        spaces = _settled(solved, start, step, spaces)
+    if spaces is None:
+        return None
+    error = ProductField(((space, shrunk),))
+    return HalvedEstimate(size, error, 0.0, spaces, Evidence.FALL, space=space, correction=shrunk, system=solved)
 
 
 def is_large(model: Model, space: Space) -> bool:
     """Whether a correction of a function of a space is not made only to judge it."""
     return predicted_work(model, twice(space)) > LARGE_WORK
-
-
-def believable(before: Level, heldout: float, orders: Sequence[int]) -> float:
-    """The least estimate to believe after a level: an error cannot fall faster than the order of the splines allows.
-
-    That is 2^(degree + 1) when every interval is halved (Helmholtz (1,4) on 4x8 intervals had an effectivity of 0.5
-    without it), or as much as the residual has fallen off the training points, times 2^m for the order m of the
-    equation by which the error converges faster: knots put into a layer gain more than an even halving.
-    """
-    fall = np.sqrt(heldout / before.heldout) if before.heldout > 0.0 else 1.0
-    return before.estimate * min(0.5 ** (max(before.degree) + 1), float(fall) * 0.5 ** max(orders))

@@ -13,9 +13,9 @@ from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_mark
 from pinnkan.solver.estimate.norms import Samples, sizes
 from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
+from pinnkan.solver.families.product.hiding import SLOW
 from pinnkan.solver.families.product.judging import (
     RESOLVING,
-    SLOW,
     HalvedEstimate,
     estimate_by_correction,
     estimated,
@@ -60,7 +60,8 @@ class ProductState:
     ``unsolved``: mean squared residual of the lifted data, the largest so far; ``rounding``: of the correction that
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
     another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
-    before saw least, ``halved``: what it has chosen; ``system``: that of the space, made again where it was stored.
+    before saw least, ``halved``: what it has chosen, ``step``: its correction, if that has led here; ``system``: that
+    of the space, made again where it was stored.
     """
 
     space: Space
@@ -73,6 +74,7 @@ class ProductState:
     linear: str = ""
     null: Array | None = None
     halved: Halved | None = None
+    step: Array | None = None
     system: System | None = field(default=None, metadata={"stored": False})
 
 
@@ -154,7 +156,7 @@ class ProductLevels(ModelLevels):
     def estimate(self, state: ProductState, measured: Measured, before: Outcome) -> HalvedEstimate:
         """See :func:`estimated`; what rounding has left in a correction that was taken for the solution is added."""
         assert state.system is not None
-        found = estimated(before, state.system, state.coefficients, measured, state.null, state.rounding)
+        found = estimated(before, state.system, state.coefficients, measured, state.null, state.step)
         size = np.inf if found.leads_away and not self.is_rough else found.size + state.rounding
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
@@ -171,7 +173,8 @@ class ProductLevels(ModelLevels):
             measured = self.measured(state)
             before = Outcome(measured.field, None)
             assert state.system is not None
-            estimate = estimate_by_correction(before, state.system, state.coefficients, measured)
+            told = estimate.spaces
+            estimate = estimate_by_correction(before, state.system, state.coefficients, measured, told=lambda: told)
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
@@ -182,7 +185,8 @@ class ProductLevels(ModelLevels):
         begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space), halved=halved)
         if not is_solved:
             return begun
-        return replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
+        solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
+        return solved if against.is_lasting else replace(solved, step=estimate.correction)  # the two do not agree
 
     def at(self, state: ProductState) -> ProductState:
         """The function of a state, maybe of another problem, as a start."""
@@ -263,14 +267,14 @@ def _null(estimate: HalvedEstimate, coarse: Space, space: Space) -> Array | None
 
     A space with knots graded towards a corner is none of the halved one; between the two stands the ``coarse`` one.
     """
-    nulls = None if estimate.spaces is None else estimate.spaces.nulls
-    function = None if nulls is None else nulls[1].function
-    if function is None:
+    found = estimate.spaces
+    function = None if found is None or found.nulls is None else found.nulls[1].function
+    if found is None or function is None:
         return None
-    pairs = zip(space.axes, estimate.space.axes, strict=True)
+    pairs = zip(space.axes, found.halved.axes, strict=True)
     if all(np.isin(axis.breaks, halved.breaks).all() for axis, halved in pairs):
-        return space.restrict(function, estimate.space)
-    return coarse.prolong(coarse.restrict(function, estimate.space), space)
+        return space.restrict(function, found.halved)
+    return coarse.prolong(coarse.restrict(function, found.halved), space)
 
 
 def _profiles(
