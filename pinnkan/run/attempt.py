@@ -39,7 +39,7 @@ class Attempt:
         source = path.read_bytes() if problem.path and path.is_file() else problem.source.encode()
         self.circumstances = circumstances_of(self.device, source, problem.path)
         self.partial: Solution | None = None
-        self.writing_seconds = 0.0
+        self.solving_seconds = self.writing_seconds = 0.0  # with what is read off the solution; files
         self._kept = False
         self._began = time.perf_counter()
 
@@ -50,7 +50,9 @@ class Attempt:
         with Progress(self.problem, self.arguments.verbose, self.console) as progress:
             monitor = Monitor(self.problem.solver.max_time, progress, keeper.keep, *resumed)
             try:
+                begun = time.perf_counter()
                 solution = solving.solve_monitored(self.problem, monitor, self.device)
+                self.solving_seconds = time.perf_counter() - begun
                 if self.arguments.certify:
                     solution = replace(solution, certificate=solving.certify(solution))
                 progress.writing()

@@ -55,7 +55,7 @@ def run_solve(arguments: argparse.Namespace, read: Problem | None = None) -> int
         anew = isinstance(error, OutOfMemoryError)
         lines = attempt.left_behind("Where there is more memory" if anew else "To go on")
         raise ResourceError("\n".join([str(error), *lines])) from error
-    spent = Spent(time.perf_counter() - arguments.begun, attempt.writing_seconds)
+    spent = Spent(time.perf_counter() - arguments.begun, attempt.writing_seconds, attempt.solving_seconds)
     for line in (*closing_lines(solution, target, files, spent), *([shared_words(team)] if team else [])):
         console.print(line, markup=False, soft_wrap=True)
     if arguments.json:
@@ -76,10 +76,11 @@ def with_options(problem: Problem, arguments: argparse.Namespace) -> Problem:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds of the whole command, and those of writing its files."""
+    """Seconds of the whole command, of writing its files, and of solving with what is read off the solution."""
 
     whole: float
     files: float
+    solving: float = 0.0
 
 
 def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spent | None = None) -> list[str]:
@@ -87,8 +88,10 @@ def closing_lines(solution: Solution, target: Path, files: list[str], spent: Spe
     count = len(solution.levels)
     times = f"solved in {solution.seconds:.2f} s"
     if spent is not None:
-        other = max(spent.whole - spent.files - solution.seconds, 0.0)
-        times += f"; {spent.whole:.2f} s in all, files {spent.files:.2f} s, start-up {other:.2f} s"
+        read_off = max(spent.solving - solution.seconds, 0.0) if solution.quantities else 0.0
+        other = max(spent.whole - spent.files - solution.seconds - read_off, 0.0)
+        quantities = f"quantities {read_off:.2f} s, " if solution.quantities else ""
+        times += f"; {spent.whole:.2f} s in all, {quantities}files {spent.files:.2f} s, start-up {other:.2f} s"
     kind = "slab" if count and solution.levels[0].time is not None else "level"
     lines = [verdict_words(solution), f"{count} {kind}{'s' * (count != 1)}, {solution.parameters} parameters; {times}."]
     lines += quantity_lines(solution)

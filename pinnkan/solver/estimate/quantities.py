@@ -17,7 +17,7 @@ import numpy as np
 from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.problem.statement import Place, Point, Problem, Quantity
+from pinnkan.problem.statement import Equation, Place, Point, Problem, Quantity
 from pinnkan.solver.estimate.extrema import Extrema, Extremum, largest
 from pinnkan.solver.estimate.integrals import integral
 from pinnkan.solver.estimate.substituted import Substituted, at_places, held_at, over_place
@@ -31,6 +31,9 @@ _TO_COME = 5.0
 
 #: Part of what the errors of a curve are just before and after that an error is at least.
 _BESIDE = 0.5
+
+#: To either side a place is looked at so far away, over the domain; two values differ by that share of them.
+_BESIDE_IT, _JUMP = 1e-9, 1e-6
 
 NOT_COMPUTED = "not computed: the time limit was over"
 NO_ERROR = "its error was not computed: the time limit was over"
@@ -152,13 +155,35 @@ def _measured(
     ((place, equation),) = quantity.parts
     if quantity.kind == "value":
         places = np.stack([_position(solution, place, time) for time in moments])
-        values = solution.at(equation, places)
-        return _Measured(values, _ROUNDING * np.abs(values), places=places)
+        values, note = _to_both_sides(solution, equation, places)
+        return _Measured(values, _ROUNDING * np.abs(values), note, places=places)
     sign = 1.0 if quantity.kind == "max" else -1.0
     task = Extremum(solution, equation, moments, sign)
     most = largest(task, clock, like)
     places = task.points(most.places, np.arange(len(moments)))
     return _Measured(sign * most.values, most.missed + _ROUNDING * np.abs(most.values), like=most, places=places)
+
+
+def _to_both_sides(solution: Substituted, equation: Equation, places: Array) -> tuple[Array, str]:
+    """Values at places, and what to say where an expression jumps there; where but its parts do, that of both sides.
+
+    A flux k u_x is one value at a jump of k, where a step function is one half.
+    """
+    values, note = solution.at(equation, places), ""
+    for axis, (low, high) in enumerate(solution.problem.box.ranges[: solution.problem.space_dimension]):
+        step = _BESIDE_IT * (high - low) * np.eye(places.shape[1])[axis]
+        if not ((places[:, axis] - 2.0 * step[axis] > low) & (places[:, axis] + 2.0 * step[axis] < high)).all():
+            continue
+        far, before, after, beyond = (solution.at(equation, places + k * step) for k in (-2.0, -1.0, 1.0, 2.0))
+        size = _JUMP * np.maximum(np.abs(before), np.abs(after))
+        jumps = (np.abs(after - before) > size) & (np.abs(after - before) > 0.75 * np.abs(beyond - far))
+        if jumps.any():
+            k, name = int(np.argmax(jumps)), solution.problem.coordinates[axis].name
+            note = f"two values: {before[k]:.6g} below and {after[k]:.6g} above this {name}"
+        else:
+            values = np.where(np.abs(values - before) + np.abs(values - after) > 2.0 * size + np.abs(beyond - far),
+                              0.5 * (before + after), values)  # fmt: skip
+    return values, note
 
 
 def _uncertain(

@@ -244,3 +244,29 @@ def test_quantities_are_within_their_errors_which_are_not_far_above(name: str) -
         found = solution.quantities[f"q{i}"]
         off = abs(found.values[0] - value)
         assert off <= found.errors[0] <= 40 * off
+
+
+LAYERS = """
+name: layers
+domain: {x: [0, 1]}
+functions: {k: 1 + 9*heaviside(x - 0.3)}
+unknowns: [u]
+equations: [-dx(k*u_x) = exp(x)]
+conditions: [{where: boundary, equation: u = 0}]
+quantities:
+  flux: {value: k*u_x, at: [0.3]}
+  slope: {value: u_x, at: [0.3]}
+  beside: {value: u_x, at: [0.4]}
+  crossing: {value: u - 0.5*u, at: [0.3]}
+"""
+
+
+def test_a_flux_through_a_jump_has_one_value_a_slope_two() -> None:
+    """The flux was taken with half of the jump and the slope of one side: two stated errors off."""
+    found = solve(parse_problem(LAYERS, "t.yaml")).quantities
+    # k u_x = c - exp(x), with c so that the integral of u_x is zero
+    c = ((np.exp(0.3) - 1) + 0.1 * (np.e - np.exp(0.3))) / (0.3 + 0.07)
+    assert found["flux"].values[0] == pytest.approx(c - np.exp(0.3), rel=1e-7)
+    assert found["flux"].note == found["beside"].note == found["crossing"].note == ""
+    assert found["slope"].note.startswith("two values")
+    assert f"{c - np.exp(0.3):.6g} below" in found["slope"].note
