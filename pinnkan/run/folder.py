@@ -53,7 +53,9 @@ def locked(target: Path) -> Iterator[None]:
     lock = FileLock(path, timeout=0)
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()  # where no file can be made the lock would be said to be held
+        other = path.with_suffix(".new")  # where no file can be made the lock would be said to be held
+        other.touch()
+        other.unlink()
         try:
             lock.acquire()
         except Timeout:

@@ -124,9 +124,9 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
     numbers = [np.pi * k for k in range(int(held / np.pi) + 1, 2 * held)]
     fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
-    shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
+    shares = _shares(partial(_initial_values, model), fine, ranges, size, [0.0, *numbers])[1:]
     known, shares = [k for k, share in zip(numbers, shares, strict=True) if share > NOTHING], shares[shares > NOTHING]
-    if not known:
+    if not known or len(known) == len(numbers):  # what jumps or bends has waves of all numbers
         return 0.0
     grown = np.maximum(_rates(model, field, points, known), 0.0) * np.ptp(ranges[-1])
     counts = np.log(shares) + grown > np.log(FELT * problem.solver.tolerance)

@@ -126,7 +126,7 @@ def test_a_direction_is_taken_where_levels_show_one_askew(
 ):
     found = SimpleNamespace(ratio=ratio * ONE_WAY, obliqueness=oblique * OBLIQUE, angle=0.5)
     monkeypatch.setattr(choice, "structure", lambda *given: found)
-    monkeypatch.setattr(choice, "nearly_singular", lambda *given: singular)
+    monkeypatch.setattr(choice, "probe", lambda *given: SimpleNamespace(share=(0.5 if singular else 2.0) * choice.SEEN))
     problem = SimpleNamespace(solver=SimpleNamespace(tolerance=tolerance), domain=None)
     levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(UNRESOLVED, tolerance))]
     state = SimpleNamespace(own=SimpleNamespace(words=words), own_levels=levels, shown="a field")
