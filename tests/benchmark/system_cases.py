@@ -55,7 +55,7 @@ SYSTEMS = (
     Case("cantilever", systems.cantilever, box((0, 4, 16), (-0.5, 0.5, 8))),
     Case(
         "cavity",
-        lambda x, y: named("u v", lid_driven(100.0), x, y),
+        lambda x, y: named("u v", lid_driven(100.0, 44), x, y),
         box(UNIT, UNIT),
         Target(1e-6, 30, 1e-6, 14),
         "Galerkin with Legendre polynomials (velocity)",
@@ -68,11 +68,11 @@ SYSTEMS = (
             Target(1e-5, 120, tolerance, 14),
             "Galerkin with Legendre polynomials (velocity)",
         )
-        for reynolds, number, tolerance in ((400, 36, 1e-4), (1000, 48, 1e-5))
+        for reynolds, number, tolerance in ((400, 48, 1e-4), (1000, 48, 1e-5))
     ),
     Case(
         "heated_cavity",
-        lambda x, y: heated_cavity(1e4, 32)(x, y),
+        lambda x, y: heated_cavity(1e4, 40)(x, y),
         box(UNIT, UNIT),
         source="Galerkin with Legendre polynomials (velocity, temperature)",
     ),
