@@ -110,7 +110,7 @@ def _driven_rate(
 
 
 def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
-    """By how many e-folds waves of the initial data that knots do not hold grow, of those that count in the end.
+    """By how many e-folds waves of the data that knots do not hold outgrow the solution, if they count in the end.
 
     ``axes``: of space; ``trace``: the initial data on them. What has become of size one is to be known no better.
     Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
@@ -122,15 +122,19 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     field = ProductField(((Space((*axes, time), len(problem.unknowns)), np.stack([trace] * 2, axis=-2)),))
     points = ranges[:, 0] + np.ptp(ranges, axis=1) * _units(len(axes)).reshape(-1, len(ranges))
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
-    numbers = [np.pi * k for k in range(int(held / np.pi) + 1, 2 * held)]
+    numbers, first = [np.pi * k for k in range(2 * held)], int(held / np.pi) + 1
     fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
-    shares = _shares(partial(_initial_values, model), fine, ranges, size, [0.0, *numbers])[1:]
-    known, shares = [k for k, share in zip(numbers, shares, strict=True) if share > NOTHING], shares[shares > NOTHING]
-    if not known or len(known) == len(numbers):  # what jumps or bends has waves of all numbers
+    shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
+    if shares[first] <= NOTHING or shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
         return 0.0
-    grown = np.maximum(_rates(model, field, points, known), 0.0) * np.ptp(ranges[-1])
-    counts = np.log(shares) + grown > np.log(FELT * problem.solver.tolerance)
-    return float(np.where(counts, np.minimum(grown, -np.log(shares)), 0.0).max(initial=0.0))
+    known = shares > NOTHING
+    grown = np.maximum(
+        _rates(model, field, points, [k for k, is_there in zip(numbers, known, strict=True) if is_there]), 0.0
+    )
+    grown, shares = grown * np.ptp(ranges[-1]), np.log(shares[known])
+    grown = grown - (shares + grown).max()  # beside the solution in the end, which may be what has grown
+    counts = (np.arange(len(shares)) >= first) & (shares + grown > np.log(FELT * problem.solver.tolerance))
+    return float(np.where(counts, np.minimum(grown, -shares), 0.0).max(initial=0.0))
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
