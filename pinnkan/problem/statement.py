@@ -203,6 +203,12 @@ class Problem:
         """Number of coordinates, time included."""
         return len(self.coordinates)
 
+    @property
+    def orders_in_time(self) -> tuple[int, ...]:
+        """Of the highest derivative in time of every unknown."""
+        jets = [jet for equation in self.equations for jet in equation.jets.values()]
+        return tuple(max((j.order[-1] for j in jets if j.unknown == i), default=0) for i in range(len(self.unknowns)))
+
     def labelled(self, name: str, words: str = "") -> str:
         """``x (m)``: the name, or the ``words`` for it, with its unit where the file gives one."""
         unit = self.units.get(name)

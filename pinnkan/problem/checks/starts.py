@@ -87,10 +87,7 @@ def _rates(problem: Problem) -> Iterator[_Open]:
     """Equations at the start, of the highest derivatives in time."""
     if problem.time_axis is None:
         return
-    highest = {j.unknown: 0 for e in problem.equations for j in e.jets.values()}
-    for e in problem.equations:
-        for j in e.jets.values():
-            highest[j.unknown] = max(highest[j.unknown], j.order[-1])
+    highest = problem.orders_in_time
     for e in problem.equations:
         yield from _open(problem, e, lambda jet: not any(jet.order[:-1]) and 0 < jet.order[-1] == highest[jet.unknown])
 

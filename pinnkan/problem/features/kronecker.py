@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 def kronecker(count: int, dimension: int) -> NDArray[np.float64]:
     """Points of the unit box, (point, coordinate), by additive recurrence with the root of x^(d+1) = x + 1.
 
-    Roberts (2018), The unreasonable effectiveness of quasirandom sequences.
+    Roberts (2018), The unreasonable effectiveness of quasirandom sequences. Without coordinates there is one point.
     """
+    if dimension == 0:
+        return np.zeros((1, 0))
     root = 1.5
     for _ in range(60):
         root = (1.0 + root) ** (1.0 / (dimension + 1))

@@ -33,7 +33,7 @@ _TO_COME = 5.0
 _BESIDE = 0.5
 
 #: To either side a place is looked at so far away, over the domain; two values differ by that share of them.
-_BESIDE_IT, _JUMP = 1e-9, 1e-6
+_ASIDE, _JUMP = 1e-9, 1e-6
 
 NOT_COMPUTED = "not computed: the time limit was over"
 NO_ERROR = "its error was not computed: the time limit was over"
@@ -171,7 +171,7 @@ def _to_both_sides(solution: Substituted, equation: Equation, places: Array) -> 
     """
     values, note = solution.at(equation, places), ""
     for axis, (low, high) in enumerate(solution.problem.box.ranges[: solution.problem.space_dimension]):
-        step = _BESIDE_IT * (high - low) * np.eye(places.shape[1])[axis]
+        step = _ASIDE * (high - low) * np.eye(places.shape[1])[axis]
         if not ((places[:, axis] - 2.0 * step[axis] > low) & (places[:, axis] + 2.0 * step[axis] < high)).all():
             continue
         far, before, after, beyond = (solution.at(equation, places + k * step) for k in (-2.0, -1.0, 1.0, 2.0))

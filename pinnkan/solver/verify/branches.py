@@ -35,7 +35,7 @@ class Branches:
         if problem.time_axis is None or self.model.is_linear or len(self.model.equations) != len(problem.unknowns):
             return ""
         ranges = np.array(domain.box.ranges)
-        places = kronecker(PLACES, len(ranges) - 1) if len(ranges) > 1 else np.zeros((1, 0))
+        places = kronecker(PLACES, len(ranges) - 1)
         inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
         times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
         points = np.column_stack([np.repeat(inside, MOMENTS, 0), np.tile(times, len(places))])
@@ -57,9 +57,8 @@ class Branches:
 
         Zero where they are derivatives in space as well.
         """
-        jets = [jet for e in self.model.equations for jet in e.jets]
-        size = len(self.model.problem.unknowns)
-        highest = [max((j.order[-1] for j in jets if j.unknown == u), default=0) for u in range(size)]
+        highest = self.model.problem.orders_in_time
+        size = len(highest)
         matrix = np.zeros((len(points), size, size))
         for row, (own, slopes) in enumerate(frozen(self.model.equations, field, points)):
             for jet, slope in zip(own, slopes.T, strict=True):

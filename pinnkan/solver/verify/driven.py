@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Jets
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.symbol import Complex, Weights, frozen
@@ -29,21 +29,19 @@ SINGULAR, TINY = 1e8, 1e-300
 
 @dataclass(frozen=True, eq=False)
 class Driven:
-    """What a solve through the ``ranges`` (coordinate, end) has before it; the last coordinate is time.
+    """What a solve has before it from a time ``begin`` on.
 
-    ``function``: what the equations are linearised at, at its first moment.
+    ``function``: what the equations are linearised at, at that moment; None for linear ones.
     """
 
-    equations: Sequence[CompiledEquation]
-    unknowns: int
+    model: Model
     function: Jets | None
-    ranges: Array
+    begin: float
 
     @property
     def changes(self) -> bool:
         """Whether coefficients depend on time, of a system of more than one first derivative."""
-        orders = self._orders()
-        if sum(orders) < 2:
+        if sum(self.model.problem.orders_in_time) < 2:
             return False
         for _, weights in self._weights(self._times(MOMENTS)):
             size = np.abs(weights).max(initial=0.0)
@@ -74,30 +72,25 @@ class Driven:
     @property
     def time(self) -> float:
         """That is left."""
-        return float(np.ptp(self.ranges[-1]))
+        return self.model.problem.box.ranges[-1][1] - self.begin
 
     def _times(self, count: int) -> Array:
-        return self.ranges[-1, 0] + self.time * (np.arange(count) + 0.5) / count
-
-    def _orders(self) -> list[int]:
-        """Of the highest derivative in time of every unknown."""
-        jets = [jet for e in self.equations for jet in e.jets]
-        return [max((j.order[-1] for j in jets if j.unknown == u), default=0) for u in range(self.unknowns)]
+        return self.begin + self.time * (np.arange(count) + 0.5) / count
 
     def _weights(self, times: Array) -> Weights:
         """dF/djet, the mean over places: (time, jet)."""
-        places = kronecker(PLACES, len(self.ranges) - 1) if len(self.ranges) > 1 else np.zeros((1, 0))
-        inside = self.ranges[:-1, 0] + np.ptp(self.ranges[:-1], axis=1) * places
+        ranges = np.array(self.model.problem.box.ranges)
+        places = kronecker(PLACES, len(ranges) - 1)
+        inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
         points = np.column_stack([np.tile(inside, (len(times), 1)), np.repeat(times, len(places))])
-        found = frozen(self.equations, self._held, points)
+        found = frozen(self.model.equations, None if self.function is None else self._held, points)
         return [(jets, own.reshape(len(times), len(places), -1).mean(1)) for jets, own in found]
 
     def _held(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """The function at its first moment, at all times: (point, unknown, order)."""
-        if self.function is None:
-            return np.zeros((len(points), self.unknowns, len(orders)))
+        assert self.function is not None
         first = points.copy()
-        first[:, -1] = self.ranges[-1, 0]
+        first[:, -1] = self.begin
         return self.function(first, orders)
 
     def _matrices(self, steps: int, direction: Sequence[float], number: float) -> Complex | None:
@@ -105,10 +98,10 @@ class Driven:
 
         y: all derivatives in time of the unknowns below the highest.
         """
-        orders = self._orders()
+        orders = self.model.problem.orders_in_time
         starts, size = np.cumsum([0, *orders]), sum(orders)
         weights = self._weights(self._times(steps))
-        top = np.zeros((steps, len(weights), self.unknowns), dtype=np.complex128)
+        top = np.zeros((steps, len(weights), len(orders)), dtype=np.complex128)
         rest = np.zeros((steps, len(weights), size), dtype=np.complex128)
         for row, (jets, slopes) in enumerate(weights):
             for jet, slope in zip(jets, slopes.T, strict=True):
@@ -117,7 +110,7 @@ class Driven:
                 entry = top[:, row, jet.unknown] if is_top else rest[:, row, starts[jet.unknown] + jet.order[-1]]
                 entry += slope * np.prod(waves)
         scale = np.abs(top).max(2, keepdims=True)
-        if len(weights) != self.unknowns or not (scale > 0.0).all() or (np.linalg.cond(top / scale) > SINGULAR).any():
+        if len(weights) != len(orders) or not (scale > 0.0).all() or (np.linalg.cond(top / scale) > SINGULAR).any():
             return None
         highest = -np.linalg.solve(top / scale, rest / scale)
         out = np.zeros((steps, size, size), dtype=np.complex128)

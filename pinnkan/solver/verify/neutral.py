@@ -4,8 +4,6 @@ Knots that do not hold these say nothing of a resonance with them: of lap(u) + 2
 u = 0 all around three intervals hold what the source makes, and not sin(30 pi x) sin(40 pi y), which may be added.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -14,7 +12,6 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
@@ -47,7 +44,7 @@ def neutral_waves(model: Model) -> tuple[float, ...]:
     if not model.is_linear or len(model.equations) != len(problem.unknowns) or len(problem.unknowns) > MOST_UNKNOWNS:
         return (0.0,) * problem.dimension
     points = low + (high - low) * kronecker(POINTS, len(low))
-    weights = frozen(model.equations, _nothing, points)
+    weights = frozen(model.equations, None, points)
     found = np.zeros(problem.dimension)
     for way in directions(high - low):
         unit = np.array(way) / np.linalg.norm(way)
@@ -59,11 +56,6 @@ def neutral_waves(model: Model) -> tuple[float, ...]:
         numbers = [_largest(own) for own in coefficients]
         found = np.maximum(found, max(numbers, default=0.0) * np.abs(unit))
     return tuple(found.tolist())
-
-
-def _nothing(points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-    """What linear equations may as well be linearised at: (point, unknown, order)."""
-    return np.zeros((len(points), MOST_UNKNOWNS, len(orders)))
 
 
 def _total(jet: Jet) -> tuple[int, int]:

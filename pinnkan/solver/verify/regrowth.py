@@ -127,14 +127,12 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
     if shares[first] <= NOTHING or shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
         return 0.0
-    known = shares > NOTHING
-    grown = np.maximum(
-        _rates(model, field, points, [k for k, is_there in zip(numbers, known, strict=True) if is_there]), 0.0
-    )
-    grown, shares = grown * np.ptp(ranges[-1]), np.log(shares[known])
-    grown = grown - (shares + grown).max()  # beside the solution in the end, which may be what has grown
-    counts = (np.arange(len(shares)) >= first) & (shares + grown > np.log(FELT * problem.solver.tolerance))
-    return float(np.where(counts, np.minimum(grown, -shares), 0.0).max(initial=0.0))
+    count = np.count_nonzero(shares > NOTHING)  # of each number and finer ones: they fall
+    begun = np.log(shares[:count])
+    grown = np.maximum(_rates(model, field, points, numbers[:count]), 0.0) * np.ptp(ranges[-1])
+    grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
+    counts = begun + grown > np.log(FELT * problem.solver.tolerance)
+    return float(np.where(counts, np.minimum(grown, -begun), 0.0)[first:].max(initial=0.0))
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
@@ -142,7 +140,7 @@ def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> A
     ranges, unknowns = np.array(model.problem.box.ranges), len(model.problem.unknowns)
     weights, ways = frozen(model.equations, field, points), directions(np.ptp(ranges[:-1], axis=1))
     rates = [fastest(weights, unknowns, way, numbers).real.max(1) for way in ways]
-    driven = Driven(model.equations, unknowns, field, ranges)
+    driven = Driven(model, field, ranges[-1, 0])
     if driven.changes:
         rates += [driven.rates(way, numbers).real for way in ways]
     return np.asarray(np.max(rates, axis=0))
@@ -170,9 +168,7 @@ def _of_all_times(model: Model, ways: tuple[tuple[float, ...], ...], finest: int
 
 def _driven(model: Model, field: Field | None, begin: float, ways: Sequence[tuple[float, ...]], finest: int) -> Complex:
     """Rates of half waves up to the ``finest`` from a time on: (way, number)."""
-    problem = model.problem
-    ranges = np.array([*problem.domain.box.ranges[:-1], (begin, problem.box.ranges[-1][1])])
-    driven = Driven(model.equations, len(problem.unknowns), field, ranges)
+    driven = Driven(model, field, begin)
     if not driven.changes:
         return np.zeros((len(ways), finest + 1), dtype=np.complex128)
     return np.array([driven.rates(way, _half_waves(finest)) for way in ways])
@@ -214,7 +210,7 @@ def _loses_weight(weights: Weights, times: Array) -> bool:
 
 def _units(space: int) -> Array:
     """Points that are looked at, as shares of a slab: (time, place, coordinate)."""
-    places = kronecker(PLACES, space) if space else np.zeros((1, 0))
+    places = kronecker(PLACES, space)
     times = np.r_[0.0, (np.arange(TIMES) + 0.5) / TIMES, 1.0]
     return np.stack([np.column_stack([places, np.full(len(places), t)]) for t in times])
 
@@ -226,7 +222,7 @@ def _shares(field: Jets, space: Space, ranges: Array, size: Array, numbers: list
     in the middle.
     """
     shares = np.r_[1.0, np.full(len(numbers) - 1, UNIT)]
-    others = kronecker(PLACES, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
+    others = kronecker(PLACES, max(len(ranges) - 2, 0))
     for axis, own in enumerate(space.axes[:-1]):
         count = min(4 * own.intervals * own.degree, MOST_SAMPLES)
         middles = (np.arange(count) + 0.5) / count

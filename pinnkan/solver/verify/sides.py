@@ -103,7 +103,7 @@ class Sides:
 
     def _across(self, field: Field, ranges: Array, axis: int, along: Sequence[float]) -> Across:
         """Frozen at MOMENTS, a few places of the side, and FRACTIONS of the way from side to side, in this order."""
-        units = kronecker(ON_SIDE, len(ranges) - 2) if len(ranges) > 2 else np.zeros((1, 0))
+        units = kronecker(ON_SIDE, len(ranges) - 2)
         places = [np.insert(u, axis, f) for u in units for f in FRACTIONS]
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * np.array([[*p, t] for t in MOMENTS for p in places])
         equations = frozen(self.model.equations, field, points)

@@ -35,8 +35,8 @@ ROUNDED = 1e-9
 SHARE, APART = 1e-3, 1e-13
 
 
-def frozen(equations: Sequence[CompiledEquation], field: Jets, points: Array) -> Weights:
-    """Equations linearised at a field, with the coefficients of some points; zero where these are not finite."""
+def frozen(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> Weights:
+    """Equations linearised at a field, None for zero, with the coefficients of some points; zero where not finite."""
     slopes = [e.linearise_numpy(points, jets_at(field, points, e.jets))[1] for e in equations]
     return [(e.jets, np.where(np.isfinite(w), w, 0.0)) for e, w in zip(equations, slopes, strict=True)]
 

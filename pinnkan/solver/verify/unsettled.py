@@ -90,10 +90,9 @@ def constraint(problem: Problem) -> str:
     A differential-algebraic system of index three (Hairer, Wanner 1996, section VII.1): x**2 + y**2 = 1 of a pendulum's
     x_tt = -l*x. Errors of l are those of x over the square of a step.
     """
-    jets = [jet for equation in problem.equations for jet in equation.jets.values()]
     if problem.time_axis is None:
         return ""
-    rates = [max((j.order[-1] for j in jets if j.unknown == i), default=0) for i in range(len(problem.unknowns))]
+    rates = problem.orders_in_time
     told = [problem.unknowns[i] for i, rate in enumerate(rates) if rate == 0]
     for equation in problem.equations:
         if told and equation.jets and all(rates[j.unknown] > 1 and j.order[-1] == 0 for j in equation.jets.values()):

@@ -40,8 +40,8 @@ SWINGING = "(1 + 0.4*cos(24*pi*t))"
 
 
 def driven(text):
-    problem = (model := model_of(text)).problem
-    return Driven(model.equations, len(problem.unknowns), None, np.array(problem.box.ranges))
+    model = model_of(text)
+    return Driven(model, None, model.problem.box.ranges[-1][0])
 
 
 def multiplier(number, time):

@@ -122,9 +122,8 @@ def estimate_by_correction(
     size, roots, leads_away = _sized(before, measured, system, base, correction, losses[1], accuracy)
     rounding = max(system.rounding, LEAST)
     is_small = size <= model.problem.solver.tolerance  # then the verifier asks whether the residual stands
-    is_rounding = (
-        losses[0] <= floor_of(system.kept, base) ** 2
-    )  # and what it makes of the correction depends on what holds the solution
+    # what rounding makes of the correction depends on what holds the solution
+    is_rounding = losses[0] <= floor_of(system.kept, base) ** 2
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
     spaces = replace((told() if is_small else None) or Spaces(space, start, fine, None, losses), losses=losses)
     if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer)):
