@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from errors_of import error_on_a_line
 from scipy.integrate import solve_bvp
 from small_models import LINE
 
@@ -86,12 +87,6 @@ def line(equation, left, right, tolerance=1e-4):
     return solve(parse_problem(text, "t.yaml"))
 
 
-def error_of(result, exact):
-    x = np.linspace(0, 1, 4001)[:, None]
-    u, v = result.field(x, [(0,)])[:, 0, 0], exact(x[:, 0])
-    return np.linalg.norm(u - v) / np.linalg.norm(v)
-
-
 @pytest.mark.parametrize(
     ("equation", "left", "right", "exact"),
     [
@@ -107,7 +102,7 @@ def test_what_grows_or_resonates_is_solved_with_an_estimate_above_its_error(equa
     tolerance = 1e-2 if "0.09" in equation else 1e-4
     result = line(equation, left, right, tolerance)
     assert result.verdict.converged
-    error = error_of(result, exact)
+    error = error_on_a_line(result, exact)
     assert error <= tolerance
     assert result.verdict.estimate >= 0.8 * error
 
@@ -132,7 +127,7 @@ def test_a_constant_held_by_a_layer_only_is_solved_although_it_is_a_small_residu
     text = LINE.format(equation="-0.01*u_xx + (x - 0.5)*u_x = 0", left=0, right="u = 3").replace("u = 0", "u_x = 0")
     result = solve(parse_problem(text, "t.yaml"))
     assert result.verdict.converged
-    assert error_of(result, lambda x: 3 + 0 * x) < 1e-6
+    assert error_on_a_line(result, lambda x: 3 + 0 * x) < 1e-6
 
 
 def test_a_level_that_hangs_on_a_reaction_of_1e_6_between_two_layers_is_solved():
@@ -145,7 +140,7 @@ def test_a_level_that_hangs_on_a_reaction_of_1e_6_between_two_layers_is_solved()
     ends = lambda a, b: np.array([a[0], b[0]])  # noqa: E731
     found = solve_bvp(right_side, ends, np.linspace(0, 1, 400), np.zeros((2, 400)), tol=1e-8, max_nodes=10**5)
     assert result.verdict.converged
-    assert error_of(result, lambda x: found.sol(x)[0]) < 1e-4
+    assert error_on_a_line(result, lambda x: found.sol(x)[0]) < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -161,39 +156,6 @@ def test_in_the_plane_what_finer_functions_leave_free_is_refused(equation, heigh
     verdict = solve(parse_problem(text, "t.yaml")).verdict
     assert verdict.reason == "rank_deficient"
     assert np.isinf(verdict.estimate)
-
-
-BEAM = """
-name: beam
-domain:
-  x: [0, 1]
-unknowns: [u]
-equations:
-  - u_xxxx - (81*pi**4 - 1.56e-8)*u = -81*pi**4*x + 1.56e-8*x + 1.9188e-9*sin(3*pi*x)
-conditions:
-  - where: left
-    equation: u = 0
-  - where: right
-    equation: u = 1
-  - where: boundary
-    equation: u_xx = 0
-solver:
-  tolerance: 1e-6
-"""
-
-
-def test_a_beam_so_near_its_eigenvalue_that_rounding_hides_the_mode_is_refused():
-    """u = x + 0.123 sin(3 pi x): on fine knots rounding is all that is left of the residual of the mode."""
-    verdict = solve(parse_problem(BEAM, "t.yaml")).verdict
-    assert verdict.reason in ("tolerance_below_rounding", "rank_deficient")
-    assert np.isinf(verdict.estimate)
-
-
-def test_a_beam_further_from_its_eigenvalue_is_solved():
-    text = BEAM.replace("1.56e-8", "1").replace("1.9188e-9", "0.123").replace("1e-6", "1e-3")
-    result = solve(parse_problem(text, "t.yaml"))
-    assert result.verdict.converged
-    assert error_of(result, lambda x: x + 0.123 * np.sin(3 * np.pi * x)) <= 1e-3
 
 
 CIRCLES = """
@@ -230,85 +192,3 @@ def test_waves_that_die_are_not():
 @pytest.mark.parametrize("height", ["1", "2"])
 def test_standing_waves_between_walls_and_times_are_free_whatever_the_solver(height):
     assert solve(parse_problem(SQUARE.replace("HEIGHT", height), "t.yaml")).verdict.reason == "rank_deficient"
-
-
-CLAMPED = (
-    LINE.format(equation="{equation}", left=0, right="u = 0")
-    + """  - where: boundary
-    equation: u_x = 0
-"""
-)
-
-
-@pytest.mark.parametrize(
-    "equation",
-    [
-        "u_xxxx + 4*pi**2*u_xx = 0",
-        "u_xxxx + 8.986818915818128**2*u_xx = 0",
-        "u_xxxx = 4.730040744862704**4*u",
-        "u_xxxx + 4*pi**2*u_xx = cos(pi*x)",
-    ],
-    ids=["first Euler load", "second one", "first vibration", "first Euler load with a load across"],
-)
-def test_a_clamped_column_at_a_load_under_which_it_buckles_is_refused(equation):
-    """On fine knots rounding of a fourth derivative makes a residual of 1e-4 that looks like one of the mode."""
-    verdict = solve(parse_problem(CLAMPED.replace("{equation}", f'"{equation}"'), "t.yaml")).verdict
-    assert verdict.reason == "rank_deficient"
-
-
-def test_a_clamped_column_below_its_load_is_solved():
-    text = CLAMPED.replace("{equation}", '"u_xxxx + 3.9*pi**2*u_xx = 3.9*pi**2"')
-    result = solve(parse_problem(text, "t.yaml"))
-    k = np.sqrt(3.9) * np.pi
-
-    def exact(x):
-        """x^2/2 + a cos(kx) + b sin(kx) + c + d x, with both ends clamped."""
-        rows = [[1, 0, 1, 0], [0, k, 0, 1], [np.cos(k), np.sin(k), 1, 1], [-k * np.sin(k), k * np.cos(k), 0, 1]]
-        a, b, c, d = np.linalg.solve(rows, [0, 0, -0.5, -1])
-        return x**2 / 2 + a * np.cos(k * x) + b * np.sin(k * x) + c + d * x
-
-    assert result.verdict.converged
-    assert error_of(result, exact) <= 1e-4
-
-
-CANTILEVER = """
-name: cantilever
-domain: {{x: [0, 1]}}
-unknowns: [w]
-equations: ["dx(dx((1 + x)*w_xx)) = 1"]
-conditions:
-  - {{where: left, equation: w{free} = 0}}
-  - {{where: left, equation: w_x = 0}}
-  - {{where: right, equation: w_xx = 0}}
-  - {{where: right, equation: dx((1 + x)*w_xx) = 0}}
-solver: {{tolerance: 1e-6}}
-"""
-
-
-def test_a_cantilever_is_solved_though_rounding_of_fine_knots_may_be_as_large_as_its_mode():
-    """The moment is (1 - x)^2/2; its slope is (1 - x)^2/(2 (1 + x)) integrated. One that nothing clamps is refused."""
-    solution = solve(parse_problem(CANTILEVER.format(free=""), "t.yaml"))
-    assert solution.verdict.converged
-    x = np.linspace(0.0, 1.0, 21)
-    s, weights = np.polynomial.legendre.leggauss(30)
-    inner = 0.5 * x[:, None] * (s + 1.0)
-    truth = 0.5 * x * (((x[:, None] - inner) * 0.5 * (1.0 - inner) ** 2 / (1.0 + inner)) @ weights)
-    assert np.abs(solution(x[:, None])["w"] - truth).max() < 1e-6 * truth.max()
-    assert solve(parse_problem(CANTILEVER.format(free="_xxx"), "t.yaml")).verdict.reason == "rank_deficient"
-
-
-def test_a_body_under_tractions_alone_may_turn():
-    text = """
-name: free
-domain: {x: [0, 1], y: [0, 1]}
-unknowns: [u, v]
-equations: ["lap(u) + 2*dx(u_x + v_y) = 0", "lap(v) + 2*dy(u_x + v_y) = 0"]
-conditions:
-  - {where: [left, right], equation: "2*u_x + (u_x + v_y) = 1"}
-  - {where: [left, right], equation: "u_y + v_x = 0"}
-  - {where: [bottom, top], equation: "2*v_y + (u_x + v_y) = 0"}
-  - {where: [bottom, top], equation: "u_y + v_x = 0"}
-  - {where: domain, equation: "integral(u) = 0"}
-  - {where: domain, equation: "integral(v) = 0"}
-"""
-    assert solve(parse_problem(text, "t.yaml")).verdict.reason == "rank_deficient"
