@@ -21,6 +21,7 @@ MOMENTS, PLACES = 257, 8
 ROUNDED = 1e-9
 #: Determinants that agree to that at the solution and one beside it are those of coordinates alone.
 SAME = 1e-9
+REMEDY = "another branch may go on there. Write them solved for it, as in `u_t = (t - 1)/u` or `v = sqrt(..)`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Branches:
             if len(turns):
                 time = 0.5 * (times[known[turns[0]]] + times[known[turns[0] + 1]])
                 at = f"{problem.coordinates[-1].name} = {time:.4g}"
-                return f"at {at} the equations lose hold of what they are solved for: another branch may go on there"
+                return f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
         return ""
 
     def _determinants(self, field: Jets, points: Array) -> Array:
