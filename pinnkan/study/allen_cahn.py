@@ -49,14 +49,15 @@ def study_allen_cahn(report: StudyReport, quick: bool, say: Say) -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + size["seeds"])
     trial = partial(allen_cahn_trial, size["points"], size["share"], quick)
     outcomes = contest.compete_in_processes(trial, seeds, say, size["workers"])
+    trained = sum(o.last.seconds * len(o.seeds) for o in outcomes)
     report.say(
         f"[2,5,5,1] with cubic edges, tanh before the second and the third layer; the first sees cos(pi x), sin(pi x) "
         f"and t. Loss: {WEIGHTS[0]:g} times the mean square of the equation at {size['points']} random points, with "
         f"residual-based attention (rate {ATTENTION:g}), plus the mean square of the initial condition. Steps of Adam: "
         f"{sum(LEVELS) // size['share']} for every contender (the paper: {sum(LEVELS)}); an evaluation takes the same "
         f"time on every level here. Points: {size['points']} (20,000). Seeds: {size['seeds']} (five). Processes, "
-        f"of one thread each: {size['workers']}. The paper gives figures only, no numbers. Error: relative L2 against "
-        "a cosine series with ETDRK4."
+        f"of one thread each: {size['workers']}; all trainings took {trained:.0f} CPU seconds. The paper gives figures "
+        "only, no numbers. Error: relative L2 against a cosine series with ETDRK4."
     )
     report.say(outcomes_markdown(outcomes))
     report.say(comparison(outcomes, {}))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import torch
 
@@ -59,7 +60,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Record:
-    """A moment of a training, for all runs: loss (run) and relative error (run) after ``work`` and ``seconds`` each."""
+    """A moment of a training, all runs: loss (run), relative error (run) after ``work`` and CPU ``seconds`` each."""
 
     level: int
     work: float
@@ -90,23 +91,23 @@ class ContestOutcome:
 
 
 class _Book:
-    """Keeps the records of one training, on a clock that stands still while errors are evaluated."""
+    """Keeps the records of one training, on a clock of CPU time that stands still while errors are evaluated."""
 
     def __init__(self, task: Task, runs: int) -> None:
         self.task, self.runs = task, runs
         self.records: list[Record] = []
         self.level, self.work, self.seconds = 0, 0.0, 0.0
-        self._since = time.perf_counter()
+        self._since = time.process_time()
 
     def evaluated(self) -> None:
         """One evaluation on the present level."""
         self.work += 2.0**self.level
 
     def write(self, network: StudyNetwork, loss: torch.Tensor) -> None:
-        self.seconds += (time.perf_counter() - self._since) / self.runs
+        self.seconds += (time.process_time() - self._since) / self.runs
         error = self.task.error(network)
         self.records.append(Record(self.level, self.work, self.seconds, loss.reshape(-1), error.reshape(-1)))
-        self._since = time.perf_counter()
+        self._since = time.process_time()
 
 
 def compete(task: Task, contenders: Sequence[Contender], seeds: Sequence[int], say: Say) -> list[ContestOutcome]:
@@ -119,23 +120,27 @@ Trial = Callable[[], tuple[Task, Sequence[Contender]]]
 
 
 def compete_in_processes(trial: Trial, seeds: Sequence[int], say: Say, workers: int) -> list[ContestOutcome]:
-    """The same in ``workers`` processes of one thread each, a contender in one; the same numbers for any of them."""
+    """The same in ``workers`` processes of one thread each, a contender from one seed in one, so that none waits.
+
+    The numbers do not depend on how many there are.
+    """
     contenders = trial()[1]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        found = pool.imap(partial(_trained, trial, tuple(seeds)), range(len(contenders)))
-        return [
-            _told(ContestOutcome(contender, parameters, tuple(seeds), records, ends), say)
-            for contender, (parameters, records, ends) in zip(contenders, found, strict=True)
-        ]
+        found = pool.imap(partial(_trained, trial), product(range(len(contenders)), seeds))
+        outcomes = []
+        for contender in contenders:
+            parts = [next(found) for _ in seeds]
+            parameters, _, ends = parts[0]
+            records = merged([records for _, records, _ in parts])
+            outcomes.append(_told(ContestOutcome(contender, parameters, tuple(seeds), records, ends), say))
+        return outcomes
 
 
-def _trained(
-    trial: Trial, seeds: tuple[int, ...], number: int
-) -> tuple[int, tuple[Record, ...], tuple[StudyNetwork, ...]]:
-    """Parameters, records and ends of one contender of a trial, whose own functions do not travel."""
+def _trained(trial: Trial, run: tuple[int, int]) -> tuple[int, tuple[Record, ...], tuple[StudyNetwork, ...]]:
+    """Parameters, records and ends of a contender (its number) from a seed: a trial's own functions do not travel."""
     torch.set_num_threads(1)
-    task, contenders = trial()
-    outcome = train(task, contenders[number], seeds)
+    (task, contenders), (number, seed) = trial(), run
+    outcome = train(task, contenders[number], (seed,))
     return outcome.parameters, outcome.records, outcome.ends
 
 

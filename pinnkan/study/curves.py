@@ -45,7 +45,7 @@ def draw_curves(report: StudyReport, outcomes: Sequence[ContestOutcome], loss: s
         for axes in (left, middle):
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.ticklabel_format(axis="x", style="plain")
-        right.set(ylabel=error, xlabel="seconds per seed", xscale="log")
+        right.set(ylabel=error, xlabel="CPU seconds per seed", xscale="log")
         handles, labels = right.get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside right upper")
 
@@ -95,7 +95,7 @@ def outcomes_markdown(outcomes: Sequence[ContestOutcome]) -> str:
         rows.append([*row, spread(o.last.error), f"{o.last.seconds:.1f}"])
     head = ["network", "parameters", "steps per level", "loss (range)"]
     head += ["paper", "ours / paper"] if printed else []
-    return markdown([*head, "true error (range)", "s per seed"], rows)
+    return markdown([*head, "true error (range)", "CPU s per seed"], rows)
 
 
 def outcomes_csv(outcomes: Sequence[ContestOutcome]) -> str:
