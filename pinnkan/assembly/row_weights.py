@@ -14,11 +14,12 @@ force, has no finite residual, as it has to have, for w < 1 + s' only (Kondratie
     m/2 + 1/2       where both sides hold all that they can, and a mixed derivative is open: s = s' = 1.7 in
                     elasticity, 3.7 of a plate; the middle of the bounds is m/2 for every s = s'
 
-To the last two no knots are graded. A square plate clamped all around under its weight had 3e-5 on 142 x 142 intervals
-without weights, and has 1e-8 on 16 x 16 in a second; with m/2 as well. Where curvatures contradict: within half of a
-side -lap u = 1 to 1e-6, 1e-8 and 1e-11 took 0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30
-and 0.8 s with m, 0.36, 0.32 and 1.6 s with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies
-19 times to 1e-6, 1e-7 and 1e-8 1.1, 3.1 and 3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
+To the last two no knots are graded; of the last, where s is below m only (:mod:`pinnkan.assembly.clamped_corners`). A
+square plate clamped all around under its weight had 3e-5 on 142 x 142 intervals without weights, and has 1e-8 on 16 x
+16 in a second; with m/2 as well. Where curvatures contradict: within half of a side -lap u = 1 to 1e-6, 1e-8 and 1e-11
+took 0.14, 0.28 and 1.3 s with it, 0.16, 0.5 and 2.7 s with m - 1, 0.15, 0.30 and 0.8 s with m, 0.36, 0.32 and 1.6 s
+with m + 1/2, 0.30, 0.31 and 3.0 s without weights; a conductivity that varies 19 times to 1e-6, 1e-7 and 1e-8 1.1, 3.1
+and 3.7 s with it, 1.15, 3.5 and 3.7 s with m, 4.3, 4.2 and 24 s without.
 
 At the free corners of a cantilever m/2 + 1/4 left 6.1e-2 of the deflection off, m/2 - 1/2 3.6e-3, with ten times the
 residual: forces on them cost nothing. Where the equations have waves nothing of this holds, and rows are what they are:
