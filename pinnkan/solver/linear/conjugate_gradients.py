@@ -1,7 +1,7 @@
 """Linear least squares without a matrix: conjugate gradients on J^T J, preconditioned.
 
 Each step costs one product with J^T J by sum factorisation (:mod:`pinnkan.assembly.matrix_free`), and needs no memory
-but for the rows and some vectors. Two to ten steps where the operator separates; about thirty for a coefficient 19
+but for the rows and some vectors. Two to ten steps where the operator separates; about twenty for a coefficient 19
 times as large in one place as in another, on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes,
 Stiefel 1952; Bjorck 1996, section 7.4.
 """

@@ -20,7 +20,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.field import Array
-from pinnkan.kan.table import Table
+from pinnkan.kan.table import Table, gauss_table
 
 #: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
@@ -55,17 +55,21 @@ class _Part:
 class FastDiagonalisation:
     """An approximate inverse of J^T J (1 + damping on its diagonal), one unknown after the other.
 
-    Raises numpy.linalg.LinAlgError where rows leave something free.
+    ``smooth``: of each unknown, the square of what the rows make of functions that somebody else takes care of: so much
+    of its mass is added. Raises numpy.linalg.LinAlgError where rows leave something free.
     """
 
-    def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0) -> None:
+    def __init__(
+        self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0, smooth: Sequence[float] = ()
+    ) -> None:
         shape, device = rows[0].space.shape, ordering.position.device
         masks = [free_factors(ordering, shape, u) for u in range(shape[-1])]
         d = len(shape) - 1
         found = [[modes(rows, u, i, torch.from_numpy(m[i]).to(device)) for i in range(d)] for u, m in enumerate(masks)]
         mixed = [max(of_unknown[i].mixed for of_unknown in found) for i in range(d)]
         last = max(range(d), key=lambda i: (round(mixed[i], 1), shape[i]))
-        self._parts = [_part(rows, ordering, u, last, masks[u], found[u], damping) for u in range(shape[-1])]
+        added = smooth or [0.0] * shape[-1]
+        self._parts = [_part(rows, ordering, u, last, masks[u], found[u], damping, added[u]) for u in range(shape[-1])]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """The approximate inverse times (free coefficient, side)."""
@@ -83,6 +87,7 @@ def _part(
     masks: Sequence[np.ndarray],
     found: Sequence[Modes],
     damping: float,
+    smooth: float,
 ) -> _Part:
     space = rows[0].space
     others = [i for i in range(len(masks)) if i != last]
@@ -103,6 +108,10 @@ def _part(
         forms = _averaged(r, unknown, last, chosen, free)
         if forms:  # else they say nothing of the unknown
             _assemble(band, r.tables[last], forms, at, count)
+    if smooth > 0.0:
+        table = gauss_table(axis, axis.degree + 1, 0, position.device)
+        mass = (smooth * table.weights).reshape(-1, 1).expand(-1, len(band))
+        _assemble(band, table, {(0, 0): mass}, at, count)
     matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
     del band  # as large as the factor
     return _Part(position, chosen, _factor(matrix, damping))

@@ -9,7 +9,9 @@ knots.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import prod
 
+import numpy as np
 import torch
 
 from pinnkan.assembly.equation import in_part, on_grid
@@ -17,6 +19,7 @@ from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts
+from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
 
 #: Conditions that are rows tie this many layers of coefficients at their side: these are scaled alike.
@@ -42,7 +45,7 @@ class OperatorSizes:
         self.rows = rows
         self._weight = [on_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
         self._finest = [self._size_of(j) for j in rows.jets]
-        mean = self._mean_squares()
+        mean = self.mean_squares()
         finest = zip(mean, self._finest, strict=True)
         self._mean = reduce(torch.add, (m * reduce(torch.mul, f).square() for m, f in finest)).clamp_min(1e-300)
 
@@ -54,7 +57,7 @@ class OperatorSizes:
             square += reduce(torch.mul, [own, *(torch.as_tensor(in_part(f, part, along)).square() for f in finest)])
         return square.div_(mean).sqrt_().clamp_min_(1e-6)
 
-    def _mean_squares(self) -> torch.Tensor:
+    def mean_squares(self) -> torch.Tensor:
         """Mean squares of the weights without those of the quadrature: (jet)."""
         rows, total = self.rows, self.rows.tables[0].values.new_zeros(len(self.rows.jets))
         if isinstance(rows, FleetingRows) and rows.numbers is not None:
@@ -92,6 +95,21 @@ class OperatorSizes:
 def sizes(rows: TensorRows) -> torch.Tensor:
     """All of the :class:`OperatorSizes`: (interval, point, interval, ..)."""
     return OperatorSizes(rows).of(rows.weights, slice(None))
+
+
+def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
+    """The mean square of what rows make of an unknown that varies by itself over an interval of ``coarse`` knots.
+
+    Along the coordinates in which these are fewer than the rows have; zero of rows on a side.
+    """
+    if any(t.nodes.numel() == 1 for t in rows.tables):
+        return 0.0
+    pairs = zip(rows.space.axes, coarse.axes, strict=True)
+    lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
+    waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
+    squares = OperatorSizes(rows).mean_squares().tolist()
+    found = [s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total]
+    return sum(found)
 
 
 class DividedRows(FleetingRows):

@@ -1,12 +1,15 @@
 """Sizes of operators: one where weights are constant, that of the coefficient where one varies."""
 
 import numpy as np
+import pytest
 import torch
 from operators import jacobian_of, operator, spread_of
 
 from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
-from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes, tie
+from pinnkan.solver.linear.scaling import Scaled, divided, scale_of, sizes, square_on, tie
 
 
 def test_a_constant_operator_has_size_one_everywhere():
@@ -40,3 +43,13 @@ def test_layers_at_a_side_with_rows_are_scaled_alike():
         scale = torch.arange(12.0, dtype=torch.float64).reshape(6, 2)
         tie(scale, 0, at_end)
         assert scale[:, 0].tolist() == ([0, 2, 4, 4, 4, 4] if at_end else [6, 6, 6, 6, 8, 10])
+
+
+def test_what_rows_make_of_waves_on_coarse_knots():
+    """Of u_yy + u_xx: 7^4 + 3^4, the latter only where x is no coarser; sides do not count."""
+    rows, _ = operator("rows on a side")
+    x, y = (Axis(a.breaks[::n], a.degree) for a, n in zip(rows[0].space.axes, (2, 3), strict=True))
+    fine = rows[0].space.axes[0]
+    both, one = (square_on(rows[0], Space((first, y)), 0) for first in (x, fine))
+    assert (both, one) == (pytest.approx(7.0**4 + 3.0**4), pytest.approx(3.0**4))
+    assert square_on(rows[0], Space((x, y)), 1) == square_on(rows[1], Space((x, y)), 0) == 0.0
