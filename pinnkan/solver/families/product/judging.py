@@ -74,25 +74,34 @@ class HalvedEstimate(ErrorEstimate):
         return float(np.sqrt(after / before)) if before > 0.0 else 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """The ``correction`` that a solution was taken from, and the ``system`` of the space before."""
+
+    correction: Array
+    system: System | None = None
+
+
 def estimated(
-    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None, step: Array | None
+    before: Outcome, solved: System, start: Array, measured: Measured, known: Array | None, step: Taken | None
 ) -> HalvedEstimate:
     """By the fall of the residual where a correction would take long, else by a correction on halved intervals.
 
-    One of many steps that is likely the last is a look at first. ``step``: the correction that ``start`` was taken
-    from, if it was.
+    One of many steps that is likely the last is a look at first. ``step``: what ``start`` was taken from, if it was.
 
     Raises SolverError: the least squares have no solution there.
     """
-    tolerance, found = solved.model.problem.solver.tolerance, None
-    if step is not None:
-        found = estimate_by_fall(before, solved, start, measured.loss, step)
+    tolerance = solved.model.problem.solver.tolerance
+    found = None if step is None else estimate_by_fall(before, solved, start, measured.loss, step)
+    least = None if found is None or found.spaces is None else found.spaces.nulls
+    if least is not None and not stability(*least).settled:
+        found = None
     looks = solved.is_kept and solved.kept.iterations > QUICK
     if looks and step is not None and found is not None and tolerance < found.size <= OVER * tolerance:
-        fewer, told = FEWER.get(len(solved.space.axes), 0), partial(_settled, solved, start, step, found.spaces)
+        fewer, told = FEWER.get(len(solved.space.axes), 0), partial(_told, solved, start, step, found.spaces)
         found = estimate_by_correction(before, solved, start, measured, known, told, fewer)
     if found is None or found.size > tolerance:
-        found = estimate_by_correction(before, solved, start, measured, known)
+        found = estimate_by_correction(before, solved, start, measured, known, own=least and least[1])
     return found
 
 
@@ -104,12 +113,13 @@ def estimate_by_correction(
     known: Array | None = None,
     told: Callable[[], Spaces | None] = lambda: None,
     fewer: int = 0,
+    own: Null | None = None,
 ) -> HalvedEstimate:
     """One Gauss-Newton step from ``start``, which is ``solved``, in the space with every interval halved.
 
-    ``known``: the least determined function of the space, as far as a level before has found it; ``told``: what other
-    spaces tell of such functions, if they do, where the step is small; ``fewer`` Gauss points per interval: for a look
-    at the size.
+    ``known``: the least determined function of the space, as far as a level before has found it; ``own``: all of what
+    is asked of it; ``told``: what other spaces tell of such functions where the step is small; ``fewer`` Gauss points
+    per interval: for a look at the size.
 
     Raises SolverError: the least squares have no solution there.
     """
@@ -125,9 +135,9 @@ def estimate_by_correction(
     # what rounding makes of the correction depends on what holds the solution
     is_rounding = losses[0] <= floor_of(system.kept, base) ** 2
     stands = measured.is_resolved and not (is_small or is_rounding) and losses[1] > STANDS * losses[0]
-    spaces = replace((told() if is_small else None) or Spaces(space, start, fine, None, losses), losses=losses)
+    spaces, own = _told_by(told() if is_small else None, Spaces(space, start, fine, None, losses), own)
     if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer)):
-        spaces = replace(spaces, nulls=_nulls((solved, start), (system, base), correction, known))
+        spaces = replace(spaces, nulls=_nulls((solved, start), (system, base), correction, known, own))
     nulls = spaces.nulls
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
@@ -178,33 +188,45 @@ def _unresolved(
     return max(size, behind(resting(solved, halved), nulls[1], model, scale))
 
 
-def _settled(solved: System, start: Array, step: Array, spaces: Spaces | None) -> Spaces | None:
-    """The ``spaces`` of the level before and of this one, where these agree on what is least determined.
+def _told(solved: System, start: Array, step: Taken, spaces: Spaces | None) -> Spaces | None:
+    """The ``spaces`` of the level before and of this one, with what they say of what is least determined.
 
-    That takes a quarter of what this one and halved intervals take. ``step``: the correction from one to the other.
+    That takes a quarter of what this one and halved intervals take.
     """
     if spaces is None or not solved.is_kept:
-        return None
-    coarse = System(solved.model, spaces.space), spaces.coefficients
-    nulls = _nulls(coarse, (solved, start), step, None)
-    return replace(spaces, nulls=nulls) if stability(*nulls).settled else None
+        return spaces
+    kept = step.system is not None and step.system.space is spaces.space and step.system.is_kept
+    coarse = step.system if kept and step.system else System(solved.model, spaces.space)
+    return replace(spaces, nulls=_nulls((coarse, spaces.coefficients), (solved, start), step.correction))
+
+
+def _told_by(other: Spaces | None, spaces: Spaces, own: Null | None) -> tuple[Spaces, Null | None]:
+    """The ``spaces``, or other ones that agree on what is least determined; and that of the solved one."""
+    if other is None or other.nulls is None:
+        return spaces, own
+    return (replace(other, losses=spaces.losses) if stability(*other.nulls).settled else spaces), other.nulls[1]
 
 
 def _nulls(
-    solved: tuple[System, Array], halved: tuple[System, Array], step: Array, known: Array | None
+    solved: tuple[System, Array],
+    halved: tuple[System, Array],
+    step: Array,
+    known: Array | None = None,
+    own: Null | None = None,
 ) -> tuple[Null, Null]:
     """The least determined functions of a solved space and of the halved one, where the ``step`` has been solved for.
 
-    Each system with a function of its space at which it is linearised.
+    Each system with a function of its space at which it is linearised; ``own``: the first, where it is known.
     """
     (coarse, start), (fine, base) = solved, halved
-    is_known = coarse.model.is_linear and coarse.is_kept
-    found = (
-        least_determined(coarse.kept, coarse.space, start, known=known, counted=coarse.model.counted)
-        if is_known
-        else null_of(coarse.model, coarse.space, start, known)
-    )
-    known, counted = prolonged(found, coarse.space, fine.space), coarse.model.counted
+    counted = coarse.model.counted
+    if own is not None:
+        found = replace(own, missing=0.0)  # nothing is left of the step that has led there
+    elif coarse.model.is_linear and coarse.is_kept:
+        found = least_determined(coarse.kept, coarse.space, start, known=known, counted=counted)
+    else:
+        found = null_of(coarse.model, coarse.space, start, known)
+    known = prolonged(found, coarse.space, fine.space)
     return found, least_determined(fine.kept, fine.space, base, step, known, counted)
 
 
@@ -240,14 +262,14 @@ def twice(space: Space) -> Space:
     return Space(tuple(a.halved() for a in space.axes), space.unknowns)
 
 
-def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float, step: Array) -> HalvedEstimate | None:
+def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float, step: Taken) -> HalvedEstimate | None:
     """The last correction times the fall of the residual it has brought, where one more would be LARGE_WORK.
 
     ``start`` is the level before with its correction, the ``step``, added, which is ``solved``. Its error is taken as
     the step times the ratio of the residuals, coordinate by coordinate (:mod:`pinnkan.solver.estimate.indicators`):
     too large by 2^m for an equation of order m where the intervals resolve the solution. On the shipped problems the
     effectivity was 2 to 10, where that of a correction is 1.2 to 2; Poisson with waves up to 16 at 1e-9: 4 s instead of
-    40 s. None where the residual has not fallen as RESOLVING says, or what is least determined has not settled.
+    40 s. None where the residual has not fallen as RESOLVING says.
     """
     model, space = solved.model, solved.space
     if not (isinstance(before.field, ProductField) and is_large(model, space)):
@@ -258,15 +280,13 @@ def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float,
         return None
     between = [System(model, s, extra=1) for s in (coarse, space)]
     scale = sizes(model.problem, space, start)
-    left = decay(between[0], function, between[1], start, step / scale)
-    share = surplus(coarse, space, step, scale)
-    shrunk = share.fallen(left) * step
+    left = decay(between[0], function, between[1], start, step.correction / scale)
+    share = surplus(coarse, space, step.correction, scale)
+    shrunk = share.fallen(left) * step.correction
     size = SAFETY * relative(model.problem, space, shrunk, start)
     spaces: Spaces | None = Spaces(coarse, function, space, None, losses)
-    if size <= model.problem.solver.tolerance and solved.is_kept:  # then the verifier asks for them
-        spaces = _settled(solved, start, step, spaces)
-    if spaces is None:
-        return None
+    if size <= model.problem.solver.tolerance:  # then the verifier asks for them
+        spaces = _told(solved, start, step, spaces)
     error = ProductField(((space, shrunk),))
     return HalvedEstimate(size, error, 0.0, spaces, Evidence.FALL, space=space, correction=shrunk, system=solved)
 

@@ -17,6 +17,7 @@ from pinnkan.solver.families.product.hiding import SLOW
 from pinnkan.solver.families.product.judging import (
     RESOLVING,
     HalvedEstimate,
+    Taken,
     estimate_by_correction,
     estimated,
     is_large,
@@ -61,7 +62,7 @@ class ProductState:
     these coefficients were taken from; ``unsettled``: why Gauss-Newton is not at rest; ``words``: the network where
     another one was tried and dropped; ``linear``: who solved for the last step; ``null``: the function that the level
     before saw least, ``halved``: what it has chosen, ``step``: its correction, if that has led here; ``system``: that
-    of the space, made again where it was stored.
+    of the space, made again where it was stored, ``coarse``: that of the level before where there is a ``step``.
     """
 
     space: Space
@@ -76,6 +77,7 @@ class ProductState:
     halved: Halved | None = None
     step: Array | None = None
     system: System | None = field(default=None, metadata={"stored": False})
+    coarse: System | None = field(default=None, metadata={"stored": False})
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,8 @@ class ProductLevels(ModelLevels):
     def estimate(self, state: ProductState, measured: Measured, before: Outcome) -> HalvedEstimate:
         """See :func:`estimated`; what rounding has left in a correction that was taken for the solution is added."""
         assert state.system is not None
-        found = estimated(before, state.system, state.coefficients, measured, state.null, state.step)
+        step = None if state.step is None else Taken(state.step, state.coarse)
+        found = estimated(before, state.system, state.coefficients, measured, state.null, step)
         size = np.inf if found.leads_away and not self.is_rough else found.size + state.rounding
         return replace(found, size=size, rounding=max(found.rounding, state.rounding))
 
@@ -186,7 +189,9 @@ class ProductLevels(ModelLevels):
         if not is_solved:
             return begun
         solved = replace(begun, is_solved=True, rounding=estimate.rounding, linear=estimate.system.words)
-        return solved if against.is_lasting else replace(solved, step=estimate.correction)  # the two do not agree
+        if against.is_lasting:  # the two do not agree
+            return solved
+        return replace(solved, step=estimate.correction, coarse=state.system)
 
     def at(self, state: ProductState) -> ProductState:
         """The function of a state, maybe of another problem, as a start."""

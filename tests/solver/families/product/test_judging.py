@@ -13,7 +13,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import work
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product import judging, levels
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
@@ -254,10 +254,27 @@ def test_a_look_takes_what_is_least_determined_from_the_level_before_where_they_
     assert apart.estimate == verdict.estimate
 
 
+def test_the_matrix_of_the_level_before_is_not_made_again(monkeypatch):
+    """But where its state was stored, without it: the same estimate."""
+
+    def verdict():
+        asked, find = [], judging.null_of
+        monkeypatch.setattr(judging, "null_of", lambda *given: asked.append(given) or find(*given))
+        return last_estimates(monkeypatch)[0], len(asked)
+
+    kept, none = verdict()
+    monkeypatch.setattr(levels, "Taken", lambda correction, _: judging.Taken(correction))
+    made, some = verdict()
+    assert none == 0 < some
+    assert made.estimate == pytest.approx(kept.estimate, rel=1e-6)
+
+
 def test_levels_that_do_not_agree_on_what_is_least_determined_leave_it_to_halved_intervals(monkeypatch):
     """24 intervals do not see 32 waves, 48 do: on these Helmholtz' equation was doubted, and solved on 96."""
+    asked = least_determined_in(monkeypatch)
     found = pinnkan.solve(pinnkan.load_problem("helmholtz_k100"))
     assert found.verdict.converged
+    assert asked() == [24, 48, 96]  # each once
     assert found.levels[-1].intervals == (48, 48)
     assert found.levels[-1].true_error < found.levels[-1].estimate < 1e-5
     monkeypatch.setattr(judging, "stability", lambda *_: SimpleNamespace(settled=True))

@@ -117,7 +117,7 @@ def test_what_rounding_left_in_a_correction_taken_for_the_solution_stays_in_the_
     plain = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     assert plain.levels[-1].iterations == 0
     estimate = judging.estimate_by_correction
-    monkeypatch.setattr(judging, "estimate_by_correction", lambda *a: replace(estimate(*a), rounding=1e-10))
+    monkeypatch.setattr(judging, "estimate_by_correction", lambda *a, **k: replace(estimate(*a, **k), rounding=1e-10))
     rounded = run(WAVES.replace("- u**3", "").replace("- v**3", ""), 1e-9)
     more = [b.estimate - a.estimate for a, b in zip(plain.levels, rounded.levels, strict=True)]
     taken = [level.iterations == 0 for level in plain.levels]
