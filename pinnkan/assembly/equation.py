@@ -26,9 +26,9 @@ SHIFT = 2
 class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
-    ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``slopes``: dF/djet of each;
-    ``numbers``: these as numbers, where they are. ``is_linear``: whether F is affine in all jets, so that one
-    least-squares solve suffices.
+    ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
+    ``slopes``: dF/djet of each; ``numbers``: these as numbers, where they are. ``is_linear``: whether F is affine in
+    all jets, so that one least-squares solve suffices.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -38,7 +38,7 @@ class CompiledEquation:
         self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
-        self._value = self._tape.first()
+        self.value = self._tape.first()
         self.numbers = tuple(map(float, self.slopes)) if all(w.is_number for w in self.slopes) else None
         self._slopes = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
@@ -61,7 +61,7 @@ class CompiledEquation:
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
-        equation._value = equation._tape.first()
+        equation.value = equation._tape.first()
         equation.numbers = None if numbers is None else tuple(numbers)
         return equation
 
@@ -89,7 +89,7 @@ class CompiledEquation:
 
     def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
         """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
-        value = self._value([*coordinates, *jets], torch)[0]
+        value = self.value([*coordinates, *jets], torch)[0]
         return _filled(value, np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets))), coordinates[0])
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:

@@ -23,7 +23,7 @@ import numpy as np
 import sympy
 
 from pinnkan.certificate.barrier import barrier_of, effect
-from pinnkan.certificate.enclosure import POINTS, cells_between, ranges_of, replayed
+from pinnkan.certificate.enclosure import POINTS, cells_between, ranges_of
 from pinnkan.certificate.energy import inverse_norm
 from pinnkan.certificate.linearised import Formula, UncertifiedError, conditions_of, elliptic, squares, zeroth
 from pinnkan.certificate.newton import Distance, Operator, Sizes, Tube, by_barrier, by_spectrum
@@ -32,6 +32,7 @@ from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, spline_of
 from pinnkan.domain.box import Side
 from pinnkan.kan.field import Field
 from pinnkan.kan.product import ProductField
+from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Problem

@@ -17,7 +17,7 @@ import numpy as np
 
 from pinnkan.certificate.series import EPS, Series, constant, series_of
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, contracted, series_along
-from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Array, Interval
 from pinnkan.problem.expressions.tape import Tape
 
@@ -83,15 +83,6 @@ def _ranges(tape: Tape, cells: Cells, jets: Sequence[TensorSpline]) -> Ranges:
     left[:, axes] = np.where(np.isnan(beside), np.inf, beside)
     value = Interval(np.where(unknown, -np.inf, lo), np.where(unknown, np.inf, hi))
     return Ranges(value, np.maximum(np.abs(least), np.abs(most)), left)
-
-
-def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
-    """The outputs of a tape in plain intervals."""
-    registers = list(inputs)
-    with np.errstate(all="ignore"):
-        for name, arguments, number in tape.instructions:
-            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
-    return [registers[i] for i in tape.outputs]
 
 
 def values_on(tape: Tape, cells: Cells, jets: Sequence[TensorSpline], nodes: Array) -> Interval:

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from pinnkan.certificate.barrier import Barrier
-from pinnkan.certificate.enclosure import replayed
 from pinnkan.certificate.linearised import Formula, UncertifiedError
 from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
+from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Interval, constant
 from pinnkan.verdict.records import rounded_up
 

@@ -43,6 +43,9 @@ SOURCE, DATA = 0.1, 0.3
 #: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
 #: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
 NEGLIGIBLE = 1e-3
+#: Nor does one below this share of the largest: exp(-((u_x - 1)/1e-5)**2), a source where a slope is one, is 1e-230 at
+#: a usual one, and had been taken for the size of what it makes.
+UNDERFLOWN = 1e-60
 #: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
 #: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
 BALANCED = 5.0
@@ -182,7 +185,7 @@ def _balanced(inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.
         terms, source = equation.terms(at)
         amounts = sorted([source, *(term * np.exp(unknown[j]) for j, term in terms.items())])
         for j, term in terms.items():
-            if term * np.exp(unknown[j]) > NEGLIGIBLE * amounts[-2]:
+            if term * np.exp(unknown[j]) > max(NEGLIGIBLE * amounts[-2], UNDERFLOWN * amounts[-1]):
                 fit(1.0, {count + number: 1.0, j: -1.0}, term)
         if source > 0.0:
             fit(SOURCE, {count + number: 1.0}, source)

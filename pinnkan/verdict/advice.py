@@ -197,7 +197,7 @@ def _rank_deficient(levels: Sequence[Level], tolerance: float, end: float | None
 
 def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
-    if not known or min(known) > 0.1:
+    if not known or known[-1] > 0.1:
         return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
     return f"Ask for a `tolerance` of {_up(max(2.0 * min(known), 2.0 * tolerance))}."
 

@@ -96,3 +96,16 @@ def test_sizes_of_a_linear_problem_are_found_at_once_and_kept(monkeypatch):
     monkeypatch.setattr(natural_units, "SETTLED", 0.0)
     assert natural_sizes(load_problem("elasticity")) == found
     assert len(tries) > 12
+
+
+def test_a_source_that_has_underflown_says_nothing_of_sizes(monkeypatch):
+    """A spike where a slope is one: v had been taken to be 1e-227, and converged to nothing."""
+    text = (
+        "name: n\ndomain: {x: [0, 1]}\nunknowns: [u, v]\nequations:\n  - u_xx = -pi**2*sin(pi*x)\n"
+        "  - -v_xx = 5e5*exp(-((u_x - 1)/1e-5)**2)\n"
+        "conditions: [{where: boundary, equation: u = 0}, {where: boundary, equation: v = 0}]\n"
+    )
+    for size in natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]:
+        assert 1e-6 < size < 1e6
+    monkeypatch.setattr(natural_units, "UNDERFLOWN", 0.0)
+    assert min(natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]) < 1e-100

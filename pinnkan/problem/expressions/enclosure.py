@@ -79,6 +79,15 @@ def enclose(
     return Enclosure(value, slope, centre, centre_slope)
 
 
+def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
+    """The outputs of a tape in plain intervals."""
+    registers = list(inputs)
+    with np.errstate(all="ignore"):
+        for name, arguments, number in tape.instructions:
+            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
+    return [registers[i] for i in tape.outputs]
+
+
 _ZERO, _HALF, _ONE = interval.constant(0.0), interval.constant(0.5), interval.constant(1.0)
 _ERF_SLOPE = Interval(np.asarray(1.1283791670955123), np.asarray(1.1283791670955130))  # 2/sqrt(pi)
 

@@ -7,7 +7,7 @@ an F that jumps in the domain has none that a formula could show, and is refused
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -15,6 +15,7 @@ import sympy
 from pinnkan.problem.coordinates import order_of
 from pinnkan.problem.expressions.joints import joints_of, refusal
 from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
+from pinnkan.problem.expressions.primitive import jump_along
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.statement import Jet
 
@@ -46,10 +47,15 @@ class JetSpace:
         coordinates: names, in the order x, y, z (or x1, x2, ..), t.
         unknowns: names.
         ranges: the ends of the coordinates; without them a coordinate may be anything.
+        circles: the axes whose ends are one place.
     """
 
     def __init__(
-        self, coordinates: Sequence[str], unknowns: Sequence[str], ranges: Sequence[tuple[float, float]] = ()
+        self,
+        coordinates: Sequence[str],
+        unknowns: Sequence[str],
+        ranges: Sequence[tuple[float, float]] = (),
+        circles: Collection[int] = (),
     ) -> None:
         self.coordinates = tuple(coordinates)
         self.unknowns = tuple(unknowns)
@@ -58,6 +64,7 @@ class JetSpace:
         self._jets: dict[sympy.Symbol, Jet] = {}
         self._work = {"nodes": 0}  # shared with the sides
         self._joins = False
+        self.circles = frozenset(circles)
         self.deltas: dict[sympy.Symbol, tuple[int, float, JumpError]] = {}
         self._beneath: dict[sympy.Symbol, sympy.Symbol] = {}
 
@@ -133,7 +140,29 @@ class JetSpace:
         self._spend(expression)
         jump = jump_of(expression, self.box, lambda f: self._depends(f, axis))
         found = self._derivative(settled(expression, self.box), axis)
-        return found if jump is None else found + self._concentrated(expression, axis, jump)
+        if jump is not None:
+            return found + self._concentrated(expression, axis, jump)
+        self._refuse_hidden(expression, found, axis)
+        return found
+
+    def _refuse_hidden(self, expression: sympy.Expr, derivative: sympy.Expr, axis: int) -> None:
+        """Raises JumpError where an expression jumps that shows no jump, see :func:`jump_along`."""
+        closed = axis in self.circles and self.symbols[axis] in expression.free_symbols
+        powers = (not p.exp.is_Integer for p in expression.atoms(sympy.Pow))
+        if not self.box.symbols or not (closed or expression.has(sympy.Function) or any(powers)):
+            return
+        ranges = self.box.side or self.box.ranges
+        if ranges[axis][0] == ranges[axis][1]:  # across a side
+            return
+        jets = self.jets_of(expression + derivative)
+        place = jump_along(expression, derivative, axis, self.symbols, jets, ranges, closed)
+        if place is not None:
+            name = self.coordinates[axis]
+            if closed and place == ranges[axis][1]:
+                hint = f"on a circle what is differentiated by {name} has to be the same at both ends"
+                raise JumpError(f"{expression} is another at {name} = {ranges[axis][0]:g} than at {place:g}", hint)
+            hint = "its derivative is a delta function, never dropped: smooth it, or write it with heaviside or abs"
+            raise JumpError(f"{expression} jumps, as near {name} = {place:.6g}", hint)
 
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
         """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.

@@ -23,7 +23,7 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
-from pinnkan.problem.features.subdivision import Feature
+from pinnkan.problem.features.subdivision import HUGE, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
 from pinnkan.solver.verify.narrow_values import NarrowValues
@@ -34,6 +34,8 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern.
 CONCERN = 0.1
+#: Terms of no size are taken to have this one.
+TINY = 1e-300
 #: Knots further apart than so many widths of a feature do not hold it.
 HELD = 100.0
 #: What is narrow has made slabs too short that end within so many of its widths.
@@ -82,7 +84,8 @@ class FeatureCheck:
             mass = squares * shares
             if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
-                found.append(HiddenFeature(points[int(np.argmax(mass))], width, float(mass.mean() / typical)))
+                share = float(mass.mean() / max(typical, TINY))
+                found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
             passed = _surroundings(values.features(field, domain, seen[equation]), field, domain)
             for near, is_held in chain(((n, True) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
@@ -91,7 +94,7 @@ class FeatureCheck:
                 known = float((scale * near.weights).sum()) + volume * typical
                 allowed = loss if is_held else 0.0
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
-                    found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known))
+                    found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / max(known, TINY)))
         return max(found, key=lambda m: m.share, default=None)
 
     def narrow_at(self, time: float | None) -> str:
@@ -152,7 +155,7 @@ class FeatureCheck:
                 mass, known = squares * near.weights, float((scale * near.weights).sum()) + typical
                 allowed = 0.0 if error is None else self._moved(equation, near, jets, near.jets(error, equation))
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed, least * known):
-                    yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / known)
+                    yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / max(known, TINY))
 
     def _moved(self, equation: CompiledEquation, near: Neighbourhood, jets: Array, error: Array) -> float:
         """By how much an error moves a condition near a feature, squared: a step that knots see is known by halves."""
@@ -228,4 +231,5 @@ def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Ar
     data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
     with np.errstate(over="ignore"):
         scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
-        return residual**2, scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
+        scale = scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
+        return np.fmin(residual**2, HUGE), np.fmin(scale, HUGE)

@@ -14,6 +14,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.branches import Branches
 from pinnkan.solver.verify.circles import free_waves
+from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
@@ -102,11 +103,19 @@ class Verifier:
         """What asks whether roots are real."""
         return Roots(self.model)
 
+    @cached_property
+    def digits(self) -> Digits:
+        """What asks whether formulas keep their digits."""
+        return Digits(self.model)
+
     def _local(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
         """What is wrong at points of the solution: it is not real there, or the equations are not well-posed."""
         unreal = self.roots.objection(field, domain, error)
         if unreal:
             return Objection(None, float("inf"), Reason.NOT_FINITE, unreal)
+        share, lost = self.digits.lost(field, domain)
+        if lost:
+            return Objection(None, share, Reason.BELOW_ROUNDING, lost)
         ill = self.posedness.objection(field, domain, error) or Branches(self.model).objection(field, domain)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 

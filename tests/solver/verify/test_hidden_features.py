@@ -199,3 +199,17 @@ def test_without_that_check_a_spike_would_be_missed(monkeypatch):
     blind = solve(problem)
     assert blind.verdict.converged
     assert abs(blind.field(at, [(0,)])[0, 0, 0] - true) > 0.5
+
+
+def test_what_has_no_terms_but_a_spike_in_a_slope_is_missed():
+    """Without -v_xx there is nothing to compare it with: a ratio of nothing was a ZeroDivisionError, or no feature."""
+    text = TEXT.replace("[u]", "[u, v]").format(source="-pi**2*sin(pi*x)")
+    text = text.replace("conditions:", "  - -v_xx = 2e4*exp(-((u_x - 1)/1e-3)**2)\nconditions:")
+    problem = parse_problem(text + "  - {where: boundary, equation: v = 0}\n", "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    (space, c), *_ = solve(load_problem("poisson1d")).field.pieces
+    both = ProductField(((Space(space.axes, 2), np.stack([c.ravel(), 0.0 * c.ravel()], -1).reshape(-1, 2)),))
+    missed = FeatureCheck(model).examine(both, problem.domain, 1e-12)
+    assert missed is not None
+    assert missed.place[0] == pytest.approx(np.arccos(1 / np.pi) / np.pi, abs=1e-3)
+    assert np.isfinite(missed.share)

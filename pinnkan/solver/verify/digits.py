@@ -1,0 +1,75 @@
+"""Digits that a formula loses: what is left of 2e16 (cos(1e-8 x) - 1) in float64 is rounding.
+
+At a single point interval arithmetic encloses what exact numbers give; how wide that is says how well the formula is
+known there. An equation that is known to a share of its terms says no more of the solution than that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions.interval import Interval
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Jet
+
+#: Points that are looked at.
+POINTS = 32
+REMEDY = (
+    "Write what cancels in other words (cos(a) - 1 is -2*sin(a/2)**2, exp(a) - 1 is 2*exp(a/2)*sinh(a/2), of others "
+    "take the first terms of a series)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """What is asked of the equations and conditions of one problem; ``largest``: sizes seen of their terms."""
+
+    model: Model
+    largest: dict[str, float] = field(default_factory=dict)
+
+    def lost(self, solution: Field, domain: Domain) -> tuple[float, str]:
+        """The first formula known to less than the tolerance: to which share of its terms, in words; 0, "" for none."""
+        for text, wide, size in self._known(solution, domain):
+            self.largest[text] = max(size, self.largest.get(text, 0.0))
+            if wide > self.model.problem.solver.tolerance * self.largest[text]:
+                share = wide / max(self.largest[text], wide)
+                return share, f"float64 knows '{text}' to {share:.0e} of its terms at the solution only. {REMEDY}"
+        return 0.0, ""
+
+    def _known(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float]]:
+        """Root mean squares of what is rounding in a formula, and of its terms in the solution."""
+        problem = self.model.problem
+        ranges = np.array(domain.box.ranges)
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(POINTS, len(ranges))
+        for equation in self.model.equations:
+            jets = jets_at(solution, points, equation.jets)
+            slopes = equation.linearise_numpy(points, jets)[1]
+            least = [self.model.sizes[j.unknown] / np.prod(problem.box.lengths**j.order) for j in equation.jets]
+            terms = np.abs(slopes) * np.maximum(np.abs(jets), least)
+            yield equation.text, _wide(equation.value, points, jets), _size(terms.sum(-1))
+        for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
+            axis, end = given.side.axis, problem.box.ranges[given.side.axis][given.side.end]
+            if end in ranges[axis]:
+                order = tuple(given.order * int(i == axis) for i in range(len(ranges)))
+                there = jets_at(solution, points, [Jet(given.unknown, order)])
+                size = self.model.sizes[given.unknown] / float(problem.box.lengths[axis]) ** given.order
+                points_on = np.where(np.arange(len(ranges)) == axis, end, points)
+                name = f"{problem.unknowns[given.unknown]} at {problem.coordinates[axis].name} = {end:g}"
+                yield name, _wide(given.value, points_on, there[:, :0]), max(_size(there), size)
+
+
+def _wide(tape: Tape, points: Array, jets: Array) -> float:
+    """Half of what exact numbers may differ by, where that is known."""
+    (value,) = replayed(tape, [Interval(x, x) for x in (*points.T, *jets.T)])
+    wide = 0.5 * (value.hi - value.lo)
+    return _size(np.where(np.isfinite(wide), wide, 0.0))
+
+
+def _size(values: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

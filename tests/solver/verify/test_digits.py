@@ -1,0 +1,72 @@
+"""Formulas that cancel: what float64 leaves of them, and formulas that cancel nothing that counts."""
+
+import pytest
+from small_models import model_of
+
+import pinnkan
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.digits import Digits
+from pinnkan.verdict.records import Reason
+
+STEADY = """
+name: n
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["%s"]
+conditions: [{where: boundary, equation: u = 0}]
+solver: {tolerance: %s}
+"""
+DECAY = """
+name: n
+domain: {t: [0, 2]}
+unknowns: [u]
+equations: ["%s"]
+conditions: [{where: initial, equation: "%s"}]
+solver: {tolerance: 1e-4}
+"""
+
+
+def ended(text):
+    return pinnkan.solve(parse_problem(text.encode(), "t.yaml")).verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STEADY % ("u_xx = 2e16*(cos(1e-8*x) - 1)", "1e-3"),  # -x**2: had converged to u = 0
+        STEADY % ("u_xx = 2e14*(cos(1e-7*x) - 1)", "1e-4"),
+        STEADY % ("u_xx = 1e17*(exp(1e-17*u) - 1) + 1", "1e-4"),  # u + 1
+        STEADY % ("u_xx = (1e8 + u)**2 - 1e16 - 2e8*u + 1", "1e-3"),  # u**2 + 1
+        DECAY % ("u_t = -1e15*log(1 + 1e-15*u)", "u = 1"),  # -u
+        STEADY.replace("u = 0", "u = 1e14*(1 - cos(1.4e-7*(1 + x)))") % ("u_xx = u", "1e-4"),
+    ],
+)
+def test_what_is_rounding_is_not_solved(text):
+    found = ended(text)
+    assert found.reason == Reason.BELOW_ROUNDING
+    assert "in other words" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STEADY % ("u_xx = -2e16*2*sin(0.5e-8*x)**2", "1e-3"),
+        STEADY % ("u_xx = 2e4*(cos(1e-2*x) - 1)", "1e-9"),  # twelve digits are left
+        STEADY % ("u_xx = sin(pi*x)*(cos(2*pi*x) - 1)**2*1e-20", "1e-8"),  # small, but known
+        DECAY % ("u_t = -30*u", "u = sin(1)"),
+        DECAY % ("u_t = -u", "u = 1e6*(1 - cos(1.4e-3))"),
+    ],
+)
+def test_what_is_known_is(text):
+    assert ended(text).reason == Reason.CONVERGED
+
+
+def test_a_value_that_is_rounding_counts_beside_what_it_is_a_value_of():
+    """sin(pi) at the right end: 1e-16 of the solution at the start, all of it much later."""
+    text = (
+        "name: n\ndomain: {x: [0, 1], t: [0, 4]}\nunknowns: [u]\nequations: [u_t = u_xx]\n"
+        "conditions:\n  - {where: [left, right], equation: u = sin(pi*x)}\n"
+        "  - {where: initial, equation: u = sin(pi*x)}\nsolver: {tolerance: 1e-6}\n"
+    )
+    assert ended(text).reason == Reason.CONVERGED
+    assert Digits(model_of(text)).largest == {}
