@@ -45,7 +45,7 @@ def jump_along(
     the expression is at its start counts.
     """
     low, high = ranges[axis]
-    line = _Line(Tape([expression, derivative], [*symbols, *jets]), axis, list(jets.values()), ranges)
+    line = _Cut(Tape([expression, derivative], [*symbols, *jets]), axis, list(jets.values()), ranges)
     lines = np.random.default_rng(0).random((LINES, len(ranges)))
     size = max(map(line.size, lines))
     for at in lines:
@@ -59,7 +59,7 @@ def jump_along(
     return None
 
 
-class _Line:
+class _Cut:
     """Lines along an axis, by where they are in the other coordinates, as shares of these."""
 
     def __init__(self, tape: Tape, axis: int, jets: Sequence[Jet], ranges: Sequence[tuple[float, float]]) -> None:
