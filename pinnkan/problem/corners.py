@@ -10,7 +10,7 @@ Where values and slopes agree, curvatures may still contradict an equation: -lap
 which r^2 log r is left. That is no change of conditions, no knots are graded to it, but rows have weights of their own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -62,18 +62,24 @@ class _Held:
 
 
 def corners(problem: Problem) -> tuple[Corner, ...]:
-    """All of a steady problem in the plane; there are none in others."""
-    if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
-        return ()
-    return (*_between(problem), *_along(problem))
+    """All of a steady problem in the plane; there are none in others. Kept with the problem."""
+    return _kept(problem, "corners", lambda: (*_between(problem), *_along(problem)))
 
 
 def bent_corners(problem: Problem) -> tuple[Corner, ...]:
     """Those of a steady problem in the plane at which only curvatures of the values contradict an equation."""
+    changed = {c.position for c in corners(problem)}
+    return _kept(problem, "bent corners", lambda: tuple(c for c in _bent(problem) if c.position not in changed))
+
+
+def _kept(problem: Problem, name: str, find: Callable[[], tuple[Corner, ...]]) -> tuple[Corner, ...]:
     if problem.dimension != 2 or problem.time_axis is not None or any(problem.box.periodic):
         return ()
-    changed = {c.position for c in corners(problem)}
-    return tuple(c for c in _bent(problem) if c.position not in changed)
+    kept = vars(problem)
+    if name not in kept:
+        kept[name] = find()
+    found: tuple[Corner, ...] = kept[name]
+    return found
 
 
 def without_norm(problem: Problem) -> frozenset[int]:

@@ -44,9 +44,9 @@ GLANCE = 0.01
 QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
 OVER = 10.0
-#: Gauss points per interval that a look at the size has fewer, by number of coordinates: as in slabs, of which
-#: effectivities stayed within 1 % and 3 %.
-FEWER = {2: 1, 3: 2}
+#: Gauss points per interval that a look at the size has fewer, by number of coordinates. In the plane the sizes of
+#: corrections on 96 and 192 intervals were the same within 0.02 % with two fewer, 0.1 % with three.
+FEWER = {2: 2, 3: 2}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
