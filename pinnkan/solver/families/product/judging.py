@@ -202,7 +202,7 @@ def _nulls(
     found = (
         least_determined(coarse.kept, coarse.space, start, known=known, counted=coarse.model.counted)
         if is_known
-        else null_of(coarse.model, coarse.space, start, known)
+        else null_of(System(coarse.model, coarse.space), start, known)
     )
     known, counted = prolonged(found, coarse.space, fine.space), coarse.model.counted
     return found, least_determined(fine.kept, fine.space, base, step, known, counted)
