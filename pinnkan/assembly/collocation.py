@@ -44,8 +44,9 @@ def side_points(space: Space, coordinates: Coordinates, side: BoundaryPiece, cou
     along = np.linspace(*side.parameters[0], SAMPLES)
     x, w = np.polynomial.legendre.leggauss(max(counts[:2]))
     outer, weights = [], []
-    for time, part in zip(times, share, strict=True):
-        cuts = _crossings(space, along, coordinates.forward(side.at(_with(along, time))))
+    mapped = coordinates.forward(side.at(np.concatenate([_with(along, time) for time in times])))
+    for inner, time, part in zip(np.split(mapped, len(times)), times, share, strict=True):
+        cuts = _crossings(space, along, inner)
         half, middle = 0.5 * np.diff(cuts)[:, None], 0.5 * (cuts[1:] + cuts[:-1])[:, None]
         parameters = _with((middle + half * x).ravel(), time)
         outer.append(side.at(parameters))

@@ -94,8 +94,10 @@ def jets_at(function: Jets | None, points: Array, jets: Sequence[Jet]) -> Array:
     return picked(function(points, orders), orders, jets)
 
 
-def jets_on(field: Field, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:
-    """The derivatives that an equation needs on the tensor grid of ``axes``, jet last."""
+def jets_on(field: Field | None, axes: Sequence[Array], jets: Sequence[Jet]) -> Array:
+    """The derivatives that an equation needs on the tensor grid of ``axes``, jet last; None is the zero function."""
+    if field is None:
+        return np.zeros((*map(len, axes), len(jets)))
     orders = sorted({jet.order for jet in jets})
     tables = dict(zip(orders, field.grids(axes, orders), strict=True))
     return np.stack([tables[jet.order][..., jet.unknown] for jet in jets], -1)

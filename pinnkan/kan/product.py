@@ -18,6 +18,8 @@ from pinnkan.kan.field import Array, Field, breaks_of, by_slab, slab_of
 
 #: Values squared at once where a norm is taken: of 504,100 coefficients in the plane all of them are 0.5 GB.
 AT_ONCE = 2**22
+#: Points that are looked at for whether they share their last coordinates.
+PROBED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,44 +64,40 @@ class Space:
         return coefficients
 
     def evaluate(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """Derivatives at scattered points: (point, unknown, order)."""
-        if len(self.axes) > 1 and len(points) > 1 and (points[:, -1] == points[0, -1]).all():
-            return self._evaluate_there(coefficients, points, orders)
-        out = np.empty((len(points), self.unknowns, len(orders)))
-        highest = [max(o[i] for o in orders) for i in range(len(self.axes))]
-        tables, columns = [], []
-        for i, axis in enumerate(self.axes):
-            first, values = axis.local(points[:, i], highest[i])
-            tables.append(values)
-            columns.append(axis.fold(first[:, None] + np.arange(axis.degree + 1)))
-        flat = coefficients.reshape(-1, self.unknowns)
-        width = int(np.prod([axis.degree + 1 for axis in self.axes]))
-        chunk = max(1, 4_000_000 // (width * self.unknowns))
-        for start in range(0, len(points), chunk):
-            part = slice(start, start + chunk)
-            pick = columns[0][part]
-            for c, count in zip(columns[1:], coefficients.shape[1:], strict=False):
-                pick = pick[..., None] * count + c[part].reshape(len(pick), *(1,) * (pick.ndim - 1), -1)
-            # contracted with the derivatives of the first coordinates, by their orders
-            partial: dict[tuple[int, ...], Array] = {(): flat.take(pick, axis=0)}
-            for o in orders:
-                for i, table in enumerate(tables):
-                    if o[: i + 1] not in partial:
-                        partial[o[: i + 1]] = np.einsum("pm,pm...->p...", table[o[i]][part], partial[o[:i]])
-            out[part] = np.stack([partial[tuple(o)] for o in orders], -1)
-        return out
+        """Derivatives at scattered points: (point, unknown, order).
 
-    def _evaluate_there(self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        """:meth:`evaluate` where all points share their last coordinate: the spline is taken there first."""
+        Where they share a few last coordinates the spline is taken there first, if that is less work.
+        """
+        few = _few(points[:, -1]) if len(self.axes) > 1 else None
         kinds = sorted({order[-1] for order in orders})
-        rows = np.concatenate([self.axes[-1].matrix(points[:1, -1], k) for k in kinds])
-        there = along(rows, coefficients, len(self.axes) - 1)
-        flat = Space(self.axes[:-1], len(kinds) * self.unknowns)
-        rest = sorted({order[:-1] for order in orders})
-        values = flat.evaluate(there.reshape(flat.shape), points[:, :-1], rest)
+        width = float(np.prod([axis.degree + 1.0 for axis in self.axes]))
+        if few is not None and coefficients.size * len(few[0]) * len(kinds) <= len(points) * self.unknowns * width:
+            return self._evaluate_there(coefficients, points, orders, *few)
+        tables, columns = self._local(points, [max(o[i] for o in orders) for i in range(len(self.axes))])
+        return _summed(coefficients, tables, columns, orders)
+
+    def _evaluate_there(
+        self, coefficients: Array, points: Array, orders: Sequence[tuple[int, ...]], last: Array, place: np.ndarray
+    ) -> Array:
+        """:meth:`evaluate` where the last coordinates are those of ``last`` at their ``place``."""
+        kinds, rest = sorted({order[-1] for order in orders}), sorted({order[:-1] for order in orders})
+        there = np.stack([along(self.axes[-1].matrix(last, k), coefficients, len(self.axes) - 1) for k in kinds], -2)
+        others = replace(self, axes=self.axes[:-1])
+        tables, columns = others._local(points[:, :-1], [max(o[i] for o in rest) for i in range(len(others.axes))])
+        flat = there.reshape(*there.shape[:-2], -1)
+        values = _summed(flat, tables, [*columns, place[:, None]], rest)
         values = values.reshape(len(points), len(kinds), self.unknowns, len(rest))
         kind, other = [kinds.index(o[-1]) for o in orders], [rest.index(o[:-1]) for o in orders]
         return values[:, kind, :, other].transpose(1, 2, 0)
+
+    def _local(self, points: Array, highest: Sequence[int]) -> tuple[list[Array], list[np.ndarray]]:
+        """Of each coordinate the derivatives of the functions that live at points, and which they are."""
+        tables, columns = [], []
+        for axis, x, most in zip(self.axes, points.T, highest, strict=True):
+            first, values = axis.local(x, most)
+            tables.append(values)
+            columns.append(axis.fold(first[:, None] + np.arange(axis.degree + 1)))
+        return tables, columns
 
     def on_gauss(self, coefficients: Array) -> tuple[Array, Array]:
         """Values on degree + 1 Gauss points per interval, and the weights of the grid (no unknown index)."""
@@ -141,6 +139,40 @@ def joined(terms: Sequence[tuple[Space, Array]]) -> tuple[Space, Array]:
         axes = tuple(r if a.count == r.count else a for a, r in zip(space.axes, richest, strict=True))
         total += replace(space, axes=axes).prolong(coefficients, whole)
     return whole, total
+
+
+def _few(values: Array) -> tuple[Array, np.ndarray] | None:
+    """The numbers that occur among some, and which each is, where they are few; None where a look at some says no."""
+    seen = values[:PROBED]
+    if len(values) < 2 or 2 * len(set(seen.tolist())) > len(seen):
+        return None
+    found, place = np.unique(values, return_inverse=True)
+    return found, place
+
+
+def _summed(
+    coefficients: Array, tables: Sequence[Array], columns: Sequence[np.ndarray], orders: Sequence[tuple[int, ...]]
+) -> Array:
+    """Products of what each coordinate has at points, summed with their coefficients: (point, unknown, order).
+
+    ``tables`` (order, point, function), ``columns`` (point, function); one more of the latter has one function each.
+    """
+    points, unknowns, widths = len(columns[0]), coefficients.shape[-1], [t.shape[-1] for t in tables]
+    out, flat = np.empty((points, unknowns, len(orders))), coefficients.reshape(-1, unknowns)
+    chunk = max(1, 4_000_000 // (int(np.prod(widths)) * unknowns))
+    for start in range(0, points, chunk):
+        part = slice(start, start + chunk)
+        pick = columns[0][part]
+        for c, count in zip(columns[1:], coefficients.shape[1:], strict=False):
+            pick = pick[..., None] * count + c[part].reshape(len(pick), *(1,) * (pick.ndim - 1), -1)
+        # contracted with the derivatives of the first coordinates, by their orders
+        partial: dict[tuple[int, ...], Array] = {(): flat.take(pick.reshape(len(pick), *widths), axis=0)}
+        for o in orders:
+            for i, table in enumerate(tables):
+                if o[: i + 1] not in partial:
+                    partial[o[: i + 1]] = np.einsum("pm,pm...->p...", table[o[i]][part], partial[o[:i]])
+        out[part] = np.stack([partial[tuple(o)] for o in orders], -1)
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -182,14 +182,14 @@ def _bernstein_tables(basis: Basis, x: torch.Tensor, order: int) -> torch.Tensor
     p, a = basis.degree, basis.knots[0]
     h = basis.knots[-1] - a
     s = ((x - a) / h).unsqueeze(-1)
+    rising, falling = (torch.cat([torch.ones_like(s), base.expand(*x.shape, p)], -1).cumprod(-1) for base in (s, 1 - s))
     tables: list[torch.Tensor] = []
     for k in range(order + 1):
         if k > p:
             tables.append(torch.zeros_like(tables[0]))
             continue
-        i = torch.arange(p - k + 1, dtype=x.dtype, device=x.device)
         binomials = torch.tensor([comb(p - k, m) for m in range(p - k + 1)], dtype=x.dtype, device=x.device)
-        values = binomials * s**i * (1 - s) ** (p - k - i)
+        values = binomials * rising[..., : p - k + 1] * falling[..., : p - k + 1].flip(-1)
         for _ in range(k):  # coefficients c give differences of c, function i the one before less its own
             values = torch.nn.functional.pad(values, (1, 0)) - torch.nn.functional.pad(values, (0, 1))
         tables.append(values * (factorial(p) / factorial(p - k)) / h**k)

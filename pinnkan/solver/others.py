@@ -140,14 +140,14 @@ def _allowed(levels: tuple[Level, ...], space: Space) -> float:
 
 
 def _known(family: ProductLevels, space: Space, coefficients: Array) -> _Known | None:
-    model = family.model
-    null = null_of(model, space, coefficients)
+    model, system = family.model, System(family.model, space)
+    null = null_of(system, coefficients)
     if null.function is None or null.sigma == 0.0:
         return None
     size = max(float(np.sqrt(np.mean(coefficients**2))), min(model.sizes) if len(model.sizes) == 1 else 1.0)
     scale = size / float(np.sqrt(np.mean(null.function**2)))
     fixed = zero_conditions(model.conditions, space)[1]
-    return _Known(System(model, space), coefficients, fixed, scale * null.function, scale * null.sigma)
+    return _Known(system, coefficients, fixed, scale * null.function, scale * null.sigma)
 
 
 def _beside(

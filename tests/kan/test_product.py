@@ -25,11 +25,12 @@ def test_a_product_is_the_tensor_product_spline_of_scipy(order):
     assert scaled_difference(grid[np.arange(50), np.arange(50)], theirs) < 1e-12
 
 
-def test_points_that_share_their_last_coordinate_are_as_others():
+@pytest.mark.parametrize("shared", [[1.7], [1.7, 0.3, 0.31]])
+def test_points_that_share_their_last_coordinate_are_as_others(shared):
     space = Space((axis(degree=4), axis(True, degree=3)), 2)
     c = random(space.shape)
     points = np.random.default_rng(2).uniform(0, 1, (30, 2))
-    points[:, 1] = 1.7  # outside of the period
+    points[:, 1] = np.resize(shared, 30)  # one is outside of the period
     orders = [(0, 1), (2, 0), (0, 0), (2, 1)]
     each = np.concatenate([space.evaluate(c, point[None], orders) for point in points])
     assert scaled_difference(space.evaluate(c, points, orders), each) < 1e-12

@@ -80,33 +80,41 @@ def _conditions(problem: Problem) -> Iterator[_Open]:
     """Conditions at the start."""
     for c in problem.conditions:
         if c.place == _start(problem) and c.equation is not None:
-            yield from _open(problem, c.equation, lambda jet: not any(jet.order[:-1]))
+            values = [jet for jet in c.equation.jets.values() if not any(jet.order[:-1])]
+            yield from _open(problem, c.equation, values)
 
 
 def _rates(problem: Problem) -> Iterator[_Open]:
-    """Equations at the start, of the highest derivatives in time."""
+    """Equations at the start, of the highest derivatives in time; those that are straight lines have one root."""
     if problem.time_axis is None:
         return
     highest = problem.orders_in_time
     for e in problem.equations:
-        yield from _open(problem, e, lambda jet: not any(jet.order[:-1]) and 0 < jet.order[-1] == highest[jet.unknown])
+        tops = {s: j for s, j in e.jets.items() if not any(j.order[:-1]) and 0 < j.order[-1] == highest[j.unknown]}
+        yield from _open(problem, e, [jet for symbol, jet in tops.items() if not is_straight(e.residual, symbol)])
 
 
-def _open(problem: Problem, equation: Equation, is_asked: Callable[[Jet], bool]) -> Iterator[_Open]:
-    """What an equation asks of the only number in it that is not given."""
-    given, known, asked = _given(problem), {}, []
+def is_straight(formula: sympy.Expr, symbol: sympy.Symbol) -> bool:
+    """Whether a formula is seen to be a straight line in a symbol."""
+    if symbol not in formula.free_symbols or formula == symbol:
+        return True
+    held = [a for a in formula.args if symbol in a.free_symbols]
+    may_be = isinstance(formula, sympy.Add) or (isinstance(formula, sympy.Mul) and len(held) == 1)
+    return may_be and all(is_straight(a, symbol) for a in held)
+
+
+def _open(problem: Problem, equation: Equation, wanted: Sequence[Jet]) -> Iterator[_Open]:
+    """What an equation asks of the only number in it that is not given, if that is ``wanted``."""
+    given, values, asked = _given(problem), {}, []
     for symbol, jet in equation.jets.items():
         value = given.get(Jet(jet.unknown, (*(0,) * (problem.dimension - 1), jet.order[-1])))
         if value is None:
             asked.append((symbol, jet))
         else:
-            for x, n in zip(problem.coordinates, jet.order[:-1], strict=False):
-                value = sympy.diff(value, x, n)
-            known[symbol] = value
-    if len(asked) == 1 and is_asked(asked[0][1]):
-        symbol = asked[0][0]
-        formula = equation.residual.xreplace(known)
-        yield _Open(formula, symbol, equation.text)
+            values[symbol] = value, (*jet.order[:-1], 0)
+    if len(asked) == 1 and asked[0][1] in wanted:
+        known = {s: sympy.diff(v, *zip(problem.coordinates, order, strict=True)) for s, (v, order) in values.items()}
+        yield _Open(equation.residual.xreplace(known), asked[0][0], equation.text)
 
 
 def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:

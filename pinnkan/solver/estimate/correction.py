@@ -57,7 +57,7 @@ def estimate_by_correction(model: Model, field: Field, monitor: Monitor) -> tupl
             return best if len(sizes) > 2 else (np.inf, error)
 
 
-def jets_of(field: Field, patch: Patch) -> torch.Tensor:
+def jets_of(field: Field | None, patch: Patch) -> torch.Tensor:
     """The derivatives of a field that an equation needs, at the points of a patch: (interval, point, .., jet)."""
     nodes = [t.nodes.reshape(-1).cpu().numpy() for t in patch.tables]
     jets = jets_on(field, nodes, patch.equation.jets)

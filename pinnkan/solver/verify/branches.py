@@ -13,6 +13,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, Jets
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.symbol import frozen
 
 #: Moments, and places in space at each of them, that are looked at.
@@ -33,7 +34,7 @@ class Branches:
     def objection(self, field: Field, domain: Domain) -> str:
         """Where a branch may be left in a ``domain``, in words; "" where none is."""
         problem = self.model.problem
-        if problem.time_axis is None or self.model.is_linear or len(self.model.equations) != len(problem.unknowns):
+        if problem.time_axis is None or not self._depends or len(self.model.equations) != len(problem.unknowns):
             return ""
         ranges = np.array(domain.box.ranges)
         places = kronecker(PLACES, len(ranges) - 1)
@@ -53,16 +54,29 @@ class Branches:
                 return f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
         return ""
 
+    @property
+    def _depends(self) -> bool:
+        """Whether anything of the solution stands before the highest derivatives in time: else no sign is its doing."""
+        return any(
+            slope.free_symbols & set(e.symbols)
+            for e in self.model.equations
+            for jet, slope in zip(e.jets, e.slopes, strict=True)
+            if self._is_highest(jet)
+        )
+
+    def _is_highest(self, jet: Jet) -> bool:
+        """Whether it is the highest derivative of an unknown in time, and none in space."""
+        return jet.order[-1] == self.model.problem.orders_in_time[jet.unknown] == jet.total
+
     def _determinants(self, field: Jets, points: Array) -> Array:
         """Of what the equations say of the highest derivatives in time, in rows of size one: (point,).
 
         Zero where they are derivatives in space as well.
         """
-        highest = self.model.problem.orders_in_time
-        size = len(highest)
+        size = len(self.model.problem.unknowns)
         matrix = np.zeros((len(points), size, size))
         for row, (own, slopes) in enumerate(frozen(self.model.equations, field, points)):
             for jet, slope in zip(own, slopes.T, strict=True):
-                if jet.order[-1] == highest[jet.unknown] == jet.total:
+                if self._is_highest(jet):
                     matrix[:, row, jet.unknown] += slope
         return np.asarray(np.linalg.det(matrix / np.maximum(np.abs(matrix).max((0, 2), keepdims=True), 1e-300)))

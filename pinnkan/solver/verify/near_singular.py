@@ -39,19 +39,20 @@ class Nearness:
     falling: str
 
 
-def null_of(model: Model, space: Space, coefficients: Array, known: Array | None = None) -> Null:
+def null_of(system: System, coefficients: Array, known: Array | None = None) -> Null:
     """The least determined function of a space, by a factor of its own, linearised at a function of it.
 
     ``known``: that of a coarser space, as coefficients of this one.
     """
-    equations = System(model, space).equations(coefficients, zero_conditions(model.conditions, space)[1])
+    model, space = system.model, system.space
+    equations = system.equations(coefficients, zero_conditions(model.conditions, space)[1])
     return least_determined(equations, space, coefficients, known=known, counted=model.counted)
 
 
 def nulls_of(model: Model, space: Space, coefficients: Array, halved: Space) -> tuple[Null, Null]:
     """The same of two spaces, the second the first with its intervals halved."""
-    solved = null_of(model, space, coefficients)
-    return solved, null_of(model, halved, space.prolong(coefficients, halved), prolonged(solved, space, halved))
+    solved, fine = null_of(System(model, space), coefficients), space.prolong(coefficients, halved)
+    return solved, null_of(System(model, halved), fine, prolonged(solved, space, halved))
 
 
 def prolonged(null: Null, space: Space, halved: Space) -> Array | None:

@@ -16,6 +16,7 @@ from a product may be missed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from math import isclose
 
@@ -162,6 +163,17 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     dimension = len(model.problem.box.ranges)
     if dimension not in LOOKS or (dimension == 1 and len(field.breaks(0)) > MOST):
         return None
+    return _of_linear(model, known) if model.is_linear and dimension > 1 else _probed(model, field, known)
+
+
+@lru_cache(maxsize=2)
+def _of_linear(model: Model, known: float) -> Probe:
+    """Of linear equations off a line, whose knots say nothing: whatever the field."""
+    return _probed(model, None, known)
+
+
+def _probed(model: Model, field: Field | None, known: float) -> Probe:
+    dimension = len(model.problem.box.ranges)
     fineness, count, finer = LOOKS[dimension]
     lattice = _lattice(model, field, fineness, count)
     tried = []
@@ -193,7 +205,7 @@ def probe(model: Model, field: Field, known: float) -> Probe | None:
     return Probe(found.sigma, found.share, settled, found.lost and not agrees)
 
 
-def _on_fewer(model: Model, field: Field, lattice: _Lattice, found: _Found) -> Probe:
+def _on_fewer(model: Model, field: Field | None, lattice: _Lattice, found: _Found) -> Probe:
     """What to believe on a line where finer knots, which hold all that those of a ``lattice`` do, find more than these.
 
     That is rounding, and what was ``found`` may be, too: fewer knots find less then, until two looks agree. A beam next
@@ -235,12 +247,13 @@ def _polished(lattice: _Lattice, waves: Sequence[int], last: int) -> _Found:
     return found
 
 
-def _lattice(model: Model, field: Field, fineness: Fineness, count: int) -> _Lattice:
+def _lattice(model: Model, field: Field | None, fineness: Fineness, count: int) -> _Lattice:
     axes = []
     degree = max(model.orders) + fineness.degree
     for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
         joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
-        known = field.breaks(i) if len(model.problem.box.ranges) == 1 else np.array([low, *joints, high])
+        is_line = len(model.problem.box.ranges) == 1
+        known = np.array([low, *joints, high]) if field is None or not is_line else field.breaks(i)
         axes.append(_graded(Axis(known, degree, periodic, joints), fineness))
     space = Space(tuple(axes), len(model.problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]

@@ -71,8 +71,8 @@ class IntegralSlices(SlicedRows):
         return rows.sum((0, 1))[None]
 
 
-def linearised(model: Model, system: System, field: Field) -> tuple[SlicedRows, ...]:
-    """The rows of every patch, linearised at the field, weighted by the roots of their quadrature weights."""
+def linearised(model: Model, system: System, field: Field | None) -> tuple[SlicedRows, ...]:
+    """The rows of every patch, linearised at the field (None: zero), weighted by the roots of quadrature weights."""
     out = []
     lengths = model.problem.box.lengths
     for k, placed in enumerate(system.patches):

@@ -19,6 +19,7 @@ from pinnkan.kan.product import ProductField
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.levels import free_level
 from pinnkan.problem.statement import Jet, Problem
+from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.near_singular import null_of
 from pinnkan.verdict.records import Level, Reason
@@ -45,7 +46,7 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
         return replace(outcome, reason=Reason.STALLED, detail=detail)
     space, coefficients = outcome.field.pieces[0]
     try:
-        sigma = null_of(model, space, coefficients).sigma
+        sigma = null_of(System(model, space), coefficients).sigma
     except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
         return outcome
     left = np.sqrt(outcome.levels[-1].loss * model.problem.domain.measure)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan import solve
-from pinnkan.problem.checks.starts import free_start, several_starts
+from pinnkan.problem.checks.starts import free_start, is_straight, several_starts
 from pinnkan.problem.registry import parse_problem
 
 DECAY = """
@@ -67,6 +67,18 @@ def test_two_roots_are_two_solutions(problem, words):
 def test_one_root_is_one_solution(problem):
     assert several_starts(problem) == ""
     assert free_start(problem) == ""
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [("u_t = u_xx", True), ("(u_t - u*u_x)*sin(x)/2 = 1", True), ("u_t*u_t = u", False), ("u_t + abs(u_t) = u", False)]
+    + [(f"{f} = u", False) for f in ("1/u_t", "heaviside(u_t)", "u_t*(1 + u_t)", "sin(x)*exp(u_t)")],
+)
+def test_a_rate_on_a_straight_line_has_one_root(rate, expected):
+    problem = parse_problem(HEAT.format(start="u = 0", side="u").replace("u_t = u_xx", rate), "t.yaml")
+    (equation,) = problem.equations
+    (symbol,) = (s for s, jet in equation.jets.items() if jet.order == (0, 1))
+    assert is_straight(equation.residual, symbol) == expected
 
 
 @pytest.mark.parametrize("start", ["max(u, 0) = 0", "heaviside(x - 0.5)*(u - 1) = 0", "max(x - 0.3, 0)*u = 0"])

@@ -1,9 +1,14 @@
 """Where the equations lose hold of what they are solved for, and where not."""
 
+import numpy as np
 import pytest
+import torch
 
 import pinnkan
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.branches import Branches
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -57,3 +62,17 @@ def test_a_derivative_that_loses_its_weight_by_the_solution_is_said(equation, st
     verdict = pinnkan.solve(parse_problem(ALONE.format(equation=equation, start=start), "t.yaml")).verdict
     assert verdict.converged == is_held
     assert ("another branch" in verdict.sentence) != is_held
+
+
+@pytest.mark.parametrize(("equation", "is_asked"), [("(1 + t)*u_t = u**2", False), ("(1 + u)*u_t = u**2", True)])
+def test_what_has_nothing_of_the_solution_before_it_is_not_asked_for(equation, is_asked):
+    problem = parse_problem(ALONE.format(equation=equation, start="-1.5"), "t.yaml")
+    asked = []
+
+    def field(points, orders):
+        asked.append(len(points))
+        return -np.ones((len(points), 1, len(orders))) * (1.5 - points[:, 0, None, None])
+
+    branches = Branches(compile_model(problem, sort_conditions(problem), torch.device("cpu")))
+    assert ("another branch" in branches.objection(field, problem.domain)) == is_asked
+    assert bool(asked) == is_asked

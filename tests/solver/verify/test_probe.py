@@ -14,6 +14,7 @@ from pinnkan.solver.verify.probe import Fineness, probe
 def probed(model):
     axes = tuple(Axis(np.array(ends), 5) for ends in model.problem.box.ranges)
     space = Space(axes, len(model.problem.unknowns))
+    module._of_linear.cache_clear()
     with threadpool_limits(limits=1, user_api="blas"):  # as in a solve
         return probe(model, ProductField(((space, np.zeros(space.shape)),)), np.inf)
 
@@ -100,3 +101,17 @@ conditions: [{where: [left, right], equation: u = 0}, {where: [bottom, top], equ
 def test_cosines_of_one_unknown_go_with_sines_of_another():
     """Sound between walls, next to cos(2 pi x) cos(2 pi y)."""
     assert probed(model_of(SOUND)).sigma < 1e-3
+
+
+def test_linear_equations_in_the_plane_are_looked_at_once_whatever_the_field(monkeypatch):
+    """Of others the field says what they are; so do, on a line, its knots."""
+    looks, own = [], module.linearised
+    monkeypatch.setattr(module, "linearised", lambda *given: (looks.append(given[2]), own(*given))[1])
+    for model, is_once in ((square("lap(u) = 0"), True), (square("lap(u) = u**3"), False), (OUTFLOW, False)):
+        looks.clear()
+        probed(model)
+        first = len(looks)
+        space = Space(tuple(Axis(np.array([a, 0.3, b]), 3) for a, b in model.problem.box.ranges), 1)
+        with threadpool_limits(limits=1, user_api="blas"):
+            probe(model, ProductField(((space, np.ones(space.shape)),)), np.inf)
+        assert (len(looks) == first > 0) == is_once

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
+from pinnkan.solver.verify.side_growth import DOUBLINGS, PARTS, ROUNDS, Across
 
 VALUE = [((0, (0, 0)), 1.0)]
 HEAT = [((0, (0, 1)), 1.0), ((0, (2, 0)), -1.0)]
@@ -44,6 +44,20 @@ def test_both_sides_count_where_the_layer_is_wider_than_the_domain():
 @pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])
 def test_sides_that_let_out_what_there_is_do_not_grow(upper):
     assert rate([HEAT], [VALUE], [upper]) == 0.0
+
+
+def test_rounding_is_looked_at_once(monkeypatch):
+    """Where a soliton has gone two dips are none of rounding; that of a side that feeds itself is followed."""
+    cases, own = [], Across._distances
+    monkeypatch.setattr(Across, "_distances", lambda self, at, s: (cases.append(len(at)), own(self, at, s))[1])
+    for weight in np.linspace(0.001, 0.01, 5):
+        cases.clear()
+        soliton = [((0, (0, 1)), 1.0), ((0, (1, 0)), 1e-12), ((0, (3, 0)), weight)]
+        assert rate([soliton], [VALUE], [VALUE, [((0, (1, 0)), 1.0)]], length=3.0) == 0.0
+        assert max(cases[2:], default=0) <= 2 * (PARTS + 1)
+    cases.clear()
+    assert rate([HEAT], [VALUE], [robin(11.0)]) > 0.0
+    assert cases[1:] == [PARTS + 1] * ROUNDS
 
 
 def test_sides_of_what_has_no_derivative_across_say_nothing():

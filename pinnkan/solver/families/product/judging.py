@@ -225,7 +225,7 @@ def _nulls(
     elif coarse.model.is_linear and coarse.is_kept:
         found = least_determined(coarse.kept, coarse.space, start, known=known, counted=counted)
     else:
-        found = null_of(coarse.model, coarse.space, start, known)
+        found = null_of(System(coarse.model, coarse.space), start, known)
     known = prolonged(found, coarse.space, fine.space)
     return found, least_determined(fine.kept, fine.space, base, step, known, counted)
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pinnkan.assembly.boundary_values import BoundaryValue
 from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
@@ -68,11 +69,12 @@ def corrected(
     space, c = system.space, found.coefficients
     fine = Space((*(a.halved() for a in begun.axes), space.axes[-1].elevated(more)), space.unknowns)
     base = space.prolong(c, fine)
-    target, fixed = fixed_by(model, fine, begun.halved_traces(), side_values(model, fine), base)
+    sides = side_values(model, fine)
+    target, fixed = fixed_by(model, fine, begun.halved_traces(), sides, base)
     in_space = model.problem.space_dimension > 2
     fewer, carried = (FEWER_IN_SPACE, CARRIED_IN_SPACE) if in_space else (FEWER, CARRIED)
     targets, accuracy = (
-        ([target], LOCAL) if is_large(fine) else ([target, _moved(model, begun, fine, base)[0]], carried)
+        ([target], LOCAL) if is_large(fine) else ([target, _moved(model, begun, fine, base, sides)[0]], carried)
     )
     if at.run.slabs:
         at.monitor.check()
@@ -100,7 +102,7 @@ def carried_on(model: Model, begun: SlabStart, slab: ProductSlab, at: ProductPas
     """The same slab with the error that earlier ones have left at its start carried on by the linearised equation."""
     (fine, error), base, richer, to_come = slab.error, slab.base, slab.richer, _to_come(slab, at)
     if is_large(fine):
-        target, fixed = _moved(model, begun, fine, base)
+        target, fixed = _moved(model, begun, fine, base, side_values(model, fine))
         (error,) = richer.further(base, [target], fixed)
     elif not to_come:
         return slab
@@ -157,10 +159,12 @@ def is_large(fine: Space) -> bool:
     return fine.size >= APART
 
 
-def _moved(model: Model, begun: SlabStart, fine: Space, base: Array) -> tuple[Array, np.ndarray]:
+def _moved(
+    model: Model, begun: SlabStart, fine: Space, base: Array, sides: list[tuple[BoundaryValue, Array]]
+) -> tuple[Array, np.ndarray]:
     """The coefficients of a slab that starts with the errors of earlier ones added to its traces; which are fixed."""
     moved = tuple(t + e for t, e in zip(begun.halved_traces(), begun.errors, strict=True))
-    return fixed_by(model, fine, moved, side_values(model, fine), base)
+    return fixed_by(model, fine, moved, sides, base)
 
 
 def standing(slab: ProductSlab, at: ProductPass, closer: Callable[[], ProductSlab | None]) -> float:

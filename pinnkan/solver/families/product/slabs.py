@@ -258,7 +258,7 @@ class ProductSlabs(ModelFamily):
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
         nulls = None
         if richer.is_kept:
-            solved = null_of(slab.system.model, space, c)
+            solved = null_of(slab.system, c)
             known, counted = prolonged(solved, space, fine), self.model.counted
             nulls = solved, least_determined(richer.kept, fine, base, known=known, counted=counted)
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)

@@ -264,10 +264,8 @@ def _steepness(axis: Axis) -> Array:
     (Cahn-Hilliard's equation at 1e-7: without end).
     """
     length: float = float(np.ptp(axis.breaks))
-    around = "wrap" if axis.periodic else "nearest"
-    from scipy.ndimage import maximum_filter1d  # a tenth of a second, and only here
-
-    widest = maximum_filter1d(np.diff(axis.breaks), 2 * NEARBY + 1, mode=around)
+    around = np.pad(np.diff(axis.breaks), NEARBY, mode="wrap" if axis.periodic else "edge")
+    widest = np.lib.stride_tricks.sliding_window_view(around, 2 * NEARBY + 1).max(1)
     return np.maximum(axis.degree * WAVELENGTH * length / widest, 1.0)
 
 
