@@ -63,7 +63,7 @@ def _given(problem: Problem, condition: Condition) -> tuple[int, np.ndarray] | N
         return None
     at_rest = residual.xreplace({s: sympy.Integer(0) for s, jet in jets.items() if jet.total})
     slope = sympy.diff(at_rest, values[0])
-    if slope.has(values[0]):
+    if slope.has(values[0]) or slope.is_zero:  # u*u_x = 1
         return None
     random = np.random.default_rng(0).random
     points = problem.domain.pieces[condition.place].sample(LOOKED_AT, lambda *shape: random(shape))

@@ -62,3 +62,10 @@ def test_values_are_moved_into_the_range_with_its_sign():
 )
 def test_values_that_are_zero_or_of_both_signs_have_no_range(values, expected):
     assert _range(np.array(values)) == expected
+
+
+def test_a_condition_without_a_value_of_its_own_gives_no_range():
+    """u*u_x = 1 ended in a ZeroDivisionError."""
+    text = "name: n\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: [u_xx = 0]\n"
+    text += "conditions: [{where: left, equation: u*u_x = 1}, {where: right, equation: u = 2}]\n"
+    assert value_ranges(parse_problem(text.encode(), "t.yaml")) == ((2.0, 2.0),)

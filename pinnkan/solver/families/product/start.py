@@ -18,6 +18,7 @@ from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero, sizes
+from pinnkan.solver.families.product.driving import undriven
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.linear.gauss_points import require_memory
@@ -201,6 +202,7 @@ def _missing(
         return mass
     model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
+    missed += undriven(model, fine, time, better[0], scales[0])
     return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
 
 
