@@ -49,6 +49,16 @@ def test_what_is_small_beside_what_it_was_grows_at_the_rate_of_its_linearised_eq
     assert folds_of(GROWING.replace("RATE", "-20"), 1e-6, 1.0) == 0.0
 
 
+def test_a_band_of_waves_between_two_that_are_asked_is_found():
+    """Every second number had been asked: of sin(pi x) + 1e-8 sin(40 pi x) e^(18 t) the latter was 13 e-folds short."""
+    band = "18*u - 100*(u + 2*u_xx/Q**2 + u_xxxx/Q**4)"
+    for wave in (5, 11.3):
+        equation = GROWING.replace("nu*u_xx + RATE*u - u*u_x", band.replace("Q", f"({wave}*pi)"))
+        assert folds_of(equation, 1e-6, 1.0) == pytest.approx(9.0, rel=1e-3)
+        low = equation.replace("18*u", "-1*u")  # a negative control
+        assert folds_of(low, 1e-6, 1.0) == 0.0
+
+
 def test_what_counts_already_is_asked_too_but_not_the_middle_of_a_front():
     """Where a front passes zero it is steep, and -u_x would be the rate of what grows there."""
     assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + 0.0 * x) == pytest.approx(10.0, rel=1e-3)
