@@ -15,6 +15,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.branches import Branches
 from pinnkan.solver.verify.circles import free_waves
+from pinnkan.solver.verify.departures import Departures
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
@@ -106,6 +107,11 @@ class Verifier:
         return Posedness(self.model)
 
     @cached_property
+    def departures(self) -> Departures:
+        """What asks whether other solutions depart; what it asks is worked out once."""
+        return Departures(self.model)
+
+    @cached_property
     def roots(self) -> Roots:
         """What asks whether roots are real."""
         return Roots(self.model)
@@ -124,6 +130,7 @@ class Verifier:
         if lost:
             return Objection(None, share, Reason.BELOW_ROUNDING, lost)
         ill = self.posedness.objection(field, domain, error) or Branches(self.model).objection(field, domain)
+        ill = ill or self.departures.objection(field, domain, error)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
     def between(
