@@ -61,6 +61,8 @@ class Departures:
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Where other solutions depart in a ``domain``, in words; "" where none are seen to."""
         problem = self.model.problem
+        if problem.time_axis is None:
+            return ""
         rates = problem.orders_in_time
         if not any(rates) or self.model.is_linear or not len(problem.equations) == len(rates) <= MOST_UNKNOWNS:
             return ""

@@ -113,3 +113,17 @@ def test_a_verdict_says_that_others_depart(equation, is_held):
     verdict = pinnkan.solve(parse_problem(SOLVED.format(equation=equation), "t.yaml")).verdict
     assert verdict.converged == is_held
     assert ("other solutions depart at t = 0.99" in verdict.sentence) != is_held
+
+
+def test_steady_problems_are_not_asked():
+    """The last of their coordinates is no time."""
+    model = model_of(
+        """
+name: steady
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["-lap(u) = 1 + sqrt(abs(u))"]
+conditions: [{where: boundary, equation: u = 0}]
+"""
+    )
+    assert Departures(model).objection(None, model.problem.domain, None) == ""
