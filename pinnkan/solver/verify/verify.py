@@ -13,9 +13,8 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
-from pinnkan.solver.verify.branches import Branches
+from pinnkan.solver.verify.branches import Branches, Departures
 from pinnkan.solver.verify.circles import free_waves
-from pinnkan.solver.verify.departures import Departures
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
