@@ -85,7 +85,7 @@ def _conditions(problem: Problem) -> Iterator[_Open]:
 
 
 def _rates(problem: Problem) -> Iterator[_Open]:
-    """Equations at the start, of the highest derivatives in time, of values where there are none; lines have one root."""
+    """Equations at the start, of the highest derivatives in time, of values where there are none; lines have one."""
     if problem.time_axis is None:
         return
     highest = problem.orders_in_time
