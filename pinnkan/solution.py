@@ -118,7 +118,8 @@ class Solution:
         problem = self.problem
         names = ", ".join(c.name for c in problem.coordinates)
         try:
-            array = np.array(points, dtype=np.float64)
+            array = np.array(points)
+            array = array.astype(np.float64, casting="unsafe" if array.dtype.kind != "c" else "safe")
         except (ValueError, TypeError):
             wanted = f"wanted is an array (n, {problem.dimension}), columns {names}"
             raise UsageError(f"points are no numbers; {wanted}") from None

@@ -89,6 +89,15 @@ def test_of_one_coordinate_a_row_of_numbers_is_as_many_points() -> None:
     assert solution(x)["u"].tolist() == solution(x[:, None])["u"].tolist()
     with pytest.raises(pinnkan.UsageError, match="points are no numbers"):
         solution("x")  # type: ignore[arg-type]
+    assert solution.error is not None
+    assert solution.error(x, [(0,)]).tolist() == solution.error(x[:, None], [(0,)]).tolist()
+
+
+def test_points_with_an_imaginary_part_are_none() -> None:
+    """It had been left out."""
+    solution = pinnkan.solve(stated())
+    with pytest.raises(pinnkan.UsageError, match="points are no numbers"):
+        solution(np.array([0.5 + 1.0j]))
 
 
 def test_of_two_coordinates_a_row_of_three_numbers_is_no_point() -> None:

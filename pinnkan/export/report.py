@@ -143,6 +143,8 @@ def _quantities(solution: Solution) -> str:
 def value_words(reading: Reading) -> str:
     """The last value, with as many digits as its error leaves."""
     value = float(reading.values[-1])
+    if math.isnan(value):
+        return "not known"
     error = math.nan if reading.errors is None else float(reading.errors[-1])
     if not (math.isfinite(value) and 0.0 < error < math.inf and value != 0.0):
         return f"{value:.10g}"

@@ -46,12 +46,15 @@ def slab_of(ends: Array, t: Array) -> np.ndarray:
     return np.clip(np.searchsorted(ends, t, side="left") - 1, 0, len(ends) - 2)
 
 
-def by_slab(ends: Array | None, points: Array, evaluate: Callable[[int, Array], Array]) -> Array:
+def by_slab(
+    ends: Array | None, points: Array, orders: Sequence[tuple[int, ...]], evaluate: Callable[[int, Array], Array]
+) -> Array:
     """``evaluate`` of a slab's number at its points, in the order of ``points``, whose last coordinate is time.
 
-    Without ``ends`` there is one piece.
+    Without ``ends`` there is one piece. Of one coordinate, as ``orders`` say, (point,) will do; of several it is one.
     """
     points = np.asarray(points, dtype=np.float64)
+    points = points.reshape(-1, len(orders[0])) if points.ndim < 2 and orders else points
     if ends is None:
         return evaluate(0, points)
     owner = slab_of(ends, points[:, -1])

@@ -190,7 +190,7 @@ class ProductField(Field):
             space, c = self.pieces[k]
             return space.evaluate(c, there, orders)
 
-        return by_slab(self.ends, points, evaluate)
+        return by_slab(self.ends, points, orders, evaluate)
 
     def grid(self, axes: Sequence[Array], order: tuple[int, ...]) -> Array:
         if self.ends is None:

@@ -79,3 +79,13 @@ def test_units_stand_beside_ranges_unknowns_and_quantities() -> None:
     assert "| mean (Pa\\|bar) |" in text
     assert " Pa|bar, error" in quantity_lines(said)[0]
     assert "(m)" not in report_of(stated, [])
+
+
+def test_a_quantity_that_was_not_computed_is_not_known() -> None:
+    """It was printed as `nan`."""
+    stated = with_mean("flow")
+    reading = replace(stated.quantities["mean"], values=(float("nan"),), errors=None, note="not computed")
+    assert (
+        "mean = not known, error not known; not computed"
+        in quantity_lines(replace(stated, quantities={"mean": reading}))[0]
+    )

@@ -235,7 +235,7 @@ class FittedField(Field):
         return self.pieces[0 if self.ends is None else int(slab_of(self.ends, np.array([time]))[0])]
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
-        return by_slab(self.ends, points, lambda k, there: self.pieces[k](there, orders))
+        return by_slab(self.ends, points, orders, lambda k, there: self.pieces[k](there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return on_grid(self, axes, orders)

@@ -100,7 +100,7 @@ class DeepField(Field):
 
     def __call__(self, points: Array, orders: Sequence[tuple[int, ...]]) -> Array:
         """Derivatives (point, unknown, order); at a common end, those of the earlier slab."""
-        return by_slab(self.ends, points, lambda k, there: self.pieces[k].jets(there, orders))
+        return by_slab(self.ends, points, orders, lambda k, there: self.pieces[k].jets(there, orders))
 
     def grids(self, axes: Sequence[Array], orders: Sequence[tuple[int, ...]]) -> list[Array]:
         return on_grid(self, axes, orders)

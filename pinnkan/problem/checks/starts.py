@@ -85,12 +85,12 @@ def _conditions(problem: Problem) -> Iterator[_Open]:
 
 
 def _rates(problem: Problem) -> Iterator[_Open]:
-    """Equations at the start, of the highest derivatives in time; those that are straight lines have one root."""
+    """Equations at the start, of the highest derivatives in time, of values where there are none; lines have one."""
     if problem.time_axis is None:
         return
     highest = problem.orders_in_time
     for e in problem.equations:
-        tops = {s: j for s, j in e.jets.items() if not any(j.order[:-1]) and 0 < j.order[-1] == highest[j.unknown]}
+        tops = {s: j for s, j in e.jets.items() if not any(j.order[:-1]) and j.order[-1] == highest[j.unknown]}
         yield from _open(problem, e, [jet for symbol, jet in tops.items() if not is_straight(e.residual, symbol)])
 
 

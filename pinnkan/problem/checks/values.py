@@ -25,6 +25,7 @@ _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up
 _CLOSE = (2.0**-30, 2.0**-40)  # how near to a point limits are looked at, in parts of the way to others
 _LIMIT = 1e-3  # values there that differ by less, relatively, have a limit: of x*log(x) 1e-8
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
+_ROUNDED = 1e-13  # so do those that differ by less of what they are elsewhere on their sides: 1e9*sin(pi) is 1e-7
 
 
 def grid(problem: Problem, fixed: Mapping[int, float]) -> list[Array]:
@@ -187,6 +188,7 @@ def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) ->
         at = grid(problem, held_at(problem, p.condition.place, q.condition.place))
         a, b = evaluate([u, v], problem.coordinates, at)
         gap = np.abs(a - b) - _AGREE * (1 + np.maximum(np.abs(a), np.abs(b)))
+        gap -= _ROUNDED * max(_largest(problem, x.condition.place, w) for x, w in ((p, u), (q, v)))
         worst = int(np.argmax(gap))
         if gap[worst] > 0:
             name, first, second = problem.unknowns[p.unknown], p.condition.name, q.condition.name
@@ -196,6 +198,12 @@ def check_corners(problem: Problem, placed: Sequence[Placed], report: Report) ->
             report.warn_at(q.equation, message, "legal, but the solution jumps there")
             found.append(Point(tuple(float(x[worst]) for x in at)))
     return found
+
+
+def _largest(problem: Problem, at: Place, value: sympy.Expr) -> float:
+    """What is prescribed on a place, at most, where it is finite."""
+    values = evaluate([value], problem.coordinates, grid(problem, held_at(problem, at)))
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
 def _meet(problem: Problem, *placed: Placed) -> bool:

@@ -1,20 +1,32 @@
-"""Whether a solution passes a point at which it may go on along another branch.
+"""Whether a solution passes a point at which it, or another one with the same start, may go on in another way.
 
 Of v^2 = (1 - t)^2 + e both roots are 2 sqrt(e) apart at t = 1, where a smooth v goes from one to the other: in between
 what the equation says of v has slope zero. So has u u_t = t - 1 of u_t where u passes zero. There the implicit function
 theorem says nothing (Hairer and Wanner 1996, Solving Ordinary Differential Equations II, sections VI.1 and VII.1).
+
+And where derivatives of the right-hand side are unbounded, Picard and Lindelöf's says nothing: u_t = 2 sqrt(|u|) may
+rest at zero for any while. A solution that goes through such a point is still alone (u_t = 1 + sqrt(|u|)): errors
+beside it grow at rates of which the integral is finite. One that rests there, or leaves as slowly as an error of
+nothing would, is not: there the rate after a time h is c / h, whatever h is (Osgood 1898).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import sympy
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, Jets
+from pinnkan.kan.field import Array, Field, Jets, jets_at
+from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.interval import Interval
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import frozen
+from pinnkan.solver.verify.posedness import MOST_UNKNOWNS, WITHIN
+from pinnkan.solver.verify.symbol import fastest, frozen
 
 #: Moments, and places in space at each of them, that are looked at.
 MOMENTS, PLACES = 257, 8
@@ -23,6 +35,16 @@ ROUNDED = 1e-9
 #: Determinants that agree to that at the solution and one beside it are those of coordinates alone.
 SAME = 1e-9
 REMEDY = "another branch may go on there. Write them solved for it, as in `u_t = (t - 1)/u` or `v = sqrt(..)`"
+#: Stretches between two moments that are looked at.
+STRETCHES = 16
+#: Widths, as a share of what a number is in the solution, at which a box is a point, and which an error of nothing has.
+POINT, UNIT = 1e-15, 1e-15
+#: Shares of the whole time after which rates are asked. Of u_t = u^a, a = 0.1 to 0.8, they are 0.1 to 4 over the time;
+#: of 1 + |u|^a they have fallen to 0.6 of that or less after the shorter one.
+TIMES = (1e-2, 1e-4)
+DEPARTS, STAYS = 0.02, 0.7
+#: Newton steps for rates.
+STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,3 +102,141 @@ class Branches:
                 if self._is_highest(jet):
                     matrix[:, row, jet.unknown] += slope
         return np.asarray(np.linalg.det(matrix / np.maximum(np.abs(matrix).max((0, 2), keepdims=True), 1e-300)))
+
+
+@dataclass(frozen=True, eq=False)
+class Departures:
+    """What is asked of the right-hand sides of one problem; numbers of a state are coordinates, then jets."""
+
+    model: Model
+
+    @cached_property
+    def jets(self) -> tuple[Jet, ...]:
+        """All that occur, and those in time up to the highest."""
+        space, rates = self.model.problem.space_dimension, self.model.problem.orders_in_time
+        in_time = [Jet(u, (*(0,) * space, k)) for u, rate in enumerate(rates) for k in range(rate + 1)]
+        return tuple(dict.fromkeys([*in_time, *(j for e in self.model.equations for j in e.jets)]))
+
+    @cached_property
+    def tape(self) -> Tape:
+        """Residuals, then their derivatives by all jets (equation * jet)."""
+        own = [sympy.Dummy() for _ in self.jets]
+        equations = self.model.problem.equations
+        residuals = [e.residual.xreplace({s: own[self.jets.index(j)] for s, j in e.jets.items()}) for e in equations]
+        slopes = [sympy.diff(r, x) for r in residuals for x in own]
+        return Tape([*residuals, *slopes], [*self.model.problem.coordinates, *own])
+
+    def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
+        """Where other solutions depart in a ``domain``, in words; "" where none are seen to."""
+        problem = self.model.problem
+        if problem.time_axis is None:
+            return ""
+        rates = problem.orders_in_time
+        if not any(rates) or self.model.is_linear or not len(problem.equations) == len(rates) <= MOST_UNKNOWNS:
+            return ""
+        states, scale = self._touched(field, domain, error)
+        for state in states:
+            if self._departs(state, scale):
+                at = f"{problem.coordinates[-1].name} = {state[problem.dimension - 1]:.4g}"
+                return f"other solutions depart at {at}: the equations may rest there for any while, and go on later"
+        return ""
+
+    def _touched(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
+        """States (state, number) of unbounded derivatives within the error of a solution, and the sizes of numbers."""
+        ranges = np.array(domain.box.ranges)
+        inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker(PLACES, len(ranges) - 1)
+        times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
+        points = np.column_stack([np.repeat(inside, MOMENTS, 0), np.tile(times, len(inside))])
+        jets = jets_at(field, points, self.jets)
+        scale = np.maximum(np.abs(np.column_stack([points, jets])).max(0), 1e-300)
+        off = np.zeros((len(points), len(scale)))
+        d = len(ranges)
+        off[:, d:] = self.model.problem.solver.tolerance * scale[d:]
+        if error is not None:
+            off[:, d:] = WITHIN * np.abs(jets_at(error, points, self.jets))
+        found = np.column_stack([points, jets])
+        least, most = ((found + x).reshape(len(inside), MOMENTS, -1) for x in (-off, off))  # at moments, and between
+        lows = [least, np.minimum(least[:, 1:], least[:, :-1])]
+        highs = [most, np.maximum(most[:, 1:], most[:, :-1])]
+        low, high = (np.concatenate([x.reshape(-1, len(scale)) for x in each]).T for each in (lows, highs))
+        return self._closed_in(low, high, scale).T, scale
+
+    def _closed_in(self, low: Array, high: Array, scale: Array) -> Array:
+        """A point of unbounded derivatives in each of some boxes (number, box) that has one."""
+        with np.errstate(all="ignore"):
+            at = np.flatnonzero(self._unbounded(low, high))
+            at = at[:: max(1, len(at) // STRETCHES)]
+            low, high = low[:, at], high[:, at]
+            while low.size and (((high - low) / scale[:, None]).max(0) > POINT).any():
+                widest, box = ((high - low) / scale[:, None]).argmax(0), np.arange(low.shape[1])
+                ends, begins = high.copy(), low.copy()
+                ends[widest, box] = begins[widest, box] = 0.5 * (low + high)[widest, box]
+                parts = ((begins, ends), (low, ends), (begins, high))  # what does not matter stays in the middle
+                each = np.array([self._unbounded(*part) for part in parts])
+                low, high = (np.choose(each.argmax(0), [part[end] for part in parts])[:, each.any(0)] for end in (0, 1))
+        return 0.5 * (low + high)
+
+    def _unbounded(self, low: Array, high: Array) -> np.ndarray:
+        """Whether a derivative by values or rates is unbounded in a box, and none by those in space: (box,)."""
+        registers = [Interval(a, b) for a, b in zip(low, high, strict=True)]
+        for name, arguments, number in self.tape.instructions:
+            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
+        slopes = [registers[i] for i in self.tape.outputs[len(self.model.equations) :]]
+        infinite = np.array([np.broadcast_to(np.isinf(s.lo) | np.isinf(s.hi), low.shape[1]) for s in slopes])
+        each = np.asarray(infinite.reshape(-1, len(self.jets), low.shape[1]).any(0))
+        in_space = np.array([any(j.order[:-1]) for j in self.jets])
+        return np.asarray(each[~in_space].any(0) & ~each[in_space].any(0))
+
+    def _departs(self, state: Array, scale: Array) -> bool:
+        """Whether what is beside the solution that begins there grows at rates over the time, however short that is."""
+        length = self.model.problem.box.lengths[-1]
+        try:
+            late, soon = (h * self._growth(self._moved(state, h * length), scale) for h in TIMES)
+        except np.linalg.LinAlgError:
+            return False
+        return bool(soon * length > max(DEPARTS, min(STAYS * late * length, 1.0)))
+
+    def _moved(self, state: Array, h: float) -> Array:
+        """The state some time later, by a step of Runge and Kutta, what varies in space held."""
+        d = self.model.problem.dimension
+        place = {jet: d + i for i, jet in enumerate(self.jets)}
+        chain = [(i, place.get(Jet(j.unknown, (*j.order[:-1], j.order[-1] + 1)))) for j, i in place.items()]
+
+        def rates(at: Array) -> Array:
+            solved, out = self._solved(at), np.zeros(len(at))
+            out[d - 1] = 1.0
+            for i, above in chain:
+                if above is not None and not any(self.jets[i - d].order[:-1]):
+                    out[i] = solved[above]
+            return out
+
+        first = rates(state)
+        second = rates(state + 0.5 * h * first)
+        third = rates(state + 0.5 * h * second)
+        return self._solved(state + h / 6 * (first + 2 * second + 2 * third + rates(state + h * third)))
+
+    def _solved(self, state: Array) -> Array:
+        """The state with the highest derivatives in time that the equations have there."""
+        out, d = state.copy(), self.model.problem.dimension
+        rates, space = self.model.problem.orders_in_time, self.model.problem.space_dimension
+        highest = [self.jets.index(Jet(u, (*(0,) * space, rate))) for u, rate in enumerate(rates)]
+        for _ in range(STEPS):
+            values, slopes = self._linearised(out[None])
+            out[[d + i for i in highest]] -= np.linalg.solve(slopes[0][:, highest], values[0])
+        return out
+
+    def _linearised(self, states: Array) -> tuple[Array, Array]:
+        """Residuals (state, equation) and derivatives (state, equation, jet), zero where these are not finite."""
+        with np.errstate(all="ignore"):
+            found = np.stack([np.broadcast_to(x, len(states)) for x in self.tape(list(states.T))], -1)
+        found = np.where(np.isfinite(found), found, 0.0)
+        count = len(self.model.equations)
+        return found[:, :count], found[:, count:].reshape(len(states), count, -1)
+
+    def _growth(self, state: Array, scale: Array) -> float:
+        """The largest rate at which something may grow beside a state."""
+        d = self.model.problem.dimension
+        own: Sequence[int] = [d + i for i, jet in enumerate(self.jets) if not any(jet.order[:-1])]
+        beside = np.concatenate([state + sign * np.diag(UNIT * scale)[own] for sign in (1.0, -1.0)])
+        weights = [(self.jets, w) for w in np.moveaxis(self._linearised(beside)[1], 1, 0)]
+        return float(fastest(weights, len(self.model.problem.unknowns), (0.0,) * (d - 1), (0.0,)).real.max())

@@ -36,6 +36,11 @@ MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
 #: in the middle of a front -u_x would be the rate of what grows there.
 STEEP = 10.0
+#: What splines leave of the terms of a wave is to be this share of the residual with which it would not grow: least
+#: squares prefer the smaller one. Of 18 - 100 (1 - (k / 40)^2)^2 they hold the 40th half wave on 170 intervals.
+LEFT = 0.5
+#: Halvings of a coordinate that waves may ask for.
+MOST_HALVINGS = 14
 #: Waves with less of the initial data are rounding.
 NOTHING = 1e-14
 #: Errors that slabs make have so much of the tolerance in every wave that changing coefficients may make grow.
@@ -44,6 +49,9 @@ IN_ERRORS = 1e-3
 WAVES = 64
 #: Times of a slab at which its rates are looked at, and points in space at each of them.
 TIMES, PLACES = 5, 24
+#: Between waves that are asked the one that grows most is looked for so many times, each time so many times closer: it
+#: is found to 0.2 % of its number.
+ZOOMS, ZOOM = 3, 8
 #: Where derivatives in time have less than this share of the weight that they have elsewhere in a slab, they lose it.
 LOSING = 1e-3
 
@@ -79,8 +87,11 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
         counts = FELT * tolerance / np.maximum(_shares(field, space, ranges, size, waves), errors * tolerance)
         return np.maximum(np.log(counts), FEW_FOLDS) / left
 
-    rates = np.array([fastest(weights, space.unknowns, way, numbers) for way in ways])  # (way, number, point)
-    rate = _mean_rate(rates, least(numbers), times, space.axes[-1].degree)
+    def rates(waves: list[float]) -> Complex:
+        return np.array([fastest(weights, space.unknowns, way, waves) for way in ways])
+
+    waves, found = _waves(rates, numbers)
+    rate = _mean_rate(found, least(waves), times, space.axes[-1].degree)
     rate = max(rate, _driven_rate(model, field, space, ways, least))
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
         rate = max(rate, Sides(model).rates(field, ranges, numbers[1::3]).mean())
@@ -109,30 +120,51 @@ def _driven_rate(
     return float(max(np.where(grows, found.real, 0.0).max(), turning))
 
 
-def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
+def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> tuple[float, int]:
     """By how many e-folds waves of the data that knots do not hold outgrow the solution, if they count in the end.
 
-    ``axes``: of space; ``trace``: the initial data on them. What has become of size one is to be known no better.
-    Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
+    And how many intervals hold them. ``axes``: of space; ``trace``: the initial data on them. What has become of size
+    one is to be known no better. Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and
+    half of the solution with it.
     """
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
     if not axes or len(problem.unknowns) > MOST_UNKNOWNS:
-        return 0.0
-    time, held = Axis(ranges[-1], 1), min(a.intervals * a.degree for a in axes)
+        return 0.0, 0
+    time, held = Axis(ranges[-1], 1), min(a.intervals for a in axes)
     field = ProductField(((Space((*axes, time), len(problem.unknowns)), np.stack([trace] * 2, axis=-2)),))
     points = ranges[:, 0] + np.ptp(ranges, axis=1) * _units(len(axes)).reshape(-1, len(ranges))
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
-    numbers, first = [np.pi * k for k in range(2 * held)], int(held / np.pi) + 1
+    numbers = [np.pi * k for k in range(2 * held * max(a.degree for a in axes))]
     fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
     shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
-    if shares[first] <= NOTHING or shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
-        return 0.0
+    if shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
+        return 0.0, 0
     count = np.count_nonzero(shares > NOTHING)  # of each number and finer ones: they fall
     begun = np.log(shares[:count])
-    grown = np.maximum(_rates(model, field, points, numbers[:count]), 0.0) * np.ptp(ranges[-1])
+    rates = np.maximum(_rates(model, field, points, numbers[:count]), 0.0)
+    grown = rates * np.ptp(ranges[-1])
     grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
-    counts = begun + grown > np.log(FELT * problem.solver.tolerance)
-    return float(np.where(counts, np.minimum(grown, -begun), 0.0)[first:].max(initial=0.0))
+    intervals = _intervals(frozen(model.equations, field, points), min(a.degree for a in axes), numbers[:count], rates)
+    counts = (begun + grown > np.log(FELT * problem.solver.tolerance)) & (grown > FEW_FOLDS) & (intervals > held)
+    outgrown = np.where(counts, np.minimum(grown, -begun), 0.0)
+    return float(outgrown.max()), int(np.where(counts, intervals, 0).max())
+
+
+def _intervals(weights: Weights, degree: int, numbers: list[float], rates: Array) -> Array:
+    """On how many intervals splines leave as little of waves as their growth asks for: (number,).
+
+    The m-th derivative of exp(i k x) is off by (k h / 2 pi)^(degree + 1 - m) of its size.
+    """
+    many, k = 2.0 ** np.arange(0.0, MOST_HALVINGS, 0.5)[:, None], np.array(numbers)
+    left = np.zeros((len(many), len(k)))
+    for jets, slopes in weights:
+        sizes, space = np.abs(slopes).max(0), [sum(jet.order[:-1]) for jet in jets]
+        in_time = max((s for s, jet in zip(sizes, jets, strict=True) if jet.order[-1] > 0), default=0.0)
+        if in_time > 0.0:
+            terms = (s * k**m * (k / (2 * np.pi * many)) ** (degree + 1 - m) for s, m in zip(sizes, space, strict=True))
+            left = np.maximum(left, sum(terms) / in_time)
+    few = left <= LEFT * rates / np.expm1(MOST_FOLDS)
+    return np.asarray(np.where(few.any(0), many[np.argmax(few, 0), 0], many[-1]))
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
@@ -174,7 +206,7 @@ def _driven(model: Model, field: Field | None, begin: float, ways: Sequence[tupl
     return np.array([driven.rates(way, _half_waves(finest)) for way in ways])
 
 
-def _mean_rate(rates: Array, least: Array, times: np.ndarray, degree: int) -> float:
+def _mean_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
     """E-folds in a unit of time that a slab has to hold, (way, number, point); points belong to some ``times`` of it.
 
     What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
@@ -236,6 +268,25 @@ def _shares(field: Jets, space: Space, ranges: Array, size: Array, numbers: list
         waves = np.arange(len(parts)) * (2.0 * np.pi if own.periodic else 2.0)
         shares = np.maximum(shares, [parts[waves >= number].max(initial=0.0) for number in numbers])
     return shares
+
+
+def _waves(rates: Callable[[list[float]], Complex], numbers: list[float]) -> tuple[list[float], Complex]:
+    """Numbers with those between them of which anything grows most, and rates (way, number, point) of all.
+
+    With 18 - 100 (1 - (k / 40)^2)^2 the 40th half wave grows by e^18, the 32nd by e^5, and the 64th decays.
+    """
+    found = rates(numbers)
+    for _ in range(ZOOMS):
+        most = found.real.max((0, 2))
+        tops = np.flatnonzero((most[1:-1] > most[:-2]) & (most[1:-1] > most[2:])) + 1
+        sides = [side for k in tops for side in ((k - 1, k), (k, k + 1))]
+        added = [float(n) for i, j in sides for n in np.linspace(numbers[i], numbers[j], ZOOM + 1)[1:-1]]
+        if not added:
+            break
+        order = np.argsort([*numbers, *added])
+        found = np.concatenate([found, rates(added)], axis=1)[:, order]
+        numbers = [[*numbers, *added][i] for i in order]
+    return numbers, found
 
 
 def _numbers(space: Space) -> list[float]:

@@ -172,6 +172,15 @@ def test_a_corner_where_two_sides_disagree_is_a_warning_with_place_and_values() 
     assert "rod.yaml:14:15: conditions disagree at x = 0, t = 0: u = 0 on 'initial', u = 2 on 'left'" in said
 
 
+def test_a_corner_where_a_large_wave_is_zero_but_for_rounding_is_none() -> None:
+    """sin(pi) is 1e-16, and 1e9 times that is 1e-7."""
+    for amplitude, gap, disagrees in (("1e9", "0", False), ("1e9", "1e-3", True)):
+        start = f"u = {amplitude}*sin(2*pi*x)"
+        text = edited("equation: u = sin(pi*x)", f"equation: {start}", without_exact())
+        said = warnings(text.replace("equation: u = 0", f"equation: u = {gap}"))
+        assert ("conditions disagree" in said) == disagrees
+
+
 def test_values_that_hardly_differ_are_shown_with_the_digits_that_do() -> None:
     said = warnings(
         edited("equation: u = 0", "equation: u = 2e-8", without_exact()).replace("sin(pi*x)", "0*sin(pi*x)")

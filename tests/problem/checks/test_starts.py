@@ -31,6 +31,17 @@ def decay(start, equation="u_t = -u"):
     return parse_problem(DECAY.format(start=start, equation=equation), "t.yaml")
 
 
+def algebraic(equation, *values):
+    """Of u_t = -v from u = 1 on, v told by an equation, and by a condition where there is one."""
+    given = "".join(f', {{where: initial, equation: "{value}"}}' for value in values)
+    text = (
+        DECAY.replace("[u]", "[u, v]")
+        .replace('["', '["u_t = -v", "')
+        .replace("}}]", "}}" + given.replace("{", "{{").replace("}", "}}") + "]")
+    )
+    return parse_problem(text.format(start="u = 1", equation=equation), "t.yaml")
+
+
 def heat(start, side="u"):
     return parse_problem(HEAT.format(start=start, side=side), "t.yaml")
 
@@ -43,6 +54,7 @@ def heat(start, side="u"):
         (heat("u**2 = sin(pi*x)**2"), "fulfil `u**2 = sin(pi*x)**2`"),
         (decay("u = -1", "u = t*u_t - u_t**2"), "u_t = -1 and u_t = 1"),
         (decay("u = 0.6", "u_t**2 = 1 - u**2"), "u_t = -0.8 and u_t = 0.8"),
+        (algebraic("v*(v - u) = 0"), "at t = 0 both v = 0 and v = 1"),
     ],
 )
 def test_two_roots_are_two_solutions(problem, words):
@@ -60,6 +72,8 @@ def test_two_roots_are_two_solutions(problem, words):
         decay("u = 0.6", "u_t = 1 - u**2"),
         decay("u = 0.6", "u_t + u_t**3 = -u"),
         decay("u = 0", "min(u_t + 1, u) = 0"),
+        algebraic("v + v**3 = u"),
+        algebraic("v*(v - u) = 0", "v = 1"),
         heat("u = max(x - 0.5, 0)"),
         heat("u_x = -pi*sin(pi*x)", "u_x"),
     ],

@@ -49,6 +49,16 @@ def test_what_is_small_beside_what_it_was_grows_at_the_rate_of_its_linearised_eq
     assert folds_of(GROWING.replace("RATE", "-20"), 1e-6, 1.0) == 0.0
 
 
+def test_a_band_of_waves_between_two_that_are_asked_is_found():
+    """Every second number had been asked: of sin(pi x) + 1e-8 sin(40 pi x) e^(18 t) the latter was 13 e-folds short."""
+    band = "18*u - 100*(u + 2*u_xx/Q**2 + u_xxxx/Q**4)"
+    for wave in (5, 11.3):
+        equation = GROWING.replace("nu*u_xx + RATE*u - u*u_x", band.replace("Q", f"({wave}*pi)"))
+        assert folds_of(equation, 1e-6, 1.0) == pytest.approx(9.0, rel=1e-3)
+        low = equation.replace("18*u", "-1*u")  # a negative control
+        assert folds_of(low, 1e-6, 1.0) == 0.0
+
+
 def test_what_counts_already_is_asked_too_but_not_the_middle_of_a_front():
     """Where a front passes zero it is steep, and -u_x would be the rate of what grows there."""
     assert folds_of(GROWING.replace("RATE", "20"), 1.0, 1.0, lambda x: 1.0 + 0.0 * x) == pytest.approx(10.0, rel=1e-3)
@@ -151,7 +161,9 @@ def test_waves_of_the_data_that_will_count_are_held_from_the_start(share, growth
     """1e-6 of it was left out, and half of the solution with it. What becomes of size one needs no more than that."""
     model = model_of(BAND.format(share=share))
     begun = first_slab_start(model, (8, 8), 8, 1.0)
-    assert unheld_growth(model, begun.axes, begun.traces[0]) == pytest.approx(growth, abs=1.0)
+    folds_of_waves, intervals = unheld_growth(model, begun.axes, begun.traces[0])
+    assert folds_of_waves == pytest.approx(growth, abs=1.0)
+    assert (60 < intervals < 120) == bool(growth)
 
 
 @pytest.mark.slow
@@ -163,3 +175,34 @@ def test_a_band_of_waves_that_grows_from_a_millionth_is_carried():
     rates = [15 * (2 * (k / 40) ** 2 - (k / 40) ** 4) for k in (1, 40)]
     known = np.exp(rates[0]) * np.sin(np.pi * x) + 1e-6 * np.exp(rates[1]) * np.sin(40 * np.pi * x)
     assert np.linalg.norm(found - known.ravel()) < 1e-2 * np.linalg.norm(known)
+
+
+SWIFT_HOHENBERG = """
+name: swift_hohenberg
+domain: {x: [0, 1], t: [0, 1]}
+functions: {s: sin(pi*x), c: 20 - 3000*(1 - 2/144 + 1/144**2)}
+unknowns: [u]
+equations: ["u_t = 20*u - 3000*(u + 2*u_xx/(12*pi)**2 + u_xxxx/(12*pi)**4) - c*s"]
+conditions:
+  - {where: initial, equation: "u = s + SHARE*sin(12*pi*x)"}
+  - {where: boundary, equation: u = 0}
+  - {where: boundary, equation: u_xx = 0}
+solver: {tolerance: 1e-2}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [1e-8, 0.0])
+def test_a_band_that_knots_do_not_hold_is_no_lack_of_a_condition(share):
+    """The least residual fell from 265 to 70 with more knots, and the problem was refused: `rank_deficient`.
+
+    Without what the data have of the band that is right; with it, on as few knots, the band was left out.
+    """
+    solution = pinnkan.solve(parse_problem(SWIFT_HOHENBERG.replace("SHARE", str(share)), "t.yaml"))
+    assert solution.verdict.converged
+    x = np.linspace(0.0, 1.0, 400)
+    found = solution(np.column_stack([x, np.ones_like(x)]))["u"].ravel()
+    known = np.sin(np.pi * x) + share * np.exp(20.0) * np.sin(12 * np.pi * x)
+    assert np.linalg.norm(found - known) < 2e-2 * np.linalg.norm(known)
+    if share:
+        assert np.linalg.norm(found - np.sin(np.pi * x)) > 0.5 * np.linalg.norm(known)

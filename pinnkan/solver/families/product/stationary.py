@@ -1,7 +1,8 @@
 """A start at which no small change lowers the residual, though it solves nothing: Gauss-Newton stays where it is.
 
-u_x**2 = 1 has no slope at u = 0, and integral(u**2) = 1 none either. Such a start is moved along the slowest wave that
-the conditions leave: one without a node, so that what is to be found once is not found once in each half.
+u_x**2 = 1 has no slope at u = 0, and integral(u**2) = 1 none either; the p-Laplacian is 0/0 where nothing changes. Such
+a start is moved along the slowest wave that the conditions leave: one without a node, so that what is to be found once
+is not found once in each half.
 """
 
 import numpy as np
@@ -21,16 +22,18 @@ SIZES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 
 
 def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
-    """The ``start`` (coefficient), or one beside it where it is stationary and there are few enough coefficients.
+    """The ``start`` (coefficient), or one beside it where it is stationary, or its residual is not finite.
+
+    And where there are few enough coefficients.
 
     Of so many sizes of the wave that with the least residual in the rows that the start does not fulfil.
     """
-    few = system.space.size <= MOST_SMOOTH
-    if not (few and 0.0 < system.loss(start) < np.inf and is_stationary(system, start, fixed)):
+    few, loss = system.space.size <= MOST_SMOOTH, system.loss(start)
+    if not few or loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
         return start
     masks = np.moveaxis(fixed, -1, 0)
     wave = np.stack([np.zeros(m.shape) if m.all() else slowest_wave(system.space, m) for m in masks], -1)
-    unmet = [p for p in system.patches if p.loss(system.tensor(start)) > 0.0]
+    unmet = [p for p in system.patches if p.loss(system.tensor(start)) != 0.0]
     tried = [start + sign * size * wave for size in SIZES for sign in (1.0, -1.0)]
     losses = [sum(p.loss(system.tensor(c)) for p in unmet) for c in tried]
     known = [k for k, loss in enumerate(losses) if np.isfinite(loss)]

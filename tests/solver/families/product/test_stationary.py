@@ -41,6 +41,22 @@ def test_what_is_stationary_is_moved_to_less_of_what_it_does_not_fulfil(text):
     np.testing.assert_array_equal(beside[fixed], start[fixed])
 
 
+def test_a_start_without_a_finite_residual_is_moved():
+    """The p-Laplacian is 0/0 where u is flat: it was refused as not finite."""
+    text = """
+name: p_laplacian
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["-div((u_x**2 + u_y**2)**0.5*grad(u)) = 1"]
+conditions: [{where: boundary, equation: u = 0}]
+"""
+    _, system, start, fixed = start_of(model_of(text))
+    assert not np.isfinite(system.loss(start))
+    beside = moved(system, start, fixed)
+    assert np.isfinite(system.loss(beside))
+    np.testing.assert_array_equal(beside[fixed], start[fixed])
+
+
 def test_what_goes_on_or_solves_it_stays():
     _, system, start, fixed = start_of(line(left=1.0))
     assert not is_stationary(system, start, fixed)
