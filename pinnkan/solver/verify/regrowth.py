@@ -36,11 +36,6 @@ MOST_SAMPLES = 512
 #: Where a solution changes by its size over less than this part of the domain coefficients are not frozen for any wave:
 #: in the middle of a front -u_x would be the rate of what grows there.
 STEEP = 10.0
-#: What splines leave of the terms of a wave is to be this share of the residual with which it would not grow: least
-#: squares prefer the smaller one. Of 18 - 100 (1 - (k / 40)^2)^2 they hold the 40th half wave on 170 intervals.
-LEFT = 0.5
-#: Halvings of a coordinate that waves may ask for.
-MOST_HALVINGS = 14
 #: Waves with less of the initial data are rounding.
 NOTHING = 1e-14
 #: Errors that slabs make have so much of the tolerance in every wave that changing coefficients may make grow.
@@ -120,51 +115,30 @@ def _driven_rate(
     return float(max(np.where(grows, found.real, 0.0).max(), turning))
 
 
-def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> tuple[float, int]:
+def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     """By how many e-folds waves of the data that knots do not hold outgrow the solution, if they count in the end.
 
-    And how many intervals hold them. ``axes``: of space; ``trace``: the initial data on them. What has become of size
-    one is to be known no better. Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and
-    half of the solution with it.
+    ``axes``: of space; ``trace``: the initial data on them. What has become of size one is to be known no better.
+    Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
     """
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
     if not axes or len(problem.unknowns) > MOST_UNKNOWNS:
-        return 0.0, 0
-    time, held = Axis(ranges[-1], 1), min(a.intervals for a in axes)
+        return 0.0
+    time, held = Axis(ranges[-1], 1), min(a.intervals * a.degree for a in axes)
     field = ProductField(((Space((*axes, time), len(problem.unknowns)), np.stack([trace] * 2, axis=-2)),))
     points = ranges[:, 0] + np.ptp(ranges, axis=1) * _units(len(axes)).reshape(-1, len(ranges))
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
-    numbers = [np.pi * k for k in range(2 * held * max(a.degree for a in axes))]
+    numbers, first = [np.pi * k for k in range(2 * held)], int(held / np.pi) + 1
     fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
     shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
-    if shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
-        return 0.0, 0
+    if shares[first] <= NOTHING or shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
+        return 0.0
     count = np.count_nonzero(shares > NOTHING)  # of each number and finer ones: they fall
     begun = np.log(shares[:count])
-    rates = np.maximum(_rates(model, field, points, numbers[:count]), 0.0)
-    grown = rates * np.ptp(ranges[-1])
+    grown = np.maximum(_rates(model, field, points, numbers[:count]), 0.0) * np.ptp(ranges[-1])
     grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
-    intervals = _intervals(frozen(model.equations, field, points), min(a.degree for a in axes), numbers[:count], rates)
-    counts = (begun + grown > np.log(FELT * problem.solver.tolerance)) & (grown > FEW_FOLDS) & (intervals > held)
-    outgrown = np.where(counts, np.minimum(grown, -begun), 0.0)
-    return float(outgrown.max()), int(np.where(counts, intervals, 0).max())
-
-
-def _intervals(weights: Weights, degree: int, numbers: list[float], rates: Array) -> Array:
-    """On how many intervals splines leave as little of waves as their growth asks for: (number,).
-
-    The m-th derivative of exp(i k x) is off by (k h / 2 pi)^(degree + 1 - m) of its size.
-    """
-    many, k = 2.0 ** np.arange(0.0, MOST_HALVINGS, 0.5)[:, None], np.array(numbers)
-    left = np.zeros((len(many), len(k)))
-    for jets, slopes in weights:
-        sizes, space = np.abs(slopes).max(0), [sum(jet.order[:-1]) for jet in jets]
-        in_time = max((s for s, jet in zip(sizes, jets, strict=True) if jet.order[-1] > 0), default=0.0)
-        if in_time > 0.0:
-            terms = (s * k**m * (k / (2 * np.pi * many)) ** (degree + 1 - m) for s, m in zip(sizes, space, strict=True))
-            left = np.maximum(left, sum(terms) / in_time)
-    few = left <= LEFT * rates / np.expm1(MOST_FOLDS)
-    return np.asarray(np.where(few.any(0), many[np.argmax(few, 0), 0], many[-1]))
+    counts = begun + grown > np.log(FELT * problem.solver.tolerance)
+    return float(np.where(counts, np.minimum(grown, -begun), 0.0)[first:].max(initial=0.0))
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import exprel
 
 from pinnkan.assembly.condition_weights import growth_rate, slowest_rate
 from pinnkan.assembly.model import Model
@@ -21,7 +20,6 @@ from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
-from pinnkan.solver.verify.regrowth import folds
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.solver.verify.unsettled import constraint
@@ -38,9 +36,6 @@ OF_ROUNDING = 1e3
 #: In a slab a value below this share of that rate may go on falling: the heat equation backwards has 0.01, a heat
 #: equation forwards on knots graded to a narrow spot, coarse beside it, 0.3, falling as well.
 FALLING_ON = 0.1
-#: Nor is one that falls to no less than this share of what the waves make that well-posed equations let grow most:
-#: those of bands that knots do not hold yet fall to 1.2 to 500 times that.
-FOLLOWED = 0.5
 #: Below this share of what derivatives in time make of it something is free: t u_t = t u_xx + u, every t times a
 #: solution of the heat equation.
 VANISHING = 1e-4
@@ -72,8 +67,7 @@ class Spaces:
     """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
 
     ``nulls``: the least determined function of each, None where they are still to be found; ``losses``: mean squared
-    residuals of the solution, and with its correction in the latter; ``grows``: whether the data have waves that are
-    going to count.
+    residuals of the solution, and with its correction in the latter.
     """
 
     space: Space
@@ -81,7 +75,6 @@ class Spaces:
     halved: Space
     nulls: tuple[Null, Null] | None
     losses: tuple[float, float]
-    grows: bool = False
 
     @property
     def is_loose(self) -> bool:
@@ -162,30 +155,22 @@ class Verifier:
         knots; the heat equation backwards, or Laplace's in time, leaves the finest wave that the knots hold.
         """
         space, start, halved = spaces.space, spaces.coefficients, spaces.halved
-        against = self._grows(spaces.nulls or nulls_of(self.model, space, start, halved), spaces)
+        length = float(np.ptp(space.axes[-1].breaks))
+        against = self._grows(spaces.nulls or nulls_of(self.model, space, start, halved), length)
         rows = None if against is None else balanced(self.model, space, start, halved)
-        return against if rows is None or self._grows(nulls_of(rows, space, start, halved), spaces) else None
+        return against if rows is None or self._grows(nulls_of(rows, space, start, halved), length) else None
 
-    def _grows(self, nulls: tuple[Null, Null], spaces: Spaces) -> Objection | None:
-        """What the least determined functions of a slab, and of the same halved, say."""
-        length = float(np.ptp(spaces.space.axes[-1].breaks))
+    def _grows(self, nulls: tuple[Null, Null], length: float) -> Objection | None:
+        """What the least determined functions of a slab of some length, and of the same halved, say."""
         if min(null.sigma for null in nulls) <= VANISHING * slowest_rate(self.model, length):
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
         found = stability(*nulls)
         if found.settled or found.halved > FALLING_ON * growth_rate(self.model, length):
             return None
-        follows = self.posedness.is_asked and not spaces.grows  # knots need not hold what grows and is not there
-        if follows and found.halved > FOLLOWED * self._least_of_waves(spaces, length):
-            return None
         values = f"{found.solved:.1e}, {found.halved:.1e}"
         detail = f"in time, the least residual of a function of size one falls on with more knots: {values}"
         detail = "; ".join(filter(None, (constraint(self.model.problem), detail)))
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail, is_lasting=True)
-
-    def _least_of_waves(self, spaces: Spaces, length: float) -> float:
-        """What the derivatives in time make of the wave that grows most, from zero to size one in a slab."""
-        grown = folds(self.model, spaces.space, spaces.coefficients, np.zeros(spaces.space.unknowns))
-        return slowest_rate(self.model, length) / float(exprel(grown))
 
     def free(self, field: Field, spaces: Spaces | None) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""

@@ -161,9 +161,7 @@ def test_waves_of_the_data_that_will_count_are_held_from_the_start(share, growth
     """1e-6 of it was left out, and half of the solution with it. What becomes of size one needs no more than that."""
     model = model_of(BAND.format(share=share))
     begun = first_slab_start(model, (8, 8), 8, 1.0)
-    folds_of_waves, intervals = unheld_growth(model, begun.axes, begun.traces[0])
-    assert folds_of_waves == pytest.approx(growth, abs=1.0)
-    assert (60 < intervals < 120) == bool(growth)
+    assert unheld_growth(model, begun.axes, begun.traces[0]) == pytest.approx(growth, abs=1.0)
 
 
 @pytest.mark.slow
@@ -175,34 +173,3 @@ def test_a_band_of_waves_that_grows_from_a_millionth_is_carried():
     rates = [15 * (2 * (k / 40) ** 2 - (k / 40) ** 4) for k in (1, 40)]
     known = np.exp(rates[0]) * np.sin(np.pi * x) + 1e-6 * np.exp(rates[1]) * np.sin(40 * np.pi * x)
     assert np.linalg.norm(found - known.ravel()) < 1e-2 * np.linalg.norm(known)
-
-
-SWIFT_HOHENBERG = """
-name: swift_hohenberg
-domain: {x: [0, 1], t: [0, 1]}
-functions: {s: sin(pi*x), c: 20 - 3000*(1 - 2/144 + 1/144**2)}
-unknowns: [u]
-equations: ["u_t = 20*u - 3000*(u + 2*u_xx/(12*pi)**2 + u_xxxx/(12*pi)**4) - c*s"]
-conditions:
-  - {where: initial, equation: "u = s + SHARE*sin(12*pi*x)"}
-  - {where: boundary, equation: u = 0}
-  - {where: boundary, equation: u_xx = 0}
-solver: {tolerance: 1e-2}
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("share", [1e-8, 0.0])
-def test_a_band_that_knots_do_not_hold_is_no_lack_of_a_condition(share):
-    """The least residual fell from 265 to 70 with more knots, and the problem was refused: `rank_deficient`.
-
-    Without what the data have of the band that is right; with it, on as few knots, the band was left out.
-    """
-    solution = pinnkan.solve(parse_problem(SWIFT_HOHENBERG.replace("SHARE", str(share)), "t.yaml"))
-    assert solution.verdict.converged
-    x = np.linspace(0.0, 1.0, 400)
-    found = solution(np.column_stack([x, np.ones_like(x)]))["u"].ravel()
-    known = np.sin(np.pi * x) + share * np.exp(20.0) * np.sin(12 * np.pi * x)
-    assert np.linalg.norm(found - known) < 2e-2 * np.linalg.norm(known)
-    if share:
-        assert np.linalg.norm(found - np.sin(np.pi * x)) > 0.5 * np.linalg.norm(known)

@@ -88,11 +88,10 @@ def thrift_of(mass: Sequence[Array]) -> Thrift:
     return ALONE if len(mass) < 2 else TOGETHER
 
 
-def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float, fewest: int = 0) -> SlabStart:
+def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float) -> SlabStart:
     """Equal neighbours merged where the correction predicts no need of them; the loss is counted as error.
 
-    ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have;
-    ``fewest``: intervals of each coordinate that are to be left.
+    ``mass``: squared share of each interval in the last correction, per coordinate; ``allowed``: what a slab may have.
     """
     if not begun.axes:
         return begun
@@ -100,8 +99,7 @@ def coarsened(begun: SlabStart, mass: Sequence[Array], allowed: float, fewest: i
     budget = thrift_of(mass).margin * allowed**2 / sum(len(m) for m in mass)
     for i, (axis, even) in enumerate(zip(begun.axes, are_even(begun.axes, begun.unknowns), strict=True)):
         kept = _kept(axis, mass[i], budget)
-        left = int(kept.sum()) - 1
-        if left >= fewest and (not even or 2 * left == axis.intervals):
+        if not even or 2 * (int(kept.sum()) - 1) == axis.intervals:
             axes[i] = replace(axis, breaks=axis.breaks[kept])
     if all(a.intervals == b.intervals for a, b in zip(axes, begun.axes, strict=True)):
         return begun
@@ -125,17 +123,17 @@ def wanted(mass: Sequence[Array], allowed: float) -> list[np.ndarray]:
     return [mark(m, largest, least) for m in mass]
 
 
-def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: float = 0.0, fewest: int = 0) -> SlabStart:
+def prepared(begun: SlabStart, mass: Sequence[Array], allowed: float, folds: float = 0.0) -> SlabStart:
     """The state for the next slab: intervals halved where the correction nears what is allowed, merged elsewhere.
 
-    ``folds``: e-folds by which what merging loses is going to grow; ``fewest``: intervals that hold it.
+    ``folds``: e-folds by which what merging loses is going to grow.
     """
     if sum(float(m.sum()) for m in mass) > (thrift_of(mass).ready * allowed) ** 2 and allowed > ROUNDED:
         marks = [m if m.sum() <= MOVING * len(m) else np.zeros_like(m) for m in wanted(mass, allowed)]
         marks = all_or_some(begun.axes, marks, begun.unknowns)
         begun = begun.moved_to(tuple(a.inserted(m) for a, m in zip(begun.axes, marks, strict=True)))
         mass = [np.repeat(np.where(k, np.inf, m), 1 + k) for m, k in zip(mass, marks, strict=True)]
-    return coarsened(begun, mass, allowed * float(np.exp(-folds)), fewest)
+    return coarsened(begun, mass, allowed * float(np.exp(-folds)))
 
 
 def _kept(axis: Axis, mass: Array, budget: float) -> np.ndarray:

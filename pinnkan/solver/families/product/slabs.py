@@ -102,9 +102,8 @@ class ProductSlabs(ModelFamily):
 
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them, with what of them will grow."""
-        growth, intervals = data_growth(self.model, self.degree, self.intervals)
-        allowed = max(local * float(np.exp(-growth)), ROUNDED_START)
-        begun = sparing_start(self.model, self.degree, self.highest, max(self.intervals, intervals), allowed)
+        allowed = max(local * float(np.exp(-data_growth(self.model, self.degree, self.intervals))), ROUNDED_START)
+        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, allowed)
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
@@ -161,7 +160,8 @@ class ProductSlabs(ModelFamily):
         closer = self._closer(aim, slab, found, at) if is_asked else None
         if closer is None:
             return replace(slab, doubts=doubts)
-        return replace(closer, doubts=doubts) if closer.size > FOUNDED * slab.size else replace(slab, doubts=doubts + 1)
+        is_founded = closer.size > FOUNDED * slab.size
+        return replace(closer, doubts=doubts) if is_founded else replace(slab, doubts=doubts + 1)
 
     def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether the slab may be accepted, be it since no other attempt is to follow."""
@@ -238,17 +238,17 @@ class ProductSlabs(ModelFamily):
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
         """The state at the end of the slab, knots for the next one, and its length."""
         (space, c), (fine, error) = slab.piece, slab.error
-        last, allowed = len(space.axes) - 1, _allowed(slab, at)
-        in_time = 0.0 if slab.is_rounded else slab.share.size[-1]
+        last, allowed, in_time = len(space.axes) - 1, _allowed(slab, at), slab.share.size[-1]
         orders = range(self.model.orders[-1])
         traces = tuple(end_trace(space.axes[-1], c, k, last) for k in orders)
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
         end = float(space.axes[-1].breaks[-1])
         begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor(space.axes[-1], c))
-        growth, fewest = data_growth(self.model, self.degree, self.intervals)
-        left = (self.problem.box.ranges[-1][1] - end) / self.problem.box.lengths[-1]
-        begun = prepared(begun, slab.share.mass[:-1], allowed, growth * left, fewest)
+        growth = data_growth(self.model, self.degree, self.intervals) / self.problem.box.lengths[-1]
+        begun = prepared(begun, slab.share.mass[:-1], allowed, growth * (self.problem.box.ranges[-1][1] - end))
         free = self.problem.solver.degree is None and self.given is None
+        if slab.is_rounded:
+            in_time = 0.0
         held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), MOST_FOLDS / max(slab.folds, 1e-300))
         degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
@@ -262,7 +262,7 @@ class ProductSlabs(ModelFamily):
             known, counted = prolonged(solved, space, fine), self.model.counted
             nulls = solved, least_determined(richer.kept, fine, base, known=known, counted=counted)
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
-        return Spaces(space, c, fine, nulls, losses, data_growth(self.model, self.degree, self.intervals)[0] > 0.0)
+        return Spaces(space, c, fine, nulls, losses)
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
         space, c = slab.piece
@@ -283,8 +283,8 @@ class ProductSlabs(ModelFamily):
         """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
         if at.is_early(at.time + slab.length):
             return True
-        volume = slab.length * self.problem.domain.measure / at.total
-        size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / volume)
+        space = self.problem.domain.measure / at.total
+        size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
         return bool(np.sqrt(loss) <= LEFT * at.local * size * growth_rate(self.model, slab.length))
 
     def samples(self, slab: ProductSlab) -> Samples:

@@ -207,7 +207,7 @@ def _missing(
 
 
 @lru_cache(maxsize=2)
-def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> tuple[float, int]:
+def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> float:
     """The :func:`pinnkan.solver.verify.regrowth.unheld_growth` of initial data on so many intervals."""
     begun = first_slab_start(model, degree, intervals, 1.0)
     return unheld_growth(model, begun.axes, begun.traces[0])

@@ -37,7 +37,6 @@ def test_an_error_that_grows_in_a_slab_is_not_lost(monkeypatch):
     assert "without bound" in solve(problem).verdict.sentence  # its symbol tells, before any slab is accepted
     monkeypatch.setattr(Posedness, "objection", lambda *_: "")
     monkeypatch.setattr(slabs, "folds", lambda *_: 0.0)  # of which no slab is short enough
-    monkeypatch.setattr(slabs, "data_growth", lambda *_: (0.0, 0))  # nor are knots chosen for it
     ours = solve(problem)
     error = ours.levels[-1].true_error
     assert not ours.verdict.converged or error <= 2e-4
