@@ -72,7 +72,7 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
         if axis == problem.time_axis or problem.box.periodic[axis]:
             continue
         ends = Side(axis, 1), Side(axis, 0)
-        given = sum(on[end] for end in ends) + _within(problem, on)
+        given = sum(on[end] for end in ends) + _within(problem, on, order)
         if given >= order and (order != 1 or problem.dimension == 1):
             continue
         of = _coefficients(problem, derivative)
@@ -85,11 +85,17 @@ def missing_condition(problem: Problem, derivative: Derivative | None = None) ->
     return None
 
 
-def _within(problem: Problem, on: Mapping[Place, int]) -> int:
-    """Conditions at points and integrals, which count along the only coordinate of space."""
-    if problem.dimension - (problem.time_axis is not None) > 1:
+def _within(problem: Problem, on: Mapping[Place, int], order: int) -> int:
+    """Conditions at points and integrals, which count along the only coordinate of space.
+
+    In time those at points do where the equation is of the same order in both, as that of waves: beyond a point inside
+    of what diffuses, waves grow with their rate, without bound.
+    """
+    time = problem.time_axis
+    if problem.dimension - (time is not None) > 1:
         return 0
-    return sum(count for place, count in on.items() if isinstance(place, Point | Whole))
+    points = time is None or order <= problem.equations[0].orders[time]
+    return sum(n for place, n in on.items() if isinstance(place, Whole) or (points and isinstance(place, Point)))
 
 
 def _coefficients(problem: Problem, derivative: Derivative | None) -> Coefficients:

@@ -36,6 +36,8 @@ _DIRECTIONS = 50
 #: numbers along the side, over its length. Growth as of exp(100 t/T) is left out.
 _RATES = (1e3, 1e5)
 _WAVES = (0.0, 1.0, 10.0)
+#: The power of the rate with which modes of waves that travel go, at least: 1 if nothing else does, of heat it is 1/2.
+_TRAVELLING = 0.75
 #: The highest order along a coordinate that is looked at.
 _HIGHEST = 16
 
@@ -156,7 +158,10 @@ def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lackin
     last = along(problem.dimension - 1)
     if not all(known or not last(jet) for (_, jet), known in system.known.items()):
         return None
-    held = 0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, Point | Whole))
+    held, points = (
+        0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, kind))
+        for kind in (Whole, Point)
+    )
     for axis in range(problem.dimension - 1):
         weights = None if problem.box.periodic[axis] else assigned(system.orders(along(axis)))
         if weights is None or not 0 < weights.total <= _HIGHEST:
@@ -164,20 +169,27 @@ def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lackin
         if not _is_principal_known(system, weights, along(axis)):
             continue
         for side in (Side(axis, 0), Side(axis, 1)):
-            wanted = _entering(problem, system, side, weights) if on[side] + held < weights.total else None
-            if wanted is not None and on[side] + held < wanted:
+            if on[side] + held >= weights.total:
+                continue
+            wanted, is_travelling = _entering(problem, system, side, weights)
+            if on[side] + held + points * is_travelling < wanted:
                 return Lacking(side, wanted, on[side])
     return None
 
 
-def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights) -> int | None:
-    """How many solutions exp(l x) decay away from a side, the same at all samples of it; None where that is not so."""
+def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights) -> tuple[int, bool]:
+    """How many solutions exp(l x) decay away from a side, the same at all samples of it, 0 where that is not so.
+
+    And whether these travel, |l| going with the rate: only then a value inside may stand in place of one on the side.
+    Of the heat equation |l| goes with its root, and beyond a point inside waves grow by as much, without bound.
+    """
     axis, last = side.axis, problem.dimension - 1
     nodes = [[0, n // 2, n - 1] if problem.dimension < 4 else [0, n - 1] for n in system.shape]
     nodes[axis] = [side.end * (system.shape[axis] - 1)]
     at = [int(k) for k in np.ravel_multi_index(np.array(list(product(*nodes))).T, system.shape)]
     lengths = [high - low for low, high in problem.box.ranges]
     seen: set[int] = set()
+    least = dict.fromkeys(_RATES, np.inf)
     for rate, wave in product(_RATES, _WAVES):
         numbers = [2j * np.pi * wave / length for length in lengths]
         numbers[last] = rate / lengths[last] + 0j
@@ -185,7 +197,9 @@ def _entering(problem: Problem, system: Linearised, side: Side, weights: Weights
             inward = rates.real * (1 - 2 * side.end)
             if np.isfinite(inward).all() and np.abs(inward).min() > _LEAST * np.abs(rates).max():
                 seen.add(int(np.sum(inward < 0)))
-    return seen.pop() if len(seen) == 1 else None
+                least[rate] = min(least[rate], float(np.min(-inward[inward < 0], initial=np.inf)))
+    grown = np.log(least[_RATES[1]] / least[_RATES[0]]) / np.log(_RATES[1] / _RATES[0])
+    return (seen.pop() if len(seen) == 1 else 0), bool(grown > _TRAVELLING)
 
 
 def _rates(

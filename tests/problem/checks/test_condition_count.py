@@ -146,3 +146,21 @@ ONE, SMALL = np.ones(5), np.array([1.0, 1e-12])
 )
 def test_an_elliptic_symbol_has_one_sign_in_all_directions(order, terms, expected):
     assert _is_elliptic(order, terms) == expected
+
+
+@pytest.mark.parametrize(
+    ("equation", "initial", "counts"),
+    [
+        ("u_t = u_xx", ("u = x",), False),  # the heat equation sideways
+        ("u_t = -u_xxxx + u_xx", ("u = x",), False),
+        ("u_tt = u_xx", ("u = x", "u_t = 0"), True),  # waves, sideways
+        ("u_xx = 0", (), True),
+    ],
+)
+def test_a_value_inside_stands_for_one_on_a_side_where_waves_travel(equation, initial, counts):
+    domain = "x: [0, 1], t: [0, 1]" if initial else "x: [0, 1]"
+    held = ["left, equation: u = 0", "{point: [0.5]}, equation: u = 0.5", "right, equation: none"]
+    held += ["left, equation: u_xx = 0", "{point: [0.6]}, equation: u = 0.6"] if "xxxx" in equation else []
+    lines = "".join(f"  - {{where: {text}}}\n" for text in [*held, *(f"initial, equation: {i}" for i in initial)])
+    text = f"name: n\ndomain: {{{domain}}}\nunknowns: [u]\nequations: [{equation}]\nconditions:\n{lines}"
+    assert (missing_condition(parse_problem(text, "t.yaml")) is None) == counts
