@@ -18,7 +18,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import BoundaryPiece, Domain
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field, picked
+from pinnkan.kan.field import Array, Field, jets_at, picked
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
@@ -76,6 +76,7 @@ class FeatureCheck:
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
         volume, found = domain.measure, [*self._conditions(field, error, domain, points, seen)]
+        found += self._waves(field, domain, points, seen)
         shares = _shares(field, points, domain)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
@@ -156,6 +157,21 @@ class FeatureCheck:
                 allowed = 0.0 if error is None else self._moved(equation, near, jets, near.jets(error, equation))
                 if mass.sum() > max(HELDOUT_RATIO**2 * allowed, least * known):
                     yield HiddenFeature(near.place, near.width(mass), float(mass.sum()) / max(known, TINY))
+
+    def _waves(
+        self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
+    ) -> Iterator[HiddenFeature]:
+        """Data of the sides of a steady problem that the function has not to the tolerance: waves between its knots.
+
+        Where conditions change along the boundary knots are graded, and no function has the data next to that place.
+        """
+        least = self.problem.solver.tolerance**2
+        for side, equation in self.sides if self.problem.time_axis is None and self.corner_weights is None else ():
+            there = domain.pieces[side].sample(SCATTERED * max(self.problem.dimension - 1, 1), kronecker)
+            squares, _ = self._weighed(equation, there, jets_at(field, there, equation.jets))
+            share = float(squares.mean()) / max(float(self._weighed(equation, points, seen[equation])[1].mean()), TINY)
+            if share > least:
+                yield HiddenFeature(there[int(np.argmax(squares))], domain.box.lengths / len(there), share)
 
     def _moved(self, equation: CompiledEquation, near: Neighbourhood, jets: Array, error: Array) -> float:
         """By how much an error moves a condition near a feature, squared: a step that knots see is known by halves."""

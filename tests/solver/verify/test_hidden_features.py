@@ -213,3 +213,20 @@ def test_what_has_no_terms_but_a_spike_in_a_slope_is_missed():
     assert missed is not None
     assert missed.place[0] == pytest.approx(np.arccos(1 / np.pi) / np.pi, abs=1e-3)
     assert np.isfinite(missed.share)
+
+
+@pytest.mark.parametrize(("share", "is_missed"), [("3e-2", True), ("1e-3", False)])
+def test_waves_of_a_side_that_knots_do_not_hold_are_missed(share, is_missed):
+    """Carried into the plane they had made an error of 2e-2 at 1e-2, the estimate 1.2e-3."""
+    text = (
+        "name: n\ndomain: {x: [0, 1], y: [0, 1], periodic: [y]}\nunknowns: [u]\nequations: [u_x + 0.3*u_y = 0]\n"
+        f"conditions: [{{where: left, equation: u = 1 + {share}*sin(120*pi*y)}}, {{where: right, equation: none}}]\n"
+        "solver: {tolerance: 1e-2}\n"
+    )
+    problem = parse_problem(text, "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    space = Space((Axis(np.linspace(0.0, 1.0, 4), 4), Axis(np.linspace(0.0, 1.0, 12), 4, True)), 1)
+    field = ProductField(((space, np.ones(space.shape)),))
+    missed = FeatureCheck(model).examine(field, problem.domain, 1e-7)
+    assert (missed is not None) == is_missed
+    assert missed is None or missed.place[0] == 0.0

@@ -11,6 +11,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
+from pinnkan.verdict.records import Reason
 
 #: What curvature makes of a step, over the step, from which on the next one is solved for: a double root has 1/4,
 #: where Kantorovich's condition ends; twelve solves of shipped flows, at 1e-2 to 1e-6, had 1.2e-2 at most.
@@ -24,13 +25,16 @@ SLOWEST = 0.9
 def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
     """The Gauss-Newton step from ``base`` to the conditions and to the least residual; ``accuracy``: relative.
 
-    Raises SolverError: the least squares have no solution.
+    Raises SolverError: the least squares have no solution, or the equations no value there.
     """
     target, fixed = with_conditions(system.model, system.space, base)
     try:
         return system.steps(base, [target], fixed, accuracy=accuracy)[0]
     except np.linalg.LinAlgError as failed:
         raise SolverError(f"least squares failed: {failed}") from failed
+    except ValueError as infinite:  # a factor or a right side of numbers that are none
+        where = system.where_not_finite(target)
+        raise SolverError(f"the equations are not finite {where}", Reason.NOT_FINITE) from infinite
 
 
 def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]:
