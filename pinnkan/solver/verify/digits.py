@@ -20,6 +20,8 @@ from pinnkan.problem.statement import Jet
 
 #: Points that are looked at.
 POINTS = 32
+#: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
+LEAST = 1e-6
 REMEDY = (
     "Write what cancels in other words (cos(a) - 1 is -2*sin(a/2)**2, exp(a) - 1 is 2*exp(a/2)*sinh(a/2), of others "
     "take the first terms of a series)"
@@ -50,7 +52,7 @@ class Digits:
         for equation in self.model.equations:
             jets = jets_at(solution, points, equation.jets)
             slopes = equation.linearise_numpy(points, jets)[1]
-            least = [self.model.sizes[j.unknown] / np.prod(problem.box.lengths**j.order) for j in equation.jets]
+            least = [LEAST * self.model.sizes[j.unknown] / np.prod(problem.box.lengths**j.order) for j in equation.jets]
             terms = np.abs(slopes) * np.maximum(np.abs(jets), least)
             yield equation.text, _wide(equation.value, points, jets), _size(terms.sum(-1))
         for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
@@ -58,7 +60,7 @@ class Digits:
             if end in ranges[axis]:
                 order = tuple(given.order * int(i == axis) for i in range(len(ranges)))
                 there = jets_at(solution, points, [Jet(given.unknown, order)])
-                size = self.model.sizes[given.unknown] / float(problem.box.lengths[axis]) ** given.order
+                size = LEAST * self.model.sizes[given.unknown] / float(problem.box.lengths[axis]) ** given.order
                 points_on = np.where(np.arange(len(ranges)) == axis, end, points)
                 name = f"{problem.unknowns[given.unknown]} at {problem.coordinates[axis].name} = {end:g}"
                 yield name, _wide(given.value, points_on, there[:, :0]), max(_size(there), size)

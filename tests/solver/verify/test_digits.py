@@ -35,6 +35,7 @@ def ended(text):
     [
         STEADY % ("u_xx = 2e16*(cos(1e-8*x) - 1)", "1e-3"),  # -x**2: had converged to u = 0
         STEADY % ("u_xx = 2e14*(cos(1e-7*x) - 1)", "1e-4"),
+        STEADY % ("u_xx = sqrt(1e20 + x) - 1e10", "1e-3"),  # 5e-11*x
         STEADY % ("u_xx = 1e17*(exp(1e-17*u) - 1) + 1", "1e-4"),  # u + 1
         STEADY % ("u_xx = (1e8 + u)**2 - 1e16 - 2e8*u + 1", "1e-3"),  # u**2 + 1
         DECAY % ("u_t = -1e15*log(1 + 1e-15*u)", "u = 1"),  # -u
