@@ -12,7 +12,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions import interval
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
@@ -22,6 +22,8 @@ from pinnkan.problem.statement import Jet
 POINTS = 32
 #: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6
+#: A number below this one has lost digits: what it is multiplied by may be as large.
+UNDERFLOW = 1e-290
 REMEDY = (
     "Write what cancels in other words (cos(a) - 1 is -2*sin(a/2)**2, exp(a) - 1 is 2*exp(a/2)*sinh(a/2), of others "
     "take the first terms of a series)"
@@ -67,10 +69,16 @@ class Digits:
 
 
 def _wide(tape: Tape, points: Array, jets: Array) -> float:
-    """Half of what exact numbers may differ by, where that is known."""
-    (value,) = replayed(tape, [Interval(x, x) for x in (*points.T, *jets.T)])
-    wide = 0.5 * (value.hi - value.lo)
-    return _size(np.where(np.isfinite(wide), wide, 0.0))
+    """Half of what exact numbers may differ by, where that is known: nothing on the way is too large or small."""
+    registers, known = [Interval(x, x) for x in (*points.T, *jets.T)], np.ones(len(points), dtype=bool)
+    with np.errstate(all="ignore"):
+        for name, arguments, number in tape.instructions:
+            made = interval.apply(name, [registers[a] for a in arguments], number)
+            size = made.magnitude()
+            known &= np.isfinite(size) & ~((size > 0.0) & (size < UNDERFLOW))
+            registers.append(made)
+    value = registers[tape.outputs[0]]
+    return _size(np.where(known, 0.5 * (value.hi - value.lo), 0.0))
 
 
 def _size(values: Array) -> float:
