@@ -81,11 +81,17 @@ def enclose(
 
 def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
     """The outputs of a tape in plain intervals."""
-    registers = list(inputs)
+    found = registers(tape, inputs)
+    return [found[i] for i in tape.outputs]
+
+
+def registers(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
+    """The inputs, and what every instruction of a tape makes of them in plain intervals."""
+    found = list(inputs)
     with np.errstate(all="ignore"):
         for name, arguments, number in tape.instructions:
-            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
-    return [registers[i] for i in tape.outputs]
+            found.append(interval.apply(name, [found[a] for a in arguments], number))
+    return found
 
 
 _ZERO, _HALF, _ONE = interval.constant(0.0), interval.constant(0.5), interval.constant(1.0)

@@ -20,7 +20,7 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, Jets, jets_at
-from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
@@ -47,6 +47,14 @@ DEPARTS, STAYS = 0.02, 0.7
 STEPS = 4
 
 
+def _looked_at(domain: Domain) -> tuple[Array, Array]:
+    """Points (place * moment, coordinate) of a domain, and the moments."""
+    ranges = np.array(domain.box.ranges)
+    inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker(PLACES, len(ranges) - 1)
+    times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
+    return np.column_stack([np.repeat(inside, MOMENTS, 0), np.tile(times, len(inside))]), times
+
+
 @dataclass(frozen=True, eq=False)
 class Branches:
     """What is asked of the highest derivatives in time of one problem, of values where there are none."""
@@ -58,16 +66,12 @@ class Branches:
         problem = self.model.problem
         if problem.time_axis is None or not self._depends or len(self.model.equations) != len(problem.unknowns):
             return ""
-        ranges = np.array(domain.box.ranges)
-        places = kronecker(PLACES, len(ranges) - 1)
-        inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places
-        times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
-        points = np.column_stack([np.repeat(inside, MOMENTS, 0), np.tile(times, len(places))])
+        points, times = _looked_at(domain)
         found = self._determinants(field, points)
         others = self._determinants(lambda x, orders: field(x, orders) + 1.0, points)
         if np.allclose(found, others, rtol=SAME, atol=0.0):  # t u_t, whatever u is: for other checks to say
             return ""
-        for own in found.reshape(len(places), MOMENTS):
+        for own in found.reshape(-1, MOMENTS):
             known = np.flatnonzero(np.abs(own) > ROUNDED * np.abs(own).max(initial=0.0))
             turns = np.flatnonzero(own[known[1:]] * own[known[:-1]] < 0.0)
             if len(turns):
@@ -143,19 +147,15 @@ class Departures:
 
     def _touched(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
         """States (state, number) of unbounded derivatives within the error of a solution, and the sizes of numbers."""
-        ranges = np.array(domain.box.ranges)
-        inside = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * kronecker(PLACES, len(ranges) - 1)
-        times = np.linspace(ranges[-1, 0], ranges[-1, 1], MOMENTS)
-        points = np.column_stack([np.repeat(inside, MOMENTS, 0), np.tile(times, len(inside))])
+        points, d = _looked_at(domain)[0], self.model.problem.dimension
         jets = jets_at(field, points, self.jets)
         scale = np.maximum(np.abs(np.column_stack([points, jets])).max(0), 1e-300)
         off = np.zeros((len(points), len(scale)))
-        d = len(ranges)
         off[:, d:] = self.model.problem.solver.tolerance * scale[d:]
         if error is not None:
             off[:, d:] = WITHIN * np.abs(jets_at(error, points, self.jets))
         found = np.column_stack([points, jets])
-        least, most = ((found + x).reshape(len(inside), MOMENTS, -1) for x in (-off, off))  # at moments, and between
+        least, most = ((found + x).reshape(-1, MOMENTS, len(scale)) for x in (-off, off))  # at moments, and between
         lows = [least, np.minimum(least[:, 1:], least[:, :-1])]
         highs = [most, np.maximum(most[:, 1:], most[:, :-1])]
         low, high = (np.concatenate([x.reshape(-1, len(scale)) for x in each]).T for each in (lows, highs))
@@ -178,10 +178,8 @@ class Departures:
 
     def _unbounded(self, low: Array, high: Array) -> np.ndarray:
         """Whether a derivative by values or rates is unbounded in a box, and none by those in space: (box,)."""
-        registers = [Interval(a, b) for a, b in zip(low, high, strict=True)]
-        for name, arguments, number in self.tape.instructions:
-            registers.append(interval.apply(name, [registers[a] for a in arguments], number))
-        slopes = [registers[i] for i in self.tape.outputs[len(self.model.equations) :]]
+        found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)])
+        slopes = found[len(self.model.equations) :]
         infinite = np.array([np.broadcast_to(np.isinf(s.lo) | np.isinf(s.hi), low.shape[1]) for s in slopes])
         each = np.asarray(infinite.reshape(-1, len(self.jets), low.shape[1]).any(0))
         in_space = np.array([any(j.order[:-1]) for j in self.jets])

@@ -12,10 +12,11 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions import interval
+from pinnkan.problem.expressions.enclosure import registers
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.natural_units import root_mean_square
 from pinnkan.problem.statement import Jet
 
 #: Points that are looked at.
@@ -50,13 +51,13 @@ class Digits:
         """Root mean squares of what is rounding in a formula, and of its terms in the solution."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
-        points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(POINTS, len(ranges))
+        points = domain.sample(POINTS, kronecker)
         for equation in self.model.equations:
             jets = jets_at(solution, points, equation.jets)
             slopes = equation.linearise_numpy(points, jets)[1]
             least = [LEAST * self.model.sizes[j.unknown] / np.prod(problem.box.lengths**j.order) for j in equation.jets]
             terms = np.abs(slopes) * np.maximum(np.abs(jets), least)
-            yield equation.text, _wide(equation.value, points, jets), _size(terms.sum(-1))
+            yield equation.text, _wide(equation.value, points, jets), root_mean_square(terms.sum(-1))
         for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
             axis, end = given.side.axis, problem.box.ranges[given.side.axis][given.side.end]
             if end in ranges[axis]:
@@ -65,21 +66,15 @@ class Digits:
                 size = LEAST * self.model.sizes[given.unknown] / float(problem.box.lengths[axis]) ** given.order
                 points_on = np.where(np.arange(len(ranges)) == axis, end, points)
                 name = f"{problem.unknowns[given.unknown]} at {problem.coordinates[axis].name} = {end:g}"
-                yield name, _wide(given.value, points_on, there[:, :0]), max(_size(there), size)
+                yield name, _wide(given.value, points_on, there[:, :0]), max(root_mean_square(there), size)
 
 
 def _wide(tape: Tape, points: Array, jets: Array) -> float:
     """Half of what exact numbers may differ by, where that is known: nothing on the way is too large or small."""
-    registers, known = [Interval(x, x) for x in (*points.T, *jets.T)], np.ones(len(points), dtype=bool)
-    with np.errstate(all="ignore"):
-        for name, arguments, number in tape.instructions:
-            made = interval.apply(name, [registers[a] for a in arguments], number)
-            size = made.magnitude()
-            known &= np.isfinite(size) & ~((size > 0.0) & (size < UNDERFLOW))
-            registers.append(made)
-    value = registers[tape.outputs[0]]
-    return _size(np.where(known, 0.5 * (value.hi - value.lo), 0.0))
-
-
-def _size(values: Array) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+    found, known = registers(tape, [Interval(x, x) for x in (*points.T, *jets.T)]), np.ones(len(points), dtype=bool)
+    for made in found[tape.inputs :]:
+        size = made.magnitude()
+        known &= np.isfinite(size) & ~((size > 0.0) & (size < UNDERFLOW))
+    value = found[tape.outputs[0]]
+    with np.errstate(invalid="ignore"):
+        return root_mean_square(np.where(known, 0.5 * (value.hi - value.lo), 0.0))
