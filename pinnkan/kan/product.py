@@ -175,6 +175,11 @@ def _summed(
     return out
 
 
+def at_rest(axes: Sequence[Axis], trace: Array, start: float, end: float) -> tuple[Space, Array]:
+    """The piece of a slab of time between two times in which nothing changes: a ``trace`` on ``axes`` of space."""
+    return Space((*axes, Axis(np.array([start, end]), 1)), trace.shape[-1]), np.stack([trace] * 2, axis=-2)
+
+
 @dataclass(frozen=True, eq=False)
 class ProductField(Field):
     """Product networks, one per slab (or a single one).

@@ -64,7 +64,7 @@ def _start(problem: Problem) -> Side | None:
     return None if problem.time_axis is None else Side(problem.time_axis, 0)
 
 
-def _given(problem: Problem) -> dict[Jet, sympy.Expr]:
+def given_at(problem: Problem) -> dict[Jet, sympy.Expr]:
     """The values of unknowns and rates that linear conditions give at the start."""
     given = {}
     for c in problem.conditions:
@@ -105,16 +105,21 @@ def is_straight(formula: sympy.Expr, symbol: sympy.Symbol) -> bool:
 
 def _open(problem: Problem, equation: Equation, wanted: Sequence[Jet]) -> Iterator[_Open]:
     """What an equation asks of the only number in it that is not given, if that is ``wanted``."""
-    given, values, asked = _given(problem), {}, []
-    for symbol, jet in equation.jets.items():
-        value = given.get(Jet(jet.unknown, (*(0,) * (problem.dimension - 1), jet.order[-1])))
-        if value is None:
-            asked.append((symbol, jet))
-        else:
-            values[symbol] = value, (*jet.order[:-1], 0)
+    given = given_at(problem)
+    asked = [(symbol, jet) for symbol, jet in equation.jets.items() if beneath(jet) not in given]
     if len(asked) == 1 and asked[0][1] in wanted:
-        known = {s: sympy.diff(v, *zip(problem.coordinates, order, strict=True)) for s, (v, order) in values.items()}
+        known = {s: in_space(problem, given[beneath(j)], j) for s, j in equation.jets.items() if s != asked[0][0]}
         yield _Open(equation.residual.xreplace(known), asked[0][0], equation.text)
+
+
+def beneath(jet: Jet) -> Jet:
+    """That of which a jet is the derivative in space."""
+    return Jet(jet.unknown, (*(0,) * (len(jet.order) - 1), jet.order[-1]))
+
+
+def in_space(problem: Problem, value: sympy.Expr, jet: Jet) -> sympy.Expr:
+    """The derivative in space that a ``jet`` is, of what it is beneath."""
+    return sympy.diff(value, *zip(problem.coordinates, (*jet.order[:-1], 0), strict=True))
 
 
 def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:

@@ -19,7 +19,7 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, Jets
-from pinnkan.kan.product import ProductField, Space
+from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.driven import Driven
 from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
@@ -124,12 +124,12 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
     if not axes or len(problem.unknowns) > MOST_UNKNOWNS:
         return 0.0
-    time, held = Axis(ranges[-1], 1), min(a.intervals * a.degree for a in axes)
-    field = ProductField(((Space((*axes, time), len(problem.unknowns)), np.stack([trace] * 2, axis=-2)),))
+    piece, held = at_rest(axes, trace, *ranges[-1]), min(a.intervals * a.degree for a in axes)
+    field = ProductField((piece,))
     points = ranges[:, 0] + np.ptp(ranges, axis=1) * _units(len(axes)).reshape(-1, len(ranges))
     size = np.sqrt((field(points, [(0,) * len(ranges)])[..., 0] ** 2).mean(0))
     numbers, first = [np.pi * k for k in range(2 * held)], int(held / np.pi) + 1
-    fine = Space((*(a.halved() for a in axes), time), len(problem.unknowns))
+    fine = Space((*(a.halved() for a in axes), piece[0].axes[-1]), len(problem.unknowns))
     shares = _shares(partial(_initial_values, model), fine, ranges, size, numbers)
     if shares[first] <= NOTHING or shares[-1] > NOTHING:  # what jumps or bends has waves of all numbers
         return 0.0

@@ -15,7 +15,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import ProductField, Space
+from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
@@ -108,8 +108,7 @@ class ProductSlabs(ModelFamily):
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:
         begun, end = aim.start, aim.start.time + aim.length
-        space = Space((*begun.axes, Axis(np.array([begun.time, end]), 1)), begun.unknowns)
-        return (space, np.stack([begun.traces[0]] * 2, axis=-2)), end
+        return at_rest(begun.axes, begun.traces[0], begun.time, end), end
 
     def length(self, aim: Aim, at: ProductPass) -> float:
         return slab_length(aim, at.start, at.until, at.end, self.given)
