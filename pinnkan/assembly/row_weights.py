@@ -11,8 +11,8 @@ force, has no finite residual, as it has to have, for w < 1 + s' only (Kondratie
     m/2 + 1/4       where values are prescribed to one side of it at least: s = s' from 1/2 on for m = 2
     m/2 - 1/2       where they are on neither: s = 1, and s' = 0, a constant
     m - 1/2         where curvatures alone contradict an equation: s = s' = 2, but for a logarithm
-    m/2 + 1/2       where both sides hold all that they can, and a mixed derivative is open: s = s' = 1.7 in
-                    elasticity, 3.7 of a plate; the middle of the bounds is m/2 for every s = s'
+    m/2 + 1/2       where both sides hold all that they can, and a mixed derivative is open: s = s' = 1.4 of a
+                    sheet, 3.7 of a plate; the middle of the bounds is m/2 for every s = s'
 
 To the last two no knots are graded; of the last, where s is below m only (:mod:`pinnkan.assembly.clamped_corners`). A
 square plate clamped all around under its weight had 3e-5 on 142 x 142 intervals without weights, and has 1e-8 on 16 x

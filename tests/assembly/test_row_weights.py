@@ -173,7 +173,7 @@ def test_with_it_the_residual_falls_as_that_of_a_smooth_solution_does():
     assert left_by_halving(plain) > 0.4
 
 
-#: A plate clamped all around under its weight, a sheet held all around: r^3.7 and r^1.7 at all corners.
+#: A plate clamped all around under its weight, a sheet held all around: r^3.7 and r^1.4 at all corners.
 PLATE = "name: n\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [w]\nequations: [lap(lap(w)) = 1]\nconditions:\n"
 PLATE += "  - {where: boundary, equation: w = 0}\n  - {where: boundary, equation: dn(w) = 0}\n"
 SHEET = """

@@ -158,10 +158,8 @@ def _in_time(problem: Problem, system: Linearised, on: Counter[Place]) -> Lackin
     last = along(problem.dimension - 1)
     if not all(known or not last(jet) for (_, jet), known in system.known.items()):
         return None
-    held, points = (
-        0 if problem.dimension > 2 else sum(n for place, n in on.items() if isinstance(place, kind))
-        for kind in (Whole, Point)
-    )
+    inside = on if problem.dimension == 2 else Counter[Place]()
+    held, points = (sum(n for place, n in inside.items() if isinstance(place, kind)) for kind in (Whole, Point))
     for axis in range(problem.dimension - 1):
         weights = None if problem.box.periodic[axis] else assigned(system.orders(along(axis)))
         if weights is None or not 0 < weights.total <= _HIGHEST:

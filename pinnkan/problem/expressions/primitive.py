@@ -1,9 +1,9 @@
 """Whether what is differentiated is the integral of its derivative: what jumps in a formula that shows no jump.
 
-Of acos(cos(x)) and sqrt(2 - 2 cos(x)) the derivative that a formula gives is right but where they bend, and the second
-one lacks a delta function; so does the first of 1 + x where a circle closes, and of atan(1e300 x) in float64. So along
+Of acos(cos(x)) and sqrt(2 - 2 cos(x)) the derivative that a formula gives is right but where they bend, and the one of
+that lacks a delta function; so does the first of 1 + x where a circle closes, and of atan(1e300 x) in float64. So along
 lines the integral of the derivative is compared with the difference of the values, unknowns being waves, on ever
-smaller intervals where they differ, down to the spacing of float64: there something that is left is a jump.
+smaller intervals where they differ, down to the spacing of float64: what is left there is a jump.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,21 +45,21 @@ def jump_along(
     the expression is at its start counts.
     """
     low, high = ranges[axis]
-    line = _Cut(Tape([expression, derivative], [*symbols, *jets]), axis, list(jets.values()), ranges)
-    lines = np.random.default_rng(0).random((LINES, len(ranges)))
-    size = max(map(line.size, lines))
-    for at in lines:
+    lines = _Lines(Tape([expression, derivative], [*symbols, *jets]), axis, list(jets.values()), ranges)
+    places = np.random.default_rng(0).random((LINES, len(ranges)))
+    size = max(map(lines.size, places))
+    for at in places:
         if closed:
-            first, last = line.values(at, np.array([low, high]))[0]
+            first, last = lines.values(at, np.array([low, high]))[0]
             if abs(last - first) > DIFFERENT * max(abs(first), abs(last), size):
                 return high
-        place = line.jump(at, size)
+        place = lines.jump(at, size)
         if place is not None:
             return place
     return None
 
 
-class _Cut:
+class _Lines:
     """Lines along an axis, by where they are in the other coordinates, as shares of these."""
 
     def __init__(self, tape: Tape, axis: int, jets: Sequence[Jet], ranges: Sequence[tuple[float, float]]) -> None:
