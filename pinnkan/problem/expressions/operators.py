@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import sympy
 
 from pinnkan.problem.coordinates import order_of
+from pinnkan.problem.expressions.factors import as_decimals
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.expressions.joints import joints_of, refusal
 from pinnkan.problem.expressions.jumps import Jump, jump_of, settled
 from pinnkan.problem.expressions.primitive import jump_along
@@ -157,12 +159,12 @@ class JetSpace:
         jets = self.jets_of(expression + derivative)
         place = jump_along(expression, derivative, axis, self.symbols, jets, ranges, closed)
         if place is not None:
-            name = self.coordinates[axis]
+            name, what = self.coordinates[axis], written(as_decimals(expression))
             if closed and place == ranges[axis][1]:
                 hint = f"on a circle what is differentiated by {name} has to be the same at both ends"
-                raise JumpError(f"{expression} is another at {name} = {ranges[axis][0]:g} than at {place:g}", hint)
+                raise JumpError(f"{what} is another at {name} = {ranges[axis][0]:g} than at {place:g}", hint)
             hint = "its derivative is a delta function, never dropped: smooth it, or write it with heaviside or abs"
-            raise JumpError(f"{expression} jumps, as near {name} = {place:.6g}", hint)
+            raise JumpError(f"{what} jumps, as near {name} = {place:.6g}", hint)
 
     def _concentrated(self, expression: sympy.Expr, axis: int, jump: Jump) -> sympy.Expr:
         """What the derivative of a jump holds on planes: [e] delta(x - c) for each, the lower side in its own symbols.

@@ -70,3 +70,8 @@ def test_what_does_not_close_around_a_circle_is_not_differentiated(equation):
 )
 def test_what_closes_is(equation):
     around(equation)
+
+
+def test_what_jumps_is_said_in_the_words_of_the_file():
+    with pytest.raises(ProblemError, match=r"differentiates a jump: tanh\(1/\(x - 0\.3\)\) jumps, as near x = 0\.3"):
+        on_a_line("-u_xx = dx(tanh(1/(x - 0.3)))")
