@@ -80,6 +80,7 @@ def test_slabs_that_shrink_tell_of_a_blow_up():
 def test_below_rounding_names_the_least_tolerance_that_can_be_had():
     assert "`tolerance` of 3e-09" in remedy("tolerance_below_rounding", levels(1e-6, 1.1e-9, 4e-9), 1e-12)
     assert "nearly singular" in remedy("tolerance_below_rounding", levels(0.5), 1e-4)
+    assert "nearly singular" in remedy("tolerance_below_rounding", levels(1e-9, 0.5), 1e-4)  # of the last one
 
 
 def test_what_is_not_determined_is_sought_where_it_can_be():

@@ -8,6 +8,7 @@ from edited import faults, problem
 
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.system_count import Lacking, has_characteristics, order_in
+from pinnkan.problem.registry import parse_problem
 from pinnkan.problem.statement import Problem, Side
 
 X, XY, XT, XYT = "{x: [0, 1]}", "{x: [0, 1], y: [0, 2]}", "{x: [0, 1], t: [0, 1]}", "{x: [0, 1], y: [0, 1], t: [0, 1]}"
@@ -173,3 +174,21 @@ def test_a_system_that_cannot_be_is_refused_at_its_place(text: str, reason: str,
 def test_waves_have_a_symbol_of_both_signs(unknowns, equations, waves):
     given = {"boundary": tuple(f"{u} = 0" for u in unknowns)}
     assert has_characteristics(stated(XY, unknowns, equations, given)) == waves
+
+
+@pytest.mark.parametrize(
+    ("equations", "sides", "is_enough"),
+    [
+        ("u_t = v_x; v_t = u_x", "{where: left, equation: u = 0}; {where: {point: [0.5]}, equation: v = 1}", True),
+        (
+            "u_t = -v_xx; v_t = u_xx",  # Schroedinger's, sideways
+            "{where: left, equation: u = 0}; {where: left, equation: v = 0}; "
+            "{where: {point: [0.5]}, equation: u = 0}; {where: {point: [0.5]}, equation: v = 1}",
+            False,
+        ),
+    ],
+)
+def test_a_value_inside_stands_for_one_on_a_side_where_waves_of_a_system_travel(equations, sides, is_enough):
+    start = "{where: initial, equation: u = 0}; {where: initial, equation: v = 1}; {where: right, equation: none}"
+    stated_so = parse_problem(text_of(equations, conditions=f"{start}; {sides}"), "t.yaml")
+    assert (missing_condition(stated_so) is None) == is_enough

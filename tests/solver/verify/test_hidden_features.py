@@ -230,3 +230,13 @@ def test_waves_of_a_side_that_knots_do_not_hold_are_missed(share, is_missed):
     missed = FeatureCheck(model).examine(field, problem.domain, 1e-7)
     assert (missed is not None) == is_missed
     assert missed is None or missed.place[0] == 0.0
+
+
+def test_squares_beyond_float64_are_missed_as_well():
+    """A residual of 1e170 at a spike, whose square is infinite, was none: infinite is not more than infinite."""
+    problem = stated("1e170*exp(-((x - 0.4)/1e-5)**2)")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    space = Space((Axis(np.linspace(0.0, 1.0, 5), 4),), 1)
+    missed = FeatureCheck(model).examine(ProductField(((space, np.zeros(space.shape)),)), problem.domain, 0.0)
+    assert missed is not None
+    assert missed.place[0] == pytest.approx(0.4, abs=1e-4)
