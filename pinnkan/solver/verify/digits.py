@@ -19,8 +19,8 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.natural_units import root_mean_square
 from pinnkan.problem.statement import Jet
 
-#: Points that are looked at.
-POINTS = 32
+#: Points at which digits are counted, and points that say how large the terms are: a layer is thinner than the first see.
+POINTS, SIZED = 32, 2048
 #: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6
 #: A number below this one has lost digits: what it is multiplied by may be as large.
@@ -51,13 +51,14 @@ class Digits:
         """Root mean squares of what is rounding in a formula, and of its terms in the solution."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
-        points = domain.sample(POINTS, kronecker)
+        sized = domain.sample(SIZED, kronecker)
+        points = sized[:POINTS]
         for equation in self.model.equations:
-            jets = jets_at(solution, points, equation.jets)
-            slopes = equation.linearise_numpy(points, jets)[1]
+            jets = jets_at(solution, sized, equation.jets)
+            slopes = equation.linearise_numpy(sized, jets)[1]
             least = [LEAST * self.model.sizes[j.unknown] / np.prod(problem.box.lengths**j.order) for j in equation.jets]
             terms = np.abs(slopes) * np.maximum(np.abs(jets), least)
-            yield equation.text, _wide(equation.value, points, jets), root_mean_square(terms.sum(-1))
+            yield equation.text, _wide(equation.value, points, jets[:POINTS]), root_mean_square(terms.sum(-1))
         for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
             axis, end = given.side.axis, problem.box.ranges[given.side.axis][given.side.end]
             if end in ranges[axis]:

@@ -55,6 +55,8 @@ def test_what_is_rounding_is_not_solved(text):
         STEADY % ("u_xx = 2e4*(cos(1e-2*x) - 1)", "1e-9"),  # twelve digits are left
         STEADY % ("u_xx = sin(pi*x)*(cos(2*pi*x) - 1)**2*1e-20", "1e-8"),  # small, but known
         STEADY % ("-u_xx = -1e-3*dx(dx(1/(1 + exp(-(x - 0.5)/1e-3))))", "1e-4"),  # e^1000 on the way
+        STEADY.replace("u = 0", "u = tanh((x - 0.501)/1e-4)")
+        % ("-1e-4*u_xx + u_x = -1e-4*dx(dx(tanh((x - 0.501)/1e-4))) + dx(tanh((x - 0.501)/1e-4))", "1e-8"),
         DECAY % ("u_t = -30*u", "u = sin(1)"),
         DECAY % ("u_t = -u", "u = 1e6*(1 - cos(1.4e-3))"),
     ],
