@@ -114,7 +114,7 @@ def gauss_newton(
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
-    while len(steps) < MAX_STEPS or (len(steps) < most and _leads_on(steps)):
+    while len(steps) < min(most, MAX_STEPS) or (len(steps) < most and _leads_on(steps)):
         c = np.ascontiguousarray(c)
         if monitor:
             monitor.stepping(Newton(c, tuple(steps), previous))

@@ -19,7 +19,7 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.natural_units import root_mean_square
 from pinnkan.problem.statement import Jet
 
-#: Points at which digits are counted, and points that say how large the terms are: a layer is thinner than the first see.
+#: Points at which digits are counted, and points that say how large terms are: the first may all miss a layer.
 POINTS, SIZED = 32, 2048
 #: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6

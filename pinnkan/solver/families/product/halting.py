@@ -20,6 +20,9 @@ BENT = 0.1
 STEPS = 3
 #: Where a step is more than this share of the one before they lead nowhere.
 SLOWEST = 0.9
+#: Steps of an unknown below this share of the tolerance are left alone: beside another unknown's they may be rounding,
+#: of which each is as large as the one before.
+SMALL = 1e-4
 
 
 def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
@@ -48,8 +51,8 @@ def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]
     unknowns = system.space.unknowns
     if system.model.is_linear or not system.is_kept or not correction.any():
         return np.ones(unknowns), False
-    norm = system.space.norm(correction)
-    size = np.where(norm > 0.0, norm, np.inf)
+    norm, least = system.space.norm(correction), SMALL * system.model.problem.solver.tolerance
+    size = np.where(norm > least * system.space.norm(base), norm, np.inf)
     bent = system.bent(base, correction)
     if not all(bool(part.isfinite().all()) for part in bent):  # an exponential of a function that is no solution
         return np.full(unknowns, 1.0 / (1.0 - SLOWEST)), False

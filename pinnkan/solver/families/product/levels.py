@@ -23,8 +23,8 @@ from pinnkan.solver.families.product.judging import (
     is_large,
 )
 from pinnkan.solver.families.product.sampling import samples_of
-from pinnkan.solver.families.product.start import initial_space, smooth_start, with_conditions
-from pinnkan.solver.families.product.stationary import moved
+from pinnkan.solver.families.product.start import initial_space, with_conditions
+from pinnkan.solver.families.product.stationary import anew, beginning
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
@@ -99,9 +99,7 @@ class ProductLevels(ModelLevels):
         space = initial_space(self.model, self.degree, self.intervals)
         require_memory(self.model, space)
         system = self._system(space)
-        begun = np.zeros(space.shape) if self.model.is_linear else smooth_start(self.model, space)
-        start, fixed = with_conditions(self.model, space, begun)
-        return self.begun(system, start if self.model.is_linear else moved(system, start, fixed))
+        return self.begun(system, beginning(system))
 
     def _system(self, space: Space) -> System:
         """Rows of a space; of a linear problem their matrix is kept, for the least determined function."""
@@ -127,7 +125,10 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        found = gauss_newton(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor)
+        target = 1e-2 * self.problem.solver.tolerance
+        found = gauss_newton(system, start, fixed, target, monitor)
+        if not found.stationary and number > 0:
+            found = min((found, *anew(system, fixed, target)), key=lambda f: f.steps[-1].loss)
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)

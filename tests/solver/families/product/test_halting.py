@@ -80,3 +80,22 @@ def test_an_exponential_of_what_is_no_solution_yet_is_no_fault_of_the_program():
     solution = solve(parse_problem(text.format(**dict.fromkeys(BESIDE, "")).replace("exp(x)", "0"), "t.yaml"))
     assert solution.verdict.converged
     assert solution([[0.5]])["u"][0] == pytest.approx(np.log(6.0), abs=1e-3)
+
+
+def test_steps_that_are_rounding_lead_nowhere_and_say_nothing():
+    """u, apart, is as exact as numbers are; beside the side's sin(u) its steps had led away, v never converged."""
+    text = """
+name: beside
+domain: {x: [0, 1]}
+unknowns: [u, v]
+equations:
+  - u - 0.2*u_xx = 2 + (1 - 0.2*2.23**2)*exp(-2.23*x)
+  - -0.1*v_xx + v = 2 + (1 + 0.1*16.24**2)*cos(16.24*x)
+conditions:
+  - {where: left, equation: u = 3}
+  - {where: left, equation: v = 3}
+  - {where: right, equation: u_x = -0.23978839920282274}
+  - {where: right, equation: v_x + v + 0.2*sin(u) = 9.548484278402174}
+solver: {tolerance: 1e-4}
+"""
+    assert solve(parse_problem(text, "t.yaml")).verdict.converged

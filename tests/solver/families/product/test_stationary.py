@@ -6,6 +6,7 @@ from small_models import LINE, line, model_of, prepared
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
+from pinnkan.solver.families.product import levels
 from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.families.product.stationary import is_stationary, moved, slowest_wave
 
@@ -85,3 +86,29 @@ def test_an_eigenvalue_is_found_by_the_size_of_its_function():
     found = solve(parse_problem(EIGENVALUE, "t.yaml"))
     assert found.verdict.converged
     assert found(np.array([[0.5]]))["l"][0] == pytest.approx(np.pi**2, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_where_knots_inherit_a_minimum_that_is_no_solution_the_iteration_begins_anew(monkeypatch):
+    """Three knots cannot hold cos(18.56 x): u ended where 24 did not come away from in 30 steps."""
+    text = """
+name: inherited
+domain: {x: [0, 1]}
+unknowns: [u, v]
+functions: {a: 1.49 + exp(-2.02*x), b: 2 + cos(18.56*x)}
+equations:
+  - -0.202*u_xx + 0.13*u_x + u - 0.115*exp(-v**2) = -0.202*dx(dx(a)) + 0.13*dx(a) + a - 0.115*exp(-b**2)
+  - -0.1011*v_xx + 0.435*v_x + v + 0.085*v/(1 + u**2) = -0.1011*dx(dx(b)) + 0.435*dx(b) + b + 0.085*b/(1 + a**2)
+conditions:
+  - {where: left, equation: u = a}
+  - {where: right, equation: u_x + u + 0.2*sin(v) = dx(a) + a + 0.2*sin(b)}
+  - {where: left, equation: v = b}
+  - {where: right, equation: v_x = dx(b)}
+exact: {u: a, v: b}
+solver: {tolerance: 1e-4}
+"""
+    solution, x = solve(parse_problem(text, "t.yaml")), np.linspace(0.0, 1.0, 201)
+    assert solution.verdict.converged
+    assert np.abs(solution(x[:, None])["u"] - 1.49 - np.exp(-2.02 * x)).max() < 1e-4
+    monkeypatch.setattr(levels, "anew", lambda *_: [])
+    assert not solve(parse_problem(text, "t.yaml")).verdict.converged
