@@ -36,6 +36,9 @@ NEAR_ONE = 0.5, 1.5
 #: t = 0.05, was 37 of h = 1 (as if waves crossed the domain by then), the momentum weighed nothing, and the slab was
 #: taken for one that the equations do not determine.
 NOTHING = 1e-30
+#: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
+#: water, beside which q^2 of a flow stands, is no factor.
+LESS, FACTOR = 1e-30, 0.5
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
@@ -83,9 +86,9 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     placed = [_Looked(problem, equation, side, known) for equation, side in given]
     data = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
     free, nothing = _shared(problem, data) <= np.log(NOTHING), np.log(NOTHING)
-    linear = _settled(problem, inside, placed, data, np.where(free, nothing, np.inf))
+    linear = _settled(problem, inside, placed, data, np.where(free, nothing, np.inf), free)
     most = np.where(free & linear.is_unique, linear.unknowns, np.inf)
-    found = _settled(problem, inside, placed, data, most)
+    found = _settled(problem, inside, placed, data, most, free, is_held=True)
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
 
 
@@ -99,15 +102,23 @@ class _Sizes:
 
 
 def _settled(
-    problem: Problem, inside: "Sequence[_Looked]", placed: "Sequence[_Looked]", unknown: np.ndarray, most: np.ndarray
+    problem: Problem,
+    inside: "Sequence[_Looked]",
+    placed: "Sequence[_Looked]",
+    unknown: np.ndarray,
+    most: np.ndarray,
+    free: np.ndarray,
+    is_held: bool = False,
 ) -> _Sizes:
     """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best.
 
+    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either.
     Half of the way is gone at a time, all of it where the best sizes stand still, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
-        found = _balanced(inside, placed, unknown, np.minimum(unknown, most))
+        moving = free & (unknown <= most) if is_held else free
+        found = _balanced(inside, placed, unknown, np.minimum(unknown, most), moving)
         before, last, best = unknown, best, _shared(problem, found.unknowns)
         unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
         if np.abs(unknown - before).max() < SETTLED:
@@ -147,6 +158,17 @@ class _Looked:
             found[jet.unknown] = max(found.get(jet.unknown, 0.0), float(slope) * rate)
         return found, root_mean_square(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
 
+    def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
+        """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""
+        found, numbers = {j: np.zeros(len(unknown)) for j in terms}, np.arange(len(unknown))
+        for k in [k for k in terms if free[k] and len(terms) > 1]:
+            less = self.terms(unknown + np.log(LESS) * (numbers == k))[0]
+            for j, term in terms.items():
+                if j != k and term > 0.0 and less[j] > 0.0:
+                    power = np.log(less[j] / term) / np.log(LESS)
+                    found[j][k] = power if power > FACTOR else 0.0
+        return found
+
     def _slopes(self, jets: Sequence[np.ndarray], sign: float) -> np.ndarray:
         """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,)."""
         values = [signed(j, w, sign, self.known[j.unknown]) for j, w in zip(self.jets, jets, strict=True)]
@@ -171,8 +193,14 @@ def root_mean_square(values: np.ndarray) -> float:
     return largest * float(np.sqrt(((finite / largest) ** 2).mean())) if largest > 0.0 else 0.0
 
 
-def _balanced(inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray, at: np.ndarray) -> _Sizes:
-    """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out."""
+def _balanced(
+    inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray, at: np.ndarray, free: np.ndarray
+) -> _Sizes:
+    """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
+
+    A coefficient is as large as the unknowns in it that are ``free``, without data, will be: of w + 0.3 v w = 1 the
+    second term had made w smaller and smaller, to 1e-25, with 556 for a v of one.
+    """
     count, rows, right = len(unknown), [], []
 
     def fit(weight: float, entries: dict[int, float], value: float) -> None:
@@ -183,10 +211,12 @@ def _balanced(inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.
 
     for number, equation in enumerate(inside):
         terms, source = equation.terms(at)
+        powers = equation.powers(at, free, terms)
         amounts = sorted([source, *(term * np.exp(unknown[j]) for j, term in terms.items())])
         for j, term in terms.items():
             if term * np.exp(unknown[j]) > max(NEGLIGIBLE * amounts[-2], UNDERFLOWN * amounts[-1]):
-                fit(1.0, {count + number: 1.0, j: -1.0}, term)
+                own = (np.arange(count) == j) + powers[j]
+                fit(1.0, {count + number: 1.0, **dict(enumerate(-own))}, term * np.exp(-powers[j] @ at))
         if source > 0.0:
             fit(SOURCE, {count + number: 1.0}, source)
     for j, size in enumerate(_data(placed, at)):

@@ -44,6 +44,14 @@ def test_a_single_unknown_stays_as_it_is():
     assert in_natural_units(problem) == (problem, (1.0,))
 
 
+def test_an_unknown_without_data_that_multiplies_another_keeps_the_size_of_its_own_term():
+    """w = 1/(1 + 0.3 v) had 1e-25, v = exp(-t) 556; and acid and base, h, of 1e-7, 1e-32."""
+    text = "name: a\ndomain: {t: [0, 1]}\nunknowns: [v, w]\nequations: [v_t = -v, w + 0.3*v*w = 1]\n"
+    (v, w), _ = natural_sizes(parse_problem(text + "conditions: [{where: initial, equation: v = 1}]\n", "a.yaml"))
+    assert 0.3 < v < 10.0
+    assert 0.1 < w < 3.0
+
+
 def water(until):
     """Shallow water from rest, of depth one."""
     text = f"name: a\ndomain: {{x: [0, 1], t: [0, {until}], periodic: [x]}}\nunknowns: [h, q]\n"

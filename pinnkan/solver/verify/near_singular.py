@@ -1,6 +1,7 @@
 """Whether a small correction means a small error: what the stability constant of the equations says of a solution."""
 
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.probe import Probe, probe
+from pinnkan.solver.verify.probe import AGREE, Probe, probe
 from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, stability
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
@@ -75,7 +76,8 @@ def near_singular(
     is_doubtful = two.at_once or halved.share < UNDETERMINED
     beyond = probe(model, field, float("inf") if is_doubtful else halved.sigma)
     settled, sigma = two.settled, halved.sigma
-    free = halved.share if halved.share < LOST else 0.0 if beyond is None else free_share(beyond)
+    agree = beyond is not None and two.settled and isclose(beyond.sigma, halved.sigma, rel_tol=AGREE)
+    free = halved.share if halved.share < LOST else 0.0 if beyond is None or agree else free_share(beyond)
     hidden = beyond is not None and beyond.sigma < SETTLED * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from errors_of import error_on_a_line
 from scipy.integrate import solve_bvp
-from small_models import LINE
+from small_models import LINE, model_of
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product.start import initial_space
+from pinnkan.solver.verify import near_singular
+from pinnkan.solver.verify.probe import Probe
 
 HELMHOLTZ = """
 name: helmholtz
@@ -192,3 +195,15 @@ def test_waves_that_die_are_not():
 @pytest.mark.parametrize("height", ["1", "2"])
 def test_standing_waves_between_walls_and_times_are_free_whatever_the_solver(height):
     assert solve(parse_problem(SQUARE.replace("HEIGHT", height), "t.yaml")).verdict.reason == "rank_deficient"
+
+
+@pytest.mark.parametrize(("share", "free"), [(1.0, 0.0), (0.5, 3e-10)])
+def test_a_function_that_rounding_hides_is_known_where_two_spaces_agree_on_it(monkeypatch, share, free):
+    """Of two unknowns beyond 24 intervals: 0.02416 as on 24 and 48, but 1e-10 of its terms, which was 'rounding'."""
+    model = model_of(LINE.format(equation="u_xx = 1", left=0, right=0))
+    space, halved = (initial_space(model, 5, n) for n in (8, 16))
+    start = np.ones(space.shape)
+    nulls = near_singular.nulls_of(model, space, start, halved)
+    found = Probe(share * nulls[1].sigma, 3e-10, settled=True, lost=True)
+    monkeypatch.setattr(near_singular, "probe", lambda *_: found)
+    assert near_singular.near_singular(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
