@@ -111,11 +111,10 @@ def test_so_is_a_plate_in_polar_coordinates(words, exact):
     [
         pytest.param(DISK, {"RIGHT": "u = cos(3*y) + sin(y)"}, marks=pytest.mark.slow, id="disk"),
         pytest.param(PLATE, MIDDLE, id="middle"),
-        pytest.param(PLATE, RING, id="ring"),
     ],
 )
 def test_rows_as_they_stand_see_too_little_of_them(monkeypatch, text, words):
-    """A control: without the second look all three are refused."""
+    """A control: without the second look both are refused."""
     monkeypatch.setattr(verify, "balanced_nearness", lambda *_: None)
     assert solved(text, **words).verdict.reason == "rank_deficient"
 
