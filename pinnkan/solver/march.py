@@ -28,6 +28,8 @@ from pinnkan.solver.verify.hidden_features import HiddenFeature
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration, Level, Reason
 
+#: Of a time, what no slab after it is shorter than: it could not hold its points.
+UNIT = 1e-14
 #: An unknown is resolved relative to this share of its natural size at least: what is at rest until a pulse comes in
 #: is small beside that. Where it turns out to be smaller all the time, the next pass counts from what it is.
 LEAST = 0.1
@@ -212,6 +214,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     local = state.local.at(state.run.ends[-1])
     at = Pass(family.problem, state.run, local, state.stops, known, monitor)
     length = family.length(aim, at)
+    if length <= UNIT * abs(at.time):
+        raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
     try:
         slab = family.attempt(aim, length, at)
     except (SolverError, np.linalg.LinAlgError) as error:

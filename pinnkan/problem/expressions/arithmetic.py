@@ -9,10 +9,13 @@ import math
 
 import sympy
 
+from pinnkan.problem.expressions.functions import Larger, Smaller
 from pinnkan.problem.expressions.operators import OperatorError
 
 MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
 MAX_EXPONENT = 100  # of a symbolic power
+#: Its roots are nothing beside anything, and their first and second slopes numbers.
+TINY = 1e-100
 _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 
 
@@ -69,6 +72,7 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
 
     Raises ValueError: it became infinite, undefined or complex; OperatorError: it grew an exponent beyond MAX_EXPONENT.
     """
+    e = _with_slopes(e)
     for part in (e, *e.args):
         if part in _UNREAL:
             raise ValueError
@@ -82,6 +86,18 @@ def tamed(e: sympy.Expr) -> sympy.Expr:
     if coefficient.is_Float:
         fold(coefficient)
     return e
+
+
+def _with_slopes(e: sympy.Expr) -> sympy.Expr:
+    """A root, or a product with some, of max(a, 0) as one of max(a, TINY): no slope, instead of 0/0, where a < 0."""
+    if isinstance(e, sympy.Mul):
+        return e.func(*map(_with_slopes, e.args)) if any(isinstance(x, sympy.Pow) for x in e.args) else e
+    if not isinstance(e, sympy.Pow) or not e.exp.is_number or e.exp.is_Integer or not 0.0 < float(e.exp) < 2.0:
+        return e
+    zero, one = sympy.S.Zero, sympy.Float(TINY)
+    base = e.base.replace(Larger, lambda a, b: Larger(*(one if x == zero else x for x in (a, b))))
+    base = base.replace(Smaller, lambda a, b: Smaller(*(-one if x == zero else x for x in (a, b))))
+    return sympy.Pow(base, e.exp)
 
 
 def is_real(e: sympy.Expr) -> bool:
