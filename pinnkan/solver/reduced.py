@@ -24,6 +24,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.scaled import scaled
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
+from pinnkan.problem.lower_conditions import with_lower_conditions
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
 from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
@@ -62,7 +63,7 @@ class Reduced:
 
 def reduced(problem: Problem) -> Reduced:
     """The smallest problem whose solution tells that of another."""
-    solved, sizes = in_natural_units(problem)
+    solved, sizes = in_natural_units(with_lower_conditions(problem))
     found: list[Mirror] = []
     words: list[str] = []
     while (mirror := _folding(solved, found)) is not None:
