@@ -99,7 +99,7 @@ class CornerWeights:
 def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
     """Where along an index of arrays that broadcast every one of them has something below one."""
     found = torch.ones(count, dtype=torch.bool, device=squares[0].device)
-    for square in squares:
+    for square in (s for s in squares if s.shape[index] > 1):
         found &= (square < 1.0).movedim(index, 0).reshape(square.shape[index], -1).any(1)
     places = found.nonzero()[:, 0]
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0)

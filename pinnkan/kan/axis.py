@@ -215,7 +215,7 @@ class Axis:
             out[0], out[-1] = flat[0], flat[-1]
             flat = flat[1:-1]
         left = flat.reshape(*table.shape[:2], -1)
-        for _ in range(1 + REFINEMENTS):
+        for _ in range(1 + REFINEMENTS if flat.any() or out.any() else 0):
             right = np.zeros_like(out)
             np.add.at(right, place, np.matmul(table.swapaxes(1, 2), weight * (left - np.matmul(table, out[place]))))
             if not self.periodic:
