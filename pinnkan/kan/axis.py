@@ -165,9 +165,10 @@ class Axis:
     def isometric(self, values: Array, index: int) -> Array:
         """Coefficients along ``index`` made numbers whose sum of squares is the integral of the function's square.
 
-        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made.
+        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made, nor
+        for fewer functions than its own.
         """
-        if self.count <= MOST_TRIANGULAR:
+        if self.count <= min(MOST_TRIANGULAR, values.size // self.count):
             return along(self._triangle, values, index)
         return np.moveaxis(self.weighted(np.moveaxis(values, index, 0)), 0, index)
 
