@@ -86,12 +86,23 @@ class CornerWeights:
         return self._product(places, powers).numpy()
 
     def _product(self, places: Sequence[torch.Tensor], powers: Sequence[float]) -> torch.Tensor:
-        out = torch.ones(np.broadcast_shapes(*(x.shape for x in places)), dtype=torch.float64)
+        shape = np.broadcast_shapes(*(x.shape for x in places))
+        out = torch.ones(shape, dtype=torch.float64, device=places[0].device)
         for corner, power in zip(self.corners, powers, strict=True):
-            pairs = zip(places, corner.position, strict=True)
-            square = sum((((x - c) / self.reach) ** 2 for x, c in pairs), torch.zeros(()))
-            out = out.to(square.device) * square.clamp(max=1.0) ** (0.5 * power)
+            squares = [((x - c) / self.reach) ** 2 for x, c in zip(places, corner.position, strict=True)]
+            part = tuple(_near(squares, k, n) for k, n in enumerate(shape))
+            own = [s[tuple(p if n > 1 else slice(None) for p, n in zip(part, s.shape, strict=True))] for s in squares]
+            out[part] *= reduce(torch.add, own).clamp(max=1.0) ** (0.5 * power)
         return out
+
+
+def _near(squares: Sequence[torch.Tensor], index: int, count: int) -> slice:
+    """Where along an index of arrays that broadcast every one of them has something below one."""
+    found = torch.ones(count, dtype=torch.bool, device=squares[0].device)
+    for square in (s for s in squares if s.shape[index] > 1):
+        found &= (square < 1.0).movedim(index, 0).reshape(square.shape[index], -1).any(1)
+    places = found.nonzero()[:, 0]
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0)
 
 
 def corner_weights(problem: Problem) -> CornerWeights | None:

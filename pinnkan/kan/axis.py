@@ -165,9 +165,10 @@ class Axis:
     def isometric(self, values: Array, index: int) -> Array:
         """Coefficients along ``index`` made numbers whose sum of squares is the integral of the function's square.
 
-        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made.
+        As many numbers as coefficients, the triangle of a QR factorisation, where that is not too large to be made, nor
+        for fewer functions than its own.
         """
-        if self.count <= MOST_TRIANGULAR:
+        if self.count <= min(MOST_TRIANGULAR, values.size // self.count):
             return along(self._triangle, values, index)
         return np.moveaxis(self.weighted(np.moveaxis(values, index, 0)), 0, index)
 
@@ -215,7 +216,7 @@ class Axis:
             out[0], out[-1] = flat[0], flat[-1]
             flat = flat[1:-1]
         left = flat.reshape(*table.shape[:2], -1)
-        for _ in range(1 + REFINEMENTS):
+        for _ in range(1 + REFINEMENTS if flat.any() or out.any() else 0):
             right = np.zeros_like(out)
             np.add.at(right, place, np.matmul(table.swapaxes(1, 2), weight * (left - np.matmul(table, out[place]))))
             if not self.periodic:

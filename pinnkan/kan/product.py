@@ -22,6 +22,12 @@ AT_ONCE = 2**22
 PROBED = 256
 
 
+def alike(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes, equal ones as one, so that tables of it and of its halved intervals are made once."""
+    found: dict[tuple[object, ...], Axis] = {}
+    return tuple(found.setdefault((a.breaks.tobytes(), a.degree, a.periodic, a.joints, a.smooth), a) for a in axes)
+
+
 @dataclass(frozen=True, eq=False)
 class Space:
     """The tensor product of the axes, for ``unknowns`` functions."""

@@ -42,6 +42,8 @@ VECTORS, FORMS = 20, 30
 LEAST = 20e6
 #: So few are not asked for: the limits stand in five files, a twentieth of the time of an ordinary equation.
 LITTLE = 1.05 * LEAST
+#: Version 1 of control groups has no word for no limit, but a number near 2^63.
+NO_LIMIT = 2.0**60
 #: Numbers per point and coefficient of a deep network: its jets, or the Jacobian put together from the layers' blocks.
 FORWARD, JACOBIAN = 1.5, 3.0
 
@@ -149,7 +151,10 @@ def _of_groups() -> Iterator[float]:
 def _left(folder: Path, limit: str, used: str) -> float:
     """Limit less use of one group; pages of files that it can drop count as free."""
     try:
-        most, now = float((folder / limit).read_text()), float((folder / used).read_text())
+        most = float((folder / limit).read_text())
+        if most > NO_LIMIT:
+            return float("inf")
+        now = float((folder / used).read_text())
         facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no such group here, or "max"
         return float("inf")

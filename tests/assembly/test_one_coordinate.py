@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from small_models import prepared, square
 
+from pinnkan.assembly import one_coordinate
 from pinnkan.assembly.one_coordinate import modes
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
@@ -44,7 +45,7 @@ def test_modes_know_a_slope_that_is_a_row():
     assert error(values, np.sin(k * np.pi * y)) > 0.1
 
 
-def test_modes_of_even_weights_are_worked_out_once_and_are_those_of_uneven_ones():
+def test_modes_of_even_weights_are_worked_out_once_and_are_those_of_uneven_ones(monkeypatch):
     """A highest derivative that weighs the same everywhere has the modes of any other that hardly does not."""
     system, start, fixed = prepared(square("lap(u) = 0", "u = 0"), SPACE)
     rows = [p.rows(torch.from_numpy(start), []) for p in system.patches]
@@ -52,8 +53,13 @@ def test_modes_of_even_weights_are_worked_out_once_and_are_those_of_uneven_ones(
     even = modes(rows, 0, 0, free)
     louder = [replace(r, weights=3.0 * r.weights) for r in rows]
     assert modes(louder, 0, 0, free) is even
-    slope = 1.0 + 1e-9 * rows[0].tables[0].nodes
-    uneven = [replace(r, weights=r.weights * slope.reshape(*slope.shape, 1, 1, 1)) for r in rows]
-    found = modes(uneven, 0, 0, free)
-    assert found is not even
-    assert torch.allclose(found.vectors.abs(), even.vectors.abs(), rtol=0, atol=1e-5)
+    found = []
+    for slope in (1e-9, 2.0):
+        factor = 1.0 + slope * rows[0].tables[0].nodes
+        uneven = [replace(r, weights=r.weights * factor.reshape(*factor.shape, 1, 1, 1)) for r in rows]
+        assert (modes(uneven, 0, 0, free) is even) == (slope < 1.0)
+        monkeypatch.setattr(one_coordinate, "EVEN", 0.0)
+        found.append(modes(uneven, 0, 0, free).vectors.abs())
+        monkeypatch.undo()
+    assert torch.allclose(found[0], even.vectors.abs(), rtol=0, atol=1e-5)
+    assert not torch.allclose(found[1], even.vectors.abs(), rtol=0, atol=0.1)

@@ -14,7 +14,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
-from pinnkan.solver.linear.scaling import OperatorSizes, divided, sizes
+from pinnkan.solver.linear.scaling import OperatorSizes, divided
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.stability import least_determined
 
@@ -82,9 +82,10 @@ def test_the_matrix_its_diagonal_and_the_sizes_of_the_operator_are_the_same(both
     values = torch.from_numpy(np.random.default_rng(5).standard_normal((*space.shape, 2)))
     close(MatrixFree([fleeting])(values), MatrixFree([kept])(values))
     close(MatrixFree([fleeting]).diagonal(), MatrixFree([kept]).diagonal())
-    close(sizes(fleeting), sizes(kept))
-    close(OperatorSizes(fleeting).range(), [float(sizes(kept).min()), float(sizes(kept).max())])
-    close(divided([fleeting])[0].weights, divided([kept])[0].weights)
+    ours, sizes = OperatorSizes(fleeting), OperatorSizes(kept)
+    close(ours.whole, sizes.whole)
+    close(ours.range(), [float(sizes.whole.min()), float(sizes.whole.max())])
+    close(divided(ours).weights, divided(sizes).weights)
 
 
 def test_weights_of_numbers_are_summed_without_the_grid(both):

@@ -9,7 +9,7 @@ from small_axes import UNEVEN, axis, random, refined, scaled_difference
 from stored_state import stored
 
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.product import ProductField, Space, joined
+from pinnkan.kan.product import ProductField, Space, alike, joined
 
 
 @pytest.mark.parametrize("order", [(0, 0), (1, 2), (3, 0)])
@@ -116,3 +116,12 @@ def test_a_norm_is_summed_a_few_values_at_a_time(monkeypatch):
     monkeypatch.setattr("pinnkan.kan.product.AT_ONCE", 100)
     np.testing.assert_allclose(space.norm(some), whole, rtol=1e-14)
     assert (np.abs(space.norm(1.001 * some) - whole) > 1e-4 * whole).all()
+
+
+def test_equal_axes_are_one_and_others_are_left_alone():
+    breaks = np.linspace(0.0, 1.0, 4)
+    first, second, other = Axis(breaks, 3), Axis(breaks.copy(), 3), Axis(breaks, 4)
+    axes = alike([first, second, other, Axis(breaks, 3, periodic=True)])
+    assert axes[0] is axes[1] is first
+    assert axes[2] is other
+    assert axes[3].periodic

@@ -136,6 +136,8 @@ def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
     assert memory._left(tmp_path, "memory.max", "memory.current") == 4e8
     (tmp_path / "memory.max").write_text("max\n")
     assert memory._left(tmp_path, "memory.max", "memory.current") == float("inf")
+    (tmp_path / "memory.max").write_text(str(2**63 - 4096))
+    assert memory._left(tmp_path, "memory.max", "memory.current") == float("inf")
     assert memory._left(tmp_path / "gone", "memory.max", "memory.current") == float("inf")
 
 

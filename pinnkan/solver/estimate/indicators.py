@@ -19,7 +19,7 @@ import torch
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
+from pinnkan.kan.product import Space, alike
 from pinnkan.solver.linear.system import System
 
 #: Knots go into intervals with more than this share of the largest mass (method.md, section 4). Heuristic.
@@ -78,7 +78,7 @@ def mark(mass: Array, largest: float, allowed: float) -> np.ndarray:
 
 def with_marked(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> tuple[Axis, ...]:
     """The axes with their marked intervals halved, or :func:`all_or_some`."""
-    return tuple(a.inserted(m) for a, m in zip(axes, all_or_some(axes, marks, unknowns), strict=True))
+    return alike([a.inserted(m) for a, m in zip(axes, all_or_some(axes, marks, unknowns), strict=True)])
 
 
 def all_or_some(axes: Sequence[Axis], marks: Sequence[np.ndarray], unknowns: int) -> list[np.ndarray]:

@@ -110,8 +110,9 @@ def _part(
             _assemble(band, r.tables[last], forms, at, count)
     if smooth > 0.0:
         table = gauss_table(axis, axis.degree + 1, 0, position.device)
-        mass = (smooth * table.weights).reshape(-1, 1).expand(-1, len(band))
-        _assemble(band, table, {(0, 0): mass}, at, count)
+        mass = band.new_zeros((1, band.shape[1]))
+        _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
+        band += mass
     matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
     del band  # as large as the factor
     return _Part(position, chosen, _factor(matrix, damping))

@@ -62,9 +62,10 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     if in_time:
         ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT, moments_work(space)))
     of_modes = OF_MODES * sum(axis.count**3 for axis in space.axes)
-    if max(map(_spread, rows)) <= VARIES:
+    sizes = [OperatorSizes(r) for r in rows]
+    if max(map(_spread, sizes)) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK, of_modes))
-    ladder.append(Rung(lambda: _varying(rows, ordering, diagonal, damping), *PATIENT, of_modes))
+    ladder.append(Rung(lambda: _varying(sizes, ordering, diagonal, damping), *PATIENT, of_modes))
     room = memory.available(ordering.position.device)
     free = ordering.size
     work = free_factor_work(space, free)
@@ -73,9 +74,9 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     return ladder
 
 
-def _spread(rows: TensorRows) -> float:
+def _spread(sizes: OperatorSizes) -> float:
     """By how much the size of an operator varies."""
-    low, high = OperatorSizes(rows).range()
+    low, high = sizes.range()
     return high / low
 
 
@@ -94,12 +95,12 @@ class Varying:
         return self.fine(right) + self.coarse(right)
 
 
-def _varying(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
+def _varying(sizes: Sequence[OperatorSizes], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
     """Rows divided by their size see little of smooth functions where lower orders count, the coarse space has them.
 
     To 1e-9 on 96 and 192 intervals 25 and 21 steps, in place of 40 and 34, with a tenth to ten times as much as well.
     """
-    simpler = divided(rows)
+    rows, simpler = [s.rows for s in sizes], [divided(s) for s in sizes]
     scale = scale_of(rows, simpler, diagonal, ordering)
     coarse = NestedSpace(rows, ordering)
     smooth = [sum(square_on(r, coarse.space, u) for r in simpler) for u in range(coarse.space.unknowns)]

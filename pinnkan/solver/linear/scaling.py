@@ -8,7 +8,7 @@ knots.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from math import prod
 
 import numpy as np
@@ -44,42 +44,50 @@ class OperatorSizes:
     def __init__(self, rows: TensorRows) -> None:
         self.rows = rows
         self._weight = [on_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
-        self._finest = [self._size_of(j) for j in rows.jets]
+        self._finest = [[f.square() for f in self._size_of(j)] for j in rows.jets]
         mean = self.mean_squares()
         finest = zip(mean, self._finest, strict=True)
-        self._mean = reduce(torch.add, (m * reduce(torch.mul, f).square() for m, f in finest)).clamp_min(1e-300)
+        self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
 
     def of(self, weights: torch.Tensor, part: slice, along: int = 0) -> torch.Tensor:
         """In some intervals of a coordinate, with the ``weights`` there: (interval, point, interval, ..)."""
-        mean = in_part(self._mean, part, along)
-        square = torch.zeros_like(weights[..., 0])
-        for own, finest in zip(self._squares(weights, part, along), self._finest, strict=True):
-            square += reduce(torch.mul, [own, *(torch.as_tensor(in_part(f, part, along)).square() for f in finest)])
-        return square.div_(mean).sqrt_().clamp_min_(1e-6)
+        total = torch.zeros_like(weights[..., 0])
+        for own, finest in zip(weights.unbind(-1), self._finest, strict=True):
+            square = own.square()
+            for f, w in zip(finest, self._weight, strict=True):
+                square *= torch.as_tensor(in_part(f, part, along)) / in_part(w, part, along)
+            total += square
+        return total.div_(in_part(self._mean, part, along)).sqrt_().clamp_min_(1e-6)
+
+    @cached_property
+    def whole(self) -> torch.Tensor:
+        """At all points."""
+        return self.of(self.rows.weights, slice(None))
 
     def mean_squares(self) -> torch.Tensor:
         """Mean squares of the weights without those of the quadrature: (jet)."""
         rows, total = self.rows, self.rows.tables[0].values.new_zeros(len(self.rows.jets))
         if isinstance(rows, FleetingRows) and rows.numbers is not None:
             return total + torch.tensor(rows.numbers).square().to(total)
-        for part, _ in parts(rows.tables):
-            total += torch.stack([own.sum() for own in self._squares(rows.weights_in(part), part, 0)])
+        for part, tables in parts(rows.tables):
+            squares = rows.weights_in(part).movedim(-1, 0).square()
+            for table in reversed(tables):
+                squares = squares.flatten(-2) @ (1.0 / table.weights.reshape(-1))
+            total += squares
         return total / rows.count
 
     def range(self) -> tuple[float, float]:
         """The smallest and the largest."""
         if isinstance(self.rows, FleetingRows) and self.rows.numbers is not None:
             cells = zip(self.rows.numbers, self._finest, strict=True)
-            square = sum(number**2 * reduce(torch.mul, f).square() for number, f in cells) / self._mean
+            square = sum(number**2 * reduce(torch.mul, f) for number, f in cells) / self._mean
             assert isinstance(square, torch.Tensor)
             return float(square.min().sqrt()), float(square.max().sqrt())
+        if not isinstance(self.rows, FleetingRows):
+            low, high = self.whole.aminmax()
+            return float(low), float(high)
         found = [self.of(self.rows.weights_in(part), part).aminmax() for part, _ in parts(self.rows.tables)]
         return min(float(low) for low, _ in found), max(float(high) for _, high in found)
-
-    def _squares(self, weights: torch.Tensor, part: slice, along: int) -> list[torch.Tensor]:
-        """Squares of weights without those of the quadrature, by jet."""
-        own = [in_part(w, part, along) for w in self._weight]
-        return [w.square() / reduce(torch.mul, own) for w in weights.unbind(-1)]
 
     def _size_of(self, jet: Jet) -> list[torch.Tensor]:
         """What a derivative makes of a function as fine as the knots: a factor for each coordinate."""
@@ -90,11 +98,6 @@ class OperatorSizes:
             width = width if len(width) == len(table.nodes) else width.mean().reshape(1)
             out.append(on_grid(((axis.degree / width) ** jet.order[i]).reshape(-1, 1), i, len(self.rows.tables)))
         return out
-
-
-def sizes(rows: TensorRows) -> torch.Tensor:
-    """All of the :class:`OperatorSizes`: (interval, point, interval, ..)."""
-    return OperatorSizes(rows).of(rows.weights, slice(None))
 
 
 def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
@@ -117,9 +120,9 @@ class DividedRows(FleetingRows):
 
     _sizes: OperatorSizes
 
-    def __init__(self, rows: FleetingRows) -> None:
+    def __init__(self, rows: FleetingRows, sizes: OperatorSizes) -> None:
         super().__init__(rows.patch, *rows.at)
-        vars(self).update(_sizes=OperatorSizes(rows))
+        vars(self).update(_sizes=sizes)
 
     @property
     def numbers(self) -> None:
@@ -133,13 +136,12 @@ class DividedRows(FleetingRows):
         return (weights.movedim(-1, 0) / size).movedim(0, -1)
 
 
-def divided(rows: Sequence[TensorRows]) -> list[TensorRows]:
-    """The rows divided by their :class:`OperatorSizes`."""
-    return [DividedRows(r) if isinstance(r, FleetingRows) else _divided(r) for r in rows]
-
-
-def _divided(rows: TensorRows) -> TensorRows:
-    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes(rows)).movedim(0, -1))
+def divided(sizes: OperatorSizes) -> TensorRows:
+    """The rows divided by the sizes of their operator."""
+    rows = sizes.rows
+    if isinstance(rows, FleetingRows):
+        return DividedRows(rows, sizes)
+    return replace(rows, weights=(rows.weights.movedim(-1, 0) / sizes.whole).movedim(0, -1))
 
 
 def scale_of(

@@ -192,8 +192,9 @@ def _probed(model: Model, field: Field | None, known: float) -> Probe:
         again = []
         for _, waves, last in tried:
             higher = [tuple(w + more * (i != last) for i, w in enumerate(waves)) for more in FURTHER]
-            again += [(_polished(lattice, w, last), w, last) for w in (higher if count else higher[:1])]
-        tried = sorted(again, key=lambda t: t[0].sigma)[:BEST]
+            again += [(w, last) for w in (higher if count else higher[:1])]
+        tried = [(_polished(lattice, *of), *of) for of in dict.fromkeys(again)]
+        tried = sorted(tried, key=lambda t: t[0].sigma)[:BEST]
         found = tried[0][0]
         agree = abs(found.sigma - before.sigma) <= AGREE * before.sigma
         if dimension == 1 and found.sigma > (1.0 + AGREE) * before.sigma:

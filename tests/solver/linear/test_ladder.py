@@ -8,6 +8,7 @@ from pinnkan.assembly.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import ladder
+from pinnkan.solver.linear.scaling import OperatorSizes
 
 
 def test_what_coarse_knots_hold_is_told_once(monkeypatch):
@@ -19,7 +20,8 @@ def test_what_coarse_knots_hold_is_told_once(monkeypatch):
     ordering, diagonal = order_coefficients(space, fixed, CPU), MatrixFree(rows).diagonal()
     jacobian = jacobian_of(rows, ordering)
     gram = jacobian.T @ jacobian
-    told = spread_of(ladder._varying(rows, ordering, diagonal, 0.0), gram)
+    sizes = [OperatorSizes(r) for r in rows]
+    told = spread_of(ladder._varying(sizes, ordering, diagonal, 0.0), gram)
     monkeypatch.setattr(ladder, "square_on", lambda *_: 0.0)
-    untold = spread_of(ladder._varying(rows, ordering, diagonal, 0.0), gram)
+    untold = spread_of(ladder._varying(sizes, ordering, diagonal, 0.0), gram)
     assert told < 6.0 < 20.0 < untold

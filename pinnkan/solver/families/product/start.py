@@ -10,7 +10,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
-from pinnkan.kan.product import Space
+from pinnkan.kan.product import Space, alike
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE, jumps_at_seam, kinks
 from pinnkan.problem.features.value_ranges import middle
@@ -72,7 +72,7 @@ def initial_space(model: Model, degree: int, intervals: int) -> Space:
         n = max(intervals, degree + 1) if periodic else intervals
         breaks = with_breaks(nearly_uniform(a, b, n), [*between, *places])
         axes.append(Axis(breaks, degree, periodic, tuple(sorted(joints)), tuple(joints[x] for x in sorted(joints))))
-    return Space(tuple(axes), len(problem.unknowns))
+    return Space(alike(axes), len(problem.unknowns))
 
 
 def nearly_uniform(low: float, high: float, intervals: int) -> Array:
