@@ -34,6 +34,10 @@ FLAT = 1e-9
 #: what does not grow, whatever the rate, known to the root of rounding: a constant pressure. In a flow in a cube it
 #: left 1e-17 to 1e-5, now this and now that, and 4e5 or 3e9 was the rate of what grows there.
 OFTEN, HIGHEST = 0.25, 10
+#: Of NUMBERS to an octave one near which the conditions are nearly singular has less than NEARLY, and than ASIDE of
+#: what is largest in an octave to either side: where waves may be added to a tank or a plate 0.003 to 0.032, 0.01 to
+#: 0.08 of that. Of bodies and flows between walls no least value between two larger ones is below 0.4.
+NUMBERS, NEARLY, ASIDE = 8, 0.1, 0.3
 #: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
 INFINITE = 1e4
 #: That many typical exponents are none: P(c) is regular.
@@ -62,6 +66,24 @@ class Across:
         _, first, owner = np.unique(weights, axis=0, return_index=True, return_inverse=True)
         lower = 2.0 ** np.floor(np.log2(least))  # the same for slabs of about the same length
         return np.array(_largest_rates(self._at(first), lower))[owner.ravel()]
+
+    def singular_at(self, numbers: Array) -> Array:
+        """The rising numbers s, NUMBERS to an octave, near which waves meet the conditions of both ends."""
+        every = np.arange(len(self.equations[0][1]))
+        if not any(jet.order[self.axis] for jets, _ in self.equations for jet in jets):
+            return numbers[:0]
+        try:
+            values = self._distances(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
+        except np.linalg.LinAlgError:  # whatever the exponents: the equations do not determine one unknown
+            return numbers[:0]
+        values = values.reshape(len(every), -1)
+        found = np.zeros(values.shape, dtype=bool)
+        for k in range(1, len(numbers) - 1):
+            before, after = values[:, max(k - NUMBERS, 0) : k], values[:, k + 1 : k + 1 + NUMBERS]
+            is_least = (values[:, k] <= before[:, -1]) & (values[:, k] <= after[:, 0])
+            beside = np.minimum(before.max(1), after.max(1))
+            found[:, k] = is_least & (values[:, k] < np.minimum(NEARLY, ASIDE * beside))
+        return np.asarray(numbers[found.any(0)])
 
     @cached_property
     def key(self) -> Hashable:

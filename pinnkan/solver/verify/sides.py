@@ -1,8 +1,9 @@
 """What the sides of a slab let grow: see :mod:`.side_growth`, of a solution at some of its points."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from pinnkan.domain.box import Side
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
-from pinnkan.solver.verify.symbol import frozen
+from pinnkan.solver.verify.symbol import Weights, directions, frozen
 
 #: Times of a slab, and points of a side at each of them, that are looked at.
 MOMENTS, ON_SIDE = (0.1, 0.5, 0.9), 3
 #: From side to side coefficients are those of these places.
 FRACTIONS = (0.0, 0.5, 1.0)
+#: Places of the sides of a steady problem.
+PLACES = 6
 #: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
 #: by more than FASTER grows without bound.
 FINE, FASTER = (1e2, 1e3, 1e4), 3.0
@@ -42,7 +45,7 @@ class Sides:
         enough for that, and :meth:`unbounded` says so.
         """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
-        for axis in self._asked():
+        for axis in self.asked():
             for along in _along(ranges, axis, numbers):
                 found = self._across(field, ranges, axis, along).largest_rate(least)
                 bounded = np.where(found < least * EVERY, found, 0.0)
@@ -52,7 +55,7 @@ class Sides:
     def unbounded(self, field: Field, ranges: Array) -> str:
         """Why waves along a side, or its conditions alone, grow without bound in a slab; "" where they do not."""
         least = 1.0 / np.ptp(ranges[-1])
-        for axis in self._asked():
+        for axis in self.asked():
             at_all = self._across(field, ranges, axis, _along(ranges, axis, ())[0]).largest_rate(least)
             if (at_all >= least * EVERY).any():
                 return "its sides let everything grow, however fast"
@@ -63,7 +66,31 @@ class Sides:
                     return "waves along a side grow the faster the finer they are, without bound"
         return ""
 
-    def _asked(self) -> list[int]:
+    def waves(self, field: Field | None, numbers: Array) -> Iterator[tuple[int, Array]]:
+        """Of a steady problem: a coordinate, and a wave number of each that is none across, of what its sides let be.
+
+        ``numbers``: that are looked at, in some directions along the sides, with the coefficients of PLACES of these
+        and FRACTIONS of the way between them. The wave is exp(i k n . x') phi(y), with k in the place of a rate.
+        Of nonlinear equations none where every condition of both sides has one term: nothing there outweighs another,
+        and flows between walls would be asked with every solution, for up to a tenth of its time.
+        """
+        low, high = np.array(self.model.problem.box.ranges).T
+        sizes = np.array(self.model.sizes, dtype=np.float64)
+        for axis in self.asked():
+            if field is not None and all(len(e.jets) == 1 for end in (0, 1) for e in self.of(axis, end)):
+                continue
+            units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
+            points = low + (high - low) * np.array(units)
+            ends = [np.where(np.arange(len(low)) == axis, limit, points) for limit in (low, high)]
+            parts = [frozen(self.model.equations, field, points)]
+            parts += [frozen(self.of(axis, end), field, ends[end]) for end in (0, 1)]
+            equations, lower, upper = map(partial(_steady, axis), _different(parts))
+            for way in directions(np.delete(high - low, axis)):
+                unit = np.insert(np.array(way) / np.linalg.norm(way), axis, 0.0)
+                across = Across(equations, (lower, upper), axis, tuple(unit), float((high - low)[axis]), sizes)
+                yield from ((axis, k * np.abs(unit)) for k in across.singular_at(numbers))
+
+    def asked(self) -> list[int]:
         """Coordinates of space whose sides' conditions may let something grow that the equations alone do not.
 
         Values and slopes of the one unknown of an equation of second order do not, nor do mirrors at both ends: these
@@ -72,7 +99,7 @@ class Sides:
         equations, problem = self.model.equations, self.model.problem
         asked = []
         for axis in range(problem.space_dimension):
-            ends = [self._of(axis, end) for end in (0, 1)]
+            ends = [self.of(axis, end) for end in (0, 1)]
             simple = all(_is_normal(e, axis) and e.jets[0].total < 2 for end in ends for e in end)
             is_second = len(problem.unknowns) == 1 and max(j.order[axis] for e in equations for j in e.jets) == 2
             mirrors = all(self._is_mirror(axis, end) for end in ends)
@@ -98,7 +125,8 @@ class Sides:
             for is_odd in itertools.product((0, 1), repeat=len(orders))
         )
 
-    def _of(self, axis: int, end: int) -> list[CompiledEquation]:
+    def of(self, axis: int, end: int) -> list[CompiledEquation]:
+        """The conditions of a side."""
         return [e for c, e in self.model.conditions_as_rows if c.place == Side(axis, end)]
 
     def _across(self, field: Field, ranges: Array, axis: int, along: Sequence[float]) -> Across:
@@ -111,9 +139,22 @@ class Sides:
         for end in (0, 1):
             moved = points.copy()
             moved[:, axis] = ranges[axis, end]
-            ends.append(frozen(self._of(axis, end), field, moved))
+            ends.append(frozen(self.of(axis, end), field, moved))
         sizes = np.array(self.model.sizes, dtype=np.float64)
         return Across(equations, (ends[0], ends[1]), axis, along, float(np.ptp(ranges[axis])), sizes)
+
+
+def _different(parts: Sequence[Weights]) -> list[Weights]:
+    """The same at points that differ, where all equations say something."""
+    every = np.concatenate([w for part in parts for _, w in part], 1)
+    says = np.all([w.any(1) for part in parts for _, w in part], 0)
+    first = np.intersect1d(np.unique(every, axis=0, return_index=True)[1], np.flatnonzero(says))
+    return [[(jets, w[first]) for jets, w in part] for part in parts]
+
+
+def _steady(axis: int, weights: Weights) -> Weights:
+    """The same with the order of derivatives along the sides of a coordinate as that in time."""
+    return [([replace(j, order=(*j.order, j.total - j.order[axis])) for j in jets], w) for jets, w in weights]
 
 
 def _is_normal(condition: CompiledEquation, axis: int) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from pinnkan.assembly.condition_weights import growth_rate, slowest_rate
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Problem
@@ -18,6 +19,7 @@ from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
+from pinnkan.solver.verify.neutral import holding
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
@@ -51,6 +53,8 @@ SINGULAR = "beside the solution from here on there are others with the same star
 class Objection:
     """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
 
+    ``axes``: that hold waves which decide about one, where its own do not.
+
     ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots; one that is then
     ``Reason.CONVERGED`` is said beside the verdict.
     """
@@ -60,6 +64,7 @@ class Objection:
     reason: Reason | None = None
     detail: str = ""
     is_lasting: bool = False
+    axes: tuple[Axis, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +218,11 @@ class Verifier:
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
-        return self.free(field, None) if spaces is None else self._stability(field, spaces, allowed)
+        if spaces is None:
+            return self.free(field, None)
+        axes = holding(self.model, field, spaces.space.axes)
+        finer = any(a.intervals > b.intervals for a, b in zip(axes, spaces.space.axes, strict=True))
+        return Objection(axes=axes) if finer else self._stability(field, spaces, allowed)
 
     def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:
         sigma = self.least_product if left > 0.0 else None

@@ -7,7 +7,8 @@ from small_models import model_of
 import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.neutral import is_held, neutral_waves
+from pinnkan.solver.verify import verify
+from pinnkan.solver.verify.neutral import holding, is_held, neutral_waves
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -17,6 +18,34 @@ unknowns: [u]
 equations: ["{equation} = sin(pi*x)*sin(pi*y)"]
 conditions: [{{where: boundary, equation: u = 0}}]
 """
+TANK = """
+name: tank
+domain: {{x: [0, 1], y: [0, 1]}}
+unknowns: [u]
+equations: ["lap(u) = 0"]
+conditions:
+  - {{where: [left, right, bottom], equation: dn(u) = 0}}
+  - {{where: top, equation: "u_y = {factor!r}*u + cos(pi*x) - {small!r}*cos({waves}*pi*x)"}}
+solver: {{tolerance: 1e-2}}
+"""
+
+
+def tank(waves, apart, amplitude=0.1):
+    """Verdict and error of a tank next to a resonance, whose wave has an amplitude."""
+    k, number = waves * np.pi, np.pi
+    factor = float(k * np.tanh(k) + apart)
+    text = TANK.format(factor=factor, small=apart * amplitude, waves=waves)
+    solution = pinnkan.solve(parse_problem(text, "t.yaml"))
+    x, y = points = np.random.default_rng(0).random((2, 2000))
+    true = np.cosh(number * y) * np.cos(number * x) / (number * np.sinh(number) - factor * np.cosh(number))
+    true += amplitude * np.cosh(k * y) / np.cosh(k) * np.cos(k * x)
+    error = np.ravel(solution(points.T)["u"]) - true
+    return solution.verdict, float(np.linalg.norm(error) / np.linalg.norm(true))
+
+
+def text_of(top, bottom="u_y = 0"):
+    sides = f"{{where: top, equation: '{top}'}}, {{where: bottom, equation: '{bottom}'}}"
+    return TEXT.format(equation="lap(u)").replace("{where: boundary,", f"{sides}, {{where: [left, right],")
 
 
 @pytest.mark.parametrize(
@@ -49,3 +78,40 @@ def test_a_resonance_that_the_source_does_not_excite_is_found():
     assert verdict.reason == Reason.RANK_DEFICIENT
     verdict = pinnkan.solve(parse_problem(TEXT.format(equation="lap(u) + 2503*pi**2*u"), "t.yaml")).verdict
     assert verdict.converged
+
+
+@pytest.mark.parametrize(("top", "least"), [("u_y = 30.5*u", 30.5), ("u_y = (25 + 5*sin(3*x))*u", 27.0)])
+def test_waves_that_a_side_does_not_see_ask_for_knots_along_it_and_beside_it(top, least):
+    x, y = holding(model_of(text_of(top)), None, (Axis(np.array([0.0, 1.0]), 10),) * 2)
+    assert least / 4 < 1.0 / np.diff(x.breaks).max() < 2 * least
+    assert np.diff(y.breaks)[-1] * least <= 2.0 < np.diff(y.breaks).max() * least
+    again = holding(model_of(text_of(top)), None, (x, y))
+    assert [a.intervals for a in again] == [x.intervals, y.intervals]
+
+
+@pytest.mark.parametrize("top", ["u_y = -30.5*u", "u_y = 1", "u = x", "u_y = 1e5*u"])
+def test_sides_that_see_every_wave_ask_for_none_nor_those_whose_waves_are_too_fine(top):
+    axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
+    assert holding(model_of(text_of(top)), None, axes) == axes
+
+
+def test_a_resonance_of_a_side_that_its_data_do_not_excite_is_refused():
+    """cosh(8 pi y) cos(8 pi x) may be added; it had converged on three intervals."""
+    assert tank(8, 0.0)[0].reason == Reason.RANK_DEFICIENT
+
+
+def test_between_two_resonances_of_a_side_there_is_a_solution():
+    verdict, error = tank(8, 0.5 * np.pi, 0.0)
+    assert verdict.converged
+    assert error < 1e-3
+
+
+def test_a_wave_next_to_a_resonance_of_a_side_is_found(monkeypatch):
+    """Its data are 1e-4 of the others, the wave more than the rest of the solution."""
+    verdict, error = tank(12, 1e-3)
+    assert verdict.converged
+    assert error < 1e-2
+    monkeypatch.setattr(verify, "holding", lambda model, field, axes: axes)  # a negative control
+    verdict, error = tank(12, 1e-3)
+    assert verdict.converged
+    assert error > 0.5

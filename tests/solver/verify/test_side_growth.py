@@ -114,3 +114,32 @@ def test_waves_along_a_side_grow_with_their_number_where_its_own_equation_is_ill
 
 def test_as_many_conditions_as_exponents_are_needed_to_say_anything():
     assert rate([HEAT], [], [robin(10.0)]) == 0.0
+
+
+def waves(upper, lower=VALUE):
+    """Laplace's equation in (y, x), the last order that along x as well."""
+    laplace = [((0, (2, 0, 0)), 1.0), ((0, (0, 2, 2)), 1.0)]
+    across = Across(rows(laplace), (rows(lower), rows(upper)), 0, (0.0, 1.0), 1.0, np.ones(1))
+    return across.singular_at(2.0 ** (np.arange(80) / 8))
+
+
+def test_waves_that_a_side_lets_be_are_near_those_of_the_closed_form():
+    """sinh(k y) cos(k x) fulfils u_y = 30.3 u where k = 30.3 tanh(k)."""
+    assert waves([((0, (1, 0, 0)), 1.0), ((0, (0, 0, 0)), -30.3)]) == pytest.approx([30.3], rel=0.05)
+    both = waves([((0, (1, 0, 0)), 1.0), ((0, (0, 0, 0)), -30.3)], [((0, (1, 0, 0)), -1.0), ((0, (0, 0, 0)), -47.0)])
+    assert both == pytest.approx([30.3, 47.0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "upper", [VALUE, [((0, (1, 0, 0)), 1.0)], [((0, (1, 0, 0)), 1.0), ((0, (0, 0, 0)), 30.3)]],
+    ids=["value", "slope", "leaving"],
+)  # fmt: skip
+def test_no_waves_are_let_be_by_sides_of_the_usual_sign(upper):
+    assert not len(waves([((0, tuple(order) + (0,) * (3 - len(order))), weight) for (_, order), weight in upper]))
+
+
+def test_equations_that_say_nothing_have_no_waves():
+    """Singular matrices were a bug: LinAlgError."""
+    nothing, side = [((0, (2, 0, 0)), 0.0), ((0, (0, 2, 2)), 0.0)], [((0, (0, 0, 0)), 1.0)]
+    across = Across(rows(nothing), (rows(side), rows(side)), 0, (0.0, 1.0), 1.0, np.ones(1))
+    assert not len(across.singular_at(2.0 ** np.arange(9)))

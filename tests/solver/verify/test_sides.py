@@ -100,7 +100,7 @@ def test_mirrors_at_both_ends_are_not_asked(even, first, second, is_asked):
     text = WAVES.replace("EVEN", even).replace("FIRST", first).replace("SECOND", second)
     problem = parse_problem(text.encode(), "a.yaml")
     model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
-    assert bool(sides.Sides(model)._asked()) == is_asked
+    assert bool(sides.Sides(model).asked()) == is_asked
 
 
 CUBE = """

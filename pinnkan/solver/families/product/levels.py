@@ -169,7 +169,8 @@ class ProductLevels(ModelLevels):
         missed, axes = against.missed, state.space.axes
         if len(axes) == 1 and axes[0].intervals > LONGEST and self.problem.solver.max_levels is None:
             return None
-        gathered = None if missed is None else Space(with_knots(axes, missed), state.space.unknowns)
+        finer = against.axes or (with_knots(axes, missed) if missed else None)
+        gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
             start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
             return self.begun(self._system(gathered), start, state)
