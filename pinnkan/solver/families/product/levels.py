@@ -44,8 +44,9 @@ WHOLE = 0.85
 SEEN = 0.1
 #: Levels in a row after which what has not moved will not.
 STALLS = 4
-#: A residual that has fallen to less than this in them still moves: at a jump of the data it halves with its interval.
-AT_REST = 0.5
+#: A residual below this share of its start in them still moves: at a jump of the data it halves with its interval.
+#: Where few are halved on each of the first levels something is closed in on: a conductivity that rises within 1e-6.
+AT_REST, CLOSING = 0.5, 24
 #: Levels that resolve the data, after which an estimate that has not been halved once will not be: x**0.55 with its
 #: slope in L2 takes nine.
 FRUITLESS, HALF = 12, 0.5
@@ -125,8 +126,7 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        target = 1e-2 * self.problem.solver.tolerance
-        found = gauss_newton(system, start, fixed, target, monitor)
+        found = gauss_newton(system, start, fixed, (target := 1e-2 * self.problem.solver.tolerance), monitor)
         if not found.stationary and number > 0:
             found = min((found, *anew(system, fixed, target)), key=lambda f: f.steps[-1].loss)
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
@@ -219,7 +219,8 @@ class ProductLevels(ModelLevels):
         if before and min(since) > HALF * min(before) and all(x.is_resolved for x in levels[-FRUITLESS:]):
             return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
-        still = last[-1].loss > AT_REST * last[0].loss
+        closing = len(levels) < CLOSING and last[-1].parameters < 2 * last[0].parameters
+        still = last[-1].loss > AT_REST * last[0].loss and not closing
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
         return "no correction lowers the residual" if restless or resting else ""
 
@@ -256,7 +257,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
         finer = Space(towards, space.unknowns)
         return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
     marks = [mark(m, largest, allowed) for m in share.mass]
-    if estimate.size > SEEN and len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
+    if len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
         return whole(model, state, estimate)
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)
     nearly = len(marks) > 1 and finer.size > WHOLE * fine.size
