@@ -53,6 +53,7 @@ class Evolution:
         return replace(
             problem, coordinates=coordinates, domain=Box(*ranges), time_axis=problem.dimension - 1,
             equations=tuple(map(self._equation, problem.equations)), exact=exact, quantities={},
+            solver=replace(problem.solver, time_slabs=None),
             conditions=tuple(self._condition(c) for c in problem.conditions if self._is_kept(c)),
             disagreements=tuple(Point(self._position(p)) for p in problem.disagreements),
         )  # fmt: skip
