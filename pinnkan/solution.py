@@ -13,6 +13,7 @@ from pinnkan.domain.box import SLACK
 from pinnkan.domain.domain import Domain
 from pinnkan.errors import UsageError
 from pinnkan.kan.field import Array, Field
+from pinnkan.kan.turned import TurnedField
 from pinnkan.problem.fields import jet_of
 from pinnkan.problem.statement import Problem
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
@@ -136,6 +137,11 @@ class Solution:
     def domain(self) -> Domain:
         """Where the solution is defined: that of the problem, and of its time what was reached."""
         time_axis = self.problem.time_axis
+        if isinstance(self.field, TurnedField):
+            box, axis = self.problem.box, self.field.order[-1]
+            ends = self.field.breaks(axis)
+            reached = float(ends[0]), float(ends[-1])
+            return dataclasses.replace(box, ranges=(*box.ranges[:axis], reached, *box.ranges[axis + 1 :]))
         if time_axis is None:
             return self.problem.domain
         ends = self.field.breaks(time_axis)

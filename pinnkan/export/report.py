@@ -10,6 +10,7 @@ import numpy as np
 from pinnkan.export.arrays import error_name, hidden_in_words, limited, sampled, shown_of, sliced, space_breaks
 from pinnkan.export.tables import by_x
 from pinnkan.kan.field import Array
+from pinnkan.problem.evolution import in_time
 from pinnkan.problem.report import visible
 from pinnkan.problem.source import Mapping, Scalar, read
 from pinnkan.problem.statement import Problem
@@ -173,7 +174,8 @@ def _levels(solution: Solution) -> str:
     if not levels:
         return "## Levels\n\nNo level was completed."
     slabs = levels[0].time is not None
-    names = ["slab" if slabs else "level", *(["time"] if slabs else []), "intervals", "parameters", "loss",
+    march = [in_time(solution.problem).coordinates[-1].name] if slabs else []
+    names = ["slab" if slabs else "level", *march, "intervals", "parameters", "loss",
              "held-out", "estimate", "true error", "seconds"]  # fmt: skip
     rows = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for index, level in enumerate(levels):

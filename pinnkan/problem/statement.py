@@ -215,9 +215,10 @@ class Problem:
         return (words or name) if unit is None else f"{words or name} ({unit})"
 
     def when(self, time: float, digits: int = 3) -> str:
-        """``t = 0.5 s``: a time to so many digits, with its unit where the file gives one."""
-        unit = self.units.get("t")
-        return f"t = {time:.{digits}g}{'' if unit is None else f' {unit}'}"
+        """``t = 0.5 s``: a time, or where the march is, to so many digits, with its unit where the file gives one."""
+        name = self.coordinates[-1].name
+        unit = self.units.get(name)
+        return f"{name} = {time:.{digits}g}{'' if unit is None else f' {unit}'}"
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:

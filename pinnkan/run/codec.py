@@ -21,6 +21,7 @@ from pinnkan.kan.layers.spline_layer import Spline
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.separable import Separable
 from pinnkan.kan.spline import Basis
+from pinnkan.kan.turned import TurnedField
 from pinnkan.solver.families.blocks.levels import BlocksState
 from pinnkan.solver.families.deep.composed import ComposedState
 from pinnkan.solver.families.deep.state import DeepState, Descent, Minimised, Trained
@@ -44,7 +45,7 @@ _CLASSES: dict[str, Callable[..., Any]] = {
         Coordinates, DeepField, DeepState, Descent, Edge, FittedAim, FittedField, FittedPiece, FittedState,
         Halved, Inputs, Iteration, Level, LevelsState, LocalTolerance, MarchState, Minimised, Network, Newton,
         Piece, ProductField, ProductState, Run, Separable, SeparableState, SlabStart, Space, Spline, Step,
-        Trained,
+        Trained, TurnedField,
     )
 }  # fmt: skip
 

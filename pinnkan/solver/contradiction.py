@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from pinnkan.problem.statement import Problem
+
 #: Slabs in a row of which a residual stands before that is taken for a contradiction: a front, or what a knot has just
 #: come to, may stand in one of them.
 LASTING = 3
@@ -16,14 +18,14 @@ class Contradiction:
     size: float = 0.0
     since: float = 0.0
 
-    @property
-    def words(self) -> str:
+    def words(self, problem: Problem) -> str:
         """What it is, "" of nothing."""
         if self.size == 0.0:
             return ""
         return (
-            f"from t = {self.since:.4g} on a residual that hides {self.size:.0e} of the solution falls neither with "
-            "more knots nor in shorter slabs: equations and conditions may contradict each other by as much"
+            f"from {problem.when(self.since, 4)} on a residual that hides {self.size:.0e} of the solution falls "
+            "neither with more knots nor in shorter slabs: "
+            "equations and conditions may contradict each other by as much"
         )
 
 

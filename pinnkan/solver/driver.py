@@ -15,6 +15,7 @@ from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
 from pinnkan.problem.checks.starts import free_start, several_starts
+from pinnkan.problem.evolution import in_time
 from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
@@ -36,7 +37,7 @@ from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.advice import remedy
+from pinnkan.verdict.advice import along, remedy
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
@@ -97,17 +98,17 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            detail = "; ".join(filter(None, (str(error), several_starts(problem))))
+            detail = "; ".join(filter(None, (str(error), several_starts(in_time(problem)))))
             return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(problem)
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(in_time(problem))
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            told = several_starts(problem)
+            told = several_starts(in_time(problem))
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
                 told = ambiguous(problem, part.whole(outcome.field), other)
@@ -200,7 +201,7 @@ def result_so_far(problem: Problem, monitor: Monitor, reason: Reason, detail: st
     state = monitor.state
     if state is None or state.field is None:
         raise SolverError(detail or f"the solve ended ({reason}) before there was anything to show", reason)
-    verdict, levels = _judged(problem, state.levels, reason, detail)
+    verdict, levels = _judged(in_time(problem), state.levels, reason, detail)
     network = state.network or describe(problem)
     found = Solution(problem, state.field, state.error, verdict, levels, state.history, monitor.elapsed(), network)
     return _of_file(problem, found, reduced(problem), monitor)
@@ -218,7 +219,8 @@ def _judged(
     if not (problem.unbounded and levels):
         verdict = judge(levels, tolerance, reason, detail, end)
         instead = () if verdict.converged else penalties(problem)
-        return replace(verdict, remedy=" ".join([*instead, verdict.remedy])), levels
+        advice = verdict.remedy if end is None else along(problem.coordinates[-1].name, verdict.remedy)
+        return replace(verdict, remedy=" ".join([*instead, advice])), levels
     reason = reason or Reason.NO_FINITE_NORM
     detail = "; ".join(filter(None, (detail, _without_norm(problem, levels))))
     worst = (*levels[:-1], replace(levels[-1], estimate=float("inf")))

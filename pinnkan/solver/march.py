@@ -139,12 +139,12 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             return state.outcome(Reason.RANK_DEFICIENT, state.falling[-1])
         against = state.run.contradiction(family.problem)
         if against.size > tolerance:
-            return state.outcome(Reason.STALLED, against.words)
+            return state.outcome(Reason.STALLED, against.words(family.problem))
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
         bends, falls = state.run.bending > BENT, bool(state.falling)
         if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
-            return state.outcome(Reason.CONVERGED, against.words)
+            return state.outcome(Reason.CONVERGED, against.words(family.problem))
         start, end = family.problem.box.ranges[-1]
         before = state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
         if _is_last(family, state):
@@ -222,7 +222,7 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         shorter = family.shortened(aim, SHORTER * length)
         if shorter is None or length < at.shortest:
             reason = error.reason if isinstance(error, SolverError) else Reason.DIVERGED
-            raise SolverError(f"at t = {at.time:.6g}: {error}", reason) from error
+            raise SolverError(f"at {at.words}: {error}", reason) from error
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
     measured, against = family.measured(slab, at), None
@@ -238,7 +238,7 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
                 raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
             return replace(state, aim=gathered)
         if against is not None and against.reason is not None and not against.is_lasting:
-            raise SolverError(f"at t = {at.time:.6g}: {against.detail}", against.reason)
+            raise SolverError(f"at {at.words}: {against.detail}", against.reason)
         if spaces is not None:
             times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later one is asked the same
             falling = (against.detail,) * times if against is not None and against.is_lasting else ()

@@ -1,4 +1,4 @@
-"""What is solved in place of a problem of a file: in natural units, and on the part that its reflections leave.
+"""What is solved in place of a problem of a file: in time, in natural units, on the part that its reflections leave.
 
 What begins in time with a symmetry keeps it, since there is no other solution: a reflection that leaves the equations,
 the sides and the initial data as they are leaves the solution as it is. Half of the domain then holds all of it, and a
@@ -22,6 +22,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.scaled import scaled
+from pinnkan.kan.turned import TurnedField
+from pinnkan.problem.evolution import Evolution, evolution
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.lower_conditions import with_lower_conditions
@@ -41,21 +43,28 @@ MOST = 3
 
 @dataclass(frozen=True)
 class Reduced:
-    """The ``problem`` that is solved, for u_j / ``sizes``_j; the ``mirrors`` that led to its box, and what they say."""
+    """The ``problem`` that is solved, for u_j / ``sizes``_j; the ``mirrors`` that led to its box, and what they say.
+
+    ``along``: how that of the file evolves where it does without time.
+    """
 
     problem: Problem
     sizes: tuple[float, ...]
     mirrors: tuple[Mirror, ...]
     words: tuple[str, ...]
+    along: Evolution | None = None
 
     def whole(self, field: Field) -> Field:
         """A function of the file's problem from one of this."""
         for mirror in reversed(self.mirrors):
             field = unfolded(field, mirror)
-        return scaled(field, self.sizes)
+        field = scaled(field, self.sizes)
+        return field if self.along is None else TurnedField(field, self.along.order, self.along.total)
 
     def described(self, network: str) -> str:
         """The network in words, and where it was solved for."""
+        if self.along is not None:
+            network += f"; in slabs of {self.along.turned.coordinates[-1]}, at the start of which all is given"
         if not self.mirrors:
             return network
         return f"{network}; solved for on one of {2 ** len(self.mirrors)} equal parts, since {', '.join(self.words)}"
@@ -63,14 +72,16 @@ class Reduced:
 
 def reduced(problem: Problem) -> Reduced:
     """The smallest problem whose solution tells that of another."""
-    solved, sizes = in_natural_units(with_lower_conditions(problem))
+    lower = with_lower_conditions(problem)
+    along = evolution(lower)
+    solved, sizes = in_natural_units(lower if along is None else along.turned)
     found: list[Mirror] = []
     words: list[str] = []
     while (mirror := _folding(solved, found)) is not None:
         found.append(mirror)
         words.append(mirror.words(solved))
         solved = half_of(solved, mirror)
-    return Reduced(solved, sizes, tuple(found), tuple(words))
+    return Reduced(solved, sizes, tuple(found), tuple(words), along)
 
 
 def _folding(problem: Problem, found: Sequence[Mirror]) -> Mirror | None:

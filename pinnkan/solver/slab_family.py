@@ -172,6 +172,11 @@ class Pass(Generic[P]):
         return self.run.ends[-1]
 
     @property
+    def words(self) -> str:
+        """``t = 0.5``: the same for people."""
+        return self.problem.when(self.time, 6)
+
+    @property
     def start(self) -> float:
         """The first time."""
         return self.problem.box.ranges[-1][0]

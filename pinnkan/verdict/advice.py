@@ -28,6 +28,20 @@ MARCH = (
 )
 
 
+#: What is said of time, of what evolves along a coordinate of space.
+ALONG = (
+    ("Time t", "t"), ("t = ", "{0} = "), ("a shorter time", "a shorter range of {0}"), ("time run", "problem run"),
+    ("times before that", "less of {0}"), ("Ask for times", "Ask for {0}"), ("in time", "along {0}"),
+)  # fmt: skip
+
+
+def along(name: str, text: str) -> str:
+    """A ``text`` of time said of a coordinate by its ``name``, be that t."""
+    for words, others in ALONG if name != "t" else ():
+        text = text.replace(words, others.format(name))
+    return text
+
+
 def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float | None = None) -> str:
     """One or two sentences that end with what to change; ``end`` is the end of time, when there is time."""
     return _REMEDIES[reason](levels, tolerance, end)

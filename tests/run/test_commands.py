@@ -259,7 +259,7 @@ def test_slabs_of_an_earlier_pass_are_not_counted() -> None:
 
 def test_the_level_passed_on_is_the_level_shown() -> None:
     assert (
-        progress.level_line(levels("plane")[0])
+        progress.level_line(levels("plane")[0], problem("plane"))
         == "level 1  2x2 intervals  81 parameters  loss 1.0e-04  estimate 1.0e-02  0.20 s"
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from closed_form import levels, solved, with_mean
+from closed_form import levels, problem, solved, with_mean
 
 from pinnkan.errors import Exit
 from pinnkan.export.report import report_of
@@ -39,7 +39,9 @@ def test_what_people_should_know_of_a_level_is_in_its_row_and_in_its_line() -> N
     }
     rows = list(csv.DictReader(levels_csv(tuple(said.values())).splitlines()))
     assert [row["note"] for row in rows] == list(said)
-    assert all(level_line(level).endswith(f"s  {words}" if words else "s") for words, level in said.items())
+    assert all(
+        level_line(level, problem("plane")).endswith(f"s  {words}" if words else "s") for words, level in said.items()
+    )
 
 
 def test_the_history_table_has_a_row_per_step() -> None:

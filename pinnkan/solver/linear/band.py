@@ -173,7 +173,7 @@ class NormalEquations(Seen):
             change = self.backsolve(self.gradient(left) + damped)
             changes.append(float(np.abs(change).max(initial=0.0)))
             step = step - change
-            if changes[-1] ** 2 <= accuracy * changes[0] ** 2:
+            if changes[-1] <= accuracy**0.5 * changes[0]:
                 break
         q = min(changes[-1] / changes[-2], 0.9) if changes[-2] > 0.0 else 0.0
         self.rounding = changes[-1] * q / (1.0 - q)

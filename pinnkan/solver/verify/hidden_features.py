@@ -107,7 +107,8 @@ class FeatureCheck:
         found = next((f for f in near if f.width[axis] < self.problem.box.lengths[axis]), None)
         if found is None:
             return ""
-        return f"slabs cannot be as short as what is {found.width[axis]:.0e} wide at t = {found.place[axis]:.8g}"
+        when = self.problem.when(found.place[axis], 8)
+        return f"slabs cannot be as short as what is {found.width[axis]:.0e} wide at {when}"
 
     def terms(self, field: Field) -> float:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""

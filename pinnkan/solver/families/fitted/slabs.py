@@ -170,7 +170,7 @@ class FittedSlabs(ModelFamily):
         if local.sizes[2] > 0.3 * allowed:
             length = slab.length * min(max(_change(slab, allowed), SHRINK), 0.8)
         if length < at.shortest:
-            raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
+            raise SolverError(f"at {at.words} the slabs became too short")
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 
     def following(self, aim: FittedAim, slab: FittedSlab, at: FittedPass) -> FittedAim:

@@ -223,7 +223,7 @@ class ProductSlabs(ModelFamily):
         if tried.length < at.shortest:
             if at.is_early(at.time):
                 return None
-            raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
+            raise SolverError(f"at {at.words} the slabs became too short")
         return tried if refine or shrink else None
 
     def _refined(self, begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array]:

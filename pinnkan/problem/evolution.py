@@ -1,0 +1,156 @@
+"""Problems without t that evolve along a coordinate of space: all that is given along it is given at one of its ends.
+
+Such a problem is one in time by another name, and is solved as one: slabs march along the coordinate, and all that is
+asked of equations in time (growth of what does not count yet, waves of the data, whether they are well-posed) is asked
+of it. As steady ones the heat equation backwards, u_x = -u_yy from the left, and u_xx = -100 (1 + 0.4 cos(20 x)) u
+from 1e-7 converged a hundred tolerances off, and 0.02 u_x = x u from x = -1 was refused as undetermined.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pinnkan.domain.box import Box, Side
+from pinnkan.problem.checks.values import evaluate
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Condition, Equation, Jet, Point, Problem
+
+#: Coordinates, at most, of what is solved in slabs.
+MOST_COORDINATES = 4
+#: Places along a coordinate, and points at each, at which it is asked whether a weight is below LOST of its largest:
+#: what loses its highest derivative on the way, as x u_x = 0.6 u + x does at x = 0, has no start there.
+ALONG, BESIDE, LOST = 201, 16, 1e-3
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """A ``problem`` that evolves along coordinate ``axis`` from its lower (``end = 0``) or upper (``end = 1``) end."""
+
+    problem: Problem
+    axis: int
+    end: int
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The coordinates, that of the march last."""
+        return (*(i for i in range(self.problem.dimension) if i != self.axis), self.axis)
+
+    @property
+    def total(self) -> float | None:
+        """The sum of the ends of the coordinate, where the march runs down it; it is that less the coordinate then."""
+        return float(sum(self.problem.box.ranges[self.axis])) if self.end else None
+
+    @cached_property
+    def turned(self) -> Problem:
+        """The problem with the coordinate in the place of time; it has no quantities."""
+        problem, order, box = self.problem, self.order, self.problem.box
+        coordinates = tuple(self._onward if i == self.axis else problem.coordinates[i] for i in order)
+        ranges = tuple(box.ranges[i] for i in order), tuple(box.periodic[i] for i in order)
+        exact = problem.exact and {name: formula.xreplace(self._back) for name, formula in problem.exact.items()}
+        return replace(
+            problem, coordinates=coordinates, domain=Box(*ranges), time_axis=problem.dimension - 1,
+            equations=tuple(map(self._equation, problem.equations)), exact=exact, quantities={},
+            solver=replace(problem.solver, time_slabs=None),
+            conditions=tuple(self._condition(c) for c in problem.conditions if self._is_kept(c)),
+            disagreements=tuple(Point(self._position(p)) for p in problem.disagreements),
+        )  # fmt: skip
+
+    @property
+    def _onward(self) -> sympy.Symbol:
+        """The symbol of the march: that of the coordinate, or what that is less than the sum of its ends."""
+        x = self.problem.coordinates[self.axis]
+        words = f"{self.total:g} - {x.name}" if self.total else f"-{x.name}"
+        return x if self.total is None else sympy.Symbol(words, real=True)
+
+    @property
+    def _back(self) -> dict[sympy.Symbol, sympy.Expr]:
+        """The coordinate by the symbol of the march."""
+        x, total = self.problem.coordinates[self.axis], sum(map(sympy.Rational, self.problem.box.ranges[self.axis]))
+        return {} if self.total is None else {x: total - self._onward}
+
+    def _equation(self, equation: Equation) -> Equation:
+        jets = {s: Jet(j.unknown, tuple(j.order[i] for i in self.order)) for s, j in equation.jets.items()}
+        odd = {s: -s for s, j in equation.jets.items() if self.end and j.order[self.axis] % 2}
+        return replace(equation, residual=equation.residual.xreplace({**odd, **self._back}), jets=jets)
+
+    def _condition(self, condition: Condition) -> Condition:
+        side = condition.place
+        assert isinstance(side, Side)
+        place = Side(self.order.index(side.axis), 0 if side.axis == self.axis else side.end)
+        return replace(
+            condition, place=place, equation=None if condition.equation is None else self._equation(condition.equation)
+        )
+
+    def _is_kept(self, condition: Condition) -> bool:
+        """Whether it is more than that a side of the coordinate has none, which the end of time does not say."""
+        side = condition.place
+        return condition.equation is not None or (isinstance(side, Side) and side.axis != self.axis)
+
+    def _position(self, point: Point) -> tuple[float | None, ...]:
+        there = list(point.position)
+        if self.total is not None and there[self.axis] is not None:
+            there[self.axis] = self.total - float(there[self.axis] or 0.0)
+        return tuple(there[i] for i in self.order)
+
+
+def evolution(problem: Problem) -> Evolution | None:
+    """How a problem evolves along the first coordinate of space along which it does; None where it does not.
+
+    At one end of it there are as many conditions as the unknowns have derivatives by it, at the other none, and the
+    equations go on there, see :func:`_goes_on`.
+    """
+    plain = isinstance(problem.domain, Box) and not problem.interfaces
+    sides = all(isinstance(c.place, Side) for c in problem.conditions if c.equation is not None)
+    is_asked = problem.time_axis is None and problem.dimension <= MOST_COORDINATES
+    if not (plain and sides and is_asked and problem.solver.family in ("auto", "product")):
+        return None
+    on = Counter(c.place for c in problem.conditions if c.equation is not None)
+    for axis, wraps in enumerate(problem.box.periodic):
+        for end in (0, 1) if not wraps else ():
+            given = on[Side(axis, end)]
+            if on[Side(axis, 1 - end)] == 0 < given == sum(_orders(problem, axis)) and _goes_on(problem, axis):
+                return Evolution(problem, axis, end)
+    return None
+
+
+def in_time(problem: Problem) -> Problem:
+    """The problem, or what evolves in its place along its last coordinate."""
+    found = evolution(problem)
+    return problem if found is None else found.turned
+
+
+def _orders(problem: Problem, axis: int) -> list[int]:
+    """Of the highest derivative by a coordinate of every unknown."""
+    jets = [jet for e in problem.equations for jet in e.jets.values()]
+    return [max((j.order[axis] for j in jets if j.unknown == i), default=0) for i in range(len(problem.unknowns))]
+
+
+def _goes_on(problem: Problem, axis: int) -> bool:
+    """Whether equations are linear in the highest derivatives by a coordinate, with weights that nowhere vanish on it.
+
+    Weights that depend on the solution are taken not to vanish, as in time.
+    """
+    orders = _orders(problem, axis)
+    for equation in problem.equations:
+        tops = [s for s, j in equation.jets.items() if j.order[axis] == orders[j.unknown] > 0]
+        slopes = [sympy.diff(equation.residual, s) for s in tops]
+        if any(slope.free_symbols & set(tops) for slope in slopes):
+            return False
+        symbols = set().union(*(slope.free_symbols for slope in slopes))
+        if symbols and symbols <= set(problem.coordinates) and _vanish(problem, axis, slopes):
+            return False
+    return True
+
+
+def _vanish(problem: Problem, axis: int, weights: list[sympy.Expr]) -> bool:
+    """Whether formulas are all small somewhere along a coordinate, or of another sign than elsewhere."""
+    low, high = np.array(problem.box.ranges).T
+    units = np.broadcast_to(kronecker(BESIDE, len(low)), (ALONG, BESIDE, len(low))).copy()
+    units[..., axis] = np.linspace(0.0, 1.0, ALONG)[:, None]
+    points = low + (high - low) * units.reshape(-1, len(low))
+    values = evaluate(weights, problem.coordinates, list(points.T)).reshape(len(weights), ALONG, BESIDE)
+    sizes, means = np.abs(values).max((0, 2)), values.mean(2)
+    return bool(sizes.min() < LOST * sizes.max() or (means[:, 1:] * means[:, :-1] < 0.0).all(0).any())
