@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.problem.lower_conditions import with_lower_conditions
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
+from pinnkan.solver.lower_conditions import with_lower_conditions
 
 CHAIN = """
 name: chain
