@@ -25,8 +25,8 @@ from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.posedness import MOST_UNKNOWNS, WITHIN
-from pinnkan.solver.verify.symbol import fastest, frozen
+from pinnkan.solver.verify.posedness import WITHIN
+from pinnkan.solver.verify.symbol import fastest, frozen, is_expanded
 
 #: Moments, and places in space at each of them, that are looked at.
 MOMENTS, PLACES = 257, 8
@@ -135,8 +135,10 @@ class Departures:
         problem = self.model.problem
         if problem.time_axis is None:
             return ""
-        rates = problem.orders_in_time
-        if not any(rates) or self.model.is_linear or not len(problem.equations) == len(rates) <= MOST_UNKNOWNS:
+        is_square = len(problem.equations) == len(problem.unknowns)
+        if not any(problem.orders_in_time) or self.model.is_linear or not is_square:
+            return ""
+        if not is_expanded(e.jets for e in self.model.equations):
             return ""
         states, scale = self._touched(field, domain, error)
         for state in states:

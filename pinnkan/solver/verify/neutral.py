@@ -16,10 +16,9 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
 from pinnkan.solver.verify.side_growth import NUMBERS
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Complex, determinant, directions, frozen, symbol
+from pinnkan.solver.verify.symbol import Complex, determinant, directions, frozen, is_expanded, symbol
 
 #: Points at which coefficients are frozen.
 POINTS = 24
@@ -109,7 +108,8 @@ def neutral_waves(model: Model) -> tuple[float, ...]:
 
 def _is_square(model: Model) -> bool:
     """Whether there is a symbol to be asked."""
-    return len(model.equations) == len(model.problem.unknowns) <= MOST_UNKNOWNS
+    is_square = len(model.equations) == len(model.problem.unknowns)
+    return is_square and is_expanded(e.jets for e in model.equations)
 
 
 def _total(jet: Jet) -> tuple[int, int]:

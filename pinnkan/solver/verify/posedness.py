@@ -23,7 +23,17 @@ from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Point, Whole
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import COMPONENTS, Weights, directions, entering, growth, is_growing, is_one, modes
+from pinnkan.solver.verify.symbol import (
+    COMPONENTS,
+    Weights,
+    directions,
+    entering,
+    growth,
+    is_expanded,
+    is_growing,
+    is_one,
+    modes,
+)
 
 #: Points of a slab that are looked at, half of them as its knots are; on each side; between two planes on which what
 #: stands before a derivative vanishes.
@@ -35,8 +45,6 @@ WITHIN = 3.0
 NOTHING = 1e-12
 #: Values that stand for what varies, to see whether it matters to the finest waves.
 STAND_INS = 6
-#: More unknowns than this are not looked at: determinants are expanded.
-MOST_UNKNOWNS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ class Posedness:
         self.model, self.equations, self.problem = model, model.equations, model.problem
         self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
         evolves = self.problem.time_axis is not None and 0 < self.space <= max(COMPONENTS)
-        self.is_asked = evolves and self.unknowns <= MOST_UNKNOWNS
+        self.is_asked = evolves and is_expanded(e.jets for e in self.equations)
 
     @cached_property
     def directions(self) -> list[tuple[float, ...]]:

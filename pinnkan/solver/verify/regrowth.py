@@ -22,9 +22,8 @@ from pinnkan.kan.field import Array, Field, Jets
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.driven import Driven
-from pinnkan.solver.verify.posedness import MOST_UNKNOWNS
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Complex, Weights, directions, fastest, frozen, is_growing
+from pinnkan.solver.verify.symbol import Complex, Weights, directions, fastest, frozen, is_expanded, is_growing
 
 #: A slab may be as long as lets what is there grow by so many e-folds.
 MOST_FOLDS = 4.0
@@ -56,7 +55,7 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
 
     ``before`` (unknown): root mean squares of the solution until its start.
     """
-    if space.unknowns > MOST_UNKNOWNS:
+    if not is_expanded(e.jets for e in model.equations):
         return 0.0
     ranges = np.array(model.problem.domain.during(*space.axes[-1].breaks[[0, -1]]).box.ranges)
     low, high = ranges.T
@@ -122,7 +121,7 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     Of sin(pi x) + 1e-6 sin(40 pi x), where the latter grows by e^15, it was left out, and half of the solution with it.
     """
     problem, ranges = model.problem, np.array(model.problem.box.ranges)
-    if not axes or len(problem.unknowns) > MOST_UNKNOWNS:
+    if not (axes and is_expanded(e.jets for e in model.equations)):
         return 0.0
     piece, held = at_rest(axes, trace, *ranges[-1]), min(a.intervals * a.degree for a in axes)
     field = ProductField((piece,))
@@ -142,9 +141,11 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
 
 
 def _rates(model: Model, field: Field, points: Array, numbers: list[float]) -> Array:
-    """At which waves grow, be it since coefficients change: (number,)."""
+    """At which waves grow, be it since coefficients change: (number,); zero where they do without bound."""
     ranges, unknowns = np.array(model.problem.box.ranges), len(model.problem.unknowns)
     weights, ways = frozen(model.equations, field, points), directions(np.ptp(ranges[:-1], axis=1))
+    if any(is_growing(weights, unknowns, way).any() for way in ways):
+        return np.zeros(len(numbers))
     rates = [fastest(weights, unknowns, way, numbers).real.max(1) for way in ways]
     driven = Driven(model, field, ranges[-1, 0])
     if driven.changes:

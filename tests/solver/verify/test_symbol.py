@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import entering, growth, is_growing, is_one, modes
+from pinnkan.solver.verify.symbol import determinant, entering, growth, is_expanded, is_growing, is_one, modes
 
 
 def scalar(**terms):
@@ -98,3 +98,30 @@ def test_lower_orders_change_nothing_of_the_finest_waves():
     assert is_one(modes(lower, 1, 0), 3)
     assert not is_one(growth(higher, 1, [1.0]), 3)
     assert not is_one(modes(higher, 1, 0), 3)
+
+
+@pytest.mark.parametrize(("size", "share"), [(1, 1.0), (4, 1.0), (6, 1.0), (6, 0.4), (9, 0.2)])
+def test_a_determinant_of_polynomials_is_that_of_their_values(size, share):
+    draw = np.random.default_rng(size)
+    powers = [(0, 0), (1, 0), (0, 2)]
+    is_there = (draw.random((size, size)) < share) | np.eye(size, dtype=bool)[draw.permutation(size)]
+    values = draw.normal(size=(size, size, 3, 2)) + 0j
+    matrix = [
+        [{p: (v, np.abs(v)) for p, v in zip(powers, values[i, j], strict=True)} if is_there[i, j] else {}
+         for j in range(size)] for i in range(size)
+    ]  # fmt: skip
+    x, y = 1.3, 0.7
+    numbers = np.einsum("ijkp,k,ij->pij", values, [x**a * y**b for a, b in powers], is_there)
+    found = sum(value * x**a * y**b for (a, b), (value, _) in determinant(matrix).items())
+    assert np.allclose(found, np.linalg.det(numbers))
+    assert not np.allclose(found, 1.01 * np.linalg.det(numbers))
+
+
+def test_chains_of_unknowns_are_expanded_and_what_is_coupled_throughout_is_up_to_seven():
+    def coupled(size, reach):
+        return [[Jet(j, (0, 1)) for j in range(size) if abs(i - j) <= reach] for i in range(size)]
+
+    assert is_expanded(coupled(12, 1))
+    assert is_expanded(coupled(7, 7))
+    assert not is_expanded(coupled(8, 8))
+    assert not is_expanded(coupled(13, 0))
