@@ -168,13 +168,25 @@ class FeatureCheck:
         """
         if self.problem.time_axis is not None or self.corner_weights is not None:
             return
+        for there, squares, share in self._on_sides(field, domain, points, seen):
+            if share > self.problem.solver.tolerance**2:
+                yield HiddenFeature(there[int(np.argmax(squares))], domain.box.lengths / len(there), share)
+
+    def _on_sides(
+        self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
+    ) -> Iterator[tuple[Array, Array, float]]:
+        """Of each condition of a side points there, its squares, and the share of its squared terms that they are."""
         for side, equation in self.sides:
             there = domain.pieces[side].sample(SCATTERED * max(self.problem.dimension - 1, 1), kronecker)
             squares, _ = self._weighed(equation, there, jets_at(field, there, equation.jets))
             _, terms = self._weighed(equation, points, seen[equation])
-            share = float(squares.mean()) / max(float(terms.mean()), TINY)
-            if share > self.problem.solver.tolerance**2:
-                yield HiddenFeature(there[int(np.argmax(squares))], domain.box.lengths / len(there), share)
+            yield there, squares, float(squares.mean()) / max(float(terms.mean()), TINY)
+
+    def left(self, field: Field, loss: float) -> tuple[float, float]:
+        """The shares of the terms of conditions of sides and of equations that are left of them, root mean squares."""
+        points = self.problem.domain.sample(SCATTERED, kronecker)
+        sides = [share for *_, share in self._on_sides(field, self.problem.domain, points, self._seen(field, points))]
+        return max(sides, default=0.0) ** 0.5, (loss / max(self.terms(field), TINY)) ** 0.5
 
     def _moved(self, equation: CompiledEquation, near: Neighbourhood, jets: Array, error: Array) -> float:
         """By how much an error moves a condition near a feature, squared: a step that knots see is known by halves."""

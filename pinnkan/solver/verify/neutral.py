@@ -6,7 +6,8 @@ condition u_y = 30 u sees nothing of cosh(30 y) cos(30 x), though the symbol van
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -30,10 +31,24 @@ REAL = 0.1
 ROUNDED = 1e-14
 #: Of waves along a side knots hold a fifth of their degree in radians. On halves of intervals of 4.3, degree 10, what
 #: they lacked of cosh(30 y) cos(30 x) outweighed the least residual of smooth functions, and it was not found. They
-#: reach so many lengths into the domain; beyond so many cells nobody asks.
-RADIANS, REACH, CELLS = 0.2, 20.0, {2: 16384, 3: 8192}
+#: reach so many lengths into the domain. Beyond so many cells they would take half a minute.
+RADIANS, REACH, CELLS = 0.2, 20.0, {2: 6144, 3: 4096}
+#: What conditions see of a wave along a side is rounding below this share of their terms.
+UNSEEN = 1e-11
 #: Octaves of wave numbers, from half a wave on.
-OCTAVES = 12
+OCTAVES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Unheld:
+    """Axes that hold waves along sides; of those that no knots will tell what is seen least, and its length.
+
+    ``share``: of the terms of a condition, infinity where there are none.
+    """
+
+    axes: tuple[Axis, ...]
+    share: float = np.inf
+    length: float = 0.0
 
 
 def is_held(model: Model, axes: Sequence[Axis]) -> bool:
@@ -45,19 +60,32 @@ def is_held(model: Model, axes: Sequence[Axis]) -> bool:
     return True
 
 
-def holding(model: Model, field: Field, axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """Axes with intervals halved until they hold the waves that sides let be, or as they are if these are too many."""
+def unheld(model: Model, field: Field, axes: Sequence[Axis], left: Callable[[], tuple[float, float]]) -> Unheld:
+    """What is to be done for waves along sides that axes do not hold.
+
+    ``left``: shares of its terms that sides see of a wave, above which nothing of what is left of the conditions can
+    hide in it, and of the equations.
+    """
+    finer, lost = tuple(axes), Unheld(tuple(axes))
     if model.problem.time_axis is not None or len(axes) not in CELLS or not _is_square(model):
-        return tuple(axes)
-    finer, waves = tuple(axes), _of_linear(model) if model.is_linear else _side_waves(model, field)
-    for axis, along in waves:
-        steep = float(np.linalg.norm(along))
-        numbers = np.where(np.arange(len(axes)) == axis, steep, along)
-        held = (_holding(a, float(k), i == axis) for i, (a, k) in enumerate(zip(finer, numbers, strict=True)))
-        tried = tuple(held)
-        if math.prod(a.intervals for a in tried) <= CELLS[len(axes)]:
+        return lost
+    for axis, along in _side_waves(model, field):
+        tried = _with(finer, axis, along)
+        if all(a is b for a, b in zip(tried, finer, strict=True)):
+            continue
+        share = Sides(model).nearest(None if model.is_linear else field, axis, along)
+        may_hold = share >= UNSEEN and math.prod(a.intervals for a in tried) <= CELLS[len(axes)]
+        if may_hold and (share == np.inf or share <= max(left())):
             finer = tried
-    return finer
+        elif not may_hold and share < min(max(UNSEEN, left()[0]), lost.share):
+            lost = Unheld(lost.axes, share, 2.0 * np.pi / float(np.linalg.norm(along)))
+    return replace(lost, axes=finer)
+
+
+def _with(axes: Sequence[Axis], axis: int, along: Array) -> tuple[Axis, ...]:
+    """Axes that hold a wave along the sides at the ends of one of them."""
+    numbers = np.where(np.arange(len(axes)) == axis, np.linalg.norm(along), along)
+    return tuple(_holding(a, float(k), i == axis) for i, (a, k) in enumerate(zip(axes, numbers, strict=True)))
 
 
 def _holding(axis: Axis, number: float, is_across: bool) -> Axis:
@@ -72,13 +100,17 @@ def _holding(axis: Axis, number: float, is_across: bool) -> Axis:
         axis = axis.inserted(wide)
 
 
+def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
+    """See :meth:`pinnkan.solver.verify.sides.Sides.waves`."""
+    return _of_linear(model) if model.is_linear else _found(model, field)
+
+
 @lru_cache(maxsize=2)
 def _of_linear(model: Model) -> tuple[tuple[int, Array], ...]:
-    return _side_waves(model, None)
+    return _found(model, None)
 
 
-def _side_waves(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
-    """See :meth:`pinnkan.solver.verify.sides.Sides.waves`: of all that knots might hold."""
+def _found(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
     longest = float(model.problem.box.lengths.max())
     numbers = np.pi / longest * 2.0 ** (np.arange(OCTAVES * NUMBERS + 1) / NUMBERS)
     return tuple(Sides(model).waves(field, numbers))

@@ -68,7 +68,7 @@ class Across:
         return np.array(_largest_rates(self._at(first), lower))[owner.ravel()]
 
     def singular_at(self, numbers: Array) -> Array:
-        """The rising numbers s, NUMBERS to an octave, near which waves meet the conditions of both ends."""
+        """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""
         every = np.arange(len(self.equations[0][1]))
         if not any(jet.order[self.axis] for jets, _ in self.equations for jet in jets):
             return numbers[:0]
@@ -83,7 +83,21 @@ class Across:
             is_least = (values[:, k] <= before[:, -1]) & (values[:, k] <= after[:, 0])
             beside = np.minimum(before.max(1), after.max(1))
             found[:, k] = is_least & (values[:, k] < np.minimum(NEARLY, ASIDE * beside))
-        return np.asarray(numbers[found.any(0)])
+        return np.array([self._closer(float(s)) for s in numbers[found.any(0)]])
+
+    def _closer(self, number: float) -> float:
+        """The number next to one of several where the conditions are least regular at some point."""
+        every, width = np.arange(len(self.equations[0][1])), 2.0 ** (1.0 / NUMBERS)
+        for _ in range(ROUNDS):
+            tried = number * width ** np.linspace(-1.0, 1.0, 2 * PARTS + 1)
+            values = self._distances(np.repeat(every, len(tried)), np.tile(tried, len(every)))
+            number = float(tried[np.argmin(values.reshape(len(every), -1).min(0))])
+            width **= 1.0 / PARTS
+        return number
+
+    def share(self, number: float) -> float:
+        """How far from singular the conditions are at one number, at the first point."""
+        return float(self._distances(np.zeros(1, dtype=np.int64), np.array([number]))[0])
 
     @cached_property
     def key(self) -> Hashable:

@@ -21,6 +21,8 @@ MOMENTS, ON_SIDE = (0.1, 0.5, 0.9), 3
 FRACTIONS = (0.0, 0.5, 1.0)
 #: Places of the sides of a steady problem.
 PLACES = 6
+#: Waves in each of two coordinates that are looked at one by one, as far from others as this cosine says.
+MANY, ALONG = 200, 0.9
 #: Wave numbers, in half waves between two sides, of ever finer waves along a side: a rate that grows with each of them
 #: by more than FASTER grows without bound.
 FINE, FASTER = (1e2, 1e3, 1e4), 3.0
@@ -74,21 +76,47 @@ class Sides:
         Of nonlinear equations none where every condition of both sides has one term: nothing there outweighs another,
         and flows between walls would be asked with every solution, for up to a tenth of its time.
         """
-        low, high = np.array(self.model.problem.box.ranges).T
-        sizes = np.array(self.model.sizes, dtype=np.float64)
         for axis in self.asked():
             if field is not None and all(len(e.jets) == 1 for end in (0, 1) for e in self.of(axis, end)):
                 continue
-            units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
-            points = low + (high - low) * np.array(units)
-            ends = [np.where(np.arange(len(low)) == axis, limit, points) for limit in (low, high)]
-            parts = [frozen(self.model.equations, field, points)]
-            parts += [frozen(self.of(axis, end), field, ends[end]) for end in (0, 1)]
-            equations, lower, upper = map(partial(_steady, axis), _different(parts))
-            for way in directions(np.delete(high - low, axis)):
+            across = self._steady(field, axis)
+            for way in directions(np.delete(self.model.problem.box.lengths, axis)):
                 unit = np.insert(np.array(way) / np.linalg.norm(way), axis, 0.0)
-                across = Across(equations, (lower, upper), axis, tuple(unit), float((high - low)[axis]), sizes)
-                yield from ((axis, k * np.abs(unit)) for k in across.singular_at(numbers))
+                found = replace(across, along=tuple(unit)).singular_at(numbers)
+                yield from ((axis, k * np.abs(unit)) for k in found)
+
+    def nearest(self, field: Field | None, axis: int, along: Array) -> float:
+        """What conditions see, as a share of their terms, of the whole waves of the box that are next to one of these.
+
+        Infinity where waves are not whole, since coefficients differ from place to place or ends are no mirrors of one
+        kind, and where those in two coordinates are too MANY.
+        """
+        across, box = self._steady(field, axis), self.model.problem.box
+        steps, number = np.pi / box.lengths * (1.0 + np.array(box.periodic)), float(np.linalg.norm(along))
+        others = [i for i in range(len(along)) if i != axis]
+        most = int(number / steps[others].min()) + 2
+        is_whole = all(box.periodic[i] or self._reflects(i) for i in others)
+        if not is_whole or len(across.equations[0][1]) != 1 or (len(others) > 1 and most > MANY):
+            return np.inf
+        counts = [np.zeros(1) if i == axis else np.arange(most) for i in range(len(along))]
+        waves = np.stack([g.ravel() for g in np.meshgrid(*counts, indexing="ij")], 1) * steps
+        sizes = np.linalg.norm(waves, axis=1)
+        near = (np.abs(sizes - number) <= steps[others].max()) & (sizes > 0.0)
+        near &= waves @ along >= ALONG * sizes * number
+        each = zip(waves[near], sizes[near], strict=True)
+        return min((replace(across, along=tuple(w / k)).share(float(k)) for w, k in each), default=np.inf)
+
+    def _steady(self, field: Field | None, axis: int) -> Across:
+        """Of a steady problem, where coefficients differ; the order of derivatives along the sides is that in time."""
+        low, high = np.array(self.model.problem.box.ranges).T
+        units = [np.insert(u, axis, f) for u in kronecker(PLACES, len(low) - 1) for f in FRACTIONS]
+        points = low + (high - low) * np.array(units)
+        ends = [np.where(np.arange(len(low)) == axis, limit, points) for limit in (low, high)]
+        parts = [frozen(self.model.equations, field, points)]
+        parts += [frozen(self.of(axis, end), field, ends[end]) for end in (0, 1)]
+        equations, lower, upper = map(partial(_steady, axis), _different(parts))
+        sizes = np.array(self.model.sizes, dtype=np.float64)
+        return Across(equations, (lower, upper), axis, (0.0,) * len(low), float((high - low)[axis]), sizes)
 
     def asked(self) -> list[int]:
         """Coordinates of space whose sides' conditions may let something grow that the equations alone do not.
@@ -124,6 +152,12 @@ class Sides:
             and all(len({is_odd[j.unknown] ^ j.order[axis] % 2 for j in e}) == 1 for e in jets)
             for is_odd in itertools.product((0, 1), repeat=len(orders))
         )
+
+    def _reflects(self, axis: int) -> bool:
+        """Whether both ends of a coordinate are mirrors of the same kind."""
+        lower, upper = ([*self.of(axis, end)] for end in (0, 1))
+        same = {e.jets for e in lower} == {e.jets for e in upper}
+        return same and self._is_mirror(axis, lower) and self._is_mirror(axis, upper)
 
     def of(self, axis: int, end: int) -> list[CompiledEquation]:
         """The conditions of a side."""

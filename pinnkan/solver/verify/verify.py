@@ -19,7 +19,7 @@ from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
-from pinnkan.solver.verify.neutral import holding
+from pinnkan.solver.verify.neutral import unheld
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
@@ -41,6 +41,8 @@ FALLING_ON = 0.1
 #: Below this share of what derivatives in time make of it something is free: t u_t = t u_xx + u, every t times a
 #: solution of the heat equation.
 VANISHING = 1e-4
+#: What is seen of a wave along a side so many times as well as it has to be is none that hides anything.
+SURE = 10.0
 #: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
 
@@ -220,9 +222,21 @@ class Verifier:
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
         if spaces is None:
             return self.free(field, None)
-        axes = holding(self.model, field, spaces.space.axes)
-        finer = any(a.intervals > b.intervals for a, b in zip(axes, spaces.space.axes, strict=True))
-        return Objection(axes=axes) if finer else self._stability(field, spaces, allowed)
+        return self._along_sides(field, spaces, allowed) or self._stability(field, spaces, allowed)
+
+    def _along_sides(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
+        """Waves along sides that knots do not hold, and in which what is left of the rows may hide."""
+        axes = spaces.space.axes
+
+        def seen() -> tuple[float, float]:
+            sides, inside = self.feature_check.left(field, spaces.losses[0])
+            return SURE * sides / allowed, SURE * inside / allowed
+
+        found = unheld(self.model, field, axes, seen)
+        if found.share < np.inf:
+            return _free(found.share, f" of waves {found.length:.1e} long along a side")
+        is_finer = any(a.intervals > b.intervals for a, b in zip(found.axes, axes, strict=True))
+        return Objection(axes=found.axes) if is_finer else None
 
     def _hidden_product(self, field: Field, left: float, allowed: float) -> Objection | None:
         sigma = self.least_product if left > 0.0 else None

@@ -8,7 +8,7 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
-from pinnkan.solver.verify.neutral import holding, is_held, neutral_waves
+from pinnkan.solver.verify.neutral import Unheld, is_held, neutral_waves, unheld
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -80,24 +80,47 @@ def test_a_resonance_that_the_source_does_not_excite_is_found():
     assert verdict.converged
 
 
+def held(top, axes, left=(1.0, 1.0)):
+    return unheld(model_of(text_of(top)), None, axes, lambda: left)
+
+
 @pytest.mark.parametrize(("top", "least"), [("u_y = 30.5*u", 30.5), ("u_y = (25 + 5*sin(3*x))*u", 27.0)])
 def test_waves_that_a_side_does_not_see_ask_for_knots_along_it_and_beside_it(top, least):
-    x, y = holding(model_of(text_of(top)), None, (Axis(np.array([0.0, 1.0]), 10),) * 2)
+    x, y = held(top, (Axis(np.array([0.0, 1.0]), 10),) * 2).axes
     assert least / 4 < 1.0 / np.diff(x.breaks).max() < 2 * least
     assert np.diff(y.breaks)[-1] * least <= 2.0 < np.diff(y.breaks).max() * least
-    again = holding(model_of(text_of(top)), None, (x, y))
-    assert [a.intervals for a in again] == [x.intervals, y.intervals]
+    assert [a.intervals for a in held(top, (x, y)).axes] == [x.intervals, y.intervals]
 
 
-@pytest.mark.parametrize("top", ["u_y = -30.5*u", "u_y = 1", "u = x", "u_y = 1e5*u"])
+@pytest.mark.parametrize("top", ["u_y = -30.5*u", "u_y = 1", "u = x", "u_y = (9 + x)*1e5*u"])
 def test_sides_that_see_every_wave_ask_for_none_nor_those_whose_waves_are_too_fine(top):
     axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
-    assert holding(model_of(text_of(top)), None, axes) == axes
+    found = held(top, axes)
+    assert found.axes == axes
+    assert found.share == np.inf
+
+
+def test_whole_waves_in_which_nothing_can_hide_ask_for_no_knots():
+    """Whole waves are 10 pi apart from 9 pi and 11 pi: of 10.3 pi sides see a fiftieth."""
+    axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
+    assert held("u_y = 32.4*u", axes, (1e-3, 1e-3)).axes == axes
+    assert held("u_y = 32.4*u", axes, (1e-3, 0.1)).axes != axes
+    assert held("u_y = (32.4 + 1e-9*x)*u", axes, (1e-3, 1e-3)).axes != axes  # not known
+
+
+@pytest.mark.parametrize(("factor", "is_lost"), [(1000 * np.pi, True), (1000.4 * np.pi, False)])
+def test_waves_too_fine_for_knots_are_lost_next_to_a_resonance_only(factor, is_lost):
+    axes = (Axis(np.array([0.0, 1.0]), 10),) * 2
+    found = held(f"u_y = {factor!r}*u", axes, (1e-6, 1.0))
+    assert found.axes == axes
+    assert (found.share < 1e-11) == is_lost == (found.length > 0.0)
 
 
 def test_a_resonance_of_a_side_that_its_data_do_not_excite_is_refused():
     """cosh(8 pi y) cos(8 pi x) may be added; it had converged on three intervals."""
-    assert tank(8, 0.0)[0].reason == Reason.RANK_DEFICIENT
+    verdict, _ = tank(8, 0.0)
+    assert verdict.reason == Reason.RANK_DEFICIENT
+    assert "waves 2.5e-01 long along a side" in verdict.sentence
 
 
 def test_between_two_resonances_of_a_side_there_is_a_solution():
@@ -111,7 +134,7 @@ def test_a_wave_next_to_a_resonance_of_a_side_is_found(monkeypatch):
     verdict, error = tank(12, 1e-3)
     assert verdict.converged
     assert error < 1e-2
-    monkeypatch.setattr(verify, "holding", lambda model, field, axes: axes)  # a negative control
+    monkeypatch.setattr(verify, "unheld", lambda model, field, axes, left: Unheld(axes))  # a negative control
     verdict, error = tank(12, 1e-3)
     assert verdict.converged
     assert error > 0.5
