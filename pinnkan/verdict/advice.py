@@ -49,7 +49,9 @@ def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float
 
 def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """The decay of the estimate carried on: how many more levels, and how long they take."""
-    if levels and levels[-1].time is not None:
+    if not levels:
+        return "Allow more of what the file gives a number of, or leave that out."
+    if levels[-1].time is not None:
         return _larger(levels)
     if _stays(levels):
         return (

@@ -25,7 +25,9 @@ from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, gauss_newton
 from pinnkan.solver.slab_family import SolvedSlab
+from pinnkan.solver.verify.regrowth import MOST_FOLDS
 from pinnkan.solver.verify.stability import least_determined
+from pinnkan.verdict.records import Reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,3 +184,16 @@ def _every_second(axis: Axis) -> Axis:
     fewest = axis.degree + 1 if axis.periodic else 2
     kept = np.union1d(axis.breaks[::2], [axis.breaks[-1], *axis.joints])
     return replace(axis, breaks=kept) if len(kept) > fewest else axis
+
+
+def bounded(folds: float, number: int | None) -> float:
+    """The ``folds`` by which something grows in a slab, one of a given ``number`` of them.
+
+    Raises SolverError: it is given and holds fewer. Of a_t = 100 (a - 1) from 1 + 1e-8 to t = 2 a single slab had made
+    the state of rest, with an estimate of 6e-10.
+    """
+    if number and folds > MOST_FOLDS:
+        grows = f"in a slab something grows by e^{folds:.3g}, and e^{MOST_FOLDS:g} is held"
+        fewest = int(np.ceil(number * folds / MOST_FOLDS))
+        raise SolverError(f"{grows}: leave out `time_slabs`, or give {fewest} or more", Reason.MAX_LEVELS)
+    return folds

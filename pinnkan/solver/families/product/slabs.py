@@ -23,6 +23,7 @@ from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
     MANY_COEFFICIENTS,
     ProductSlab,
+    bounded,
     firmness,
     first_guess,
     fixed_by,
@@ -135,7 +136,7 @@ class ProductSlabs(ModelFamily):
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
         slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at), found, at)
-        slab = replace(slab, folds=folds(model, space, found.coefficients, at.before))
+        slab = replace(slab, folds=bounded(folds(model, space, found.coefficients, at.before), self.given))
         if self._may_stay(aim, slab, at):
             left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
             slab = carried_on(model, begun, slab, at)
@@ -177,7 +178,7 @@ class ProductSlabs(ModelFamily):
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         is_small = slab.size <= _allowed(slab, at) or slab.is_rounded
-        return is_small and not self.grows(slab, at) and (self.given is not None or slab.folds <= MOST_FOLDS)
+        return is_small and not self.grows(slab, at) and slab.folds <= MOST_FOLDS
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""

@@ -132,7 +132,6 @@ def test_a_slab_may_stay_where_it_is_small_or_no_other_is_to_be_had(given, rejec
         (None, {"size": 1.01}, False),
         (None, {"size": 1.01, "is_rounded": True}, True),
         (None, {"folds": 1.01 * MOST_FOLDS}, False),
-        (3, {"folds": 1.01 * MOST_FOLDS}, True),
         (None, {"carried": (1.01 * COUNTS * NORM, 1.01 * AMPLIFIED)}, False),
         (None, {"carried": (0.99 * COUNTS * NORM, 1.01 * AMPLIFIED)}, True),
         (None, {"carried": (1.01 * COUNTS * NORM, 0.99 * AMPLIFIED)}, True),

@@ -113,6 +113,19 @@ def test_without_propagation_the_estimate_would_be_too_small(monkeypatch):
     assert effectivity(out) < 0.8
 
 
+def test_a_fixed_number_of_slabs_holds_what_grows_or_is_refused():
+    """Of 1 + 1e-8 exp(100 t) until t = 2 one slab had made 1, with an estimate of 6e-10."""
+    text = "name: rest\ndomain: {t: [0, 0.15]}\nunknowns: [a]\nequations: [a_t = 100*(a - 1)]\n"
+    text += "conditions: [{where: initial, equation: a = 1 + 1e-6}]\nsolver: {tolerance: 1e-2, time_slabs: SLABS}\n"
+    verdict = pinnkan.solve(pinnkan.load_problem(text.replace("SLABS", "1"))).verdict
+    assert verdict.reason == "max_levels"
+    assert "e^15, and e^4 is held: leave out `time_slabs`, or give 4 or more" in verdict.sentence
+    solution = pinnkan.solve(pinnkan.load_problem(text.replace("SLABS", "6")))
+    times = np.linspace(0.0, 0.15, 50)
+    assert solution.verdict.converged
+    assert np.allclose(solution(times)["a"], 1 + 1e-6 * np.exp(100 * times), atol=2e-2)
+
+
 def test_a_fixed_number_of_slabs_is_obeyed():
     out = run(HEAT, 1e-3, slabs=5)
     np.testing.assert_allclose([x.time[1] for x in out.levels], [0.2, 0.4, 0.6, 0.8, 1.0], rtol=1e-12)
