@@ -100,6 +100,11 @@ def _with_slopes(e: sympy.Expr) -> sympy.Expr:
     return sympy.Pow(base, e.exp)
 
 
+def exactly(e: sympy.Expr) -> sympy.Expr:
+    """The expression with zero for TINY again, for what asks where slopes are without bound."""
+    return e.xreplace({sympy.Float(sign * TINY): sympy.S.Zero for sign in (1, -1)})
+
+
 def is_real(e: sympy.Expr) -> bool:
     """Whether no part of an expression is infinite, undefined or complex, whatever the symbols are."""
     return not e.has(*_UNREAL)

@@ -20,6 +20,7 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, Jets, jets_at
+from pinnkan.problem.expressions.arithmetic import exactly
 from pinnkan.problem.expressions.enclosure import replayed
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
@@ -126,7 +127,8 @@ class Departures:
         """Residuals, then their derivatives by all jets (equation * jet)."""
         own = [sympy.Dummy() for _ in self.jets]
         equations = self.model.problem.equations
-        residuals = [e.residual.xreplace({s: own[self.jets.index(j)] for s, j in e.jets.items()}) for e in equations]
+        named = [{s: own[self.jets.index(j)] for s, j in e.jets.items()} for e in equations]
+        residuals = [exactly(e.residual).xreplace(names) for e, names in zip(equations, named, strict=True)]
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
         return Tape([*residuals, *slopes], [*self.model.problem.coordinates, *own])
 
