@@ -132,13 +132,19 @@ class Departures:
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
         return Tape([*residuals, *slopes], [*self.model.problem.coordinates, *own])
 
+    @cached_property
+    def _are_bounded(self) -> bool:
+        """Whether the derivatives by all jets are those of a linear equation, or polynomials: bounded everywhere."""
+        slopes = [slope for e in self.model.equations for slope in e.slopes]
+        return self.model.is_linear or all(slope.is_polynomial(*slope.free_symbols) for slope in slopes)
+
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Where other solutions depart in a ``domain``, in words; "" where none are seen to."""
         problem = self.model.problem
         if problem.time_axis is None:
             return ""
         is_square = len(problem.equations) == len(problem.unknowns)
-        if not any(problem.orders_in_time) or self.model.is_linear or not is_square:
+        if not any(problem.orders_in_time) or self._are_bounded or not is_square:
             return ""
         if not is_expanded(e.jets for e in self.model.equations):
             return ""

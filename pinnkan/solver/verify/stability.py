@@ -7,8 +7,9 @@ leave nearly free, or nothing holds it at all (method.md, section 5). Its vector
 step as a preconditioner, and |J v| is evaluated directly, so that ratios below the root of the rounding unit are seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ UNRESOLVED, SMOOTH, FALLEN, TINY = 0.5, 0.2, 0.05, 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Null:
-    """The function of size one with the least residual, ``sigma``; ``rough``: the share of that outside the space.
+    """The function of size one with the least residual, ``sigma``; ``rough`` tells the share of that outside the space.
 
     ``missing``: how much of it a step has left to be added; ``noise``: how much rounding of the residual makes of it.
     Of none that the arithmetic can tell, sigma is zero. ``function``: its coefficients; ``share``: of its terms that
@@ -53,7 +54,7 @@ class Null:
     """
 
     sigma: float
-    rough: float
+    rough: Callable[[], float]
     missing: float = 0.0
     noise: float = 0.0
     function: Array | None = None
@@ -77,7 +78,7 @@ def stability(solved: Null, halved: Null) -> Stability:
     """What two spaces, one with the intervals of the other halved, say of the stability constant."""
     agree = halved.sigma >= SETTLED * solved.sigma
     falls = halved.sigma < FALLEN * solved.sigma and halved.share > TINY
-    at_once = not agree and falls and solved.rough > UNRESOLVED and halved.rough < SMOOTH
+    at_once = not agree and falls and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
     return Stability(solved.sigma, halved.sigma, halved.sigma > 0.0 and (agree or at_once), at_once)
 
 
@@ -121,7 +122,7 @@ def _least_determined(
         start = equations.precondition(weigh(start))
         size = float(np.abs(start).max())
         if not 0.0 < size < np.inf:  # of exp(u_xx) = 0 the rows are nothing at last
-            return Null(0.0, 1.0, share=UNIT)
+            return Null(0.0, lambda: 1.0, share=UNIT)
         start /= size
     look = (_Squared if many else _Seen)(equations, weigh)
     vector, sigma = look.found(start)
@@ -132,13 +133,12 @@ def _least_determined(
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > equations.floor(vector):
-        return Null(0.0, 1.0, function=function.reshape(space.shape), share=UNIT)
+        return Null(0.0, lambda: 1.0, function=function.reshape(space.shape), share=UNIT)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
     seen = _as_seen(equations)
     left = 0.0 if step is None else missing(seen, vector, step.reshape(-1)[free]) / sigma**2
     share = UNIT * sigma / equations.floor(vector)
-    equations.clock.check()
-    rough = roughness(seen, vector)
+    rough = cache(partial(roughness, seen, vector))
     return Null(sigma, rough, left, float(noise), function.reshape(space.shape), share)
 
 

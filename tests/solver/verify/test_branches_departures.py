@@ -127,3 +127,11 @@ conditions: [{where: boundary, equation: u = 0}]
 """
     )
     assert Departures(model).objection(None, model.problem.domain, None) == ""
+
+
+@pytest.mark.parametrize(("equation", "is_asked"), [("u_t = sin(t) - u**3", False), ("u_t = sqrt(abs(u))", True)])
+def test_what_depends_on_the_solution_by_polynomials_alone_is_not_looked_at(equation, is_asked, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Departures, "_touched", lambda *_: asked.append(1) or (np.zeros((0, 3)), np.ones(3)))
+    assert said([equation], ["1 + t"]) == ""
+    assert bool(asked) == is_asked
