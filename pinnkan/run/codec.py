@@ -33,7 +33,7 @@ from pinnkan.solver.families.product.pace import Aim
 from pinnkan.solver.families.product.slab_start import SlabStart
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.growth import LocalTolerance
-from pinnkan.solver.march import MarchState
+from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.slab_family import Run
 from pinnkan.solver.state import Best, LevelsState, Newton, Step
 from pinnkan.verdict.records import Iteration, Level

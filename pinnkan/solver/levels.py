@@ -175,13 +175,15 @@ def _judged(
     outcome = Outcome(measured.field, estimate.error, levels, state.own_history, reason, detail)
     if reason is None:
         outcome = _ended(family, outcome, measured, against, best, monitor)
+    if against.reason is None and against.detail and outcome.reason in (Reason.STALLED, Reason.MAX_LEVELS):
+        outcome = replace(outcome, reason=Reason.UNDECIDED, detail=against.detail)
     return replace(outcome, network=family.in_words(state.own, outcome)), against, best
 
 
 def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estimate: E) -> Objection | None:
     loss = measured.heldout if estimate.spaces is None else measured.loss
     allowed = family.problem.solver.tolerance / SAFETY
-    against = verify(measured.field, loss, estimate.spaces, allowed, estimate.left)
+    against = verify(measured.field, loss, estimate.spaces, allowed, estimate.left, estimate.error)
     cleared = against is not None and against.missed is not None and family.clears(measured, against.missed)
     return None if cleared else against
 

@@ -5,28 +5,28 @@ where knots go. The global one starts with the error at the end of the slab befo
 earlier slabs, carried on by the linearised equation, so that growth and decay are counted.
 """
 
-from dataclasses import dataclass, replace
-from typing import Generic, Self, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from pinnkan.errors import SolverError
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array
 from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
+from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.minimise.gauss_newton import contraction
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.slab_family import LEAST_ALLOWED, ROUNDING, Pass, Run, SlabFamily, SolvedSlab
-from pinnkan.solver.state import Newton
 from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.hidden_features import HiddenFeature
-from pinnkan.solver.verify.verify import Verifier
-from pinnkan.verdict.records import Iteration, Level, Reason
+from pinnkan.solver.verify.verify import Objection, Verifier
+from pinnkan.verdict.records import Reason
 
 #: Of a time, what no slab after it is shorter than: it could not hold its points.
 UNIT = 1e-14
@@ -40,8 +40,6 @@ RECENT = 12
 #: Slabs in a row, of those asked, whose stability constant falls on, before that is taken for the equation's doing, and
 #: of a second pass: the knots of a loose tolerance may see too little of it (FitzHugh and Nagumo's equations, 1e-1).
 LASTING = 3
-#: The first instants, relative to the whole time.
-INSTANTS = 1e-6
 #: A pass is given up for a tighter one where the error so far alone, over all of time, is so many tolerances; but not
 #: before SEEN of the time: what is unresolved in the first instants may be little of a solution that goes on growing.
 GIVEN_UP, SEEN = 10.0, 0.05
@@ -57,58 +55,6 @@ BENDING = "within the estimated error the equations bend too much for it to be a
 
 A = TypeVar("A")
 B = TypeVar("B", bound=SolvedSlab[SlabPiece])
-
-
-@dataclass(frozen=True, eq=False)
-class MarchState(Generic[A]):
-    """Before an attempt at a slab, in pass ``number`` with the local tolerance ``local``.
-
-    ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
-    until when; ``network`` in words; ``falling``: why of the slabs asked last, each not settled.
-    """
-
-    number: int
-    local: LocalTolerance
-    aim: A
-    run: Run[SlabPiece]
-    ranges: tuple[tuple[float, float], ...]
-    stops: tuple[float, ...]
-    initial: SlabPiece
-    until: float
-    network: str
-    falling: tuple[str, ...] = ()
-    levels: tuple[Level, ...] = ()
-    history: tuple[Iteration, ...] = ()
-    newton: Newton | None = None
-
-    def within(self, newton: Newton) -> Self:
-        """The same attempt between two of its steps."""
-        return replace(self, newton=newton)
-
-    @property
-    def field(self) -> Field:
-        """The slabs so far; before the first, the initial data."""
-        if self.run.slabs:
-            return field_of_slabs(self.run.slabs, self.run.ends, self.ranges)
-        return field_of_slabs([self.initial], (self.run.ends[0], self.until), self.ranges)
-
-    @property
-    def error(self) -> Field | None:
-        """The propagated correction of the slabs so far."""
-        return field_of_slabs(self.run.errors, self.run.ends, self.ranges) if self.run.slabs else None
-
-    def is_asked(self, end: float) -> bool:
-        """Whether the slab until ``end`` is asked for its stability, as the 1st, 2nd, 4th are, and after one without.
-
-        None that ends in the first instants, on knots graded to a jump.
-        """
-        seen = self.ranges[-1][0] + INSTANTS * (self.ranges[-1][1] - self.ranges[-1][0])
-        number = sum(before > seen for before in self.run.ends[1:])
-        return end > seen and (number & (number + 1) == 0 or bool(self.falling) or self.run.ends[-1] in self.stops)
-
-    def outcome(self, reason: Reason | None, detail: str = "") -> Outcome:
-        """What there is so far, ended for ``reason``."""
-        return Outcome(self.field, self.error, self.levels, self.history, reason, detail, self.network)
 
 
 def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outcome:
@@ -142,11 +88,12 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
             return state.outcome(Reason.STALLED, against.words(family.problem))
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
-        bends, falls = state.run.bending > BENT, bool(state.falling)
+        bends, falls = state.run.bending > BENT or _is_undecided(family, state), bool(state.falling)
         if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
             return state.outcome(Reason.CONVERGED, against.words(family.problem))
         start, end = family.problem.box.ranges[-1]
         before = state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
+        before = state.outcome(Reason.UNDECIDED, state.switched[2]) if _is_undecided(family, state) else before
         if _is_last(family, state):
             return before
         before = before if state.run.ends[-1] >= end - ROUNDING * (end - start) and not falls else None
@@ -168,6 +115,11 @@ def _tighter(family: SlabFamily[A, B], state: MarchState[A], less: float) -> Mar
 def _is_last(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
     """Whether no other pass is to follow."""
     return state.number + 1 >= family.most_passes or family.problem.solver.time_slabs is not None
+
+
+def _is_undecided(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
+    """Whether what equations switch within the error so far may be more than the tolerance."""
+    return state.switched[1] > family.problem.solver.tolerance
 
 
 def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
@@ -198,7 +150,8 @@ def _one_pass(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, stat
     (start, end), tolerance = family.problem.box.ranges[-1], family.problem.solver.tolerance
     tried, is_last = False, _is_last(family, state)
     while state.run.ends[-1] < end - ROUNDING * (end - start) and len(state.falling) < LASTING:
-        if (not is_last and _outgrown(family, state)) or state.run.contradiction(family.problem).size > tolerance:
+        in_vain = _is_undecided(family, state) or _outgrown(family, state)
+        if (in_vain and not is_last) or state.run.contradiction(family.problem).size > tolerance:
             break
         monitor.keep(state)
         if monitor.expired() and (tried or state.run.slabs):
@@ -225,29 +178,46 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
             raise SolverError(f"at {at.words}: {error}", reason) from error
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
-    measured, against = family.measured(slab, at), None
+    measured, missed = family.measured(slab, at), None
     if family.passes(aim, slab, at) and measured.is_resolved:
-        spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
-        during = family.problem.domain.during(at.time, at.time + slab.length)
-        off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
-        against = verify.between(measured.field, during, max(measured.loss, slab.least_loss), spaces, off)
-        missed = None if against is None else against.missed
-        gathered = None if missed is None else family.gathered(aim, slab, missed)
-        if gathered is not None:
-            if missed is not None and family.length(gathered, at) < at.shortest:
-                raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
-            return replace(state, aim=gathered)
-        if against is not None and against.reason is not None and not against.is_lasting:
-            raise SolverError(f"at {at.words}: {against.detail}", against.reason)
-        if spaces is not None:
-            times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later one is asked the same
-            falling = (against.detail,) * times if against is not None and against.is_lasting else ()
-            state = replace(state, falling=(*state.falling, *falling) if falling else ())
+        state, missed = _asked(family, verify, state, slab, at, measured)
     else:
-        again = family.again(aim, slab, at)
-        if again is not None:
-            return replace(state, aim=again)
-    return _advanced(family, state, slab, at, measured, None if against is None else against.missed)
+        stop = verify.feature_check.passed(measured.field, family.problem.domain.during(at.time, at.time + slab.length))
+        again = None if at.may_stop(stop, slab.length) else family.again(aim, slab, at)
+        state = state.stopping(stop) if at.may_stop(stop, slab.length) else replace(state, aim=again or aim)
+    if state.aim is not aim or state.stops != at.stops:
+        return state
+    return _advanced(family, state, slab, at, measured, missed)
+
+
+def _asked(
+    family: SlabFamily[A, B], verify: Verifier, state: MarchState[A], slab: B, at: Pass[SlabPiece], measured: Measured
+) -> tuple[MarchState[A], HiddenFeature | None]:
+    """What speaks against a slab whose correction is small enough: another attempt, or a feature that is missed.
+
+    Raises SolverError: it cannot be accepted, nor be attempted otherwise.
+    """
+    spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
+    off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
+    during, loss = family.problem.domain.during(at.time, at.time + slab.length), max(measured.loss, slab.least_loss)
+    against = verify.between(measured.field, during, loss, spaces, off) or Objection()
+    missed = against.missed
+    if missed is not None and at.may_stop(missed.passed, slab.length):
+        return state.stopping(missed.passed), missed
+    gathered = None if missed is None else family.gathered(state.aim, slab, missed)
+    if missed is not None and gathered is not None:
+        if family.length(gathered, at) < at.shortest:
+            raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
+        return replace(state, aim=gathered), missed
+    if against.reason is None:
+        state = state.switching(1.0, against.size, against.detail)
+    elif not against.is_lasting:
+        raise SolverError(f"at {at.words}: {against.detail}", against.reason)
+    if spaces is not None:
+        times = LASTING if verify.has_open_start and not state.run.slabs else 1  # no later one is asked the same
+        falling = (against.detail,) * times if against.is_lasting else ()
+        state = replace(state, falling=(*state.falling, *falling) if falling else ())
+    return state, missed
 
 
 def _advanced(
@@ -281,6 +251,7 @@ def _advanced(
         unseen="" if missed is None else missed.words(problem),
     )
     aim = family.following(state.aim, slab, at)
+    state = state.switching(carried / state.run.roots[-1] if any(state.run.roots[-1:]) else 1.0)
     return replace(state, aim=aim, run=run, levels=(*state.levels, at.monitor.level(level)))
 
 

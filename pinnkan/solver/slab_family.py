@@ -16,7 +16,7 @@ from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.hidden_features import NO_LATER, HiddenFeature
 from pinnkan.solver.verify.verify import Spaces
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
@@ -190,6 +190,11 @@ class Pass(Generic[P]):
     def until(self) -> float:
         """Where the next slab has to end."""
         return next(stop for stop in self.stops if stop > self.time + ROUNDING * self.total)
+
+    def may_stop(self, time: float | None, length: float) -> bool:
+        """Whether a slab of this length may end at a time within it instead, and another one begin there."""
+        least = NO_LATER * self.total
+        return time is not None and self.time + least < time < self.time + length - least
 
     @property
     def total(self) -> float:

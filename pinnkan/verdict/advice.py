@@ -163,6 +163,13 @@ def _undersampled(levels: Sequence[Level], tolerance: float, end: float | None) 
     return f"The data have features finer than the points: give `knots: {2 * knots}` or more."
 
 
+def _undecided(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
+    return (
+        f"Ask for a `tolerance` below {_down(tolerance / 10)}, so that the solution is known better, or move the "
+        "threshold away from values that the solution just reaches."
+    )
+
+
 def _not_asymptotic(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     if not levels:
         return _undersampled(levels, tolerance, end)
@@ -243,6 +250,7 @@ _REMEDIES: dict[Reason, Callable[[Sequence[Level], float, float | None], str]] =
     Reason.MAX_TIME: _time,
     Reason.STALLED: _stalled,
     Reason.UNDERSAMPLED: _undersampled,
+    Reason.UNDECIDED: _undecided,
     Reason.NOT_ASYMPTOTIC: _not_asymptotic,
     Reason.DIVERGED: _diverged,
     Reason.NOT_FINITE: _not_finite,

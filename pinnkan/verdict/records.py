@@ -13,6 +13,7 @@ class Reason(StrEnum):
     MAX_TIME = "max_time"
     STALLED = "stalled"
     UNDERSAMPLED = "undersampled"
+    UNDECIDED = "undecided"
     NOT_ASYMPTOTIC = "not_asymptotic"
     DIVERGED = "diverged"
     NOT_FINITE = "not_finite"

@@ -45,6 +45,7 @@ _SENTENCES = {
     Reason.MAX_TIME: "The time limit was reached",
     Reason.STALLED: "The iteration did not settle at a solution",
     Reason.UNDERSAMPLED: "The residual off the training points is more than three times the one on them",
+    Reason.UNDECIDED: "The solution is not known well enough to say what the equations switch",
     Reason.DIVERGED: "The iteration diverged",
     Reason.NOT_FINITE: "The solution is not finite",
     Reason.NOT_ASYMPTOTIC: "The residual is still as large as the data: features finer than the knots are not resolved",

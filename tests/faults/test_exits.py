@@ -48,6 +48,8 @@ CASES = {
     "stalled": (4, case("u_xx + 30*exp(u) = 0", solver="max_levels: 1")),
     # A spike of width 3e-5 between the points of the first knots.
     "undersampled": (4, case("-u_xx = 1 + 2e4*exp(-((x - 0.4)*30000)**2)", solver="max_levels: 1")),
+    # u = sin(pi*x) is known to 1e-8 on one level.
+    "undecided": (4, case("-u_xx = pi**2*sin(pi*x) + 1e6*heaviside(u - 1.000000001)", solver="max_levels: 1")),
     # A layer of width 1e-9 that two levels cannot reach.
     "not_asymptotic": (4, case("-1e-9*u_xx + u_x = 1", solver="max_levels: 2")),
     # Infinite at t = 1/2.

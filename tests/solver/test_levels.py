@@ -33,7 +33,7 @@ def test_an_objection_raises_the_estimate_and_asks_for_another_level():
 
 def test_checks_are_told_how_much_the_safety_of_the_estimate_leaves():
     told = []
-    solved(Recital((1e-1, 1e-5)), lambda field, loss, spaces, allowed, left: told.append(allowed))
+    solved(Recital((1e-1, 1e-5)), lambda field, loss, spaces, allowed, *_: told.append(allowed))
     assert told == [TOLERANCE / SAFETY]
 
 

@@ -9,7 +9,8 @@ from reciting import TOLERANCE, Growing, Looking, Recital, ends, marched, stated
 
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
-from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, INSTANTS, LASTING, SHORTER
+from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, LASTING, SHORTER
+from pinnkan.solver.march_state import INSTANTS
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import NARROW, OF_PAST, ROUNDED_TIME, SMALLEST_SLAB, Pass, Run

@@ -9,10 +9,12 @@ from reciting import TOLERANCE, Growing, Looking, Recital, marched
 from pinnkan.errors import SolverError
 from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
-from pinnkan.solver.march import BENT, GIVEN_UP, INSTANTS, LEAST, LESS, _begun, _outgrown
+from pinnkan.solver.march import BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown
+from pinnkan.solver.march_state import INSTANTS
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import Run
+from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
 
@@ -99,3 +101,29 @@ def test_a_march_that_diverges_at_something_narrow_says_so(reason, told):
     with pytest.raises(SolverError, match="narrow at 0.5" if told != reason else "no solution") as found:
         marched(Recital(floor=0.7, fixed=True, failure=SolverError("no solution", reason)), looking)
     assert found.value.reason == told
+
+
+class Switching(Looking):
+    """What finds, in every slab, equations that switch by ``size`` within the error."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def between(self, field, box, loss, spaces, error):
+        return Objection(size=self.size, detail="a threshold")
+
+
+def test_what_is_switched_within_the_error_asks_for_tighter_passes_and_is_then_undecided():
+    family = Recital(most_passes=3)
+    out = marched(family, Switching(2 * TOLERANCE))
+    assert (out.reason, out.detail) == (Reason.UNDECIDED, "a threshold")
+    assert family.locals[1] <= LESS * family.locals[0] * 1.01
+    assert marched(Recital(), Switching(0.5 * TOLERANCE)).reason == Reason.CONVERGED  # a negative control
+
+
+def test_what_was_switched_grows_as_errors_do():
+    state = _begun(Recital(), 0, LocalTolerance.even(TOLERANCE))
+    grown = state.switching(1.0, 1e-4, "here").switching(20.0).switching(0.1, 1e-4, "there")
+    assert grown.switched[:2] == pytest.approx((3e-4, 2e-3))
+    assert grown.switched[2] == "here"

@@ -15,7 +15,7 @@ from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.families.fitted.levels import FittedState
 from pinnkan.solver.families.product.levels import ProductState
 from pinnkan.solver.families.product.pace import Aim
-from pinnkan.solver.march import MarchState
+from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import LevelsState, State
 

@@ -78,13 +78,19 @@ def _embedded(feature: Feature, axes: list[int], box: Array) -> Feature:
     return Feature(place, width, feature.height)
 
 
-def rough(given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array) -> Iterator[sympy.Expr]:
-    """Parts that one look at the whole box does not prove to be smooth, nor one at some points to be waves."""
+def rough(
+    given: Iterable[sympy.Expr], coordinates: Sequence[sympy.Symbol], box: Array, seen: Array | None = None
+) -> Iterator[sympy.Expr]:
+    """Parts that one look at the whole box does not prove to be smooth, nor one at some points to be waves.
+
+    ``seen``: what of the box these points are in, else all of it: beyond, max(u - 1, 0) is as high as it is steep.
+    """
     candidates = list(given)
     if not candidates:
         return
-    low, high = box.T
-    tape, points = Tape(candidates, coordinates), low[:, None] + (high - low)[:, None] * kronecker(SAMPLES, len(low)).T
+    (low, high), within = box.T, box if seen is None else seen
+    points = within[:, :1] + np.ptp(within, axis=1)[:, None] * kronecker(SAMPLES, len(low)).T
+    tape = Tape(candidates, coordinates)
     look = enclose(tape, np.column_stack([low, points]), np.column_stack([high, points]), high - low)
     heights = Heights(len(candidates))
     heights.see(look.centre)

@@ -122,6 +122,18 @@ def cells(knots: Array, pieces: int, most: int) -> Array:
     return ends[np.unique(np.linspace(0, len(ends) - 1, most + 1).astype(int))]
 
 
+def cell_boxes(field: Field, box: Array, pieces: int, most: int) -> tuple[Array, Array, tuple[int, ...]]:
+    """Lower and upper ends (coordinate, box) of :func:`cells` of a field in a box, and how many along each."""
+    axes = []
+    for i, (start, end) in enumerate(box):
+        inside = field.breaks(i)
+        inside = inside[(inside > start) & (inside < end)]
+        axes.append(cells(np.unique(np.concatenate([[start], inside, [end]])), pieces, most))
+    sides = [ends[:-1] for ends in axes], [ends[1:] for ends in axes]
+    low, high = (np.stack([x.ravel() for x in np.meshgrid(*side, indexing="ij")]) for side in sides)
+    return low, high, tuple(len(ends) - 1 for ends in axes)
+
+
 def _around(own: Array, slopes: Array, radius: Array, scale: Array) -> tuple[Interval, Interval]:
     """Value and slope over boxes and at their centres, from those at places (place, box), (place, coordinate, box)."""
     reach = (np.abs(slopes).max(0) * radius).sum(0)

@@ -9,7 +9,6 @@ points is ever trained on.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import chain
 
 import numpy as np
@@ -26,8 +25,9 @@ from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import HUGE, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
-from pinnkan.solver.verify.narrow_values import NarrowValues
-from pinnkan.solver.verify.neighbourhood import Neighbourhood, around
+from pinnkan.solver.estimate.undecided import Undecided, least_term, sizes_of
+from pinnkan.solver.verify.narrow_values import NarrowValues, time_of
+from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, cells_of, gap
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
@@ -38,17 +38,23 @@ CONCERN = 0.1
 TINY = 1e-300
 #: Knots further apart than so many widths of a feature do not hold it.
 HELD = 100.0
+#: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
+NO_LATER = 1e-11
 #: What is narrow has made slabs too short that end within so many of its widths.
 TOO_NEAR = 20.0
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenFeature:
-    """A feature between the points: where and how wide, per coordinate, and its share of the squared terms."""
+    """A feature between the points: where and how wide, per coordinate, and its share of the squared terms.
+
+    ``passed``: when the solution passes a jump or a bend there, all over space; None of others.
+    """
 
     place: Array
     width: Array
     share: float
+    passed: float | None = None
 
     def words(self, problem: Problem) -> str:
         """``not seen by the points: x = 0.4, t = 0.1``."""
@@ -60,12 +66,12 @@ class FeatureCheck:
     """What is looked at is found once per problem; ``examine`` looks at a function."""
 
     def __init__(self, model: Model) -> None:
-        self.problem, self.clock = model.problem, model.clock
+        self.model, self.problem, self.clock, self.undecided = model, model.problem, model.clock, Undecided(model)
         self.equations, self.corner_weights = model.equations, model.corner_weights
         self.row_weights = model.corner_weights or model.bent_weights
-        problem = model.problem
-        self.features = features(formulas(problem), problem.coordinates, problem.box.ranges).features
-        self.values = [NarrowValues(e, problem.coordinates) for e in problem.equations]
+        problem, coordinates = model.problem, model.problem.coordinates
+        self.features = features(formulas(problem), coordinates, problem.box.ranges).features
+        self.values = [NarrowValues(e, coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float, error: Field | None = None) -> HiddenFeature | None:
@@ -77,26 +83,56 @@ class FeatureCheck:
         seen = self._seen(field, points)
         volume, found = domain.measure, [*self._conditions(field, error, domain, points, seen)]
         found += self._waves(field, domain, points, seen)
-        shares = _shares(field, points, domain)
+        shares, sizes = _shares(field, points, domain), sizes_of(self.model, field, points)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
-            typical = float(scale.mean())
+            slopes = equation.linearise_numpy(points, seen[equation])[1]
+            typical, floor = float(scale.mean()), least_term(self.model, equation, slopes, sizes) ** 2
             mass = squares * shares
-            if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * typical):
+            if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * max(typical, floor)):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
-                share = float(mass.mean() / max(typical, TINY))
+                share = float(mass.mean() / max(typical, floor, TINY))
                 found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
-            passed = _surroundings(values.features(field, domain, seen[equation]), field, domain)
-            for near, is_held in chain(((n, True) for n in self._neighbourhoods(domain)), passed):
+            passed = _surroundings(
+                values.features(field, domain, seen[equation]), field, domain, self.problem.time_axis
+            )
+            for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
                 squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
-                mass = squares * np.minimum(near.weights, _cells(field, near.points))
-                known = float((scale * near.weights).sum()) + volume * typical
-                allowed = loss if is_held else 0.0
-                if mass.sum() > max(HELDOUT_RATIO**2 * allowed * volume, least * known):
-                    found.append(HiddenFeature(near.place, near.width(mass), float(mass.sum()) / max(known, TINY)))
-        return max(found, key=lambda m: m.share, default=None)
+                mass = squares * np.minimum(near.weights, cells_of(field, near.points))
+                known = float((scale * near.weights).sum()) + max(volume * typical, self.problem.domain.measure * floor)
+                if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume * is_held, least * known):
+                    share = float(mass.sum()) / max(known, TINY)
+                    feature = HiddenFeature(near.place, near.width(mass), share, time)
+                    found += [] if self._is_met(feature, domain) else [feature]
+        return max(found, key=lambda m: (m.passed is not None, m.share), default=None)
+
+    def passed(self, field: Field, domain: Domain) -> float | None:
+        """The first time in a domain at which the solution passes a jump or a bend of an equation all over space."""
+        points, axis = domain.sample(SCATTERED * self.problem.dimension, kronecker), self.problem.time_axis
+        seen = self._seen(field, points) if any(values.parts for values in self.values) else {}
+        found = (
+            f
+            for e, v in zip(self.equations, self.values, strict=True)
+            if seen
+            for f in v.features(field, domain, seen[e])
+        )
+        times = (time_of(feature, domain, axis) for feature in found)
+        return min((time for time in times if time is not None), default=None)
+
+    def _is_met(self, feature: HiddenFeature, domain: Domain) -> bool:
+        """Whether what the solution passes through is where a slab begins or ends, as far as float64 tells times apart.
+
+        What is left of it is a kick, which the unknowns follow by no more than its integral if all of them have rates.
+        """
+        if feature.passed is None or not all(self.problem.orders_in_time):
+            return False
+        total = self.problem.box.lengths[-1]
+        is_end = min(abs(feature.passed - end) for end in domain.box.ranges[-1]) <= NO_LATER * total
+        return bool(
+            is_end and feature.share * feature.width[-1] / total <= (CONCERN * self.problem.solver.tolerance) ** 2
+        )
 
     def narrow_at(self, time: float | None) -> str:
         """In words what formulas hold that is narrow about a time; "" where that is nothing."""
@@ -211,8 +247,10 @@ class FeatureCheck:
                 yield found
 
 
-def _surroundings(features: Iterable[Feature], field: Field, domain: Domain) -> Iterator[tuple[Neighbourhood, bool]]:
-    """Surroundings of features that were found in a domain, and whether the knots of the field may hold them.
+def _surroundings(
+    features: Iterable[Feature], field: Field, domain: Domain, axis: int | None
+) -> Iterator[tuple[Neighbourhood, bool, float | None]]:
+    """Surroundings of features that were found in a domain, whether knots may hold them, and when they are passed.
 
     Else a point of training that hit one by chance would make all that is left there small beside its own residual.
     """
@@ -220,8 +258,9 @@ def _surroundings(features: Iterable[Feature], field: Field, domain: Domain) -> 
         narrow = feature.width < domain.box.lengths
         found = around(feature, narrow, domain, {})
         if found is not None:
-            gaps = (float(_gap(field.breaks(i), feature.place[i])) for i in map(int, np.flatnonzero(narrow)))
-            yield found, all(gap <= HELD * w for gap, w in zip(gaps, feature.width[narrow], strict=True))
+            gaps = (float(gap(field.breaks(i), feature.place[i])) for i in map(int, np.flatnonzero(narrow)))
+            is_held = all(g <= HELD * w for g, w in zip(gaps, feature.width[narrow], strict=True))
+            yield found, is_held, time_of(feature, domain, axis)
 
 
 def _shares(field: Field, points: Array, domain: Domain) -> Array:
@@ -230,21 +269,9 @@ def _shares(field: Field, points: Array, domain: Domain) -> Array:
     One in a thousand that hit a cell of 1e-6 next to a jump by chance stood for a thousand times as much. Where most
     cells are smaller than a point's share, as in many coordinates, a usual cell is what is stood for.
     """
-    cells = _cells(field, points)
+    cells = cells_of(field, points)
     usual = min(domain.measure / len(points), float(np.median(cells)))
     return np.asarray(np.minimum(1.0, cells / usual))
-
-
-def _cells(field: Field, points: Array) -> Array:
-    """The volume of the cell of the knots that holds each of the points (.., coordinate)."""
-    gaps = (_gap(field.breaks(i), x) for i, x in enumerate(np.moveaxis(points, -1, 0)))
-    return np.asarray(reduce(np.multiply, gaps))
-
-
-def _gap(breaks: Array, x: float | Array) -> Array:
-    """The widths of the intervals that hold points."""
-    k = np.clip(np.searchsorted(breaks, x), 1, len(breaks) - 1)
-    return np.asarray(breaks[k] - breaks[k - 1])
 
 
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:

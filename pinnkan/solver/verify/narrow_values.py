@@ -19,13 +19,15 @@ from pinnkan.problem.features.formulas import is_compound, parts
 from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
-from pinnkan.solver.estimate.substituted import cells, over_boxes
+from pinnkan.solver.estimate.substituted import cell_boxes, over_boxes
 
 #: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
 #: sought.
 CELLS = {1: 256, 2: 32, 3: 10}
 #: Pieces of a cell: the solution is a polynomial there, and not far from a line in each.
 PIECES = 4
+#: Of what jumps or bends a search leaves boxes of this share of the time.
+SHARP = 1e-12
 #: Share by which the values seen are exceeded on either side.
 BEYOND = 0.1
 
@@ -46,7 +48,8 @@ class NarrowValues:
         low, high = jets.min(0), jets.max(0)
         ends = np.stack([low, high], 1) + BEYOND * np.outer(np.maximum(high - low, np.abs(high) * 1e-12), [-1.0, 1.0])
         box = np.array(domain.box.ranges, dtype=np.float64)
-        steep = list(rough(self.parts, [*self.coordinates, *self.jets], np.concatenate([box, ends])))
+        given, within = np.concatenate([box, ends]), np.concatenate([box, np.stack([low, high], 1)])
+        steep = list(rough(self.parts, [*self.coordinates, *self.jets], given, within))
         if not steep:
             return
         occur = {s: jet for s, jet in self.jets.items() if any(s in p.free_symbols for p in steep)}
@@ -54,6 +57,14 @@ class NarrowValues:
         search.run()
         for k in range(len(steep)):
             yield from search.features(k)
+
+
+def time_of(feature: Feature, domain: Domain, axis: int | None) -> float | None:
+    """When a formula jumps or bends, if it does so all over space."""
+    if axis is None or list(np.flatnonzero(feature.width < domain.box.lengths)) != [axis]:
+        return None
+    is_sharp = feature.width[axis] <= SHARP * np.abs(domain.box.ranges[axis]).max()
+    return float(feature.place[axis]) if is_sharp else None
 
 
 class _Along(Search):
@@ -76,16 +87,8 @@ class _Along(Search):
 
     def first(self) -> tuple[Array, Array]:
         """Pieces of the cells of the field."""
-        low, high = [], []
-        for i, (start, end) in enumerate(self.box):
-            inside = self.field.breaks(i)
-            inside = inside[(inside > start) & (inside < end)]
-            ends = np.unique(np.concatenate([[start], inside, [end]]))
-            ends = cells(ends, PIECES, CELLS[len(self.box)])
-            low.append(ends[:-1])
-            high.append(ends[1:])
-        lower, upper = (np.stack([x.ravel() for x in np.meshgrid(*side, indexing="ij")]) for side in (low, high))
-        return lower, upper
+        low, high, _ = cell_boxes(self.field, self.box, PIECES, CELLS[len(self.box)])
+        return low, high
 
     def enclosed(self, lo: Array, hi: Array) -> Enclosure:
         """See :class:`Search`."""

@@ -9,6 +9,7 @@ from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
+from pinnkan.problem.statement import Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.probe import AGREE, Probe, probe
 from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, stability
@@ -96,3 +97,11 @@ def free_share(found: Probe) -> float:
     """The share of a function that may be added freely: hidden by rounding, or below UNDETERMINED and still falling."""
     free = found.lost or (not found.settled and found.share < UNDETERMINED)
     return max(found.share, 1e-300) if free else 0.0
+
+
+def first_disagreement(problem: Problem) -> str:
+    """The first point at which the conditions disagree, in words."""
+    for point in problem.disagreements[:1]:
+        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point.position, strict=True))
+        return f"; conditions disagree at {at}, where no function has a finite one"
+    return ""

@@ -7,6 +7,7 @@ over shells, each half as wide as the one around it.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -158,3 +159,15 @@ def _half(distance: Array, mass: Array) -> float:
     order = np.argsort(distance)
     share = np.cumsum(mass[order])
     return float(distance[order][int(np.searchsorted(share, 0.5 * share[-1]))])
+
+
+def cells_of(field: Field, points: Array) -> Array:
+    """The volume of the cell of the knots that holds each of the points (.., coordinate)."""
+    gaps = (gap(field.breaks(i), x) for i, x in enumerate(np.moveaxis(points, -1, 0)))
+    return np.asarray(reduce(np.multiply, gaps))
+
+
+def gap(breaks: Array, x: float | Array) -> Array:
+    """The widths of the intervals that hold points."""
+    k = np.clip(np.searchsorted(breaks, x), 1, len(breaks) - 1)
+    return np.asarray(breaks[k] - breaks[k - 1])

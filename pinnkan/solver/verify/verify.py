@@ -11,14 +11,21 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
-from pinnkan.problem.statement import Problem
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.branches import Branches, Departures
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.near_singular import LOST, UNIT, Nearness, free_share, near_singular, nulls_of
+from pinnkan.solver.verify.near_singular import (
+    LOST,
+    UNIT,
+    Nearness,
+    first_disagreement,
+    free_share,
+    near_singular,
+    nulls_of,
+)
 from pinnkan.solver.verify.neutral import unheld
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
@@ -45,8 +52,6 @@ VANISHING = 1e-4
 SURE = 10.0
 #: Beyond so many coordinates of space checks that need a grid would take longer than the solve.
 MOST_COORDINATES = 3
-
-
 #: What may be wrong with a slab whose equations see nothing of a function that is zero at its start.
 SINGULAR = "beside the solution from here on there are others with the same start: the equations are singular there"
 
@@ -55,10 +60,9 @@ SINGULAR = "beside the solution from here on there are others with the same star
 class Objection:
     """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
 
-    ``axes``: that hold waves which decide about one, where its own do not.
-
-    ``is_lasting``: whether that is the reason only if it lasts on finer and finer knots; one that is then
-    ``Reason.CONVERGED`` is said beside the verdict.
+    ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
+    what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
+    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict.
     """
 
     missed: HiddenFeature | None = None
@@ -144,7 +148,15 @@ class Verifier:
         if missed is not None:
             return Objection(missed)
         wrong = self._local(field, slab, error)
-        return self._growing(spaces) if wrong is None and spaces is not None else wrong
+        against = self._growing(spaces) if wrong is None and spaces is not None else wrong
+        return against or self._bent(field, error, slab)
+
+    def _bent(self, field: Field, error: Field | None, domain: Domain, least: float = 0.0) -> Objection | None:
+        """What the equations may make of the error of a field beyond their linearisation, if it is more than that."""
+        found = self.feature_check.undecided.change(field, error, domain)
+        if found is None or found.share <= least:
+            return None
+        return Objection(size=found.share, detail=found.words(self.model))
 
     @property
     def has_open_start(self) -> bool:
@@ -196,20 +208,18 @@ class Verifier:
         return least_residual(self.model)
 
     def __call__(
-        self, field: Field, loss: float, spaces: Spaces | None, allowed: float, left: float = 0.0
-    ) -> Objection | None:
-        """The first objection to a field whose correction is below ``allowed``; None where there is none.
+        self, field: Field, loss: float, spaces: Spaces | None, allowed: float, left: float = 0.0,
+        error: Field | None = None,
+    ) -> Objection | None:  # fmt: skip
+        """The first objection to a field whose ``error``, a correction, is below ``allowed``; None where there is none.
 
         ``loss``: its mean squared residual; ``spaces``: where it has been solved for and corrected, if in splines on
         all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
         """
         problem = self.model.problem
         many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
-        missed = (
-            None
-            if many and not self.feature_check.features
-            else self.feature_check.examine(field, problem.domain, loss)
-        )
+        is_asked = not many or self.feature_check.features
+        missed = self.feature_check.examine(field, problem.domain, loss) if is_asked else None
         if missed is not None:
             return Objection(missed)
         wrong = self._local(field, problem.domain, None)
@@ -220,6 +230,10 @@ class Verifier:
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
+        return self._determined(field, spaces, allowed) or self._bent(field, error, problem.domain, allowed)
+
+    def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
+        """Whether something may be added to a field, or hides in what is left of its residual."""
         if spaces is None:
             return self.free(field, None)
         return self._along_sides(field, spaces, allowed) or self._stability(field, spaces, allowed)
@@ -258,7 +272,7 @@ class Verifier:
             return against
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
         if near.residual > allowed:
-            detail = words + _jump(self.model.problem)
+            detail = words + first_disagreement(self.model.problem)
             return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
         if near.residual <= OF_ROUNDING * near.rounding:
             return None
@@ -281,11 +295,3 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
         detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
         return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)
     return Objection(size=near.size) if near.size > allowed else None
-
-
-def _jump(problem: Problem) -> str:
-    """The first point at which the conditions disagree, in words."""
-    for point in problem.disagreements[:1]:
-        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point.position, strict=True))
-        return f"; conditions disagree at {at}, where no function has a finite one"
-    return ""

@@ -18,7 +18,8 @@ from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlab, FittedSlab
 from pinnkan.solver.families.fitted.start import continued, front_of, initial_values, knots_for
 from pinnkan.solver.families.product.pace import MARGIN
 from pinnkan.solver.family import Measured
-from pinnkan.solver.march import SHORTER, MarchState, march
+from pinnkan.solver.march import SHORTER, march
+from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
 from pinnkan.solver.stops import stops_of
@@ -147,7 +148,7 @@ def attempts(correction):
     """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
     family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, ([], []))
-    verify = SimpleNamespace(between=lambda field, box, loss, spaces, error: None)
+    verify = SimpleNamespace(between=lambda *_: None, feature_check=SimpleNamespace(passed=lambda *_: None))
     with pytest.raises(TimeoutError):
         march(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen
