@@ -31,10 +31,15 @@ TIMES, POINTS, SAMPLES = (0.0, 0.37, 0.74), 16, 256
 SPREAD = 0.25
 
 
-def undriven(model: Model, halved: Space, time: Axis, trace: Array, scale: Array) -> Iterator[tuple[Array, ...]]:
-    """What :func:`unheld` says of the rates of every unknown; ``trace``: the data on ``halved``, of that ``scale``."""
+def undriven(
+    model: Model, halved: Space, time: Axis, trace: Array, scale: Array, is_late: bool = False
+) -> Iterator[tuple[Array, ...]]:
+    """What :func:`unheld` says of the rates of every unknown; ``trace``: the data on ``halved``, of that ``scale``.
+
+    ``is_late``: only of those that change with time.
+    """
     problem, (start, end) = model.problem, time.breaks[[0, -1]]
-    rates = list(_rates(problem))
+    rates = [r for r in _rates(problem) if not is_late or r[2].has(problem.coordinates[-1])]
     damping = _damping(model, ProductField((at_rest(halved.axes, trace, start, end),)), halved) if rates else (0.0, 0.0)
     for unknown, order, rate in rates:
         of_long, of_fine = ((end - start) ** order / factorial(order) / (1.0 + d * (end - start)) for d in damping)

@@ -82,6 +82,16 @@ class SlabStart:
         rates = None if self.rates is None else old.prolong(self.rates, new)
         return SlabStart.at(self.time, axes, traces, errors, rates)
 
+    def with_knots(self, axes: Sequence[Axis] | None) -> "SlabStart":
+        """The same state on axes that have the knots of others of the same family too."""
+        pairs = zip(self.axes, self.axes if axes is None else axes, strict=True)
+        joined = tuple(replace(a, breaks=np.union1d(a.breaks, b.breaks)) for a, b in pairs)
+        return (
+            self
+            if all(len(a.breaks) == len(b.breaks) for a, b in zip(self.axes, joined, strict=True))
+            else self.moved_to(joined)
+        )
+
 
 def thrift_of(mass: Sequence[Array]) -> Thrift:
     """That of a solution on so many coordinates of space."""

@@ -40,7 +40,7 @@ from pinnkan.solver.families.product.slab_correction import (
     standing,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
-from pinnkan.solver.families.product.start import data_growth, sparing_start
+from pinnkan.solver.families.product.start import data_growth, driven_axes, sparing_start
 from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
@@ -246,9 +246,9 @@ class ProductSlabs(ModelFamily):
         begun = SlabStart.at(end, space.axes[:-1], traces, errors, taylor(space.axes[-1], c))
         growth = data_growth(self.model, self.degree, self.intervals) / self.problem.box.lengths[-1]
         begun = prepared(begun, slab.share.mass[:-1], allowed, growth * (self.problem.box.ranges[-1][1] - end))
+        begun = begun.with_knots(driven_axes(self.model, self.degree, self.intervals, self.problem.solver.tolerance))
         free = self.problem.solver.degree is None and self.given is None
-        if slab.is_rounded:
-            in_time = 0.0
+        in_time = 0.0 if slab.is_rounded else in_time
         held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), MOST_FOLDS / max(slab.folds, 1e-300))
         degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))

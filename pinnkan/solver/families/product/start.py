@@ -213,6 +213,26 @@ def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> float:
     return unheld_growth(model, begun.axes, begun.traces[0])
 
 
+@lru_cache(maxsize=2)
+def driven_axes(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> tuple[Axis, ...] | None:
+    """Axes of space that hold the waves which begin to drive a linear problem later; None where the first ones do.
+
+    Until then no slab has need of them: of u_t = 0.2 max(t - 1, 0) cos(120 pi x) all had been dropped by the time.
+    """
+    axes = first = initial_space(model, degree[0], intervals).axes[:-1]
+    allowed = (FIRST_SHARE * tolerance) ** 2 if model.is_linear else np.inf
+    time, unknowns = Axis(np.array(model.problem.box.ranges[-1]), degree[1]), len(model.problem.unknowns)
+    while True:
+        require_memory(model, Space((*(fine := Space(tuple(a.halved() for a in axes), unknowns)).axes, time), unknowns))
+        trace = _initial(model, fine, time)
+        missed = list(undriven(model, fine, time, trace[0], _scales(model.problem, fine, trace)[0], True))
+        mass = [reduce(np.maximum, parts) for parts in zip(*missed, strict=True)]
+        if sum(float(m.sum()) for m in mass) <= allowed:
+            return None if axes is first else axes
+        least = allowed / sum(len(m) for m in mass)
+        axes = tuple(with_marked(axes, [mark(m, max(n.max() for n in mass), least) for m in mass], unknowns))
+
+
 def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
     """The same, of the ``highest`` degree in space where data that ask for more ``intervals`` then do not."""
     begun = first_slab_start(model, degree, intervals, tolerance)
