@@ -86,7 +86,7 @@ class Undecided:
             off = _around(error, equation.jets, low, high)
             if self.model.problem.time_axis is not None:
                 off = _at_neighbours(off.reshape(len(off), *counts)).reshape(off.shape)
-            cells = _Cells(equation, field, low, high, off)
+            cells = _Cells(equation, field, low, high, off, self.model.problem.time_axis is not None)
             known = _terms(self.model, cells) if cells.first.any() else 0.0
             change = cells.change(TOLD * CONCERN * self.model.problem.solver.tolerance * known)
             if change is not None:
@@ -142,18 +142,32 @@ def least_term(model: Model, equation: CompiledEquation, slopes: Array, sizes: A
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """An equation in boxes (coordinate, box) that a field has an error ``off`` (jet, box) in."""
+    """An equation in boxes (coordinate, box) that a field has an error ``off`` (jet, box) in; ``in_time``: the last."""
 
     equation: CompiledEquation
     field: Field
     low: Array
     high: Array
     off: Array
+    in_time: bool
 
     @cached_property
     def first(self) -> Array:
         """The most that the equation may differ by from its linearisation in the boxes."""
         return self._over(self.low, self.high, self.off)
+
+    @property
+    def own(self) -> list[tuple[int, int]]:
+        """Positions of an unknown's first derivative in time and of its value, where no other is a derivative in time.
+
+        Where the latter damps the former, however steeply, errors fall: of h_t = -sqrt(max(h, 0)), h = 0 at last.
+        """
+        jets = [(j.unknown, j.order) for j in self.equation.jets]
+        last = [k for k, (_, order) in enumerate(jets) if order[-1]]
+        if not self.in_time or len(last) != 1 or sum(jets[last[0]][1]) != 1:
+            return []
+        value = jets[last[0]][0], (0,) * len(self.low)
+        return [(last[0], jets.index(value))] if value in jets else []
 
     def change(self, allowed: float) -> tuple[float, Array] | None:
         """The integral of what the equation may change by, and where that is most; None where it is allowed."""
@@ -185,5 +199,10 @@ class _Cells:
         with np.errstate(invalid="ignore", over="ignore"):
             varies, steep = slope.hi - slope.lo, slope.magnitude()
             changes = np.where(varies <= BENT * steep, 0.0, varies * off)
-            changes = np.where(steep < np.inf, changes, np.inf).sum(0)
+            changes = np.where(steep < np.inf, changes, np.inf)
+            for rate, value in self.own:
+                falls = (slope.lo[rate] > 0.0) & (slope.lo[value] >= 0.0)
+                rises = (slope.hi[rate] < 0.0) & (slope.hi[value] <= 0.0)
+                changes[value] = np.where(falls | rises, 0.0, changes[value])
+            changes = changes.sum(0)
             return np.fmin(changes, look.value.hi[0] - look.value.lo[0])

@@ -92,3 +92,9 @@ def test_polynomials_and_what_has_no_error_are_not_asked():
     model = model_of(LINE.format(right="heaviside(a - 0.4)"))
     assert len(Undecided(model).asked) == 1
     assert Undecided(model).change(None, None, model.problem.domain) is None
+
+
+@pytest.mark.parametrize(("right", "told"), [("-sqrt(max(a - t, 0))", False), ("sqrt(max(a - t, 0))", True)])
+def test_a_slope_that_damps_an_unknown_is_no_switch_however_steep(right, told):
+    """An error of 1e-4 of a tank's height is less at once, while a root of it feeds on itself."""
+    assert (line(f"1 + {right}", 1e-4) is not None) == told
