@@ -1,13 +1,16 @@
 """Conditions on a side by derivatives that an equation tells there by lower ones.
 
 Of u_xx = v, v_xx = w, w_xx = f the condition u_xx = 0 is v = 0. As it stands it is one on u, beside an equation that
-holds in the mean only: a layer of u_xx as thin as one likes fulfils it, and v there is free.
+holds in the mean only: a layer of u_xx as thin as one likes fulfils it, and v there is free. And u_xxx = 0 is v_x = 0.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy
 
+from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.problem.expressions.operators import JetSpace, OperatorError
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
 
 
@@ -25,26 +28,48 @@ def _lowered(problem: Problem, condition: Condition) -> Condition:
         return condition
     for symbol, jet in equation.jets.items():
         for other in problem.equations:
-            told = _told(problem, other, jet)
+            told = _told(problem, other, jet, condition.place.axis)
             if told is not None:
-                residual = sympy.expand(equation.residual.xreplace({symbol: told}))
-                known = {**equation.jets, **other.jets}
+                residual = sympy.expand(equation.residual.xreplace({symbol: told[0]}))
+                known = {**equation.jets, **told[1]}
                 jets = {s: known[s] for s in sorted(residual.free_symbols & set(known), key=str)}
-                if not jets:
-                    continue
-                lower = replace(condition, equation=replace(equation, residual=residual, jets=jets))
-                return _lowered(problem, lower)
+                if jets:
+                    lower = replace(condition, equation=replace(equation, residual=residual, jets=jets))
+                    return _lowered(problem, lower)
     return condition
 
 
-def _told(problem: Problem, equation: Equation, jet: Jet) -> sympy.Expr | None:
-    """A derivative as an equation tells it by lower ones, none of them in time; None where it does not."""
-    symbol = next((s for s, j in equation.jets.items() if j == jet), None)
-    if symbol is None or jet.total == 0 or equation.interfaces:
+def _told(
+    problem: Problem, equation: Equation, jet: Jet, axis: int
+) -> tuple[sympy.Expr, Mapping[sympy.Symbol, Jet]] | None:
+    """A derivative as an equation, or its derivatives by coordinate ``axis``, tell it by lower ones, and their meaning.
+
+    None of those is in time. None where it does not.
+    """
+    time, residual, jets = problem.time_axis, equation.residual, equation.jets
+    ranks = [jet.order[axis] - j.order[axis] for j in jets.values() if _beside(j, jet, axis)]
+    if jet.total == 0 or equation.interfaces or not ranks or residual.has(*SWITCHES):
         return None
-    slope = sympy.diff(equation.residual, symbol)
-    others = [j for s, j in equation.jets.items() if s != symbol]
-    time = problem.time_axis
-    if not slope.is_number or any(j.total >= jet.total or (time is not None and j.order[time]) for j in others):
+    space = JetSpace([c.name for c in problem.coordinates], problem.unknowns)
+    for j in jets.values():
+        space.symbol(j)
+    try:
+        for _ in range(min(ranks)):
+            residual = space.almost_everywhere(residual, axis)
+            jets = space.jets_of(residual)
+    except OperatorError:
         return None
-    return symbol - equation.residual / slope
+    symbol = space.symbol(jet)
+    slope = sympy.diff(residual, symbol)
+    others = [j for s, j in jets.items() if s != symbol]
+    if not slope.is_number or slope.is_zero:
+        return None
+    if any(j.total >= jet.total or (time is not None and j.order[time]) for j in others):
+        return None
+    return symbol - residual / slope, jets
+
+
+def _beside(low: Jet, high: Jet, axis: int) -> bool:
+    """Whether derivatives by one coordinate make the second jet of the first."""
+    rest = [b - a for a, b in zip(low.order, high.order, strict=True)]
+    return low.unknown == high.unknown and rest[axis] == sum(rest) >= 0 and all(n >= 0 for n in rest)

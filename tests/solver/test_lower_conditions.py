@@ -34,6 +34,9 @@ def chain(equations, last="u_xx = 0", unknowns="u, v", domain="x: [0, 1]", more=
         ("u_xx = v + x, v_xxxx = 1", "2*u_xx = u_x", "2*v + 2*x - u_x"),
         ("u_xx = v*u, v_xxxx = 1", "u_xx = 1", "u*v - 1"),
         ("2*u_xx = v, v_xx = v_x", "v_xx = u_xx", "v_x - v/2"),
+        ("u_xx = v, v_xx = 24", "u_xxx = 1", "v_x - 1"),
+        ("u_xx = x*v, v_xxxx = 1", "u_xxx = 0", "x*v_x + v"),
+        ("u_xx = v, v_xxxx = 1", "u_xxx = v_x + u_x", "-u_x"),
         ("u*u_xx = v, v_xxxx = 1", "u_xx = 0", "u_xx"),  # says nothing of it where u is zero
         ("u_xx = u_xxx + v, v_xxxx = 1", "u_xx = 0", "u_xx"),
         ("v_xxxx = 1, u_xxxx = v", "u_xx = 0", "u_xx"),
@@ -59,3 +62,21 @@ def test_a_chain_of_second_order_that_is_clamped_by_its_second_derivative_is_sol
 def test_a_rate_takes_no_place_of_a_derivative_in_space():
     problem = chain("u_t = u_xx + v, v_xxxx = u", domain="x: [0, 1], t: [0, 1]", more=INITIAL)
     assert with_lower_conditions(problem).conditions == problem.conditions
+
+
+def test_the_free_end_of_a_cantilever_of_two_equations_of_second_order_is_solved():
+    """u_xxx = 0 is v_x = 0; as it stands it was rank_deficient."""
+    text = """
+name: cantilever
+domain: {x: [0, 1]}
+unknowns: [u, v]
+equations: [u_xx = v, v_xx = 24]
+conditions:
+  - {where: left, equation: u = 0}
+  - {where: left, equation: u_x = 0}
+  - {where: right, equation: u_xx = 0}
+  - {where: right, equation: u_xxx = 0}
+"""
+    found, x = solve(parse_problem(text, "t.yaml")), np.linspace(0.0, 1.0, 101)
+    assert found.verdict.converged
+    assert np.abs(found(x[:, None])["u"] - (x**4 - 4 * x**3 + 6 * x**2)).max() < 1e-12
