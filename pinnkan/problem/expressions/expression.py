@@ -5,7 +5,7 @@ Nothing of the text is ever executed; numbers are folded as they appear.
 
 import ast
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import sympy
@@ -13,6 +13,7 @@ import sympy
 from pinnkan.problem.coordinates import order_of, split
 from pinnkan.problem.expressions import operators
 from pinnkan.problem.expressions.arithmetic import combine, fold, is_real, tamed
+from pinnkan.problem.expressions.constants import exact, is_lost
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.lexicon import ExpressionError, check
 from pinnkan.problem.expressions.operators import OperatorError, Vector
@@ -91,7 +92,7 @@ class _Reader:
         result = self._visit_plain(node)
         for outer in reversed(chain):
             right = self.visit(outer.right)
-            result = _guarded(outer, _binary, outer, result, right)
+            result = _known(outer, self.scope.values, result, right, _guarded(outer, _binary, outer, result, right))
         self._depth -= 1
         return result
 
@@ -262,6 +263,16 @@ def _number(node: ast.Constant) -> sympy.Expr:
         return fold(node.value)
     except (OverflowError, ValueError):
         raise _fault(node, "a number that float64 cannot hold", "the largest is about 1.8e308") from None
+
+
+def _known(node: ast.BinOp, values: Mapping[str, sympy.Expr], left: Result, right: Result, found: Result) -> Result:
+    """What is ``found`` for ``left op right``, worked out exactly where two numbers cancel."""
+    if not isinstance(node.op, ast.Add | ast.Sub) or isinstance(found, Vector) or not found.is_number:
+        return found
+    if isinstance(left, Vector) or isinstance(right, Vector) or not is_lost(found, left, right):
+        return found
+    value = exact(node, values)
+    return found if value is None else _guarded(node, fold, value)
 
 
 def _binary(node: ast.BinOp, left: Result, right: Result) -> Result:
