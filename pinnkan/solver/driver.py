@@ -35,6 +35,7 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
+from pinnkan.solver.verify.branches import Branches
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import along, remedy
@@ -111,7 +112,7 @@ def solve(
             told = several_starts(in_time(problem))
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
-                told = ambiguous(problem, part.whole(outcome.field), other)
+                told = ambiguous(problem, part.whole(outcome.field), other) or Branches(model).several(outcome.field)
             outcome = replace(outcome, detail=told)
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 

@@ -64,8 +64,22 @@ class Branches:
 
     def objection(self, field: Field, domain: Domain) -> str:
         """Where a branch may be left in a ``domain``, in words; "" where none is."""
+        at = "" if self.model.problem.time_axis is None else self._turned(field, domain)
+        return at and f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
+
+    def several(self, field: Field) -> str:
+        """That a solution on a line goes from one branch to another, which others do elsewhere, in words; or "".
+
+        abs(u_x) = u holds for exp(x) and exp(-x), and for what goes over from one to the other anywhere.
+        """
+        domain = self.model.problem.domain
+        at = self._turned(field, domain) if len(domain.box.ranges) == 1 else ""
+        return at and f"one of several solutions: at {at} it goes over to another branch, where others go on"
+
+    def _turned(self, field: Field, domain: Domain) -> str:
+        """Where what equations say of the highest derivatives changes its sign with the solution; "" for nowhere."""
         problem = self.model.problem
-        if problem.time_axis is None or not self._depends or len(self.model.equations) != len(problem.unknowns):
+        if not self._depends or len(self.model.equations) != len(problem.unknowns):
             return ""
         points, times = _looked_at(domain)
         found = self._determinants(field, points)
@@ -77,8 +91,7 @@ class Branches:
             turns = np.flatnonzero(own[known[1:]] * own[known[:-1]] < 0.0)
             if len(turns):
                 time = 0.5 * (times[known[turns[0]]] + times[known[turns[0] + 1]])
-                at = f"{problem.coordinates[-1].name} = {time:.4g}"
-                return f"the equations lose hold of what they are solved for at {at}: {REMEDY}"
+                return f"{problem.coordinates[-1].name} = {time:.4g}"
         return ""
 
     @property

@@ -21,7 +21,7 @@ from pinnkan.problem.checks.levels import free_level
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.near_singular import null_of
+from pinnkan.solver.verify.near_singular import UNDETERMINED, null_of
 from pinnkan.verdict.records import Level, Reason
 
 #: Levels, and the share of the residual that they all have left where it stands.
@@ -46,15 +46,16 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
         return replace(outcome, reason=Reason.STALLED, detail=detail)
     space, coefficients = outcome.field.pieces[0]
     try:
-        sigma = null_of(System(model, space), coefficients).sigma
+        null = null_of(System(model, space), coefficients)
     except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
         return outcome
     left = np.sqrt(outcome.levels[-1].loss * model.problem.domain.measure)
-    if sigma * float(np.linalg.norm(space.norm(coefficients))) > left:
+    seen = null.sigma * float(np.linalg.norm(space.norm(coefficients))) > left
+    if seen and null.share > UNDETERMINED:
         return outcome
-    loose = f"a function of size one, as the shift of a layer is, changes the residual by {sigma:.0e} only"
+    loose = f"a function of size one, as the shift of a layer is, changes the residual by {null.sigma:.0e} only"
     detail = "; ".join(filter(None, (outcome.detail, loose)))
-    return replace(outcome, reason=Reason.STALLED, detail=detail)
+    return replace(outcome, reason=Reason.RANK_DEFICIENT if seen else Reason.STALLED, detail=detail)
 
 
 def is_contradicted(levels: Sequence[Level]) -> bool:

@@ -126,9 +126,9 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        found = gauss_newton(system, start, fixed, (target := 1e-2 * self.problem.solver.tolerance), monitor)
+        found = gauss_newton(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor)
         if not found.stationary and number > 0:
-            found = min((found, *anew(system, fixed, target)), key=lambda f: f.steps[-1].loss)
+            found = anew(system, fixed, 1e-2 * self.problem.solver.tolerance, found.steps[-1].loss) or found
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)

@@ -84,13 +84,11 @@ class SlabStart:
 
     def with_knots(self, axes: Sequence[Axis] | None) -> "SlabStart":
         """The same state on axes that have the knots of others of the same family too."""
-        pairs = zip(self.axes, self.axes if axes is None else axes, strict=True)
-        joined = tuple(replace(a, breaks=np.union1d(a.breaks, b.breaks)) for a, b in pairs)
-        return (
-            self
-            if all(len(a.breaks) == len(b.breaks) for a, b in zip(self.axes, joined, strict=True))
-            else self.moved_to(joined)
-        )
+        if axes is None:
+            return self
+        joined = [replace(a, breaks=np.union1d(a.breaks, b.breaks)) for a, b in zip(self.axes, axes, strict=True)]
+        more = any(len(a.breaks) > len(b.breaks) for a, b in zip(joined, self.axes, strict=True))
+        return self.moved_to(tuple(joined)) if more else self
 
 
 def thrift_of(mass: Sequence[Array]) -> Thrift:

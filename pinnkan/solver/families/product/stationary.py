@@ -21,6 +21,8 @@ from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 FLAT = 1e-12
 #: Steps in which an iteration that begins anew comes to rest.
 ANEW = 10
+#: Of a loss, what is hardly anything. A layer that nothing holds has lower ones elsewhere that are no solutions either.
+HARDLY = 1e-2
 #: Sizes that are tried, either way.
 SIZES = 2.0 ** np.arange(-8.0, 8.5, 0.5)
 
@@ -33,17 +35,18 @@ def beginning(system: System) -> Array:
     return start if model.is_linear else moved(system, start, fixed)
 
 
-def anew(system: System, fixed: np.ndarray, tolerance: float) -> list[Converged]:
-    """Where a few steps lead from there, on knots that fewer ones have brought to a minimum of their own; or nothing.
+def anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> Converged | None:
+    """Where a few steps from there lead, on knots that fewer ones have brought to a minimum of their own; or None.
 
     Of -0.1 v_xx + v + ... = 32 cos(18.6 x), v_x = 5.3, three knots left u at a minimum of the residual that is no
-    solution, from which twelve and 24 did not come away in 30 steps; from zero either took two.
+    solution, from which twelve and 24 did not come away in 30 steps; from zero either took two. ``left``: the loss
+    there, of which hardly anything is to be left.
     """
     try:
         found = gauss_newton(system, beginning(system), fixed, tolerance, most=ANEW)
     except SolverError:
-        return []
-    return [found] if found.stationary else []
+        return None
+    return found if found.stationary and found.steps[-1].loss < HARDLY * left else None
 
 
 def moved(system: System, start: Array, fixed: np.ndarray) -> Array:

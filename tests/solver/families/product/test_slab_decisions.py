@@ -213,6 +213,7 @@ def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, sett
         monkeypatch.setattr(slabs, name, lambda *given: np.zeros(4))
     seen = []
     monkeypatch.setattr(slabs, "data_growth", lambda *given: 3.0)
+    monkeypatch.setattr(slabs, "driven_axes", lambda *given: None)
     monkeypatch.setattr(slabs, "prepared", lambda begun, *given: seen.append((begun.time, given[2])) or begun)
     aim = Aim(begun(), H, 8, late=(2 * H, 5.0), rejections=3, failures=2, guess="old")
     solved = slab(**more, piece=(space, None))
