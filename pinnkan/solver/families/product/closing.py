@@ -77,7 +77,8 @@ def between(model: Model, space: Space, predicted: float, share: float) -> Space
     if len(space.axes) < SPATIAL or not 0.0 < share < 1.0:
         return None
     wanted = predicted / (AIM * model.problem.solver.tolerance)
-    growth = max(LEAST, wanted ** (np.log(2.0) / -np.log(share)))
+    with np.errstate(over="ignore"):  # of what a correction leaves nearly all of the residual
+        growth = max(LEAST, wanted ** (np.log(2.0) / -np.log(share)))
     problem = model.problem
     if growth > WIDEST or any(axis.joints for axis in space.axes):
         return None
