@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from pinnkan.problem.expressions import constants
+from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.registry import parse_problem
 
 TEXT = """
@@ -27,9 +29,14 @@ conditions: [{where: left, equation: u = 0}, {where: right, equation: "u = %s"}]
         ("1e16*(0.1 + 0.2 - b)", 0.0),  # decimals as they are written
         ("1e20 + 1 - 1e20", 1.0),
         ("1e3*(1.5 - 1.499)", 1.0),
+        ("1e9*(1.0000001**1e7 - 2.718281692544966)", 2.711985502257778e-07),  # as a fraction, 70 million digits
     ],
 )
 def test_what_is_left_of_two_numbers_is_worked_out_with_all_its_digits(text, value):
     (_, right) = parse_problem(TEXT % text, "t.yaml").conditions
     (symbol,) = right.equation.jets
     assert float(symbol - right.equation.residual) == pytest.approx(value, rel=1e-9, abs=1e-300)
+
+
+def test_every_function_of_a_file_is_known_to_any_number_of_digits():
+    assert set(constants._FUNCTIONS) == set(FUNCTIONS)
