@@ -112,8 +112,8 @@ def _settled(
 ) -> _Sizes:
     """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best.
 
-    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either.
-    Half of the way is gone at a time, all of it where the best sizes stand still, as in a linear problem.
+    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either. Half of the way is
+    gone at a time, all of it where the best sizes stand still, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):

@@ -87,7 +87,7 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    part = reduced(problem)
+    part, marched = reduced(problem), in_time(problem)
     solved = part.problem
     model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
@@ -99,17 +99,17 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            detail = "; ".join(filter(None, (str(error), several_starts(in_time(problem)))))
+            detail = "; ".join(filter(None, (str(error), several_starts(marched))))
             return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(in_time(problem))
+        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(marched)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            told = several_starts(in_time(problem))
+            told = several_starts(marched)
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
                 told = ambiguous(problem, part.whole(outcome.field), other) or Branches(model).several(outcome.field)

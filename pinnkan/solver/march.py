@@ -168,7 +168,7 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     at = Pass(family.problem, state.run, local, state.stops, known, monitor)
     length = family.length(aim, at)
     if length <= UNIT * abs(at.time):
-        raise SolverError(f"at t = {at.time:.6g} the slabs became too short")
+        raise SolverError(f"at {at.words} the slabs became too short")
     try:
         slab = family.attempt(aim, length, at)
     except (SolverError, np.linalg.LinAlgError) as error:

@@ -52,6 +52,14 @@ def test_an_unknown_without_data_that_multiplies_another_keeps_the_size_of_its_o
     assert 0.1 < w < 3.0
 
 
+def test_nor_does_it_grow_beyond_that_where_it_drives_the_other():
+    """w is one at most; w of 28 and v of 3 fitted as well."""
+    text = "name: a\ndomain: {t: [0, 1]}\nunknowns: [v, w]\nequations: [v_t = -v + w, w + 0.3*v*w = 1]\n"
+    (v, w), _ = natural_sizes(parse_problem(text + "conditions: [{where: initial, equation: v = 1}]\n", "a.yaml"))
+    assert v < 1.0
+    assert w < 5.0
+
+
 def water(until):
     """Shallow water from rest, of depth one."""
     text = f"name: a\ndomain: {{x: [0, 1], t: [0, {until}], periodic: [x]}}\nunknowns: [h, q]\n"

@@ -9,13 +9,11 @@ import math
 
 import sympy
 
-from pinnkan.problem.expressions.functions import Larger, Smaller
+from pinnkan.problem.expressions.functions import TINY, Larger, Smaller
 from pinnkan.problem.expressions.operators import OperatorError
 
 MAX_EXACT = 10_000  # the largest numerator or denominator kept exact
 MAX_EXPONENT = 100  # of a symbolic power
-#: Its roots are nothing beside anything, and their first and second slopes numbers.
-TINY = 1e-100
 _UNREAL = (sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I)
 
 
@@ -98,11 +96,6 @@ def _with_slopes(e: sympy.Expr) -> sympy.Expr:
     base = e.base.replace(Larger, lambda a, b: Larger(*(one if x == zero else x for x in (a, b))))
     base = base.replace(Smaller, lambda a, b: Smaller(*(-one if x == zero else x for x in (a, b))))
     return sympy.Pow(base, e.exp)
-
-
-def exactly(e: sympy.Expr) -> sympy.Expr:
-    """The expression with zero for TINY again, for what asks where slopes are without bound."""
-    return e.xreplace({sympy.Float(sign * TINY): sympy.S.Zero for sign in (1, -1)})
 
 
 def is_real(e: sympy.Expr) -> bool:

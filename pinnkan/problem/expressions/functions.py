@@ -125,6 +125,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int 
     "erf": (sympy.erf, math.erf, 1),
 }
 
+#: Stands for zero in roots of what is cut off there, max(a, 0): these are nothing beside anything then, their first and
+#: second slopes numbers.
+TINY = 1e-100
+
+
+def exactly(e: sympy.Expr) -> sympy.Expr:
+    """The expression with zero for TINY again: as it was written, and for what asks where slopes are without bound."""
+    return e.xreplace({sympy.Float(sign * TINY): sympy.S.Zero for sign in (1, -1)})
+
+
 # The name under which each function is written, for printing.
 WRITTEN: dict[Any, str] = {entry[0]: name for name, entry in FUNCTIONS.items()}
 
@@ -154,7 +164,7 @@ class _Writer(StrPrinter):
 
 def written(expression: sympy.Expr) -> str:
     """An expression in the syntax of the problem file; very long ones are cut."""
-    text = str(_Writer().doprint(expression))
+    text = str(_Writer().doprint(exactly(expression)))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 

@@ -41,7 +41,7 @@ CONCERN = 4.0
 #: Of the tolerance, what is told; what it comes to depends on how many there are, and what grows. To tell a thousandth
 #: shallow water, whose q^2/h is bent where q is zero, took twice the time, a tenth 5 per cent.
 TOLD = 0.1
-#: An unknown smaller than this share of its natural size counts as that.
+#: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6
 
 

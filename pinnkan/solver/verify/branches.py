@@ -20,8 +20,8 @@ import sympy
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, Jets, jets_at
-from pinnkan.problem.expressions.arithmetic import exactly
 from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions.functions import exactly
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
@@ -58,7 +58,10 @@ def _looked_at(domain: Domain) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """What is asked of the highest derivatives in time of one problem, of values where there are none."""
+    """What is asked of the highest derivatives in time of one problem, of values where there are none.
+
+    Of a steady one on a line they are those along it.
+    """
 
     model: Model
 

@@ -19,11 +19,10 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.natural_units import root_mean_square
 from pinnkan.problem.statement import Jet
+from pinnkan.solver.estimate.undecided import LEAST
 
 #: Points at which digits are counted, and points that say how large terms are: the first may all miss a layer.
 POINTS, SIZED = 32, 2048
-#: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
-LEAST = 1e-6
 #: A number below this one has lost digits: what it is multiplied by may be as large.
 UNDERFLOW = 1e-290
 REMEDY = (

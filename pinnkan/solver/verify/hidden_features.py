@@ -110,15 +110,12 @@ class FeatureCheck:
 
     def passed(self, field: Field, domain: Domain) -> float | None:
         """The first time in a domain at which the solution passes a jump or a bend of an equation all over space."""
-        points, axis = domain.sample(SCATTERED * self.problem.dimension, kronecker), self.problem.time_axis
-        seen = self._seen(field, points) if any(values.parts for values in self.values) else {}
-        found = (
-            f
-            for e, v in zip(self.equations, self.values, strict=True)
-            if seen
-            for f in v.features(field, domain, seen[e])
-        )
-        times = (time_of(feature, domain, axis) for feature in found)
+        if not any(values.parts for values in self.values):
+            return None
+        seen = self._seen(field, domain.sample(SCATTERED * self.problem.dimension, kronecker))
+        pairs = zip(self.equations, self.values, strict=True)
+        found = chain.from_iterable(values.features(field, domain, seen[e]) for e, values in pairs)
+        times = (time_of(feature, domain, self.problem.time_axis) for feature in found)
         return min((time for time in times if time is not None), default=None)
 
     def _is_met(self, feature: HiddenFeature, domain: Domain) -> bool:

@@ -60,7 +60,9 @@ def is_held(model: Model, axes: Sequence[Axis]) -> bool:
     return True
 
 
-def unheld(model: Model, field: Field, axes: Sequence[Axis], left: Callable[[], tuple[float, float]]) -> Unheld:
+def unheld_on_sides(
+    model: Model, field: Field, axes: Sequence[Axis], left: Callable[[], tuple[float, float]]
+) -> Unheld:
     """What is to be done for waves along sides that axes do not hold.
 
     ``left``: shares of its terms that sides see of a wave, above which nothing of what is left of the conditions can

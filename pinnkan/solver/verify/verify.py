@@ -26,7 +26,7 @@ from pinnkan.solver.verify.near_singular import (
     near_singular,
     nulls_of,
 )
-from pinnkan.solver.verify.neutral import unheld
+from pinnkan.solver.verify.neutral import unheld_on_sides
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
@@ -246,7 +246,7 @@ class Verifier:
             sides, inside = self.feature_check.left(field, spaces.losses[0])
             return SURE * sides / allowed, SURE * inside / allowed
 
-        found = unheld(self.model, field, axes, seen)
+        found = unheld_on_sides(self.model, field, axes, seen)
         if found.share < np.inf:
             return _free(found.share, f" of waves {found.length:.1e} long along a side")
         is_finer = any(a.intervals > b.intervals for a, b in zip(found.axes, axes, strict=True))

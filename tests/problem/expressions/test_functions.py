@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
-from pinnkan.problem.expressions.functions import FUNCTIONS
+from pinnkan.problem.expressions.arithmetic import tamed
+from pinnkan.problem.expressions.functions import FUNCTIONS, Larger, written
 from pinnkan.problem.expressions.tape import Tape
 
 X, Y = sympy.symbols("x y")
@@ -17,3 +18,7 @@ def test_the_value_at_a_number_is_that_of_the_formula(name):
     for x, y in ((0.4, 0.7), (0.7, 0.4), *(() if name in ("log", "sqrt") else ((-0.4, -0.7),))):
         (found,) = tape([np.array([x]), np.array([y])])
         assert float(np.squeeze(found)) == pytest.approx(value(*(x, y)[: count or 2]), rel=1e-15)
+
+
+def test_a_root_of_what_is_cut_off_at_zero_is_printed_as_it_was_written():
+    assert written(tamed(sympy.sqrt(Larger(X, sympy.S.Zero)))) == "sqrt(max(x, 0))"

@@ -8,7 +8,7 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
-from pinnkan.solver.verify.neutral import Unheld, is_held, neutral_waves, unheld
+from pinnkan.solver.verify.neutral import Unheld, is_held, neutral_waves, unheld_on_sides
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -81,7 +81,7 @@ def test_a_resonance_that_the_source_does_not_excite_is_found():
 
 
 def held(top, axes, left=(1.0, 1.0)):
-    return unheld(model_of(text_of(top)), None, axes, lambda: left)
+    return unheld_on_sides(model_of(text_of(top)), None, axes, lambda: left)
 
 
 @pytest.mark.parametrize(("top", "least"), [("u_y = 30.5*u", 30.5), ("u_y = (25 + 5*sin(3*x))*u", 27.0)])
@@ -134,7 +134,7 @@ def test_a_wave_next_to_a_resonance_of_a_side_is_found(monkeypatch):
     verdict, error = tank(12, 1e-3)
     assert verdict.converged
     assert error < 1e-2
-    monkeypatch.setattr(verify, "unheld", lambda model, field, axes, left: Unheld(axes))  # a negative control
+    monkeypatch.setattr(verify, "unheld_on_sides", lambda model, field, axes, left: Unheld(axes))  # a negative control
     verdict, error = tank(12, 1e-3)
     assert verdict.converged
     assert error > 0.5
