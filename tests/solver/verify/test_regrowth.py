@@ -11,7 +11,7 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.product.start import first_slab_start
+from pinnkan.solver.families.product.first_slab import first_slab_start
 from pinnkan.solver.verify import regrowth
 from pinnkan.solver.verify.regrowth import STEEP, folds, unheld_growth
 

@@ -18,6 +18,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.norms import Samples
+from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
@@ -40,7 +41,6 @@ from pinnkan.solver.families.product.slab_correction import (
     standing,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
-from pinnkan.solver.families.product.start import data_growth, driven_axes, sparing_start
 from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily

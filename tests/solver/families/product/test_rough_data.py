@@ -11,10 +11,10 @@ from scipy.special import erf, erfc
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import slab_family
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import slab_correction, slabs, start
+from pinnkan.solver.families.product import first_slab, slab_correction, slabs
+from pinnkan.solver.families.product.first_slab import first_slab_start
 from pinnkan.solver.families.product.pace import FEW, MANY
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.verdict.records import Reason
 
 STRING = """
@@ -244,7 +244,7 @@ def test_the_integral_of_a_step_that_diffuses_stays_within_its_error():
 def test_jumps_begin_on_wide_knots_where_the_root_of_the_tolerance_is_enough(monkeypatch):
     model = model_of(parse_problem(SPREAD, "t.yaml"))
     wide = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
-    monkeypatch.setattr(start, "NARROWER", np.inf)
+    monkeypatch.setattr(first_slab, "NARROWER", np.inf)
     tight = first_slab_start(model, (8, 8), 1, 1e-3).axes[0]
     assert np.diff(wide.breaks).min() > 1e2 * np.diff(tight.breaks).min()
 

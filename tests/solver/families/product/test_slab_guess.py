@@ -7,8 +7,8 @@ from small_models import model_of
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slab
+from pinnkan.solver.families.product.first_slab import first_slab_start
 from pinnkan.solver.families.product.slab import first_guess, fixed_by, predicted, side_values
-from pinnkan.solver.families.product.start import first_slab_start
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 

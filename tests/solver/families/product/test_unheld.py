@@ -8,9 +8,9 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
-from pinnkan.solver.families.product import start
+from pinnkan.solver.families.product import first_slab
 from pinnkan.solver.families.product import unheld as module
-from pinnkan.solver.families.product.start import first_slab_start
+from pinnkan.solver.families.product.first_slab import first_slab_start
 
 CARRIED = """
 name: carried
@@ -48,8 +48,10 @@ def test_small_waves_of_any_length_are_held_to_the_tolerance(monkeypatch, waves)
 
     data = f"sin(x) + 1e-4*sin({waves}*x)"
     assert missed(begun(data)[0], values) < 1e-6
-    monkeypatch.setattr(start, "unheld", lambda given, halved, time, scale: (np.zeros(halved.axes[0].intervals // 2),))
-    monkeypatch.setattr(start, "undriven", lambda *_: [])
+    monkeypatch.setattr(
+        first_slab, "unheld", lambda given, halved, time, scale: (np.zeros(halved.axes[0].intervals // 2),)
+    )
+    monkeypatch.setattr(first_slab, "undriven", lambda *_: [])
     assert missed(begun(data)[0], values) > 5e-5
 
 
@@ -79,8 +81,10 @@ def test_a_small_wave_is_carried_around_a_circle(monkeypatch):
     solution = solve(problem)
     assert solution.verdict.converged
     assert error(solution) < 1e-5
-    monkeypatch.setattr(start, "unheld", lambda given, halved, time, scale: (np.zeros(halved.axes[0].intervals // 2),))
-    monkeypatch.setattr(start, "undriven", lambda *_: [])
+    monkeypatch.setattr(
+        first_slab, "unheld", lambda given, halved, time, scale: (np.zeros(halved.axes[0].intervals // 2),)
+    )
+    monkeypatch.setattr(first_slab, "undriven", lambda *_: [])
     lost = solve(problem)
     assert lost.verdict.converged  # wrongly
     assert error(lost) > 5e-5

@@ -1,0 +1,210 @@
+"""The state at the first time: knots that hold the initial data, and what of these will count later on."""
+
+from collections.abc import Sequence
+from functools import lru_cache, reduce
+
+import numpy as np
+
+from pinnkan.assembly.boundary_values import face_values
+from pinnkan.assembly.model import Model
+from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.problem.natural_units import WAVELENGTH
+from pinnkan.problem.statement import Problem
+from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
+from pinnkan.solver.estimate.norms import nonzero, sizes
+from pinnkan.solver.families.product.driving import undriven
+from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.start import initial_space
+from pinnkan.solver.families.product.unheld import unheld
+from pinnkan.solver.linear.gauss_points import require_memory
+from pinnkan.solver.verify.regrowth import unheld_growth
+
+#: Error of the initial data, as a share of the tolerance.
+FIRST_SHARE = 0.1
+#: Where that asks for intervals NARROWER times as narrow as this share of its root, as jumps do, the latter is enough
+#: to begin with: what diffuses forgets how wide a step was. Of a box on a line at 1e-4 knots 1e-10 apart made a flux
+#: that nothing had, its integral was off by 3.5e-4, and the verdict `converged`; on knots 7e-6 apart by 1e-9. What does
+#: not forget has it in its estimate, and the next pass begins with as much less as that was too large. Nonlinear
+#: equations bend within such an error, so that it is no estimate, and begin as narrow as before.
+LOOSE, NARROWER = 0.3, 100.0
+#: With more than so many coordinates of space, where to halve all intervals makes eight times as many coefficients,
+#: these are as many as the order of the splines asks for, and SPARE times that, unless that is twice as many or no more
+#: than MOST_OF_THEM are marked. A spot of heat in a cube at 1e-5 begins on 10 x 10 x 9 intervals, not on 12 x 12 x 12.
+IN_PLANE, SPARE, MOST_OF_THEM = 2, 1.1, 0.5
+#: Intervals to either side that are near. One, two, four and nine: the same knots for Cahn-Hilliard's equation.
+NEARBY = 2
+#: No interval of the initial data is halved below this share of the domain: the points in it could not be told apart.
+NARROWEST = 1e-13
+
+
+def first_slab_start(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> SlabStart:
+    """The state at the first time, knots inserted until it is represented to the tolerance, and its projection error.
+
+    ``degree``: in space and in time.
+
+    Raises:
+        SolverError: it cannot be.
+        OutOfTimeError: not in the time that there is.
+    """
+    axes, unknowns = initial_space(model, degree[0], intervals).axes[:-1], len(model.problem.unknowns)
+    numbers: list[int | None] = [intervals if len(axes) > IN_PLANE else None for _ in axes]
+    time = Axis(np.array(model.problem.box.ranges[-1]), degree[1])
+    allowed = (FIRST_SHARE * tolerance) ** 2
+    wide = (LOOSE / FIRST_SHARE) ** 2 / model.problem.solver.tolerance if model.is_linear else 1.0
+    loosely, loose = None, allowed * max(1.0, wide)
+    for _ in range(60):
+        require_memory(model, Space((*axes, time), unknowns))
+        traces, errors, mass = _represented(model, axes, time, allowed)
+        size = sum(float(m.sum()) for m in mass)
+        narrowest = min((float(np.diff(a.breaks).min() / np.ptp(a.breaks)) for a in axes), default=1.0)
+        if size > loose:
+            loosely = None
+        elif loosely is None:
+            loosely = narrowest, SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
+        if loosely is not None and (size <= allowed or NARROWER * narrowest < loosely[0]):
+            return loosely[1] if size > allowed else SlabStart.at(float(time.breaks[0]), axes, traces, errors, None)
+        if narrowest < NARROWEST:
+            break
+        largest = max(float(m.max()) for m in mass)
+        count = sum(a.intervals for a in axes)
+        marks = [mark(m, largest, allowed / count) for m in mass]
+        numbers = [_asked(n, a, m, k, allowed) for n, a, m, k in zip(numbers, axes, mass, marks, strict=True)]
+        halves = with_marked(axes, marks, unknowns)
+        axes = tuple(
+            half if n is None else initial_space(model, degree[0], n).axes[i]
+            for i, (n, half) in enumerate(zip(numbers, halves, strict=True))
+        )
+    raise SolverError(
+        "the initial data cannot be represented to the tolerance: they jump or bend where no formula shows it; "
+        "state the place by heaviside, sign, abs, min or max, or ask for a larger tolerance"
+    )
+
+
+def _represented(
+    model: Model, axes: Sequence[Axis], time: Axis, allowed: float
+) -> tuple[tuple[Array, ...], tuple[Array, ...], list[Array]]:
+    """What these axes make of the data, by how much halved ones differ, and what is :func:`_missing`."""
+    space, fine = (Space(tuple(chosen), len(model.problem.unknowns)) for chosen in (axes, [a.halved() for a in axes]))
+    with model.clock.working("initial data", fine.size):
+        traces, better = _initial(model, space, time), _initial(model, fine, time)
+        errors = tuple(b - space.prolong(t, fine) for t, b in zip(traces, better, strict=True))
+        return traces, errors, _missing(model, (space, fine, time), errors, better, allowed)
+
+
+def _missing(
+    model: Model, spaces: tuple[Space, Space, Axis], errors: Sequence[Array], better: Sequence[Array], allowed: float
+) -> list[Array]:
+    """Squared share of the data over each interval that knots do not hold, by coordinate; ``spaces``: with them, with
+    every one halved, whose ``better`` traces tell the ``errors``, and time.
+
+    Where that is ``allowed``, of linear equations with what halved ones do not hold either: jumps are not, by then.
+    """
+    space, fine, time = spaces
+    scales, order = _scales(model.problem, fine, better), derivatives_seen(model)
+    shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
+    steep = [_steepness(a) ** (2 * order) for a in space.axes]
+    mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
+    if sum(float(m.sum()) for m in mass) > allowed or not model.is_linear:
+        return mass
+    model.clock.check()
+    missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
+    missed += undriven(model, fine, time, better[0], scales[0])
+    return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
+
+
+@lru_cache(maxsize=2)
+def data_growth(model: Model, degree: tuple[int, int], intervals: int) -> float:
+    """The :func:`pinnkan.solver.verify.regrowth.unheld_growth` of initial data on so many intervals."""
+    begun = first_slab_start(model, degree, intervals, 1.0)
+    return unheld_growth(model, begun.axes, begun.traces[0])
+
+
+@lru_cache(maxsize=2)
+def driven_axes(model: Model, degree: tuple[int, int], intervals: int, tolerance: float) -> tuple[Axis, ...] | None:
+    """Axes of space that hold the waves which begin to drive a linear problem later; None where the first ones do.
+
+    Until then no slab has need of them: of u_t = 0.2 max(t - 1, 0) cos(120 pi x) all had been dropped by the time.
+    """
+    axes = first = initial_space(model, degree[0], intervals).axes[:-1]
+    allowed = (FIRST_SHARE * tolerance) ** 2 if model.is_linear else np.inf
+    time, unknowns = Axis(np.array(model.problem.box.ranges[-1]), degree[1]), len(model.problem.unknowns)
+    while True:
+        fine = Space(tuple(a.halved() for a in axes), unknowns)
+        require_memory(model, Space((*fine.axes, time), unknowns))
+        trace = _initial(model, fine, time)
+        missed = list(undriven(model, fine, time, trace[0], _scales(model.problem, fine, trace)[0], True))
+        mass = [reduce(np.maximum, parts) for parts in zip(*missed, strict=True)]
+        if sum(float(m.sum()) for m in mass) <= allowed:
+            return None if axes is first else axes
+        largest, least = max(float(m.max()) for m in mass), allowed / sum(len(m) for m in mass)
+        axes = with_marked(axes, [mark(m, largest, least) for m in mass], unknowns)
+
+
+def sparing_start(model: Model, degree: tuple[int, int], highest: int, intervals: int, tolerance: float) -> SlabStart:
+    """The same, of the ``highest`` degree in space where data that ask for more ``intervals`` then do not."""
+    begun = first_slab_start(model, degree, intervals, tolerance)
+    if highest <= degree[0] or all(a.intervals <= intervals for a in begun.axes):
+        return begun
+    other = first_slab_start(model, (highest, degree[1]), intervals, tolerance)
+    return begun if any(a.intervals > intervals for a in other.axes) else other
+
+
+def _asked(number: int | None, axis: Axis, mass: Array, marked: np.ndarray, allowed: float) -> int | None:
+    """How many even intervals a coordinate is to have; None where those that are marked are to be halved."""
+    if number is None or not marked.any():
+        return number
+    factor = SPARE * float(mass.sum() / allowed) ** (0.5 / (axis.degree + 1))
+    if factor >= 2.0:
+        return 2 * axis.intervals if marked.all() else None
+    return int(np.ceil(axis.intervals * factor)) if marked.mean() > MOST_OF_THEM else None
+
+
+def derivatives_seen(model: Model) -> int:
+    """How many derivatives of the initial data an unknown without any sees, in an equation without time derivatives.
+
+    Two for mu = u^3 - u - eps^2 u_xx: an error of u that is small, but rough, is large in mu, and takes a layer in
+    time of its own to smooth out. Cahn-Hilliard's equation at 1e-6 diverged at t = 3e-8 with u alone to the tolerance.
+    """
+    given = {layer.unknown for layer in model.conditions.initial}
+    seen = 0
+    for equation in model.problem.equations:
+        jets = equation.jets.values()
+        free = [sum(j.order) for j in jets if j.unknown not in given]
+        if free and not any(j.order[-1] for j in jets):
+            seen = max([seen, *(sum(j.order) - max(free) for j in jets if j.unknown in given)])
+    return seen
+
+
+def _scales(problem: Problem, space: Space, traces: Sequence[Array]) -> list[Array]:
+    """What an error of u, u_t, .. at the first time is relative to, per unknown: their size, or an earlier one's over
+    the whole time to the power of what lies between. Of u = 0, u_t = g all of u is made of g."""
+    total = float(np.ptp(problem.box.ranges[-1]))
+    own = [sizes(problem, space, t) if t.any() else np.zeros(space.unknowns) for t in traces]
+    return [
+        nonzero(np.array([s / total ** (k - j) for j, s in enumerate(own[: k + 1])]).max(0)) for k in range(len(own))
+    ]
+
+
+def _steepness(axis: Axis) -> Array:
+    """By how much the derivative of an error on each interval may be larger than that of a function in natural units.
+
+    An error in splines of degree p varies over h/p, such a function over WAVELENGTH of the domain. h is the widest
+    interval nearby: what wide ones leave on a narrow one would else count for more and more, the narrower it is made
+    (Cahn-Hilliard's equation at 1e-7: without end).
+    """
+    length: float = float(np.ptp(axis.breaks))
+    around = np.pad(np.diff(axis.breaks), NEARBY, mode="wrap" if axis.periodic else "edge")
+    widest = np.lib.stride_tricks.sliding_window_view(around, 2 * NEARBY + 1).max(1)
+    return np.maximum(axis.degree * WAVELENGTH * length / widest, 1.0)
+
+
+def _initial(model: Model, space: Space, time: Axis) -> tuple[Array, ...]:
+    """u, u_t, .. at the first time as coefficients of a space without it."""
+    slab = Space((*space.axes, time), space.unknowns)
+    traces = [np.zeros(space.shape) for _ in range(model.orders[-1])]
+    for layer in model.conditions.initial:
+        traces[layer.order][..., layer.unknown] = face_values(layer, slab)
+    return tuple(traces)
