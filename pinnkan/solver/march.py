@@ -202,8 +202,11 @@ def _asked(
     during, loss = family.problem.domain.during(at.time, at.time + slab.length), max(measured.loss, slab.least_loss)
     against = verify.between(measured.field, during, loss, spaces, off) or Objection()
     missed = against.missed
-    if missed is not None and at.may_stop(missed.passed, slab.length):
-        return state.stopping(missed.passed), missed
+    if missed is not None:
+        # a point that has met it by chance says nothing of when it is passed
+        stop = missed.passed or verify.feature_check.passed(measured.field, during)
+        if at.may_stop(stop, slab.length):
+            return state.stopping(stop), missed
     gathered = None if missed is None else family.gathered(state.aim, slab, missed)
     if missed is not None and gathered is not None:
         if family.length(gathered, at) < at.shortest:

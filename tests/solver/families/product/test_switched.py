@@ -28,3 +28,19 @@ def test_what_a_side_lets_in_may_be_switched_off():
     late = ((np.exp(-(n**2) * 0.05) - np.exp(-(n**2) * 1.05)) * 2.0 / n * np.sin(n * x)).sum(0)  # series of 1 - x
     found = result(np.stack([x, np.full(400, 1.05)], 1))["c"]
     assert np.abs(found - late).max() < 1e-3 * np.abs(late).max()
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.4, 0.5])
+def test_a_threshold_is_passed_wherever_it_is(threshold):
+    """Where a random point met what is left of it no slab was to end there: 0.1, 0.4 and 0.5 were refused."""
+    text = f"""
+name: threshold
+domain: {{t: [0, 1]}}
+unknowns: [u]
+equations: ["u_t = 1 + heaviside(u - {threshold})"]
+conditions: [{{where: initial, equation: u = 0}}]
+solver: {{tolerance: 1e-3}}
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    assert solution.verdict.converged
+    assert float(solution(np.array([[1.0]]))["u"][0]) == pytest.approx(2.0 - threshold, rel=1e-6)
