@@ -88,7 +88,11 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     rate = _mean_rate(found, least(waves), times, space.axes[-1].degree)
     rate = max(rate, _driven_rate(model, field, space, ways, least))
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
-        rate = max(rate, Sides(model).rates(field, ranges, numbers[1::3]).mean())
+        beside = Sides(model).rates(field, ranges, numbers[1::3])
+        rate = max(rate, beside.mean())
+        if beside.any():  # what comes back larger turns on the way
+            turning = np.array([fastest(weights, space.unknowns, way, waves, turning=True) for way in ways])
+            rate = max(rate, _turning_rate(turning + beside.max(), least(waves), times, space.axes[-1].degree))
     return float(rate * (high[-1] - low[-1]))
 
 
@@ -134,7 +138,9 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
         return 0.0
     count = np.count_nonzero(shares > NOTHING)  # of each number and finer ones: they fall
     begun = np.log(shares[:count])
-    grown = np.maximum(_rates(model, field, points, numbers[:count]), 0.0) * np.ptp(ranges[-1])
+    rates = np.maximum(_rates(model, field, points, numbers[:count]), 0.0)
+    rates[first:] = np.maximum(rates[first:], Sides(model).rates(field, ranges, ()).max())  # at rest the rest may stay
+    grown = rates * np.ptp(ranges[-1])
     grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
     counts = begun + grown > np.log(FELT * problem.solver.tolerance)
     return float(np.where(counts, np.minimum(grown, -begun), 0.0)[first:].max(initial=0.0))
@@ -187,14 +193,22 @@ def _mean_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> 
     What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
     that turns passes by; only what grows at all places is growth then.
     """
-    largest, turning = np.zeros(TIMES), np.zeros(TIMES)
-    for time in range(TIMES):
-        own = rates[..., times == time + 1]  # the first and the last are those of the slab
-        if own.shape[-1]:
-            largest[time] = max(own.real.max(), 0.0)
-            grows = own.real.min(-1) > least
-            turning[time] = np.where(grows, np.abs(own.imag).max(-1), 0.0).max()
-    return float(max(largest.mean(), turning.mean() * MOST_FOLDS / degree))
+    largest = [max(own.real.max(initial=0.0), 0.0) for own in _at_times(rates, times)]
+    return float(max(np.mean(largest), _turning_rate(rates, least, times, degree)))
+
+
+def _turning_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
+    """That of what turns while it grows, see :func:`_mean_rate`."""
+    turning = [
+        np.where(own.real.min(-1) > least, np.abs(own.imag).max(-1), 0.0).max() if own.shape[-1] else 0.0
+        for own in _at_times(rates, times)
+    ]
+    return float(np.mean(turning) * MOST_FOLDS / degree)
+
+
+def _at_times(rates: Complex, times: np.ndarray) -> list[Complex]:
+    """Those (way, number, point) of each of TIMES; the first and the last of all are those of the slab."""
+    return [rates[..., times == time + 1] for time in range(TIMES)]
 
 
 def _loses_weight(weights: Weights, times: Array) -> bool:

@@ -4,11 +4,11 @@ Heat with u_n = 10 u at one end grows like exp(100 t) in a layer of a tenth: the
 coefficients frozen, solutions exp(s t + i k . x') phi(x) of the linearised equations are, for a given s, sums of as
 many exponentials phi = v exp(l x) as the equations have orders across; the conditions of both sides have one of these
 sums between them where a matrix of as many rows is singular (Kreiss 1970; Sakamoto 1982, Hyperbolic Boundary Value
-Problems). The largest real s > 0 at which it is singular is a rate of growth. Sums that grow while they oscillate are
-not looked for.
+Problems). The largest real s > 0 at which it is singular is a rate of growth. Of sums that grow while they oscillate
+those are found that go from side to side and return larger.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -22,6 +22,8 @@ from pinnkan.solver.verify.symbol import Complex, Weights, determinant, symbol
 DOUBLINGS = 40
 #: How often what lies between two of them is divided into so many parts.
 ROUNDS, PARTS = 7, 8
+#: Halvings of what lies between two of them for the rate of an echo.
+CLOSER = 6
 #: A matrix is singular where its smallest singular value, that of rows and columns of size one, falls below this, and
 #: below DIP of what it is a doubling further off.
 SINGULAR, DIP = 1e-3, 1e-2
@@ -129,8 +131,27 @@ class Across:
         constant = ((values < DIP * SINGULAR).mean(1) > OFTEN) & ~at_last
         dips = np.isfinite(values[:, 1:-1]) & (values[:, 1:-1] <= beside) & ~constant[:, None]
         point, k = np.nonzero(dips)
-        out = np.zeros(len(every))
+        out = self._echoing(every, np.asarray(rates))
         np.maximum.at(out, point, self._zeros(point, rates[k + 1], beside[point, k]))
+        return out
+
+    def _echoing(self, every: np.ndarray, rates: Array) -> Array:
+        """The largest rate at which what goes from side to side and back returns no smaller: (point,).
+
+        It grows at that rate while it oscillates, or at that of a zero: u = -2 v on one side and v = u on the other
+        have no sum of exponentials of a real rate between them.
+        """
+        at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
+        returns = (self._echoes(at, s).reshape(len(every), -1) >= 1.0) & (rates < rates[-1])
+        last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
+        own = np.flatnonzero(returns.any(1))
+        low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
+        for _ in range(CLOSER):
+            middle = np.sqrt(low * high)
+            grows = self._echoes(own, middle) >= 1.0
+            low, high = np.where(grows, middle, low), np.where(grows, high, middle)
+        out = np.zeros(len(every))
+        out[own] = low
         return out
 
     def _zeros(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
@@ -153,16 +174,36 @@ class Across:
 
     def _distances(self, at: np.ndarray, rates: Array) -> Array:
         """How far from singular the conditions are at points and rates; infinity where there are more or fewer."""
-        out, rows = np.full(len(at), np.inf), sum(map(len, self.ends))
+        out = np.full(len(at), np.inf)
+        for own, matrix, _ in self._matrices(at, rates):
+            out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
+        return out
+
+    def _echoes(self, at: np.ndarray, rates: Array) -> Array:
+        """What comes back of a wave that has gone to the other side and returned, at most; zero where none does."""
+        out, first = np.zeros(len(at)), len(self.ends[0])
+        for own, matrix, decays in self._matrices(at, rates):
+            if first == decays and 0 < first < matrix.shape[1]:
+                (near, back), (forth, far) = (
+                    np.split(matrix[:, :first], [first], 2),
+                    np.split(matrix[:, first:], [first], 2),
+                )
+                sides = [np.linalg.svd(side, compute_uv=False)[:, -1] for side in (near, far)]
+                known = np.minimum(*sides) > ROUNDED
+                trip = np.linalg.solve(near[known], back[known]) @ np.linalg.solve(far[known], forth[known])
+                out[own[known]] = np.abs(np.linalg.eigvals(trip)).max(1)
+        return out
+
+    def _matrices(self, at: np.ndarray, rates: Array) -> Iterator[tuple[np.ndarray, Complex, int]]:
+        """The conditions of cases with as many exponentials as rows: these cases, matrices, and how many decay."""
+        rows = sum(map(len, self.ends))
         exponents, vectors, basis = self._exponentials(at, rates)
         decays = (np.isfinite(exponents) & (exponents.real < 0.0)).sum(1)
         finite = np.isfinite(exponents).sum(1) == rows
         for number in set(decays[finite]):
             own = np.flatnonzero(finite & (decays == number))
             group = exponents[own, :rows], vectors[own, :, :rows], basis[own, :, :rows]
-            matrix = self._matrix(at[own], rates[own], *group, int(number))
-            out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
-        return out
+            yield own, self._matrix(at[own], rates[own], *group, int(number)), int(number)
 
     def _matrix(
         self, at: np.ndarray, rates: Array, exponents: Complex, vectors: Complex, basis: Complex, decays: int

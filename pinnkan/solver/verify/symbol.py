@@ -66,11 +66,13 @@ def is_growing(weights: Weights, size: int, direction: Sequence[float]) -> np.nd
     return found
 
 
-def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float]) -> Complex:
+def fastest(
+    weights: Weights, size: int, direction: Sequence[float], numbers: Sequence[float], turning: bool = False
+) -> Complex:
     """The rates s with the largest real part of waves exp(s t + i k n . x), k one of the ``numbers``: (number, point).
 
-    Minus infinity where nothing evolves, real where that may be rounding. Frozen coefficients: what varies more slowly
-    than the waves.
+    Minus infinity where nothing evolves; real where that may be rounding, but for ``turning``. Frozen coefficients:
+    what varies more slowly than the waves.
     """
     out = np.full((len(numbers), len(weights[0][1])), -np.inf, dtype=np.complex128)
     polynomial = _dispersion(weights, size, direction)
@@ -88,7 +90,8 @@ def fastest(weights: Weights, size: int, direction: Sequence[float], numbers: Se
             at = np.flatnonzero(degree == d)
             roots = _roots(coefficients[at, : d + 1])
             best = np.take_along_axis(roots, np.argmax(roots.real, 1)[:, None], 1)[:, 0]
-            found[at] = np.where(best.real > APART ** (1.0 / d) * np.abs(best), best, best.real)
+            grows = turning | (best.real > APART ** (1.0 / d) * np.abs(best))
+            found[at] = np.where(grows, best, best.real)
     return out
 
 

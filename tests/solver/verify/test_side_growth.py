@@ -41,6 +41,18 @@ def test_both_sides_count_where_the_layer_is_wider_than_the_domain():
     assert found > 4 * 0.5**2  # that of each side alone
 
 
+@pytest.mark.parametrize(
+    ("gain", "length"), [(2.0, 1.0), (-2.0, 1.0), (-1e4, 1.0), (5.0, 0.3), (0.9, 1.0), (-1.0, 1.0)]
+)
+def test_what_comes_back_larger_grows_be_it_with_another_sign(gain, length):
+    """u goes to the right, v to the left; u = gain v where v arrives, v = u where u does."""
+    right, left = ([((0, (0, 1)), 1.0), ((0, (1, 0)), 1.0)], [((1, (0, 1)), 1.0), ((1, (1, 0)), -1.0)])
+    lower, upper = [((0, (0, 0)), 1.0), ((1, (0, 0)), -gain)], [((1, (0, 0)), 1.0), ((0, (0, 0)), -1.0)]
+    exact = max(np.log(abs(gain)) / (2.0 * length), 0.0)
+    found = rate([right, left], [lower], [upper], length=length, sizes=(1.0, 1.0))
+    assert found == pytest.approx(exact, rel=2e-2)
+
+
 @pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])
 def test_sides_that_let_out_what_there_is_do_not_grow(upper):
     assert rate([HEAT], [VALUE], [upper]) == 0.0
