@@ -14,6 +14,7 @@ import torch
 
 from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
+from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Interface, Jet, Problem
 
@@ -28,7 +29,7 @@ class CompiledEquation:
 
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
     ``slopes``: dF/djet of each; ``numbers``: these as numbers, where they are. ``is_linear``: whether F is affine in
-    all jets, so that one least-squares solve suffices.
+    all jets, so that one least-squares solve suffices, but for a sign or a step of them, ``has_switch``.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -37,6 +38,7 @@ class CompiledEquation:
         self.jets: tuple[Jet, ...] = tuple(equation.jets.values())
         self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
+        self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value = self._tape.first()
         self.numbers = tuple(map(float, self.slopes)) if all(w.is_number for w in self.slopes) else None

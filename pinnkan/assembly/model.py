@@ -38,6 +38,11 @@ class Model:
     interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
     clock: Clock = field(default_factory=Clock)
 
+    @property
+    def may_have_others(self) -> bool:
+        """Whether it is no linear problem, of which a solution that is held is the only one."""
+        return not self.is_linear or any(e.has_switch for e in self.equations)
+
     @cached_property
     def sizes(self) -> tuple[float, ...]:
         """Natural sizes of the unknowns."""

@@ -36,6 +36,7 @@ from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.branches import Branches
+from pinnkan.solver.verify.left_open import LeftOpen
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import along, remedy
@@ -108,11 +109,12 @@ def solve(
         open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(marched)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
-        elif not model.is_linear and outcome.reason == Reason.CONVERGED and not outcome.detail:
+        elif model.may_have_others and outcome.reason == Reason.CONVERGED and not outcome.detail:
             told = several_starts(marched)
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
                 told = ambiguous(problem, part.whole(outcome.field), other) or Branches(model).several(outcome.field)
+                told = told or LeftOpen(model).several(outcome.field)
             outcome = replace(outcome, detail=told)
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 

@@ -110,14 +110,15 @@ class _Known:
 def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | None:
     """A solution that is not the one that was ``found``, known roughly; None where none has shown itself."""
     model, field = family.model, found.field
-    is_asked = not model.is_linear and not model.problem.interfaces and found.reason == Reason.CONVERGED
+    is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
     if not is_asked or monitor.expired() or not isinstance(field, ProductField) or len(field.pieces) > 1:
         return None
     (space, coefficients), *_ = field.pieces
     counting = _Counting(_allowed(found.levels, space))
     counting.clock = monitor.clock
     solver = replace(model.problem.solver, tolerance=ROUGHLY)
-    rough = replace(family, model=replace(model, problem=replace(model.problem, solver=solver, exact=None)))
+    roughly = replace(model, problem=replace(model.problem, solver=solver, exact=None), is_linear=False)
+    rough = replace(family, model=roughly)
     if counting.left < EACH:
         return None
     try:

@@ -40,7 +40,7 @@ def free_start(problem: Problem) -> str:
     """That a condition at the first time holds for many values, in words; "" where none is seen to."""
     for asked in _conditions(problem):
         for values, _, where in _looked(problem, asked):
-            if np.sum((values == 0.0) & (np.abs(_numbers()) >= FLAT)) >= MANY:
+            if is_flat(values):
                 return f"`{asked.text}` holds for any of many values of {asked.symbol} at {where}"
     return ""
 
@@ -49,15 +49,21 @@ def several_starts(problem: Problem) -> str:
     """That several solutions begin, in words; "" where no two are seen."""
     for asked in (*_conditions(problem), *_rates(problem)):
         for values, of, where in _looked(problem, asked):
-            roots = _roots(values, of)
+            roots = roots_of(values, of)
             if len(roots) > 1:
                 both = " and ".join(f"{asked.symbol} = {v:.6g}" for v in roots[:2])
                 return f"one of several solutions: at {where} both {both} fulfil `{asked.text}`"
     return ""
 
 
-def _numbers() -> Array:
+def numbers() -> Array:
+    """Of all sizes and both signs, and zero: (number,), rising."""
     return np.concatenate([-NUMBERS[::-1], [0.0], NUMBERS])
+
+
+def is_flat(values: Array) -> np.ndarray:
+    """Whether a formula, at all :func:`numbers` (..., number), is zero for many of them: (...)."""
+    return np.asarray(((values == 0.0) & (np.abs(numbers()) >= FLAT)).sum(-1) >= MANY)
 
 
 def _start(problem: Problem) -> Side | None:
@@ -130,7 +136,7 @@ def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[f
     tape = Tape([asked.formula], [*problem.coordinates, asked.symbol])
     for i in range(len(points[0])):
         here = [x[i] for x in points]
-        values = np.broadcast_to(tape([*here, _numbers()])[0], len(_numbers()))
+        values = np.broadcast_to(tape([*here, numbers()])[0], len(numbers()))
         yield values, partial(_value, tape, here), place(problem, points, i)
 
 
@@ -138,16 +144,16 @@ def _value(tape: Tape, here: Sequence[Array], number: float) -> float:
     return float(tape([*here, np.float64(number)])[0])
 
 
-def _roots(values: Array, of: Callable[[float], float]) -> list[float]:
-    """Numbers between which, or at which alone, the values change their sign."""
-    numbers, signs = _numbers(), np.where(np.isfinite(values), np.sign(values), np.nan)
+def roots_of(values: Array, of: Callable[[float], float]) -> list[float]:
+    """Numbers between which, or at which alone, the values of a formula (:func:`numbers`) change their sign."""
+    tried, signs = numbers(), np.where(np.isfinite(values), np.sign(values), np.nan)
     found = []
     for i in np.flatnonzero(signs[:-1] * signs[1:] < 0.0):
-        low, high = numbers[i], numbers[i + 1]
+        low, high = tried[i], tried[i + 1]
         for _ in range(HALVINGS):
             middle = 0.5 * (low + high)
             low, high = (middle, high) if np.sign(of(middle)) == signs[i] else (low, middle)
         if abs(of(low)) <= CLOSE * (abs(values[i]) + abs(values[i + 1])):
             found.append(float(low))
     alone = np.flatnonzero((signs[1:-1] == 0.0) & (np.abs(signs[:-2] * signs[2:]) == 1.0)) + 1
-    return sorted([*found, *map(float, numbers[alone])])
+    return sorted([*found, *map(float, tried[alone])])

@@ -17,6 +17,7 @@ from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
+from pinnkan.solver.verify.left_open import LeftOpen
 from pinnkan.solver.verify.near_singular import (
     LOST,
     UNIT,
@@ -31,6 +32,7 @@ from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
+from pinnkan.solver.verify.switches import Switches
 from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.verdict.records import Reason
 
@@ -115,6 +117,16 @@ class Verifier:
         return Departures(self.model)
 
     @cached_property
+    def left_open(self) -> LeftOpen:
+        """What asks whether numbers are left open; which is worked out once."""
+        return LeftOpen(self.model)
+
+    @cached_property
+    def switches(self) -> Switches:
+        """What asks whether others leave from a switch at the start; which there are is worked out once."""
+        return Switches(self.model)
+
+    @cached_property
     def roots(self) -> Roots:
         """What asks whether roots are real."""
         return Roots(self.model)
@@ -133,7 +145,8 @@ class Verifier:
         if lost:
             return Objection(None, share, Reason.BELOW_ROUNDING, lost)
         ill = self.posedness.objection(field, domain, error) or Branches(self.model).objection(field, domain)
-        ill = ill or self.departures.objection(field, domain, error)
+        ill = ill or self.departures.objection(field, domain, error) or self.left_open.many(field, domain)
+        ill = ill or self.switches.objection(field, domain)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
     def between(

@@ -1,0 +1,116 @@
+"""Whether the equations leave a number open at points of a solution: any of many fulfils one, or another one does.
+
+Of w + abs(w) = 2*max(v - 1, 0) every w <= 0 is one while v < 1. Of u_x^2 = u^2 both u and -u are slopes, and a steady
+solution may go over from one to the other anywhere. As at the start (:mod:`pinnkan.problem.checks.starts`) the equation
+is looked at as a formula of that number alone, on numbers of all sizes. That none is seen proves nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.checks.starts import is_flat, is_straight, numbers, roots_of
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Jet
+
+#: Places in space, and points along the last coordinate at each of them, at which many are looked for; another root is
+#: at SOME points of a line.
+PLACES, POINTS, SOME = 4, 33, 5
+#: A root is another one if it is this share of both away, and no matter if it is so many times larger than what the
+#: number is in the solution.
+APART, FAR = 1e-2, 1e3
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOpen:
+    """What is asked of the numbers that the equations of one problem are solved for; which is worked out once.
+
+    These are the highest derivatives in time, of a steady problem on a line those along it, and unknowns of which no
+    equation has a derivative.
+    """
+
+    model: Model
+
+    @cached_property
+    def asked(self) -> tuple[tuple[CompiledEquation, sympy.Symbol], ...]:
+        """Equations that are no straight lines in such a number."""
+        pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
+        return tuple(
+            (compiled, symbol)
+            for compiled, given in pairs
+            for symbol, jet in given.jets.items()
+            if self._is_highest(jet) and not is_straight(given.residual, symbol)
+        )
+
+    def _is_highest(self, jet: Jet) -> bool:
+        problem = self.model.problem
+        orders = [j.total for e in self.model.equations for j in e.jets if j.unknown == jet.unknown]
+        along = problem.time_axis is not None or problem.dimension == 1
+        is_solved_for = along and jet.order[-1] == problem.orders_in_time[jet.unknown] == jet.total
+        return is_solved_for or max(orders) == 0
+
+    def many(self, field: Field, domain: Domain) -> str:
+        """Where any of many numbers would do, at two points next to each other, in words; "" where none is seen."""
+        if not self.model.may_have_others:
+            return ""
+        ranges = np.array(domain.box.ranges)
+        places = kronecker(PLACES, len(ranges) - 1)
+        last = np.tile((np.arange(POINTS) + 0.5) / POINTS, len(places))
+        units = np.column_stack([np.repeat(places, POINTS, 0), last])
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * units
+        for equation, symbol in self.asked:
+            values = self._values(equation, symbol, points, jets_at(field, points, equation.jets))
+            flat = is_flat(values).reshape(-1, POINTS)
+            both = np.flatnonzero((flat[:, 1:] & flat[:, :-1]).ravel())
+            if len(both):
+                place, k = divmod(int(both[0]), POINTS - 1)
+                at = self._at(points[place * POINTS + k])
+                return f"any of many values of {symbol} fulfils `{equation.text}` at {at}: nothing determines it there"
+        return ""
+
+    def several(self, field: Field) -> str:
+        """That a number of a steady problem on a line might be another one, in words; "" where none is seen."""
+        domain = self.model.problem.domain
+        if len(domain.box.ranges) > 1 or self.model.problem.time_axis is not None:
+            return ""
+        points = domain.sample(SOME, kronecker)
+        for equation, symbol in self.asked:
+            for point, own, other in self._others(field, equation, symbol, points):
+                at = f"at {self._at(point)} both {symbol} = {own:.3g} and {symbol} = {other:.3g}"
+                return f"one of several solutions: {at} fulfil `{equation.text}`, and others may go over to that"
+        return ""
+
+    def _others(
+        self, field: Field, equation: CompiledEquation, symbol: sympy.Symbol, points: Array
+    ) -> Iterator[tuple[Array, float, float]]:
+        """Points, the number there, and another root."""
+        jets, column = jets_at(field, points, equation.jets), equation.symbols.index(symbol)
+        far = FAR * np.abs(jets[:, column]).max()
+        for point, here, values in zip(points, jets, self._values(equation, symbol, points, jets), strict=True):
+
+            def of(number: float, point: Array = point, here: Array = here) -> float:
+                moved = here.copy()
+                moved[column] = number
+                return float(equation.value([*point, *moved])[0])
+
+            own = float(here[column])
+            roots = [r for r in roots_of(values, of) if abs(r) <= far and abs(r - own) > APART * (abs(r) + abs(own))]
+            if roots:
+                yield point, own, min(roots, key=lambda r: abs(r - own))
+
+    def _values(self, equation: CompiledEquation, symbol: sympy.Symbol, points: Array, jets: Array) -> Array:
+        """An equation at points, with other derivatives as they are, of all :func:`numbers`: (point, number)."""
+        tried = numbers()
+        columns = [jets[:, k, None] if s != symbol else tried for k, s in enumerate(equation.symbols)]
+        return np.broadcast_to(equation.value([*points.T[..., None], *columns])[0], (len(points), len(tried)))
+
+    def _at(self, point: Array) -> str:
+        names = (s.name for s in self.model.problem.coordinates)
+        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, point, strict=True))

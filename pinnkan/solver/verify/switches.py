@@ -1,0 +1,121 @@
+"""Whether a solution begins on a switch that lets it leave to more than one side.
+
+Of u_t = sign(u) from u = 0 on, u = 0, t and -t are solutions. Where the argument of a sign or a step is zero at the
+start, the equations are taken with each of its two values, and followed for a moment: a value is one that a solution
+may go on with if the argument has its sign from then on (Filippov 1988, Differential Equations with Discontinuous
+Righthand Sides, section 10). Through a switch goes one, along one that attracts none of them.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.checks.starts import beneath, given_at, in_space
+from pinnkan.problem.expressions.functions import Signum, UnitStep
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Equation
+from pinnkan.solver.verify.branches import Departures
+
+#: Places in space; switches at most that are asked together; the moment, as a share of the whole time.
+PLACES, MOST, MOMENT = 8, 4, 1e-3
+#: What is below this share of its terms is zero.
+ROUNDED = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Switches:
+    """What is asked of the signs and steps in the equations of one problem; which these are is worked out once."""
+
+    model: Model
+
+    @cached_property
+    def numbers(self) -> Departures:
+        """The numbers of a state: coordinates, then jets."""
+        return Departures(self.model)
+
+    @cached_property
+    def arguments(self) -> tuple[tuple[Equation, sympy.Expr], ...]:
+        """Of signs and steps of the solution, as their equation names them; each once."""
+        if self.model.problem.time_axis is None:
+            return ()
+        found = {
+            atom.args[0]: e
+            for e in self.model.problem.equations
+            for atom in e.residual.atoms(Signum, UnitStep)
+            if atom.free_symbols & set(e.jets)
+        }
+        return tuple((e, argument) for argument, e in found.items())
+
+    def objection(self, field: Field, domain: Domain) -> str:
+        """That other solutions leave from the start of a ``domain``, in words; "" where none are seen to."""
+        problem = self.model.problem
+        ranges, begin = np.array(domain.box.ranges), problem.box.ranges[-1][0]
+        is_asked = 0 < len(self.arguments) <= MOST and len(problem.equations) == len(problem.unknowns)
+        if not is_asked or ranges[-1, 0] > begin:
+            return ""
+        places = kronecker(PLACES, len(ranges) - 1)
+        points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
+        moment = min(MOMENT * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
+        for state in self._starts(field, points):
+            reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
+            own = [a for a, at_zero in zip(self.arguments, self._signs(state) == 0.0, strict=True) if at_zero]
+            ways = [
+                way for way in itertools.product((-1.0, 1.0), repeat=len(own)) if self._goes(state, moment, own, way)
+            ]
+            if len(ways) > 1 or (own and ways and not (self._signs(reached, own) == ways[0]).all()):
+                told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
+                return f"other solutions depart at {problem.when(float(begin))}: {told}"
+        return ""
+
+    def _starts(self, field: Field, points: Array) -> Array:
+        """States, as the conditions give them, as the field has them where they do not: (point, number)."""
+        states = np.array([self._state(field, point) for point in points])
+        given, problem = given_at(self.model.problem), self.model.problem
+        for column, jet in enumerate(self.numbers.jets, start=problem.dimension):
+            if beneath(jet) in given:
+                formula = in_space(problem, given[beneath(jet)], jet)
+                states[:, column] = Tape([formula], list(problem.coordinates))([*points.T])[0]
+        return states
+
+    def _state(self, field: Field, point: Array) -> Array:
+        return np.append(point, jets_at(field, point[None], self.numbers.jets)[0])
+
+    def _signs(self, state: Array, among: Sequence[tuple[Equation, sympy.Expr]] | None = None) -> Array:
+        """Of arguments, zero where they are rounding: (argument,)."""
+        signs = []
+        for equation, argument in self.arguments if among is None else among:
+            columns = [self.model.problem.dimension + self.numbers.jets.index(jet) for jet in equation.jets.values()]
+            tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *equation.jets])
+            value, *terms = map(float, tape([*state[: self.model.problem.dimension], *state[columns]]))
+            signs.append(np.sign(value) if abs(value) > ROUNDED * sum(map(abs, terms)) else 0.0)
+        return np.array(signs)
+
+    def _goes(
+        self, state: Array, moment: float, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]
+    ) -> bool:
+        """Whether arguments have the signs of a ``way`` when the equations are followed with these."""
+        if not own:
+            return False
+        chosen = {argument: sign for (_, argument), sign in zip(own, way, strict=True)}
+        problem = self.model.problem
+        equations = tuple(replace(e, residual=_with(e.residual, chosen)) for e in problem.equations)
+        followed = Departures(replace(self.model, problem=replace(problem, equations=equations)))
+        try:
+            return bool((self._signs(followed.moved(state, moment), own) == way).all())
+        except np.linalg.LinAlgError:
+            return False
+
+
+def _with(residual: sympy.Expr, chosen: Mapping[sympy.Expr, float]) -> sympy.Expr:
+    """A residual with the values of signs and steps of what has a ``chosen`` sign."""
+    signs = {Signum(argument): sympy.Float(sign) for argument, sign in chosen.items()}
+    steps = {UnitStep(argument): sympy.Float(0.5 + 0.5 * sign) for argument, sign in chosen.items()}
+    return residual.xreplace({**signs, **steps})

@@ -1,0 +1,77 @@
+"""Numbers that an equation leaves open at points of a solution."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+
+import pinnkan
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.verify.left_open import LeftOpen
+
+PASSING = """
+name: passing
+domain: {{t: [0, 3]}}
+unknowns: [v, w]
+equations: ["v_t = {rate}", "{equation}"]
+conditions: [{{where: initial, equation: v = {start}}}]
+solver: {{tolerance: 1e-3}}
+"""
+LINE = """
+name: line
+domain: {{x: [0, 1]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: left, equation: "u = 1"}}, {{where: right, equation: none}}]
+solver: {{tolerance: 1e-3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "start", "rate", "time"),
+    [
+        ("w + abs(w) = 2*max(v - 1, 0)", "0", "1", "t = 0"),
+        ("w + abs(w) = 2*max(v - 1, 0)", "2.5", "-1", "t = 1.5"),
+        ("max(w, v) = v", "0", "1", "t = 0"),
+    ],
+)
+def test_what_nothing_determines_for_a_while_is_refused(equation, start, rate, time):
+    """Any w <= 0 fulfils it while v < 1, and one of them had converged."""
+    text = PASSING.format(equation=equation, start=start, rate=rate)
+    verdict = pinnkan.solve(parse_problem(text, "t.yaml")).verdict
+    assert not verdict.converged
+    assert f"any of many values of w fulfils `{equation}` at {time}" in verdict.sentence
+
+
+@pytest.mark.parametrize("equation", ["w + abs(w)/2 = max(v - 1, 0)", "(t - 1.5)*abs(w) = (t - 1.5)*v", "w**3 = v"])
+def test_what_one_number_fulfils_is_not(equation):
+    model = model_of(PASSING.format(equation=equation, start="0", rate="1"))
+
+    def field(points, orders):
+        values = np.stack([points[:, 0], np.cbrt(points[:, 0])], 1)
+        return np.stack([np.where(order == (0,), values, 1.0) for order in orders], -1)
+
+    assert not LeftOpen(model).many(field, model.problem.domain)
+
+
+@pytest.mark.parametrize(
+    ("equation", "several"),
+    [
+        ("u_x**2 = u**2", True),
+        ("u_x**3 - u_x = 0.1*u", True),
+        ("sin(u_x) = 0.5*u", True),
+        ("u_x**3 + u_x = u", False),
+        ("exp(u_x) = 2 + u", False),
+        ("u_x = 1 + 1e-9*u_x**2", False),
+        ("u_x + u**2 = 1", False),
+    ],
+)
+def test_another_root_of_the_slope_is_told(equation, several):
+    verdict = pinnkan.solve(parse_problem(LINE.format(equation=equation), "t.yaml")).verdict
+    assert verdict.converged
+    assert ("one of several solutions" in verdict.beside) == several
+
+
+def test_both_roots_are_named():
+    model = model_of(LINE.format(equation="u_x**2 = u**2"))
+    told = LeftOpen(model).several(lambda x, orders: np.exp(x)[:, None] * np.ones((1, 1, len(orders))))
+    assert "both u_x = 1.13 and u_x = -1.13" in told

@@ -1,0 +1,70 @@
+"""Starts on a switch: one that lets a solution leave to either side is told, one that is passed or rested on is not."""
+
+import numpy as np
+import pytest
+
+import pinnkan
+from pinnkan.problem.registry import parse_problem
+
+TEXT = """
+name: switch
+domain: {{{domain}}}
+unknowns: [{unknowns}]
+equations: [{equations}]
+conditions: [{conditions}]
+solver: {{tolerance: 1e-3, max_time: 20}}
+"""
+
+
+def verdict_of(equations, starts, domain="t: [0, 1]", unknowns="u", sides=""):
+    conditions = [f'{{where: initial, equation: "{start}"}}' for start in starts] + ([sides] if sides else [])
+    text = TEXT.format(
+        domain=domain,
+        unknowns=unknowns,
+        equations=", ".join(f'"{e}"' for e in equations),
+        conditions=", ".join(conditions),
+    )
+    return pinnkan.solve(parse_problem(text, "t.yaml")).verdict
+
+
+@pytest.mark.parametrize(
+    ("equations", "starts", "unknowns"),
+    [
+        (["u_t = sign(u)"], ["u = 0"], "u"),
+        (["u_t = 3*sign(u - sin(t)) + cos(t)"], ["u = 0"], "u"),
+        (["u_t = heaviside(u - t) + 0.5"], ["u = 0"], "u"),
+        (["u_t = v", "v_t = 1 + sign(u - 0.5*t**2)"], ["u = 0", "v = 0"], "u, v"),
+        (["u_tt = 1 + sign(u - 0.5*t**2)"], ["u = 0", "u_t = 0"], "u"),
+        (["u_t = sign(v)", "v_t = u"], ["u = 0", "v = 0"], "u, v"),
+    ],
+)
+def test_a_switch_that_leads_away_is_refused(equations, starts, unknowns):
+    """Each of them had converged to one of three solutions without a word."""
+    verdict = verdict_of(equations, starts, unknowns=unknowns)
+    assert not verdict.converged
+    assert "may leave that to more than one side" in verdict.sentence
+
+
+def test_so_it_is_with_something_that_diffuses():
+    side = '{where: boundary, equation: "u = 0"}'
+    verdict = verdict_of(["u_t = 0.1*u_xx + sign(u)"], ["u = 0"], "x: [0, 1], t: [0, 1]", sides=side)
+    assert "may leave that to more than one side" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    "equation", ["u_t = 2 + sign(u)", "u_t = -1 + 0.5*sign(u)", "u_t = 1 + abs(u)", "u_t = sign(t)"]
+)
+def test_a_switch_that_is_passed_is_not(equation):
+    assert verdict_of([equation], ["u = 0"]).converged
+
+
+def test_one_from_just_beside_it_is_followed():
+    problem = TEXT.format(
+        domain="t: [0, 1]",
+        unknowns="u",
+        equations='"u_t = sign(u)"',
+        conditions='{where: initial, equation: "u = 1e-3"}',
+    )
+    solution = pinnkan.solve(parse_problem(problem, "t.yaml"))
+    assert solution.verdict.converged
+    assert float(solution(np.array([[1.0]]))["u"][0]) == pytest.approx(1.001, rel=1e-3)
