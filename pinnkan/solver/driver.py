@@ -14,6 +14,7 @@ from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import ResourceError, SolverError, UsageError
 from pinnkan.kan.field import Field
+from pinnkan.problem.checks.algebraic import contradicted_start, several_values
 from pinnkan.problem.checks.starts import free_start, several_starts
 from pinnkan.problem.evolution import in_time
 from pinnkan.problem.features.penalty import penalties
@@ -110,12 +111,14 @@ def solve(
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif model.may_have_others and outcome.reason == Reason.CONVERGED and not outcome.detail:
-            told = several_starts(marched)
+            told = several_starts(marched) or several_values(marched)
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
                 told = ambiguous(problem, part.whole(outcome.field), other) or Branches(model).several(outcome.field)
                 told = told or LeftOpen(model).several(outcome.field)
             outcome = replace(outcome, detail=told)
+        if outcome.reason == Reason.CONVERGED and not outcome.detail:
+            outcome = replace(outcome, detail=contradicted_start(marched))
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 

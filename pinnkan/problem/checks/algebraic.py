@@ -1,0 +1,148 @@
+"""Values at the first time that no condition gives, since equations without derivatives of them do.
+
+Of w + z = v and w*z = 0.1 those of w and z, where v is given. They are roots of a small system at every point, found by
+Newton's method from numbers of all sizes and signs at once. That no second root is seen proves nothing.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.checks.starts import beneath, given_at, in_space
+from pinnkan.problem.checks.values import Array, evaluate, place, points_at
+from pinnkan.problem.expressions.functions import exactly
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.statement import Equation, Problem, Side
+
+#: Numbers that roots are sought from, so many at a time, of sizes between these powers of ten; steps from each.
+GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
+#: What is left of an equation at a root, as a share of its terms; roots differ by this share of them; steps that move
+#: nothing any more.
+LEFT, APART, STILL = 1e-9, 1e-5, 1e-14
+#: Points at which roots are looked for; given values contradict an equation by this share of its terms.
+POINTS, CONTRADICTS = 3, 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class AlgebraicStart:
+    """The ``equations`` that say the values of ``unknowns`` at the first time, where others are given."""
+
+    problem: Problem
+    unknowns: tuple[int, ...]
+    equations: tuple[Equation, ...]
+
+    @cached_property
+    def _tape(self) -> Tape:
+        """Residuals, their terms' sizes, and derivatives by the unknowns (equation * unknown)."""
+        own, given = [sympy.Dummy() for _ in self.unknowns], given_at(self.problem)
+        residuals = []
+        for e in self.equations:
+            names = {s: own[self.unknowns.index(j.unknown)] for s, j in e.jets.items() if j.unknown in self.unknowns}
+            known = {s: in_space(self.problem, given[beneath(j)], j) for s, j in e.jets.items() if s not in names}
+            residuals.append(exactly(e.residual).xreplace(names).xreplace(known))
+        sizes = [sympy.sqrt(sympy.Add(*(t**2 for t in sympy.Add.make_args(r)))) for r in residuals]
+        slopes = [sympy.diff(r, x) for r in residuals for x in own]
+        return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *own])
+
+    def roots(self, point: Array) -> Array:
+        """Those that are seen at a point (coordinate): (root, unknown), positive ones first, and the smallest."""
+        random, shape = np.random.default_rng(0), (GUESSES, len(self.unknowns))
+        guesses = random.choice([-1.0, 1.0], shape) * 10.0 ** random.uniform(*POWERS, shape)
+        guesses[: GUESSES // 2] = np.abs(guesses[: GUESSES // 2])
+        found, is_root = self._solved(np.broadcast_to(point, (GUESSES, len(point))), guesses)
+        kept: list[Array] = []
+        for root in found[is_root]:
+            if all(np.abs(root - k).max() > APART * np.abs(k).max() for k in kept):
+                kept.append(root)
+        kept.sort(key=lambda r: (bool((r < 0.0).any()), float(np.abs(r).max())))
+        return np.array(kept).reshape(-1, len(self.unknowns))
+
+    def at(self, points: Array) -> Array | None:
+        """The first root at the first of some points, followed to others: (point, unknown); None where it is lost."""
+        first = self.roots(points[0])
+        if not len(first):
+            return None
+        found, is_root = self._solved(points, np.broadcast_to(first[0], (len(points), len(self.unknowns))))
+        return found if is_root.all() else None
+
+    def _solved(self, points: Array, guesses: Array) -> tuple[Array, np.ndarray]:
+        """Where Newton's method leads from guesses (case, unknown), and whether to a root."""
+        x, count = guesses.copy(), len(self.unknowns)
+        with np.errstate(all="ignore"):
+            for _ in range(STEPS):
+                left, sizes, slopes = self._linearised(points, x)
+                scale = np.where(slopes.any(2, keepdims=True), np.abs(slopes).max(2, keepdims=True), 1.0)
+                usable = np.asarray(np.isfinite(slopes).all((1, 2)) & np.isfinite(left).all(1))[:, None, None]
+                rows, right = (np.where(usable, a, 0.0) for a in (slopes / scale, left[..., None] / scale))
+                step = np.linalg.pinv(rows) @ right
+                x = x - step[..., 0]
+                if (np.abs(step[..., 0]) <= STILL * np.abs(x)).all():
+                    break
+            left, sizes, _ = self._linearised(points, x)
+            is_root = np.asarray(np.isfinite(x).all(1) & (np.abs(left) <= LEFT * np.maximum(sizes, 1e-300)).all(1))
+        return x.reshape(-1, count), is_root
+
+    def _linearised(self, points: Array, x: Array) -> tuple[Array, Array, Array]:
+        """Residuals and sizes of terms (case, equation), derivatives (case, equation, unknown)."""
+        found = [np.broadcast_to(f, len(x)) for f in self._tape.plainly([*points.T, *x.T])]
+        count = len(self.equations)
+        slopes = np.stack(found[2 * count :], -1).reshape(len(x), count, -1)
+        return np.stack(found[:count], -1), np.stack(found[count : 2 * count], -1), slopes
+
+
+def algebraic_start(problem: Problem) -> AlgebraicStart | None:
+    """What says the values of unknowns that no condition gives, if as many equations do; None where none do."""
+    if problem.time_axis is None:
+        return None
+    given, rates = given_at(problem), problem.orders_in_time
+    may_be = {u for u, rate in enumerate(rates) if rate == 0 and not any(j.unknown == u for j in given)}
+    asked = []
+    for e in problem.equations:
+        jets = list(e.jets.values())
+        is_known = all(beneath(j) in given or (j.unknown in may_be and j.total == 0) for j in jets)
+        if is_known and any(j.unknown in may_be for j in jets):
+            asked.append(e)
+    unknowns = tuple(sorted({j.unknown for e in asked for j in e.jets.values()} & may_be))
+    return AlgebraicStart(problem, unknowns, tuple(asked)) if asked and len(asked) == len(unknowns) else None
+
+
+def several_values(problem: Problem) -> str:
+    """That two or more such unknowns have several values together, in words; "" where no two are seen.
+
+    Of one alone: :func:`pinnkan.problem.checks.starts.several_starts`.
+    """
+    start = algebraic_start(problem)
+    if start is None or len(start.unknowns) < 2:
+        return ""
+    points = points_at(problem, _first(problem))
+    for i in range(POINTS):
+        roots = start.roots(np.array([x[i] for x in points]))
+        if len(roots) > 1:
+            names = [problem.unknowns[u] for u in start.unknowns]
+            either = (", ".join(f"{n} = {v:.4g}" for n, v in zip(names, root, strict=True)) for root in roots[:2])
+            where, both = place(problem, points, i), " and ".join(either)
+            return f"one of several solutions: at {where} both {both} fulfil the equations"
+    return ""
+
+
+def contradicted_start(problem: Problem) -> str:
+    """That conditions at the first time contradict an equation without derivatives in time, in words; or ""."""
+    given = {} if problem.time_axis is None else given_at(problem)
+    for e in problem.equations:
+        if not e.jets or any(j.order[-1] or beneath(j) not in given for j in e.jets.values()):
+            continue
+        points = points_at(problem, _first(problem))
+        known = {s: in_space(problem, given[beneath(j)], j) for s, j in e.jets.items()}
+        terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(e.residual)], problem.coordinates, points)
+        left = np.abs(terms.sum(0)) - CONTRADICTS * np.abs(terms).sum(0)
+        if (left > 0.0).any():
+            where = place(problem, points, int(left.argmax()))
+            return f"what is given at {where} contradicts `{e.text}`: the solution leaves it at once"
+    return ""
+
+
+def _first(problem: Problem) -> Side:
+    assert problem.time_axis is not None
+    return Side(problem.time_axis, 0)

@@ -1,0 +1,81 @@
+"""Values at the start that equations without derivatives give: found, told where there are several, held to."""
+
+import numpy as np
+import pytest
+
+from pinnkan import solve
+from pinnkan.problem.checks.algebraic import algebraic_start, contradicted_start, several_values
+from pinnkan.problem.registry import parse_problem
+
+PAIR = """
+name: pair
+domain: {{{domain}}}
+unknowns: [v, w, q]
+equations: ["v_t = {rate}", "w + q = v", "{product}"]
+conditions: [{{where: initial, equation: "v = {start}"}}{more}]
+solver: {{tolerance: 1e-3}}
+output: {{pictures: false, vtk: false, report: false}}
+"""
+
+
+def pair(product="w*q = 0.1", start="1", domain="t: [0, 1]", rate="1", more=""):
+    text = PAIR.format(product=product, start=start, domain=domain, rate=rate, more=more)
+    return parse_problem(text, "t.yaml")
+
+
+def test_a_pair_has_the_roots_of_a_quadratic_equation():
+    root = 0.5 + np.sqrt(0.15)
+    found = algebraic_start(pair()).roots(np.array([0.0]))
+    np.testing.assert_allclose(np.sort(found, axis=0), [[1.0 - root] * 2, [root] * 2], rtol=1e-12)
+
+
+def test_positive_roots_come_first():
+    """Of h*o = 1e-4 and h = o - 0.5, as in a buffer, concentrations and not their negatives."""
+    found = algebraic_start(pair("w*q = -1e-4", "0.5")).roots(np.array([0.0]))
+    assert (found[0] > 0.0).any()
+    assert [bool((r < 0.0).any()) for r in found] == sorted(bool((r < 0.0).any()) for r in found)
+
+
+def test_a_root_is_followed_through_space():
+    at = algebraic_start(pair(start="1 + x", domain="x: [0, 1], t: [0, 1]", more=", {where: boundary, equation: none}"))
+    x = np.linspace(0.0, 1.0, 7)
+    w, q = at.at(np.column_stack([x, np.zeros(7)])).T
+    np.testing.assert_allclose(w + q, 1.0 + x, rtol=1e-12)
+    np.testing.assert_allclose(w * q, np.full(7, 0.1), rtol=1e-12)
+    assert (np.diff(np.maximum(w, q)) > 0.0).all()
+
+
+@pytest.mark.parametrize(("product", "start"), [("w*q = 1", "1"), ("w**2 + q**2 = 0.1", "1")])
+def test_what_has_no_root_has_none(product, start):
+    assert not len(algebraic_start(pair(product, start)).roots(np.array([0.0])))
+    assert algebraic_start(pair(product, start)).at(np.zeros((3, 1))) is None
+
+
+@pytest.mark.parametrize("given", ["w = 0.2", "q = 0.3"])
+def test_what_a_condition_gives_is_not_sought(given):
+    assert algebraic_start(pair(more=f', {{where: initial, equation: "{given}"}}')) is None
+
+
+@pytest.mark.parametrize(("product", "several"), [("w*q = 0.1", True), ("w - q = 0.1", False), ("w**3 = q", False)])
+def test_pairs_of_roots_are_told(product, several):
+    assert ("both w" in several_values(pair(product))) == several
+
+
+@pytest.mark.parametrize(
+    ("more", "contradicts"),
+    [("", False), (', {where: initial, equation: "w = 0.5"}, {where: initial, equation: "q = 0.6"}', True),
+     (', {where: initial, equation: "w = 0.5"}, {where: initial, equation: "q = 0.5"}', False)],
+)  # fmt: skip
+def test_values_that_contradict_an_equation_are_told(more, contradicts):
+    assert ("contradicts `w + q = v`" in contradicted_start(pair("w*q = 0.25", more=more))) == contradicts
+
+
+def test_the_first_moments_of_a_pair_are_right():
+    """They had been 0.1 off until 1e-7, and the largest q of all times was 1.01 instead of 0.887."""
+    solution = solve(pair(rate="w - q"))
+    t = np.array([0.0, 1e-9, 1e-7, 1e-3, 1.0])[:, None]
+    v, w, q = (solution(t)[name] for name in "vwq")
+    assert solution.verdict.converged
+    assert "both w" in solution.verdict.beside
+    np.testing.assert_allclose(w + q, v, atol=1e-5)
+    np.testing.assert_allclose(w * q, np.full(5, 0.1), atol=1e-5)
