@@ -36,8 +36,7 @@ from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.branches import Branches
-from pinnkan.solver.verify.left_open import LeftOpen
+from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.unsettled import CONTRADICTED, explained, is_contradicted, undetermined
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.advice import along, remedy
@@ -114,8 +113,7 @@ def solve(
             told = several_starts(marched) or several_values(marched)
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
-                told = ambiguous(problem, part.whole(outcome.field), other) or Branches(model).several(outcome.field)
-                told = told or LeftOpen(model).several(outcome.field)
+                told = ambiguous(problem, part.whole(outcome.field), other) or Uniqueness(model).several(outcome.field)
             outcome = replace(outcome, detail=told)
         if outcome.reason == Reason.CONVERGED and not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))

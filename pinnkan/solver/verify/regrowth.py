@@ -88,11 +88,13 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
     rate = _mean_rate(found, least(waves), times, space.axes[-1].degree)
     rate = max(rate, _driven_rate(model, field, space, ways, least))
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
-        beside = Sides(model).rates(field, ranges, numbers[1::3])
-        rate = max(rate, beside.mean())
-        if beside.any():  # what comes back larger turns on the way
+        sides = Sides(model)
+        rate = max(rate, sides.rates(field, ranges, numbers[1::3]).mean())
+        echoes = sides.echoes(field, ranges)
+        if echoes.any():  # which turn on the way
             turning = np.array([fastest(weights, space.unknowns, way, waves, turning=True) for way in ways])
-            rate = max(rate, _turning_rate(turning + beside.max(), least(waves), times, space.axes[-1].degree))
+            turning_rate = _turning_rate(turning + echoes.max(), least(waves), times, space.axes[-1].degree)
+            rate = max(rate, echoes.mean(), turning_rate)
     return float(rate * (high[-1] - low[-1]))
 
 
@@ -139,7 +141,7 @@ def unheld_growth(model: Model, axes: Sequence[Axis], trace: Array) -> float:
     count = np.count_nonzero(shares > NOTHING)  # of each number and finer ones: they fall
     begun = np.log(shares[:count])
     rates = np.maximum(_rates(model, field, points, numbers[:count]), 0.0)
-    rates[first:] = np.maximum(rates[first:], Sides(model).rates(field, ranges, ()).max())  # at rest the rest may stay
+    rates[first:] = np.maximum(rates[first:], Sides(model).echoes(field, ranges).max())  # at rest the rest may stay
     grown = rates * np.ptp(ranges[-1])
     grown -= (begun + grown).max()  # beside the solution in the end, which may be what has grown
     counts = begun + grown > np.log(FELT * problem.solver.tolerance)

@@ -16,14 +16,18 @@ import numpy as np
 
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import Complex, Weights, determinant, symbol
+from pinnkan.solver.verify.exponentials import Exponentials
+from pinnkan.solver.verify.symbol import Complex, Weights, fastest
 
 #: Rates that are looked at, each twice the one before.
 DOUBLINGS = 40
 #: How often what lies between two of them is divided into so many parts.
 ROUNDS, PARTS = 7, 8
-#: Halvings of what lies between two of them for the rate of an echo.
-CLOSER = 6
+#: An echo is larger by more than that: a pressure that is constant across comes back as it was, known to the root of
+#: rounding. Halvings of what lies between two rates for that of an echo.
+LARGER, CLOSER = 1.01, 6
+#: Waves across, each half as long as the one before, that may grow inside.
+ACROSS = 10
 #: A matrix is singular where its smallest singular value, that of rows and columns of size one, falls below this, and
 #: below DIP of what it is a doubling further off.
 SINGULAR, DIP = 1e-3, 1e-2
@@ -40,10 +44,6 @@ OFTEN, HIGHEST = 0.25, 10
 #: what is largest in an octave to either side: where waves may be added to a tank or a plate 0.003 to 0.032, 0.01 to
 #: 0.08 of that. Of bodies and flows between walls no least value between two larger ones is below 0.4.
 NUMBERS, NEARLY, ASIDE = 8, 0.1, 0.3
-#: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
-INFINITE = 1e4
-#: That many typical exponents are none: P(c) is regular.
-NONE = 0.87 + 0.71j
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Across:
     def singular_at(self, numbers: Array) -> Array:
         """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""
         every = np.arange(len(self.equations[0][1]))
-        if not any(jet.order[self.axis] for jets, _ in self.equations for jet in jets):
+        if not self._goes_across:
             return numbers[:0]
         try:
             values = self._distances(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
@@ -101,6 +101,46 @@ class Across:
         """How far from singular the conditions are at one number, at the first point."""
         return float(self._distances(np.zeros(1, dtype=np.int64), np.array([number]))[0])
 
+    def echo_rate(self, least: float) -> Array:
+        """The largest rate above ``least`` at which what goes from side to side and back returns larger: (point,).
+
+        It grows at that rate while it oscillates, or at that of a zero: u = -2 v on one side and v = u on the other
+        have no sum of exponentials of a real rate between them. What grows everywhere as fast is no echo.
+        """
+        every, rates = np.arange(len(self.equations[0][1])), least * 2.0 ** np.arange(DOUBLINGS)
+        if not self._goes_across:
+            return np.zeros(len(every))
+        at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
+        returns = self._echoes(at, s).reshape(len(every), -1) > LARGER
+        returns[:, -1] = False
+        last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
+        own = np.flatnonzero(returns.any(1))
+        low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
+        for _ in range(CLOSER):
+            middle = np.sqrt(low * high)
+            grows = self._echoes(own, middle) > LARGER
+            low, high = np.where(grows, middle, low), np.where(grows, high, middle)
+        out = np.zeros(len(every))
+        out[own] = np.where(low > self._grown_inside(own), low, 0.0)
+        return out
+
+    def _grown_inside(self, at: np.ndarray) -> Array:
+        """The largest rate of waves across at points, as the equations alone have it: (case,)."""
+        part = [(jets, w[at]) for jets, w in self.equations]
+        across = np.arange(len(self.along)) == self.axis
+        numbers = [0.0, *(np.pi / self.length * 2.0 ** np.arange(ACROSS))]
+        return np.asarray(fastest(part, len(self.sizes), tuple(map(float, across)), numbers).real.max(0))
+
+    @property
+    def _goes_across(self) -> bool:
+        """Whether there is a derivative across: without one no side says anything."""
+        return any(jet.order[self.axis] for jets, _ in self.equations for jet in jets)
+
+    @property
+    def exponentials(self) -> Exponentials:
+        """That solve the equations."""
+        return Exponentials(self.equations, self.axis, self.along, self.sizes)
+
     @cached_property
     def key(self) -> Hashable:
         """What says that two are the same."""
@@ -121,7 +161,7 @@ class Across:
     def rates(self, least: float) -> Array:
         """See :meth:`largest_rate`: of all points, without looking whether some are the same."""
         every = np.arange(len(self.equations[0][1]))
-        if not any(jet.order[self.axis] for jets, _ in self.equations for jet in jets):  # no side says anything
+        if not self._goes_across:
             return np.zeros(len(every))
         rates = least * 2.0 ** np.arange(DOUBLINGS)
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
@@ -131,27 +171,8 @@ class Across:
         constant = ((values < DIP * SINGULAR).mean(1) > OFTEN) & ~at_last
         dips = np.isfinite(values[:, 1:-1]) & (values[:, 1:-1] <= beside) & ~constant[:, None]
         point, k = np.nonzero(dips)
-        out = self._echoing(every, np.asarray(rates))
-        np.maximum.at(out, point, self._zeros(point, rates[k + 1], beside[point, k]))
-        return out
-
-    def _echoing(self, every: np.ndarray, rates: Array) -> Array:
-        """The largest rate at which what goes from side to side and back returns no smaller: (point,).
-
-        It grows at that rate while it oscillates, or at that of a zero: u = -2 v on one side and v = u on the other
-        have no sum of exponentials of a real rate between them.
-        """
-        at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
-        returns = (self._echoes(at, s).reshape(len(every), -1) >= 1.0) & (rates < rates[-1])
-        last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
-        own = np.flatnonzero(returns.any(1))
-        low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
-        for _ in range(CLOSER):
-            middle = np.sqrt(low * high)
-            grows = self._echoes(own, middle) >= 1.0
-            low, high = np.where(grows, middle, low), np.where(grows, high, middle)
         out = np.zeros(len(every))
-        out[own] = low
+        np.maximum.at(out, point, self._zeros(point, rates[k + 1], beside[point, k]))
         return out
 
     def _zeros(self, at: np.ndarray, rates: np.ndarray, beside: Array) -> Array:
@@ -197,7 +218,7 @@ class Across:
     def _matrices(self, at: np.ndarray, rates: Array) -> Iterator[tuple[np.ndarray, Complex, int]]:
         """The conditions of cases with as many exponentials as rows: these cases, matrices, and how many decay."""
         rows = sum(map(len, self.ends))
-        exponents, vectors, basis = self._exponentials(at, rates)
+        exponents, vectors, basis = self.exponentials.at(at, rates)
         decays = (np.isfinite(exponents) & (exponents.real < 0.0)).sum(1)
         finite = np.isfinite(exponents).sum(1) == rows
         for number in set(decays[finite]):
@@ -229,82 +250,13 @@ class Across:
     def _factor(self, jet: Jet, rates: Array, exponents: Complex) -> Complex:
         """What a derivative of exp(s t + i k . x' + l x) is of it: (case, exponential)."""
         across = exponents ** jet.order[self.axis]
-        return np.asarray(self._tangential(jet) * rates[:, None] ** jet.order[-1] * across)
-
-    def _tangential(self, jet: Jet) -> complex:
-        out = 1.0 + 0.0j
-        for i, (k, n) in enumerate(zip(self.along, jet.order, strict=False)):
-            out *= (1j * k) ** n if i != self.axis else 1.0
-        return out
-
-    def _exponentials(self, at: np.ndarray, rates: Array) -> tuple[Complex, Complex, Complex]:
-        """Exponents l (case, number), those that decay first, infinite ones last; vectors (case, unknown, number).
-
-        And these with their derivatives, in units of a typical exponent (case, row, number).
-
-        With l = c (w - 1) / (w + 1) the matrix polynomial in l is one in w whose leading coefficient is regular.
-        """
-        powers = self._powers(at, rates)
-        degree, size = len(powers) - 1, powers.shape[-1]
-        scale = NONE * self._typical(at, rates)
-        in_w = np.zeros_like(powers)
-        for b, factors in enumerate(_transform(degree)):
-            in_w += factors[:, None, None, None] * powers[b] * (scale**b)[:, None, None]
-        companion = np.zeros((len(at), degree * size, degree * size), dtype=np.complex128)
-        companion[:, : (degree - 1) * size, size:] = np.eye((degree - 1) * size)
-        companion[:, (degree - 1) * size :] = -np.linalg.solve(in_w[-1], np.concatenate(list(in_w[:-1]), -1))
-        w, basis = np.linalg.eig(companion)
-        far = np.abs(w + 1.0) < 1.0 / INFINITE
-        exponents = np.where(far, np.inf, scale[:, None] * (w - 1.0) / np.where(far, 1.0, w + 1.0))
-        order = np.argsort(np.where(far, 2, exponents.real >= 0.0), 1, kind="stable")
-        exponents, vectors = (
-            np.take_along_axis(exponents, order, 1),
-            np.take_along_axis(basis[:, :size], order[:, None], 2),
-        )
-        units = np.where(np.isfinite(exponents), exponents, 0.0)[:, None] / np.abs(scale)[:, None, None]
-        basis = np.concatenate([units**b * vectors for b in range(degree)], 1)
-        return exponents, self.sizes[:, None] * vectors, basis
-
-    def _typical(self, at: np.ndarray, rates: Array) -> Array:
-        """The geometric mean of the moduli of the exponents, those that are zero or infinite left out: (case,)."""
-        part = [(jets, w[at]) for jets, w in self.equations]
-        found = determinant(
-            symbol(part, len(self.sizes), lambda j: (j.order[self.axis], j.order[-1]), self._tangential)
-        )
-        degree = max((a for a, _ in found), default=0)
-        values = np.zeros((degree + 1, len(at)), dtype=np.complex128)
-        for (a, b), (value, _) in found.items():
-            values[a] += value * rates**b
-        there = np.abs(values) > 0.0
-        first, last = np.argmax(there, 0), degree - np.argmax(there[::-1], 0)
-        lowest, highest = (np.abs(values[k, np.arange(len(at))]) for k in (first, last))
-        with np.errstate(all="ignore"):
-            mean = (lowest / highest) ** (1.0 / (last - first))
-        return np.where((last > first) & np.isfinite(mean) & (mean > 0.0), mean, 1.0)
-
-    def _powers(self, at: np.ndarray, rates: Array) -> Complex:
-        """The matrix polynomial in l, equations and unknowns of size one: (power, case, equation, unknown)."""
-        degree = max(jet.order[self.axis] for jets, _ in self.equations for jet in jets)
-        out = np.zeros((degree + 1, len(at), len(self.equations), len(self.sizes)), dtype=np.complex128)
-        for i, (jets, weights) in enumerate(self.equations):
-            for k, jet in enumerate(jets):
-                factor = self._tangential(jet) * rates ** jet.order[-1] * self.sizes[jet.unknown]
-                out[jet.order[self.axis], :, i, jet.unknown] += weights[at, k] * factor
-        size = np.abs(out).max((0, 3))[..., None]
-        return np.asarray(out / np.where(size > 0.0, size, 1.0))
+        return np.asarray(self.exponentials.tangential(jet) * rates[:, None] ** jet.order[-1] * across)
 
 
 @lru_cache(maxsize=256)
 def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
     """Of coefficients that do not depend on time once, not in every slab."""
     return tuple(map(float, across.rates(least)))
-
-
-@lru_cache(maxsize=8)
-def _transform(degree: int) -> Array:
-    """The coefficients of (w - 1)^b (w + 1)^(degree - b), by rising powers of w: (b, power)."""
-    both = [(np.poly1d([1.0, -1.0]) ** b * np.poly1d([1.0, 1.0]) ** (degree - b)).coeffs for b in range(degree + 1)]
-    return np.array(both)[:, ::-1]
 
 
 def _divided(row: Complex, upper: Complex) -> Complex:

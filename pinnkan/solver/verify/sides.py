@@ -54,6 +54,14 @@ class Sides:
                 out = np.maximum(out, bounded.reshape(len(MOMENTS), -1).max(1))
         return out
 
+    def echoes(self, field: Field, ranges: Array) -> Array:
+        """The largest rate at each of MOMENTS of what returns larger from a side, of a fortieth e-fold in a slab on."""
+        out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
+        for axis in self.asked():
+            found = self._across(field, ranges, axis, _along(ranges, axis, ())[0]).echo_rate(least)
+            out = np.maximum(out, found.reshape(len(MOMENTS), -1).max(1))
+        return out
+
     def unbounded(self, field: Field, ranges: Array) -> str:
         """Why waves along a side, or its conditions alone, grow without bound in a slab; "" where they do not."""
         least = 1.0 / np.ptp(ranges[-1])

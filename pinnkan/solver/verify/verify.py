@@ -12,12 +12,10 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
-from pinnkan.solver.verify.branches import Branches, Departures
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.left_open import LeftOpen
 from pinnkan.solver.verify.near_singular import (
     LOST,
     UNIT,
@@ -32,7 +30,7 @@ from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
-from pinnkan.solver.verify.switches import Switches
+from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.verdict.records import Reason
 
@@ -112,19 +110,9 @@ class Verifier:
         return Posedness(self.model)
 
     @cached_property
-    def departures(self) -> Departures:
-        """What asks whether other solutions depart; what it asks is worked out once."""
-        return Departures(self.model)
-
-    @cached_property
-    def left_open(self) -> LeftOpen:
-        """What asks whether numbers are left open; which is worked out once."""
-        return LeftOpen(self.model)
-
-    @cached_property
-    def switches(self) -> Switches:
-        """What asks whether others leave from a switch at the start; which there are is worked out once."""
-        return Switches(self.model)
+    def uniqueness(self) -> Uniqueness:
+        """What asks whether others go on, depart or would do; what it asks is worked out once."""
+        return Uniqueness(self.model)
 
     @cached_property
     def roots(self) -> Roots:
@@ -144,9 +132,7 @@ class Verifier:
         share, lost = self.digits.lost(field, domain)
         if lost:
             return Objection(None, share, Reason.BELOW_ROUNDING, lost)
-        ill = self.posedness.objection(field, domain, error) or Branches(self.model).objection(field, domain)
-        ill = ill or self.departures.objection(field, domain, error) or self.left_open.many(field, domain)
-        ill = ill or self.switches.objection(field, domain)
+        ill = self.posedness.objection(field, domain, error) or self.uniqueness.objection(field, domain, error)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
     def between(

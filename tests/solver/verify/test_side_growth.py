@@ -49,8 +49,16 @@ def test_what_comes_back_larger_grows_be_it_with_another_sign(gain, length):
     right, left = ([((0, (0, 1)), 1.0), ((0, (1, 0)), 1.0)], [((1, (0, 1)), 1.0), ((1, (1, 0)), -1.0)])
     lower, upper = [((0, (0, 0)), 1.0), ((1, (0, 0)), -gain)], [((1, (0, 0)), 1.0), ((0, (0, 0)), -1.0)]
     exact = max(np.log(abs(gain)) / (2.0 * length), 0.0)
-    found = rate([right, left], [lower], [upper], length=length, sizes=(1.0, 1.0))
-    assert found == pytest.approx(exact, rel=2e-2)
+    equations, sides = rows(right, left), (rows(lower), rows(upper))
+    found = Across(equations, sides, 0, (0.0,), length, np.ones(2)).echo_rate(1e-2)[0]
+    assert found == pytest.approx(exact, rel=3e-2)
+
+
+@pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])
+def test_what_grows_inside_is_no_echo(upper):
+    growing = [*HEAT, ((0, (0, 0)), -50.0)]
+    across = Across(rows(growing), (rows(VALUE), rows(upper)), 0, (0.0,), 1.0, np.ones(1))
+    assert across.echo_rate(1e-2)[0] == 0.0
 
 
 @pytest.mark.parametrize("upper", [VALUE, [((0, (1, 0)), 1.0)], robin(-10.0)])

@@ -22,7 +22,7 @@ from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Equation
-from pinnkan.solver.verify.branches import Departures
+from pinnkan.solver.verify.uniqueness.departures import Departures
 
 #: Places in space; switches at most that are asked together; the moment, as a share of the whole time.
 PLACES, MOST, MOMENT = 8, 4, 1e-3

@@ -6,7 +6,7 @@ from small_models import model_of
 
 import pinnkan
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.left_open import LeftOpen
+from pinnkan.solver.verify.uniqueness.left_open import LeftOpen
 
 PASSING = """
 name: passing

@@ -9,7 +9,7 @@ import pinnkan
 from pinnkan.problem.expressions.functions import FUNCTIONS
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.branches import Departures
+from pinnkan.solver.verify.uniqueness.departures import Departures
 
 TEXT = """
 name: departures

@@ -8,7 +8,7 @@ import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.branches import Branches
+from pinnkan.solver.verify.uniqueness.branches import Branches
 from pinnkan.verdict.records import Reason
 
 TEXT = """

@@ -1,0 +1,34 @@
+"""All that is asked of a solution's being the only one."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Field
+from pinnkan.solver.verify.uniqueness.branches import Branches
+from pinnkan.solver.verify.uniqueness.departures import Departures
+from pinnkan.solver.verify.uniqueness.left_open import LeftOpen
+from pinnkan.solver.verify.uniqueness.switches import Switches
+
+
+@dataclass(frozen=True, eq=False)
+class Uniqueness:
+    """What is asked of one problem's solutions; what each asks is worked out once."""
+
+    model: Model
+
+    @cached_property
+    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Switches]:
+        return Branches(self.model), Departures(self.model), LeftOpen(self.model), Switches(self.model)
+
+    def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
+        """Where others go on, depart or would do in a ``domain``, in words; "" where none are seen."""
+        branches, departures, left_open, switches = self._asked
+        found = branches.objection(field, domain) or departures.objection(field, domain, error)
+        return found or left_open.many(field, domain) or switches.objection(field, domain)
+
+    def several(self, field: Field) -> str:
+        """That a steady solution on a line is one of several, in words; "" where none are seen."""
+        branches, _, left_open, _ = self._asked
+        return branches.several(field) or left_open.several(field)
