@@ -91,11 +91,15 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
         sides = Sides(model)
         rate = max(rate, sides.rates(field, ranges, numbers[1::3]).mean())
         echoes = sides.echoes(field, ranges)
-        if echoes.any():  # which turn on the way
+        if echoes.any():
             turning = np.array([fastest(weights, space.unknowns, way, waves, turning=True) for way in ways])
-            turning_rate = _turning_rate(turning + echoes.max(), least(waves), times, space.axes[-1].degree)
-            rate = max(rate, echoes.mean(), turning_rate)
+            rate = max(rate, _echo_rate(echoes, turning, least(waves), times, space.axes[-1].degree))
     return float(rate * (high[-1] - low[-1]))
+
+
+def _echo_rate(echoes: Array, turning: Complex, least: Array, times: np.ndarray, degree: int) -> float:
+    """E-folds in a unit of time of what comes back larger from sides, at so many rates, and turns on the way."""
+    return float(max(echoes.mean(), _turning_rate(turning + echoes.max(), least, times, degree)))
 
 
 def _driven_rate(
