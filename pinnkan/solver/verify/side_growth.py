@@ -8,7 +8,7 @@ Problems). The largest real s > 0 at which it is singular is a rate of growth. O
 those are found that go from side to side and return larger.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -64,10 +64,14 @@ class Across:
 
     def largest_rate(self, least: float) -> Array:
         """The largest rate above ``least`` at which anything grows: (point,), zero where nothing does."""
+        return self._of_different(_largest_rates, least)
+
+    def _of_different(self, rates: "Callable[[Across, float], tuple[float, ...]]", least: float) -> Array:
+        """Rates of points, of each kind once: (point,)."""
         weights = np.concatenate([w for part in (self.equations, *self.ends) for _, w in part], 1)
         _, first, owner = np.unique(weights, axis=0, return_index=True, return_inverse=True)
         lower = 2.0 ** np.floor(np.log2(least))  # the same for slabs of about the same length
-        return np.array(_largest_rates(self._at(first), lower))[owner.ravel()]
+        return np.array(rates(self._at(first), lower))[owner.ravel()]
 
     def singular_at(self, numbers: Array) -> Array:
         """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""
@@ -107,6 +111,10 @@ class Across:
         It grows at that rate while it oscillates, or at that of a zero: u = -2 v on one side and v = u on the other
         have no sum of exponentials of a real rate between them. What grows everywhere as fast is no echo.
         """
+        return self._of_different(_echo_rates, least)
+
+    def echoes(self, least: float) -> Array:
+        """See :meth:`echo_rate`: of all points, without looking whether some are the same."""
         every, rates = np.arange(len(self.equations[0][1])), least * 2.0 ** np.arange(DOUBLINGS)
         if not self._goes_across:
             return np.zeros(len(every))
@@ -257,6 +265,12 @@ class Across:
 def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
     """Of coefficients that do not depend on time once, not in every slab."""
     return tuple(map(float, across.rates(least)))
+
+
+@lru_cache(maxsize=256)
+def _echo_rates(across: Across, least: float) -> tuple[float, ...]:
+    """The same, of echoes."""
+    return tuple(map(float, across.echoes(least)))
 
 
 def _divided(row: Complex, upper: Complex) -> Complex:
