@@ -61,9 +61,13 @@ def numbers() -> Array:
     return np.concatenate([-NUMBERS[::-1], [0.0], NUMBERS])
 
 
-def is_flat(values: Array) -> np.ndarray:
-    """Whether a formula, at all :func:`numbers` (..., number), is zero for many of them: (...)."""
-    return np.asarray(((values == 0.0) & (np.abs(numbers()) >= FLAT)).sum(-1) >= MANY)
+def is_flat(values: Array, size: float = 1.0, most: float = np.inf) -> np.ndarray:
+    """Whether a formula, at all :func:`numbers` (..., number), is zero for many of them: (...).
+
+    ``size``: of the number; of those more than ``most`` times as large nothing is asked.
+    """
+    asked = (np.abs(numbers()) >= FLAT * size) & (np.abs(numbers()) <= most * size)
+    return np.asarray(((values == 0.0) & asked).sum(-1) >= MANY)
 
 
 def _start(problem: Problem) -> Side | None:

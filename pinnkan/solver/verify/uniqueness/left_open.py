@@ -23,6 +23,8 @@ from pinnkan.problem.statement import Jet
 #: Places in space, and points along the last coordinate at each of them, at which many are looked for; another root is
 #: at SOME points of a line.
 PLACES, POINTS, SOME = 4, 33, 5
+#: Numbers so many times as large as in the solution need not be told apart: w*exp(-w) is zero from 745 on.
+LARGE = 100.0
 #: A root is another one if it is this share of both away, and no matter if it is so many times larger than what the
 #: number is in the solution.
 APART, FAR = 1e-2, 1e3
@@ -66,8 +68,9 @@ class LeftOpen:
         units = np.column_stack([np.repeat(places, POINTS, 0), last])
         points = ranges[:, 0] + np.ptp(ranges, axis=1) * units
         for equation, symbol in self.asked:
-            values = self._values(equation, symbol, points, jets_at(field, points, equation.jets))
-            flat = is_flat(values).reshape(-1, POINTS)
+            jets = jets_at(field, points, equation.jets)
+            size = float(np.abs(jets[:, equation.symbols.index(symbol)]).max()) or 1.0
+            flat = is_flat(self._values(equation, symbol, points, jets), size, LARGE).reshape(-1, POINTS)
             both = np.flatnonzero((flat[:, 1:] & flat[:, :-1]).ravel())
             if len(both):
                 place, k = divmod(int(both[0]), POINTS - 1)

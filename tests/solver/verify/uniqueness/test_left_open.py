@@ -42,7 +42,9 @@ def test_what_nothing_determines_for_a_while_is_refused(equation, start, rate, t
     assert f"any of many values of w fulfils `{equation}` at {time}" in verdict.sentence
 
 
-@pytest.mark.parametrize("equation", ["w + abs(w)/2 = max(v - 1, 0)", "(t - 1.5)*abs(w) = (t - 1.5)*v", "w**3 = v"])
+@pytest.mark.parametrize(
+    "equation", ["w + abs(w)/2 = max(v - 1, 0)", "(t - 1.5)*abs(w) = (t - 1.5)*v", "w**3 = v", "w*exp(-w) = 0*v"]
+)
 def test_what_one_number_fulfils_is_not(equation):
     model = model_of(PASSING.format(equation=equation, start="0", rate="1"))
 
