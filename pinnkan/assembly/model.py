@@ -11,7 +11,16 @@ from pinnkan.assembly.boundary_values import BoundaryValue, Conditions
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.equation import CompiledEquation, on_plane
 from pinnkan.assembly.roots import continued
-from pinnkan.assembly.row_weights import CornerWeights, bent_weights, corner_weights, finer, local_weight, surpluses
+from pinnkan.assembly.row_weights import (
+    CornerWeights,
+    bent_weights,
+    closing_weight,
+    closures,
+    corner_weights,
+    finer,
+    local_weight,
+    surpluses,
+)
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
@@ -102,9 +111,17 @@ class Model:
         """See :func:`pinnkan.assembly.row_weights.surpluses`."""
         return surpluses(self.problem)
 
+    @cached_property
+    def closures(self) -> tuple[bool, ...]:
+        """See :func:`pinnkan.assembly.row_weights.closures`."""
+        return closures(self.problem)
+
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """What each equation weighs: one, or by cell or point, (interval, 1 or point, interval, ..)."""
-        scales: list[float | torch.Tensor] = list(finer(self.surpluses))
+        closing = closing_weight(self.problem, space) if any(self.closures) else 1.0
+        scales: list[float | torch.Tensor] = [
+            f * (closing if c else 1.0) for f, c in zip(finer(self.surpluses), self.closures, strict=True)
+        ]
         if self.corner_weights is None:
             local = [local_weight(space, s) for s in self.surpluses]
             scales = [f if w is None else f * w.to(self.device) for f, w in zip(scales, local, strict=True)]
