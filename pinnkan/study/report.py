@@ -40,6 +40,7 @@ class StudyReport:
         """A drawing of that size in inches, saved as ``name``.png; it stands here in the text."""
         path = self.folder / f"{name}.png"
         with figure(path, width, height) as drawing:
+            drawing.set_layout_engine("constrained")  # a legend outside, a colour bar beside several panels
             yield drawing
         with Image.open(path) as image:
             image.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
