@@ -40,7 +40,7 @@ class AlgebraicStart:
         residuals = []
         for e in self.equations:
             names = {s: own[self.unknowns.index(j.unknown)] for s, j in e.jets.items() if j.unknown in self.unknowns}
-            known = {s: in_space(self.problem, given[beneath(j)], j) for s, j in e.jets.items() if s not in names}
+            known = {s: given[j] for s, j in e.jets.items() if s not in names}
             residuals.append(exactly(e.residual).xreplace(names).xreplace(known))
         sizes = [sympy.sqrt(sympy.Add(*(t**2 for t in sympy.Add.make_args(r)))) for r in residuals]
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
@@ -101,7 +101,7 @@ def algebraic_start(problem: Problem) -> AlgebraicStart | None:
     asked = []
     for e in problem.equations:
         jets = list(e.jets.values())
-        is_known = all(beneath(j) in given or (j.unknown in may_be and j.total == 0) for j in jets)
+        is_known = all(j.total == 0 and (j in given or j.unknown in may_be) for j in jets)
         if is_known and any(j.unknown in may_be for j in jets):
             asked.append(e)
     unknowns = tuple(sorted({j.unknown for e in asked for j in e.jets.values()} & may_be))
