@@ -136,8 +136,8 @@ def contradicted_start(problem: Problem) -> str:
         points = points_at(problem, _first(problem))
         known = {s: in_space(problem, given[beneath(j)], j) for s, j in e.jets.items()}
         terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(e.residual)], problem.coordinates, points)
-        left = np.abs(terms.sum(0)) - CONTRADICTS * np.abs(terms).sum(0)
-        if (left > 0.0).any():
+        left = np.abs(terms.sum(0))
+        if left.max() > CONTRADICTS * np.abs(terms).sum(0).max():
             where = place(problem, points, int(left.argmax()))
             return f"what is given at {where} contradicts `{e.text}`: the solution leaves it at once"
     return ""
