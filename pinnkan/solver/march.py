@@ -204,9 +204,10 @@ def _asked(
     missed = against.missed
     if missed is not None:
         # a point that has met it by chance says nothing of when it is passed
-        stop = missed.passed or verify.feature_check.passed(measured.field, during)
-        if at.may_stop(stop, slab.length):
-            return state.stopping(stop), missed
+        met = replace(missed, passed=missed.passed or verify.feature_check.passed(measured.field, during))
+        if at.may_stop(met.passed, slab.length):
+            return state.stopping(met.passed), missed
+        missed = None if verify.feature_check.is_met(met, during) else missed
     gathered = None if missed is None else family.gathered(state.aim, slab, missed)
     if missed is not None and gathered is not None:
         if family.length(gathered, at) < at.shortest:

@@ -105,7 +105,7 @@ class FeatureCheck:
                 if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume * is_held, least * known):
                     share = float(mass.sum()) / max(known, TINY)
                     feature = HiddenFeature(near.place, near.width(mass), share, time)
-                    found += [] if self._is_met(feature, domain) else [feature]
+                    found += [] if self.is_met(feature, domain) else [feature]
         return max(found, key=lambda m: (m.passed is not None, m.share), default=None)
 
     def passed(self, field: Field, domain: Domain) -> float | None:
@@ -118,7 +118,7 @@ class FeatureCheck:
         times = (time_of(feature, domain, self.problem.time_axis) for feature in found)
         return min((time for time in times if time is not None), default=None)
 
-    def _is_met(self, feature: HiddenFeature, domain: Domain) -> bool:
+    def is_met(self, feature: HiddenFeature, domain: Domain) -> bool:
         """Whether what the solution passes through is where a slab begins or ends, as far as float64 tells times apart.
 
         What is left of it is a kick, which the unknowns follow by no more than its integral if all of them have rates.
