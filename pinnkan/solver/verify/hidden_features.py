@@ -121,9 +121,10 @@ class FeatureCheck:
     def is_met(self, feature: HiddenFeature, domain: Domain) -> bool:
         """Whether what the solution passes through is where a slab begins or ends, as far as float64 tells times apart.
 
-        What is left of it is a kick, which the unknowns follow by no more than its integral if all of them have rates.
+        What is left of it is a kick, which unknowns with rates follow by no more than its integral, and others for no
+        longer than it lasts.
         """
-        if feature.passed is None or not all(self.problem.orders_in_time):
+        if feature.passed is None:
             return False
         total = self.problem.box.lengths[-1]
         is_end = min(abs(feature.passed - end) for end in domain.box.ranges[-1]) <= NO_LATER * total
@@ -182,7 +183,7 @@ class FeatureCheck:
             if not surroundings:
                 continue
             area = piece.measure
-            typical = area * float(self._weighed(equation, points, seen[equation])[1].mean())
+            typical = area * self._typical(equation, field, points, seen[equation])
             for near in surroundings:
                 self.clock.check()
                 jets = near.jets(field, equation)
@@ -212,8 +213,17 @@ class FeatureCheck:
         for side, equation in self.sides:
             there = domain.pieces[side].sample(SCATTERED * max(self.problem.dimension - 1, 1), kronecker)
             squares, _ = self._weighed(equation, there, jets_at(field, there, equation.jets))
-            _, terms = self._weighed(equation, points, seen[equation])
-            yield there, squares, float(squares.mean()) / max(float(terms.mean()), TINY)
+            yield there, squares, float(squares.mean()) / self._typical(equation, field, points, seen[equation])
+
+    def _typical(self, equation: CompiledEquation, field: Field, points: Array, jets: Array) -> float:
+        """Mean square of the terms of a condition at points of the domain, or of what unknowns make over all of it.
+
+        Of u that is the same all along y nothing but rounding is u_y, at the sides and inside: -lap(u) = 1 between
+        x = 0 and sides that let nothing out had no knots that held it.
+        """
+        terms = float(self._weighed(equation, points, jets)[1].mean())
+        slopes = equation.linearise_numpy(points, jets)[1]
+        return max(terms, least_term(self.model, equation, slopes, sizes_of(self.model, field, points)) ** 2, TINY)
 
     def left(self, field: Field, loss: float) -> tuple[float, float]:
         """The shares of the terms of conditions of sides and of equations that are left of them, root mean squares."""
