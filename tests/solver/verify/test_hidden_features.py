@@ -240,3 +240,23 @@ def test_squares_beyond_float64_are_missed_as_well():
     missed = FeatureCheck(model).examine(ProductField(((space, np.zeros(space.shape)),)), problem.domain, 0.0)
     assert missed is not None
     assert missed.place[0] == pytest.approx(0.4, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("domain", "equation", "right", "exact"),
+    [
+        ("x: [0, 2], y: [0, 1]", "-lap(u) = 1", "dn(u) = 0", lambda x: 2.0 * x - 0.5 * x**2),
+        ("x: [1, 2], y: [0, 1]", "u_xx + u_x/x + u_yy = 0", "u = log(2)", np.log),
+    ],
+)
+def test_slopes_that_are_rounding_everywhere_are_compared_with_the_solution(domain, equation, right, exact):
+    """Of u that is the same all along y the slope u_y of the sides was ten times what it was inside: both rounding."""
+    text = (
+        f"name: n\ndomain: {{{domain}}}\nunknowns: [u]\nequations: ['{equation}']\nconditions:\n"
+        f"  - {{where: left, equation: u = 0}}\n  - {{where: right, equation: {right}}}\n"
+        "  - {where: [bottom, top], equation: dn(u) = 0}\nsolver: {tolerance: 1e-4, max_time: 60}\n"
+    )
+    solution = solve(parse_problem(text, "t.yaml"))
+    points = np.random.default_rng(0).uniform([1.0, 0.0], [2.0, 1.0], (50, 2))
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(points)["u"], exact(points[:, 0]), atol=1e-6)

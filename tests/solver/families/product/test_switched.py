@@ -44,3 +44,25 @@ solver: {{tolerance: 1e-3}}
     solution = solve(parse_problem(text, "t.yaml"))
     assert solution.verdict.converged
     assert float(solution(np.array([[1.0]]))["u"][0]) == pytest.approx(2.0 - threshold, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("equations", "last"),
+    [
+        (("u_t = 1 + heaviside(u - 0.4)", "v_t = u - v"), 2.6),
+        (("u_t = 1 + heaviside(v - 0.4)", "v_t = 1 + heaviside(u - 0.4)"), 2.6),
+    ],
+)
+def test_so_it_is_in_systems(equations, last):
+    """Next to the threshold, where no slab is to end any more, a random point met what was left of it."""
+    text = f"""
+name: threshold
+domain: {{t: [0, 1.5]}}
+unknowns: [u, v]
+equations: ["{equations[0]}", "{equations[1]}"]
+conditions: [{{where: initial, equation: u = 0}}, {{where: initial, equation: v = 0}}]
+solver: {{tolerance: 1e-4}}
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    assert solution.verdict.converged
+    assert float(solution(np.array([[1.5]]))["u"][0]) == pytest.approx(last, rel=1e-6)

@@ -58,6 +58,11 @@ def test_a_switch_that_is_passed_is_not(equation):
     assert verdict_of([equation], ["u = 0"]).converged
 
 
+def test_a_switch_beside_an_unknown_without_a_rate_is_passed():
+    """What is left of it where the slab begins lasts for 1e-21 of the time: it had been `undersampled`."""
+    assert verdict_of(["u_t = sign(u) + v", "v = 2 + t"], ["u = 0"], unknowns="u, v").converged
+
+
 def test_one_from_just_beside_it_is_followed():
     problem = TEXT.format(
         domain="t: [0, 1]",
