@@ -1,9 +1,11 @@
-"""Whether a solution begins on a switch that lets it leave to more than one side.
+"""Whether a solution begins on a switch that lets it leave to more than one side, or comes to one that holds it.
 
 Of u_t = sign(u) from u = 0 on, u = 0, t and -t are solutions. Where the argument of a sign or a step is zero at the
 start, the equations are taken with each of its two values, and followed for a moment: a value is one that a solution
 may go on with if the argument has its sign from then on (Filippov 1988, Differential Equations with Discontinuous
-Righthand Sides, section 10). Through a switch goes one, along one that attracts none of them.
+Righthand Sides, section 10). Through a switch goes one, along one that attracts none of them: the thermostat
+T_t = 10*heaviside(20 - T) - 5 has no solution as it is written once T is 20, and slabs of a billionth had followed each
+other for hours.
 """
 
 import itertools
@@ -26,8 +28,14 @@ from pinnkan.solver.verify.uniqueness.departures import Departures
 
 #: Places in space; switches at most that are asked together; the moment, as a share of the whole time.
 PLACES, MOST, MOMENT = 8, 4, 1e-3
-#: What is below this share of its terms is zero.
-ROUNDED = 1e-13
+#: What is below this share of its terms is zero, at the start, and a moment later.
+ROUNDED, NEAR = 1e-13, 1e-7
+#: The two sides of a switch.
+WAYS = (-1.0, 1.0)
+#: Shares of the whole time after which both sides have to lead back.
+SOON = (1e-5, 1e-6)
+#: What to do about it.
+WIDER = "Say what happens there: tanh(a/w) for sign(a), or 0.5 + 0.5*tanh(a/w) for heaviside(a), with a small width w"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +68,44 @@ class Switches:
         ranges, begin = np.array(domain.box.ranges), problem.box.ranges[-1][0]
         is_asked = 0 < len(self.arguments) <= MOST and len(problem.equations) == len(problem.unknowns)
         if not is_asked or ranges[-1, 0] > begin:
-            return ""
+            return self._held(field, ranges) if is_asked else ""
         places = kronecker(PLACES, len(ranges) - 1)
         points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
         moment = min(MOMENT * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
         for state in self._starts(field, points):
             reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
             own = [a for a, at_zero in zip(self.arguments, self._signs(state) == 0.0, strict=True) if at_zero]
-            ways = [
-                way for way in itertools.product((-1.0, 1.0), repeat=len(own)) if self._goes(state, moment, own, way)
-            ]
+            ways = [way for way in itertools.product(WAYS, repeat=len(own)) if self._goes(state, moment, own, way)]
             if len(ways) > 1 or (own and ways and not (self._signs(reached, own) == ways[0]).all()):
                 told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
                 return f"other solutions depart at {problem.when(float(begin))}: {told}"
         return ""
+
+    def _held(self, field: Field, ranges: Array) -> str:
+        """That a solution in time alone has come to a switch which leads back on either side, in words; or ""."""
+        if len(ranges) > 1:
+            return ""
+        state = self._state(field, ranges[:, 0])
+        moments = [share * self.model.problem.box.lengths[-1] for share in SOON]
+        for own, *sides in self._sides:
+            if all(
+                self._after(state, h, own, side) == -way for h in moments for way, side in zip(WAYS, sides, strict=True)
+            ):
+                told = f"on either side of a threshold in `{own[0].text}` it leads back to that"
+                return f"{told}, and no function fulfils it from there on. {WIDER}"
+        return ""
+
+    @cached_property
+    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], Departures, Departures]]:
+        """Each argument, with the equations on either side of it."""
+        return [(a, self._followed([a], WAYS[:1]), self._followed([a], WAYS[1:])) for a in self.arguments]
+
+    def _after(self, state: Array, moment: float, own: tuple[Equation, sympy.Expr], followed: Departures) -> float:
+        """The sign of an argument when such equations are followed; zero for none."""
+        try:
+            return float(self._signs(followed.moved(state, moment), [own], NEAR)[0])
+        except np.linalg.LinAlgError:
+            return 0.0
 
     def _starts(self, field: Field, points: Array) -> Array:
         """States, as the conditions give them, as the field has them where they do not: (point, number)."""
@@ -88,14 +120,16 @@ class Switches:
     def _state(self, field: Field, point: Array) -> Array:
         return np.append(point, jets_at(field, point[None], self.numbers.jets)[0])
 
-    def _signs(self, state: Array, among: Sequence[tuple[Equation, sympy.Expr]] | None = None) -> Array:
-        """Of arguments, zero where they are rounding: (argument,)."""
+    def _signs(
+        self, state: Array, among: Sequence[tuple[Equation, sympy.Expr]] | None = None, least: float = ROUNDED
+    ) -> Array:
+        """Of arguments, zero where they are no more than that share of their terms: (argument,)."""
         signs = []
         for equation, argument in self.arguments if among is None else among:
             columns = [self.model.problem.dimension + self.numbers.jets.index(jet) for jet in equation.jets.values()]
             tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *equation.jets])
             value, *terms = map(float, tape([*state[: self.model.problem.dimension], *state[columns]]))
-            signs.append(np.sign(value) if abs(value) > ROUNDED * sum(map(abs, terms)) else 0.0)
+            signs.append(np.sign(value) if abs(value) > least * sum(map(abs, terms)) else 0.0)
         return np.array(signs)
 
     def _goes(
@@ -104,14 +138,17 @@ class Switches:
         """Whether arguments have the signs of a ``way`` when the equations are followed with these."""
         if not own:
             return False
+        try:
+            return bool((self._signs(self._followed(own, way).moved(state, moment), own) == way).all())
+        except np.linalg.LinAlgError:
+            return False
+
+    def _followed(self, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]) -> Departures:
+        """The equations with the signs of a ``way``."""
         chosen = {argument: sign for (_, argument), sign in zip(own, way, strict=True)}
         problem = self.model.problem
         equations = tuple(replace(e, residual=_with(e.residual, chosen)) for e in problem.equations)
-        followed = Departures(replace(self.model, problem=replace(problem, equations=equations)))
-        try:
-            return bool((self._signs(followed.moved(state, moment), own) == way).all())
-        except np.linalg.LinAlgError:
-            return False
+        return Departures(replace(self.model, problem=replace(problem, equations=equations)))
 
 
 def _with(residual: sympy.Expr, chosen: Mapping[sympy.Expr, float]) -> sympy.Expr:

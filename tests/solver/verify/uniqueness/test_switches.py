@@ -58,6 +58,27 @@ def test_a_switch_that_is_passed_is_not(equation):
     assert verdict_of([equation], ["u = 0"]).converged
 
 
+@pytest.mark.parametrize(
+    ("equations", "starts", "unknowns", "time"),
+    [
+        (["T_t = -0.5*(T - 10) + 10*heaviside(20 - T)"], ["T = 15"], "T", "t = 0.81"),
+        (["v_t = -0.5*sign(v)"], ["v = 0.25"], "v", "t = 0.5"),
+        (["x_t = v", "v_t = -sign(x + v)"], ["x = 0.5", "v = -0.4"], "x, v", "t = 0.069"),
+    ],
+)
+def test_a_switch_that_holds_the_solution_is_said_with_its_time(equations, starts, unknowns, time):
+    """Slabs of a billionth had followed each other: the rest was to take twelve hours."""
+    sentence = verdict_of(equations, starts, unknowns=unknowns).sentence
+    assert time in sentence
+    assert f"on either side of a threshold in `{equations[-1]}` it leads back to that" in sentence
+    assert "tanh(a/w)" in sentence
+
+
+def test_a_switch_that_is_passed_to_and_fro_holds_nothing():
+    verdict = verdict_of(["u_t = v", "v_t = -u - 0.02*sign(v)"], ["u = 1", "v = 0"], "t: [0, 7]", "u, v")
+    assert verdict.converged
+
+
 def test_a_switch_beside_an_unknown_without_a_rate_is_passed():
     """What is left of it where the slab begins lasts for 1e-21 of the time: it had been `undersampled`."""
     assert verdict_of(["u_t = sign(u) + v", "v = 2 + t"], ["u = 0"], unknowns="u, v").converged
