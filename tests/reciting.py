@@ -138,7 +138,7 @@ class Looking:
 
     @property
     def feature_check(self):
-        return SimpleNamespace(passed=lambda *_: None)
+        return SimpleNamespace(passed=lambda *_: None, is_met=lambda *_: False)
 
 
 def marched(family, looking=None, monitor=None):

@@ -21,6 +21,8 @@ GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
 #: What is left of an equation at a root, as a share of its terms; roots differ by this share of them; steps that move
 #: nothing any more.
 LEFT, APART, STILL = 1e-9, 1e-5, 1e-14
+#: What Newton's method leaves of a root of zero.
+NOTHING = 1e-20
 #: Points at which roots are looked for; given values contradict an equation by this share of its terms.
 POINTS, CONTRADICTS = 3, 1e-6
 
@@ -54,7 +56,7 @@ class AlgebraicStart:
         found, is_root = self._solved(np.broadcast_to(point, (GUESSES, len(point))), guesses)
         kept: list[Array] = []
         for root in found[is_root]:
-            if all(np.abs(root - k).max() > APART * np.abs(k).max() for k in kept):
+            if all(np.abs(root - k).max() > max(APART * np.abs(k).max(), NOTHING) for k in kept):
                 kept.append(root)
         kept.sort(key=lambda r: (bool((r < 0.0).any()), float(np.abs(r).max())))
         return np.array(kept).reshape(-1, len(self.unknowns))

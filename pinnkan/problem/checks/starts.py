@@ -51,7 +51,7 @@ def several_starts(problem: Problem) -> str:
         for values, of, where in _looked(problem, asked):
             roots = roots_of(values, of)
             if len(roots) > 1:
-                both = " and ".join(f"{asked.symbol} = {v:.6g}" for v in roots[:2])
+                both = " and ".join(f"{asked.symbol} = {v:.6g}" for v in sorted(roots[:2]))
                 return f"one of several solutions: at {where} both {both} fulfil `{asked.text}`"
     return ""
 
@@ -160,4 +160,4 @@ def roots_of(values: Array, of: Callable[[float], float]) -> list[float]:
         if abs(of(low)) <= CLOSE * (abs(values[i]) + abs(values[i + 1])):
             found.append(float(low))
     alone = np.flatnonzero((signs[1:-1] == 0.0) & (np.abs(signs[:-2] * signs[2:]) == 1.0)) + 1
-    return sorted([*found, *map(float, tried[alone])])
+    return sorted([*found, *map(float, tried[alone])], key=lambda root: (abs(root), root))
