@@ -63,42 +63,51 @@ class Switches:
         return tuple((e, argument) for argument, e in found.items())
 
     def objection(self, field: Field, domain: Domain) -> str:
-        """That other solutions leave from the start of a ``domain``, in words; "" where none are seen to."""
+        """That others leave from the start of a ``domain``, or none goes on, in words; "" where neither is seen.
+
+        In space only at the first time: later a solution rests on a switch at some places, if at all.
+        """
         problem = self.model.problem
-        ranges, begin = np.array(domain.box.ranges), problem.box.ranges[-1][0]
+        ranges, is_first = np.array(domain.box.ranges), domain.box.ranges[-1][0] <= problem.box.ranges[-1][0]
         is_asked = 0 < len(self.arguments) <= MOST and len(problem.equations) == len(problem.unknowns)
-        if not is_asked or ranges[-1, 0] > begin:
-            return self._held(field, ranges) if is_asked else ""
+        if not is_asked or not (is_first or len(ranges) == 1):
+            return ""
+        return self._left(field, ranges, is_first) or ("" if is_first else self._held(field, ranges))
+
+    def _left(self, field: Field, ranges: Array, is_first: bool) -> str:
+        """That others leave from the beginning of some ``ranges``."""
+        problem, begin = self.model.problem, float(ranges[-1, 0])
         places = kronecker(PLACES, len(ranges) - 1)
         points = np.column_stack([ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * places, np.full(len(places), begin)])
         moment = min(MOMENT * problem.box.lengths[-1], 0.5 * float(np.ptp(ranges[-1])))
-        for state in self._starts(field, points):
-            reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
+        for state in self._states(field, points, is_first):
             own = [a for a, at_zero in zip(self.arguments, self._signs(state) == 0.0, strict=True) if at_zero]
+            if not own:
+                continue
+            reached = self._state(field, state[: len(ranges)] + moment * (np.arange(len(ranges)) == len(ranges) - 1))
             ways = [way for way in itertools.product(WAYS, repeat=len(own)) if self._goes(state, moment, own, way)]
-            if len(ways) > 1 or (own and ways and not (self._signs(reached, own) == ways[0]).all()):
+            if len(ways) > 1 or (ways and not (self._signs(reached, own) == ways[0]).all()):
                 told = f"what is zero in a sign or a step of `{own[0][0].text}` may leave that to more than one side"
-                return f"other solutions depart at {problem.when(float(begin))}: {told}"
+                return f"other solutions depart at {problem.when(begin)}: {told}"
         return ""
 
     def _held(self, field: Field, ranges: Array) -> str:
         """That a solution in time alone has come to a switch which leads back on either side, in words; or ""."""
-        if len(ranges) > 1:
-            return ""
         state = self._state(field, ranges[:, 0])
         moments = [share * self.model.problem.box.lengths[-1] for share in SOON]
-        for own, *sides in self._sides:
-            if all(
-                self._after(state, h, own, side) == -way for h in moments for way, side in zip(WAYS, sides, strict=True)
-            ):
+        for own, still, *sides in self._sides:
+            rests = self._signs(state, [own])[0] == 0.0 and self._after(state, moments[0], own, still) == 0.0
+            pairs = list(zip(WAYS, sides, strict=True))
+            if not rests and all(self._after(state, h, own, side) == -way for h in moments for way, side in pairs):
                 told = f"on either side of a threshold in `{own[0].text}` it leads back to that"
-                return f"{told}, and no function fulfils it from there on. {WIDER}"
+                return f"{told}, and can go on along it only. {WIDER}"
         return ""
 
     @cached_property
-    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], Departures, Departures]]:
-        """Each argument, with the equations on either side of it."""
-        return [(a, self._followed([a], WAYS[:1]), self._followed([a], WAYS[1:])) for a in self.arguments]
+    def _sides(self) -> list[tuple[tuple[Equation, sympy.Expr], Departures, Departures, Departures]]:
+        """Each argument, with the equations where it is zero, below and above; sign(0) is 0."""
+        every = [[self._followed([a], [way]) for way in (0.0, *WAYS)] for a in self.arguments]
+        return [(a, still, below, above) for a, (still, below, above) in zip(self.arguments, every, strict=True)]
 
     def _after(self, state: Array, moment: float, own: tuple[Equation, sympy.Expr], followed: Departures) -> float:
         """The sign of an argument when such equations are followed; zero for none."""
@@ -107,10 +116,11 @@ class Switches:
         except np.linalg.LinAlgError:
             return 0.0
 
-    def _starts(self, field: Field, points: Array) -> Array:
-        """States, as the conditions give them, as the field has them where they do not: (point, number)."""
+    def _states(self, field: Field, points: Array, is_first: bool) -> Array:
+        """States, at the first time as the conditions give them, else as the field has them: (point, number)."""
         states = np.array([self._state(field, point) for point in points])
-        given, problem = given_at(self.model.problem), self.model.problem
+        problem = self.model.problem
+        given = given_at(problem) if is_first else {}
         for column, jet in enumerate(self.numbers.jets, start=problem.dimension):
             if beneath(jet) in given:
                 formula = in_space(problem, given[beneath(jet)], jet)
@@ -136,8 +146,6 @@ class Switches:
         self, state: Array, moment: float, own: Sequence[tuple[Equation, sympy.Expr]], way: Sequence[float]
     ) -> bool:
         """Whether arguments have the signs of a ``way`` when the equations are followed with these."""
-        if not own:
-            return False
         try:
             return bool((self._signs(self._followed(own, way).moved(state, moment), own) == way).all())
         except np.linalg.LinAlgError:

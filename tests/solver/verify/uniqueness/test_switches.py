@@ -36,6 +36,7 @@ def verdict_of(equations, starts, domain="t: [0, 1]", unknowns="u", sides=""):
         (["u_t = v", "v_t = 1 + sign(u - 0.5*t**2)"], ["u = 0", "v = 0"], "u, v"),
         (["u_tt = 1 + sign(u - 0.5*t**2)"], ["u = 0", "u_t = 0"], "u"),
         (["u_t = sign(v)", "v_t = u"], ["u = 0", "v = 0"], "u, v"),
+        (["u_t = sign(u - 1)*max(t - 0.5, 0)"], ["u = 1"], "u"),  # which leads away from there on
     ],
 )
 def test_a_switch_that_leads_away_is_refused(equations, starts, unknowns):
@@ -52,7 +53,7 @@ def test_so_it_is_with_something_that_diffuses():
 
 
 @pytest.mark.parametrize(
-    "equation", ["u_t = 2 + sign(u)", "u_t = -1 + 0.5*sign(u)", "u_t = 1 + abs(u)", "u_t = sign(t)"]
+    "equation", ["u_t = 2 + sign(u)", "u_t = -1 + 0.5*sign(u)", "u_t = 1 + abs(u)", "u_t = sign(t)", "u_t = -sign(u)"]
 )
 def test_a_switch_that_is_passed_is_not(equation):
     assert verdict_of([equation], ["u = 0"]).converged
