@@ -209,6 +209,10 @@ class Problem:
         jets = [jet for equation in self.equations for jet in equation.jets.values()]
         return tuple(max((j.order[-1] for j in jets if j.unknown == i), default=0) for i in range(len(self.unknowns)))
 
+    def is_highest(self, jet: Jet) -> bool:
+        """Whether a jet is the highest derivative of its unknown along the last coordinate, and none along others."""
+        return jet.order[-1] == self.orders_in_time[jet.unknown] == jet.total
+
     def labelled(self, name: str, words: str = "") -> str:
         """``x (m)``: the name, or the ``words`` for it, with its unit where the file gives one."""
         unit = self.units.get(name)

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from pinnkan.problem.checks.starts import beneath, given_at, in_space
+from pinnkan.problem.checks.starts import beneath, given_at, in_space, start_of
 from pinnkan.problem.checks.values import Array, evaluate, place, points_at
 from pinnkan.problem.expressions.functions import exactly
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Problem, Side
+from pinnkan.problem.statement import Equation, Problem
 
 #: Numbers that roots are sought from, so many at a time, of sizes between these powers of ten; steps from each.
 GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
@@ -115,10 +115,10 @@ def several_values(problem: Problem) -> str:
 
     Of one alone: :func:`pinnkan.problem.checks.starts.several_starts`.
     """
-    start = algebraic_start(problem)
-    if start is None or len(start.unknowns) < 2:
+    start, first = algebraic_start(problem), start_of(problem)
+    if start is None or first is None or len(start.unknowns) < 2:
         return ""
-    points = points_at(problem, _first(problem))
+    points = points_at(problem, first)
     for i in range(POINTS):
         roots = start.roots(np.array([x[i] for x in points]))
         if len(roots) > 1:
@@ -131,11 +131,14 @@ def several_values(problem: Problem) -> str:
 
 def contradicted_start(problem: Problem) -> str:
     """That conditions at the first time contradict an equation without derivatives in time, in words; or ""."""
-    given = {} if problem.time_axis is None else given_at(problem)
+    first = start_of(problem)
+    if first is None:
+        return ""
+    given = given_at(problem)
     for e in problem.equations:
         if not e.jets or any(j.order[-1] or beneath(j) not in given for j in e.jets.values()):
             continue
-        points = points_at(problem, _first(problem))
+        points = points_at(problem, first)
         known = {s: in_space(problem, given[beneath(j)], j) for s, j in e.jets.items()}
         terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(e.residual)], problem.coordinates, points)
         left = np.abs(terms.sum(0))
@@ -143,8 +146,3 @@ def contradicted_start(problem: Problem) -> str:
             where = place(problem, points, int(left.argmax()))
             return f"what is given at {where} contradicts `{e.text}`: the solution leaves it at once"
     return ""
-
-
-def _first(problem: Problem) -> Side:
-    assert problem.time_axis is not None
-    return Side(problem.time_axis, 0)

@@ -70,7 +70,8 @@ def is_flat(values: Array, size: float = 1.0, most: float = np.inf) -> np.ndarra
     return np.asarray(((values == 0.0) & asked).sum(-1) >= MANY)
 
 
-def _start(problem: Problem) -> Side | None:
+def start_of(problem: Problem) -> Side | None:
+    """The first time; None without one."""
     return None if problem.time_axis is None else Side(problem.time_axis, 0)
 
 
@@ -78,7 +79,7 @@ def given_at(problem: Problem) -> dict[Jet, sympy.Expr]:
     """The values of unknowns and rates that linear conditions give at the start."""
     given = {}
     for c in problem.conditions:
-        if c.place == _start(problem) and c.equation is not None and len(c.equation.jets) == 1:
+        if c.place == start_of(problem) and c.equation is not None and len(c.equation.jets) == 1:
             ((symbol, jet),) = c.equation.jets.items()
             value = prescribed_value(c.equation, symbol)
             if value is not None and not any(jet.order[:-1]):
@@ -89,7 +90,7 @@ def given_at(problem: Problem) -> dict[Jet, sympy.Expr]:
 def _conditions(problem: Problem) -> Iterator[_Open]:
     """Conditions at the start."""
     for c in problem.conditions:
-        if c.place == _start(problem) and c.equation is not None:
+        if c.place == start_of(problem) and c.equation is not None:
             values = [jet for jet in c.equation.jets.values() if not any(jet.order[:-1])]
             yield from _open(problem, c.equation, values)
 
@@ -98,9 +99,8 @@ def _rates(problem: Problem) -> Iterator[_Open]:
     """Equations at the start, of the highest derivatives in time, of values where there are none; lines have one."""
     if problem.time_axis is None:
         return
-    highest = problem.orders_in_time
     for e in problem.equations:
-        tops = {s: j for s, j in e.jets.items() if not any(j.order[:-1]) and j.order[-1] == highest[j.unknown]}
+        tops = {s: j for s, j in e.jets.items() if problem.is_highest(j)}
         yield from _open(problem, e, [jet for symbol, jet in tops.items() if not is_straight(e.residual, symbol)])
 
 
@@ -134,7 +134,7 @@ def in_space(problem: Problem, value: sympy.Expr, jet: Jet) -> sympy.Expr:
 
 def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:
     """At some points of the start: values for all numbers, the formula of a number, and the point in words."""
-    side = _start(problem)
+    side = start_of(problem)
     assert side is not None
     points = [x[:POINTS] for x in points_at(problem, side)]
     tape = Tape([asked.formula], [*problem.coordinates, asked.symbol])

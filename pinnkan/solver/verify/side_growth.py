@@ -119,14 +119,14 @@ class Across:
         if not self._goes_across:
             return np.zeros(len(every))
         at, s = (a.ravel() for a in np.meshgrid(every, rates, indexing="ij"))
-        returns = self._echoes(at, s).reshape(len(every), -1) > LARGER
+        returns = self._returned(at, s).reshape(len(every), -1) > LARGER
         returns[:, -1] = False
         last = len(rates) - 1 - np.argmax(returns[:, ::-1], 1)
         own = np.flatnonzero(returns.any(1))
         low, high = rates[last[own]], rates[np.minimum(last[own] + 1, len(rates) - 1)]
         for _ in range(CLOSER):
             middle = np.sqrt(low * high)
-            grows = self._echoes(own, middle) > LARGER
+            grows = self._returned(own, middle) > LARGER
             low, high = np.where(grows, middle, low), np.where(grows, high, middle)
         out = np.zeros(len(every))
         out[own] = np.where(low > self._grown_inside(own), low, 0.0)
@@ -208,15 +208,13 @@ class Across:
             out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
         return out
 
-    def _echoes(self, at: np.ndarray, rates: Array) -> Array:
+    def _returned(self, at: np.ndarray, rates: Array) -> Array:
         """What comes back of a wave that has gone to the other side and returned, at most; zero where none does."""
         out, first = np.zeros(len(at)), len(self.ends[0])
         for own, matrix, decays in self._matrices(at, rates):
             if first == decays and 0 < first < matrix.shape[1]:
-                (near, back), (forth, far) = (
-                    np.split(matrix[:, :first], [first], 2),
-                    np.split(matrix[:, first:], [first], 2),
-                )
+                near, back = matrix[:, :first, :first], matrix[:, :first, first:]
+                forth, far = matrix[:, first:, :first], matrix[:, first:, first:]
                 sides = [np.linalg.svd(side, compute_uv=False)[:, -1] for side in (near, far)]
                 known = np.minimum(*sides) > ROUNDED
                 trip = np.linalg.solve(near[known], back[known]) @ np.linalg.solve(far[known], forth[known])

@@ -15,7 +15,6 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, Jets
 from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.symbol import frozen
 
 #: Moments, and places in space at each of them, that are looked at.
@@ -88,12 +87,8 @@ class Branches:
             slope.free_symbols & set(e.symbols)
             for e in self.model.equations
             for jet, slope in zip(e.jets, e.slopes, strict=True)
-            if self._is_highest(jet)
+            if self.model.problem.is_highest(jet)
         )
-
-    def _is_highest(self, jet: Jet) -> bool:
-        """Whether it is the highest derivative of an unknown in time, and none in space."""
-        return jet.order[-1] == self.model.problem.orders_in_time[jet.unknown] == jet.total
 
     def _determinants(self, field: Jets, points: Array) -> Array:
         """Of what the equations say of the highest derivatives in time, in rows of size one: (point,).
@@ -104,6 +99,6 @@ class Branches:
         matrix = np.zeros((len(points), size, size))
         for row, (own, slopes) in enumerate(frozen(self.model.equations, field, points)):
             for jet, slope in zip(own, slopes.T, strict=True):
-                if self._is_highest(jet):
+                if self.model.problem.is_highest(jet):
                     matrix[:, row, jet.unknown] += slope
         return np.asarray(np.linalg.det(matrix / np.maximum(np.abs(matrix).max((0, 2), keepdims=True), 1e-300)))

@@ -48,15 +48,14 @@ class LeftOpen:
             (compiled, symbol)
             for compiled, given in pairs
             for symbol, jet in given.jets.items()
-            if self._is_highest(jet) and not is_straight(given.residual, symbol)
+            if self._is_solved_for(jet) and not is_straight(given.residual, symbol)
         )
 
-    def _is_highest(self, jet: Jet) -> bool:
+    def _is_solved_for(self, jet: Jet) -> bool:
         problem = self.model.problem
         orders = [j.total for e in self.model.equations for j in e.jets if j.unknown == jet.unknown]
         along = problem.time_axis is not None or problem.dimension == 1
-        is_solved_for = along and jet.order[-1] == problem.orders_in_time[jet.unknown] == jet.total
-        return is_solved_for or max(orders) == 0
+        return (along and problem.is_highest(jet)) or max(orders) == 0
 
     def many(self, field: Field, domain: Domain) -> str:
         """Where any of many numbers would do, at two points next to each other, in words; "" where none is seen."""
