@@ -100,7 +100,7 @@ def solve(
         except SolverError as error:
             if monitor.state is None:
                 raise
-            detail = "; ".join(filter(None, (str(error), several_starts(marched))))
+            detail = "; ".join(filter(None, (str(error), several_starts(marched), contradicted_start(marched))))
             return result_so_far(problem, monitor, Reason(error.reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
