@@ -79,3 +79,12 @@ def test_the_first_moments_of_a_pair_are_right():
     assert "both w" in solution.verdict.beside
     np.testing.assert_allclose(w + q, v, atol=1e-5)
     np.testing.assert_allclose(w * q, np.full(5, 0.1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("w", "q", "converges"), [("0.9", "0.1", True), ("0.5", "0.5", False)])
+def test_a_verdict_says_what_is_given_against_an_equation(w, q, converges):
+    """Where it is solved for all that, and where it is not: from w = q no step leads to a root."""
+    given = f', {{where: initial, equation: "w = {w}"}}, {{where: initial, equation: "q = {q}"}}'
+    verdict = solve(pair("w*q = 0.1", rate="w - q", more=given)).verdict
+    assert verdict.converged == converges
+    assert "what is given at t = 0 contradicts `w*q = 0.1`" in verdict.sentence

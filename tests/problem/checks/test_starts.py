@@ -55,6 +55,7 @@ def heat(start, side="u"):
         (decay("u = -1", "u = t*u_t - u_t**2"), "u_t = -1 and u_t = 1"),
         (decay("u = 0.6", "u_t**2 = 1 - u**2"), "u_t = -0.8 and u_t = 0.8"),
         (algebraic("v*(v - u) = 0"), "at t = 0 both v = 0 and v = 1"),
+        (algebraic("sin(v) = 0.5*u"), "both v = 0.523599 and v = 2.61799"),  # not those of -1e12
     ],
 )
 def test_two_roots_are_two_solutions(problem, words):

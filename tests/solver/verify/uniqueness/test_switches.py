@@ -95,3 +95,12 @@ def test_one_from_just_beside_it_is_followed():
     solution = pinnkan.solve(parse_problem(problem, "t.yaml"))
     assert solution.verdict.converged
     assert float(solution(np.array([[1.0]]))["u"][0]) == pytest.approx(1.001, rel=1e-3)
+
+
+def test_a_steady_one_is_said_to_be_one_of_several():
+    """No slope of sign(u) shows it: -u_xx = sign(u) had counted as linear, and 0 as its only solution."""
+    text = (
+        "name: n\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: ['-u_xx = sign(u)']\n"
+        "conditions: [{where: boundary, equation: u = 0}]\nsolver: {tolerance: 1e-3}\n"
+    )
+    assert "one of several solutions: u is 0" in pinnkan.solve(parse_problem(text, "t.yaml")).verdict.beside
