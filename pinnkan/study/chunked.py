@@ -4,9 +4,9 @@ Measured: the perceptron [3,16,16,1] with five seeds takes 9.5 ms per seed in pi
 512, 15 in pieces of 32, where the calls cost more than the numbers. More runs want smaller pieces, narrow layers larger
 ones.
 
-The points do not move: the jets of the functions of a first layer there are worked out once, in matrices. What is left
+The points do not move: the jets of the splines of a first layer there are worked out once, in matrices. What is left
 of an evaluation is a product of these with the coefficients, all runs at once, whose cost goes with the number of
-functions: coarse levels cost less.
+functions: coarse levels cost less. Powers of ReLU go by way of the splines, which do not cancel.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,24 +21,33 @@ from pinnkan.kan.layers.network import Network, perceptron, random_network, spre
 from pinnkan.kan.layers.pieces import LayerBasis
 from pinnkan.kan.layers.pointwise import Activation, Affine, LayerTrace
 from pinnkan.kan.layers.spline_layer import Spline
-from pinnkan.study.bases.power_relu import network_in_powers
+from pinnkan.study.bases.change_of_basis import inverse_matrix
+from pinnkan.study.bases.power_relu import PowerRelu, network_in_powers
 from pinnkan.study.task import StudyNetwork
 
-#: For every alpha, which functions (column) of all inputs are not zero everywhere, and their jets (point, column).
+#: For every alpha, which splines (column) of all inputs are not zero everywhere, and their jets (point, column).
 Tables = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 
 
 @lru_cache(maxsize=2)
 def tables_of(basis: LayerBasis, jets: JetSet, inputs: torch.Tensor, points: int) -> list[Tables]:
     """For every piece of so many points, from the jets of the inputs (alpha, point, in); worked out once."""
-    return [_tables(basis, jets, piece) for piece in inputs.split(points, 1)]
+    splines = basis.splines if isinstance(basis, PowerRelu) else basis
+    return [_tables(splines, jets, piece) for piece in inputs.split(points, 1)]
 
 
-def _tables(basis: LayerBasis, jets: JetSet, inputs: torch.Tensor) -> Tables:
-    bell = jets.bell_polynomials(inputs.unbind(0))
-    features = [f.flatten(-2) for f in jets.composed(bell, basis.dense(inputs[0], jets.order))]
+def _tables(splines: LayerBasis, jets: JetSet, inputs: torch.Tensor) -> Tables:
+    precise = inputs.double()
+    bell = jets.bell_polynomials(precise.unbind(0))
+    features = [f.flatten(-2) for f in jets.composed(bell, splines.dense(precise[0], jets.order))]
     columns = [f.abs().amax(0).nonzero().squeeze(-1) for f in features]
-    return tuple((c, f[:, c]) for c, f in zip(columns, features, strict=True))
+    return tuple((c, f[:, c].to(inputs.dtype)) for c, f in zip(columns, features, strict=True))
+
+
+@lru_cache(maxsize=2)
+def from_powers(basis: PowerRelu) -> torch.Tensor:
+    """Splines by powers of ReLU (power, spline), for rows of coefficients; worked out once."""
+    return inverse_matrix(basis.splines)
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class Known(Spline):
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
         out = self.weight.shape[:-2]
-        flat = self.weight.flatten(-2).flatten(0, -2)
+        weight = self.weight @ from_powers(self.basis) if isinstance(self.basis, PowerRelu) else self.weight
+        flat = weight.to(z[0].dtype).flatten(-2).flatten(0, -2)
         y = [(flat[:, columns] @ table.T).unflatten(0, out) for columns, table in self.tables]
         return y, KnownTrace(self, jets, z)
 
@@ -72,8 +82,10 @@ class KnownTrace:
         weight = self.layer.weight
         found = weight.new_zeros(weight.shape[:-2].numel(), weight.shape[-2:].numel())
         for a, (columns, table) in zip(adjoint, self.layer.tables, strict=True):
-            found.index_add_(1, columns, a.flatten(0, -2) @ table)
-        return found.view(*weight.shape[:-3], -1), self.pull(adjoint) if below else ()
+            found.index_add_(1, columns, (a.flatten(0, -2) @ table).to(weight.dtype))
+        found, basis = found.view(weight.shape), self.layer.basis
+        found = found @ from_powers(basis).T if isinstance(basis, PowerRelu) else found
+        return found.flatten(-3), self.pull(adjoint) if below else ()
 
     def _moving(self) -> LayerTrace:
         """Of the same layer at points that could be any."""

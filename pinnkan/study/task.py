@@ -60,17 +60,28 @@ class Term:
 
 
 class Task:
-    """Terms, evaluated in one forward pass; ``error`` is the relative L2 error of a network, per run."""
+    """Terms, evaluated in one forward pass; ``error`` is the relative L2 error of a network, per run.
 
-    def __init__(self, jets: JetSet, terms: Sequence[Term], error: Callable[[StudyNetwork], torch.Tensor]) -> None:
+    ``single``: first-order steps work at the points in single precision (half of the time); coefficients, their
+    gradients and what the optimiser keeps stay in double precision.
+    """
+
+    def __init__(
+        self,
+        jets: JetSet,
+        terms: Sequence[Term],
+        error: Callable[[StudyNetwork], torch.Tensor],
+        single: bool = False,
+    ) -> None:
         self.jets, self.terms, self.error = jets, tuple(terms), error
         self.inputs = torch.cat([t.inputs for t in terms], 1)
+        self.descended = self.inputs.float() if single else self.inputs
         ends = np.cumsum([0, *(t.inputs.shape[1] for t in terms)]).tolist()
         self.places = tuple(slice(a, b) for a, b in pairwise(ends))
 
     def descend(self, network: StudyNetwork, attention: "Attention | None" = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss (...) and the gradient (..., coefficient), the latter of the rows weighted by ``attention``."""
-        u, traces = network.forward(self.jets, self.inputs)
+        u, traces = network.forward(self.jets, self.descended)
         adjoint = torch.zeros_like(u)
         loss = u.new_zeros(u.shape[1:-2])
         for number, (term, place) in enumerate(zip(self.terms, self.places, strict=True)):

@@ -13,7 +13,7 @@ from pinnkan.study.chunked import Chunked, KnownTrace, perceptrons, ridges, spli
 from pinnkan.study.contest import ContestOutcome, Record
 from pinnkan.study.report import StudyReport
 from pinnkan.study.space_time import grid
-from pinnkan.study.task import Attention
+from pinnkan.study.task import Attention, Task
 
 
 def jets_of(function, equation, points):
@@ -93,10 +93,26 @@ def test_both_bases_start_from_the_same_function_with_the_counts_of_the_paper(po
     assert float((equation.on_grid(other) - equation.on_grid(plain)).abs().max()) > 1e-3
 
 
+@pytest.mark.parametrize(
+    "network", [*(splines(allen_cahn.WIDTHS, 32, powers) for powers in (False, True)), perceptrons((3, 6, 6, 1))]
+)
+def test_single_precision_at_the_points_keeps_that_in_the_gradient(network):
+    single = allen_cahn.allen_cahn_task(allen_cahn.allen_cahn_equation(), 200)
+    double = Task(single.jets, single.terms, single.error)
+    start = network((1, 2))
+    (loss, gradient), (same, precise) = single.descend(start), double.descend(start)
+    assert start.forward(single.jets, single.descended)[0].dtype == torch.float32
+    assert gradient.dtype == torch.float64
+    torch.testing.assert_close(loss, same, rtol=1e-6, atol=0, check_dtype=False)
+    size = float(precise.abs().max())
+    assert 0.0 < float((gradient - precise).abs().max()) < 1e-5 * size
+
+
 @pytest.mark.parametrize("powers", [False, True])
 def test_a_first_layer_whose_points_stay_trains_as_one_whose_points_could_move(powers):
     equation = allen_cahn.allen_cahn_equation()
-    task = allen_cahn.allen_cahn_task(equation, 60)
+    rounded = allen_cahn.allen_cahn_task(equation, 60)
+    task = Task(rounded.jets, rounded.terms, rounded.error)
     start = splines(allen_cahn.WIDTHS, allen_cahn.INTERVALS, powers)((1, 2)).halved()
 
     def trained(network, high, steps=100):

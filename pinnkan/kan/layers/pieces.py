@@ -79,7 +79,7 @@ class Pieces:
         """The piece j of every x, the outermost one outside, and s = x - t_j; shape of ``x``."""
         if self.step is None:
             j = torch.searchsorted(self.breaks[1:-1].contiguous(), x.detach().contiguous(), right=True)
-            return j, x - self.breaks[j]
+            return j, x - self.breaks[j].to(x.dtype)
         right = x - self.breaks[0]
         place = (right.detach() * (1.0 / self.step)).floor_().clamp_(0.0, self.intervals - 1.0)
         return place.to(torch.int64), torch.sub(right, place, alpha=self.step)

@@ -7,6 +7,8 @@ gives those of its input, and the derivatives by its own coefficients of ``sum_a
 each point (rows of a Jacobian), or summed over the points (a gradient). Nothing is differentiated by a tape.
 
 Axes between alpha and point are independent runs (seeds), which the coefficients then lead with too; one run has none.
+
+What is done at the points has the precision of the jets that come in; coefficients and their gradients keep their own.
 """
 
 from __future__ import annotations
@@ -107,7 +109,8 @@ class Affine(Layer):
         return Affine(self.weight.to(device), None if self.bias is None else self.bias.to(device), self.trained)
 
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, AffineTrace]:
-        y = [self.weight @ along for along in z]
+        weight = self.weight.to(z[0].dtype)
+        y = [weight @ along for along in z]
         if self.bias is not None:
             y[0] += self.bias.unsqueeze(-1)
         return y, AffineTrace(self, z)
@@ -121,7 +124,8 @@ class AffineTrace:
     z: Jets
 
     def pull(self, adjoint: Jets) -> Jets:
-        return [self.layer.weight.mT @ along for along in adjoint]
+        weight = self.layer.weight.to(adjoint[0].dtype)
+        return [weight.mT @ along for along in adjoint]
 
     def rows(self, adjoint: Jets) -> torch.Tensor:
         pairs = zip(adjoint, self.z, strict=True)
@@ -130,7 +134,7 @@ class AffineTrace:
 
     def gradient(self, adjoint: Jets, below: bool) -> tuple[torch.Tensor, Jets]:
         weight = sum((a @ z.mT for a, z in zip(adjoint, self.z, strict=True)), adjoint[0].new_zeros(()))
-        found = self._with_bias(weight.flatten(-2), adjoint[0].sum(-1))
+        found = self._with_bias(weight.flatten(-2), adjoint[0].sum(-1)).to(self.layer.weight.dtype)
         return found, self.pull(adjoint) if below else ()
 
     def _with_bias(self, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

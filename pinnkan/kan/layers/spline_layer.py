@@ -65,7 +65,7 @@ class Spline(Layer):
     def forward(self, jets: JetSet, z: Jets) -> tuple[Jets, LayerTrace]:
         pieces = pieces_of(self.basis)
         j, s = pieces.locate(z[0])
-        table = pieces.derivatives(self.weight).transpose(-3, -2).contiguous()
+        table = pieces.derivatives(self.weight).transpose(-3, -2).to(s.dtype).contiguous()
         trace = SplineTrace(self, jets, z, table, j, s)
         return _joined([block.sums() for block in trace.blocks()]), trace
 
@@ -188,7 +188,8 @@ class SplineTrace:
                 parts.append(block.pulled(self.jets, lam, edges))
             where = lanes[..., None, block.place].expand(block.index.shape)
             block.add_coefficients(found, where, edges)
-        weight = pieces.coefficients(found.unflatten(-1, (-1, LANES)).sum(-1)).transpose(-3, -2)
+        summed = found.unflatten(-1, (-1, LANES)).sum(-1).to(self.layer.weight.dtype)
+        weight = pieces.coefficients(summed).transpose(-3, -2)
         return weight.flatten(-3), _joined(parts)
 
 
