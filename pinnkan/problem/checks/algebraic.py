@@ -4,6 +4,7 @@ Of w + z = v and w*z = 0.1 those of w and z, where v is given. They are roots of
 Newton's method from numbers of all sizes and signs at once. That no second root is seen proves nothing.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ from pinnkan.problem.checks.starts import beneath, given_at, in_space, start_of
 from pinnkan.problem.checks.values import Array, evaluate, place, points_at
 from pinnkan.problem.expressions.functions import exactly
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Problem
+from pinnkan.problem.statement import Equation, Problem, Side
 
 #: Numbers that roots are sought from, so many at a time, of sizes between these powers of ten; steps from each.
 GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
@@ -69,6 +70,12 @@ class AlgebraicStart:
         found, is_root = self._solved(points, np.broadcast_to(first[0], (len(points), len(self.unknowns))))
         return found if is_root.all() else None
 
+    def left(self, point: Array, values: Array) -> Array:
+        """How much of the equations is left at some values (case, unknown), as a share of their terms: (case,)."""
+        with np.errstate(all="ignore"):
+            left, sizes, _ = self._linearised(np.broadcast_to(point, (len(values), len(point))), values)
+            return np.asarray(np.abs(left / np.maximum(sizes, 1e-300)).max(1))
+
     def _solved(self, points: Array, guesses: Array) -> tuple[Array, np.ndarray]:
         """Where Newton's method leads from guesses (case, unknown), and whether to a root."""
         x, count = guesses.copy(), len(self.unknowns)
@@ -96,8 +103,17 @@ class AlgebraicStart:
 
 def algebraic_start(problem: Problem) -> AlgebraicStart | None:
     """What says the values of unknowns that no condition gives, if as many equations do; None where none do."""
+    unknowns, asked = _asked(problem)
+    return AlgebraicStart(problem, unknowns, asked) if asked and len(asked) == len(unknowns) else None
+
+
+def _asked(problem: Problem) -> tuple[tuple[int, ...], tuple[Equation, ...]]:
+    """Unknowns without derivatives in time that no condition gives, and the equations of nothing but these and others.
+
+    The others are given at the first time.
+    """
     if problem.time_axis is None:
-        return None
+        return (), ()
     given, rates = given_at(problem), problem.orders_in_time
     may_be = {u for u, rate in enumerate(rates) if rate == 0 and not any(j.unknown == u for j in given)}
     asked = []
@@ -106,8 +122,7 @@ def algebraic_start(problem: Problem) -> AlgebraicStart | None:
         is_known = all(j.total == 0 and (j in given or j.unknown in may_be) for j in jets)
         if is_known and any(j.unknown in may_be for j in jets):
             asked.append(e)
-    unknowns = tuple(sorted({j.unknown for e in asked for j in e.jets.values()} & may_be))
-    return AlgebraicStart(problem, unknowns, tuple(asked)) if asked and len(asked) == len(unknowns) else None
+    return tuple(sorted({j.unknown for e in asked for j in e.jets.values()} & may_be)), tuple(asked)
 
 
 def several_values(problem: Problem) -> str:
@@ -143,6 +158,27 @@ def contradicted_start(problem: Problem) -> str:
         terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(e.residual)], problem.coordinates, points)
         left = np.abs(terms.sum(0))
         if left.max() > CONTRADICTS * np.abs(terms).sum(0).max():
-            where = place(problem, points, int(left.argmax()))
-            return f"what is given at {where} contradicts `{e.text}`: the solution leaves it at once"
+            return _told(place(problem, points, int(left.argmax())), e)
+    return _left_by_others(problem, first)
+
+
+def _left_by_others(problem: Problem, first: Side) -> str:
+    """That of more equations than values are left to say, some say what contradicts another, in words; or ""."""
+    unknowns, asked = _asked(problem)
+    if not 0 < len(unknowns) < len(asked):
+        return ""
+    point = np.array([x[0] for x in points_at(problem, first)])
+    for chosen in itertools.islice(itertools.combinations(asked, len(unknowns)), POINTS):
+        others = [e for e in asked if e not in chosen]
+        roots = AlgebraicStart(problem, unknowns, chosen).roots(point)
+        if not len(roots):
+            continue
+        left = np.array([AlgebraicStart(problem, unknowns, (e,)).left(point, roots) for e in others])
+        if left.max(0).min() > CONTRADICTS:
+            worst = others[int(left[:, left.max(0).argmin()].argmax())]
+            return _told(place(problem, points_at(problem, first), 0), worst)
     return ""
+
+
+def _told(where: str, e: Equation) -> str:
+    return f"what is given at {where} contradicts `{e.text}`: the solution leaves it at once"

@@ -70,6 +70,15 @@ def test_values_that_contradict_an_equation_are_told(more, contradicts):
     assert ("contradicts `w + q = v`" in contradicted_start(pair("w*q = 0.25", more=more))) == contradicts
 
 
+@pytest.mark.parametrize(
+    ("w", "contradicts"), [("0.5", True), ("0.9", True), ("0.5 + sqrt(0.15)", False), ("0.5 - sqrt(0.15)", False)]
+)
+def test_one_of_a_pair_may_be_given_against_the_equations(w, contradicts):
+    """Of w + q = 1 and w*q = 0.1 each holds with some q, both with the roots only."""
+    given = f', {{where: initial, equation: "w = {w}"}}'
+    assert ("contradicts" in contradicted_start(pair("w*q = 0.1", more=given))) == contradicts
+
+
 def test_the_first_moments_of_a_pair_are_right():
     """They had been 0.1 off until 1e-7, and the largest q of all times was 1.01 instead of 0.887."""
     solution = solve(pair(rate="w - q"))

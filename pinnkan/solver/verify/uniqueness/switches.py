@@ -32,6 +32,8 @@ PLACES, MOST, MOMENT = 8, 4, 1e-3
 ROUNDED, NEAR = 1e-13, 1e-7
 #: The two sides of a switch.
 WAYS = (-1.0, 1.0)
+#: Parts of a stretch of time, at whose ends a switch on which a solution rests is asked.
+RESTS = 16
 #: Shares of the whole time after which both sides have to lead back.
 SOON = (1e-5, 1e-6)
 #: What to do about it.
@@ -72,7 +74,17 @@ class Switches:
         is_asked = 0 < len(self.arguments) <= MOST and len(problem.equations) == len(problem.unknowns)
         if not is_asked or not (is_first or len(ranges) == 1):
             return ""
-        return self._left(field, ranges, is_first) or ("" if is_first else self._held(field, ranges))
+        found = self._left(field, ranges, is_first) or ("" if is_first else self._held(field, ranges))
+        return found or (self._left_later(field, ranges) if len(ranges) == 1 else "")
+
+    def _left_later(self, field: Field, ranges: Array) -> str:
+        """That others leave a switch on which a solution in time alone has rested for some of its ``ranges``."""
+        ((begin, end),) = ranges
+        for later in begin + (end - begin) * np.arange(1, RESTS) / RESTS:
+            found = self._left(field, np.array([[later, end]]), False)
+            if found:
+                return found
+        return ""
 
     def _left(self, field: Field, ranges: Array, is_first: bool) -> str:
         """That others leave from the beginning of some ``ranges``."""

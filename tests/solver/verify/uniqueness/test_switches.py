@@ -37,6 +37,7 @@ def verdict_of(equations, starts, domain="t: [0, 1]", unknowns="u", sides=""):
         (["u_tt = 1 + sign(u - 0.5*t**2)"], ["u = 0", "u_t = 0"], "u"),
         (["u_t = sign(v)", "v_t = u"], ["u = 0", "v = 0"], "u, v"),
         (["u_t = sign(u - 1)*max(t - 0.5, 0)"], ["u = 1"], "u"),  # which leads away from there on
+        (["v_t = -sign(v)*(0.5 - t)", "x_t = 1"], ["v = 0", "x = 0"], "v, x"),  # the same within one slab
     ],
 )
 def test_a_switch_that_leads_away_is_refused(equations, starts, unknowns):
