@@ -13,10 +13,14 @@ one need the same knots within a level; a thousandth, two more.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import sympy
 
+from pinnkan.problem.checks.algebraic import algebraic_start
+from pinnkan.problem.checks.starts import start_of
+from pinnkan.problem.checks.values import points_at
 from pinnkan.problem.expressions.functions import Smaller
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import SIGNS, Range, signed, value_ranges
@@ -84,12 +88,26 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     inside = [_Looked(problem, e, None, known) for e in problem.equations]
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
     placed = [_Looked(problem, equation, side, known) for equation, side in given]
-    data = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
-    free, nothing = _shared(problem, data) <= np.log(NOTHING), np.log(NOTHING)
-    linear = _settled(problem, inside, placed, data, np.where(free, nothing, np.inf), free)
-    most = np.where(free & linear.is_unique, linear.unknowns, np.inf)
-    found = _settled(problem, inside, placed, data, most, free, is_held=True)
+    followed, nothing = np.log(np.maximum(_followed(problem), NOTHING)), np.log(NOTHING)
+    data = np.maximum(np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING)), followed)
+    free = _shared(problem, data) <= nothing
+    least, most = (np.where(followed > nothing, followed, far) for far in (-np.inf, np.inf))
+    settled = partial(_settled, problem, inside, placed, data, free)
+    linear = settled((least, np.where(free, nothing, most)))
+    found = settled((least, np.where(free & linear.is_unique, linear.unknowns, most)), is_held=True)
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
+
+
+def _followed(problem: Problem) -> np.ndarray:
+    """What others make of an unknown at the first time (unknown,), 0 where they do not.
+
+    Of log(w) = -v with v = 1 no size of w fits better than another: it had been 1e-32.
+    """
+    found, start, first = np.zeros(len(problem.unknowns)), algebraic_start(problem), start_of(problem)
+    if start is not None and first is not None:
+        roots = start.roots(np.array([x[0] for x in points_at(problem, first)]))
+        found[list(start.unknowns)] = np.abs(roots[0]) if len(roots) else 0.0
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +124,19 @@ def _settled(
     inside: "Sequence[_Looked]",
     placed: "Sequence[_Looked]",
     unknown: np.ndarray,
-    most: np.ndarray,
     free: np.ndarray,
+    within: tuple[np.ndarray, np.ndarray],
     is_held: bool = False,
 ) -> _Sizes:
-    """Sizes at which coefficients, of unknowns no larger than ``most``, make the same sizes fit best.
+    """Sizes at which coefficients, of unknowns ``within`` two numbers each, make the same sizes fit best.
 
     ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either. Half of the way is
     gone at a time, all of it where the best sizes stand still, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
-        moving = free & (unknown <= most) if is_held else free
-        found = _balanced(inside, placed, unknown, np.minimum(unknown, most), moving)
+        moving = free & (unknown <= within[1]) if is_held else free
+        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving)
         before, last, best = unknown, best, _shared(problem, found.unknowns)
         unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
         if np.abs(unknown - before).max() < SETTLED:

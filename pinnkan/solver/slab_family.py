@@ -35,8 +35,9 @@ MOST, RECENT, FEW = 0.5, 8, 3
 #: No correction is asked to be smaller, relative to the solution: its coefficients are rounded.
 LEAST_ALLOWED = 1e-15
 #: Smallest slab, relative to the whole time. At the start of it, where data may jump, as long as a step takes to widen
-#: to NARROW; later on a share of the time that is past, and so long that rounding of the time is not seen.
-SMALLEST_SLAB, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 3e-7, 0.1, 1e-10
+#: to NARROW; later on a share of the time that is past, and so long that rounding of the time is not seen. In time
+#: alone, where slabs cost little, they may be SMALLEST_ALONE: water is neutral for 1e-7 of a titration.
+SMALLEST_SLAB, SMALLEST_ALONE, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 1e-9, 3e-7, 0.1, 1e-10
 #: Until so many of those at the start a slab that would have to be shorter is accepted as it is, resolved or not: data
 #: that jump, or disagree at a corner. The estimate says what that costs.
 EARLY = 10.0
@@ -209,7 +210,9 @@ class Pass(Generic[P]):
     @property
     def shortest(self) -> float:
         """Of a slab that begins here."""
-        return min(max(self._first, OF_PAST * (self.time - self.begun)), SMALLEST_SLAB * self.total)
+        is_alone = self.problem.space_dimension == 0 and not self.is_early(self.time)
+        least = SMALLEST_ALONE if is_alone else SMALLEST_SLAB
+        return min(max(self._first, OF_PAST * (self.time - self.begun)), least * self.total)
 
     @property
     def _first(self) -> float:

@@ -56,7 +56,7 @@ def test_nor_does_it_grow_beyond_that_where_it_drives_the_other():
     """w is one at most; w of 28 and v of 3 fitted as well."""
     text = "name: a\ndomain: {t: [0, 1]}\nunknowns: [v, w]\nequations: [v_t = -v + w, w + 0.3*v*w = 1]\n"
     (v, w), _ = natural_sizes(parse_problem(text + "conditions: [{where: initial, equation: v = 1}]\n", "a.yaml"))
-    assert v < 1.0
+    assert v < 1.5
     assert w < 5.0
 
 

@@ -98,7 +98,8 @@ class AlgebraicStart:
         found = [np.broadcast_to(f, len(x)) for f in self._tape.plainly([*points.T, *x.T])]
         count = len(self.equations)
         slopes = np.stack(found[2 * count :], -1).reshape(len(x), count, -1)
-        return np.stack(found[:count], -1), np.stack(found[count : 2 * count], -1), slopes
+        sizes = np.stack(found[count : 2 * count], -1) + np.abs(slopes * x[:, None]).sum(2)  # log(w) is 0 at 1
+        return np.stack(found[:count], -1), sizes, slopes
 
 
 def algebraic_start(problem: Problem) -> AlgebraicStart | None:

@@ -48,7 +48,20 @@ def null_of(system: System, coefficients: Array, known: Array | None = None) -> 
     """
     model, space = system.model, system.space
     equations = system.equations(coefficients, zero_conditions(model.conditions, space)[1])
-    return least_determined(equations, space, coefficients, known=known, counted=model.counted)
+    return least_determined(equations, space, coefficients, known=known, counted=counted_at(model, space, coefficients))
+
+
+def counted_at(model: Model, space: Space, coefficients: Array) -> tuple[float, ...]:
+    """How much of an unknown counts in the size of a function (see :class:`pinnkan.assembly.model.Model`), in time.
+
+    Where it has become larger than its natural size, in the units of that: where a titration has passed neutral water
+    oh- is 1e14 times what it began with, and rows see nothing of as little as that.
+    """
+    if model.problem.time_axis is None:
+        return model.counted
+    length = float(np.prod([np.ptp(axis.breaks) for axis in space.axes]))
+    sizes = np.sqrt(space.norm(coefficients) ** 2 / length)
+    return tuple(map(float, np.array(model.counted) / np.maximum(sizes, 1.0)))
 
 
 def nulls_of(model: Model, space: Space, coefficients: Array, halved: Space) -> tuple[Null, Null]:

@@ -97,3 +97,53 @@ def test_a_verdict_says_what_is_given_against_an_equation(w, q, converges):
     verdict = solve(pair("w*q = 0.1", rate="w - q", more=given)).verdict
     assert verdict.converged == converges
     assert "what is given at t = 0 contradicts `w*q = 0.1`" in verdict.sentence
+
+
+def decaying(equation):
+    """v = exp(-t), and what an equation makes of it."""
+    text = f"""
+name: decaying
+domain: {{t: [0, 2]}}
+unknowns: [v, w]
+equations: ["v_t = -v", "{equation}"]
+conditions: [{{where: initial, equation: "v = 1"}}]
+solver: {{tolerance: 1e-4}}
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    t = np.linspace(0.0, 2.0, 9)
+    assert solution.verdict.converged
+    return np.exp(-t), solution(t[:, None])["w"]
+
+
+@pytest.mark.parametrize(
+    ("equation", "exact"),
+    [
+        ("log(w) = -v", lambda v: np.exp(-v)),
+        ("1/w = 1 + v", lambda v: 1.0 / (1.0 + v)),
+        ("v/w = 1 + v", lambda v: v / (1.0 + v)),
+        ("log(w) = 0.5*log(v) - 1", lambda v: np.sqrt(v) / np.e),
+    ],
+)
+def test_an_unknown_that_may_not_be_zero_begins_with_its_root(equation, exact):
+    """Each had been refused: no size of w fits log(w) better than another, and it had been 1e-32 or 1e-91."""
+    v, w = decaying(equation)
+    np.testing.assert_allclose(w, exact(v), rtol=2e-4)
+
+
+def test_an_acid_is_titrated_through_neutral_water():
+    """Neutral for 1e-7 of the time, where oh- grows from 1e-14 to 1: had been refused."""
+    text = """
+name: titration
+domain: {t: [0, 2]}
+unknowns: [c, h, o, p]
+equations: ["c_t = -1", "h*o = 1e-14", "h - o = c", "p = -log(h)/log(10)"]
+conditions: [{where: initial, equation: "c = 1"}]
+solver: {tolerance: 1e-4}
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    t = np.array([0.0, 0.5, 0.999, 0.999999, 1.0, 1.000001, 1.001, 1.5, 2.0])
+    c = 1.0 - t
+    root = np.sqrt(c**2 + 4e-14)
+    h = np.where(c > 0.0, 0.5 * (c + root), 2e-14 / (root - c))
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(t[:, None])["p"], -np.log10(h), atol=1e-3)

@@ -48,7 +48,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
-from pinnkan.solver.verify.near_singular import null_of, prolonged
+from pinnkan.solver.verify.near_singular import counted_at, null_of, prolonged
 from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.solver.verify.verify import Spaces
@@ -259,7 +259,7 @@ class ProductSlabs(ModelFamily):
         nulls = None
         if richer.is_kept:
             solved = null_of(slab.system, c)
-            known, counted = prolonged(solved, space, fine), self.model.counted
+            known, counted = prolonged(solved, space, fine), counted_at(self.model, fine, base)
             nulls = solved, least_determined(richer.kept, fine, base, known=known, counted=counted)
         losses = slab.system.mean_square(c), richer.mean_square(base + slab.local)
         return Spaces(space, c, fine, nulls, losses)
