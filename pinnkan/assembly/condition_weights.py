@@ -19,8 +19,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.features.value_ranges import SIGNS, signed
-from pinnkan.problem.natural_units import WAVELENGTH, root_mean_square
 from pinnkan.problem.statement import Jet, Place, Point, Side
+from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 
 #: Points at which coefficients are looked at.
 LOOKED_AT = 64

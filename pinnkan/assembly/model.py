@@ -25,8 +25,8 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.value_ranges import Range, value_ranges
-from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Condition, Interface, Problem, Side
+from pinnkan.problem.units.natural_units import natural_sizes
 
 #: What counts of an unknown without derivatives in time, in a system that evolves. With all of it Taylor and Green's
 #: vortices at 1e-5 were refused for a pressure of degree 10 in time: 1.8e-3, and 7.5e-4 with more knots.

@@ -27,10 +27,11 @@ u_xx - 0.4 u_yy = x with u = 0 all around converged 2.2 tolerances off with them
 
 On functions that vary over a length h the principal terms of an equation i of a system are of size h^(c_i - d_j) U_j,
 with the offsets c of equations and d of unknowns of Agmon, Douglis and Nirenberg (1964). Sizes of unknowns and
-equations are balanced on the scale of the domain (:mod:`pinnkan.problem.natural_units`); on a cell that is r times as
-large, in all coordinates, equation i is weighed by r^(c - c_i), c the largest offset. That is r for the momentum of a
-flow, one for div u = 0: what a pressure that is not smooth at a corner leaves there then no longer moves it elsewhere.
-In a cavity with the lid 4x(1 - x) the velocity is off by 1.3e-5, not 2.2e-5, the pressure by 1e-4, not 5e-4.
+equations are balanced on the scale of the domain (:mod:`pinnkan.problem.units.natural_units`); on a cell that is r
+times as large, in all coordinates, equation i is weighed by r^(c - c_i), c the largest offset. That is r for the
+momentum of a flow, one for div u = 0: what a pressure that is not smooth at a corner leaves there then no longer moves
+it elsewhere. In a cavity with the lid 4x(1 - x) the velocity is off by 1.3e-5, not 2.2e-5, the pressure by 1e-4, not
+5e-4.
 """
 
 from collections.abc import Sequence

@@ -97,11 +97,12 @@ def solve(
             outcome = _outcome(model, monitor, device)
         except OutOfTimeError:
             return result_so_far(problem, monitor, Reason.MAX_TIME)
-        except SolverError as error:
+        except (SolverError, np.linalg.LinAlgError) as error:
+            reason = error.reason if isinstance(error, SolverError) else Reason.NOT_FINITE
             if monitor.state is None:
-                raise
+                raise SolverError(str(error), reason) from error
             detail = "; ".join(filter(None, (str(error), several_starts(marched), contradicted_start(marched))))
-            return result_so_far(problem, monitor, Reason(error.reason), detail)
+            return result_so_far(problem, monitor, Reason(reason), detail)
         except ResourceError:
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise

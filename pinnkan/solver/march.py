@@ -13,8 +13,8 @@ import numpy as np
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.kan.scaled import SlabPiece, field_of_slabs
-from pinnkan.problem.natural_units import natural_sizes
 from pinnkan.problem.statement import Problem
+from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out

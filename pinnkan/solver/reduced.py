@@ -27,8 +27,8 @@ from pinnkan.problem.evolution import Evolution, evolution
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
-from pinnkan.problem.natural_units import in_natural_units
 from pinnkan.problem.statement import Problem
+from pinnkan.problem.units.natural_units import in_natural_units
 from pinnkan.solver.lower_conditions import with_lower_conditions
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome

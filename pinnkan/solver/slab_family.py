@@ -210,8 +210,7 @@ class Pass(Generic[P]):
     @property
     def shortest(self) -> float:
         """Of a slab that begins here."""
-        is_alone = self.problem.space_dimension == 0 and not self.is_early(self.time)
-        least = SMALLEST_ALONE if is_alone else SMALLEST_SLAB
+        least = SMALLEST_SLAB if self.problem.space_dimension or self.is_early(self.time) else SMALLEST_ALONE
         return min(max(self._first, OF_PAST * (self.time - self.begun)), least * self.total)
 
     @property

@@ -10,8 +10,8 @@ from pinnkan.assembly import condition_weights
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.condition_weights import condition_weight, growth_rate, slowest_rate
 from pinnkan.assembly.model import compile_model
-from pinnkan.problem import natural_units
 from pinnkan.problem.registry import parse_problem
+from pinnkan.problem.units import term_sizes
 
 TEXT = """
 name: a
@@ -93,7 +93,7 @@ def test_coefficients_are_looked_at_where_conditions_say_that_the_solution_is():
 
 
 def test_at_values_of_both_signs_the_equation_is_lost(monkeypatch):
-    monkeypatch.setattr(natural_units, "signed", lambda jet, values, sign, known: values)
+    monkeypatch.setattr(term_sizes, "signed", lambda jet, values, sign, known: values)
     monkeypatch.setattr(condition_weights, "signed", lambda jet, values, sign, known: values)
     solution = pinnkan.solve(parse_problem(HOT.encode(), "a.yaml"))
     assert abs(float(np.ravel(solution(np.array([[0.3, 1.0]]))["u"])[0]) / heated() - 1.0) > 1e-2

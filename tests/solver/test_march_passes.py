@@ -7,7 +7,7 @@ import pytest
 from reciting import TOLERANCE, Growing, Looking, Recital, marched
 
 from pinnkan.errors import SolverError
-from pinnkan.problem.natural_units import natural_sizes
+from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
 from pinnkan.solver.march import BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown
 from pinnkan.solver.march_state import INSTANTS

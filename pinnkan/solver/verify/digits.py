@@ -17,8 +17,8 @@ from pinnkan.problem.expressions.enclosure import registers
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.natural_units import root_mean_square
 from pinnkan.problem.statement import Jet
+from pinnkan.problem.units.term_sizes import root_mean_square
 from pinnkan.solver.estimate.undecided import LEAST
 
 #: Points at which digits are counted, and points that say how large terms are: the first may all miss a layer.

@@ -12,8 +12,8 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.problem.checks.algebraic import AlgebraicStart, algebraic_start
-from pinnkan.problem.natural_units import WAVELENGTH
 from pinnkan.problem.statement import Problem
+from pinnkan.problem.units.term_sizes import WAVELENGTH
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero, sizes
 from pinnkan.solver.families.product.driving import undriven

@@ -11,38 +11,24 @@ Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from
 one need the same knots within a level; a thousandth, two more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import sympy
 
 from pinnkan.problem.checks.algebraic import algebraic_start
 from pinnkan.problem.checks.starts import start_of
 from pinnkan.problem.checks.values import points_at
-from pinnkan.problem.expressions.functions import Smaller
-from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.features.value_ranges import SIGNS, Range, signed, value_ranges
-from pinnkan.problem.statement import Condition, Equation, Jet, Problem, Side
+from pinnkan.problem.features.value_ranges import value_ranges
+from pinnkan.problem.statement import Condition, Equation, Problem, Side
+from pinnkan.problem.units.term_sizes import LESS, NOTHING, TermSizes
 
-#: Functions of size one are taken to vary over this share of the domain.
-WAVELENGTH = 0.1
-#: Points at which terms are looked at; repetitions where coefficients depend on the unknowns, each of which halves the
-#: error of the logarithms, and what may be left of it.
-SAMPLES, REPETITIONS, SETTLED = 64, 40, 1e-9
-#: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
-#: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
-#: weighed next to nothing.
-NEAR_ONE = 0.5, 1.5
-#: The size that an unknown without data begins with. What is linear in it then settles the largest that it can have:
-#: terms of higher degree hold what grows, they do not make it grow. With them alone q of shallow water at rest, until
-#: t = 0.05, was 37 of h = 1 (as if waves crossed the domain by then), the momentum weighed nothing, and the slab was
-#: taken for one that the equations do not determine.
-NOTHING = 1e-30
-#: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
-#: water, beside which q^2 of a flow stands, is no factor.
-LESS, FACTOR = 1e-30, 0.5
+#: Repetitions where coefficients depend on the unknowns, each of which halves the error of the logarithms, and what may
+#: be left of it.
+REPETITIONS, SETTLED = 40, 1e-9
+#: The logarithm by which a size may differ where nothing is LESS.
+FOLLOWS = 0.1
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
@@ -53,9 +39,6 @@ NEGLIGIBLE = 1e-3
 #: Nor does one below this share of the largest: exp(-((u_x - 1)/1e-5)**2), a source where a slope is one, is 1e-230 at
 #: a usual one, and had been taken for the size of what it makes.
 UNDERFLOWN = 1e-60
-#: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
-#: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
-BALANCED = 5.0
 
 
 def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
@@ -85,17 +68,35 @@ def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...
 
 def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     known = value_ranges(problem)
-    inside = [_Looked(problem, e, None, known) for e in problem.equations]
+    inside = [TermSizes(problem, e, None, known) for e in problem.equations]
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
-    placed = [_Looked(problem, equation, side, known) for equation, side in given]
+    placed = [TermSizes(problem, equation, side, known) for equation, side in given]
     followed, nothing = np.log(np.maximum(_followed(problem), NOTHING)), np.log(NOTHING)
     data = np.maximum(np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING)), followed)
     free = _shared(problem, data) <= nothing
     least, most = (np.where(followed > nothing, followed, far) for far in (-np.inf, np.inf))
     settled = partial(_settled, problem, inside, placed, data, free)
-    linear = settled((least, np.where(free, nothing, most)))
-    found = settled((least, np.where(free & linear.is_unique, linear.unknowns, most)), is_held=True)
+    driven = _driven(settled, least, free, any(e.bends for e in (*inside, *placed)))
+    found = settled((least, np.where(free, driven, most)), is_held=True)
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
+
+
+def _driven(settled: Callable[..., "_Sizes"], least: np.ndarray, free: np.ndarray, bends: bool) -> np.ndarray:
+    """The largest sizes of what is ``free`` that others make of it one by one, infinity where they do not (unknown,).
+
+    ``bends``: whether coefficients depend on sizes at all. Of h_t = 0.2 - h, k_t = h**2 - k and l_t = k**2 - l, all
+    nothing at first, that of h is seen at once, that of k with h, that of l with k: sizes that follow what nothing is
+    taken to be are none.
+    """
+    most, open_ones = np.full(len(free), np.inf), free
+    while open_ones.any():
+        more = settled((least, np.where(open_ones, np.log(NOTHING), most)))
+        less = settled((least, np.where(open_ones, np.log(LESS * NOTHING), most))) if bends else more
+        seen = open_ones & more.is_unique & (np.abs(more.unknowns - less.unknowns) < FOLLOWS)
+        if not seen.any():
+            break
+        most, open_ones = np.where(seen, more.unknowns, most), open_ones & ~seen
+    return most
 
 
 def _followed(problem: Problem) -> np.ndarray:
@@ -121,8 +122,8 @@ class _Sizes:
 
 def _settled(
     problem: Problem,
-    inside: "Sequence[_Looked]",
-    placed: "Sequence[_Looked]",
+    inside: Sequence[TermSizes],
+    placed: Sequence[TermSizes],
     unknown: np.ndarray,
     free: np.ndarray,
     within: tuple[np.ndarray, np.ndarray],
@@ -144,75 +145,8 @@ def _settled(
     return replace(found, unknowns=_shared(problem, found.unknowns))
 
 
-class _Looked:
-    """An equation at sample points of its place."""
-
-    def __init__(self, problem: Problem, equation: Equation, side: Side | None, known: Sequence[Range]) -> None:
-        rng = np.random.default_rng(0)
-        where = problem.domain if side is None else problem.domain.pieces[side]
-        self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
-        self.jets: list[Jet] = list(equation.jets.values())
-        self.known = known
-        self.rates = [
-            float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
-            for j in self.jets
-        ]
-        self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
-        symbols = list(equation.jets)
-        slopes = [sympy.diff(equation.residual, s) for s in symbols]
-        looked = [_held(e, set(symbols)) for e in (equation.residual, *slopes)]
-        self.tape = Tape(looked, [*problem.coordinates, *symbols])
-
-    def terms(self, unknown: np.ndarray) -> tuple[dict[int, float], float]:
-        """The largest term of each unknown per size of it, and the source, both as root mean squares.
-
-        Coefficients are those at the logarithms of sizes ``unknown``.
-        """
-        sizes = np.exp(unknown)
-        jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
-        slopes = np.min([self._slopes(jets, sign) for sign in SIGNS], axis=0)
-        found: dict[int, float] = {}
-        for jet, rate, slope in zip(self.jets, self.rates, slopes, strict=True):
-            found[jet.unknown] = max(found.get(jet.unknown, 0.0), float(slope) * rate)
-        return found, root_mean_square(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
-
-    def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
-        """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""
-        found, numbers = {j: np.zeros(len(unknown)) for j in terms}, np.arange(len(unknown))
-        for k in [k for k in terms if free[k] and len(terms) > 1]:
-            less = self.terms(unknown + np.log(LESS) * (numbers == k))[0]
-            for j, term in terms.items():
-                if j != k and term > 0.0 and less[j] > 0.0:
-                    power = np.log(less[j] / term) / np.log(LESS)
-                    found[j][k] = power if power > FACTOR else 0.0
-        return found
-
-    def _slopes(self, jets: Sequence[np.ndarray], sign: float) -> np.ndarray:
-        """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,)."""
-        values = [signed(j, w, sign, self.known[j.unknown]) for j, w in zip(self.jets, jets, strict=True)]
-        return np.array([root_mean_square(slope) for slope in self._values(values)[1:]])
-
-    def _values(self, jets: Sequence[np.ndarray]) -> list[np.ndarray]:
-        with np.errstate(all="ignore"):
-            values = self.tape([*self.points.T, *jets])
-        return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
-
-
-def _held(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> sympy.Expr:
-    """The expression with exponentials of unknowns no larger than BALANCED: where they would be, others hold them."""
-    powers = [e for e in expression.atoms(sympy.exp) if e.free_symbols & unknown]
-    return expression.xreplace({e: sympy.exp(Smaller(e.args[0], sympy.Float(BALANCED))) for e in powers})
-
-
-def root_mean_square(values: np.ndarray) -> float:
-    """Of what is finite; zero where nothing is."""
-    finite = values[np.isfinite(values)]
-    largest = float(np.abs(finite).max(initial=0.0))
-    return largest * float(np.sqrt(((finite / largest) ** 2).mean())) if largest > 0.0 else 0.0
-
-
 def _balanced(
-    inside: Sequence[_Looked], placed: Sequence[_Looked], unknown: np.ndarray, at: np.ndarray, free: np.ndarray
+    inside: Sequence[TermSizes], placed: Sequence[TermSizes], unknown: np.ndarray, at: np.ndarray, free: np.ndarray
 ) -> _Sizes:
     """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
 
@@ -244,7 +178,7 @@ def _balanced(
     return _Sizes(found[:count], found[count:], rank == len(found))
 
 
-def _data(placed: Sequence[_Looked], unknown: np.ndarray) -> np.ndarray:
+def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
     """The size that the data of conditions give each unknown, 0 where they say nothing."""
     data = np.zeros(len(unknown))
     for condition in placed:

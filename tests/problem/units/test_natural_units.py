@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from systems import kovasznay
 
-from pinnkan.problem import natural_units
-from pinnkan.problem.natural_units import in_natural_units, natural_sizes
 from pinnkan.problem.registry import load_problem, parse_problem
+from pinnkan.problem.units import natural_units
+from pinnkan.problem.units.natural_units import in_natural_units, natural_sizes
 
 FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
 
@@ -125,3 +125,21 @@ def test_a_source_that_has_underflown_says_nothing_of_sizes(monkeypatch):
         assert 1e-6 < size < 1e6
     monkeypatch.setattr(natural_units, "UNDERFLOWN", 0.0)
     assert min(natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]) < 1e-100
+
+
+@pytest.mark.parametrize(
+    ("equations", "sizes"),
+    [
+        (["h_t = 0.2 - h", "k_t = h**2 - 0.1*k", "l_t = k**2 - l"], [0.06, 0.0024, 4e-6]),
+        (["h_t = 0.2 - sqrt(max(h, 0))", "k_t = sqrt(max(h, 0)) - k"], [0.06, 0.037]),
+        (["h_t = 0.2 - h", "k_t = h - 0.1*sqrt(max(k, 0))"], [0.06, 0.018]),
+    ],
+)
+def test_what_begins_with_nothing_is_as_large_as_others_make_it_one_by_one(equations, sizes):
+    """l had 6e-35, k of the second 3e-51 and both of the third 1e-27: two tanks were not filled from empty."""
+    names = "hkl"[: len(sizes)]
+    lines = ["name: a", "domain: {t: [0, 3]}", f"unknowns: [{', '.join(names)}]", "equations:"]
+    lines += [f'- "{e}"' for e in equations]
+    lines += ["conditions:", *(f'- {{where: initial, equation: "{name} = 0"}}' for name in names)]
+    found, _ = natural_sizes(parse_problem("\n".join(lines) + "\n", "a.yaml"))
+    np.testing.assert_allclose(found, sizes, rtol=0.1)

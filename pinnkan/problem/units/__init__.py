@@ -1,0 +1,1 @@
+"""Units in which unknowns and equations of a system are of size one."""

@@ -1,0 +1,120 @@
+"""How large the terms of an equation are at unknowns of some sizes, and how these follow them.
+
+Looked at in points of its place, with unknowns that take numbers near their sizes, of either sign where theirs is not
+known, and derivatives of functions that vary over a tenth of the domain.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.expressions.functions import Smaller
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.value_ranges import SIGNS, Range, signed
+from pinnkan.problem.statement import Equation, Jet, Problem, Side
+
+#: Functions of size one are taken to vary over this share of the domain.
+WAVELENGTH = 0.1
+#: Points at which terms are looked at.
+SAMPLES = 64
+#: What an unknown of size one is at these points, but for its sign. One depth h of water in a hundred that is nearly
+#: nothing (of normal deviates) had q^2 / h in place of all others: q a hundred times too large, and an equation that
+#: weighed next to nothing.
+NEAR_ONE = 0.5, 1.5
+#: The size that an unknown without data begins with. What is linear in it then settles the largest that it can have:
+#: terms of higher degree hold what grows, they do not make it grow. With them alone q of shallow water at rest, until
+#: t = 0.05, was 37 of h = 1 (as if waves crossed the domain by then), the momentum weighed nothing, and the slab was
+#: taken for one that the equations do not determine.
+NOTHING = 1e-30
+#: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
+#: water, beside which q^2 of a flow stands, is no factor.
+LESS, FACTOR = 1e-30, 0.5
+#: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
+#: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
+BALANCED = 5.0
+
+
+class TermSizes:
+    """An equation at sample points of its place."""
+
+    def __init__(self, problem: Problem, equation: Equation, side: Side | None, known: Sequence[Range]) -> None:
+        rng = np.random.default_rng(0)
+        where = problem.domain if side is None else problem.domain.pieces[side]
+        self.points = where.sample(SAMPLES, lambda *shape: rng.random(shape))
+        self.jets: list[Jet] = list(equation.jets.values())
+        self.known = known
+        self.rates = [
+            float(np.prod((WAVELENGTH * np.ptp(problem.box.ranges, axis=1)) ** -np.array(j.order, float)))
+            for j in self.jets
+        ]
+        self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
+        symbols = list(equation.jets)
+        slopes = [sympy.diff(equation.residual, s) for s in symbols]
+        self.bends = any(slope.free_symbols & set(symbols) for slope in slopes)
+        looked = [_held(e, set(symbols)) for e in (equation.residual, *slopes)]
+        self.tape = Tape(looked, [*problem.coordinates, *symbols])
+
+    def terms(self, unknown: np.ndarray) -> tuple[dict[int, float], float]:
+        """The largest term of each unknown per size of it, and the source, both as root mean squares.
+
+        Coefficients are those at the logarithms of sizes ``unknown``.
+        """
+        sizes = np.exp(unknown)
+        jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
+        each = np.array([self._slopes(jets, sign) for sign in SIGNS])
+        slopes = each.min(0)
+        for k in np.flatnonzero((slopes == 0.0) & (each.max(0) > 0.0)):
+            slopes[k] = self._on_its_side(jets, int(k), each[:, k])
+        found: dict[int, float] = {}
+        for jet, rate, slope in zip(self.jets, self.rates, slopes, strict=True):
+            found[jet.unknown] = max(found.get(jet.unknown, 0.0), float(slope) * rate)
+        source = root_mean_square(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
+        return found, source if source > NOTHING else 0.0  # a root of nothing is 1e-50
+
+    def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
+        """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""
+        found, numbers = {j: np.zeros(len(unknown)) for j in terms}, np.arange(len(unknown))
+        for k in [k for k in terms if free[k] and len(terms) > 1]:
+            less = self.terms(unknown + np.log(LESS) * (numbers == k))[0]
+            for j, term in terms.items():
+                if j != k and term > 0.0 and less[j] > 0.0:
+                    power = np.log(less[j] / term) / np.log(LESS)
+                    found[j][k] = power if power > FACTOR else 0.0
+        return found
+
+    def _on_its_side(self, jets: Sequence[np.ndarray], k: int, alike: np.ndarray) -> float:
+        """The slope by jet k on the side where it has one, whatever signs others have: max(h, 0) has none below zero.
+
+        ``alike``: where all have the first sign, or all the second.
+        """
+        own = self.jets[k].unknown
+        apart = [self._slopes(jets, sign, own)[k] for sign in SIGNS]
+        return float(max(min(alike[0], apart[1]), min(alike[1], apart[0])))
+
+    def _slopes(self, jets: Sequence[np.ndarray], sign: float, own: int | None = None) -> np.ndarray:
+        """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,).
+
+        Those of the unknown ``own`` have the other.
+        """
+        signs = [-sign if j.unknown == own else sign for j in self.jets]
+        values = [signed(j, w, s, self.known[j.unknown]) for j, w, s in zip(self.jets, jets, signs, strict=True)]
+        return np.array([root_mean_square(slope) for slope in self._values(values)[1:]])
+
+    def _values(self, jets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        with np.errstate(all="ignore"):
+            values = self.tape([*self.points.T, *jets])
+        return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
+
+
+def _held(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> sympy.Expr:
+    """The expression with exponentials of unknowns no larger than BALANCED: where they would be, others hold them."""
+    powers = [e for e in expression.atoms(sympy.exp) if e.free_symbols & unknown]
+    return expression.xreplace({e: sympy.exp(Smaller(e.args[0], sympy.Float(BALANCED))) for e in powers})
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """Of what is finite; zero where nothing is."""
+    finite = values[np.isfinite(values)]
+    largest = float(np.abs(finite).max(initial=0.0))
+    return largest * float(np.sqrt(((finite / largest) ** 2).mean())) if largest > 0.0 else 0.0
