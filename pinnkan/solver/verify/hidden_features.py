@@ -94,9 +94,8 @@ class FeatureCheck:
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 share = float(mass.mean() / max(typical, floor, TINY))
                 found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
-            passed = _surroundings(
-                values.features(field, domain, seen[equation]), field, domain, self.problem.time_axis
-            )
+            axis = self.problem.time_axis
+            passed = _surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
             for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
                 squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
@@ -114,8 +113,9 @@ class FeatureCheck:
             return None
         seen = self._seen(field, domain.sample(SCATTERED * self.problem.dimension, kronecker))
         pairs = zip(self.equations, self.values, strict=True)
-        found = chain.from_iterable(values.features(field, domain, seen[e]) for e, values in pairs)
-        times = (time_of(feature, domain, self.problem.time_axis) for feature in found)
+        axis = self.problem.time_axis
+        found = chain.from_iterable(values.features(field, domain, seen[e], axis) for e, values in pairs)
+        times = (time_of(feature, domain, axis) for feature in found)
         return min((time for time in times if time is not None), default=None)
 
     def is_met(self, feature: HiddenFeature, domain: Domain) -> bool:

@@ -8,6 +8,7 @@ solution in a box enclosed by :mod:`pinnkan.solver.estimate.substituted`: no pro
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import sympy
@@ -15,7 +16,9 @@ import sympy
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.formulas import is_compound, parts
+from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
@@ -28,6 +31,8 @@ CELLS = {1: 256, 2: 32, 3: 10}
 PIECES = 4
 #: Of what jumps or bends a search leaves boxes of this share of the time.
 SHARP = 1e-12
+#: Places in space at which a part is looked at before and after a time, at this share of that, when it jumps.
+PLACES, BESIDE = 32, 1e-11
 #: Share by which the values seen are exceeded on either side.
 BEYOND = 0.1
 
@@ -41,8 +46,12 @@ class NarrowValues:
         own = [p for p in found if p.free_symbols & set(self.jets) and not is_compound(p)]
         self.parts = own if len(coordinates) in CELLS else []
 
-    def features(self, field: Field, domain: Domain, jets: Array) -> Iterator[Feature]:
-        """Places in a domain where the field makes a part narrow; ``jets`` (point, jet): what it has seen of it."""
+    def features(self, field: Field, domain: Domain, jets: Array, axis: int | None) -> Iterator[Feature]:
+        """Places in a domain where the field makes a part narrow; ``jets`` (point, jet): what it has seen of it.
+
+        ``axis``: that of time. What jumps all over space at once is as wide as that, and not as what rounding makes of
+        the moments: v = t, the same everywhere, is 0.4 here and there first.
+        """
         if not self.parts or not np.isfinite(jets).all():
             return
         low, high = jets.min(0), jets.max(0)
@@ -55,16 +64,41 @@ class NarrowValues:
         occur = {s: jet for s, jet in self.jets.items() if any(s in p.free_symbols for p in steep)}
         search = _Along(steep, self.coordinates, occur, field, box)
         search.run()
-        for k in range(len(steep)):
-            yield from search.features(k)
+        for k, part in enumerate(steep):
+            tape = Tape([part], [*self.coordinates, *occur])
+            for feature in search.features(k):
+                at_once = _is_sharp(feature, domain, axis) and self._jumps(tape, search, feature, domain)
+                yield _all_over(feature, domain) if at_once else feature
+
+    def _jumps(self, tape: Tape, search: "_Along", feature: Feature, domain: Domain) -> bool:
+        """Whether a part jumps at the time of a feature wherever one looks in space."""
+        ranges = np.array(domain.box.ranges)
+        points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(PLACES, len(ranges))
+        apart = BESIDE * float(np.abs(ranges[-1]).max())
+        values = []
+        for way in (-apart, apart):
+            points[:, -1] = np.clip(feature.place[-1] + way, *ranges[-1])
+            values.append(tape.plainly(search.inputs(points.T))[0])
+        return bool((np.abs(values[1] - values[0]) >= 0.5 * feature.height).all())
 
 
 def time_of(feature: Feature, domain: Domain, axis: int | None) -> float | None:
     """When a formula jumps or bends, if it does so all over space."""
     if axis is None or list(np.flatnonzero(feature.width < domain.box.lengths)) != [axis]:
         return None
-    is_sharp = feature.width[axis] <= SHARP * np.abs(domain.box.ranges[axis]).max()
-    return float(feature.place[axis]) if is_sharp else None
+    return float(feature.place[axis]) if _is_sharp(feature, domain, axis) else None
+
+
+def _is_sharp(feature: Feature, domain: Domain, axis: int | None) -> bool:
+    """Whether it is a jump or a bend in time."""
+    return axis is not None and bool(feature.width[axis] <= SHARP * np.abs(domain.box.ranges[axis]).max())
+
+
+def _all_over(feature: Feature, domain: Domain) -> Feature:
+    """A feature of time alone."""
+    place, width = np.array(domain.box.ranges).mean(1), np.array(domain.box.lengths)
+    place[-1], width[-1] = feature.place[-1], feature.width[-1]
+    return replace(feature, place=place, width=width)
 
 
 class _Along(Search):

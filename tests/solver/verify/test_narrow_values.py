@@ -37,7 +37,7 @@ def found(field, equation, **place):
     points = problem.domain.sample(200, kronecker)
     jets = [field(points, [jet.order])[:, jet.unknown, 0] for jet in model.equations[0].jets]
     values = NarrowValues(problem.equations[0], problem.coordinates)
-    return list(values.features(field, problem.domain, np.stack(jets, 1)))
+    return list(values.features(field, problem.domain, np.stack(jets, 1), problem.time_axis))
 
 
 @pytest.mark.parametrize("width", [1e-3, 1e-6])
@@ -138,3 +138,24 @@ def test_what_waits_at_a_value_waits_as_long_as_it_should(width, least):
     assert arrival == pytest.approx(1.3140, abs=3e-4)
     assert solution.verdict.converged
     assert solution([[arrival + 0.5]])["u"][0] == pytest.approx(1.5, abs=1e-4)
+
+
+def test_a_threshold_that_is_passed_all_over_space_at_once_ends_a_slab():
+    """v = t but for rounding, so that it passes 0.4 here and there first: no slab had been short enough for that."""
+    text = """
+name: at once
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u, v]
+equations: ["u_t = 0.1*u_xx + 1 + heaviside(v - 0.4)", "v_t = 0.1*v_xx + 1"]
+conditions:
+  - {where: initial, equation: u = cos(pi*x)}
+  - {where: initial, equation: v = 0}
+  - {where: [left, right], equation: dn(u) = 0}
+  - {where: [left, right], equation: dn(v) = 0}
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    points = np.random.default_rng(0).uniform(size=(50, 2))
+    x, t = points.T
+    exact = np.cos(np.pi * x) * np.exp(-0.1 * np.pi**2 * t) + t + np.maximum(t - 0.4, 0.0)
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(points)["u"], exact, atol=1e-4)
