@@ -123,7 +123,7 @@ def test_as_near_as_a_feature_is_wide_points_are_looked_at(dimension, monkeypatc
     assert mass() < 1e-12
 
 
-@pytest.mark.parametrize(("width", "says"), [("1e-10", "t = 3.14159"), ("1e-7", "1e-07 wide at t = 3.1415927")])
+@pytest.mark.parametrize(("width", "says"), [("1e-10", "t = 3.14159"), ("1e-9", "1e-09 wide at t = 3.1415927")])
 def test_a_kick_shorter_than_slabs_can_be_is_refused_as_that(width, says):
     """One was missed, the other taken for a solution that ends there."""
     text = f"""
@@ -137,6 +137,22 @@ conditions: [{{where: initial, equation: u = 1}}]
     assert verdict.reason == "undersampled"
     assert says in verdict.sentence
     assert "wider, with the same integral" in verdict.remedy
+
+
+def test_a_kick_as_short_as_a_hundred_millionth_of_the_time_is_solved():
+    text = """
+name: kick
+domain: {t: [0, 10]}
+unknowns: [u]
+equations: ["u_t = -u + 1e8*exp(-((t - pi)/1e-8)**2)"]
+conditions: [{where: initial, equation: u = 1}]
+"""
+    solution = solve(parse_problem(text, "t.yaml"))
+    t = np.array([4.0, 6.0, 10.0])
+    assert solution.verdict.converged
+    np.testing.assert_allclose(
+        solution(t[:, None])["u"], np.exp(-t) + np.sqrt(np.pi) * np.exp(np.pi - t), rtol=0, atol=1e-5
+    )
 
 
 HIDDEN = """

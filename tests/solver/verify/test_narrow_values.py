@@ -143,7 +143,7 @@ def test_what_waits_at_a_value_waits_as_long_as_it_should(width, least):
 def test_a_threshold_that_is_passed_all_over_space_at_once_ends_a_slab():
     """v = t but for rounding, so that it passes 0.4 here and there first: no slab had been short enough for that."""
     text = """
-name: at once
+name: at_once
 domain: {x: [0, 1], t: [0, 1]}
 unknowns: [u, v]
 equations: ["u_t = 0.1*u_xx + 1 + heaviside(v - 0.4)", "v_t = 0.1*v_xx + 1"]
