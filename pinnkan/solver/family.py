@@ -38,8 +38,8 @@ class ErrorEstimate:
 class Measured:
     """A minimum in the space of a state: its function, and what the record of the level says of it.
 
-    ``is_resolved``: the residual is well below that of the data alone; ``unsettled``: why the iteration is not at
-    rest, "" where it is.
+    ``corrected``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: the residual is well below that of the
+    data alone; ``unsettled``: why the iteration is not at rest, "" where it is.
     """
 
     field: Field
@@ -49,6 +49,7 @@ class Measured:
     points: int
     loss: float
     heldout: float
+    corrected: float = 0.0
     is_resolved: bool = True
     unsettled: str = ""
     note: str = ""
@@ -63,6 +64,7 @@ class Measured:
             points=self.points,
             loss=self.loss,
             heldout=self.heldout,
+            corrected=self.corrected,
             estimate=estimate,
             seconds=seconds,
             iterations=iterations,

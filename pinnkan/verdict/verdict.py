@@ -32,8 +32,6 @@ class Verdict:
 
 #: Held-out and training residual (root mean squares) may differ by this factor (method.md, section 5).
 HELDOUT_RATIO = 3.0
-#: Share of the tolerance that is near it.
-MARGIN = 0.1
 
 #: `converged` with a true error above this many tolerances is contradicted by the `exact` of the file.
 CONTRADICTION = 2.0
@@ -125,17 +123,17 @@ def _has_never_fallen(levels: Sequence[Level]) -> bool:
 
 
 def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
-    """Whether the held-out residual is out of proportion, and an estimate in proportion to it near the tolerance.
+    """Whether the held-out residual is out of proportion where the estimate has no large margin.
 
-    Next to a diode's bend one slab of 31 had made the held-out residual four times the other: of an estimate of a
-    hundredth of the tolerance.
+    What corrections of slabs have seen is none: next to the bend of a diode a slab has next to nothing left at its own
+    points, and a hundred times as much beside them.
     """
     judged = levels if levels[-1].time is not None else levels[-1:]
     heldout = sum(x.heldout for x in judged)
-    loss = sum(x.loss for x in judged)
+    loss = sum(max(x.loss, x.corrected) for x in judged)
     if levels[-1].evidence in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON):
         return False  # residuals off the points are part of it, or unnecessary
-    return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate**2 * heldout > (MARGIN * tolerance) ** 2 * loss
+    return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > 1e-2 * tolerance
 
 
 def _refusal(

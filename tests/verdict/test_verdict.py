@@ -54,8 +54,9 @@ def test_a_held_out_residual_out_of_proportion_is_undersampled():
     high = 1.01 * HELDOUT_RATIO**2 * 1e-12
     assert judge(levels(1e-3, 1e-5, heldout=high), 1e-4, "").reason == "undersampled"
     assert judge(levels(1e-3, 1e-5, heldout=0.98 * high), 1e-4, "").converged
-    assert judge(levels(1e-3, 3e-6, heldout=high), 1e-4, "").converged  # a decade, were it in proportion to that
-    assert judge(levels(1e-3, 3e-6, heldout=2.0 * high), 1e-4, "").reason == "undersampled"
+    assert judge(levels(1e-3, 0.99e-6, heldout=high), 1e-4, "").converged  # two decades of margin
+    seen = [replace(level, corrected=1e-12) for level in levels(1e-3, 1e-5, loss=1e-20, heldout=1e-12)]
+    assert judge(seen, 1e-4, "").converged  # the correction has looked there
 
 
 def test_evidence_that_does_not_rest_on_the_residual_does_not_ask_it():

@@ -275,17 +275,17 @@ class ProductSlabs(ModelFamily):
             points=slab.system.points,
             loss=loss,
             heldout=System(slab.system.model, space, extra=1).mean_square(c),
+            corrected=slab.richer.mean_square(slab.base),
             is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
             note=slab.system.words,
         )
 
     def _hardly_counts(self, slab: ProductSlab, loss: float, at: ProductPass) -> bool:
         """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
-        if at.is_early(at.time + slab.length):
-            return True
         space = self.problem.domain.measure / at.total
         size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
-        return bool(np.sqrt(loss) <= LEFT * at.local * size * growth_rate(self.model, slab.length))
+        makes_nothing = np.sqrt(loss) <= LEFT * at.local * size * growth_rate(self.model, slab.length)
+        return at.is_early(at.time + slab.length) or bool(makes_nothing)
 
     def samples(self, slab: ProductSlab) -> Samples:
         """Gauss points of the halved intervals."""
