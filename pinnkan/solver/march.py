@@ -16,6 +16,7 @@ from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
+from pinnkan.solver.estimate.undecided import Known
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.march_state import MarchState
@@ -200,7 +201,7 @@ def _asked(
     spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
     off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
     during, loss = family.problem.domain.during(at.time, at.time + slab.length), max(measured.loss, slab.least_loss)
-    against = verify.between(measured.field, during, loss, spaces, off) or Objection()
+    against = verify.between(measured.field, during, loss, spaces, Known(off, at.before)) or Objection()
     missed = against.missed
     if missed is not None:
         # a point that has met it by chance says nothing of when it is passed

@@ -85,9 +85,9 @@ def test_what_is_left_of_the_time_by_rounding_is_no_slab(left, slabs):
 
 def test_the_error_of_a_slab_is_looked_at_in_its_time():
     class Seeing(Looking):
-        def between(self, field, box, loss, spaces, error):
-            assert tuple(error.breaks(1)) == box.ranges[1]
-            return super().between(field, box, loss, spaces, error)
+        def between(self, field, box, loss, spaces, known):
+            assert tuple(known.error.breaks(1)) == box.ranges[1]
+            return super().between(field, box, loss, spaces, known)
 
     looking = Seeing()
     marched(Recital(begins=2.0), looking)

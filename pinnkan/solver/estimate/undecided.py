@@ -41,8 +41,21 @@ CONCERN = 4.0
 #: Of the tolerance, what is told; what it comes to depends on how many there are, and what grows. To tell a thousandth
 #: shallow water, whose q^2/h is bent where q is zero, took twice the time, a tenth 5 per cent.
 TOLD = 0.1
+#: States at which coefficients are looked at, of these powers of ten of the sizes.
+STATES, POWERS = 64, (-3.0, 3.0)
 #: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
+
+    With these terms are compared: next to a threshold at zero those of a short slab are nothing.
+    """
+
+    error: Field | None = None
+    before: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +87,9 @@ class Undecided:
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(e for e, given in pairs if not given.residual.is_polynomial(*given.jets))
 
-    def change(self, field: Field, error: Field | None, domain: Domain) -> Switch | None:
-        """The largest change within the ``error`` of a field on a domain, if it may be a concern."""
+    def change(self, field: Field, known: Known, domain: Domain) -> Switch | None:
+        """The largest change within the error of a field on a domain, if it may be a concern."""
+        error = known.error
         if error is None or not self.asked:
             return None
         box = np.array(domain.box.ranges, dtype=np.float64)
@@ -87,10 +101,10 @@ class Undecided:
             if self.model.problem.time_axis is not None:
                 off = _at_neighbours(off.reshape(len(off), *counts)).reshape(off.shape)
             cells = _Cells(equation, field, low, high, off, self.model.problem.time_axis is not None)
-            known = _terms(self.model, cells) if cells.first.any() else 0.0
-            change = cells.change(TOLD * CONCERN * self.model.problem.solver.tolerance * known)
+            terms = _terms(self.model, cells, known.before) if cells.first.any() else 0.0
+            change = cells.change(TOLD * CONCERN * self.model.problem.solver.tolerance * terms)
             if change is not None:
-                found.append(Switch(change[0] / known / CONCERN, change[1], equation.text))
+                found.append(Switch(change[0] / terms / CONCERN, change[1], equation.text))
         return max(found, key=lambda change: change.share, default=None)
 
 
@@ -108,7 +122,7 @@ def _around(error: Field, jets: Sequence[Jet], low: Array, high: Array) -> Array
     return SAFETY * found.reshape(-1, low.shape[1], len(jets)).max(0).T
 
 
-def _terms(model: Model, cells: "_Cells") -> float:
+def _terms(model: Model, cells: "_Cells", before: Array | None) -> float:
     """The terms of an equation, integrated: over the cells, or at least what unknowns would make of all of the domain.
 
     As K*u is none of the terms of K*max(u - c, 0), so K/2 and K/2*sign(u - c) are no two.
@@ -119,25 +133,39 @@ def _terms(model: Model, cells: "_Cells") -> float:
     data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
     linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
     terms = np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
-    least = least_term(model, equation, slopes, sizes_of(model, cells.field, points))
+    least = least_term(model, equation, (points, slopes), sizes_of(model, cells.field, points, before))
     return max(float(terms), least * model.problem.domain.measure, 1e-300)
 
 
-def sizes_of(model: Model, field: Field, points: Array) -> Array:
-    """Root mean squares of the unknowns at points, no smaller than LEAST of their natural sizes."""
+def sizes_of(model: Model, field: Field, points: Array, before: Array | None = None) -> Array:
+    """Root mean squares of the unknowns at points; ``before``, and LEAST of their natural sizes, at least."""
     values = jets_at(field, points, [Jet(u, (0,) * points.shape[1]) for u in range(len(model.sizes))])
-    return np.maximum(np.sqrt((values**2).mean(0)), LEAST * np.array(model.sizes))
+    known = 0.0 if before is None else np.where(np.isfinite(before), before, 0.0)
+    return np.maximum(np.maximum(np.sqrt((values**2).mean(0)), known), LEAST * np.array(model.sizes))
 
 
-def least_term(model: Model, equation: CompiledEquation, slopes: Array, sizes: Array) -> float:
-    """The largest term that unknowns of such ``sizes`` make over the whole box; ``slopes`` (point, jet).
+def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Array], sizes: Array) -> float:
+    """The largest term that unknowns of such ``sizes`` make over the whole box.
 
-    Of derivatives that stand before numbers and coordinates: others may be small all over it.
+    ``seen``: points (point, coordinate) and what stands before the derivatives there (point, jet).
+
+    What stands before derivatives and depends on unknowns counts as the least that it makes for any of them: of min(w,
+    q) = 0 it is w or q, of max(u, 0) it may be nothing.
     """
+    points, slopes = seen
     known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)
     lengths = np.array([np.prod(model.problem.box.lengths ** np.array(j.order)) for j in equation.jets])
     whole = sizes[[j.unknown for j in equation.jets]] / lengths
-    return float((np.nan_to_num(np.abs(slopes), posinf=0.0).mean(0) * whole)[known].max(initial=0.0))
+    found = np.nan_to_num(np.abs(slopes), posinf=0.0) * whole
+    always = float(found.mean(0)[known].max(initial=0.0))
+    if known.all():
+        return always
+    random, shape = np.random.default_rng(0), (STATES, len(whole))
+    jets = whole * random.choice((-1.0, 1.0), shape) * 10.0 ** random.uniform(*POWERS, shape)
+    with np.errstate(all="ignore"):
+        others = np.abs(equation.linearise_numpy(np.resize(points, (STATES, points.shape[1])), jets)[1]) * whole
+    states = np.concatenate([found, np.nan_to_num(others, nan=0.0)])
+    return max(always, float(states[:, ~known].max(1).min()))
 
 
 @dataclass(frozen=True, eq=False)

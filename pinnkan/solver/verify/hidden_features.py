@@ -25,9 +25,9 @@ from pinnkan.problem.features.narrow import features
 from pinnkan.problem.features.subdivision import HUGE, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
-from pinnkan.solver.estimate.undecided import Undecided, least_term, sizes_of
+from pinnkan.solver.estimate.undecided import Known, Undecided, least_term, sizes_of
 from pinnkan.solver.verify.narrow_values import NarrowValues, time_of
-from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, cells_of, gap
+from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, cells_of, gap, shares_of
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
@@ -36,6 +36,8 @@ SCATTERED = 500
 CONCERN = 0.1
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
+#: Of a field alone.
+NOTHING = Known()
 #: Knots further apart than so many widths of a feature do not hold it.
 HELD = 100.0
 #: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
@@ -74,21 +76,21 @@ class FeatureCheck:
         self.values = [NarrowValues(e, coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
-    def examine(self, field: Field, domain: Domain, loss: float, error: Field | None = None) -> HiddenFeature | None:
+    def examine(self, field: Field, domain: Domain, loss: float, beside: Known = NOTHING) -> HiddenFeature | None:
         """The feature that ``loss`` (mean squared residual on the training points) misses by most.
 
-        ``domain``: that of the problem, perhaps between two times only; ``error``: the estimated one, as far as known.
+        ``domain``: that of the problem, perhaps between two times only.
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        volume, found = domain.measure, [*self._conditions(field, error, domain, points, seen)]
+        volume, found = domain.measure, [*self._conditions(field, beside.error, domain, points, seen)]
         found += self._waves(field, domain, points, seen)
-        shares, sizes = _shares(field, points, domain), sizes_of(self.model, field, points)
+        shares, sizes = shares_of(field, points, domain), sizes_of(self.model, field, points, beside.before)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             slopes = equation.linearise_numpy(points, seen[equation])[1]
-            typical, floor = float(scale.mean()), least_term(self.model, equation, slopes, sizes) ** 2
+            typical, floor = float(scale.mean()), least_term(self.model, equation, (points, slopes), sizes) ** 2
             mass = squares * shares
             if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * max(typical, floor)):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
@@ -223,7 +225,9 @@ class FeatureCheck:
         """
         terms = float(self._weighed(equation, points, jets)[1].mean())
         slopes = equation.linearise_numpy(points, jets)[1]
-        return max(terms, least_term(self.model, equation, slopes, sizes_of(self.model, field, points)) ** 2, TINY)
+        return max(
+            terms, least_term(self.model, equation, (points, slopes), sizes_of(self.model, field, points)) ** 2, TINY
+        )
 
     def left(self, field: Field, loss: float) -> tuple[float, float]:
         """The shares of the terms of conditions of sides and of equations that are left of them, root mean squares."""
@@ -268,17 +272,6 @@ def _surroundings(
             gaps = (float(gap(field.breaks(i), feature.place[i])) for i in map(int, np.flatnonzero(narrow)))
             is_held = all(g <= HELD * w for g, w in zip(gaps, feature.width[narrow], strict=True))
             yield found, is_held, time_of(feature, domain, axis)
-
-
-def _shares(field: Field, points: Array, domain: Domain) -> Array:
-    """What each scattered point stands for, over its share of the volume: no more than its cell, (point).
-
-    One in a thousand that hit a cell of 1e-6 next to a jump by chance stood for a thousand times as much. Where most
-    cells are smaller than a point's share, as in many coordinates, a usual cell is what is stood for.
-    """
-    cells = cells_of(field, points)
-    usual = min(domain.measure / len(points), float(np.median(cells)))
-    return np.asarray(np.minimum(1.0, cells / usual))
 
 
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:

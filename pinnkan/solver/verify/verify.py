@@ -11,6 +11,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
+from pinnkan.solver.estimate.undecided import Known
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
@@ -135,24 +136,21 @@ class Verifier:
         ill = self.posedness.objection(field, domain, error) or self.uniqueness.objection(field, domain, error)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
-    def between(
-        self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, error: Field | None
-    ) -> Objection | None:
+    def between(self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, known: Known) -> Objection | None:
         """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
-        ``spaces``: where it has been solved for and corrected, None where its stability is not asked for; ``error``:
-        the estimated error of the field.
+        ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
         """
-        missed = self.feature_check.examine(field, slab, loss, error)
+        missed = self.feature_check.examine(field, slab, loss, known)
         if missed is not None:
             return Objection(missed)
-        wrong = self._local(field, slab, error)
+        wrong = self._local(field, slab, known.error)
         against = self._growing(spaces) if wrong is None and spaces is not None else wrong
-        return against or self._bent(field, error, slab)
+        return against or self._bent(field, known, slab)
 
-    def _bent(self, field: Field, error: Field | None, domain: Domain, least: float = 0.0) -> Objection | None:
+    def _bent(self, field: Field, known: Known, domain: Domain, least: float = 0.0) -> Objection | None:
         """What the equations may make of the error of a field beyond their linearisation, if it is more than that."""
-        found = self.feature_check.undecided.change(field, error, domain)
+        found = self.feature_check.undecided.change(field, known, domain)
         if found is None or found.share <= least:
             return None
         return Objection(size=found.share, detail=found.words(self.model))
@@ -229,7 +227,7 @@ class Verifier:
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
-        return self._determined(field, spaces, allowed) or self._bent(field, error, problem.domain, allowed)
+        return self._determined(field, spaces, allowed) or self._bent(field, Known(error), problem.domain, allowed)
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
         """Whether something may be added to a field, or hides in what is left of its residual."""

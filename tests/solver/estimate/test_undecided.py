@@ -8,7 +8,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.estimate.undecided import Undecided
+from pinnkan.solver.estimate.undecided import Known, Undecided, least_term, sizes_of
 
 SINE = """
 name: sine
@@ -68,8 +68,9 @@ def test_a_threshold_beyond_the_top_is_not_passed(short):
 def line(right, off):
     """What is asked of a = t with the error ``off``."""
     model, axis = model_of(LINE.format(right=right)), Axis(np.linspace(0.0, 1.0, 4), 1)
-    made = [ProductField(((Space((axis,)), values[:, None]),)) for values in (axis.breaks, off + 0.0 * axis.breaks)]
-    return Undecided(model).change(*made, model.problem.domain)
+    both = axis.breaks, off + 0.0 * axis.breaks
+    solution, error = (ProductField(((Space((axis,)), values[:, None]),)) for values in both)
+    return Undecided(model).change(solution, Known(error), model.problem.domain)
 
 
 def test_a_jump_that_is_passed_counts_by_the_time_within_the_error():
@@ -91,10 +92,52 @@ def test_polynomials_and_what_has_no_error_are_not_asked():
     assert Undecided(model_of(LINE.format(right="a - a**3"))).asked == ()
     model = model_of(LINE.format(right="heaviside(a - 0.4)"))
     assert len(Undecided(model).asked) == 1
-    assert Undecided(model).change(None, None, model.problem.domain) is None
+    assert Undecided(model).change(None, Known(), model.problem.domain) is None
 
 
 @pytest.mark.parametrize(("right", "told"), [("-sqrt(max(a - t, 0))", False), ("sqrt(max(a - t, 0))", True)])
 def test_a_slope_that_damps_an_unknown_is_no_switch_however_steep(right, told):
     """An error of 1e-4 of a tank's height is less at once, while a root of it feeds on itself."""
     assert (line(f"1 + {right}", 1e-4) is not None) == told
+
+
+ALGEBRAIC = """
+name: algebraic
+domain: {{t: [0, 7]}}
+unknowns: [v, s, w, q]
+equations: ["v_t = -s", "s_t = v", "{first}", "{second}"]
+conditions: [{{where: initial, equation: v = 1}}, {{where: initial, equation: s = 0}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "exact"),
+    [
+        ("w = max(v - w, 0)", "q = w", lambda v: np.maximum(v, 0.0) / 2),
+        ("min(w, q) = 0", "w - q = v", lambda v: np.maximum(v, 0.0)),
+    ],
+)
+def test_next_to_a_bend_at_zero_terms_are_compared_with_what_was_before(first, second, exact):
+    """Those of a short slab are nothing there: 1e-12 was known, and the bend still not decided at 1e-4."""
+    solution = solve(parse_problem(ALGEBRAIC.format(first=first, second=second), "t.yaml"))
+    t = np.linspace(0.0, 7.0, 29)
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(t[:, None])["w"], exact(np.cos(t)), atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("second", "least"), [("min(w, q) = 0", 2.0), ("w = max(v - w, 0)", 2.0), ("max(w - 1, 0) = 0", 0.0)]
+)
+def test_the_least_term_is_what_coefficients_leave_for_any_values(second, least):
+    model = model_of(ALGEBRAIC.format(first="q = v", second=second))
+    equation, points = model.equations[-1], np.linspace(0.0, 7.0, 20)[:, None]
+    seen = points, equation.linearise_numpy(points, np.tile(np.arange(1.0, len(equation.jets) + 1), (20, 1)))[1]
+    assert least_term(model, equation, seen, np.array([3.0, 3.0, 2.0, 3.0])) == pytest.approx(least)
+
+
+def test_sizes_are_those_before_at_least():
+    model, axis = model_of(LINE.format(right="a")), Axis(np.linspace(0.0, 1.0, 4), 1)
+    field, points = ProductField(((Space((axis,)), axis.breaks[:, None]),)), np.full((5, 1), 0.5)
+    assert sizes_of(model, field, points) == pytest.approx([0.5])
+    assert sizes_of(model, field, points, np.array([3.0])) == pytest.approx([3.0])
+    assert sizes_of(model, field, points, np.array([np.inf])) == pytest.approx([0.5])

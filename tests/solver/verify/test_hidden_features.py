@@ -15,8 +15,8 @@ from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.verify import verify as module
-from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, _shares, with_knots
-from pinnkan.solver.verify.neighbourhood import around
+from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, with_knots
+from pinnkan.solver.verify.neighbourhood import around, shares_of
 
 TEXT = """
 name: hidden
@@ -58,11 +58,11 @@ def test_a_point_that_hits_a_narrow_cell_by_chance_stands_for_no_more_than_that(
     axis = Axis(np.array([0.0, 0.2, middle - 1e-7, middle + 1e-7, 0.7, 1.0]), 4)
     field = ProductField(((Space((axis,), 1), np.zeros((axis.count, 1))),))
     hit = np.append(np.linspace(0.01, 0.99, 300), middle)[:, None]
-    shares = _shares(field, hit, problem.domain)
+    shares = shares_of(field, hit, problem.domain)
     assert shares[:-1] == pytest.approx(1.0)
     assert shares[-1] == pytest.approx(2e-7 * 301)
     many = ProductField(((Space((Axis(np.linspace(0.0, 1.0, 2001), 4),), 1), np.zeros((2004, 1))),))
-    assert _shares(many, hit, problem.domain) == pytest.approx(1.0)
+    assert shares_of(many, hit, problem.domain) == pytest.approx(1.0)
 
 
 def test_a_difference_that_does_not_matter_is_no_concern():
