@@ -50,7 +50,7 @@ class AlgebraicStart:
         return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *own])
 
     def roots(self, point: Array) -> Array:
-        """Those that are seen at a point (coordinate): (root, unknown), positive ones first, and the smallest."""
+        """Those that are seen at a point (coordinate): (root, unknown), positive ones first, then the smallest."""
         random, shape = np.random.default_rng(0), (GUESSES, len(self.unknowns))
         guesses = random.choice([-1.0, 1.0], shape) * 10.0 ** random.uniform(*POWERS, shape)
         guesses[: GUESSES // 2] = np.abs(guesses[: GUESSES // 2])
@@ -59,7 +59,7 @@ class AlgebraicStart:
         for root in found[is_root]:
             if all(np.abs(root - k).max() > max(APART * np.abs(k).max(), NOTHING) for k in kept):
                 kept.append(root)
-        kept.sort(key=lambda r: (bool((r < 0.0).any()), float(np.abs(r).max())))
+        kept.sort(key=lambda r: (bool((r < 0.0).any()), float(f"{np.abs(r).max():.6g}"), *r))
         return np.array(kept).reshape(-1, len(self.unknowns))
 
     def at(self, points: Array) -> Array | None:
@@ -139,9 +139,9 @@ def several_values(problem: Problem) -> str:
         roots = start.roots(np.array([x[i] for x in points]))
         if len(roots) > 1:
             names = [problem.unknowns[u] for u in start.unknowns]
-            either = (", ".join(f"{n} = {v:.4g}" for n, v in zip(names, root, strict=True)) for root in roots[:2])
-            where, both = place(problem, points, i), " and ".join(either)
-            return f"one of several solutions: at {where} both {both} fulfil the equations"
+            taken, other = (", ".join(f"{n} = {v:.4g}" for n, v in zip(names, r, strict=True)) for r in roots[:2])
+            where = place(problem, points, i)
+            return f"one of several solutions: at {where} {taken} are taken, {other} would do as well"
     return ""
 
 

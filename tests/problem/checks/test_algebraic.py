@@ -58,7 +58,7 @@ def test_what_a_condition_gives_is_not_sought(given):
 
 @pytest.mark.parametrize(("product", "several"), [("w*q = 0.1", True), ("w - q = 0.1", False), ("w**3 = q", False)])
 def test_pairs_of_roots_are_told(product, several):
-    assert ("both w" in several_values(pair(product))) == several
+    assert ("would do as well" in several_values(pair(product))) == several
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_first_moments_of_a_pair_are_right():
     t = np.array([0.0, 1e-9, 1e-7, 1e-3, 1.0])[:, None]
     v, w, q = (solution(t)[name] for name in "vwq")
     assert solution.verdict.converged
-    assert "both w" in solution.verdict.beside
+    assert "w = 0.1127, q = 0.8873 are taken" in solution.verdict.beside
     np.testing.assert_allclose(w + q, v, atol=1e-5)
     np.testing.assert_allclose(w * q, np.full(5, 0.1), atol=1e-5)
 
