@@ -19,9 +19,10 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis, along
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.indicators import Surplus
+from pinnkan.solver.estimate.indicators import Surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero
-from pinnkan.solver.families.product.slab_start import SlabStart
+from pinnkan.solver.families.product.grading import towards_sides
+from pinnkan.solver.families.product.slab_start import SlabStart, wanted
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, gauss_newton
 from pinnkan.solver.slab_family import SolvedSlab
@@ -167,6 +168,18 @@ def first_guess(model: Model, begun: SlabStart, time: Axis) -> Array:
     except (SolverError, np.linalg.LinAlgError):
         return plain
     return plain + coarse.prolong(found.coefficients - start, space) if found.stationary else plain
+
+
+def with_more_knots(begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array | None]:
+    """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
+    mass = slab.share.mass[:-1]
+    axes = with_marked(begun.axes, wanted(mass, allowed), begun.unknowns)
+    towards = towards_sides(axes, mass, [size / allowed for size in slab.share.size[:-1]])
+    if towards is not None:  # not in the space of the correction
+        return begun.moved_to(towards), None
+    (old, c), (fine, _) = slab.piece, slab.error
+    space = Space((*axes, old.axes[-1]), begun.unknowns)
+    return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
 
 
 def firmness(model: Model, begun: SlabStart) -> float:

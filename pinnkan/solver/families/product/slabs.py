@@ -16,7 +16,6 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
-from pinnkan.solver.estimate.indicators import with_marked
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
@@ -30,6 +29,7 @@ from pinnkan.solver.families.product.slab import (
     fixed_by,
     side_values,
     taylor,
+    with_more_knots,
 )
 from pinnkan.solver.families.product.slab_correction import (
     COUNTS,
@@ -40,7 +40,7 @@ from pinnkan.solver.families.product.slab_correction import (
     corrected,
     standing,
 )
-from pinnkan.solver.families.product.slab_start import SlabStart, prepared, wanted
+from pinnkan.solver.families.product.slab_start import SlabStart, prepared
 from pinnkan.solver.families.product.stationary import moved
 from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
@@ -212,7 +212,7 @@ class ProductSlabs(ModelFamily):
         shrink, refine = too_long and not self.given, in_space > 0.5 * allowed or not too_long
         tried = self._rejected(aim, slab)
         if refine:
-            begun, guess = self._refined(aim.start, slab, allowed)
+            begun, guess = with_more_knots(aim.start, slab, allowed)
             tried = replace(tried, start=begun, guess=guess)
             # no knots are wanted, but its residual is not small: in a shorter time that makes less
             if begun.traces[0].size == aim.start.traces[0].size and not self.given:
@@ -226,14 +226,6 @@ class ProductSlabs(ModelFamily):
                 return None
             raise SolverError(f"at {at.words} the slabs became too short")
         return tried if refine or shrink else None
-
-    def _refined(self, begun: SlabStart, slab: ProductSlab, allowed: float) -> tuple[SlabStart, Array]:
-        """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
-        marks = wanted(slab.share.mass[:-1], allowed)
-        axes = with_marked(begun.axes, marks, begun.unknowns)
-        (old, c), (fine, _) = slab.piece, slab.error
-        space = Space((*axes, old.axes[-1]), begun.unknowns)
-        return begun.moved_to(axes), np.ascontiguousarray(space.restrict(old.prolong(c, fine) + slab.local, fine))
 
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
         """The state at the end of the slab, knots for the next one, and its length."""

@@ -1,5 +1,7 @@
 """Knots graded towards a place where the residual hardly falls, and nowhere else."""
 
+from dataclasses import replace
+
 import flow
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.problem import corners
 from pinnkan.problem.corners import Corner
+from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.product import levels
-from pinnkan.solver.families.product.grading import MOST, Profile, graded, towards_corners
+from pinnkan.solver.families.product.grading import MOST, Profile, graded, towards_corners, towards_sides
 
 EVEN = Axis(np.linspace(0.0, 1.0, 5), 6)
 SLOW = {"mass": [1.0, 1e-2, 1e-6, 1e-9], "left": [0.98, 0.7, 0.5, 0.5], "fall": [0.25, 0.1, 1e-3, 1e-6]}
@@ -69,3 +72,39 @@ def test_knots_that_are_one_but_for_rounding_are_one():
     found = towards_corners(axes, [corner], [np.array([0.0, 1.0, 1.0]), np.array([1.0, 0.0])], once)
     assert found is not None
     assert all(np.diff(a.breaks).min() > 1e-3 for a in found)
+
+
+@pytest.mark.parametrize(
+    ("mass", "excess", "breaks"),
+    [
+        ([1.0, 0.1, 0.1, 0.1], 4.0, [0.0, 0.25 / 8, 0.25 / 4, 0.25 / 2, 0.25, 0.5, 0.75, 1.0]),
+        ([0.0, 0.1, 0.1, 1.0], 2.1, [0.0, 0.25, 0.5, 0.75, 0.875, 1.0]),
+        ([0.1, 1.0, 1.0, 0.1], 4.0, None),
+        ([1.0, 0.0, 0.0, 0.0], 1.5, None),
+    ],
+)
+def test_a_jump_at_a_side_is_met_by_as_many_halvings_as_its_order_asks_for(mass, excess, breaks):
+    found = towards_sides((EVEN, EVEN), [np.array(mass), np.full(4, 1e-9)], (excess, 0.1))
+    assert (found is None) == (breaks is None)
+    if found is not None:
+        np.testing.assert_allclose(found[0].breaks, breaks)
+        assert found[1] is EVEN
+    assert towards_sides((replace(EVEN, periodic=True),), [np.array(mass)], (excess,)) is None
+
+
+def test_a_plate_that_is_quenched_begins_on_few_knots():
+    """On 147 x 147 intervals, after eleven attempts."""
+    text = """
+name: quenched
+domain: {x: [0, 1], y: [0, 1], t: [0, 0.5]}
+unknowns: [u]
+equations: ["u_t = 0.1*lap(u)"]
+conditions: [{where: initial, equation: u = 1}, {where: boundary, equation: u = 0}]
+solver: {tolerance: 1e-2}
+"""
+    solution = pinnkan.solve(parse_problem(text, "t.yaml"))
+    odd = np.pi * np.arange(1, 200, 2)
+    along = (4.0 / odd * np.sin(0.3 * odd) * np.exp(-0.1 * 0.05 * odd**2)).sum()
+    assert solution.verdict.converged
+    assert solution(np.array([[0.3, 0.3, 0.05]]))["u"] == pytest.approx(along**2, abs=1e-2)
+    assert max(max(level.intervals) for level in solution.levels) < 80
