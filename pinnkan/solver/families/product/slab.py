@@ -174,7 +174,9 @@ def with_more_knots(begun: SlabStart, slab: ProductSlab, allowed: float) -> tupl
     """Knots inserted where the local correction is; the same traces in it, and a starting guess for the slab."""
     mass = slab.share.mass[:-1]
     axes = with_marked(begun.axes, wanted(mass, allowed), begun.unknowns)
-    towards = towards_sides(axes, mass, [size / allowed for size in slab.share.size[:-1]])
+    *in_space, in_time = slab.share.size
+    excess = [size / allowed if size > in_time else 0.0 for size in in_space]  # in too long a time all is wrong
+    towards = towards_sides(axes, mass, excess)
     if towards is not None:  # not in the space of the correction
         return begun.moved_to(towards), None
     (old, c), (fine, _) = slab.piece, slab.error
