@@ -90,14 +90,15 @@ def march(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor) -> Outco
         if state.run.rounded > tolerance:
             return state.outcome(Reason.BELOW_ROUNDING, f"about {state.run.rounded:.0e} of the solution")
         bends, falls = state.run.bending > BENT or _is_undecided(family, state), bool(state.falling)
-        if state.run.estimate(family.problem) <= tolerance and not (bends or falls):
-            return state.outcome(Reason.CONVERGED, against.words(family.problem))
         start, end = family.problem.box.ranges[-1]
+        is_whole = state.run.ends[-1] >= end - ROUNDING * (end - start)
+        if is_whole and state.run.estimate(family.problem) <= tolerance and not (bends or falls):
+            return state.outcome(Reason.CONVERGED, against.words(family.problem))
         before = state.outcome(Reason.MAX_LEVELS, BENDING if bends else "")
         before = state.outcome(Reason.UNDECIDED, state.switched[2]) if _is_undecided(family, state) else before
         if _is_last(family, state):
             return before
-        before = before if state.run.ends[-1] >= end - ROUNDING * (end - start) and not falls else None
+        before = before if is_whole and not falls else None
         if state.local.at(start) <= LEAST_ALLOWED:
             return state.outcome(Reason.BELOW_ROUNDING, GROWN)
         state = _tighter(family, state, LESS if bends or falls else 1.0)

@@ -74,6 +74,20 @@ def test_where_equations_bend_or_stability_falls_the_next_pass_aims_less_far():
         assert family.locals[:2] == pytest.approx([TOLERANCE, TOLERANCE * AIM_SHARE * LESS])
 
 
+def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
+    """It had been `converged`, at a fourth of the time, where its estimate was small for what it had got."""
+    whole = marched(Recital(begins=2.0)).levels[-1].time
+    given_up = []
+
+    def gives_up(family, state):
+        given_up.append(state.number == 0 and bool(state.run.slabs))
+        return given_up[-1]
+
+    monkeypatch.setattr("pinnkan.solver.march._outgrown", gives_up)
+    assert marched(Recital(begins=2.0)).levels[-1].time == whole
+    assert any(given_up)
+
+
 @pytest.mark.parametrize(("left", "slabs"), [(1e-12, 1), (4e-12, 2)])
 def test_what_is_left_of_the_time_by_rounding_is_no_slab(left, slabs):
     class Short(Recital):

@@ -32,13 +32,9 @@ FOLLOWS = 0.1
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
 #: is that which the terms of the others ask for.
 SOURCE, DATA = 0.1, 0.3
-#: A term below this share of the second largest in its equation, its source among them, says nothing about sizes: the
-#: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
-#: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
-NEGLIGIBLE = 1e-3
-#: Nor does one below this share of the largest: exp(-((u_x - 1)/1e-5)**2), a source where a slope is one, is 1e-230 at
-#: a usual one, and had been taken for the size of what it makes.
-UNDERFLOWN = 1e-60
+#: No size is further than FAR from that of the data, and counts as KNOWN then: of a_xx = a, u_xx = 1e-18*a with 1 at an
+#: end of both a had 1e9, and what is below a millionth of that is no error.
+FAR, KNOWN = 1e3, 1e3
 
 
 def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
@@ -72,12 +68,17 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
     placed = [TermSizes(problem, equation, side, known) for equation, side in given]
     followed, nothing = np.log(np.maximum(_followed(problem), NOTHING)), np.log(NOTHING)
-    data = np.maximum(np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING)), followed)
+    given = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
+    data = np.maximum(given, followed)
     free = _shared(problem, data) <= nothing
     least, most = (np.where(followed > nothing, followed, far) for far in (-np.inf, np.inf))
     settled = partial(_settled, problem, inside, placed, data, free)
     driven = _driven(settled, least, free, any(e.bends for e in (*inside, *placed)))
-    found = settled((least, np.where(free, driven, most)), is_held=True)
+    within = least, np.where(free, driven, most)
+    found = settled(within, is_held=True)
+    near = np.clip(found.unknowns, given - np.log(FAR), given + np.log(FAR))
+    far = (near != found.unknowns) & (given > nothing)
+    found = settled(within, is_held=True, known=np.where(far, near, -np.inf)) if far.any() else found
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
 
 
@@ -128,16 +129,18 @@ def _settled(
     free: np.ndarray,
     within: tuple[np.ndarray, np.ndarray],
     is_held: bool = False,
+    known: np.ndarray | None = None,
 ) -> _Sizes:
     """Sizes at which coefficients, of unknowns ``within`` two numbers each, make the same sizes fit best.
 
-    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either. Half of the way is
-    gone at a time, all of it where the best sizes stand still, as in a linear problem.
+    ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either; ``known``: sizes
+    that stay, where these are finite. Half of the way is gone at a time, all of it where the best sizes stand still, as
+    in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
         moving = free & (unknown <= within[1]) if is_held else free
-        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving)
+        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving, known)
         before, last, best = unknown, best, _shared(problem, found.unknowns)
         unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
         if np.abs(unknown - before).max() < SETTLED:
@@ -146,12 +149,19 @@ def _settled(
 
 
 def _balanced(
-    inside: Sequence[TermSizes], placed: Sequence[TermSizes], unknown: np.ndarray, at: np.ndarray, free: np.ndarray
+    inside: Sequence[TermSizes],
+    placed: Sequence[TermSizes],
+    unknown: np.ndarray,
+    at: np.ndarray,
+    free: np.ndarray,
+    known: np.ndarray | None,
 ) -> _Sizes:
     """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
 
     A coefficient is as large as the unknowns in it that are ``free``, without data, will be: of w + 0.3 v w = 1 the
-    second term had made w smaller and smaller, to 1e-25, with 556 for a v of one.
+    second term had made w smaller and smaller, to 1e-25, with 556 for a v of one. Of a_t = cos(t), u_t =
+    1e10*cos(t) + a the source is what u balances, and a, which leads in the first, says nothing of the second: it
+    had been 5e4.
     """
     count, rows, right = len(unknown), [], []
 
@@ -162,18 +172,22 @@ def _balanced(
         right.append(weight * np.log(value))
 
     for number, equation in enumerate(inside):
-        terms, source = equation.terms(at)
-        powers = equation.powers(at, free, terms)
-        amounts = sorted([source, *(term * np.exp(unknown[j]) for j, term in terms.items())])
-        for j, term in terms.items():
-            if term * np.exp(unknown[j]) > max(NEGLIGIBLE * amounts[-2], UNDERFLOWN * amounts[-1]):
+        terms = equation.terms(at)
+        powers, sizes = equation.powers(at, free, terms.largest), np.exp(unknown)
+        for j, term in terms.largest.items():
+            elsewhere = j not in equation.leading and any(j in e.leading for e in inside)
+            balanced = elsewhere and any(free[k] for k in equation.leading)
+            if term * sizes[j] > terms.least(j, sizes, balanced):
                 own = (np.arange(count) == j) + powers[j]
                 fit(1.0, {count + number: 1.0, **dict(enumerate(-own))}, term * np.exp(-powers[j] @ at))
-        if source > 0.0:
-            fit(SOURCE, {count + number: 1.0}, source)
+        if terms.source > 0.0:
+            fit(SOURCE, {count + number: 1.0}, terms.source)
     for j, size in enumerate(_data(placed, at)):
         if size > 0.0:
             fit(DATA, {j: 1.0}, size)
+    for j, size in enumerate(() if known is None else known):
+        if np.isfinite(size):
+            fit(KNOWN, {j: 1.0}, float(np.exp(size)))
     found, _, rank, _ = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)
     return _Sizes(found[:count], found[count:], rank == len(found))
 
@@ -182,9 +196,9 @@ def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
     """The size that the data of conditions give each unknown, 0 where they say nothing."""
     data = np.zeros(len(unknown))
     for condition in placed:
-        terms, source = condition.terms(unknown)
-        for j, term in terms.items():
-            data[j] = max(data[j], source / term if term > 0.0 else 0.0)
+        terms = condition.terms(unknown)
+        for j, term in terms.largest.items():
+            data[j] = max(data[j], terms.source / term if term > 0.0 else 0.0)
     return data
 
 

@@ -5,6 +5,7 @@ known, and derivatives of functions that vary over a tenth of the domain.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
@@ -30,9 +31,39 @@ NOTHING = 1e-30
 #: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
 #: water, beside which q^2 of a flow stands, is no factor.
 LESS, FACTOR = 1e-30, 0.5
+#: A term below this share of the second largest in its equation, its source among them, says nothing about sizes: the
+#: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
+#: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
+NEGLIGIBLE = 1e-3
+#: Nor does one below this share of the largest: exp(-((u_x - 1)/1e-5)**2), a source where a slope is one, is 1e-230 at
+#: a usual one, and had been taken for the size of what it makes.
+UNDERFLOWN = 1e-60
 #: Powers of e that depend on unknowns are looked at up to this one. Beyond it they are what the solution keeps small:
 #: a diode's exp((5 sin(t) - v)/0.026) at v = 0 is 1e84, weighed its equation away, and no slab was short enough.
 BALANCED = 5.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Root mean squares: of the ``source`` of an equation, and by unknown of its ``largest`` term, per its size.
+
+    ``next``: of the second largest of another order, as far as no unknown stands before it, which may balance it: u_t
+    and -u do, u_xx and u_yy, u*u_x and v*u_y of a flow do not.
+    """
+
+    largest: dict[int, float]
+    next: dict[int, float]
+    source: float
+
+    def least(self, j: int, sizes: np.ndarray, balanced: bool) -> float:
+        """Below which the term of unknown j says nothing of sizes, at some of these.
+
+        Some share of the second largest, since the largest alone balances nothing; or of a source that is ``balanced``
+        by others.
+        """
+        every = (*self.largest.items(), *self.next.items())
+        *_, second, largest = sorted([0.0, self.source, *(amount * sizes[k] for k, amount in every)])
+        return max(NEGLIGIBLE * max(second, self.source if balanced else 0.0), UNDERFLOWN * largest)
 
 
 class TermSizes:
@@ -49,34 +80,37 @@ class TermSizes:
             for j in self.jets
         ]
         self.waves = rng.uniform(*NEAR_ONE, (len(self.jets), SAMPLES)) * rng.choice((-1, 1), (len(self.jets), SAMPLES))
+        self.in_time = problem.time_axis is not None
+        self.leading = _leading(self.jets, self.in_time)
         symbols = list(equation.jets)
         slopes = [sympy.diff(equation.residual, s) for s in symbols]
         self.bends = any(slope.free_symbols & set(symbols) for slope in slopes)
         looked = [_held(e, set(symbols)) for e in (equation.residual, *slopes)]
         self.tape = Tape(looked, [*problem.coordinates, *symbols])
 
-    def terms(self, unknown: np.ndarray) -> tuple[dict[int, float], float]:
-        """The largest term of each unknown per size of it, and the source, both as root mean squares.
-
-        Coefficients are those at the logarithms of sizes ``unknown``.
-        """
+    def terms(self, unknown: np.ndarray) -> "Terms":
+        """The terms of all unknowns, with coefficients at the logarithms of sizes ``unknown``."""
         sizes = np.exp(unknown)
         jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
         each = np.array([self._slopes(jets, sign) for sign in SIGNS])
         slopes = each.min(0)
         for k in np.flatnonzero((slopes == 0.0) & (each.max(0) > 0.0)):
             slopes[k] = self._on_its_side(jets, int(k), each[:, k])
-        found: dict[int, float] = {}
-        for jet, rate, slope in zip(self.jets, self.rates, slopes, strict=True):
-            found[jet.unknown] = max(found.get(jet.unknown, 0.0), float(slope) * rate)
-        source = root_mean_square(self._values([np.zeros(SAMPLES)] * len(self.jets))[0])
-        return found, source if source > NOTHING else 0.0  # a root of nothing is 1e-50
+        source, *always = map(root_mean_square, self._values([np.zeros(SAMPLES)] * len(self.jets)))
+        largest: dict[int, float] = {}
+        plain: dict[int, dict[tuple[int, int], float]] = {}
+        for jet, rate, slope, least in zip(self.jets, self.rates, slopes, always, strict=True):
+            largest[jet.unknown] = max(largest.get(jet.unknown, 0.0), float(slope) * rate)
+            own, order = plain.setdefault(jet.unknown, {}), (jet.order[-1] if self.in_time else 0, jet.total)
+            own[order] = max(own.get(order, 0.0), min(float(slope), least) * rate)
+        pairs = {j: sorted(own.values())[-2] for j, own in plain.items() if len(own) > 1}
+        return Terms(largest, pairs, source if source > NOTHING else 0.0)  # a root of nothing is 1e-50
 
     def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
         """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""
         found, numbers = {j: np.zeros(len(unknown)) for j in terms}, np.arange(len(unknown))
         for k in [k for k in terms if free[k] and len(terms) > 1]:
-            less = self.terms(unknown + np.log(LESS) * (numbers == k))[0]
+            less = self.terms(unknown + np.log(LESS) * (numbers == k)).largest
             for j, term in terms.items():
                 if j != k and term > 0.0 and less[j] > 0.0:
                     power = np.log(less[j] / term) / np.log(LESS)
@@ -105,6 +139,12 @@ class TermSizes:
         with np.errstate(all="ignore"):
             values = self.tape([*self.points.T, *jets])
         return [np.broadcast_to(np.asarray(v, dtype=np.float64), SAMPLES) for v in values]
+
+
+def _leading(jets: Sequence[Jet], in_time: bool) -> frozenset[int]:
+    """Unknowns with the highest derivatives of an equation: ``in_time`` where there are some, else of all."""
+    orders = [(jet.order[-1] if in_time else 0, jet.total) for jet in jets]
+    return frozenset(jet.unknown for jet, order in zip(jets, orders, strict=True) if order == max(orders))
 
 
 def _held(expression: sympy.Expr, unknown: set[sympy.Symbol]) -> sympy.Expr:

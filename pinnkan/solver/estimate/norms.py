@@ -17,6 +17,9 @@ LEAST = 1e-4
 #: But one that is known to this share of itself does not vanish, however small it is: Robertson's b is 2e-5 of c, and
 #: was judged as if it were ten times as large. Errors that vanish with an unknown are about as large as it is.
 KNOWN = 0.1
+#: Nor does it vanish beside one that is larger than MOST of its natural size: beside u, which had grown by e^60, a =
+#: sin(t) was nothing, and 1e8 times itself off.
+MOST = 1e3
 #: Squares below this are zero.
 UNDERFLOW = 1e-280
 
@@ -35,13 +38,13 @@ def relative_roots(problem: Problem, squares: Array, reference: Array) -> tuple[
     """The same of each unknown and vector, in the order of their first unknowns; see LEAST and KNOWN."""
     error, size = (s @ _members(problem) for s in (squares, reference))
     known = (error <= KNOWN**2 * size) & (size > UNDERFLOW)
-    return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2)))))
+    return tuple(map(float, np.sqrt(error / np.where(known, size, floored(size, LEAST**2, _most(problem))))))
 
 
 def squared_sizes(problem: Problem, squares: Array) -> Array:
     """For each unknown the square to divide by: that of its vector, as large as one that vanishes at least."""
     members = _members(problem)
-    found = floored(squares @ members, LEAST**2) @ members.T
+    found = floored(squares @ members, LEAST**2, _most(problem)) @ members.T
     return np.where(members.any(1), found, np.inf)
 
 
@@ -60,10 +63,15 @@ def nonzero(scale: Array) -> Array:
     return floored(scale, LEAST)
 
 
-def floored(scale: Array, least: float) -> Array:
-    """Entries of at least ``least`` times the largest one; one where all of them vanish, or nearly underflow."""
+def floored(scale: Array, least: float, most: float = np.inf) -> Array:
+    """Entries of at least ``least`` times the largest one, or ``most``; one where all of them vanish, or underflow."""
     largest = float(scale.max(initial=0.0))
-    return np.maximum(scale, least * largest) if largest > UNDERFLOW else np.ones_like(scale)
+    return np.maximum(scale, least * min(largest, most)) if largest > UNDERFLOW else np.ones_like(scale)
+
+
+def _most(problem: Problem) -> float:
+    """The largest squared norm beside which others are small; see MOST."""
+    return MOST**2 * problem.domain.measure
 
 
 def _members(problem: Problem) -> Array:

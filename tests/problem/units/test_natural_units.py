@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from systems import kovasznay
 
 from pinnkan.problem.registry import load_problem, parse_problem
-from pinnkan.problem.units import natural_units
+from pinnkan.problem.units import natural_units, term_sizes
 from pinnkan.problem.units.natural_units import in_natural_units, natural_sizes
 
 FACTORS = st.sampled_from(["1e-6", "1e-3", "1", "1e3", "1e6"])
@@ -106,9 +106,9 @@ def test_sizes_of_a_linear_problem_are_found_at_once_and_kept(monkeypatch):
     monkeypatch.setattr(natural_units, "_balanced", lambda *given: tries.append(1) or balanced(*given))
     problem = load_problem("elasticity")
     found = natural_sizes(problem)
-    assert len(tries) <= 6
+    assert len(tries) <= 10
     assert natural_sizes(problem) == found
-    assert len(tries) <= 6
+    assert len(tries) <= 10
     monkeypatch.setattr(natural_units, "SETTLED", 0.0)
     assert natural_sizes(load_problem("elasticity")) == found
     assert len(tries) > 12
@@ -123,7 +123,7 @@ def test_a_source_that_has_underflown_says_nothing_of_sizes(monkeypatch):
     )
     for size in natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]:
         assert 1e-6 < size < 1e6
-    monkeypatch.setattr(natural_units, "UNDERFLOWN", 0.0)
+    monkeypatch.setattr(term_sizes, "UNDERFLOWN", 0.0)
     assert min(natural_sizes(parse_problem(text.encode(), "t.yaml"))[0]) < 1e-100
 
 
@@ -143,3 +143,30 @@ def test_what_begins_with_nothing_is_as_large_as_others_make_it_one_by_one(equat
     lines += ["conditions:", *(f'- {{where: initial, equation: "{name} = 0"}}' for name in names)]
     found, _ = natural_sizes(parse_problem("\n".join(lines) + "\n", "a.yaml"))
     np.testing.assert_allclose(found, sizes, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("equations", "starts", "sizes"),
+    [
+        (["a_t = cos(t)", "u_t = -u + 1e-10*a"], [0, 1], [1.0, 1.0]),
+        (["a_t = cos(t)", "u_t = 1e10*cos(t) + a"], [0, 0], [0.5, 4e9]),
+        (["a_t = -0.3*(a - 300)", "u_t = -0.1*u + 1e3*a"], [400, "1e19"], [300.0, 1e19]),
+        (["a_t = 1 - a", "u_t = -u*(1 + 1e-15*a)"], [0, 1], [1.0, 1.0]),
+        (["a_t = -a", "u_t = u*(1 - u) + 1e-30*a"], [1, "1e-12"], [1.0, 1e-12]),
+    ],
+)
+def test_a_small_coupling_says_nothing_of_what_it_couples(equations, starts, sizes):
+    """a was 1e10, 5e4 and 1e16 times too large, and converged, with a off by 1 to 1e12."""
+    lines = ["name: a", "domain: {t: [0, 6]}", "unknowns: [a, u]", "equations:", *(f'- "{e}"' for e in equations)]
+    lines += ["conditions:", *(f"- {{where: initial, equation: {n} = {s}}}" for n, s in zip("au", starts, strict=True))]
+    found, _ = natural_sizes(parse_problem("\n".join(lines) + "\n", "a.yaml"))
+    assert all(0.1 * size < own < 1e3 * size for own, size in zip(found, sizes, strict=True))
+
+
+def test_no_size_is_far_from_that_of_the_data():
+    """-1e-18 couples a and u of one each: they had 1e9 and 1e-9."""
+    text = "name: a\ndomain: {x: [0, 1]}\nunknowns: [a, u]\nequations: [a_xx = a, u_xx = 1e-18*a]\nconditions:\n"
+    text += "- {where: boundary, equation: a = 1}\n- {where: boundary, equation: u = 1}\n"
+    (a, u), _ = natural_sizes(parse_problem(text, "a.yaml"))
+    assert 1.0 <= a <= 1.001e3
+    assert 0.999e-3 <= u <= 1.0
