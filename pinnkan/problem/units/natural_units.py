@@ -188,7 +188,7 @@ def _balanced(
     for j, size in enumerate(() if known is None else known):
         if np.isfinite(size):
             fit(KNOWN, {j: 1.0}, float(np.exp(size)))
-    found, _, rank, _ = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)
+    found, _, rank, _ = np.linalg.lstsq(np.reshape(rows, (-1, count + len(inside))), np.array(right), rcond=1e-10)
     return _Sizes(found[:count], found[count:], rank == len(found))
 
 

@@ -170,3 +170,10 @@ def test_no_size_is_far_from_that_of_the_data():
     (a, u), _ = natural_sizes(parse_problem(text, "a.yaml"))
     assert 1.0 <= a <= 1.001e3
     assert 0.999e-3 <= u <= 1.0
+
+
+def test_what_says_nothing_of_sizes_is_of_size_one():
+    """Van der Waals' volume, whose terms are 1e60 at next to nothing: it had ended a solve as numpy's own error."""
+    text = "name: a\ndomain: {x: [1e5, 2e5]}\nunknowns: [V]\nequations: ['(x + 0.364/V**2)*(V - 4.267e-5) = 2910']\n"
+    sizes, _ = natural_sizes(parse_problem(text + "conditions: [{where: [left, right], equation: none}]\n", "a.yaml"))
+    assert 0.0 < sizes[0] < np.inf
