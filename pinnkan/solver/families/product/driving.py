@@ -44,7 +44,8 @@ def undriven(
     for unknown, order, rate in rates:
         of_long, of_fine = ((end - start) ** order / factorial(order) / (1.0 + d * (end - start)) for d in damping)
         for share in TIMES:
-            then = rate.subs(problem.coordinates[-1], float(start + share * (end - start)))
+            clock = problem.coordinates[-1]  # moved: numbers in its place are worked out, exp(-exp(1e9)) for ever
+            then = rate.xreplace({clock: clock + sympy.Float(share * (end - start))})
             driven = Tape([of_fine * then], problem.coordinates)
             given = BoundaryValue(Side(len(halved.axes), 0), unknown, 0, driven)
             size = _size(driven, problem) * of_long / of_fine
@@ -81,6 +82,8 @@ def _damping(model: Model, field: ProductField, space: Space) -> tuple[float, fl
 
 
 def _size(formula: Tape, problem: Problem) -> float:
+    """Root mean square at the first time."""
     points = problem.domain.sample(SAMPLES, kronecker)
+    points[:, -1] = problem.box.ranges[-1][0]
     values = np.broadcast_to(np.asarray(formula(list(points.T))[0], dtype=np.float64), len(points))
     return float(np.sqrt(np.mean(values**2)))

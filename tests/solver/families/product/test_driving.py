@@ -63,3 +63,18 @@ def test_waves_that_begin_late_keep_their_knots_until_then(rate):
     values = 0.2 * (np.maximum(late - 1.0, 0.0) if "max" in rate else np.exp(-(((late - 1.5) / 0.2) ** 2)))
     total = np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(late))])
     assert error(solution, lambda x, t: 1 + np.interp(t, late, total) * np.cos(120 * np.pi * x), end=2) < 1e-2
+
+
+def test_a_rate_that_falls_at_once_is_not_worked_out_with_all_its_digits():
+    """exp(-exp(1e9*(t - 0.3))) at a number t beyond 0.3 had been asked of sympy, which does not come to an end."""
+    text = """
+name: falls
+domain: {t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = exp(-exp(1e9*(t - 0.3)))"]
+conditions: [{where: initial, equation: "u = 0"}]
+solver: {tolerance: 1e-4}
+"""
+    solution = pinnkan.solve(parse_problem(text, "t.yaml"))
+    assert solution.verdict.converged
+    assert solution(np.array([[1.0]]))["u"] == pytest.approx(0.3, abs=1e-5)
