@@ -9,6 +9,7 @@ from pinnkan.kan.field import Field
 from pinnkan.solver.verify.uniqueness.branches import Branches
 from pinnkan.solver.verify.uniqueness.departures import Departures
 from pinnkan.solver.verify.uniqueness.left_open import LeftOpen
+from pinnkan.solver.verify.uniqueness.silent import Silent
 from pinnkan.solver.verify.uniqueness.switches import Switches
 
 
@@ -19,16 +20,18 @@ class Uniqueness:
     model: Model
 
     @cached_property
-    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Switches]:
-        return Branches(self.model), Departures(self.model), LeftOpen(self.model), Switches(self.model)
+    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Silent, Switches]:
+        model = self.model
+        return Branches(model), Departures(model), LeftOpen(model), Silent(model), Switches(model)
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Where others go on, depart or would do in a ``domain``, in words; "" where none are seen."""
-        branches, departures, left_open, switches = self._asked
+        branches, departures, left_open, silent, switches = self._asked
         found = branches.objection(field, domain) or departures.objection(field, domain, error)
-        return found or left_open.many(field, domain) or switches.objection(field, domain)
+        found = found or left_open.many(field, domain) or silent.objection(field, domain, error)
+        return found or switches.objection(field, domain)
 
     def several(self, field: Field) -> str:
         """That a steady solution on a line is one of several, in words; "" where none are seen."""
-        branches, _, left_open, _ = self._asked
+        branches, _, left_open, *_ = self._asked
         return branches.several(field) or left_open.several(field)

@@ -1,0 +1,85 @@
+"""Whether an equation says nothing for a part of the time or place, so that fewer are left than there are unknowns.
+
+max(0.7 - u, 0)*(v - 1) = 0 is fulfilled by any v once u is more than 0.7, and so is all that the linearised one sees: a
+smooth v that was 1 goes on as 1, and nothing there says so. An equation says nothing where it is exactly zero at the
+solution and at all that is within its error, on two points next to each other.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.solver.verify.posedness import WITHIN
+from pinnkan.solver.verify.uniqueness.branches import MOMENTS, looked_at
+
+#: Changes of all that an equation holds, and their least size as a share of that: a power of it is no rounded zero.
+CHANGES, LEAST = 8, 1e-9
+#: On a line so many minima of what an equation says are looked at so often, FINER times closer each time: a stretch of
+#: 1e-6 of the line is seen.
+MINIMA, CLOSER, FINER = 4, 3, 32
+
+
+@dataclass(frozen=True, eq=False)
+class Silent:
+    """What is asked of equations of one problem that may be zero for a while; which these are is worked out once."""
+
+    model: Model
+
+    @cached_property
+    def asked(self) -> tuple[CompiledEquation, ...]:
+        """Those that are no polynomials, and see no number in them as much everywhere: u_t - exp(-u) always moves."""
+        pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
+        return tuple(
+            compiled
+            for compiled, given in pairs
+            if not given.residual.is_polynomial(*given.residual.free_symbols)
+            and not any(slope.is_number and slope != 0 for slope in compiled.slopes)
+        )
+
+    def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
+        """Where an equation says nothing in a ``domain``, in words; "" where none is seen to."""
+        dimension = self.model.problem.dimension
+        for equation in self.asked:
+            lines = looked_at(domain)[0].reshape(-1, MOMENTS, dimension)
+            for left in reversed(range(CLOSER + 1 if dimension == 1 else 1)):
+                said = self._said(equation, field, domain, lines, error)
+                silent = np.argwhere((said[:, 1:] == 0.0) & (said[:, :-1] == 0.0))
+                if len(silent):
+                    names = (s.name for s in self.model.problem.coordinates)
+                    at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, lines[tuple(silent[0])], strict=True))
+                    return f"`{equation.text}` says nothing from {at} on: fewer equations are left there than unknowns"
+                lines = self._closer(lines, said) if left else lines
+        return ""
+
+    def _said(
+        self, equation: CompiledEquation, field: Field, domain: Domain, lines: Array, error: Field | None
+    ) -> Array:
+        """How much an equation moves at most with what it holds, on lines of points: (line, point)."""
+        points = lines.reshape(-1, lines.shape[-1])
+        jets = jets_at(field, points, equation.jets)
+        scale = np.abs(jets).max(0, initial=0.0)
+        scale[scale == 0.0] = 1.0
+        by = self.model.problem.solver.tolerance * np.broadcast_to(scale, jets.shape)
+        if error is not None:
+            by = np.maximum(LEAST * scale, WITHIN * np.abs(jets_at(error, points, equation.jets)))
+        ways = 2.0 * kronecker(CHANGES, jets.shape[1]) - 1.0
+        moved = jets + by * np.concatenate([np.zeros_like(ways[:1]), ways, -ways])[:, None]
+        with np.errstate(all="ignore"):
+            values = equation.value([*points.T, *np.moveaxis(moved, -1, 0)])[0]
+        most = np.abs(np.broadcast_to(values, moved.shape[:-1])).max(0)
+        return np.where(domain.contains(points), np.nan_to_num(most, nan=np.inf), np.inf).reshape(lines.shape[:-1])
+
+    @staticmethod
+    def _closer(lines: Array, said: Array) -> Array:
+        """Finer points between the neighbours of the points of lines at which an equation says least."""
+        padded = np.pad(said, ((0, 0), (1, 1)), constant_values=np.inf)
+        least = np.argwhere((said <= padded[:, 2:]) & (said <= padded[:, :-2]))
+        line, at = least[np.argsort(said[tuple(least.T)], kind="stable")[:MINIMA]].T
+        begin, end = np.maximum(at - 1, 0), np.minimum(at + 1, lines.shape[1] - 1)
+        return np.linspace(lines[line, begin], lines[line, end], 2 * FINER + 1, axis=1)
