@@ -24,7 +24,6 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Point, Whole
 from pinnkan.solver.verify.sides import Sides
 from pinnkan.solver.verify.symbol import (
-    COMPONENTS,
     Weights,
     directions,
     entering,
@@ -70,7 +69,7 @@ class Posedness:
     def __init__(self, model: Model) -> None:
         self.model, self.equations, self.problem = model, model.equations, model.problem
         self.space, self.unknowns = self.problem.space_dimension, len(self.problem.unknowns)
-        evolves = self.problem.time_axis is not None and 0 < self.space <= max(COMPONENTS)
+        evolves = self.problem.time_axis is not None and self.space > 0
         self.is_asked = evolves and is_expanded(e.jets for e in self.equations)
 
     @cached_property

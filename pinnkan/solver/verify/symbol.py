@@ -47,10 +47,17 @@ def frozen(equations: Sequence[CompiledEquation], field: Jets | None, points: Ar
 
 
 def directions(lengths: Array) -> list[tuple[float, ...]]:
-    """Of waves, in units of the lengths of a domain: one of each and its opposite; of none in many coordinates."""
-    each = (np.array(d) for d in product(COMPONENTS.get(len(lengths), ()), repeat=len(lengths)))
+    """Of waves, in units of the lengths of a domain: one of each and its opposite.
+
+    In many coordinates along each of them and all together.
+    """
+    count = len(lengths)
+    if count == 0:
+        return [()]
+    along = [*np.eye(count), np.ones(count)] if count > max(COMPONENTS) else product(COMPONENTS[count], repeat=count)
+    each = map(np.array, along)
     forward = [d for d in each if np.abs(d).max(initial=0.0) == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
-    return [tuple(map(float, d / lengths)) for d in forward] or [(0.0,) * len(lengths)]
+    return [tuple(map(float, d / lengths)) for d in forward]
 
 
 def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:

@@ -151,3 +151,30 @@ def test_heat_backwards_among_seven_unknowns_is_refused(chained):
 
     assert is_refused(seven("-"), "without bound, near x = ")
     assert seven("").converged
+
+
+FOUR = """
+name: four
+domain: {{x1: [0, 1], x2: [0, 1], x3: [0, 1], x4: [0, 1], t: [0, 0.1]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: initial, equation: "u = 1"}}{sides}]
+solver: {{tolerance: 1e-2, max_time: 20}}
+"""
+SIDES = ", {where: boundary, equation: dn(u) = 0}"
+
+
+@pytest.mark.parametrize(
+    ("equation", "sides", "says"),
+    [
+        ("u_t = -0.1*lap(u)", SIDES, "waves grow the faster the finer they are"),
+        ("u_t = 0.1*lap(u) - 0.3*dx3(dx3(u))", SIDES, "waves grow the faster the finer they are"),
+        ("u_t = dx1(u) - u", ", {where: x1_low, equation: u = exp(-t)}", "more enters through the side"),
+        ("u_t = 0.1*lap(u)", SIDES, ""),
+    ],
+)
+def test_it_is_asked_in_many_coordinates_as_well(equation, sides, says):
+    """Heat backwards in four coordinates had converged."""
+    verdict = solve(parse_problem(FOUR.format(equation=equation, sides=sides), "t.yaml")).verdict
+    assert verdict.converged == (not says)
+    assert says in verdict.sentence
