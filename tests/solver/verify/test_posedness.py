@@ -162,6 +162,7 @@ conditions: [{{where: initial, equation: "u = 1"}}{sides}]
 solver: {{tolerance: 1e-2, max_time: 20}}
 """
 SIDES = ", {where: boundary, equation: dn(u) = 0}"
+OTHERS = "x1_high, x2_low, x2_high, x3_low, x3_high, x4_low, x4_high"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,11 @@ SIDES = ", {where: boundary, equation: dn(u) = 0}"
     [
         ("u_t = -0.1*lap(u)", SIDES, "waves grow the faster the finer they are"),
         ("u_t = 0.1*lap(u) - 0.3*dx3(dx3(u))", SIDES, "waves grow the faster the finer they are"),
-        ("u_t = dx1(u) - u", ", {where: x1_low, equation: u = exp(-t)}", "more enters through the side"),
+        (
+            "u_t = dx1(u) - u",
+            f", {{where: x1_low, equation: u = exp(-t)}}, {{where: [{OTHERS}], equation: none}}",
+            "more enters through the side",
+        ),
         ("u_t = 0.1*lap(u)", SIDES, ""),
     ],
 )
