@@ -106,6 +106,15 @@ def near_singular(
     return Nearness(sigma, before, size, rounding, settled, free, ", ".join(f"{v:.1e}" for v in values))
 
 
+def found_twice(nulls: tuple[Null, Null]) -> bool:
+    """Whether two spaces find the same least residual: on fine knots it may be that of a function which is held.
+
+    A beam on k*max(w, 0), its ends free, has 0.09 k on any knots, on 1600 of them 2e-14 of its terms. But 512 and 1024
+    find 0.0224 without the foundation: what rounding hides is told by neither.
+    """
+    return nulls[1].sigma > 0.0 and isclose(nulls[0].sigma, nulls[1].sigma, rel_tol=AGREE)
+
+
 def free_share(found: Probe) -> float:
     """The share of a function that may be added freely: hidden by rounding, or below UNDETERMINED and still falling."""
     free = found.lost or (not found.settled and found.share < UNDETERMINED)

@@ -22,6 +22,7 @@ from pinnkan.solver.verify.near_singular import (
     UNIT,
     Nearness,
     first_disagreement,
+    found_twice,
     free_share,
     near_singular,
     nulls_of,
@@ -55,6 +56,9 @@ SURE = 10.0
 MOST_COORDINATES = 3
 #: What may be wrong with a slab whose equations see nothing of a function that is zero at its start.
 SINGULAR = "beside the solution from here on there are others with the same start: the equations are singular there"
+
+#: What may be wrong where rounding says more of a solution than its tolerance.
+HIDDEN = "a function of size one exists with a residual of {:.0e}: rounding hides it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +201,8 @@ class Verifier:
         if share == 0.0 and spaces is not None and not (beyond is not None and beyond.settled):
             found = spaces.nulls or nulls_of(self.model, spaces.space, spaces.coefficients, spaces.halved)
             share = found[1].share if found[1].share < LOST else 0.0
+            if share > 0.0 and found_twice(found):
+                return Objection(None, float("inf"), Reason.BELOW_ROUNDING, HIDDEN.format(found[1].sigma))
         return _free(share) if share > 0.0 else None
 
     @cached_property
@@ -286,8 +292,8 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
     if near.free > 0.0:
         return _free(near.free)
     if near.rounding > allowed:
-        detail = f"a function of size one exists with a residual of {near.sigma:.0e}: rounding hides it"
-        return Objection(None, near.rounding if near.settled else float("inf"), Reason.BELOW_ROUNDING, detail)
+        size = near.rounding if near.settled else float("inf")
+        return Objection(None, size, Reason.BELOW_ROUNDING, HIDDEN.format(near.sigma))
     if not near.settled:
         detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
         return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)

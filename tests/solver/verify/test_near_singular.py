@@ -6,11 +6,15 @@ from errors_of import error_on_a_line
 from scipy.integrate import solve_bvp
 from small_models import LINE, model_of
 
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.verify import near_singular
 from pinnkan.solver.verify.probe import Probe
+from pinnkan.solver.verify.stability import Null
+from pinnkan.solver.verify.verify import Spaces, Verifier
 
 HELMHOLTZ = """
 name: helmholtz
@@ -207,3 +211,14 @@ def test_a_function_that_rounding_hides_is_known_where_two_spaces_agree_on_it(mo
     found = Probe(share * nulls[1].sigma, 3e-10, settled=True, lost=True)
     monkeypatch.setattr(near_singular, "probe", lambda *_: found)
     assert near_singular.near_singular(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
+
+
+@pytest.mark.parametrize(("halved", "reason"), [(0.99, "tolerance_below_rounding"), (16.0, "rank_deficient")])
+def test_what_two_fine_spaces_say_alike_is_not_said_to_be_free(halved, reason):
+    """A beam on k*max(w, 0) with free ends had 2e-14 of its terms, and the same least residual on any knots."""
+    model = model_of(LINE.format(equation="u_xx + u = x", left=0, right="u = 0"))
+    space, fine = (Space((Axis(np.linspace(0.0, 1.0, n + 1), 5),), 1) for n in (200, 400))
+    nulls = tuple(Null(sigma, lambda: 0.0, share=share) for sigma, share in ((1.0, 2e-13), (halved, 2e-14)))
+    start = np.zeros(space.shape)
+    found = Verifier(model).free(ProductField(((space, start),)), Spaces(space, start, fine, nulls, (1.0, 1.0)))
+    assert found.reason == reason
