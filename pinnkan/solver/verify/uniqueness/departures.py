@@ -21,6 +21,7 @@ from pinnkan.problem.expressions.functions import exactly
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Jet
+from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.posedness import WITHIN
 from pinnkan.solver.verify.symbol import fastest, is_expanded
 from pinnkan.solver.verify.uniqueness.branches import MOMENTS, looked_at
@@ -33,6 +34,9 @@ POINT, UNIT = 1e-15, 1e-15
 #: of 1 + |u|^a they have fallen to 0.6 of that or less after the shorter one.
 TIMES = (1e-2, 1e-4)
 DEPARTS, STAYS = 0.02, 0.7
+#: Where rates stand beside a power of the time above one, what grows in the shorter of these times is AT_ONCE exponents
+#: and more, and MORE times that of the longer; c/t is the same in both, and what is bounded a hundredth.
+AT_ONCE, MORE = 30.0, 5.0
 #: Newton steps for rates.
 STEPS = 4
 
@@ -72,9 +76,12 @@ class Departures:
         if problem.time_axis is None:
             return ""
         is_square = len(problem.equations) == len(problem.unknowns)
-        if not any(problem.orders_in_time) or self._are_bounded or not is_square:
+        if not any(problem.orders_in_time) or not is_square or not is_expanded(e.jets for e in self.model.equations):
             return ""
-        if not is_expanded(e.jets for e in self.model.equations):
+        if self._begins_flat(field, domain):
+            at = problem.when(domain.box.ranges[-1][0])
+            return f"other solutions depart at {at}, as exp(-1/t) does from zero: the equations are singular there"
+        if self._are_bounded:
             return ""
         states, scale = self._touched(field, domain, error)
         for state in states:
@@ -82,6 +89,30 @@ class Departures:
                 at = f"{problem.coordinates[-1].name} = {state[problem.dimension - 1]:.4g}"
                 return f"other solutions depart at {at}: the equations may rest there for any while, and go on later"
         return ""
+
+    @cached_property
+    def _stops(self) -> tuple[float, ...]:
+        """Times at which what stands before the highest derivatives in time may vanish, of equations in time alone."""
+        problem = self.model.problem
+        slopes = [
+            w for e in self.model.equations for j, w in zip(e.jets, e.slopes, strict=True) if problem.is_highest(j)
+        ]
+        is_asked = problem.dimension == 1 and not all(w.is_number for w in slopes)
+        return (problem.box.ranges[-1][0], *stops_of(problem)) if is_asked else ()
+
+    def _begins_flat(self, field: Field, domain: Domain) -> bool:
+        """Whether something that is zero with all derivatives grows from the start of a ``domain`` on.
+
+        Beside t^3 u_t = 2 u any c exp(-1/t^2). What grows as a power of the time may be held by what is given there.
+        """
+        ((begin, end),) = domain.box.ranges if self._stops else ((0.0, 0.0),)
+        if not any(np.isclose(begin, stop, rtol=0.0, atol=POINT * abs(begin)) for stop in self._stops):
+            return False
+        times = (end - begin) * np.array(TIMES)
+        states = np.column_stack([begin + times, jets_at(field, (begin + times)[:, None], self.jets)])
+        scale = np.maximum(np.abs(states).max(0), 1e-300)
+        late, soon = (h * self._growth(state, scale) for h, state in zip(times, states, strict=True))
+        return bool(soon > max(AT_ONCE, MORE * late))
 
     def _touched(self, field: Field, domain: Domain, error: Field | None) -> tuple[Array, Array]:
         """States (state, number) of unbounded derivatives within the error of a solution, and the sizes of numbers."""

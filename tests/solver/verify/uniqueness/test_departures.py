@@ -135,3 +135,29 @@ def test_what_depends_on_the_solution_by_polynomials_alone_is_not_looked_at(equa
     monkeypatch.setattr(Departures, "_touched", lambda *_: asked.append(1) or (np.zeros((0, 3)), np.ones(3)))
     assert said([equation], ["1 + t"]) == ""
     assert bool(asked) == is_asked
+
+
+FLAT = """
+name: flat
+domain: {{t: [0, 2]}}
+unknowns: [u]
+equations: ["{equation}"]
+conditions: [{{where: initial, equation: "u = {start}"}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "start", "departs"),
+    [
+        ("(t - 1)**3*u_t = 2*u", "1", True),  # c*exp(-1/(t - 1)**2) after t = 1, any c
+        ("((t - 1)**3 + 1e-12)*u_t = 2*u", "1", True),
+        ("t**2*u_t = u - t + t**2", "0", True),
+        ("t**2*u_t = t + t**2 - u", "0", False),  # the same backwards: what is beside it comes to it
+        ("(1 + t)*u_t = 1e5*(t - u) + 1 + t", "0", False),
+    ],
+)
+def test_what_grows_from_nothing_where_the_highest_derivative_has_no_weight_is_refused(equation, start, departs):
+    """It is zero with all derivatives there, and no polynomial on the knots of the first slab that sees it."""
+    verdict = pinnkan.solve(parse_problem(FLAT.format(equation=equation, start=start), "t.yaml")).verdict
+    assert verdict.converged != departs
+    assert ("as exp(-1/t) does from zero" in verdict.sentence) == departs
