@@ -11,7 +11,7 @@ slopes (:mod:`pinnkan.problem.expressions.enclosure`) over boxes of the coordina
 Every other box is cut along the coordinate in which the part may change most. The height is the difference of values
 seen so far, so that it only grows and what is done stays done. A part that is steep in more than EVERYWHERE of the box
 oscillates and needs no looking for. Of a part whose open boxes become too many (a front, a curve), some spread over all
-of them are followed; the others are returned as undecided.
+of them are followed; the others are left undecided.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,13 +26,13 @@ from pinnkan.problem.features.formulas import holds, is_compound, parts
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.subdivision import EVERYWHERE, SAME, SAMPLES, Array, Feature, Heights, Search, steep_in
 
-#: Places returned in all; a choice that bounds the work of those who look there.
-MOST_PLACES = 60
-
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """All narrow features found, and ``undecided`` boxes (box, coordinate, end) that may hold more."""
+    """All narrow features found, and ``undecided`` boxes (box, coordinate, end) of one coordinate that may hold more.
+
+    Of a curve in several coordinates boxes are always left: places spread over it stand for it.
+    """
 
     features: tuple[Feature, ...]
     undecided: Array
@@ -63,8 +63,8 @@ def _searched(
     for axes, members in groups.items():
         search = Search(members, [coordinates[i] for i in axes], box[list(axes)])
         search.run()
-        boxes = np.tile(box, (len(search.undecided), 1, 1))
-        boxes[:, list(axes)] = search.undecided
+        boxes = np.tile(box, (len(search.undecided) if len(axes) == 1 else 0, 1, 1))
+        boxes[:, list(axes)] = search.undecided[: len(boxes)]
         for k, part in enumerate(members):
             found = tuple(_embedded(f, list(axes), box) for f in search.features(k))
             out.append((part, Survey(found, boxes if k == 0 else boxes[:0])))
@@ -104,13 +104,13 @@ def rough(
 
 def _distinct(found: Sequence[Feature], scale: Array) -> tuple[Feature, ...]:
     """Without repetitions; of two at one place the narrower one. The narrowest first."""
-    kept: list[Feature] = []
-    for f in sorted(found, key=lambda f: float((f.width / scale).min())):
-        if not any(_is_same(f, g, scale) for g in kept):
-            kept.append(f)
-    return tuple(kept[:MOST_PLACES])
-
-
-def _is_same(f: Feature, g: Feature, scale: Array) -> bool:
-    near = bool((np.abs(f.place - g.place) <= SAME * f.width).all())
-    return near and bool(((f.width < scale) == (g.width < scale)).all())
+    if not found:
+        return ()
+    ordered = sorted(found, key=lambda f: float((f.width / scale).min()))
+    place, width = np.array([f.place for f in ordered]), np.array([f.width for f in ordered])
+    narrow, kept = width < scale, np.ones(len(ordered), dtype=bool)
+    for i in range(len(ordered)):
+        if kept[i]:  # what is wider at one place is no other, nor is it the same to those further on
+            near = (np.abs(place - place[i]) <= SAME * width).all(1) & (narrow == narrow[i]).all(1)
+            kept[i + 1 :] &= ~near[i + 1 :]
+    return tuple(f for f, is_kept in zip(ordered, kept, strict=True) if is_kept)

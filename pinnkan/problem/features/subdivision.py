@@ -31,9 +31,9 @@ SMALLEST = 2.0**-44
 #: Open boxes of a part that are followed: a point feature has a few; those of a curve are a sample of it.
 FOLLOWED = {1: 1024, 2: 256}
 FOLLOWED_IN_MANY = 128
-#: Boxes enclosed in one search, boxes returned as undecided: two choices that bound the work.
-MOST_BOXES, MOST_UNDECIDED = 50_000, 1000
-#: Places of one part: a curve is represented by so many.
+#: Boxes enclosed in one search: a choice that bounds the work.
+MOST_BOXES = 50_000
+#: Places of one part: a curve is represented by so many, and pulses along one coordinate by as many as there are.
 PER_PART = 6
 #: Boxes within so many widths belong to one feature.
 SAME = 8.0
@@ -188,8 +188,7 @@ class Search:
         return out
 
     def _leave(self, lo: Array, hi: Array) -> None:
-        boxes = np.concatenate([self.undecided, np.stack([lo, hi], -1).swapaxes(0, 1)])
-        self.undecided = boxes[_some(np.arange(len(boxes)), MOST_UNDECIDED)]
+        self.undecided = np.concatenate([self.undecided, np.stack([lo, hi], -1).swapaxes(0, 1)])
 
     def features(self, k: int) -> Iterator[Feature]:
         """Places of a part, spread over the boxes in which it is steep; none where it is steep everywhere."""
@@ -208,7 +207,7 @@ class Search:
         width = np.clip(np.nan_to_num(width, nan=np.inf), SMALLEST * scale, scale)
         centre, share = centre[:, steep], share[steep]
         sharp = (scale / width).max(0)
-        for chosen in _spread(centre, width, sharp, scale):
+        for chosen in self._places(centre, width, sharp, size[:, steep]):
             near = (np.abs(centre - centre[:, [chosen]]) <= SAME * width[:, [chosen]]).all(0)
             mass = (share * sharp)[near]
             middle = np.average(centre[:, near], axis=1, weights=mass if mass.sum() > 0.0 else None)
@@ -216,6 +215,21 @@ class Search:
             narrow = width[:, near].min(1)
             place = centre[:, near][:, nearest]
             yield Feature(place, np.where(narrow < WIDE * self.scale, narrow, self.scale), float(height))
+
+    def _places(self, centre: Array, width: Array, sharp: Array, size: Array) -> list[int]:
+        """Boxes spread over all; of pulses along one coordinate also the sharpest of each run of boxes that touch."""
+        places = list(_spread(centre, width, sharp, self.scale[:, None]))
+        (axes,) = np.nonzero((width < WIDE * self.scale[:, None]).any(1))
+        if len(axes) != 1:
+            return places
+        x, half, width = centre[axes[0]], 0.5 * size[axes[0]], width[axes[0]]
+        order = np.argsort(x)
+        apart = np.diff(x[order]) > (1.0 + 1e-6) * (half[order][1:] + half[order][:-1])
+        runs = np.split(order, np.flatnonzero(apart) + 1)
+        for best in sorted((int(run[np.argmax(sharp[run])]) for run in runs), key=lambda i: -float(sharp[i])):
+            if (np.abs(x[places] - x[best]) > SAME * np.minimum(width[places], width[best])).all():
+                places.append(best)
+        return places
 
 
 def _some(boxes: np.ndarray, count: int) -> np.ndarray:

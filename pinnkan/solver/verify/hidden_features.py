@@ -7,8 +7,8 @@ rows, a feature lies between them: the place and the width are returned, so that
 points is ever trained on.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -22,12 +22,14 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
-from pinnkan.problem.features.subdivision import HUGE, Feature
+from pinnkan.problem.features.subdivision import PER_PART, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
+from pinnkan.solver.estimate.squares import squares_of
 from pinnkan.solver.estimate.undecided import Known, Undecided, least_term, sizes_of
-from pinnkan.solver.verify.narrow_values import NarrowValues, time_of
-from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, cells_of, gap, shares_of
+from pinnkan.solver.estimate.unsearched import unsearched
+from pinnkan.solver.verify.narrow_values import NarrowValues, surroundings, time_of
+from pinnkan.solver.verify.neighbourhood import REACH, Neighbourhood, around, cells_of, shares_of
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
@@ -38,8 +40,6 @@ CONCERN = 0.1
 TINY = 1e-300
 #: Of a field alone.
 NOTHING = Known()
-#: Knots further apart than so many widths of a feature do not hold it.
-HELD = 100.0
 #: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
 NO_LATER = 1e-11
 #: What is narrow has made slabs too short that end within so many of its widths.
@@ -50,13 +50,15 @@ TOO_NEAR = 20.0
 class HiddenFeature:
     """A feature between the points: where and how wide, per coordinate, and its share of the squared terms.
 
-    ``passed``: when the solution passes a jump or a bend there, all over space; None of others.
+    ``passed``: when the solution passes a jump or a bend there, all over space; None of others. ``beside``: those that
+    are narrow in the same one coordinate: a train of pulses gets its knots at once.
     """
 
     place: Array
     width: Array
     share: float
     passed: float | None = None
+    beside: tuple["HiddenFeature", ...] = ()
 
     def words(self, problem: Problem) -> str:
         """``not seen by the points: x = 0.4, t = 0.1``."""
@@ -72,7 +74,8 @@ class FeatureCheck:
         self.equations, self.corner_weights = model.equations, model.corner_weights
         self.row_weights = model.corner_weights or model.bent_weights
         problem, coordinates = model.problem, model.problem.coordinates
-        self.features = features(formulas(problem), coordinates, problem.box.ranges).features
+        survey = features(formulas(problem), coordinates, problem.box.ranges)
+        self.features, self.unsearched = survey.features, unsearched(problem, survey.undecided)
         self.values = [NarrowValues(e, coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
@@ -83,8 +86,11 @@ class FeatureCheck:
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        volume, found = domain.measure, [*self._conditions(field, beside.error, domain, points, seen)]
-        found += self._waves(field, domain, points, seen)
+        volume, axis = domain.measure, self.problem.time_axis
+        found = [
+            *self._conditions(field, beside.error, domain, points, seen),
+            *self._waves(field, domain, points, seen),
+        ]
         shares, sizes = shares_of(field, points, domain), sizes_of(self.model, field, points, beside.before)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
@@ -96,8 +102,7 @@ class FeatureCheck:
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 share = float(mass.mean() / max(typical, floor, TINY))
                 found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
-            axis = self.problem.time_axis
-            passed = _surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
+            passed = surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
             for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
                 squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
@@ -107,15 +112,28 @@ class FeatureCheck:
                     share = float(mass.sum()) / max(known, TINY)
                     feature = HiddenFeature(near.place, near.width(mass), share, time)
                     found += [] if self.is_met(feature, domain) else [feature]
-        return max(found, key=lambda m: (m.passed is not None, m.share), default=None)
+        return _worst(found, self.problem.box.lengths, self.features)
+
+    def beyond(self, field: Field, domain: Domain) -> str:
+        """In words what formulas may hold in a domain that is narrow, matters, and has not been looked for; or ""."""
+        if not self.unsearched:
+            return ""
+        points = domain.sample(SCATTERED, kronecker)
+        seen = self._seen(field, points)
+        for number, left in self.unsearched.items():
+            equation = self.equations[number]
+            size, place = left.hidden(domain, seen[equation])
+            if size > self.problem.solver.tolerance * self._typical(equation, field, points, seen[equation]) ** 0.5:
+                what = HiddenFeature(place, domain.box.lengths, size).words(self.problem)
+                return f"formulas hold too much that is narrow to look for all of it: {what}"
+        return ""
 
     def passed(self, field: Field, domain: Domain) -> float | None:
         """The first time in a domain at which the solution passes a jump or a bend of an equation all over space."""
         if not any(values.parts for values in self.values):
             return None
         seen = self._seen(field, domain.sample(SCATTERED * self.problem.dimension, kronecker))
-        pairs = zip(self.equations, self.values, strict=True)
-        axis = self.problem.time_axis
+        pairs, axis = zip(self.equations, self.values, strict=True), self.problem.time_axis
         found = chain.from_iterable(values.features(field, domain, seen[e], axis) for e, values in pairs)
         times = (time_of(feature, domain, axis) for feature in found)
         return min((time for time in times if time is not None), default=None)
@@ -130,21 +148,20 @@ class FeatureCheck:
             return False
         total = self.problem.box.lengths[-1]
         is_end = min(abs(feature.passed - end) for end in domain.box.ranges[-1]) <= NO_LATER * total
-        return bool(
-            is_end and feature.share * feature.width[-1] / total <= (CONCERN * self.problem.solver.tolerance) ** 2
-        )
+        kick = feature.share * feature.width[-1] / total
+        return bool(is_end and kick <= (CONCERN * self.problem.solver.tolerance) ** 2)
 
     def narrow_at(self, time: float | None) -> str:
         """In words what formulas hold that is narrow about a time; "" where that is nothing."""
         axis = self.problem.time_axis
         if axis is None or time is None:
             return ""
-        near = (f for f in self.features if abs(f.place[axis] - time) <= TOO_NEAR * f.width[axis])
-        found = next((f for f in near if f.width[axis] < self.problem.box.lengths[axis]), None)
-        if found is None:
-            return ""
-        when = self.problem.when(found.place[axis], 8)
-        return f"slabs cannot be as short as what is {found.width[axis]:.0e} wide at {when}"
+        for f in self.features:
+            width = f.width[axis]
+            if abs(f.place[axis] - time) <= TOO_NEAR * width and width < self.problem.box.lengths[axis]:
+                when = self.problem.when(f.place[axis], 8)
+                return f"slabs cannot be as short as what is {width:.0e} wide at {when}"
+        return ""
 
     def terms(self, field: Field) -> float:
         """Mean square of the terms of the equations: what a mean squared residual is to be compared with."""
@@ -153,8 +170,8 @@ class FeatureCheck:
         return sum(float(self._weighed(e, points, seen[e])[1].mean()) for e in self.equations)
 
     def _weighed(self, equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
-        """Of an equation or a condition :func:`_squares`, weighed as its rows are next to corners."""
-        squares, scale = _squares(equation, points, jets)
+        """Of an equation or a condition :func:`squares_of`, weighed as its rows are next to corners."""
+        squares, scale = squares_of(equation, points, jets)
         number = self.equations.index(equation) if equation in self.equations else None
         near = self.corner_weights if number is None else self.row_weights
         if near is None:
@@ -164,7 +181,7 @@ class FeatureCheck:
 
     def _seen(self, field: Field, points: Array) -> dict[CompiledEquation, Array]:
         """Jets (point, jet) of every equation and condition, evaluated together."""
-        equations = [*self.equations, *(equation for _, equation in self.sides)]
+        equations = [*self.equations, *(e for _, e in self.sides)]
         orders = sorted({j.order for e in equations for j in e.jets})
         values = field(points, orders)
         return {e: picked(values, orders, e.jets) for e in equations}
@@ -184,8 +201,7 @@ class FeatureCheck:
             surroundings = [n for n in self._neighbourhoods(domain, piece) if not self._is_corner(n.place)]
             if not surroundings:
                 continue
-            area = piece.measure
-            typical = area * self._typical(equation, field, points, seen[equation])
+            typical = piece.measure * self._typical(equation, field, points, seen[equation])
             for near in surroundings:
                 self.clock.check()
                 jets = near.jets(field, equation)
@@ -218,16 +234,15 @@ class FeatureCheck:
             yield there, squares, float(squares.mean()) / self._typical(equation, field, points, seen[equation])
 
     def _typical(self, equation: CompiledEquation, field: Field, points: Array, jets: Array) -> float:
-        """Mean square of the terms of a condition at points of the domain, or of what unknowns make over all of it.
+        """Mean square of the terms of an equation or a condition at points, or of what unknowns make of it anywhere.
 
         Of u that is the same all along y nothing but rounding is u_y, at the sides and inside: -lap(u) = 1 between
         x = 0 and sides that let nothing out had no knots that held it.
         """
         terms = float(self._weighed(equation, points, jets)[1].mean())
         slopes = equation.linearise_numpy(points, jets)[1]
-        return max(
-            terms, least_term(self.model, equation, (points, slopes), sizes_of(self.model, field, points)) ** 2, TINY
-        )
+        sizes = sizes_of(self.model, field, points)
+        return max(terms, least_term(self.model, equation, (points, slopes), sizes) ** 2, TINY)
 
     def left(self, field: Field, loss: float) -> tuple[float, float]:
         """The shares of the terms of conditions of sides and of equations that are left of them, root mean squares."""
@@ -258,36 +273,26 @@ class FeatureCheck:
                 yield found
 
 
-def _surroundings(
-    features: Iterable[Feature], field: Field, domain: Domain, axis: int | None
-) -> Iterator[tuple[Neighbourhood, bool, float | None]]:
-    """Surroundings of features that were found in a domain, whether knots may hold them, and when they are passed.
-
-    Else a point of training that hit one by chance would make all that is left there small beside its own residual.
-    """
-    for feature in features:
-        narrow = feature.width < domain.box.lengths
-        found = around(feature, narrow, domain, {})
-        if found is not None:
-            gaps = (float(gap(field.breaks(i), feature.place[i])) for i in map(int, np.flatnonzero(narrow)))
-            is_held = all(g <= HELD * w for g, w in zip(gaps, feature.width[narrow], strict=True))
-            yield found, is_held, time_of(feature, domain, axis)
-
-
 def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
     """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
-    return narrowed(axes, missed.place, missed.width)
+    for feature in (missed, *missed.beside):
+        axes = narrowed(axes, feature.place, feature.width)
+    return tuple(axes)
 
 
-def _squares(equation: CompiledEquation, points: Array, jets: Array) -> tuple[Array, Array]:
-    """The squared residual, and the sum of the squares of its data and of its linearised terms.
+def _worst(found: Sequence[HiddenFeature], lengths: Array, known: Sequence[Feature]) -> HiddenFeature | None:
+    """What is passed or has the largest share, with those of its train.
 
-    Where the equation has no value at zero (log(u)) no data are known apart. Of a nonlinear one no more than the sum of
-    the squares of its terms themselves: a kick of height h and width w, linearised, is h u / w.
+    As few as before a pole share their mass: knots at all of them would be narrower than it asks for. Those of a train
+    are no wider than the formula has them, though another one may lie nearby.
     """
-    residual, weights = equation.linearise_numpy(points, jets)
-    data, _ = equation.linearise_numpy(points, np.zeros_like(jets))
-    with np.errstate(over="ignore"):
-        scale = np.where(np.isfinite(data), data, 0.0) ** 2 + ((weights * jets) ** 2).sum(-1)
-        scale = scale if equation.is_linear else np.fmin(scale, equation.terms_numpy(points, jets))
-        return np.fmin(residual**2, HUGE), np.fmin(scale, HUGE)
+    first = max(found, key=lambda m: (m.passed is not None, m.share), default=None)
+    if first is None or first.passed is not None or (narrow := first.width <= REACH * lengths).sum() != 1:
+        return first
+    train = [first, *(f for f in found if f is not first and f.passed is None)]
+    train = [f for f in train if ((f.width <= REACH * lengths) == narrow).all()]
+    if len(train) <= PER_PART:
+        return first
+    own = {float(f.place[narrow][0]): f.width for f in known}
+    train = [replace(f, width=np.fmin(f.width, own.get(float(f.place[narrow][0]), np.inf))) for f in train]
+    return replace(first, width=train[0].width, beside=tuple(train[1:]))

@@ -7,7 +7,7 @@ features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.
 solution in a box enclosed by :mod:`pinnkan.solver.estimate.substituted`: no proof, unlike these.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.estimate.substituted import cell_boxes, over_boxes
+from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, gap
 
 #: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
 #: sought.
@@ -33,6 +34,8 @@ PIECES = 4
 SHARP = 1e-12
 #: Places in space at which a part is looked at before and after a time, at this share of that, when it jumps.
 PLACES, BESIDE = 32, 1e-11
+#: Knots further apart than so many widths of a feature do not hold it.
+HELD = 100.0
 #: Share by which the values seen are exceeded on either side.
 BEYOND = 0.1
 
@@ -87,6 +90,22 @@ def time_of(feature: Feature, domain: Domain, axis: int | None) -> float | None:
     if axis is None or list(np.flatnonzero(feature.width < domain.box.lengths)) != [axis]:
         return None
     return float(feature.place[axis]) if _is_sharp(feature, domain, axis) else None
+
+
+def surroundings(
+    features: Iterable[Feature], field: Field, domain: Domain, axis: int | None
+) -> Iterator[tuple[Neighbourhood, bool, float | None]]:
+    """Surroundings of features that were found in a domain, whether knots may hold them, and when they are passed.
+
+    Else a point of training that hit one by chance would make all that is left there small beside its own residual.
+    """
+    for feature in features:
+        narrow = feature.width < domain.box.lengths
+        found = around(feature, narrow, domain, {})
+        if found is not None:
+            gaps = (float(gap(field.breaks(i), feature.place[i])) for i in map(int, np.flatnonzero(narrow)))
+            is_held = all(g <= HELD * w for g, w in zip(gaps, feature.width[narrow], strict=True))
+            yield found, is_held, time_of(feature, domain, axis)
 
 
 def _is_sharp(feature: Feature, domain: Domain, axis: int | None) -> bool:

@@ -130,7 +130,10 @@ class Verifier:
         return Digits(self.model)
 
     def _local(self, field: Field, domain: Domain, error: Field | None) -> Objection | None:
-        """What is wrong at points of the solution: it is not real there, or the equations are not well-posed."""
+        """What is wrong at points of the solution: it is not known or real there, or equations are not well-posed."""
+        beyond = self.feature_check.beyond(field, domain)
+        if beyond:
+            return Objection(None, float("inf"), Reason.UNDERSAMPLED, beyond)
         unreal = self.roots.objection(field, domain, error)
         if unreal:
             return Objection(None, float("inf"), Reason.NOT_FINITE, unreal)

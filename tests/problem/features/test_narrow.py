@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.narrow import Survey, features
-from pinnkan.problem.features.subdivision import SAME
+from pinnkan.problem.features.subdivision import SAME, Array
 from pinnkan.problem.registry import load_problem, parse_problem
 
 TEXT = """
@@ -107,7 +107,33 @@ def test_a_curve_is_represented_by_places_spread_over_it(source: str, on: Callab
     assert len(places) >= 3
     assert np.abs([on(*p) for p in places]).max() < 1e-4
     assert np.ptp(places, axis=0).max() > 0.5
-    assert len(found.undecided) > 0  # not every box of it was followed
+    assert len(found.undecided) == 0  # those that are not followed are of the same curve
+
+
+@pytest.mark.parametrize(
+    ("source", "places"),
+    [
+        ("exp(-(sin(20*x)/1e-4)**2)", np.pi * np.arange(7) / 20),
+        ("exp(-((cos(300*x) - 1)/1e-8)**2)", 2 * np.pi * np.arange(48) / 300),
+        ("exp(-(sin(1000*x)/1e-6)**2)", np.pi * np.arange(319) / 1000),
+        ("exp(-(sin(exp(5*x))/1e-4)**2)", np.log(np.pi * np.arange(1, 48)) / 5),
+        ("exp(-((x**3 - 1.5*x**2 + 0.56*x - 0.03)/1e-7)**2)", np.roots([1, -1.5, 0.56, -0.03])),
+    ],
+)
+def test_every_pulse_of_a_train_is_found(source: str, places: Array) -> None:
+    """Six were, evenly spread: of 20 x the one at 0 for that at pi/20."""
+    found = np.sort([f.place[0] for f in survey(source).features])
+    np.testing.assert_allclose(found, np.sort(places), atol=1e-4 / 20)
+
+
+def test_every_pulse_is_found_that_another_coordinate_only_shapes() -> None:
+    found = survey("exp(-(sin(20*x)/1e-4)**2 - y**2)", SQUARE).features
+    np.testing.assert_allclose(np.sort([f.place[0] for f in found]), np.pi * np.arange(7) / 20, atol=1e-5)
+
+
+def test_of_more_pulses_than_can_be_followed_boxes_are_left() -> None:
+    assert len(survey("exp(-(sin(3000*x)/1e-8)**2)").undecided) > 0
+    assert len(survey("exp(-(sin(500*x)/1e-6)**2)").undecided) == 0
 
 
 def test_a_bump_beside_a_front_is_found_too() -> None:

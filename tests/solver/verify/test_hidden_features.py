@@ -83,6 +83,24 @@ def test_knots_are_halved_down_to_the_feature_and_only_there():
     assert len(axis.breaks) < 40
 
 
+def test_a_train_of_pulses_gets_its_knots_at_once():
+    """Of few, as before a pole, one does."""
+    result = solve(load_problem("poisson1d"))
+
+    def missed(source):
+        problem = stated(source)
+        model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+        return FeatureCheck(model).examine(result.field, problem.domain, result.levels[-1].loss)
+
+    train = missed("1e3*exp(-(sin(100*x)/1e-4)**2)")
+    found, places = np.array([f.place[0] for f in (train, *train.beside)]), np.pi * np.arange(32) / 100
+    assert np.abs(found[:, None] - places).min(0).max() < 1e-6
+    (axis,) = with_knots([Axis(np.linspace(0, 1, 5), 4)], train)
+    widths = np.diff(axis.breaks)[np.clip(np.searchsorted(axis.breaks, places) - 1, 0, None)]
+    assert widths.max() < 1e-5
+    assert missed("1e3*abs(x - 0.3)**(-0.2)").beside == ()
+
+
 def test_knots_are_never_closer_than_rounding():
     """Far from zero, at a feature without width."""
     far = Axis(np.linspace(1e6, 1e6 + 1e-3, 5), 4)

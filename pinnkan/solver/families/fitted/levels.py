@@ -255,7 +255,8 @@ class FittedLevels(ModelLevels):
 def in_coordinates(missed: HiddenFeature, coordinates: Coordinates) -> HiddenFeature:
     """The same feature in inner coordinates, as wide there as in the direction in which it is widest."""
     place = coordinates.forward(missed.place[None])[0]
-    return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())))
+    beside = tuple(in_coordinates(other, coordinates) for other in missed.beside)
+    return replace(missed, place=place, width=np.full(len(place), float(missed.width.max())), beside=beside)
 
 
 def _refined(
