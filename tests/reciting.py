@@ -137,6 +137,10 @@ class Looking:
         return ""
 
     @property
+    def bends(self):
+        return SimpleNamespace(passed=lambda *_: None)
+
+    @property
     def feature_check(self):
         return SimpleNamespace(passed=lambda *_: None, is_met=lambda *_: False)
 

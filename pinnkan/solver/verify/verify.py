@@ -11,6 +11,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
+from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Known
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.circles import free_waves
@@ -104,6 +105,11 @@ class Verifier:
     def feature_check(self) -> FeatureCheck:
         """What looks between the points; what it looks at is worked out once."""
         return FeatureCheck(self.model)
+
+    @cached_property
+    def bends(self) -> Bends:
+        """What finds where a solution in time alone passes a bend; what may bend is worked out once."""
+        return Bends(self.model)
 
     @cached_property
     def posedness(self) -> Posedness:
