@@ -12,10 +12,10 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.family import Measured
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.objection import Objection
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import HiddenFeature
-from pinnkan.solver.verify.verify import Objection
 from pinnkan.verdict.records import Reason
 
 TOLERANCE = 1e-3
@@ -135,6 +135,10 @@ class Looking:
 
     def narrow_at(self, time):
         return ""
+
+    @property
+    def bends(self):
+        return SimpleNamespace(passed=lambda *_: None)
 
     @property
     def feature_check(self):

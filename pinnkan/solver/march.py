@@ -16,17 +16,18 @@ from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
-from pinnkan.solver.estimate.undecided import Known
+from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.minimise.gauss_newton import contraction
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.slab_family import LEAST_ALLOWED, ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.hidden_features import HiddenFeature
-from pinnkan.solver.verify.verify import Objection, Verifier
+from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 
 #: Of a time, what no slab after it is shorter than: it could not hold its points.
@@ -181,28 +182,39 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         return replace(state, aim=shorter)
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
     measured, missed = family.measured(slab, at), None
-    if family.passes(aim, slab, at) and measured.is_resolved:
-        state, missed = _asked(family, verify, state, slab, at, measured)
+    during = family.problem.domain.during(at.time, at.time + slab.length)
+    beside = Beside(field_of_slabs([slab.error], during.box.ranges[-1], state.ranges), at.before)
+    stop = verify.bends.passed(measured.field, beside, during, at.local)
+    passes = family.passes(aim, slab, at) and measured.is_resolved
+    if stop is None and not passes:
+        stop = verify.feature_check.passed(measured.field, during)
+    if at.may_stop(stop, slab.length):
+        return state.stopping(stop)
+    if passes:
+        state, missed = _asked(family, verify, state, slab, at, measured, beside)
     else:
-        stop = verify.feature_check.passed(measured.field, family.problem.domain.during(at.time, at.time + slab.length))
-        again = None if at.may_stop(stop, slab.length) else family.again(aim, slab, at)
-        state = state.stopping(stop) if at.may_stop(stop, slab.length) else replace(state, aim=again or aim)
+        state = replace(state, aim=family.again(aim, slab, at) or aim)
     if state.aim is not aim or state.stops != at.stops:
         return state
     return _advanced(family, state, slab, at, measured, missed)
 
 
 def _asked(
-    family: SlabFamily[A, B], verify: Verifier, state: MarchState[A], slab: B, at: Pass[SlabPiece], measured: Measured
+    family: SlabFamily[A, B],
+    verify: Verifier,
+    state: MarchState[A],
+    slab: B,
+    at: Pass[SlabPiece],
+    measured: Measured,
+    beside: Beside,
 ) -> tuple[MarchState[A], HiddenFeature | None]:
     """What speaks against a slab whose correction is small enough: another attempt, or a feature that is missed.
 
     Raises SolverError: it cannot be accepted, nor be attempted otherwise.
     """
     spaces = family.spaces(slab) if state.is_asked(at.time + slab.length) else None
-    off = field_of_slabs([slab.error], (at.time, at.time + slab.length), state.ranges)
     during, loss = family.problem.domain.during(at.time, at.time + slab.length), max(measured.loss, slab.least_loss)
-    against = verify.between(measured.field, during, loss, spaces, Known(off, at.before)) or Objection()
+    against = verify.between(measured.field, during, loss, spaces, beside) or Objection()
     missed = against.missed
     if missed is not None:
         # a point that has met it by chance says nothing of when it is passed

@@ -22,10 +22,11 @@ from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.state import Newton, Step
 from pinnkan.solver.verify.near_singular import null_of
-from pinnkan.solver.verify.verify import Objection, Verifier
+from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 
 #: Sizes s of what is added, in those of the solution; where the residual is below DIP of s times that of v it falls:

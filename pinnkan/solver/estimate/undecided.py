@@ -48,7 +48,7 @@ LEAST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Beside:
     """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
 
     With these terms are compared: next to a threshold at zero those of a short slab are nothing.
@@ -87,7 +87,7 @@ class Undecided:
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
         return tuple(e for e, given in pairs if not given.residual.is_polynomial(*given.jets))
 
-    def change(self, field: Field, known: Known, domain: Domain) -> Switch | None:
+    def change(self, field: Field, known: Beside, domain: Domain) -> Switch | None:
         """The largest change within the error of a field on a domain, if it may be a concern."""
         error = known.error
         if error is None or not self.asked:

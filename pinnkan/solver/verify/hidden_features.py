@@ -26,7 +26,7 @@ from pinnkan.problem.features.subdivision import PER_PART, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
 from pinnkan.solver.estimate.squares import squares_of
-from pinnkan.solver.estimate.undecided import Known, Undecided, least_term, sizes_of
+from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 from pinnkan.solver.estimate.unsearched import unsearched
 from pinnkan.solver.verify.narrow_values import NarrowValues, surroundings, time_of
 from pinnkan.solver.verify.neighbourhood import REACH, Neighbourhood, around, cells_of, shares_of
@@ -39,7 +39,7 @@ CONCERN = 0.1
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
 #: Of a field alone.
-NOTHING = Known()
+NOTHING = Beside()
 #: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
 NO_LATER = 1e-11
 #: What is narrow has made slabs too short that end within so many of its widths.
@@ -79,7 +79,7 @@ class FeatureCheck:
         self.values = [NarrowValues(e, coordinates) for e in problem.equations]
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
-    def examine(self, field: Field, domain: Domain, loss: float, beside: Known = NOTHING) -> HiddenFeature | None:
+    def examine(self, field: Field, domain: Domain, loss: float, beside: Beside = NOTHING) -> HiddenFeature | None:
         """The feature that ``loss`` (mean squared residual on the training points) misses by most.
 
         ``domain``: that of the problem, perhaps between two times only.

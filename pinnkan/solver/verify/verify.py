@@ -8,14 +8,14 @@ import numpy as np
 from pinnkan.assembly.condition_weights import growth_rate, slowest_rate
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import Space
-from pinnkan.solver.estimate.undecided import Known
+from pinnkan.kan.field import Field
+from pinnkan.solver.estimate.bends import Bends
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.objection import Objection, Spaces
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
-from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature
+from pinnkan.solver.verify.hidden_features import FeatureCheck
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import (
     LOST,
@@ -62,43 +62,6 @@ HIDDEN = "a function of size one exists with a residual of {:.0e}: rounding hide
 
 
 @dataclass(frozen=True, eq=False)
-class Objection:
-    """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
-
-    ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
-    what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
-    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict.
-    """
-
-    missed: HiddenFeature | None = None
-    size: float = 0.0
-    reason: Reason | None = None
-    detail: str = ""
-    is_lasting: bool = False
-    axes: tuple[Axis, ...] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Spaces:
-    """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
-
-    ``nulls``: the least determined function of each, None where they are still to be found; ``losses``: mean squared
-    residuals of the solution, and with its correction in the latter.
-    """
-
-    space: Space
-    coefficients: Array
-    halved: Space
-    nulls: tuple[Null, Null] | None
-    losses: tuple[float, float]
-
-    @property
-    def is_loose(self) -> bool:
-        """Whether a function of the latter is known whose residual is rounding."""
-        return self.nulls is not None and self.nulls[1].sigma == 0.0
-
-
-@dataclass(frozen=True, eq=False)
 class Verifier:
     """Every check of a solution that its own estimate has accepted, whatever the family it comes from."""
 
@@ -108,6 +71,11 @@ class Verifier:
     def feature_check(self) -> FeatureCheck:
         """What looks between the points; what it looks at is worked out once."""
         return FeatureCheck(self.model)
+
+    @cached_property
+    def bends(self) -> Bends:
+        """What finds where a solution in time alone passes a bend; what may bend is worked out once."""
+        return Bends(self.model)
 
     @cached_property
     def posedness(self) -> Posedness:
@@ -143,7 +111,9 @@ class Verifier:
         ill = self.posedness.objection(field, domain, error) or self.uniqueness.objection(field, domain, error)
         return Objection(None, float("inf"), Reason.RANK_DEFICIENT, ill) if ill else None
 
-    def between(self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, known: Known) -> Objection | None:
+    def between(
+        self, field: Field, slab: Domain, loss: float, spaces: Spaces | None, known: Beside
+    ) -> Objection | None:
         """The first objection to a ``slab`` of time; ``loss``: the mean squared residual there.
 
         ``spaces``: where it has been solved for and corrected, None where its stability is not asked for.
@@ -155,7 +125,7 @@ class Verifier:
         against = self._growing(spaces) if wrong is None and spaces is not None else wrong
         return against or self._bent(field, known, slab)
 
-    def _bent(self, field: Field, known: Known, domain: Domain, least: float = 0.0) -> Objection | None:
+    def _bent(self, field: Field, known: Beside, domain: Domain, least: float = 0.0) -> Objection | None:
         """What the equations may make of the error of a field beyond their linearisation, if it is more than that."""
         found = self.feature_check.undecided.change(field, known, domain)
         if found is None or found.share <= least:
@@ -236,7 +206,7 @@ class Verifier:
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
-        return self._determined(field, spaces, allowed) or self._bent(field, Known(error), problem.domain, allowed)
+        return self._determined(field, spaces, allowed) or self._bent(field, Beside(error), problem.domain, allowed)
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
         """Whether something may be added to a field, or hides in what is left of its residual."""

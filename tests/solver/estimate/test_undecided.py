@@ -8,7 +8,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.estimate.undecided import Known, Undecided, least_term, sizes_of
+from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 
 SINE = """
 name: sine
@@ -70,7 +70,7 @@ def line(right, off):
     model, axis = model_of(LINE.format(right=right)), Axis(np.linspace(0.0, 1.0, 4), 1)
     both = axis.breaks, off + 0.0 * axis.breaks
     solution, error = (ProductField(((Space((axis,)), values[:, None]),)) for values in both)
-    return Undecided(model).change(solution, Known(error), model.problem.domain)
+    return Undecided(model).change(solution, Beside(error), model.problem.domain)
 
 
 def test_a_jump_that_is_passed_counts_by_the_time_within_the_error():
@@ -92,7 +92,7 @@ def test_polynomials_and_what_has_no_error_are_not_asked():
     assert Undecided(model_of(LINE.format(right="a - a**3"))).asked == ()
     model = model_of(LINE.format(right="heaviside(a - 0.4)"))
     assert len(Undecided(model).asked) == 1
-    assert Undecided(model).change(None, Known(), model.problem.domain) is None
+    assert Undecided(model).change(None, Beside(), model.problem.domain) is None
 
 
 @pytest.mark.parametrize(("right", "told"), [("-sqrt(max(a - t, 0))", False), ("sqrt(max(a - t, 0))", True)])

@@ -143,7 +143,7 @@ def test_a_slab_passes_where_it_is_small_and_what_it_carries_on_does_not_grow(gi
 
 
 def again(monkeypatch, aim, solved, given=None, knots=8, time=0.5):
-    monkeypatch.setattr(ProductSlabs, "_refined", lambda self, old, slab, allowed: (begun(knots), "a guess"))
+    monkeypatch.setattr(slabs, "with_more_knots", lambda old, slab, allowed: (begun(knots), "a guess"))
     return family(given).again(aim, solved, at_time(time))
 
 

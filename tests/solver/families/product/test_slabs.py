@@ -14,6 +14,7 @@ from solved import on_slabs
 import pinnkan
 from pinnkan.kan.product import Space
 from pinnkan.solver.families.product import slabs
+from pinnkan.solver.families.product.slab import with_more_knots
 from pinnkan.solver.families.product.slab_correction import CARRIED, FEWER
 from pinnkan.solver.families.product.slabs import (
     FIRST_SLAB,
@@ -176,7 +177,7 @@ def test_a_refined_slab_begins_from_the_corrected_one():
     aim, none = replace(family.first(0.1), degree=6), np.zeros(1)
     at = Pass(family.problem, Run((), (), (0.0,), none, none), 1e-6, (1.0,), 0.1, Monitor(None, None))
     slab = family.attempt(aim, FIRST_SLAB, at)
-    begun, guess = family._refined(aim.start, slab, 1e-12)
+    begun, guess = with_more_knots(aim.start, slab, 1e-12)
     finer = Space((*begun.axes, slab.piece[0].axes[-1]))
     x, t = np.linspace(0, 1, 101), np.linspace(0, FIRST_SLAB, 11)
     exact = np.tanh(20 * (x[:, None] - 0.2 - t / 2))

@@ -1,0 +1,47 @@
+"""What speaks against a solution, and what it has been solved in."""
+
+from dataclasses import dataclass
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
+from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.stability import Null
+from pinnkan.verdict.records import Reason
+
+
+@dataclass(frozen=True, eq=False)
+class Objection:
+    """A feature between the points, or a larger error, or (``reason``, ``detail``) why there is no solution.
+
+    ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
+    what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
+    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict.
+    """
+
+    missed: HiddenFeature | None = None
+    size: float = 0.0
+    reason: Reason | None = None
+    detail: str = ""
+    is_lasting: bool = False
+    axes: tuple[Axis, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Spaces:
+    """A spline space on all coordinates with a solution in it, and the one with its intervals halved.
+
+    ``nulls``: the least determined function of each, None where they are still to be found; ``losses``: mean squared
+    residuals of the solution, and with its correction in the latter.
+    """
+
+    space: Space
+    coefficients: Array
+    halved: Space
+    nulls: tuple[Null, Null] | None
+    losses: tuple[float, float]
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether a function of the latter is known whose residual is rounding."""
+        return self.nulls is not None and self.nulls[1].sigma == 0.0
