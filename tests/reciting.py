@@ -12,10 +12,10 @@ from pinnkan.problem.registry import load_problem
 from pinnkan.solver.family import Measured
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 
 TOLERANCE = 1e-3

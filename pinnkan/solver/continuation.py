@@ -19,8 +19,8 @@ from pinnkan.errors import SolverError
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.family import ErrorEstimate, Family
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.verify.objection import Objection
 
 #: The first mu that has a solution is the first.
 FIRST = (1e4, 1e6, 1e8, 1e10)

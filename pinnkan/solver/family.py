@@ -9,9 +9,9 @@ from pinnkan.kan.field import Field
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection, Spaces
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 

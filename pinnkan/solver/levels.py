@@ -9,9 +9,9 @@ from pinnkan.errors import SolverError
 from pinnkan.solver.estimate.norms import true_errors
 from pinnkan.solver.family import ErrorEstimate, Family, Measured
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
 from pinnkan.solver.state import Best, LevelsState
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Evidence, Level, Reason
 from pinnkan.verdict.verdict import is_undersampled

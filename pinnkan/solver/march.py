@@ -22,11 +22,11 @@ from pinnkan.solver.growth import LocalTolerance, shared_out
 from pinnkan.solver.march_state import MarchState
 from pinnkan.solver.minimise.gauss_newton import contraction
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.slab_family import LEAST_ALLOWED, ROUNDING, Pass, Run, SlabFamily, SolvedSlab
 from pinnkan.solver.stops import stops_of
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
 

@@ -22,10 +22,10 @@ from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.state import Newton, Step
 from pinnkan.solver.verify.near_singular import null_of
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 

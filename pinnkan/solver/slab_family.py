@@ -14,10 +14,10 @@ from pinnkan.solver.estimate.norms import Samples, relative_roots, squared_sizes
 from pinnkan.solver.family import Measured
 from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Spaces
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
 from pinnkan.solver.verify.hidden_features import NO_LATER, HiddenFeature
+from pinnkan.solver.verify.objection import Spaces
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
 #: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest

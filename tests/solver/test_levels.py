@@ -8,8 +8,8 @@ from reciting_levels import PROBLEM, SPIKE, TOLERANCE, Asked, Recital, solved, u
 from pinnkan.errors import SolverError
 from pinnkan.solver.levels import GARBAGE, begun
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Reason
 
 

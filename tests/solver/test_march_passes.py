@@ -12,9 +12,9 @@ from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
 from pinnkan.solver.march import BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown
 from pinnkan.solver.march_state import INSTANTS
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import Run
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 from pinnkan.verdict.verdict import judge
 

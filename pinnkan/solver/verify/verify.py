@@ -11,7 +11,6 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.objection import Objection, Spaces
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
@@ -28,6 +27,7 @@ from pinnkan.solver.verify.near_singular import (
     nulls_of,
 )
 from pinnkan.solver.verify.neutral import unheld_on_sides
+from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots

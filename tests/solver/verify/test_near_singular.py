@@ -11,8 +11,8 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.start import initial_space
-from pinnkan.solver.objection import Spaces
 from pinnkan.solver.verify import near_singular
+from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.probe import Probe
 from pinnkan.solver.verify.stability import Null
 from pinnkan.solver.verify.verify import Verifier

@@ -26,8 +26,8 @@ from pinnkan.solver.families.blocks.system import (
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, relative_size
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration
 
 #: Polynomials of a coordinate before its knots are halved: five levels of two.

@@ -30,8 +30,8 @@ from pinnkan.solver.families.deep.variable_projection import inner, projected, w
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.minimise import levenberg_marquardt as lm
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import RESOLVED, Outcome
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration
 
 #: Degree and knot intervals of the edges at first: the five-dimensional Gaussian reaches 1e-10 with them.

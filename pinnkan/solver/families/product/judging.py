@@ -18,9 +18,9 @@ from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.objection import Spaces
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
+from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.stability import Null, least_determined, stability
 from pinnkan.solver.verify.verify import STANDS
 from pinnkan.verdict.records import Evidence

@@ -30,10 +30,10 @@ from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import with_knots
 from pinnkan.solver.verify.neutral import is_held
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
 #: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that

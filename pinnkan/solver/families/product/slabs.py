@@ -46,10 +46,10 @@ from pinnkan.solver.families.product.unevenness import MOST_UNEVEN
 from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, gauss_newton
-from pinnkan.solver.objection import Spaces
 from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import counted_at, null_of, prolonged
+from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
 from pinnkan.solver.verify.stability import least_determined
 

@@ -19,9 +19,9 @@ from pinnkan.solver.families.separable.minimise import TrainedEdges, descend, st
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState, coefficients
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
 #: Both knots and a term are added where neither gains less than this share of the other.

@@ -17,7 +17,7 @@ from pinnkan.solver.families.blocks.levels import first_space, richer
 from pinnkan.solver.families.deep import composed
 from pinnkan.solver.families.deep.composed import Composed, ComposedState, _grown, _Round
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 
 

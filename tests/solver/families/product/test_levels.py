@@ -11,9 +11,9 @@ from solved import on_levels
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.objection import Objection
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature
+from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 
 LAYER = """

@@ -14,7 +14,7 @@ from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.families.product.judging import HalvedEstimate
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.objection import Spaces
+from pinnkan.solver.verify.objection import Spaces
 
 INTERVALS, DEGREE = 16, 4
 

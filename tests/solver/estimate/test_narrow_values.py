@@ -9,8 +9,8 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
+from pinnkan.solver.estimate.narrow_values import NarrowValues
 from pinnkan.solver.verify.hidden_features import FeatureCheck
-from pinnkan.solver.verify.narrow_values import NarrowValues
 
 TEXT = """
 name: narrow
