@@ -22,8 +22,8 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import rough
 from pinnkan.problem.features.subdivision import Feature, Search
 from pinnkan.problem.statement import Equation, Jet
+from pinnkan.solver.estimate.neighbourhood import Neighbourhood, around, gap
 from pinnkan.solver.estimate.substituted import cell_boxes, over_boxes
-from pinnkan.solver.verify.neighbourhood import Neighbourhood, around, gap
 
 #: First boxes per coordinate at most, by their number: cells of the solution, or several of them. In more nothing is
 #: sought.

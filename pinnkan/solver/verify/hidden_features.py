@@ -26,10 +26,10 @@ from pinnkan.problem.features.subdivision import PER_PART, Feature
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.estimate.integrand_knots import narrowed
 from pinnkan.solver.estimate.narrow_values import NarrowValues, surroundings, time_of
+from pinnkan.solver.estimate.neighbourhood import REACH, Neighbourhood, around, cells_of, shares_of
 from pinnkan.solver.estimate.squares import squares_of
 from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 from pinnkan.solver.estimate.unsearched import unsearched
-from pinnkan.solver.verify.neighbourhood import REACH, Neighbourhood, around, cells_of, shares_of
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.

@@ -14,9 +14,9 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.subdivision import Feature
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
+from pinnkan.solver.estimate.neighbourhood import around, shares_of
 from pinnkan.solver.verify import verify as module
 from pinnkan.solver.verify.hidden_features import FeatureCheck, HiddenFeature, with_knots
-from pinnkan.solver.verify.neighbourhood import around, shares_of
 
 TEXT = """
 name: hidden
@@ -137,7 +137,7 @@ def test_as_near_as_a_feature_is_wide_points_are_looked_at(dimension, monkeypatc
         return float((np.exp(-(((found.points[..., -1] - place[-1]) / width[-1]) ** 2)) * found.weights).sum())
 
     assert mass() == pytest.approx(np.sqrt(np.pi) * 1e-11, rel=0.05)
-    monkeypatch.setattr("pinnkan.solver.verify.neighbourhood.INSIDE", 1e4)
+    monkeypatch.setattr("pinnkan.solver.estimate.neighbourhood.INSIDE", 1e4)
     assert mass() < 1e-12
 
 
