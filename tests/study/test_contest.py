@@ -140,7 +140,7 @@ def test_processes_train_to_the_same_numbers_as_one():
         assert a.seeds == c.seeds
         assert [r.loss.tolist() for r in a.records] == [r.loss.tolist() for r in b.records]
         assert torch.equal(a.ends[-1].flat(), b.ends[-1].flat())
-        torch.testing.assert_close(a.last.loss, c.last.loss, rtol=1e-6, atol=0)  # all seeds at once round otherwise
+        torch.testing.assert_close(a.last.loss, c.last.loss, rtol=1e-4, atol=0)  # all at once round otherwise, singly
     other = compete(task, everyone[:1], [s + 2 for s in SEEDS], told.append)
     assert float((other[0].last.loss / ours[0].last.loss - 1).abs().min()) > 1e-3
 

@@ -23,8 +23,9 @@ from pinnkan.solver.estimate.undecided import Beside
 #: Parts of a slab at whose ends signs are compared, and how often one is cut in as many.
 PARTS, CUTS = 64, 7
 #: What an argument comes to on either side of zero counts beyond so many of its errors, and beyond this share of the
-#: local tolerance of its terms: of a tank that runs dry all below zero is an error, of up to five estimated ones.
-BEYOND, LEAST = 10.0, 0.1
+#: local tolerance of its terms: of a tank that runs dry all below zero is an error, of up to five estimated ones. With
+#: a tenth of that tolerance one was bent too much at 1e-4; with ten times it Chua's circuit errs by 4e-4 at 1e-3.
+BEYOND, LEAST = 10.0, 1.0
 #: A solution may bend this share of a slab times the root of the local tolerance from its ends: 0.1 left estimates of
 #: a twentieth of the error, this 1.2 times the error.
 NEAR = 3e-3

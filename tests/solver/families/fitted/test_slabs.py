@@ -148,7 +148,8 @@ def attempts(correction):
     """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
     family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, ([], []))
-    verify = SimpleNamespace(between=lambda *_: None, feature_check=SimpleNamespace(passed=lambda *_: None))
+    silent = SimpleNamespace(passed=lambda *_: None)
+    verify = SimpleNamespace(between=lambda *_: None, feature_check=silent, bends=silent)
     with pytest.raises(TimeoutError):
         march(family, verify, Monitor(None, None))
     seen, (accepted,) = family.seen
