@@ -108,6 +108,18 @@ def algebraic_start(problem: Problem) -> AlgebraicStart | None:
     return AlgebraicStart(problem, unknowns, asked) if asked and len(asked) == len(unknowns) else None
 
 
+def sizes_at_start(problem: Problem) -> Array:
+    """What others make of each unknown at the first time, in size (unknown,), 0 where they do not.
+
+    Of log(w) = -v with v = 1 no size of w fits better than another: it had been 1e-32.
+    """
+    found, start, first = np.zeros(len(problem.unknowns)), algebraic_start(problem), start_of(problem)
+    if start is not None and first is not None:
+        roots = start.roots(np.array([x[0] for x in points_at(problem, first)]))
+        found[list(start.unknowns)] = np.abs(roots[0]) if len(roots) else 0.0
+    return found
+
+
 def _asked(problem: Problem) -> tuple[tuple[int, ...], tuple[Equation, ...]]:
     """Unknowns without derivatives in time that no condition gives, and the equations of nothing but these and others.
 

@@ -17,9 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from pinnkan.problem.checks.algebraic import algebraic_start
-from pinnkan.problem.checks.starts import start_of
-from pinnkan.problem.checks.values import points_at
+from pinnkan.problem.checks.algebraic import sizes_at_start
 from pinnkan.problem.features.value_ranges import value_ranges
 from pinnkan.problem.statement import Condition, Equation, Problem, Side
 from pinnkan.problem.units.term_sizes import LESS, NOTHING, TermSizes
@@ -65,9 +63,9 @@ def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...
 def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     known = value_ranges(problem)
     inside = [TermSizes(problem, e, None, known) for e in problem.equations]
-    given = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
-    placed = [TermSizes(problem, equation, side, known) for equation, side in given]
-    followed, nothing = np.log(np.maximum(_followed(problem), NOTHING)), np.log(NOTHING)
+    stated = [(c.equation, c.place if isinstance(c.place, Side) else None) for c in problem.conditions if c.equation]
+    placed = [TermSizes(problem, equation, side, known) for equation, side in stated]
+    followed, nothing = np.log(np.maximum(sizes_at_start(problem), NOTHING)), np.log(NOTHING)
     given = np.log(np.maximum(_data(placed, np.zeros(len(problem.unknowns))), NOTHING))
     data = np.maximum(given, followed)
     free = _shared(problem, data) <= nothing
@@ -98,18 +96,6 @@ def _driven(settled: Callable[..., "_Sizes"], least: np.ndarray, free: np.ndarra
             break
         most, open_ones = np.where(seen, more.unknowns, most), open_ones & ~seen
     return most
-
-
-def _followed(problem: Problem) -> np.ndarray:
-    """What others make of an unknown at the first time (unknown,), 0 where they do not.
-
-    Of log(w) = -v with v = 1 no size of w fits better than another: it had been 1e-32.
-    """
-    found, start, first = np.zeros(len(problem.unknowns)), algebraic_start(problem), start_of(problem)
-    if start is not None and first is not None:
-        roots = start.roots(np.array([x[0] for x in points_at(problem, first)]))
-        found[list(start.unknowns)] = np.abs(roots[0]) if len(roots) else 0.0
-    return found
 
 
 @dataclass(frozen=True, eq=False)

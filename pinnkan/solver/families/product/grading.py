@@ -100,7 +100,7 @@ def towards_sides(axes: Sequence[Axis], masses: Sequence[Array], excess: Sequenc
         for k, side in ((0, -1), (-1, 1)) if depth > 0 and not axis.periodic else ():
             ends[k] = side if mass[k] >= OUTER * mass.sum() else 0
         if ends.any():
-            out[i] = _halved(axis, ends != ends, ends, np.full(axis.intervals, depth))
+            out[i] = _halved(axis, np.zeros_like(ends, dtype=bool), ends, np.full(axis.intervals, depth))
     return None if all(a is b for a, b in zip(out, axes, strict=True)) else alike(out)
 
 
