@@ -79,19 +79,31 @@ def enclose(
     return Enclosure(value, slope, centre, centre_slope)
 
 
-def replayed(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
-    """The outputs of a tape in plain intervals."""
-    found = registers(tape, inputs)
+def replayed(tape: Tape, inputs: Sequence[Interval], continued: bool = False) -> list[Interval]:
+    """The outputs of a tape in plain intervals; ``continued``: see :func:`registers`."""
+    found = registers(tape, inputs, continued)
     return [found[i] for i in tape.outputs]
 
 
-def registers(tape: Tape, inputs: Sequence[Interval]) -> list[Interval]:
-    """The inputs, and what every instruction of a tape makes of them in plain intervals."""
+def registers(tape: Tape, inputs: Sequence[Interval], continued: bool = False) -> list[Interval]:
+    """The inputs, and what every instruction of a tape makes of them in plain intervals.
+
+    ``continued``: whether polynomials stand for formulas that are 0/0, as in numbers; nothing is proven with them.
+    """
     found = list(inputs)
     with np.errstate(all="ignore"):
         for name, arguments, number in tape.instructions:
-            found.append(interval.apply(name, [found[a] for a in arguments], number))
+            own = [found[a] for a in arguments]
+            if name == "near" and continued:
+                inside = own[0].magnitude() < number
+                found.append(Interval(*(np.where(inside, a, b) for a, b in zip(*map(_ends, own[1:]), strict=True))))
+            else:
+                found.append(interval.apply(name, own, number))
     return found
+
+
+def _ends(x: Interval) -> tuple[Array, Array]:
+    return x.lo, x.hi
 
 
 _ZERO, _HALF, _ONE = interval.constant(0.0), interval.constant(0.5), interval.constant(1.0)

@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from scipy.integrate import solve_ivp
 
 from pinnkan import solve
 from pinnkan.errors import ProblemError
@@ -147,3 +148,48 @@ def test_a_line_with_a_limit_is_solved(text: str) -> None:
     truth = np.sum(terms, axis=0)
     error = np.abs(solution(x[:, None])["u"] - truth).max() / np.abs(truth).max()
     assert (error < 1e-6) == ("1e-3" not in text)
+
+
+NEURON = """
+name: gate
+domain: {t: [0, 20]}
+unknowns: [V, n]
+equations:
+  - V_t = 3 - 0.2*(V + 55) - 4*n
+  - n_t = 0.01*(V + 55)/(1 - exp(-(V + 55)/10))*(1 - n) - 0.125*exp(-(V + 65)/80)*n
+conditions:
+  - {where: initial, equation: V = -65}
+  - {where: initial, equation: n = 0.3}
+solver: {tolerance: 1e-4}
+"""
+
+
+def test_rates_that_an_unknown_makes_zero_by_zero_are_their_limits() -> None:
+    """A gate of Hodgkin and Huxley 1952, through V = -55: slabs of 1e-13 had been asked for to know on which side."""
+    problem = parse_problem(NEURON, "t.yaml")
+    (rate,) = problem.equations[1].residual.atoms(Continued)
+    assert rate.args == (next(s for s, jet in problem.equations[1].jets.items() if (jet.unknown, jet.total) == (0, 0)),)
+    assert [near.place for near in rate.places] == [-55.0]
+    solution = solve(problem)
+    assert solution.verdict.converged
+    assert solution.verdict.estimate > 1e-8
+    assert len(solution.levels) < 20
+
+    def rates(t: float, y: np.ndarray) -> list[float]:
+        z = 0.1 * (y[0] + 55.0)
+        opening = 0.1 * (z / -np.expm1(-z) if z else 1.0)
+        return [3.0 - 0.2 * (y[0] + 55.0) - 4.0 * y[1], opening * (1 - y[1]) - 0.125 * np.exp(-(y[0] + 65) / 80) * y[1]]
+
+    t = np.linspace(0.0, 20.0, 101)
+    true = solve_ivp(rates, (0.0, 20.0), [-65.0, 0.3], method="DOP853", rtol=1e-11, atol=1e-11, t_eval=t).y
+    assert true[0].min() < -55.0 < true[0].max()
+    found = solution(t)
+    for name, values in zip("Vn", true, strict=True):
+        assert np.linalg.norm(found[name] - values) < 2e-4 * np.linalg.norm(values)
+
+
+@pytest.mark.parametrize("rate", ["u/(0.5 + u)", "1/(u + 1)", "cos(u)/u", "u/abs(u)", "sqrt(u)/u"])
+def test_poles_and_roots_of_unknowns_stay_what_they_are(rate: str) -> None:
+    text = f"name: a\ndomain: {{t: [0, 1]}}\nunknowns: [u]\nequations: ['u_t = {rate}']\n"
+    problem = parse_problem(text + "conditions: [{where: initial, equation: u = 1}]\n", "t.yaml")
+    assert not problem.equations[0].residual.has(Continued)

@@ -147,7 +147,7 @@ class Departures:
 
     def _unbounded(self, low: Array, high: Array) -> np.ndarray:
         """Whether a derivative by values or rates is unbounded in a box, and none by those in space: (box,)."""
-        found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)])
+        found = replayed(self.tape, [Interval(a, b) for a, b in zip(low, high, strict=True)], True)
         slopes = found[len(self.model.equations) :]
         infinite = np.array([np.broadcast_to(np.isinf(s.lo) | np.isinf(s.hi), low.shape[1]) for s in slopes])
         each = np.asarray(infinite.reshape(-1, len(self.jets), low.shape[1]).any(0))
