@@ -10,6 +10,9 @@ import torch
 from pinnkan.kan.product import Space
 from pinnkan.kan.table import Pairs, Table
 
+#: Patterns of fewer coefficients are kept by the hundred: a slab of four ordinary equations asks for ten of them.
+SMALL = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Ordering:
@@ -123,10 +126,9 @@ def find_pattern(shape: tuple[int, ...], tables: Sequence[Table], ordering: Orde
     The same object for tables whose functions have the same coefficients, whatever the knots.
     """
     places = tuple(_Places(t.index.cpu().numpy().tobytes(), t) for t in tables)
-    return _pattern(shape, places, ordering, u, v)
+    return (_small if np.prod(shape) < SMALL else _large)(shape, places, ordering, u, v)
 
 
-@lru_cache(maxsize=6)
 def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Ordering, u: int, v: int) -> Pattern:
     work = outermost_first(shape)
     pairs = [places[i].table.half_pairs if u == v and i == work[0] else places[i].table.pairs for i in work]
@@ -150,6 +152,9 @@ def _pattern(shape: tuple[int, ...], places: tuple[_Places, ...], ordering: Orde
         twice = twice if bool(twice.any()) else None
     place, reach = ordering.place(first.reshape(-1), second.reshape(-1))
     return Pattern(place, twice, reach)
+
+
+_small, _large = lru_cache(maxsize=256)(_pattern), lru_cache(maxsize=6)(_pattern)
 
 
 def _summed(work: Sequence[int], pairs: Sequence[Pairs], ordering: Ordering, u: int) -> Pattern | None:
