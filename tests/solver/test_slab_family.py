@@ -11,6 +11,7 @@ from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.slab_family import (
     EARLY,
     FEW,
+    FIRST_ALONE,
     FLOOR_SHARE,
     FLOOR_SHARE_PLANE,
     LEAST_ALLOWED,
@@ -18,6 +19,7 @@ from pinnkan.solver.slab_family import (
     MOST,
     NARROW,
     RECENT,
+    SMALLEST_ALONE,
     SMALLEST_SLAB,
     Pass,
     Run,
@@ -32,6 +34,13 @@ equations: ["{equation}"]
 conditions:
   - {{where: initial, equation: u = 0}}
   - {{where: boundary, equation: u = 0}}{more}
+"""
+ALONE = """
+name: alone
+domain: {t: [0, 2]}
+unknowns: [u]
+equations: [u_t = -u]
+conditions: [{where: initial, equation: u = 1}]
 """
 AT_REST = "\n  - {where: initial, equation: u_t = 0}"
 LINE, PLANE = "x: [0, 2]", "x: [0, 2], y: [0, 1]"
@@ -104,6 +113,15 @@ def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
     at = replace(passing(run_until()), problem=problem_of(equation="u_t + u_x = 1"))
     instants = 2.0 * EARLY * SMALLEST_SLAB
     assert [at.is_early(1.0 + share * instants) for share in (0.9, 1.1)] == [True, False]
+
+
+def test_in_time_alone_they_may_be_much_shorter_at_the_start_most_of_all():
+    """An enzyme takes up what it can in 1e-9 of the time that its substrate takes."""
+    alone = parse_problem(ALONE, "a.yaml")
+    first, later = (Run((), (), (0.0, *ends), np.zeros(1), np.zeros(1)) for ends in ((), (1.0,)))
+    at = replace(passing(first), problem=alone)
+    assert at.shortest == pytest.approx(2.0 * FIRST_ALONE)
+    assert replace(at, run=later).shortest == pytest.approx(2.0 * SMALLEST_ALONE)
 
 
 def test_norms_over_a_slab_are_those_of_all_that_was_seen():
