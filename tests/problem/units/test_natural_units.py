@@ -177,3 +177,24 @@ def test_what_says_nothing_of_sizes_is_of_size_one():
     text = "name: a\ndomain: {x: [1e5, 2e5]}\nunknowns: [V]\nequations: ['(x + 0.364/V**2)*(V - 4.267e-5) = 2910']\n"
     sizes, _ = natural_sizes(parse_problem(text + "conditions: [{where: [left, right], equation: none}]\n", "a.yaml"))
     assert 0.0 < sizes[0] < np.inf
+
+
+@pytest.mark.parametrize("rate", ["1e-3", "1", "1e3"])
+def test_a_chain_of_powers_has_the_sizes_that_its_source_makes(rate):
+    """From a_t = 1e-3 on they had been 1e-9, 8e-28, 3e-56 and 2e-74 of 2e-3, 4e-9, 6e-18 and 2e-24."""
+    text = "name: a\ndomain: {t: [0, 2]}\nunknowns: [a, b, c, d]\nconditions:\n"
+    text += "".join(f"- {{where: initial, equation: {u} = 0}}\n" for u in "abcd")
+    text += f"equations: [a_t = {rate}, b_t = a**3, c_t = b**2, d_t = c*a**2]\n"
+    found, _ = natural_sizes(parse_problem(text, "a.yaml"))
+    b = 2.0 * (a := 2.0 * float(rate)) ** 3 / 4.0
+    c = 2.0 * b**2 / 9.0
+    truth = np.log([a, b, c, 2.0 * c * a**2 / 12.0])
+    assert np.abs(np.log(found) - truth).max() < 7.0 * np.log(10.0)  # each a tenth, whose powers come in: of d the ninth
+
+
+def test_what_damps_itself_is_as_large_as_that_leaves_it():
+    """Robertson's b is 3.6e-5 at most, whatever 0.04 a would make of it alone."""
+    (a, b, c), _ = natural_sizes(load_problem("robertson"))
+    assert 0.5 < a < 2.0
+    assert 1e-5 < b < 1e-4
+    assert 0.1 < c < 1.0
