@@ -113,7 +113,7 @@ def _driven(
         most, open_ones = np.where(seen, more.unknowns, most), open_ones & ~seen
         held = np.where(seen, most, held)
         for j in np.flatnonzero(seen) if bends else ():
-            held[j] = min((_held(e, j, held) for e in inside if j in e.leading), default=held[j])
+            held[j] = min((_held(e, int(j), held) for e in inside if j in e.leading), default=held[j])
     return most, held
 
 

@@ -189,7 +189,7 @@ def test_a_chain_of_powers_has_the_sizes_that_its_source_makes(rate):
     b = 2.0 * (a := 2.0 * float(rate)) ** 3 / 4.0
     c = 2.0 * b**2 / 9.0
     truth = np.log([a, b, c, 2.0 * c * a**2 / 12.0])
-    assert np.abs(np.log(found) - truth).max() < 7.0 * np.log(10.0)  # each a tenth, whose powers come in: of d the ninth
+    assert np.abs(np.log(found) - truth).max() < 7.0 * np.log(10.0)  # a tenth each, and powers of it
 
 
 def test_what_damps_itself_is_as_large_as_that_leaves_it():
