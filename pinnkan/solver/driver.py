@@ -114,7 +114,8 @@ def solve(
             told = several_starts(marched) or several_values(marched)
             if not told:
                 other = None if outcome.other is None else part.whole(outcome.other)
-                told = ambiguous(problem, part.whole(outcome.field), other) or Uniqueness(model).several(outcome.field)
+                told = ambiguous(problem, part.whole(outcome.field), other)
+                told = told or Uniqueness(model).several(outcome.field, part.sizes)
             outcome = replace(outcome, detail=told)
         if outcome.reason == Reason.CONVERGED and not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))

@@ -37,8 +37,7 @@ LEAST_ALLOWED = 1e-15
 #: Smallest slab, relative to the whole time. At the start of it, where data may jump, as long as a step takes to widen
 #: to NARROW; later on a share of the time that is past, and so long that rounding of the time is not seen. In time
 #: alone, where slabs cost little, they may be SMALLEST_ALONE: water is neutral for 1e-7 of a titration; the first ones
-#: FIRST_ALONE: an enzyme takes up all that it can in 1e-9 of the time that the substrate takes, and with a first slab
-#: of 1e-7 there was never again as much enzyme as there is.
+#: FIRST_ALONE: an enzyme takes up what it can in 1e-9 of it, and after a first slab of 1e-7 some was lost for good.
 SMALLEST_SLAB, SMALLEST_ALONE, FIRST_ALONE, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 1e-9, 1e-13, 3e-7, 0.1, 1e-10
 #: Until so many of those at the start a slab that would have to be shorter is accepted as it is, resolved or not: data
 #: that jump, or disagree at a corner. The estimate says what that costs.
@@ -124,12 +123,10 @@ class Run(Generic[P]):
 
 def at_start(problem: Problem) -> float:
     """The first slab at its shortest, over the whole time: NARROW to the order in space over that in time."""
-    if not problem.space_dimension:
-        return FIRST_ALONE
     orders = [jet.order for equation in problem.equations for jet in equation.jets.values()]
     in_time = max((order[-1] for order in orders), default=0)
     in_space = max((sum(order[:-1]) for order in orders), default=0)
-    return float(min(NARROW ** (in_space / max(in_time, 1)), SMALLEST_SLAB))
+    return float(min(NARROW ** (in_space / max(in_time, 1)), SMALLEST_SLAB)) if problem.space_dimension else FIRST_ALONE
 
 
 @dataclass(frozen=True, eq=False)

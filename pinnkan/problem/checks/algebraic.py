@@ -15,7 +15,7 @@ from pinnkan.problem.checks.starts import beneath, given_at, in_space, start_of
 from pinnkan.problem.checks.values import Array, evaluate, place, points_at
 from pinnkan.problem.expressions.functions import exactly
 from pinnkan.problem.expressions.tape import Tape
-from pinnkan.problem.statement import Equation, Problem, Side
+from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
 #: Numbers that roots are sought from, so many at a time, of sizes between these powers of ten; steps from each.
 GUESSES, POWERS, STEPS = 128, (-6.0, 6.0), 60
@@ -29,17 +29,23 @@ POINTS, CONTRADICTS = 3, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class AlgebraicStart:
-    """The ``equations`` that say the values of ``unknowns`` at the first time, where others are given."""
+class AlgebraicValues:
+    """The ``equations`` that say the values of ``unknowns`` at the first time, where others are given.
+
+    Or anywhere, where those of ``others`` are known: they stand behind the coordinates of a point then.
+    """
 
     problem: Problem
     unknowns: tuple[int, ...]
     equations: tuple[Equation, ...]
+    others: tuple[int, ...] | None = None
 
     @cached_property
     def _tape(self) -> Tape:
         """Residuals, their terms' sizes, and derivatives by the unknowns (equation * unknown)."""
-        own, given = [sympy.Dummy() for _ in self.unknowns], given_at(self.problem)
+        own, known_ones = ([sympy.Dummy() for _ in unknowns] for unknowns in (self.unknowns, self.others or ()))
+        values = {Jet(u, (0,) * self.problem.dimension): s for u, s in zip(self.others or (), known_ones, strict=True)}
+        given = given_at(self.problem) if self.others is None else values
         residuals = []
         for e in self.equations:
             names = {s: own[self.unknowns.index(j.unknown)] for s, j in e.jets.items() if j.unknown in self.unknowns}
@@ -47,10 +53,10 @@ class AlgebraicStart:
             residuals.append(exactly(e.residual).xreplace(names).xreplace(known))
         sizes = [sympy.sqrt(sympy.Add(*(t**2 for t in sympy.Add.make_args(r)))) for r in residuals]
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
-        return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *own])
+        return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *known_ones, *own])
 
     def roots(self, point: Array) -> Array:
-        """Those that are seen at a point (coordinate): (root, unknown), positive ones first, then the smallest."""
+        """Those that are seen at a point: (root, unknown), positive ones first, then the smallest."""
         random, shape = np.random.default_rng(0), (GUESSES, len(self.unknowns))
         guesses = random.choice([-1.0, 1.0], shape) * 10.0 ** random.uniform(*POWERS, shape)
         guesses[: GUESSES // 2] = np.abs(guesses[: GUESSES // 2])
@@ -102,10 +108,21 @@ class AlgebraicStart:
         return np.stack(found[:count], -1), sizes, slopes
 
 
-def algebraic_start(problem: Problem) -> AlgebraicStart | None:
+def algebraic_start(problem: Problem) -> AlgebraicValues | None:
     """What says the values of unknowns that no condition gives, if as many equations do; None where none do."""
     unknowns, asked = _asked(problem)
-    return AlgebraicStart(problem, unknowns, asked) if asked and len(asked) == len(unknowns) else None
+    return AlgebraicValues(problem, unknowns, asked) if asked and len(asked) == len(unknowns) else None
+
+
+def algebraic_pairs(problem: Problem) -> AlgebraicValues | None:
+    """What says the values of two or more unknowns that no equation has a derivative of, where others are known."""
+    jets = [j for e in problem.equations for j in e.jets.values()]
+    own = {u for u in range(len(problem.unknowns)) if not any(j.total for j in jets if j.unknown == u)}
+    values = (e for e in problem.equations if not any(j.total for j in e.jets.values()))
+    asked = tuple(e for e in values if any(j.unknown in own for j in e.jets.values()))
+    within = {j.unknown for e in asked for j in e.jets.values()}
+    unknowns, others = tuple(sorted(within & own)), tuple(sorted(within - own))
+    return AlgebraicValues(problem, unknowns, asked, others) if len(asked) == len(unknowns) > 1 else None
 
 
 def sizes_at_start(problem: Problem) -> Array:
@@ -183,10 +200,10 @@ def _left_by_others(problem: Problem, first: Side) -> str:
     point = np.array([x[0] for x in points_at(problem, first)])
     for chosen in itertools.islice(itertools.combinations(asked, len(unknowns)), POINTS):
         others = [e for e in asked if e not in chosen]
-        roots = AlgebraicStart(problem, unknowns, chosen).roots(point)
+        roots = AlgebraicValues(problem, unknowns, chosen).roots(point)
         if not len(roots):
             continue
-        left = np.array([AlgebraicStart(problem, unknowns, (e,)).left(point, roots) for e in others])
+        left = np.array([AlgebraicValues(problem, unknowns, (e,)).left(point, roots) for e in others])
         if left.max(0).min() > CONTRADICTS:
             worst = others[int(left[:, left.max(0).argmin()].argmax())]
             return _told(place(problem, points_at(problem, first), 0), worst)

@@ -11,8 +11,8 @@ Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from
 one need the same knots within a level; a thousandth, two more.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,15 +20,12 @@ import numpy as np
 from pinnkan.problem.checks.algebraic import sizes_at_start
 from pinnkan.problem.features.value_ranges import value_ranges
 from pinnkan.problem.statement import Condition, Equation, Problem, Side
-from pinnkan.problem.units.term_sizes import LESS, NOTHING, TermSizes
+from pinnkan.problem.units.driven import BestSizes, driven_sizes
+from pinnkan.problem.units.term_sizes import NOTHING, TermSizes
 
 #: Repetitions where coefficients depend on the unknowns, each of which halves the error of the logarithms, and what may
 #: be left of it.
 REPETITIONS, SETTLED = 40, 1e-9
-#: How often a range of sizes is halved.
-HALVINGS = 16
-#: The logarithm by which a size may differ where nothing is LESS.
-FOLLOWS = 0.1
 #: Below this share of the largest a singular value of the equations for the logarithms is zero.
 ROUNDED = 1e-10
 #: How much sources of equations and data of conditions count beside the terms. Where an unknown has neither, its size
@@ -76,73 +73,13 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     least, most = (np.where(followed > nothing, followed, far) for far in (-np.inf, np.inf))
     settled = partial(_settled, problem, inside, placed, free)
     bends = any(e.bends for e in (*inside, *placed))
-    driven, begun = _driven(partial(settled, data), inside, data, least, free, bends)
+    driven, begun = driven_sizes(partial(settled, data), inside, data, least, free, bends)
     within = least, np.where(free, driven, most)
     found = settled(_shared(problem, begun), within, is_held=True)
     near = np.clip(found.unknowns, given - np.log(FAR), given + np.log(FAR))
     far = (near != found.unknowns) & (given > nothing)
     found = settled(begun, within, is_held=True, known=np.where(far, near, -np.inf)) if far.any() else found
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
-
-
-def _driven(
-    settled: Callable[..., "_Sizes"],
-    inside: Sequence[TermSizes],
-    data: np.ndarray,
-    least: np.ndarray,
-    free: np.ndarray,
-    bends: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The largest sizes of what is ``free`` that others make of it one by one, infinity where they do not (unknown,).
-
-    And the sizes with what holds them, ``data`` where others make nothing. ``bends``: whether coefficients depend on
-    sizes at all. Of h_t = 0.2 - h, k_t = h**2 - k and l_t =
-    k**2 - l, all nothing at first, that of h is seen at once, that of k with h, that of l with k: sizes that follow
-    what nothing is taken to be are none.
-    """
-    most, held, open_ones = np.full(len(free), np.inf), data, free
-    while open_ones.any():
-        known = np.where(free & ~open_ones, held, -np.inf)
-        more, less = (
-            settled((least, np.where(open_ones, np.log(nothing), most)), known=known)
-            for nothing in (NOTHING, LESS * NOTHING if bends else NOTHING)
-        )
-        seen = open_ones & more.is_unique & (np.abs(more.unknowns - less.unknowns) < FOLLOWS)
-        if not seen.any():
-            break
-        most, open_ones = np.where(seen, more.unknowns, most), open_ones & ~seen
-        held = np.where(seen, most, held)
-        for j in np.flatnonzero(seen) if bends else ():
-            held[j] = min((_held(e, int(j), held) for e in inside if j in e.leading), default=held[j])
-    return most, held
-
-
-def _held(equation: TermSizes, j: int, sizes: np.ndarray) -> float:
-    """The size of an unknown at which its own terms in an equation are as large as all others, at some ``sizes``.
-
-    All are logarithms; that of the unknown is the largest that it may have.
-    """
-    low, high = float(np.log(NOTHING * LESS)), float(sizes[j])
-    for _ in range(HALVINGS):
-        middle, at = 0.5 * (low + high), sizes.copy()
-        at[j] = middle
-        terms = equation.terms(at)
-        others = max([terms.source, *(t * np.exp(at[k]) for k, t in terms.largest.items() if k != j)])
-        low, high = (low, middle) if terms.largest[j] * np.exp(middle) > others else (middle, high)
-    return high
-
-
-@dataclass(frozen=True, eq=False)
-class _Sizes:
-    """Logarithms of the sizes of unknowns and equations that fit best, and of which unknowns no others fit as well.
-
-    ``left``: root of the sum of squares that they leave.
-    """
-
-    unknowns: np.ndarray
-    equations: np.ndarray
-    is_unique: np.ndarray
-    left: float
 
 
 def _settled(
@@ -154,7 +91,7 @@ def _settled(
     within: tuple[np.ndarray, np.ndarray],
     is_held: bool = False,
     known: np.ndarray | None = None,
-) -> _Sizes:
+) -> BestSizes:
     """Sizes at which coefficients, of unknowns ``within`` two numbers each, make the same sizes fit best.
 
     ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either; ``known``: sizes
@@ -179,7 +116,7 @@ def _balanced(
     at: np.ndarray,
     free: np.ndarray,
     known: np.ndarray | None,
-) -> _Sizes:
+) -> BestSizes:
     """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
 
     A coefficient is as large as the unknowns in it that are ``free``, without data, will be: of w + 0.3 v w = 1 the
@@ -215,8 +152,7 @@ def _balanced(
     matrix = np.reshape(rows, (-1, count + len(inside)))
     found, _, rank, _ = np.linalg.lstsq(matrix, np.array(right), rcond=ROUNDED)
     null = np.linalg.svd(matrix)[2][rank:]  # what may be added to the logarithms
-    is_unique, left = np.abs(null[:, :count]).max(0, initial=0.0) < ROUNDED, np.linalg.norm(matrix @ found - right)
-    return _Sizes(found[:count], found[count:], is_unique, float(left))
+    return BestSizes(found[:count], found[count:], np.abs(null[:, :count]).max(0, initial=0.0) < ROUNDED)
 
 
 def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.near_singular import UNDETERMINED, null_of
+from pinnkan.solver.verify.uniqueness.silent import Silent
 from pinnkan.verdict.records import Level, Reason
 
 #: Levels, and the share of the residual that they all have left where it stands.
@@ -39,6 +40,10 @@ UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
 def explained(model: Model, outcome: Outcome) -> Outcome:
     """The outcome with the reason that its levels have, where it ended without a solution."""
+    if outcome.reason == Reason.RANK_DEFICIENT and not model.is_linear:
+        return replace(
+            outcome, detail=Silent(model).objection(outcome.field, model.problem.domain, None) or outcome.detail
+        )
     if model.is_linear or outcome.reason not in UNCLEAR or not isinstance(outcome.field, ProductField):
         return outcome
     if _stands(outcome.levels):

@@ -11,7 +11,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.problem.checks.algebraic import AlgebraicStart, algebraic_start
+from pinnkan.problem.checks.algebraic import AlgebraicValues, algebraic_start
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.term_sizes import WAVELENGTH
 from pinnkan.solver.estimate.indicators import mark, surplus, with_marked
@@ -223,6 +223,6 @@ def _initial(model: Model, space: Space, time: Axis) -> tuple[Array, ...]:
 
 
 @lru_cache(maxsize=2)
-def _followed(model: Model) -> AlgebraicStart | None:
+def _followed(model: Model) -> AlgebraicValues | None:
     """What says the values of unknowns at the first time that no condition gives."""
     return algebraic_start(model.problem)

@@ -5,7 +5,7 @@ solution may go over from one to the other anywhere. As at the start (:mod:`pinn
 is looked at as a formula of that number alone, on numbers of all sizes. That none is seen proves nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,12 +16,13 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.checks.algebraic import AlgebraicValues, algebraic_pairs
 from pinnkan.problem.checks.starts import is_flat, is_straight, numbers, roots_of
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
 
 #: Places in space, and points along the last coordinate at each of them, at which many are looked for; another root is
-#: at SOME points of a line.
+#: at SOME points.
 PLACES, POINTS, SOME = 4, 33, 5
 #: Numbers so many times as large as in the solution need not be told apart: w*exp(-w) is zero from 745 on.
 LARGE = 100.0
@@ -80,16 +81,35 @@ class LeftOpen:
                 return f"any of many values of {symbol} fulfils `{equation.text}` at {at}: nothing determines it there"
         return ""
 
-    def several(self, field: Field) -> str:
-        """That a number of a steady problem on a line might be another one, in words; "" where none is seen."""
-        domain = self.model.problem.domain
-        if len(domain.box.ranges) > 1 or self.model.problem.time_axis is not None:
+    def several(self, field: Field, sizes: Sequence[float]) -> str:
+        """That numbers of a steady problem might be others, in words, times ``sizes``; "" where none is seen."""
+        if self.model.problem.time_axis is not None:
             return ""
-        points = domain.sample(SOME, kronecker)
+        points, pairs = self.model.problem.domain.sample(SOME, kronecker), algebraic_pairs(self.model.problem)
         for equation, symbol in self.asked:
+            unknown = equation.jets[equation.symbols.index(symbol)].unknown
+            if pairs is not None and unknown in pairs.unknowns:
+                continue
+            size = sizes[unknown]
             for point, own, other in self._others(field, equation, symbol, points):
-                at = f"at {self._at(point)} both {symbol} = {own:.3g} and {symbol} = {other:.3g}"
+                at = f"at {self._at(point)} both {symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}"
                 return f"one of several solutions: {at} fulfil `{equation.text}`, and others may go over to that"
+        return "" if pairs is None else self._others_together(field, points, np.array(sizes), pairs)
+
+    def _others_together(self, field: Field, points: Array, sizes: Array, asked: AlgebraicValues) -> str:
+        """The same of two or more values that equations without derivatives say together."""
+        problem = self.model.problem
+        values = jets_at(field, points, [Jet(u, (0,) * problem.dimension) for u in range(len(sizes))])
+        unknowns, others = list(asked.unknowns), list(asked.others or ())
+        far, names = FAR * np.abs(values[:, unknowns]).max(0), [problem.unknowns[u] for u in unknowns]
+        for point, known in zip(points, values, strict=True):
+            own = known[unknowns]
+            for root in asked.roots(np.append(point, known[others])):
+                is_another = (np.abs(root - own) > APART * (np.abs(root) + np.abs(own)).max()).any()
+                if is_another and (np.abs(root) <= far).all():
+                    pairs = (zip(names, sizes[unknowns] * numbers, strict=True) for numbers in (own, root))
+                    taken, other = (", ".join(f"{n} = {v:.3g}" for n, v in pair) for pair in pairs)
+                    return f"one of several solutions: at {self._at(point)} {taken} are taken, {other} would do as well"
         return ""
 
     def _others(

@@ -1,5 +1,6 @@
 """All that is asked of a solution's being the only one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +32,7 @@ class Uniqueness:
         found = found or left_open.many(field, domain) or silent.objection(field, domain, error)
         return found or switches.objection(field, domain)
 
-    def several(self, field: Field) -> str:
-        """That a steady solution on a line is one of several, in words; "" where none are seen."""
+    def several(self, field: Field, sizes: Sequence[float]) -> str:
+        """That a steady solution is one of several, in words, with values times ``sizes``; "" where none are seen."""
         branches, _, left_open, *_ = self._asked
-        return branches.several(field) or left_open.several(field)
+        return branches.several(field) or left_open.several(field, sizes)

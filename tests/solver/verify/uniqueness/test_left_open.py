@@ -75,5 +75,34 @@ def test_another_root_of_the_slope_is_told(equation, several):
 
 def test_both_roots_are_named():
     model = model_of(LINE.format(equation="u_x**2 = u**2"))
-    told = LeftOpen(model).several(lambda x, orders: np.exp(x)[:, None] * np.ones((1, 1, len(orders))))
-    assert "both u_x = 1.13 and u_x = -1.13" in told
+    told = LeftOpen(model).several(lambda x, orders: np.exp(x)[:, None] * np.ones((1, 1, len(orders))), (10.0,))
+    assert "both u_x = 11.3 and u_x = -11.3" in told  # of the file's units
+
+
+ALGEBRA = """
+name: algebra
+domain: {domain}
+unknowns: [u, {names}]
+equations: {equations}
+conditions: [{{where: boundary, equation: u = 0}}]
+solver: {{tolerance: 1e-3}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("domain", "equations", "told"),
+    [
+        ("{x: [0, 1]}", ("-u_xx = 8*v", "v = 1 + 0.2*v**2 + 0*u"), "both v = 1.38 and v = 3.62"),
+        ("{x: [0, 1]}", ("-u_xx = v", "v + w = 3", "v*w = 2 - x*(1 - x)"), "are taken, v = 2.1, w = 0.905 would do"),
+        ("{x: [0, 1]}", ("-u_xx = v", "v + w = 3 + u", "v - w = 2 - x*(1 - x)"), ""),
+        ("{x: [0, 1], y: [0, 1]}", ("-lap(u) = v*w + v", "v**2 + w**2 = 2 + x", "v - w = y"), "would do as well"),
+        ("{x: [0, 1], y: [0, 1]}", ("-lap(u) = v", "v + exp(v) = 2 + u"), ""),
+        ("{x: [0, 1], y: [0, 1]}", ("-lap(u) = v", "v**2 = 2 + x"), "both v ="),
+    ],
+)
+def test_other_values_of_unknowns_without_derivatives_are_told_in_the_units_of_the_file(domain, equations, told):
+    names = ", ".join(sorted({c for e in equations[1:] for c in e if c in "vw"}))
+    text = ALGEBRA.format(domain=domain, names=names, equations=str(list(equations)).replace("'", '"'))
+    verdict = pinnkan.solve(parse_problem(text, "t.yaml")).verdict
+    assert verdict.converged
+    assert (told in verdict.beside) if told else not verdict.beside
