@@ -1,9 +1,10 @@
 """Another start for Gauss-Newton where its own leads to no solution: that of a milder problem, made less mild.
 
 With F(u) the residual and T(u) its terms of highest order, F + mu T = 0 is nearly linear for a large mu: more
-viscosity, a wider layer, a shorter interval. Its solution is followed to mu = 0, in smaller steps where there is none
-at the next mu (natural continuation; Allgower and Georg 1990, chapter 10). Measured: an eikonal equation with viscosity
-1e-3, whose residual has a spurious minimum at about -u, is solved so within 3 s, after 14 levels in vain without.
+viscosity, a wider layer, a shorter interval. Its solution is followed to mu = 0 (natural continuation; Allgower and
+Georg 1990, chapter 10), where there is none at the next mu around a fold, or in smaller steps. Measured: an eikonal
+equation with viscosity 1e-3, whose residual has a spurious minimum at about -u, is solved so within 3 s, after 14
+levels in vain without.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,13 @@ import sympy
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import Model, compile_model
 from pinnkan.errors import SolverError
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Equation, Problem
 from pinnkan.solver.family import ErrorEstimate, Family
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.past_folds import finer, past_folds
 from pinnkan.solver.verify.objection import Objection
 
 #: The first mu that has a solution is the first.
@@ -32,15 +36,28 @@ NEARLY = 0.25
 #: many times the coefficients of the first one, at most.
 ROUGHLY, LEVELS, RESTLESS, GROWTH = 0.05, 8, 2, 64
 
-S = TypeVar("S")
+
+class OnKnots(Protocol):
+    """A state that is a function of a space."""
+
+    @property
+    def space(self) -> Space:
+        """Its knots."""
+
+    @property
+    def coefficients(self) -> Array:
+        """Of the function."""
+
+
+S = TypeVar("S", bound=OnKnots)
 E = TypeVar("E", bound=ErrorEstimate)
 
 
 class Continuable(Family[S, E], Protocol):
     """A family that can begin where one of another problem has ended."""
 
-    def at(self, state: S) -> S:
-        """The function of a solved state as a start."""
+    def at(self, space: Space, coefficients: Array) -> S:
+        """A function as a start."""
 
 
 def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], monitor: Monitor) -> S | None:
@@ -49,20 +66,30 @@ def continued(model: Model, family_of: Callable[[Model], Continuable[S, E]], mon
     Raises OutOfTimeError: the time limit is over.
     """
 
-    def solved(mu: float, before: S | None) -> S | None:
+    def at(mu: float) -> Model:
         mild = milder(model.problem, mu)
-        family = family_of(compile_model(mild, sort_conditions(mild), model.device, model.clock))
-        return _solved(family, family.first() if before is None else family.at(before), monitor.aside())
+        return compile_model(mild, sort_conditions(mild), model.device, model.clock)
+
+    def solved(mu: float, before: tuple[Space, Array] | None) -> S | None:
+        family = family_of(at(mu))
+        return _solved(family, family.first() if before is None else family.at(*before), monitor.aside())
 
     state, mu = next(((s, mu) for mu in FIRST if (s := solved(mu, None)) is not None), (None, 0.0))
     nearly, step, failures = NEARLY, STEP, 0
     while state is not None and mu > 0.0 and failures < FAILURES:
         following = mu / step if mu > nearly else 0.0
-        found = solved(following, state)
+        found = solved(following, (state.space, state.coefficients))
         if found is not None:
             state, mu = found, following
             continue
         failures += 1
+        fine = finer(state.space, state.coefficients) if failures == 1 else None
+        if fine is not None:
+            begun = family_of(at(mu)).at(*fine)
+            turned = past_folds(at, begun.space, begun.coefficients, mu, monitor)
+            found = None if turned is None else solved(0.0, (begun.space, turned))
+            if found is not None:
+                return found
         if following == 0.0:
             nearly = mu / STEP**2
         else:

@@ -101,12 +101,71 @@ def _candidates(
             yield max(most / max(float(size.min()), LEAST * most) for size, most in pairs), widths, largest
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PresentModel(Model):
+    """A model in time alone whose unknowns and rows are of size one in a slab, as they are there.
+
+    Of an unknown that has decayed to a millionth a change by its natural size is none that is to be found: of u_t = -u,
+    w_t = -0.5*w*u_t/u - 0.4*w one of 1e-4 in u made any w, where u was 8e-5, and that was taken for a second solution.
+    """
+
+    own: tuple[float, ...]
+    by_row: tuple[float, ...]
+
+    @property
+    def counted(self) -> tuple[float, ...]:
+        """See :class:`pinnkan.assembly.model.Model`."""
+        return tuple(most * max(size, 1.0) / size for most, size in zip(super().counted, self.own, strict=True))
+
+    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
+        """See :class:`pinnkan.assembly.model.Model`."""
+        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
+
+
+def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[PresentModel, float] | None:
+    """The model in present units, and :func:`pinnkan.assembly.condition_weights.slowest_rate` there.
+
+    None of problems in space, and where something is nothing.
+    """
+    if len(space.axes) > 1:
+        return None
+    at, tables, length = (
+        ProductField(((space, start),)),
+        System(model, halved).patches[0].tables,
+        float(np.ptp(space.axes[0].breaks)),
+    )
+    sizes = tuple(map(float, space.norm(start) / np.sqrt(length)))
+    rows = [_row_jets(model, e, at, [length], tables, sizes) for e in model.equations]
+    by_row = tuple(float(torch.linalg.vector_norm(r, dim=-1).mean()) for r in rows)
+    if not all(0.0 < size < np.inf for size in (*sizes, *by_row)):
+        return None
+    rates = dict.fromkeys(range(len(sizes)), 0.0)
+    for equation, row, size in zip(model.equations, rows, by_row, strict=True):
+        for k, jet in enumerate(equation.jets):
+            if jet.order[-1] or not model.problem.orders_in_time[jet.unknown]:
+                rates[jet.unknown] = max(rates[jet.unknown], float(row[..., k].abs().mean()) / size)
+    own = {f.name: getattr(model, f.name) for f in fields(Model)}
+    return PresentModel(**own, own=sizes, by_row=by_row), min(rates.values())
+
+
 def row_sizes(
     model: Model, equation: CompiledEquation, at: Field, widths: Sequence[float], tables: Sequence[Table]
 ) -> torch.Tensor:
     """The size of the rows of an equation at all points of tables, (interval, point, interval, ..)."""
+    return torch.linalg.vector_norm(_row_jets(model, equation, at, widths, tables, model.sizes), dim=-1)
+
+
+def _row_jets(
+    model: Model,
+    equation: CompiledEquation,
+    at: Field,
+    widths: Sequence[float],
+    tables: Sequence[Table],
+    sizes: Sequence[float],
+) -> torch.Tensor:
+    """What functions of some ``sizes`` make of an equation by jet, (interval, point, interval, .., jet)."""
     shape, device = [n for t in tables for n in t.nodes.shape], tables[0].nodes.device
     jets = jets_on(at, [t.nodes.reshape(-1).cpu().numpy() for t in tables], equation.jets)
     slopes = equation.linearise_on(coordinates_on(tables), torch.from_numpy(jets).to(device).reshape(*shape, -1))[1]
-    scale = [model.sizes[j.unknown] * np.prod(np.power(widths, np.negative(j.order))) for j in equation.jets]
-    return torch.linalg.vector_norm(slopes * torch.tensor(scale).to(slopes), dim=-1)
+    scale = [sizes[j.unknown] * np.prod(np.power(widths, np.negative(j.order))) for j in equation.jets]
+    return slopes * torch.tensor(scale).to(slopes)

@@ -11,7 +11,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.verify.balanced import balanced, balanced_nearness
+from pinnkan.solver.verify.balanced import balanced, balanced_nearness, present
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.hidden_features import FeatureCheck
@@ -150,12 +150,21 @@ class Verifier:
         space, start, halved = spaces.space, spaces.coefficients, spaces.halved
         length = float(np.ptp(space.axes[-1].breaks))
         against = self._grows(spaces.nulls or nulls_of(self.model, space, start, halved), length)
-        rows = None if against is None else balanced(self.model, space, start, halved)
+        if against is None:
+            return None
+        now = present(self.model, space, start, halved)
+        if now is not None and not self._grows(nulls_of(now[0], space, start, halved), length, now[1]):
+            return None
+        rows = balanced(self.model, space, start, halved)
         return against if rows is None or self._grows(nulls_of(rows, space, start, halved), length) else None
 
-    def _grows(self, nulls: tuple[Null, Null], length: float) -> Objection | None:
-        """What the least determined functions of a slab of some length, and of the same halved, say."""
-        if min(null.sigma for null in nulls) <= VANISHING * slowest_rate(self.model, length):
+    def _grows(self, nulls: tuple[Null, Null], length: float, rate: float | None = None) -> Objection | None:
+        """What the least determined functions of a slab of some length, and of the same halved, say.
+
+        ``rate``: what derivatives in time make of them, where that is not the problem's own.
+        """
+        slowest = slowest_rate(self.model, length) if rate is None else rate
+        if min(null.sigma for null in nulls) <= VANISHING * slowest:
             return Objection(None, float("inf"), Reason.RANK_DEFICIENT, SINGULAR)
         found = stability(*nulls)
         if found.settled or found.halved > FALLING_ON * growth_rate(self.model, length):

@@ -195,10 +195,10 @@ class ProductLevels(ModelLevels):
             return solved
         return replace(solved, step=estimate.correction, coarse=state.system)
 
-    def at(self, state: ProductState) -> ProductState:
-        """The function of a state, maybe of another problem, as a start."""
-        start, _ = with_conditions(self.model, state.space, np.ascontiguousarray(state.coefficients))
-        return self.begun(self._system(state.space), start)
+    def at(self, space: Space, coefficients: Array) -> ProductState:
+        """A function, maybe a solution of another problem, as a start."""
+        start, _ = with_conditions(self.model, space, np.ascontiguousarray(coefficients))
+        return self.begun(self._system(space), start)
 
     def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
         """From the solution of a milder problem, where there are several minima."""
