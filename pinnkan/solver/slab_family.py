@@ -36,7 +36,7 @@ MOST, RECENT, FEW = 0.5, 8, 3
 LEAST_ALLOWED = 1e-15
 #: Smallest slab, relative to the whole time. At the start of it, where data may jump, as long as a step takes to widen
 #: to NARROW; later a share of the time that is past, and so long that rounding of the time is not seen. In time alone,
-#: SMALLEST_ALONE: water is neutral for 1e-7 of a titration, FIRST_ALONE at first: an enzyme takes up what it can in 1e-9.
+#: SMALLEST_ALONE: water is neutral for 1e-7 of a titration, FIRST_ALONE at first: an enzyme fills up in 1e-9.
 SMALLEST_SLAB, SMALLEST_ALONE, FIRST_ALONE, NARROW, OF_PAST, ROUNDED_TIME = 1e-7, 1e-9, 1e-13, 3e-7, 0.1, 1e-10
 #: Until so many of those at the start a slab that would have to be shorter is accepted as it is, resolved or not: data
 #: that jump, or disagree at a corner. The estimate says what that costs.
