@@ -80,3 +80,53 @@ conditions:
     found, x = solve(parse_problem(text, "t.yaml")), np.linspace(0.0, 1.0, 101)
     assert found.verdict.converged
     assert np.abs(found(x[:, None])["u"] - (x**4 - 4 * x**3 + 6 * x**2)).max() < 1e-12
+
+
+TIED = """
+name: tied
+domain: {{{domain}}}
+unknowns: [u, p]
+equations: [{equations}]
+conditions:
+  - {{where: left, equation: {left}}}
+  - {{where: right, equation: {right}}}{more}
+"""
+
+
+def tied(equations, left, right, domain="x: [0, 1]", more=""):
+    words = {"equations": equations, "left": left, "right": right, "domain": domain, "more": more}
+    return parse_problem(TIED.format(**words), "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("equations", "left", "shared"),
+    [
+        ("-p_xx + u = 1, p = 2*u", "u = 0", ["p"]),
+        ("-p_xx + u = 1, p = 2*u + x", "u_x + 3*u = 1", ["p_x + 3*p - 3*x - 3"]),
+        ("-p_xx + u = 1, p = u**2", "u_x = 0", ["p_x"]),
+        ("-p_xx + u = 1, p = u**2", "u = 1", ["p - u**2"]),
+        ("-p_xx + u = 1, p = abs(u)", "u = 0", []),  # which may have no slope
+        ("-u_xx = p, p = 2*u", "u_x = 0", []),  # nothing is asked of p across it
+        ("-p_xx + u = 1, p = 2*u", "p = 0", []),
+        ("-p_xx - u_xx = 1, p_x = 2*u", "u = 0", []),
+    ],
+)
+def test_conditions_hold_for_what_an_equation_ties_to_their_unknown(equations, left, shared):
+    problem = tied(equations, left, "p = 1" if "p_x" in equations else "u = 1")
+    found = with_lower_conditions(problem).conditions[len(problem.conditions) :]
+    assert len(found) == len(shared)
+    for condition, text in zip(found, shared, strict=True):
+        names = {str(s): s for s in (*condition.equation.jets, *problem.coordinates)}
+        ratio = sympy.simplify(condition.equation.residual / sympy.sympify(text, names))
+        assert ratio.is_number
+
+
+@pytest.mark.parametrize(("left", "right"), [("u_x = 0", "u_x = 0"), ("u = 1 + 0.5*exp(-2*pi**2*t)", "u_x = 0")])
+def test_a_slope_of_what_is_tied_to_another_holds_both(left, right):
+    """u_t = p_xx, p = 2 u with u_x = 0 on both sides was rank deficient: a layer of u left p_x free."""
+    more = "\n  - {where: initial, equation: u = 1 + 0.5*cos(pi*x)}"
+    found = solve(tied("u_t = p_xx, p = 2*u", left, right, "x: [0, 1], t: [0, 0.1]", more))
+    x, t = np.meshgrid(np.linspace(0.0, 1.0, 21), np.linspace(0.0, 0.1, 11))
+    true = 1.0 + 0.5 * np.exp(-2.0 * np.pi**2 * t) * np.cos(np.pi * x)
+    assert found.verdict.converged
+    assert np.abs(found(np.column_stack([x.ravel(), t.ravel()]))["p"] - 2.0 * true.ravel()).max() < 1e-3
