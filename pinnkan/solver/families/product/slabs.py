@@ -18,6 +18,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start
+from pinnkan.solver.families.product.outgrown import REWEIGHED, reweighed
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
@@ -117,13 +118,13 @@ class ProductSlabs(ModelFamily):
     def shortened(self, aim: Aim, length: float) -> Aim | None:
         return None if self.given else failed(aim, length)
 
-    def attempt(self, aim: Aim, length: float, at: ProductPass) -> ProductSlab:
-        """Gauss-Newton from the trace of the slab before, and the corrections."""
+    def attempt(self, aim: Aim, length: float, at: ProductPass, again: int = REWEIGHED) -> ProductSlab:
+        """Gauss-Newton from the trace of the slab before, and the corrections; ``again``: so often, reweighed."""
         begun = aim.start
         time = Axis(np.array([begun.time, begun.time + length]), aim.degree)
         space = Space((*begun.axes, time), begun.unknowns)
-        model = self._of(begun)
-        near = first_guess(model, begun, time) if aim.guess is None else aim.guess
+        near = first_guess(self._of(begun), begun, time) if aim.guess is None else aim.guess
+        model = reweighed(self._of(begun), space, near) or self._of(begun)
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
         system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
         if model is not model.after_start and not model.is_linear:
@@ -135,6 +136,8 @@ class ProductSlabs(ModelFamily):
         system.release()
         if not found.stationary:
             raise SolverError("Gauss-Newton did not settle in a slab")
+        if again and reweighed(model, space, found.coefficients) is not None:
+            return self.attempt(replace(aim, guess=found.coefficients), length, at, again - 1)
         slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at), found, at)
         slab = replace(slab, folds=bounded(folds(model, space, found.coefficients, at.before), self.given))
         if self._may_stay(aim, slab, at):

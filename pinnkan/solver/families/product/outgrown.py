@@ -1,0 +1,67 @@
+"""Rows of equations whose unknowns have outgrown their natural sizes, weighed by what these are in a slab.
+
+Sizes are found before anything is solved (:mod:`pinnkan.problem.units.natural_units`), and powers of what is a little
+larger are much larger: b of b_t = a**20, a_t = cos(t), has 1e-14 before and 0.2 in the end. Its row weighed 1e13 times
+that of a, which was bent by 2.6e-4 to make a polynomial of a**20 the rate of one, with an estimate of 2e-6.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from pinnkan.assembly.model import Model
+from pinnkan.kan.field import Array, jets_at
+from pinnkan.kan.product import ProductField, Space
+from pinnkan.kan.table import Table
+from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
+
+#: Natural sizes that an unknown has outgrown; terms of an equation over what they were weighed by, that it has.
+OUTGROWN, BEYOND = 30.0, 10.0
+#: How often a slab is solved once more with other weights.
+REWEIGHED = 3
+#: Points of a slab at which slopes are looked at.
+SAMPLES = 64
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReweighedModel(Model):
+    """A model whose equations are divided by numbers."""
+
+    by_row: tuple[float, ...]
+
+    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
+        """See :class:`pinnkan.assembly.model.Model`."""
+        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
+
+
+def reweighed(model: Model, space: Space, coefficients: Array) -> ReweighedModel | None:
+    """The model for what its unknowns are in a slab; None where it is that."""
+    if model.is_linear or len(model.problem.unknowns) == 1:
+        return None
+    length = float(np.prod([np.ptp(axis.breaks) for axis in space.axes]))
+    sizes = space.norm(coefficients) / np.sqrt(length)
+    if not sizes.max() > OUTGROWN:
+        return None
+    before = model.by_row if isinstance(model, ReweighedModel) else (1.0,) * len(model.equations)
+    now = _row_sizes(model, space, coefficients, sizes)
+    if not np.any(now > BEYOND * np.array(before)):
+        return None
+    own = {f.name: getattr(model, f.name) for f in fields(Model)}
+    return ReweighedModel(**own, by_row=tuple(map(float, np.maximum(now, before))))
+
+
+def _row_sizes(model: Model, space: Space, coefficients: Array, sizes: Array) -> Array:
+    """The largest term of each equation that unknowns of some sizes make in a slab, none below one."""
+    begins, ends = np.array([axis.breaks[[0, -1]] for axis in space.axes]).T
+    points = begins + (ends - begins) * kronecker(SAMPLES, len(begins))
+    field, rates = ProductField(((space, coefficients),)), 1.0 / (WAVELENGTH * model.problem.box.lengths)
+    found = np.ones(len(model.equations))
+    for k, equation in enumerate(model.equations):
+        slopes = equation.linearise_numpy(points, jets_at(field, points, equation.jets))[1]
+        for jet, slope in zip(equation.jets, slopes.T, strict=True):
+            term = root_mean_square(slope) * sizes[jet.unknown] * float(np.prod(rates ** np.array(jet.order)))
+            found[k] = max(found[k], term)
+    return found

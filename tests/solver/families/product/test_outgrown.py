@@ -1,0 +1,53 @@
+"""Unknowns that become much larger than their natural sizes: what their rows weigh in a slab."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from pinnkan.problem.registry import parse_problem
+from pinnkan.run.solving import solve
+from pinnkan.solver.families.product import slabs
+from pinnkan.solver.families.product.outgrown import reweighed
+
+POWERS = """
+name: powers
+domain: {{t: [0, 2]}}
+unknowns: [a, b]
+equations: [a_t = cos(t), b_t = {rate}]
+conditions: [{{where: initial, equation: a = 0}}, {{where: initial, equation: b = 0}}]
+solver: {{tolerance: 1e-4}}
+"""
+RATES = {"a**20": lambda a, b: a**20, "a**20 - b": lambda a, b: a**20 - b}
+
+
+def errors(rate):
+    """Relative ones of both, where the verdict is converged."""
+    solution, t = solve(parse_problem(POWERS.format(rate=rate), "t.yaml")), np.linspace(0.0, 2.0, 201)
+    assert solution.verdict.converged
+    b = solve_ivp(lambda t, y: RATES[rate](np.sin(t), y), (0.0, 2.0), [0.0], rtol=1e-11, atol=1e-14, t_eval=t).y[0]
+    found = solution(t)
+    return [np.linalg.norm(found[u] - v) / np.linalg.norm(v) for u, v in (("a", np.sin(t)), ("b", b))]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_powers_of_what_is_larger_than_expected_bend_nothing(rate, monkeypatch):
+    """With the weights of natural sizes a was 2.6e-4 off, b 4e-3 to 9e-2, with estimates of 2e-6."""
+    assert max(errors(rate)) < 1e-5
+    monkeypatch.setattr(slabs, "reweighed", lambda *given: None)
+    assert max(errors(rate)) > 2e-4
+
+
+def test_rows_weigh_what_their_terms_are_and_no_more_often_than_needed():
+    weighed = []
+
+    def noted(model, *where):
+        weighed.append(reweighed(model, *where))
+        return weighed[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "reweighed", noted)
+        errors("a**20")
+    rows = [model.by_row for model in weighed if model is not None]
+    assert all(a < 30.0 for a, _ in rows)
+    assert 1e9 < max(b for _, b in rows) < 1e18
+    assert sum(model is None for model in weighed) > 0.4 * len(weighed)
