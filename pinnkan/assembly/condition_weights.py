@@ -130,9 +130,16 @@ def slowest_rate(model: Model, length: float) -> float:
 
 
 def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
+    """Terms of functions that vary in time; over space as well, where that is all that equations say of rates.
+
+    Of w_xt = p_xx: it had been nothing, and what may hide in a residual infinite.
+    """
     points = model.problem.domain.sample(LOOKED_AT, lambda *shape: np.random.default_rng(0).random(shape))
-    scale = [*[np.inf] * (len(model.problem.coordinates) - 1), length]
-    return _terms(model, model.equations, points, scale)
+    rates = [j.order for e in model.equations for j in e.jets if j.order[-1]]
+    still = not rates or any(not any(order[:-1]) for order in rates)
+    across = [np.inf] * (len(model.problem.coordinates) - 1) if still else list(model.problem.box.lengths[:-1])
+    found = _terms(model, model.equations, points, [*across, length])
+    return (term for term in found if still or term[0].order[-1])
 
 
 def held_by(place: Place, space: Space, model: Model) -> tuple[float | None, ...]:

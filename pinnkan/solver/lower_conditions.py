@@ -2,10 +2,9 @@
 
 Of u_xx = v, v_xx = w, w_xx = f the condition u_xx = 0 is v = 0. As it stands it is one on u, beside an equation that
 holds in the mean only: a layer of u_xx as thin as one likes fulfils it, and v there is free. And u_xxx = 0 is v_x = 0.
-Of u_t = p_xx, p = 2 u the condition u_x = 0 is none on p, for the same reason: p_x = 0 holds on the side as well.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy
@@ -20,60 +19,7 @@ def with_lower_conditions(problem: Problem) -> Problem:
 
     Its text stays that of the file.
     """
-    lowered = replace(problem, conditions=tuple(_lowered(problem, c) for c in problem.conditions))
-    return replace(lowered, conditions=(*lowered.conditions, *_shared(lowered)))
-
-
-def _shared(problem: Problem) -> Iterator[Condition]:
-    """What conditions on sides say of unknowns that an equation without derivatives ties to theirs."""
-    given = [c for c in problem.conditions if isinstance(c.place, Side) and c.place.axis != problem.time_axis]
-    for equation in problem.equations:
-        unknowns = {j.unknown for j in equation.jets.values()}
-        if any(j.total for j in equation.jets.values()) or equation.residual.has(*SWITCHES):
-            continue
-        for condition in given:
-            side, jets = condition.place, condition.equation.jets if condition.equation else {}
-            assert isinstance(side, Side)
-            said = {j.unknown for c in given if c.place == side and c.equation for j in c.equation.jets.values()}
-            is_open = any(_highest_across(problem, u, side.axis) for u in unknowns - said)
-            own = [j for j in jets.values() if j.unknown in unknowns]
-            if is_open and own and {j.unknown for j in own} == {own[0].unknown}:
-                try:
-                    shared = _by_partner(problem, condition, equation, own[0].unknown)
-                except OperatorError:
-                    continue
-                yield replace(condition, equation=shared, enforce="auto")
-
-
-def _by_partner(problem: Problem, condition: Condition, tie: Equation, unknown: int) -> Equation:
-    """A condition on an unknown as one on those that an equation ties to it; that itself, where it is not linear in it.
-
-    Multiplied by its slopes, so that u_x = 0 is p_x = 0 of p = u**2.
-    """
-    assert condition.equation is not None
-    assert isinstance(condition.place, Side)
-    space, residual = JetSpace([c.name for c in problem.coordinates], problem.unknowns), condition.equation.residual
-    for jet in (*tie.jets.values(), *condition.equation.jets.values()):
-        space.symbol(jet)
-    told = tie.residual
-    found: dict[sympy.Symbol, sympy.Expr] = {}
-    highest = max(j.order[condition.place.axis] for j in condition.equation.jets.values() if j.unknown == unknown)
-    for order in range(highest + 1):
-        told = space.almost_everywhere(told, condition.place.axis) if order else told
-        place = tuple(order if i == condition.place.axis else 0 for i in range(problem.dimension))
-        symbol = space.symbol(Jet(unknown, place))
-        slope = sympy.diff(told, symbol)
-        if symbol in residual.free_symbols and symbol not in slope.free_symbols:
-            found[symbol] = symbol - told / slope
-    residual = sympy.fraction(sympy.together(residual.xreplace(found)))[0] if found else tie.residual
-    residual = sympy.expand(residual)
-    return replace(condition.equation, residual=residual, jets=space.jets_of(residual))
-
-
-def _highest_across(problem: Problem, unknown: int, axis: int) -> int:
-    """The highest derivative of an unknown by a coordinate in the equations."""
-    jets = (j for e in problem.equations for j in e.jets.values() if j.unknown == unknown)
-    return max((j.order[axis] for j in jets), default=0)
+    return replace(problem, conditions=tuple(_lowered(problem, c) for c in problem.conditions))
 
 
 def _lowered(problem: Problem, condition: Condition) -> Condition:

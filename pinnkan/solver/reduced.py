@@ -29,6 +29,7 @@ from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.natural_units import in_natural_units
+from pinnkan.solver.closures import without_closures
 from pinnkan.solver.lower_conditions import with_lower_conditions
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
@@ -72,7 +73,7 @@ class Reduced:
 
 def reduced(problem: Problem) -> Reduced:
     """The smallest problem whose solution tells that of another."""
-    lower = with_lower_conditions(problem)
+    lower = with_lower_conditions(without_closures(problem))
     along = evolution(lower)
     solved, sizes = in_natural_units(lower if along is None else along.turned)
     found: list[Mirror] = []

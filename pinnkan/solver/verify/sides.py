@@ -55,11 +55,15 @@ class Sides:
         return out
 
     def echoes(self, field: Field, ranges: Array) -> Array:
-        """The largest rate at each of MOMENTS of what returns larger from a side, of a fortieth e-fold in a slab on."""
+        """The largest rate at each of MOMENTS of what returns larger from a side, of a fortieth e-fold in a slab on.
+
+        Zero where all does, however fast: of w_xt = p_xx, dx(w_x - p) = 0 what stands still has no rate to return at.
+        """
         out, least = np.zeros(len(MOMENTS)), 1.0 / (40.0 * np.ptp(ranges[-1]))
         for axis in self.asked():
             found = self._across(field, ranges, axis, _along(ranges, axis, ())[0]).echo_rate(least)
-            out = np.maximum(out, found.reshape(len(MOMENTS), -1).max(1))
+            bounded = np.where(found < least * EVERY, found, 0.0)
+            out = np.maximum(out, bounded.reshape(len(MOMENTS), -1).max(1))
         return out
 
     def unbounded(self, field: Field, ranges: Array) -> str:

@@ -1,0 +1,96 @@
+"""Unknowns that an equation without derivatives ties to others, in the other equations and conditions: as those others.
+
+Of H_t = T_xx, H = T + T**3 the first is (1 + 3*T**2)*T_t = T_xx, and H a formula of T. As they stand H is held in the
+mean only: a condition on a slope of it says nothing of T, since a layer of H as thin as one likes fulfils it, and one
+that a start contradicts leaves a rate of H in the corner that no weights of T's rows account for (the plainest step of
+heat stayed in its first 1e-13).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy
+
+from pinnkan.problem.expressions.jumps import SWITCHES
+from pinnkan.problem.expressions.operators import JetSpace, OperatorError
+from pinnkan.problem.statement import Condition, Equation, Jet, Problem
+
+
+def without_closures(problem: Problem) -> Problem:
+    """The problem with every such unknown in its own equation only, where there is space; its text stays the file's.
+
+    Where two are tied, the one with the lower derivatives in space and fewer conditions is the formula.
+    """
+    done: set[int] = set()
+    while problem.space_dimension and not problem.interfaces:
+        rank, number, unknown = min(_closures(problem, done), default=(None, 0, 0))
+        if rank is None:
+            break
+        done.add(number)
+        try:
+            problem = _substituted(problem, number, unknown)
+        except OperatorError:
+            continue
+    return problem
+
+
+def _closures(problem: Problem, done: set[int]) -> Iterator[tuple[tuple[int, int], int, int]]:
+    """Derivatives and conditions of what may be a formula, and the numbers of its equation and unknown."""
+    together = {problem.unknowns.index(n) for names in problem.vectors.values() for n in names}
+    for number, equation in enumerate(problem.equations):
+        jets = equation.jets.items()
+        if number in done or len(jets) < 2 or any(j.total for _, j in jets) or equation.residual.has(*SWITCHES):
+            continue
+        others = [e for k, e in enumerate(problem.equations) if k != number]
+        others += [c.equation for c in problem.conditions if c.equation is not None]
+        derived = [j for e in others for j in e.jets.values() if j.total]
+        if len({j.unknown for j in derived} & {j.unknown for _, j in jets}) < 2:
+            continue
+        for symbol, jet in jets:
+            slope, own = sympy.diff(equation.residual, symbol), [j for j in derived if j.unknown == jet.unknown]
+            if slope.is_number and not slope.is_zero and own and jet.unknown not in together:
+                across = max(sum(j.order[: problem.space_dimension]) for j in own)
+                given = sum(any(j.unknown == jet.unknown for j in e.jets.values()) for e in others)
+                yield (across, given), number, jet.unknown
+
+
+def _substituted(problem: Problem, number: int, unknown: int) -> Problem:
+    """The problem with an unknown in one equation only, and its derivatives elsewhere as that makes them."""
+    tie, none = problem.equations[number], (0,) * problem.dimension
+    space = JetSpace([c.name for c in problem.coordinates], problem.unknowns)
+    for equation in (*problem.equations, *(c.equation for c in problem.conditions if c.equation)):
+        for jet in equation.jets.values():
+            space.symbol(jet)
+    own = space.symbol(Jet(unknown, none))
+    formula = own - tie.residual / sympy.diff(tie.residual, own)
+    known: dict[Jet, sympy.Expr] = {Jet(unknown, none): formula}
+
+    def derived(jet: Jet) -> sympy.Expr:
+        if jet not in known:
+            axis = next(i for i, n in enumerate(jet.order) if n)
+            lower = Jet(unknown, tuple(n - (i == axis) for i, n in enumerate(jet.order)))
+            known[jet] = space.almost_everywhere(derived(lower), axis)
+        return known[jet]
+
+    def written(equation: Equation) -> Equation:
+        names = {s: derived(j) for s, j in equation.jets.items() if j.unknown == unknown}
+        if not names:
+            return equation
+        residual = equation.residual.xreplace(names)
+        return replace(equation, residual=residual, jets=space.jets_of(residual))
+
+    equations = tuple(e if k == number else written(e) for k, e in enumerate(problem.equations))
+    conditions: list[Condition] = []
+    for condition in problem.conditions:
+        if condition.equation is not None:
+            condition = replace(condition, equation=written(condition.equation))
+        if not any(_are_same(condition, other) for other in conditions):
+            conditions.append(condition)
+    return replace(problem, equations=equations, conditions=tuple(conditions))
+
+
+def _are_same(a: Condition, b: Condition) -> bool:
+    """Whether two conditions say the same at one place, but for a factor."""
+    if a.place != b.place or a.equation is None or b.equation is None or a.equation.jets != b.equation.jets:
+        return False
+    return bool(sympy.cancel(a.equation.residual / b.equation.residual).is_number)
