@@ -13,6 +13,7 @@ import sympy
 
 from pinnkan.problem.expressions.jumps import SWITCHES
 from pinnkan.problem.expressions.operators import JetSpace, OperatorError
+from pinnkan.problem.expressions.sign import SymbolRanges, sign
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem
 
 
@@ -44,14 +45,26 @@ def _closures(problem: Problem, done: set[int]) -> Iterator[tuple[tuple[int, int
         others = [e for k, e in enumerate(problem.equations) if k != number]
         others += [c.equation for c in problem.conditions if c.equation is not None]
         derived = [j for e in others for j in e.jets.values() if j.total]
-        if len({j.unknown for j in derived} & {j.unknown for _, j in jets}) < 2:
-            continue
         for symbol, jet in jets:
-            slope, own = sympy.diff(equation.residual, symbol), [j for j in derived if j.unknown == jet.unknown]
-            if slope.is_number and not slope.is_zero and own and jet.unknown not in together:
-                across = max(sum(j.order[: problem.space_dimension]) for j in own)
-                given = sum(any(j.unknown == jet.unknown for j in e.jets.values()) for e in others)
+            tied = {j.unknown for _, j in jets} - {jet.unknown}
+            given = sum(
+                any(j.unknown == jet.unknown for j in c.equation.jets.values())
+                for c in problem.conditions
+                if c.equation
+            )
+            own = [j for j in derived if j.unknown == jet.unknown]
+            is_felt = (own or given) and any(j.unknown in tied for j in derived)
+            if is_felt and jet.unknown not in together and _is_held(problem, sympy.diff(equation.residual, symbol)):
+                across = max((sum(j.order[: problem.space_dimension]) for j in own), default=0)
                 yield (across, given), number, jet.unknown
+
+
+def _is_held(problem: Problem, slope: sympy.Expr) -> bool:
+    """Whether what stands before an unknown is a number or a formula of coordinates, and nowhere zero."""
+    if slope.is_number:
+        return not slope.is_zero
+    box = SymbolRanges(tuple(problem.coordinates), tuple((low, high) for low, high in problem.box.ranges))
+    return slope.free_symbols <= set(problem.coordinates) and sign(slope, box) != 0
 
 
 def _substituted(problem: Problem, number: int, unknown: int) -> Problem:
@@ -72,18 +85,20 @@ def _substituted(problem: Problem, number: int, unknown: int) -> Problem:
             known[jet] = space.almost_everywhere(derived(lower), axis)
         return known[jet]
 
-    def written(equation: Equation) -> Equation:
+    def written(equation: Equation, is_condition: bool = False) -> Equation:
         names = {s: derived(j) for s, j in equation.jets.items() if j.unknown == unknown}
         if not names:
             return equation
         residual = equation.residual.xreplace(names)
+        if is_condition:
+            residual = _plainer(residual, set(problem.coordinates))
         return replace(equation, residual=residual, jets=space.jets_of(residual))
 
     equations = tuple(e if k == number else written(e) for k, e in enumerate(problem.equations))
     conditions: list[Condition] = []
     for condition in problem.conditions:
         if condition.equation is not None:
-            condition = replace(condition, equation=written(condition.equation))
+            condition = replace(condition, equation=written(condition.equation, True))
         if not any(_are_same(condition, other) for other in conditions):
             conditions.append(condition)
     return replace(problem, equations=equations, conditions=tuple(conditions))
@@ -94,3 +109,18 @@ def _are_same(a: Condition, b: Condition) -> bool:
     if a.place != b.place or a.equation is None or b.equation is None or a.equation.jets != b.equation.jets:
         return False
     return bool(sympy.cancel(a.equation.residual / b.equation.residual).is_number)
+
+
+def _plainer(residual: sympy.Expr, coordinates: set[sympy.Symbol]) -> sympy.Expr:
+    """A residual without exponentials that multiply all of it; of one that stands alone beside data the exponent.
+
+    exp(u)*u_x - exp(u) is u_x - 1, and exp(u) - 2 is u - log(2), a value.
+    """
+    factors = sympy.Mul.make_args(sympy.factor_terms(residual))
+    residual = sympy.Mul(*(f for f in factors if not (isinstance(f, sympy.exp) or f.is_number)))
+    held = [t for t in sympy.Add.make_args(residual) if not t.free_symbols <= coordinates]
+    if len(held) == 1:
+        data, factor = held[0].as_independent(sympy.exp, as_Add=False)
+        if isinstance(factor, sympy.exp) and data.free_symbols <= coordinates:
+            return factor.args[0] - sympy.log((held[0] - residual) / data)
+    return residual

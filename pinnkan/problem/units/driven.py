@@ -56,7 +56,7 @@ def driven_sizes(
 def _held(equation: TermSizes, j: int, sizes: np.ndarray) -> float:
     """The size of an unknown at which its own terms in an equation are as large as all others, at some ``sizes``.
 
-    All are logarithms; that of the unknown is the largest that it may have.
+    All are logarithms; that of the unknown is the largest that it may have, and stays where there are no others.
     """
     low, high = float(np.log(NOTHING * LESS)), float(sizes[j])
     for _ in range(HALVINGS):
@@ -64,5 +64,7 @@ def _held(equation: TermSizes, j: int, sizes: np.ndarray) -> float:
         at[j] = middle
         terms = equation.terms(at)
         others = max([terms.source, *(t * np.exp(at[k]) for k, t in terms.largest.items() if k != j)])
+        if others == 0.0:
+            return float(sizes[j])
         low, high = (low, middle) if terms.largest[j] * np.exp(middle) > others else (middle, high)
     return high
