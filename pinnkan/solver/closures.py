@@ -39,24 +39,26 @@ def _closures(problem: Problem, done: set[int]) -> Iterator[tuple[tuple[int, int
     """Derivatives and conditions of what may be a formula, and the numbers of its equation and unknown."""
     together = {problem.unknowns.index(n) for names in problem.vectors.values() for n in names}
     for number, equation in enumerate(problem.equations):
-        jets = equation.jets.items()
-        if number in done or len(jets) < 2 or any(j.total for _, j in jets) or equation.residual.has(*SWITCHES):
+        if number in done or len(equation.jets) < 2 or any(j.total for j in equation.jets.values()):
             continue
-        others = [e for k, e in enumerate(problem.equations) if k != number]
-        others += [c.equation for c in problem.conditions if c.equation is not None]
-        derived = [j for e in others for j in e.jets.values() if j.total]
-        for symbol, jet in jets:
-            tied = {j.unknown for _, j in jets} - {jet.unknown}
-            given = sum(
-                any(j.unknown == jet.unknown for j in c.equation.jets.values())
-                for c in problem.conditions
-                if c.equation
-            )
-            own = [j for j in derived if j.unknown == jet.unknown]
-            is_felt = (own or given) and any(j.unknown in tied for j in derived)
+        if equation.residual.has(*SWITCHES):
+            continue
+        placed = [set(c.equation.jets.values()) for c in problem.conditions if c.equation is not None]
+        elsewhere = [set(e.jets.values()) for k, e in enumerate(problem.equations) if k != number]
+        derived = {j for jets in (*elsewhere, *placed) for j in jets if j.total}
+        given = [{j.unknown for j in jets} for jets in placed]
+        for symbol, jet in equation.jets.items():
+            tied, own = {j.unknown for j in equation.jets.values()} - {jet.unknown}, _of(derived, {jet.unknown})
+            times = sum(jet.unknown in unknowns for unknowns in given)
+            is_felt = (own or times) if _of(derived, tied) else own and any(tied & unknowns for unknowns in given)
             if is_felt and jet.unknown not in together and _is_held(problem, sympy.diff(equation.residual, symbol)):
                 across = max((sum(j.order[: problem.space_dimension]) for j in own), default=0)
-                yield (across, given), number, jet.unknown
+                yield (across, times), number, jet.unknown
+
+
+def _of(jets: set[Jet], unknowns: set[int]) -> list[Jet]:
+    """Derivatives of some unknowns."""
+    return [j for j in jets if j.unknown in unknowns]
 
 
 def _is_held(problem: Problem, slope: sympy.Expr) -> bool:
