@@ -21,6 +21,7 @@ from pinnkan.problem.features.penalty import penalties
 from pinnkan.problem.statement import Problem
 from pinnkan.solution import Solution
 from pinnkan.solver import memory
+from pinnkan.solver.closures import without_closures
 from pinnkan.solver.estimate.bounds import bound_of
 from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.families.deep.settings import choose_settings
@@ -88,7 +89,7 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    part, marched = reduced(problem), in_time(problem)
+    part, marched = reduced(problem), without_closures(in_time(problem))
     solved = part.problem
     model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).

@@ -1,4 +1,4 @@
-"""What begins at the first time in more than one way: conditions there, or rates, with several real roots.
+"""What begins at the first time in more than one way: conditions there, or rates, with several real roots; or sides.
 
 (u - 1)*(u - 2) = 0 holds for two values, max(u, 0) = 0 for any that is not positive, u = t*u_t - u_t**2 from u = -1 for
 the rates 1 and -1. Each is a formula of one number at a point: its changes of sign on numbers of all sizes are roots.
@@ -29,11 +29,12 @@ HALVINGS = 60
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """What is asked of a number at the start: a formula of the coordinates and of ``symbol``, as ``text``."""
+    """What is asked of a number on a side: a formula of the coordinates and of ``symbol``, as ``text``."""
 
     formula: sympy.Expr
     symbol: sympy.Symbol
     text: str
+    side: Side
 
 
 def free_start(problem: Problem) -> str:
@@ -46,8 +47,8 @@ def free_start(problem: Problem) -> str:
 
 
 def several_starts(problem: Problem) -> str:
-    """That several solutions begin, in words; "" where no two are seen."""
-    for asked in (*_conditions(problem), *_rates(problem)):
+    """That several solutions begin, or a side has several values, in words; "" where no two are seen."""
+    for asked in (*_conditions(problem), *_rates(problem), *_on_sides(problem)):
         for values, of, where in _looked(problem, asked):
             roots = roots_of(values, of)
             if len(roots) > 1:
@@ -104,6 +105,15 @@ def _rates(problem: Problem) -> Iterator[_Open]:
         yield from _open(problem, e, [jet for symbol, jet in tops.items() if not is_straight(e.residual, symbol)])
 
 
+def _on_sides(problem: Problem) -> Iterator[_Open]:
+    """Conditions on sides in space that are formulas of one number."""
+    for c in problem.conditions:
+        if isinstance(c.place, Side) and c.place != start_of(problem) and c.equation and len(c.equation.jets) == 1:
+            (symbol,) = c.equation.jets
+            if not is_straight(c.equation.residual, symbol):
+                yield _Open(c.equation.residual, symbol, c.equation.text, c.place)
+
+
 def is_straight(formula: sympy.Expr, symbol: sympy.Symbol) -> bool:
     """Whether a formula is seen to be a straight line in a symbol."""
     if symbol not in formula.free_symbols or formula == symbol:
@@ -119,7 +129,9 @@ def _open(problem: Problem, equation: Equation, wanted: Sequence[Jet]) -> Iterat
     asked = [(symbol, jet) for symbol, jet in equation.jets.items() if beneath(jet) not in given]
     if len(asked) == 1 and asked[0][1] in wanted:
         known = {s: in_space(problem, given[beneath(j)], j) for s, j in equation.jets.items() if s != asked[0][0]}
-        yield _Open(equation.residual.xreplace(known), asked[0][0], equation.text)
+        start = start_of(problem)
+        assert start is not None
+        yield _Open(equation.residual.xreplace(known), asked[0][0], equation.text, start)
 
 
 def beneath(jet: Jet) -> Jet:
@@ -133,10 +145,8 @@ def in_space(problem: Problem, value: sympy.Expr, jet: Jet) -> sympy.Expr:
 
 
 def _looked(problem: Problem, asked: _Open) -> Iterator[tuple[Array, Callable[[float], float], str]]:
-    """At some points of the start: values for all numbers, the formula of a number, and the point in words."""
-    side = start_of(problem)
-    assert side is not None
-    points = [x[:POINTS] for x in points_at(problem, side)]
+    """At some points of a side: values for all numbers, the formula of a number, and the point in words."""
+    points = [x[:POINTS] for x in points_at(problem, asked.side)]
     tape = Tape([asked.formula], [*problem.coordinates, asked.symbol])
     for i in range(len(points[0])):
         here = [x[i] for x in points]

@@ -124,3 +124,29 @@ def test_a_verdict_says_that_there_are_others():
 def test_conditions_that_are_no_values_begin_on_a_line_as_well():
     """Without a value there is nothing of the data that knots could miss: the first slab ended in a ValueError."""
     assert solve(heat("u_x = -pi*sin(pi*x)", "u_x")).verdict.reason == "rank_deficient"
+
+
+SIDE = """
+name: side
+domain: {{x: [0, 1]}}
+unknowns: [u]
+equations: [u_xx = u]
+conditions: [{{where: left, equation: "{condition}"}}, {{where: right, equation: u = 0.3}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "both"),
+    [
+        ("u**2 = 1", "u = -1 and u = 1"),
+        ("u**3 - u = 0.1", "u = -0.945649 and u = -0.101031"),
+        ("u_x**2 = 4", "u_x = -2 and u_x = 2"),
+        ("exp(u) = 2", ""),
+        ("u**3 + u = 1", ""),
+        ("u_x + u**4 = 1", ""),  # of two numbers nothing is asked
+        ("2*u = 1", ""),
+    ],
+)
+def test_a_side_with_several_values_is_told(condition, both):
+    told = several_starts(parse_problem(SIDE.format(condition=condition), "t.yaml"))
+    assert told == (f"one of several solutions: at x = 0 both {both} fulfil `{condition}`" if both else "")
