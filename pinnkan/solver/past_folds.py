@@ -21,13 +21,14 @@ from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 
 #: Steps along the curve, of coefficients relative to theirs and of the logarithm: the first one, the least, the
-#: largest. A longer one follows one that took so few corrections. Eight pellets, reactors and the like take 14 to 60.
-FIRST, SHORTEST, LONGEST, EASY, LONGER = 0.05, 1e-4, 0.5, 2, 1.5
+#: largest. A longer one follows one that took so few corrections. Eight pellets, reactors and the like take 12 to 30;
+#: shorter ones belong to knots that no longer resolve what the curve leads to.
+FIRST, SHORTEST, LONGEST, EASY, LONGER = 0.05, 5e-3, 0.5, 2, 1.5
 #: Corrections of a step at most, and what the last of them may be.
-CORRECTIONS, LEFT = 8, 1e-4
-#: Steps in all, and the logarithm at which the way back is given up.
-MOST, BACK = 200, 10.0
-#: The curve is followed with every interval halved so often, by number of coordinates; in more than two it is not.
+CORRECTIONS, LEFT = 5, 1e-4
+#: Steps in all, by number of coordinates, and how far back from the least logarithm the way is given up.
+MOST, BACK = {1: 80, 2: 40}, 3.0
+#: The curve is followed with every interval halved so often; in more than two coordinates it is not.
 HALVINGS = {1: 2, 2: 1}
 #: At mu = 0 Gauss-Newton leads to a solution so near, relative to the step, or the step is too long.
 NEAR = 1.0
@@ -82,7 +83,8 @@ class _Curve:
     def followed(self, coefficients: Array, mildness: float, monitor: Monitor) -> Array | None:
         """Coefficients at mu = 0; None where the curve does not lead there."""
         here, step = self._begun(_Place(coefficients, mildness, np.zeros_like(coefficients), -1.0)), FIRST
-        for _ in range(MOST):
+        least = mildness
+        for _ in range(MOST[len(self.space.axes)]):
             monitor.check()
             there = self._next(here, step)
             if there is not None and there[0].mildness <= 0.0:
@@ -96,7 +98,8 @@ class _Curve:
                     return None
                 continue
             here, corrections = there
-            if here.mildness > BACK:
+            least = min(least, here.mildness)
+            if here.mildness > least + BACK:
                 return None
             step = min(step * (LONGER if corrections <= EASY else 1.0), LONGEST)
         return None
