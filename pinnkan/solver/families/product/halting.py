@@ -9,6 +9,7 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
+from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear.system import System
 from pinnkan.verdict.records import Reason
@@ -21,7 +22,7 @@ STEPS = 3
 #: Where a step is more than this share of the one before they lead nowhere.
 SLOWEST = 0.9
 #: Steps of an unknown below this share of the tolerance are left alone: beside another unknown's they may be rounding,
-#: of which each is as large as the one before.
+#: of which each is as large as the one before; so is all of one that is zero, such as v of Poiseuille's flow.
 SMALL = 1e-4
 
 
@@ -52,7 +53,7 @@ def series(system: System, base: Array, correction: Array) -> tuple[Array, bool]
     if system.model.is_linear or not system.is_kept or not correction.any():
         return np.ones(unknowns), False
     norm, least = system.space.norm(correction), SMALL * system.model.problem.solver.tolerance
-    size = np.where(norm > least * system.space.norm(base), norm, np.inf)
+    size = np.where(norm > least * sizes(system.model.problem, system.space, base), norm, np.inf)
     bent = system.bent(base, correction)
     if not all(bool(part.isfinite().all()) for part in bent):  # an exponential of a function that is no solution
         return np.full(unknowns, 1.0 / (1.0 - SLOWEST)), False

@@ -99,3 +99,27 @@ conditions:
 solver: {tolerance: 1e-4}
 """
     assert solve(parse_problem(text, "t.yaml")).verdict.converged
+
+
+POISEUILLE = """
+name: channel
+domain: {x: [0, 2], y: [0, 1]}
+unknowns: [u, v, p]
+equations: ["u*u_x + v*u_y + p_x = 0.1*lap(u)", "u*v_x + v*v_y + p_y = 0.1*lap(v)", "u_x + v_y = 0"]
+conditions:
+  - {where: left, equation: p = 1.6}
+  - {where: right, equation: p = 0}
+  - {where: [left, right], equation: v = 0}
+  - {where: [bottom, top], equation: u = 0}
+  - {where: [bottom, top], equation: v = 0}
+solver: {tolerance: 1e-3}
+"""
+
+
+def test_nor_do_those_of_an_unknown_that_is_zero():
+    """Poiseuille's flow, which knots hold exactly, had no estimate for the rounding of v."""
+    solution = solve(parse_problem(POISEUILLE, "t.yaml"))
+    assert solution.verdict.converged
+    assert len(solution.levels) == 1
+    y = np.linspace(0.0, 1.0, 21)
+    assert np.abs(solution(np.column_stack([np.full_like(y, 0.7), y]))["u"] - 4.0 * y * (1.0 - y)).max() < 1e-10
