@@ -9,7 +9,7 @@ there are functions of size one that are zero at a point and that no equation se
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,8 +55,14 @@ class MiddleRows(ValueRows):
 
 
 def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
-    """What rows say of a function: those at a point, what the integral says."""
-    return rows.integral if isinstance(rows, ValueRows) else rows
+    """What rows say of a function: those at a point, what the integral says, which nothing is left of.
+
+    Of a plate held at points the integral of u was what its correction had left, and hid a tenth of the solution.
+    """
+    if isinstance(rows, MiddleRows) or not isinstance(rows, ValueRows):
+        return rows.integral if isinstance(rows, MiddleRows) else rows
+    grid = rows.integral.grid
+    return replace(rows.integral, grid=replace(grid, residual=torch.zeros_like(grid.residual)))
 
 
 class ValuePatch(Patch):
