@@ -165,7 +165,7 @@ conditions:
 
 def test_a_plate_under_tension_is_held_at_points():
     """Its displacements are straight lines, exact on any knots; the estimate had stayed at 0.16."""
-    solution = solve(parse_problem(PLATE, "plate.yaml"))
+    solution = pinnkan.solve(parse_problem(PLATE, "plate.yaml"))
     assert solution.verdict.converged
     assert len(solution.levels) == 1
     x, y = np.meshgrid(np.linspace(0.0, 1.0, 5), np.linspace(0.0, 1.0, 5))
