@@ -1,7 +1,9 @@
 """The state at the first time: knots that hold the initial data, and what of these will count later on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache, reduce
+from math import factorial
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.families.product.unheld import unheld
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.verify.regrowth import unheld_growth
+from pinnkan.solver.verify.uniqueness.departures import Departures
 
 #: Error of the initial data, as a share of the tolerance.
 FIRST_SHARE = 0.1
@@ -114,6 +117,30 @@ def _missing(
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
     missed += undriven(model, fine, time, better[0], scales[0])
     return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
+
+
+def with_rates(model: Model, begun: SlabStart) -> SlabStart:
+    """The state with the rates that equations in time alone give it, where slopes there are infinite.
+
+    Of h_t = 0.1 - 0.05*sqrt(h) from h = 0, with that as the first guess, no step was finite.
+    """
+    if model.is_linear or model.problem.dimension > 1:
+        return begun
+    asked, start = Departures(model), np.array([[begun.time]])
+    values = [begun.traces[j.order[0]][j.unknown] if j.order[0] < len(begun.traces) else 0.0 for j in asked.jets]
+    known = dict(zip(asked.jets, values, strict=True))
+    slopes = (e.linearise_numpy(start, np.array([[known[j] for j in e.jets]]))[1] for e in model.equations)
+    if all(np.isfinite(s).all() for s in slopes):
+        return begun
+    try:
+        state = asked.solved(np.array([begun.time, *values]))
+    except np.linalg.LinAlgError:
+        return begun
+    rates = np.zeros((len(model.problem.unknowns), model.orders[-1]))
+    for jet, value in zip(asked.jets, state[1:], strict=True):
+        if jet.order[0]:
+            rates[jet.unknown, jet.order[0] - 1] = value / factorial(jet.order[0])
+    return replace(begun, rates=rates) if np.isfinite(rates).all() else begun
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.norms import Samples
-from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start
+from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start, with_rates
 from pinnkan.solver.families.product.outgrown import REWEIGHED, reweighed
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
@@ -105,7 +105,7 @@ class ProductSlabs(ModelFamily):
     def first(self, local: float) -> Aim:
         """The initial data on knots that represent them, with what of them will grow."""
         allowed = max(local * float(np.exp(-data_growth(self.model, self.degree, self.intervals))), ROUNDED_START)
-        begun = sparing_start(self.model, self.degree, self.highest, self.intervals, allowed)
+        begun = with_rates(self.model, sparing_start(self.model, self.degree, self.highest, self.intervals, allowed))
         return Aim(begun, self.first_slab * float(np.ptp(self.problem.box.ranges[-1])), self.degree[1])
 
     def initial(self, aim: Aim) -> tuple[tuple[Space, Array], float]:

@@ -170,7 +170,7 @@ class Departures:
         chain = [(i, place.get(Jet(j.unknown, (*j.order[:-1], j.order[-1] + 1)))) for j, i in place.items()]
 
         def rates(at: Array) -> Array:
-            solved, out = self._solved(at), np.zeros(len(at))
+            solved, out = self.solved(at), np.zeros(len(at))
             out[d - 1] = 1.0
             for i, above in chain:
                 if above is not None and not any(self.jets[i - d].order[:-1]):
@@ -180,9 +180,9 @@ class Departures:
         first = rates(state)
         second = rates(state + 0.5 * h * first)
         third = rates(state + 0.5 * h * second)
-        return self._solved(state + h / 6 * (first + 2 * second + 2 * third + rates(state + h * third)))
+        return self.solved(state + h / 6 * (first + 2 * second + 2 * third + rates(state + h * third)))
 
-    def _solved(self, state: Array) -> Array:
+    def solved(self, state: Array) -> Array:
         """The state with the highest derivatives in time that the equations have there."""
         out, d = state.copy(), self.model.problem.dimension
         rates, space = self.model.problem.orders_in_time, self.model.problem.space_dimension

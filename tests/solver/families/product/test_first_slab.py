@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from reference.periodic_systems import cahn_hilliard
+from scipy.integrate import solve_ivp
 
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -127,3 +128,27 @@ def test_no_pass_asks_more_of_initial_data_than_they_are_known_to():
     family = ProductSlabs(modelled(parse_problem(text.encode(), "a.yaml")), (8, 8), 8, 4)
     fewer, known, none_left = (family.first(local).start.axes[0].intervals for local in (1e-4, 3e-14, 1e-25))
     assert fewer < known == none_left
+
+
+@pytest.mark.parametrize(
+    ("equations", "rates", "start"),
+    [
+        (["h_t = 0.1 - 0.05*sqrt(h)"], lambda t, y: [0.1 - 0.05 * np.sqrt(abs(y[0]))], [0.0]),
+        (
+            ["h_t = 0.2 - sqrt(h)", "k_t = sqrt(h) - k**0.5"],
+            lambda t, y: [0.2 - np.sqrt(abs(y[0])), np.sqrt(abs(y[0])) - np.sqrt(abs(y[1]))],
+            [0.0, 1.0],
+        ),
+    ],
+)
+def test_a_tank_is_filled_from_empty(equations, rates, start):
+    """The slope of a root is infinite at the start, where the first guess had stayed; no step was finite."""
+    names = "hk"[: len(start)]
+    text = f"name: tank\ndomain: {{t: [0, 10]}}\nunknowns: [{', '.join(names)}]\nequations: {equations}\nconditions:\n"
+    text += "".join(f"- {{where: initial, equation: {n} = {v}}}\n" for n, v in zip(names, start, strict=True))
+    solution = pinnkan.solve(parse_problem(text.replace("'", '"') + "solver: {tolerance: 1e-4}\n", "tank.yaml"))
+    assert solution.verdict.converged
+    t = np.linspace(0.0, 10.0, 101)
+    true = solve_ivp(rates, (0.0, 10.0), start, method="Radau", rtol=1e-9, atol=1e-12, t_eval=t).y
+    for name, values in zip(names, true, strict=True):
+        assert np.linalg.norm(solution(t)[name] - values) < 1e-4 * np.linalg.norm(values)
