@@ -59,6 +59,8 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
             "sides, or at an eigenvalue, data have to be compatible). A layer thinner than the knots looks the same: "
             "then start with more `knots`."
         )
+    if levels[-1].is_resolved and levels[-1].estimate <= tolerance and len(levels) > 1:
+        return "The estimate is below the tolerance, but not all was asked before the end: raise the limit of the file."
     factor = _factor(levels)
     if factor is None:
         return f"Start with more `knots`{_looser(levels)}."

@@ -117,3 +117,10 @@ def test_a_larger_tolerance_is_named_and_only_where_it_would_say_anything():
 def test_one_level_that_took_all_of_the_time_asks_for_more_of_it():
     assert "`max_time`" in remedy("max_time", levels(0.5), 1e-4)
     assert "Raise `max_time`" not in remedy("max_time", levels(0.5, 0.5), 1e-4)
+
+
+def test_an_estimate_below_the_tolerance_asks_for_no_shorter_time_than_there_was():
+    """`max_time: 10` had been advised where 20 were given."""
+    told = remedy("max_time", levels(1e-3, 1e-5), 1e-4)
+    assert "not all was asked" in told
+    assert "`max_time: " not in told
