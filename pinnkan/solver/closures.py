@@ -13,7 +13,7 @@ import sympy
 
 from pinnkan.problem.expressions.jumps import SWITCHES
 from pinnkan.problem.expressions.operators import JetSpace, OperatorError
-from pinnkan.problem.expressions.sign import SymbolRanges, sign
+from pinnkan.problem.expressions.sign import SymbolRanges, is_bounded
 from pinnkan.problem.statement import Condition, Equation, Jet, Problem
 
 
@@ -66,7 +66,7 @@ def _is_held(problem: Problem, slope: sympy.Expr) -> bool:
     if slope.is_number:
         return not slope.is_zero
     box = SymbolRanges(tuple(problem.coordinates), tuple((low, high) for low, high in problem.box.ranges))
-    return slope.free_symbols <= set(problem.coordinates) and sign(slope, box) != 0
+    return slope.free_symbols <= set(problem.coordinates) and is_bounded(1 / slope, box)
 
 
 def _substituted(problem: Problem, number: int, unknown: int) -> Problem:

@@ -43,6 +43,7 @@ def same(equation, text, problem):
         ("u_xx = u, x*u = p", "u = 2", "p = 1", ("u_xx - u", "u - 2", "u*x - 1")),
         ("p_xx = u, (x - 0.5)*p = u**3 + u", "u = 2", "u = 1", None),  # p may be anything at x = 0.5
         ("p_x = 1, p = u**3 + u", "u = 2", "u = 1", ("3*u**2*u_x + u_x - 1", "u - 2", "u - 1")),
+        ("p_x = u_xx, x*u + p**2 + p = 1", "u = 2", "u = 1", None),  # which u divided by x is not at x = 0
         ("-p_xx + u = 1, u = abs(p)", "p = 0", "p = 1", None),  # which bends
         ("-u_xx = p, p = 2*u", "u = 0", "u_x = 1", None),  # no derivative of it anywhere
         ("-p_xx = 1, u**2 = p**2", "u = 0", "p = 1", None),  # which may be either
