@@ -17,6 +17,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
+from pinnkan.solver.linear.system import System
 
 #: Natural sizes that an unknown has outgrown; terms of an equation over what they were weighed by, that it has.
 OUTGROWN, BEYOND = 30.0, 10.0
@@ -35,6 +36,15 @@ class ReweighedModel(Model):
     def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
         """See :class:`pinnkan.assembly.model.Model`."""
         return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
+
+
+def as_stated(system: System) -> System:
+    """The rows of a system as the file has them: what its formulas make off the points is compared with these."""
+    model = system.model
+    if not isinstance(model, ReweighedModel):
+        return system
+    own = {f.name: getattr(model, f.name) for f in fields(Model)}
+    return System(Model(**own), system.space, extra=system.extra, fewer=system.fewer)
 
 
 def reweighed(model: Model, space: Space, coefficients: Array) -> ReweighedModel | None:

@@ -18,7 +18,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start, with_rates
-from pinnkan.solver.families.product.outgrown import REWEIGHED, reweighed
+from pinnkan.solver.families.product.outgrown import REWEIGHED, as_stated, reweighed
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
@@ -261,16 +261,16 @@ class ProductSlabs(ModelFamily):
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
         space, c = slab.piece
-        loss = slab.system.mean_square(c)
+        loss, system = slab.system.mean_square(c), as_stated(slab.system)
         return Measured(
             field=ProductField(((space, c),)),
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=space.size,
             points=slab.system.points,
-            loss=loss,
-            heldout=System(slab.system.model, space, extra=1).mean_square(c),
-            corrected=slab.richer.mean_square(slab.base),
+            loss=system.mean_square(c),
+            heldout=System(system.model, space, extra=1).mean_square(c),
+            corrected=as_stated(slab.richer).mean_square(slab.base),
             is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
             note=slab.system.words,
         )

@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.integrate import solve_ivp
 
+from pinnkan.assembly.boundary_values import sort_conditions
+from pinnkan.assembly.model import compile_model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.families.product import slabs
-from pinnkan.solver.families.product.outgrown import reweighed
+from pinnkan.solver.families.product.outgrown import as_stated, reweighed
+from pinnkan.solver.linear.system import System
 
 POWERS = """
 name: powers
@@ -51,3 +57,18 @@ def test_rows_weigh_what_their_terms_are_and_no_more_often_than_needed():
     assert all(a < 30.0 for a, _ in rows)
     assert 1e9 < max(b for _, b in rows) < 1e18
     assert sum(model is None for model in weighed) > 0.4 * len(weighed)
+
+
+def test_off_the_points_residuals_are_compared_with_those_of_the_file():
+    """What a slab weighs less had been off them a residual many times that on them."""
+    problem = parse_problem(POWERS.format(rate="a**20"), "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    space = Space((Axis(np.array([0.0, 2.0]), 6),), 2)
+    coefficients = np.linspace(0.0, 1.0, space.size).reshape(space.shape) * [1.0, 1e6]
+    weighed = reweighed(model, space, coefficients)
+    assert weighed is not None
+    plain = System(model, space, extra=1)
+    assert as_stated(plain) is plain
+    stated = as_stated(System(weighed, space, extra=1))
+    assert stated.mean_square(coefficients) == pytest.approx(plain.mean_square(coefficients), rel=1e-12)
+    assert System(weighed, space, extra=1).mean_square(coefficients) < 1e-6 * plain.mean_square(coefficients)
