@@ -20,7 +20,7 @@ from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 from pinnkan.solver.linear.system import System
 
 #: Natural sizes that an unknown has outgrown; terms of an equation over what they were weighed by, that it has.
-OUTGROWN, BEYOND = 30.0, 10.0
+OUTGROWN, BEYOND = 300.0, 30.0
 #: How often a slab is solved once more with other weights.
 REWEIGHED = 3
 #: Points of a slab at which slopes are looked at.
