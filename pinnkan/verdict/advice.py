@@ -64,13 +64,12 @@ def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     factor = _factor(levels)
     if factor is None:
         return f"Start with more `knots`{_looser(levels)}."
-    last, before = levels[-1], levels[-2]
+    before, last = levels[-2:]
     more = max(1, math.ceil(math.log(last.estimate / tolerance) / math.log(factor)))
     if more > FARTHEST:
         looser = _looser(levels) if last.estimate < LOOSEST else ""
         return f"The error falls only {factor:.2g} times per level: try another network or method{looser}."
-    spent = last.seconds - before.seconds
-    earlier = before.seconds - levels[-3].seconds if len(levels) > 2 else before.seconds
+    spent, earlier = last.seconds - before.seconds, before.seconds - (levels[-3].seconds if len(levels) > 2 else 0.0)
     growth = min(max(1.0, spent / max(earlier, 1e-3)), 8.0)
     seconds = sum(spent * growth**k for k in range(1, more + 1))
     plural = "level" if more == 1 else "levels"
