@@ -30,6 +30,9 @@ from pinnkan.solver.verify.regrowth import MOST_FOLDS
 from pinnkan.solver.verify.stability import least_determined
 from pinnkan.verdict.records import Reason
 
+#: A residual of so many times its rounding may still be what holds a correction up.
+NEARLY = 1e4
+
 
 @dataclass(frozen=True, eq=False)
 class ProductSlab(SolvedSlab[tuple[Space, Array]]):
@@ -82,6 +85,14 @@ class ProductSlab(SolvedSlab[tuple[Space, Array]]):
         Taken for an error in time, slabs of Robertson's reaction at 1e-7 were a millionth of the time to the end.
         """
         return float(np.sqrt(self.losses[0])) <= self.floor
+
+    @property
+    def is_nearly_rounded(self) -> bool:
+        """Whether it is so little more that a correction may be what rounding makes of it.
+
+        Where a kick bends what it depends on, both are small, and the residual is a million times its rounding.
+        """
+        return float(np.sqrt(self.losses[0])) <= NEARLY * self.floor
 
     @property
     def carried(self) -> tuple[float, float]:

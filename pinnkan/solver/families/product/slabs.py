@@ -291,5 +291,5 @@ class ProductSlabs(ModelFamily):
 
 
 def _allowed(slab: ProductSlab, at: ProductPass) -> float:
-    """Largest local correction accepted: what rounding makes of the residual at least."""
-    return max(at.allowed(slab.length), NOISY * slab.noise)
+    """Largest local correction accepted: what rounding makes of the residual at least, where that may be rounding."""
+    return max(at.allowed(slab.length), NOISY * slab.noise if slab.is_nearly_rounded else 0.0)
