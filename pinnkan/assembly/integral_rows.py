@@ -59,8 +59,10 @@ def as_seen(rows: Rows | IntegralRows) -> Rows | IntegralRows:
 
     Of a plate held at points the integral of u was what its correction had left, and hid a tenth of the solution.
     """
-    if isinstance(rows, MiddleRows) or not isinstance(rows, ValueRows):
-        return rows.integral if isinstance(rows, MiddleRows) else rows
+    if not isinstance(rows, ValueRows):
+        return rows
+    if isinstance(rows, MiddleRows):
+        return rows.integral
     grid = rows.integral.grid
     return replace(rows.integral, grid=replace(grid, residual=torch.zeros_like(grid.residual)))
 

@@ -1,8 +1,9 @@
 """A problem compiled once, for all levels, slabs and checks of a solve."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import Any
 
 import sympy
 import torch
@@ -46,6 +47,11 @@ class Model:
     is_linear: bool
     interfaces: tuple[tuple[Interface, CompiledEquation], ...] = ()
     clock: Clock = field(default_factory=Clock)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What it is made of, for one that differs from it in its weights alone."""
+        return {f.name: getattr(self, f.name) for f in fields(Model)}
 
     @property
     def may_have_others(self) -> bool:
@@ -135,6 +141,17 @@ class Model:
         return tuple(
             (c, CompiledEquation(c.equation, coordinates)) for c in self.problem.conditions if c.equation is not None
         )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DividedModel(Model):
+    """A model whose equations are divided by numbers, ``by_row``."""
+
+    by_row: tuple[float, ...]
+
+    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
+        """See :class:`Model`."""
+        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
 
 
 def compile_model(problem: Problem, conditions: Conditions, device: torch.device, clock: Clock | None = None) -> Model:

@@ -32,9 +32,12 @@ def driven_sizes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The largest sizes of what is ``free`` that others make of it one by one, infinity where they do not (unknown,).
 
-    And the sizes with what holds them, ``data`` where others make nothing. ``bends``: whether coefficients depend on
-    sizes at all. Of h_t = 0.2 - h, k_t = h**2 - k and l_t = k**2 - l, all nothing at first, that of h is seen at once,
-    that of k with h, that of l with k: sizes that follow what nothing is taken to be are none.
+    And the sizes with what holds them, ``data`` where others make nothing. All are logarithms (unknown,). ``settled``:
+    the best sizes within two bounds, beside others that are known; ``inside``: the equations; ``least``: lower bounds;
+    ``bends``: whether coefficients depend on sizes at all.
+
+    Of h_t = 0.2 - h, k_t = h**2 - k and l_t = k**2 - l, all nothing at first, that of h is seen at once, that of k with
+    h, that of l with k: sizes that follow what nothing is taken to be are none.
     """
     most, held, open_ones = np.full(len(free), np.inf), data, free
     while open_ones.any():

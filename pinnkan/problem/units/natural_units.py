@@ -74,8 +74,8 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     settled = partial(_settled, problem, inside, placed, free)
     bends = any(e.bends for e in (*inside, *placed))
     driven, begun = driven_sizes(partial(settled, data), inside, data, least, free, bends)
-    within = least, np.where(free, driven, most)
-    found = settled(_shared(problem, begun), within, is_held=True)
+    within, begun = (least, np.where(free, driven, most)), _shared(problem, begun)
+    found = settled(begun, within, is_held=True)
     near = np.clip(found.unknowns, given - np.log(FAR), given + np.log(FAR))
     far = (near != found.unknowns) & (given > nothing)
     found = settled(begun, within, is_held=True, known=np.where(far, near, -np.inf)) if far.any() else found

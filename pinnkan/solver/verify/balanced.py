@@ -12,13 +12,13 @@ derivatives, resonances, layers, growth, x^2 on one side of x u_x = 2 u.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from pinnkan.assembly.equation import CompiledEquation, coordinates_on
-from pinnkan.assembly.model import Model
+from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.kan.table import Table
@@ -76,9 +76,8 @@ def balanced(model: Model, space: Space, start: Array, halved: Space) -> Balance
     points rows are looked at.
     """
     at, tables = ProductField(((space, start),)), System(model, halved).patches[0].tables
-    own = {f.name: getattr(model, f.name) for f in fields(Model)}
     ratio, widths, largest = max(_candidates(model, space, at, tables), default=(0.0, (), ()))
-    return BalancedModel(**own, at=at, widths=widths, largest=largest) if ratio > ALIKE else None
+    return BalancedModel(**model.parts, at=at, widths=widths, largest=largest) if ratio > ALIKE else None
 
 
 def _candidates(
@@ -102,7 +101,7 @@ def _candidates(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PresentModel(Model):
+class PresentModel(DividedModel):
     """A model in time alone whose unknowns and rows are of size one in a slab, as they are there.
 
     Of an unknown that has decayed to a millionth a change by its natural size is none that is to be found: of u_t = -u,
@@ -110,16 +109,11 @@ class PresentModel(Model):
     """
 
     own: tuple[float, ...]
-    by_row: tuple[float, ...]
 
     @property
     def counted(self) -> tuple[float, ...]:
         """See :class:`pinnkan.assembly.model.Model`."""
         return tuple(most * max(size, 1.0) / size for most, size in zip(super().counted, self.own, strict=True))
-
-    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
-        """See :class:`pinnkan.assembly.model.Model`."""
-        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
 
 
 def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[PresentModel, float] | None:
@@ -129,11 +123,8 @@ def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[Pr
     """
     if len(space.axes) > 1:
         return None
-    at, tables, length = (
-        ProductField(((space, start),)),
-        System(model, halved).patches[0].tables,
-        float(np.ptp(space.axes[0].breaks)),
-    )
+    at, tables = ProductField(((space, start),)), System(model, halved).patches[0].tables
+    length = float(np.ptp(space.axes[0].breaks))
     sizes = tuple(map(float, space.norm(start) / np.sqrt(length)))
     rows = [_row_jets(model, e, at, [length], tables, sizes) for e in model.equations]
     by_row = tuple(float(torch.linalg.vector_norm(r, dim=-1).mean()) for r in rows)
@@ -144,8 +135,7 @@ def present(model: Model, space: Space, start: Array, halved: Space) -> tuple[Pr
         for k, jet in enumerate(equation.jets):
             if jet.order[-1] or not model.problem.orders_in_time[jet.unknown]:
                 rates[jet.unknown] = max(rates[jet.unknown], float(row[..., k].abs().mean()) / size)
-    own = {f.name: getattr(model, f.name) for f in fields(Model)}
-    return PresentModel(**own, own=sizes, by_row=by_row), min(rates.values())
+    return PresentModel(**model.parts, own=sizes, by_row=by_row), min(rates.values())
 
 
 def row_sizes(

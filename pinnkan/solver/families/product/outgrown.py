@@ -5,16 +5,11 @@ larger are much larger: b of b_t = a**20, a_t = cos(t), has 1e-14 before and 0.2
 that of a, which was bent by 2.6e-4 to make a polynomial of a**20 the rate of one, with an estimate of 2e-6.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-
 import numpy as np
-import torch
 
-from pinnkan.assembly.model import Model
+from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.kan.table import Table
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 from pinnkan.solver.linear.system import System
@@ -27,27 +22,14 @@ REWEIGHED = 3
 SAMPLES = 64
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ReweighedModel(Model):
-    """A model whose equations are divided by numbers."""
-
-    by_row: tuple[float, ...]
-
-    def weights(self, space: Space, tables: Sequence[Table]) -> list[float | torch.Tensor]:
-        """See :class:`pinnkan.assembly.model.Model`."""
-        return [w / size for w, size in zip(super().weights(space, tables), self.by_row, strict=True)]
-
-
 def as_stated(system: System) -> System:
     """The rows of a system as the file has them: what its formulas make off the points is compared with these."""
-    model = system.model
-    if not isinstance(model, ReweighedModel):
+    if not isinstance(system.model, DividedModel):
         return system
-    own = {f.name: getattr(model, f.name) for f in fields(Model)}
-    return System(Model(**own), system.space, extra=system.extra, fewer=system.fewer)
+    return System(Model(**system.model.parts), system.space, extra=system.extra, fewer=system.fewer)
 
 
-def reweighed(model: Model, space: Space, coefficients: Array) -> ReweighedModel | None:
+def reweighed(model: Model, space: Space, coefficients: Array) -> DividedModel | None:
     """The model for what its unknowns are in a slab; None where it is that."""
     if model.is_linear or len(model.problem.unknowns) == 1:
         return None
@@ -55,12 +37,11 @@ def reweighed(model: Model, space: Space, coefficients: Array) -> ReweighedModel
     sizes = space.norm(coefficients) / np.sqrt(length)
     if not sizes.max() > OUTGROWN:
         return None
-    before = model.by_row if isinstance(model, ReweighedModel) else (1.0,) * len(model.equations)
+    before = model.by_row if isinstance(model, DividedModel) else (1.0,) * len(model.equations)
     now = _row_sizes(model, space, coefficients, sizes)
     if not np.any(now > BEYOND * np.array(before)):
         return None
-    own = {f.name: getattr(model, f.name) for f in fields(Model)}
-    return ReweighedModel(**own, by_row=tuple(map(float, np.maximum(now, before))))
+    return DividedModel(**model.parts, by_row=tuple(map(float, np.maximum(now, before))))
 
 
 def _row_sizes(model: Model, space: Space, coefficients: Array, sizes: Array) -> Array:
