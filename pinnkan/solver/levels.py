@@ -14,7 +14,7 @@ from pinnkan.solver.state import Best, LevelsState
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Evidence, Level, Reason
-from pinnkan.verdict.verdict import is_undersampled
+from pinnkan.verdict.verdict import HELDOUT_RATIO, is_undersampled
 
 #: Rounding errors of this share of the coefficients leave nothing to be said about the error.
 GARBAGE = 1e-4
@@ -150,13 +150,11 @@ def _judged(
     settled = level.is_resolved and not measured.unsettled
     needs_margin = not state.own_levels and level.evidence != Evidence.COMPARISON
     allowed = (FIRST_MARGIN if needs_margin else 1.0) * tolerance
-    if settled and level.estimate <= allowed and not is_undersampled([level], tolerance):
-        try:
-            objection = _objection(family, verify, measured, estimate)
-        except OutOfTimeError:
-            objection = Objection(reason=Reason.MAX_TIME)
+    if settled and level.estimate <= allowed:
+        objection = _objection(family, verify, level, measured, estimate)
         against = objection or against
         level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
+        level = replace(level, is_resolved=against.missed is None)
         if objection is None:
             reason = Reason.CONVERGED
         elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
@@ -181,10 +179,19 @@ def _judged(
     return replace(outcome, network=family.in_words(state.own, outcome)), against, best
 
 
-def _objection(family: Family[S, E], verify: Verifier, measured: Measured, estimate: E) -> Objection | None:
-    loss = measured.heldout if estimate.spaces is None else measured.loss
-    allowed = family.problem.solver.tolerance / SAFETY
-    against = verify(measured.field, loss, estimate.spaces, allowed, estimate.left, estimate.error)
+def _objection(
+    family: Family[S, E], verify: Verifier, level: Level, measured: Measured, estimate: E
+) -> Objection | None:
+    """What speaks against a level; where its residual is larger off its points, what these miss, or nothing said."""
+    tolerance = family.problem.solver.tolerance
+    beside = min(measured.heldout, HELDOUT_RATIO**2 * measured.loss)  # more than that is what is to be found
+    loss, allowed = beside if estimate.spaces is None else measured.loss, tolerance / SAFETY
+    try:
+        if is_undersampled([level], tolerance):
+            return verify.missed(measured.field, loss) or Objection()
+        against = verify(measured.field, loss, estimate.spaces, allowed, estimate.left, estimate.error)
+    except OutOfTimeError:
+        return Objection(reason=Reason.MAX_TIME)
     cleared = against is not None and against.missed is not None and family.clears(measured, against.missed)
     return None if cleared else against
 

@@ -123,7 +123,7 @@ def _has_never_fallen(levels: Sequence[Level]) -> bool:
 
 
 def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
-    """Whether the held-out residual is out of proportion where the estimate has no large margin.
+    """Whether the held-out residual is out of proportion where the estimate has no large margin, or no larger one.
 
     What corrections of slabs have seen is none: next to the bend of a diode a slab has next to nothing left at its own
     points, and a hundred times as much beside them.
@@ -133,7 +133,8 @@ def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     loss = sum(max(x.loss, x.corrected) for x in judged)
     if levels[-1].evidence in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON):
         return False  # residuals off the points are part of it, or unnecessary
-    return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > 1e-2 * tolerance
+    margin = min(1e-2, (loss / heldout) ** 0.5) if heldout > 0.0 else 1.0
+    return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > margin * tolerance
 
 
 def _refusal(

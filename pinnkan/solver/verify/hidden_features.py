@@ -34,12 +34,12 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
 SCATTERED = 500
-#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern.
-CONCERN = 0.1
+#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
+#: ALIKE the largest share of them the narrowest goes first: a line that meets a bump sees as much of it, but no place.
+CONCERN, ALIKE = 0.1, 0.5
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
-#: Of a field alone.
-NOTHING = Beside()
+NOTHING = Beside()  #: of a field alone
 #: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
 NO_LATER = 1e-11
 #: What is narrow has made slabs too short that end within so many of its widths.
@@ -287,6 +287,8 @@ def _worst(found: Sequence[HiddenFeature], lengths: Array, known: Sequence[Featu
     are no wider than the formula has them, though another one may lie nearby.
     """
     first = max(found, key=lambda m: (m.passed is not None, m.share), default=None)
+    if first is not None and first.passed is None:
+        first = min((m for m in found if m.share >= ALIKE * first.share), key=lambda m: float(np.prod(m.width)))
     if first is None or first.passed is not None or (narrow := first.width <= REACH * lengths).sum() != 1:
         return first
     train = [first, *(f for f in found if f is not first and f.passed is None)]

@@ -27,7 +27,8 @@ class Nearness:
     """How near to singular: ``sigma``, the least residual of a function of size one that was found anywhere.
 
     Relative L2 errors that can hide in such a function: ``residual``, behind all of the residual, ``size``, behind what
-    the correction leaves of it where the knots do not see the function, ``rounding``, behind that of the terms.
+    the correction leaves of it where the knots do not see the function, ``rounding``, behind that of the terms; and one
+    that is ``missing``, since a step has left it.
     ``settled``: whether finer knots would find no less; ``free``: its residual over its terms where it may be added
     freely, else 0; ``falling``: the values in words.
     """
@@ -39,6 +40,7 @@ class Nearness:
     settled: bool
     free: float
     falling: str
+    missing: float
 
 
 def null_of(system: System, coefficients: Array, known: Array | None = None) -> Null:
@@ -101,9 +103,10 @@ def near_singular(
     scale = max(norm * sigma, 1e-300) / np.sqrt(volume)
     before, after = (float(np.sqrt(loss)) / scale for loss in losses)
     values = [two.solved, two.halved, *([sigma] if hidden else [])]
-    size = max(after if hidden or not settled else 0.0, halved.missing / max(norm, 1e-300))
+    missing = halved.missing() / max(norm, 1e-300)
+    size = max(after if hidden or not settled else 0.0, missing)
     rounding = max(UNIT * float(np.sqrt(terms)) / scale, halved.noise / max(norm, 1e-300))
-    return Nearness(sigma, before, size, rounding, settled, free, ", ".join(f"{v:.1e}" for v in values))
+    return Nearness(sigma, before, size, rounding, settled, free, ", ".join(f"{v:.1e}" for v in values), missing)
 
 
 def found_twice(nulls: tuple[Null, Null]) -> bool:

@@ -16,7 +16,8 @@ class Objection:
 
     ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
     what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
-    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict.
+    and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict. Any other with that reason is a
+    larger error which is below the tolerance still.
     """
 
     missed: HiddenFeature | None = None
@@ -25,6 +26,11 @@ class Objection:
     detail: str = ""
     is_lasting: bool = False
     axes: tuple[Axis, ...] | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is no more than a larger error, below the tolerance."""
+        return self.reason == Reason.CONVERGED and not self.is_lasting
 
 
 @dataclass(frozen=True, eq=False)

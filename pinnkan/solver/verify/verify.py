@@ -192,6 +192,17 @@ class Verifier:
         """What the equations see of a product of all coordinates of norm one, at least."""
         return least_residual(self.model)
 
+    @property
+    def _is_in_many(self) -> bool:
+        """Whether there are too many coordinates of space for what needs a grid."""
+        return self.model.problem.space_dimension > MOST_COORDINATES
+
+    def missed(self, field: Field, loss: float) -> Objection | None:
+        """A feature that the points of a field with the mean squared residual ``loss`` there have missed."""
+        is_asked = not self._is_in_many or self.feature_check.features
+        found = self.feature_check.examine(field, self.model.problem.domain, loss) if is_asked else None
+        return None if found is None else Objection(found)
+
     def __call__(
         self, field: Field, loss: float, spaces: Spaces | None, allowed: float, left: float = 0.0,
         error: Field | None = None,
@@ -202,20 +213,21 @@ class Verifier:
         all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
         """
         problem = self.model.problem
-        many = problem.dimension - (problem.time_axis is not None) > MOST_COORDINATES
-        is_asked = not many or self.feature_check.features
-        missed = self.feature_check.examine(field, problem.domain, loss) if is_asked else None
+        missed = self.missed(field, loss)
         if missed is not None:
-            return Objection(missed)
+            return missed
         wrong = self._local(field, problem.domain, None)
         if wrong is not None:
             return wrong
-        if many:
+        if self._is_in_many:
             return self._hidden_product(field, left, allowed)
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
             return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
-        return self._determined(field, spaces, allowed) or self._bent(field, Beside(error), problem.domain, allowed)
+        against = self._determined(field, spaces, allowed)
+        if against is not None and not against.is_small:
+            return against
+        return self._bent(field, Beside(error), problem.domain, allowed) or against
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
         """Whether something may be added to a field, or hides in what is left of its residual."""
@@ -253,14 +265,15 @@ class Verifier:
             if again is not None and again.rounding <= allowed and (again.settled or near.free > 0.0):
                 near, against = again, _of_nearness(again, allowed)
         share = loss / max(terms, 1e-300)
+        small = Objection(None, near.missing, Reason.CONVERGED) if near.missing > 0.0 else None
         if against is not None or share <= ROUNDED**2 or corrected <= STANDS * loss:
-            return against
+            return against or small
         words = f"a residual of {share**0.5:.0e} of the terms does not fall with more knots"
         if near.residual > allowed:
             detail = words + first_disagreement(self.model.problem)
             return Objection(None, near.residual, Reason.STALLED, detail, is_lasting=True)
         if near.residual <= OF_ROUNDING * near.rounding:
-            return None
+            return small
         detail = f"{words}: equations and conditions may contradict each other by as much"
         return Objection(None, near.residual, Reason.CONVERGED, detail, is_lasting=True)
 

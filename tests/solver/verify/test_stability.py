@@ -7,7 +7,6 @@ from small_models import LINE, jacobian, model_of, square
 from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.boundary_values import zero_conditions
-from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import band
@@ -55,42 +54,6 @@ def test_unknowns_count_by_the_share_that_is_asked_for():
     equations = System(POISSON, space).equations(zero, fixed)
     whole, tenth = (least_determined(equations, space, zero, counted=c).sigma for c in (None, (0.1,)))
     assert tenth == pytest.approx(10.0 * whole)
-
-
-def test_steps_that_the_preconditioner_says_change_nothing_are_not_taken(monkeypatch):
-    """On a line inverse iteration has found the function before the first of them: the same value in fewer steps."""
-    space = space_of(POISSON, 8, 9)
-    zero, fixed = zero_conditions(POISSON.conditions, space)
-    found = []
-    for little in (0.0, stability_module.LITTLE):
-        monkeypatch.setattr(stability_module, "LITTLE", little)
-        equations = System(POISSON, space).equations(zero, fixed)
-        equations.clock = looks = Counted(None)
-        found.append((least_determined(equations, space, zero).sigma, looks.count))
-    assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
-    assert found[1][1] < found[0][1]
-
-
-def test_the_search_looks_at_the_clock_before_it_begins_and_between_its_steps(monkeypatch):
-    monkeypatch.setattr(stability_module, "LITTLE", 0.0)
-    space = space_of(POISSON, 8, 9)
-    zero, fixed = zero_conditions(POISSON.conditions, space)
-    equations = System(POISSON, space).equations(zero, fixed)
-    equations.clock = Clock(60.0)
-    assert least_determined(equations, space, zero).sigma > 0.0
-    equations.clock = Clock(60.0, spent=100.0)
-    with pytest.raises(OutOfTimeError):
-        least_determined(equations, space, zero)
-    equations.clock = looks = Counted(None)
-    least_determined(equations, space, zero)
-    assert looks.count > 2
-
-
-class Counted(Clock):
-    count = 0
-
-    def check(self, seconds=0.0):
-        self.count += 1
 
 
 def reference(model, space):
@@ -205,10 +168,10 @@ def test_what_a_step_has_left_of_the_least_determined_function_is_told():
     zero, fixed = zero_conditions(RESONANT.conditions, space)
     system = System(RESONANT, space, keeping=True)
     step = system.steps(zero, [zero], fixed)[0]
-    assert least_determined(system.kept, space, zero, step).missing < 1e-6 * space.norm(step)[0]
+    assert least_determined(system.kept, space, zero, step).missing() < 1e-6 * space.norm(step)[0]
     null = np.sin(7 * np.pi * space.axes[0].samples()) * np.sqrt(2.0)
     less = step - 0.3 * space.axes[0].project(null, 0)[:, None]
-    assert least_determined(system.kept, space, zero, less).missing == pytest.approx(0.3, rel=1e-2)
+    assert least_determined(system.kept, space, zero, less).missing() == pytest.approx(0.3, rel=1e-2)
 
 
 def test_constants_that_nothing_holds_have_no_value_at_all():

@@ -125,7 +125,8 @@ def marked(found: Corrections, tolerance: float, along: float = ALONG) -> list[n
 class FittedState:
     """Coordinates and the space on them; once ``is_solved``, coefficients there.
 
-    ``before``: the function of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one.
+    ``before``: the function of the level before, where Gauss-Newton starts; ``shown``: its estimate, at most one;
+    ``is_held``: something else than the front was missed in these coordinates, so that they stay.
     """
 
     coordinates: Coordinates
@@ -134,6 +135,7 @@ class FittedState:
     shown: float = 1.0
     coefficients: Array | None = None
     unsettled: str = ""
+    is_held: bool = False
     system: ImmersedSystem | None = field(default=None, metadata={"stored": False})
 
     @property
@@ -234,9 +236,9 @@ class FittedLevels(ModelLevels):
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))
             gathered = replace(state.space, axes=axes)
             if gathered.shape != state.space.shape:
-                return FittedState(state.coordinates, gathered, before, shown)
+                return FittedState(state.coordinates, gathered, before, shown, is_held=True)
         coordinates, space = _refined(state, self.problem, c, estimate.corrections)
-        return FittedState(coordinates, space, before, shown)
+        return FittedState(coordinates, space, before, shown, is_held=state.is_held)
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
@@ -264,9 +266,10 @@ def _refined(
 ) -> tuple[Coordinates, Space]:
     """The next coordinates and space: knots where the correction is, and the front straight."""
     space, coordinates, ranges = state.space, state.coordinates, problem.box.ranges
-    axes = [a.inserted(m) for a, m in zip(space.axes, marked(found, problem.solver.tolerance), strict=True)]
+    marks = marked(found, problem.solver.tolerance, 1.0 if state.is_held else ALONG)
+    axes = [a.inserted(m) for a, m in zip(space.axes, marks, strict=True)]
     course = front_in(space, coefficients, coordinates, problem.domain)
-    moved = straightened(coordinates, course, ranges)
+    moved = None if state.is_held else straightened(coordinates, course, ranges)
     if moved is not None:
         box = moved.box(ranges)
         axes = [carried(a, box[i], course.middle if i == 0 else 0.0) for i, a in enumerate(axes)]

@@ -41,6 +41,8 @@ MOST_REJECTIONS = 8
 #: When so many attempts in a row were worse than the best one, that is accepted: what the slab before has left at the
 #: sides does not fall with knots or length (turning_front at 1e-5: 72 to 214 intervals, and a slab of 0.002).
 IN_VAIN = 2
+#: Corrections along s and r below this share of that in time are of the same waves in time.
+ECHO = 0.1
 #: Gauss-Newton in a slab stops when its next step is predicted below this share of the allowed correction.
 SETTLED = 0.05
 
@@ -110,7 +112,7 @@ class FittedSlabs(ModelFamily):
         """Solve one slab on the course of the aim, again while the front leaves it, and correct it."""
         domain = self.problem.domain.during(at.time, at.time + length)
         ranges = domain.box.ranges
-        coordinates, axes = continued(aim.coordinates, ranges), aim.axes
+        coordinates, axes, best = continued(aim.coordinates, ranges), aim.axes, None
         for turn in range(AGAIN):
             box = coordinates.box(ranges)
             axes = tuple(carried(a, ends, 0.0) for a, ends in zip(axes, box, strict=False))
@@ -118,6 +120,10 @@ class FittedSlabs(ModelFamily):
             system = ImmersedSystem(self.model, space, coordinates, domain, before=at.run.slabs[-1:])
             # an interrupted iteration goes on in the first coordinates, those of a later turn are found again
             found = self._solved(system, length, at, at.monitor if turn == 0 else at.monitor.aside())
+            loss = system.mean_square(found.coefficients)
+            if best is not None and loss >= best[0]:
+                break
+            best = loss, system, found
             course = front_in(space, found.coefficients, coordinates, domain)
             if course.distance <= LEFT * course.width or turn == AGAIN - 1:
                 break
@@ -125,6 +131,8 @@ class FittedSlabs(ModelFamily):
             if moved is None:  # as straight as it gets, beside the middle
                 moved = coordinates.moved(coordinates.warp, coordinates.bend + course.middle)
             coordinates = moved
+        assert best is not None
+        _, system, found = best
         return _corrected(system, found, length, at)
 
     def _solved(self, system: ImmersedSystem, length: float, at: FittedPass, monitor: Monitor) -> Converged:
@@ -157,13 +165,13 @@ class FittedSlabs(ModelFamily):
         if aim.is_last or aim.rejections >= MOST_REJECTIONS:
             return None
         mine = slab.size, slab.piece.coordinates, slab.space.axes[:2], slab.length
-        best, since = (mine, 0) if aim.best is None else (aim.best, aim.since + 1)
-        if slab.size < best[0]:
-            best, since = mine, 0
-        if since >= IN_VAIN:
+        best, since = aim.best, aim.since
+        if max(slab.local.sizes[:2]) >= slab.local.sizes[2]:
+            best, since = (mine, 0) if best is None or slab.size < best[0] else (best, since + 1)
+        if best is not None and since >= IN_VAIN:
             return FittedAim(*best[1:], aim.rejections, best, since, is_last=True)
         local, allowed, axes, length = slab.local, at.allowed(slab.length), slab.space.axes[:2], aim.length
-        if max(local.sizes[:2]) > 0.3 * allowed:
+        if max(local.sizes[:2]) > max(0.3 * allowed, ECHO * local.sizes[2]):
             plane = Corrections(local.pieces[:2], local.sizes[:2], local.masses[:2])
             marks = marked(plane, allowed, along=1.0)
             axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))

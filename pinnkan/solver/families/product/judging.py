@@ -222,7 +222,7 @@ def _nulls(
     (coarse, start), (fine, base) = solved, halved
     counted = coarse.model.counted
     if own is not None:
-        found = replace(own, missing=0.0)  # nothing is left of the step that has led there
+        found = replace(own, missing=float)  # nothing is left of the step that has led there
     elif coarse.model.is_linear and coarse.is_kept:
         found = least_determined(coarse.kept, coarse.space, start, known=known, counted=counted)
     else:

@@ -64,6 +64,16 @@ def test_a_wrong_angle_is_trained_level_by_level():
     assert len(early.levels) == 1
 
 
+def test_what_was_missed_beside_the_front_is_resolved_and_does_not_turn_the_coordinates():
+    """A bump of width 0.003: its gradients are three hundred times those of the front, which they led astray."""
+    bump = "30*exp(-((x - 0.7312)**2 + (y - 0.2177)**2)/0.003**2)"
+    out = solved(family(WIDE.replace("+ x*y", f"+ {bump}"), 121, 0.2, 30))
+    assert out.reason == Reason.CONVERGED
+    assert np.degrees(out.field.pieces[0].coordinates.angle) == pytest.approx(120, abs=0.1)
+    assert out.levels[-1].true_error <= 1e-2
+    assert any(a.is_resolved > b.is_resolved for a, b in zip(out.levels, out.levels[1:], strict=False))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [118.0, 128.0])
 def test_a_front_that_is_not_resolved_yet_is_not_sought_in_the_corners(start):

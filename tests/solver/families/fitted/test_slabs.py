@@ -120,21 +120,22 @@ AXES = (Axis(np.linspace(0, 1, 5), 5), Axis(np.linspace(0, 1, 3), 4))
 
 @dataclass(frozen=True, eq=False)
 class Pretended(FittedSlabs):
-    """Slabs whose correction is ``correction`` of the intervals across; one accepted slab is enough."""
+    """Slabs whose correction is ``correction`` of the intervals across, and ``late`` of the length, in time."""
 
     correction: object = None
+    late: object = None
     seen: tuple[list, list] = ()
 
     def initial(self, aim):
         return FittedPiece(COURSE, ()), 0.01
 
     def attempt(self, aim, length, at):
-        sizes = (self.correction(aim.axes[0].intervals), 0.0, 0.0)
-        self.seen[0].append((length, sizes[0]))
+        sizes = (self.correction(aim.axes[0].intervals), 0.0, self.late(length))
+        self.seen[0].append((length, sum(sizes), aim.axes[0].intervals))
         space = Space((*aim.axes, Axis(np.array([0.0, length]), 4)))
         local = Corrections((None, None), sizes, tuple(np.ones(a.intervals) for a in aim.axes))
         piece, one = FittedPiece(aim.coordinates, ((space, np.zeros(space.shape)),)), np.ones(1)
-        return FittedSlab(piece, piece, length, (), one, one, one, local, None, size=sizes[0])
+        return FittedSlab(piece, piece, length, (), one, one, one, local, None, size=sum(sizes))
 
     def measured(self, slab, at):
         return Measured(None, (1, 1, 1), (5, 4, 4), 1, 1, 0.0, 0.0)
@@ -144,10 +145,13 @@ class Pretended(FittedSlabs):
         raise TimeoutError
 
 
-def attempts(correction):
-    """(length, size) of all attempts and of the accepted one, ``correction`` a function of the intervals across."""
+def attempts(correction, late=lambda _: 0.0):
+    """(length, size, intervals) of all attempts, and of the accepted one.
+
+    ``correction`` is a function of the intervals across, ``late`` of the length.
+    """
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
-    family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, ([], []))
+    family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, late, ([], []))
     silent = SimpleNamespace(passed=lambda *_: None)
     verify = SimpleNamespace(between=lambda *_: None, feature_check=silent, bends=silent)
     with pytest.raises(TimeoutError):
@@ -171,7 +175,7 @@ def test_a_slab_in_which_gauss_newton_fails_is_tried_again_shorter():
 
 def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts():
     seen, accepted = attempts(lambda n: 1e-3 * n)
-    sizes = [size for _, size in seen]
+    sizes = [size for _, size, _ in seen]
     assert sizes[:3] == sorted(set(sizes[:3]))
     assert accepted[1] == sizes[0]
     assert len(seen) == 1 + fitted_slabs.IN_VAIN + 1  # the best one is made again
@@ -180,13 +184,36 @@ def test_knots_that_only_raise_the_correction_are_given_up_after_two_attempts():
 def test_knots_that_lower_the_correction_are_put_in_until_it_is_allowed():
     seen, accepted = attempts(lambda n: 1e-2 * 4.0**-n)
     assert len(seen) > 1
-    assert accepted[1] == min(size for _, size in seen)
+    assert accepted[1] == min(size for _, size, _ in seen)
 
 
 def test_without_the_rule_all_rejections_would_be_used_up(monkeypatch):
     monkeypatch.setattr(fitted_slabs, "IN_VAIN", 99)
     seen, _ = attempts(lambda n: 1e-3 * n)
     assert len(seen) == 1 + fitted_slabs.MOST_REJECTIONS
+
+
+def test_attempts_that_are_too_long_are_none_in_vain():
+    """The shorter they are, the more of a pulse in time they see, until it is resolved."""
+    seen, accepted = attempts(lambda _: 1e-9, lambda length: 1e-6 / length if length > 1e-6 else 1e-9)
+    assert len(seen) > 1 + fitted_slabs.IN_VAIN
+    assert accepted[0] <= 1e-6
+    assert {intervals for *_, intervals in seen} == {AXES[0].intervals}
+
+
+def test_coordinates_that_fit_no_better_are_not_taken(monkeypatch):
+    """Something steeper than the front, 20*exp(-((t - 0.05)/0.01)**2)*(1 - 4*x**2), does not turn a slab away."""
+    v = "(erf(s/sqrt(4*eps*(t + 0.5))) + b)"
+    b = "20*exp(-((t - 0.05)/0.01)**2)*(1 - 4*x**2)"
+    text = TURNING.replace("  v: erf(s/sqrt(4*eps*(t + 0.5)))", f"  b: {b}\n  v: {v}")
+    source = "dt(b) + spin*(x*dy(b) - y*dx(b)) - eps*lap(b)"
+    model = model_of(text.replace("= eps*lap(u)", f"= eps*lap(u) + {source}"))
+    family, losses = family_of(model, 3e-2), []
+    for turns in (3, 1):
+        monkeypatch.setattr(fitted_slabs, "AGAIN", turns)
+        slab = family.attempt(family.first(1e-2), 0.1, before_the_first(model))
+        losses.append(slab.system.mean_square(slab.piece.terms[0][1]))
+    assert losses[0] <= losses[1]
 
 
 def test_a_slab_is_as_long_as_its_correction_in_time_allows():

@@ -1,0 +1,79 @@
+"""Vectors that rows see least: in as few steps as tell, with all of their kind."""
+
+import numpy as np
+import pytest
+from small_models import LINE, SQUARE, model_of
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.clock import Clock, OutOfTimeError
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify import least_seen
+from pinnkan.solver.verify.least_seen import LITTLE
+from pinnkan.solver.verify.stability import least_determined
+
+POISSON = model_of(LINE.format(equation="-u_xx = 1", left=0, right="u = 0"))
+
+
+def space_of(model, intervals, degree):
+    return Space(tuple(Axis(np.linspace(a, b, intervals + 1), degree) for a, b in model.problem.box.ranges))
+
+
+class Counted(Clock):
+    count = 0
+
+    def check(self, seconds=0.0):
+        self.count += 1
+
+
+def test_steps_that_the_preconditioner_says_change_nothing_are_not_taken(monkeypatch):
+    """On a line inverse iteration has found the function before the first of them: the same value in fewer steps."""
+    space = space_of(POISSON, 8, 9)
+    zero, fixed = zero_conditions(POISSON.conditions, space)
+    found = []
+    for little in (0.0, LITTLE):
+        monkeypatch.setattr(least_seen, "LITTLE", little)
+        equations = System(POISSON, space).equations(zero, fixed)
+        equations.clock = looks = Counted(None)
+        found.append((least_determined(equations, space, zero).sigma, looks.count))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
+    assert found[1][1] < found[0][1]
+
+
+def test_the_search_looks_at_the_clock_before_it_begins_and_between_its_steps(monkeypatch):
+    monkeypatch.setattr(least_seen, "LITTLE", 0.0)
+    space = space_of(POISSON, 8, 9)
+    zero, fixed = zero_conditions(POISSON.conditions, space)
+    equations = System(POISSON, space).equations(zero, fixed)
+    equations.clock = Clock(60.0)
+    assert least_determined(equations, space, zero).sigma > 0.0
+    equations.clock = Clock(60.0, spent=100.0)
+    with pytest.raises(OutOfTimeError):
+        least_determined(equations, space, zero)
+    equations.clock = looks = Counted(None)
+    least_determined(equations, space, zero)
+    assert looks.count > 2
+
+
+def test_all_waves_of_a_kind_count_in_what_steps_have_left():
+    """65 = 1 + 64 = 16 + 49: four waves of a square have the same residual, and a solution that lacks three of them is
+    seen by as much."""
+    text = SQUARE.format(equation="lap(u) + (65*pi**2 - 0.1)*u = x*(1 - x)*y*(1 - y)", height=1)
+    model = model_of(text + "  - where: top\n    equation: u = 0\n")
+    space = space_of(model, 20, 8)
+    zero, fixed = zero_conditions(model.conditions, space)
+    system = System(model, space, keeping=True)
+    step = system.steps(zero, [zero], fixed)[0]
+    rows = system.kept.rows
+    iterating = ConjugateGradients(rows, system.kept.ordering)
+    iterating.solve([r.residual for r in rows], 1e-3)
+    x, y = (axis.samples() for axis in space.axes)
+    lacking = np.zeros(space.shape)
+    for (i, j), size in {(1, 8): 0.3, (8, 1): 0.2, (4, 7): 0.1}.items():
+        waves = np.sin(i * np.pi * x)[:, None] * np.sin(j * np.pi * y)
+        lacking[..., 0] += 2.0 * size * space.axes[1].project(space.axes[0].project(waves, 0), 1)
+    found = least_determined(iterating, space, zero, step - lacking)
+    assert found.sigma == pytest.approx(0.1, rel=1e-2)
+    assert found.missing() == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)
