@@ -154,7 +154,7 @@ def _judged(
         objection = _objection(family, verify, level, measured, estimate)
         against = objection or against
         level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
-        level = replace(level, is_resolved=against.missed is None)
+        level = replace(level, unseen="" if against.missed is None else against.missed.words(family.problem))
         if objection is None:
             reason = Reason.CONVERGED
         elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
@@ -169,7 +169,7 @@ def _judged(
         level = replace(level, estimate=size)
         reason, detail = Reason.BELOW_ROUNDING, f"about {estimate.rounding:.0e} in the coefficients"
     levels, best = (*state.own_levels, level), state.best
-    if level.is_resolved and (best is None or level.estimate < best.level.estimate):
+    if level.is_resolved and not level.unseen and (best is None or level.estimate < best.level.estimate):
         best = Best(level, measured.field, estimate.error)
     outcome = Outcome(measured.field, estimate.error, levels, state.own_history, reason, detail)
     if reason is None:

@@ -100,7 +100,7 @@ def _found(levels: Sequence[Level], tolerance: float) -> tuple[Reason, str]:
         return (Reason.STALLED, "the residual no longer falls") if _stands(levels) else (Reason.MAX_LEVELS, "")
     if is_undersampled(levels, tolerance):
         return Reason.UNDERSAMPLED, ""
-    unseen = next((x.unseen for x in levels if x.unseen), "")
+    unseen = next((x.unseen for x in (levels if last.time is not None else levels[-1:]) if x.unseen), "")
     if unseen:
         return Reason.UNDERSAMPLED, unseen
     if last.true_error is not None and last.true_error > CONTRADICTION * tolerance:

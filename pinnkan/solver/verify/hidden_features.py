@@ -35,7 +35,7 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 #: Scattered points, per coordinate of the box.
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
-#: ALIKE the largest share of them the narrowest goes first: a line that meets a bump sees as much of it, but no place.
+#: ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as much, no place.
 CONCERN, ALIKE = 0.1, 0.5
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
@@ -286,13 +286,13 @@ def _worst(found: Sequence[HiddenFeature], lengths: Array, known: Sequence[Featu
     As few as before a pole share their mass: knots at all of them would be narrower than it asks for. Those of a train
     are no wider than the formula has them, though another one may lie nearby.
     """
-    first = max(found, key=lambda m: (m.passed is not None, m.share), default=None)
-    if first is not None and first.passed is None:
-        first = min((m for m in found if m.share >= ALIKE * first.share), key=lambda m: float(np.prod(m.width)))
-    if first is None or first.passed is not None or (narrow := first.width <= REACH * lengths).sum() != 1:
+    first, near = max(found, key=lambda m: (m.passed is not None, m.share), default=None), REACH * lengths
+    if first is None or first.passed is not None:
         return first
-    train = [first, *(f for f in found if f is not first and f.passed is None)]
-    train = [f for f in train if ((f.width <= REACH * lengths) == narrow).all()]
+    first = max((m for m in found if m.share >= ALIKE * first.share), key=lambda m: ((m.width <= near).sum(), m.share))
+    if (narrow := first.width <= near).sum() != 1:
+        return first
+    train = [first, *(f for f in found if f is not first and f.passed is None and ((f.width <= near) == narrow).all())]
     if len(train) <= PER_PART:
         return first
     own = {float(f.place[narrow][0]): f.width for f in known}

@@ -242,7 +242,7 @@ class FittedLevels(ModelLevels):
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
-        resolved = [i for i, level in enumerate(levels) if level.is_resolved]
+        resolved = [i for i, level in enumerate(levels) if level.is_resolved and not level.unseen]
         if not resolved:
             return ""
         best = min(resolved, key=lambda i: levels[i].estimate)
