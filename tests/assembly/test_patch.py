@@ -107,7 +107,7 @@ def test_conjugate_gradients_solve_for_them_and_the_least_determined_function_is
     (step, null), (again, other) = found
     close(again, step, 1e-7)
     assert other.rough() == pytest.approx(null.rough(), rel=1e-3)
-    assert other.missing() == pytest.approx(null.missing(), rel=1e-3)
+    assert other.left.size == pytest.approx(null.left.size, rel=1e-3)
     for name in ("sigma", "share"):
         assert getattr(other, name) == pytest.approx(getattr(null, name), rel=1e-3)
 

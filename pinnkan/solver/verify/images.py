@@ -37,7 +37,7 @@ def missing(seen: Seen, vector: Array, step: Array) -> float:
         else:
             image, moved = (block.apply(seen.ordering, x)[..., 0] for x in (v, d))
             total += float(((block.residual[..., 0] + moved) * image).sum())
-    return abs(total)
+    return total
 
 
 def _put(seen: Seen, vector: Array) -> torch.Tensor:

@@ -103,7 +103,7 @@ def near_singular(
     scale = max(norm * sigma, 1e-300) / np.sqrt(volume)
     before, after = (float(np.sqrt(loss)) / scale for loss in losses)
     values = [two.solved, two.halved, *([sigma] if hidden else [])]
-    missing = halved.missing() / max(norm, 1e-300)
+    missing = halved.left.size / max(norm, 1e-300)
     size = max(after if hidden or not settled else 0.0, missing)
     rounding = max(UNIT * float(np.sqrt(terms)) / scale, halved.noise / max(norm, 1e-300))
     return Nearness(sigma, before, size, rounding, settled, free, ", ".join(f"{v:.1e}" for v in values), missing)

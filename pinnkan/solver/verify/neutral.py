@@ -60,6 +60,14 @@ def is_held(model: Model, axes: Sequence[Axis]) -> bool:
     return True
 
 
+def is_held_turned(model: Model, axes: Sequence[Axis]) -> bool:
+    """The same of the axes of other coordinates of the same lengths, in any of which a wave may be as short."""
+    most, shortest = max(neutral_waves(model)), min(a.degree for a in axes)
+    widths = [float(np.diff(axis.breaks).max()) for axis in axes]
+    wanted = most * float(model.problem.box.lengths.max()) / shortest
+    return wanted > MANY[len(axes)] or all(most * w <= a.degree for w, a in zip(widths, axes, strict=True))
+
+
 def unheld_on_sides(
     model: Model, field: Field, axes: Sequence[Axis], left: Callable[[], tuple[float, float]]
 ) -> Unheld:

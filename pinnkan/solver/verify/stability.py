@@ -9,7 +9,7 @@ step as a preconditioner, and |J v| is evaluated directly, so that ratios below 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.mass import Mass
-from pinnkan.solver.linear.solver import UNIT, LinearSolver, Seen
+from pinnkan.solver.linear.solver import UNIT, LinearSolver
 from pinnkan.solver.verify.images import missing, roughness
 from pinnkan.solver.verify.least_seen import BLOCK, LeastSeen, LeastSeenSquared, seen_by
 
@@ -36,20 +36,61 @@ UNRESOLVED, SMOOTH, FALLEN, TINY = 0.5, 0.2, 0.05, 1e-8
 
 
 @dataclass(frozen=True, eq=False)
+class Left:
+    """What a step has left of functions that are least determined: the ``size`` of their sum, and its coefficients."""
+
+    size: float = 0.0
+    function: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """The least determined vector and those like it, looked for when they are asked for.
+
+    ``start``: where the search begins; ``free``: which coefficients they are of.
+    """
+
+    look: LeastSeen
+    least: tuple[Array, float]
+    start: Array
+    free: np.ndarray
+
+    @cached_property
+    def vectors(self) -> list[tuple[Array, float]]:
+        """Orthogonal, as are their images, with the sizes of these. A factor leaves nothing of any."""
+        if not self.look.equations.iterations:
+            return [self.least]
+        return self.look.alike(self.start, self.least[0][:, None])
+
+    def left(self, step: Array) -> Left:
+        """What a step has left of them."""
+        seen, function, own = seen_by(self.look.equations), np.zeros(step.size), step.reshape(-1)[self.free]
+        amounts = [-missing(seen, v, own) / size**2 for v, size in self.vectors]
+        function[self.free] = sum(amount * v for amount, (v, _) in zip(amounts, self.vectors, strict=True))
+        return Left(float(np.hypot.reduce(amounts)), function.reshape(step.shape))
+
+
+@dataclass(frozen=True, eq=False)
 class Null:
     """The function of size one with the least residual, ``sigma``; ``rough`` tells the share of that outside the space.
 
-    ``missing``: how much of it a step has left to be added; ``noise``: how much rounding of the residual makes of it.
-    Of none that the arithmetic can tell, sigma is zero. ``function``: its coefficients; ``share``: of its terms that
-    sigma is.
+    ``noise``: how much rounding of the residual makes of it. Of none that the arithmetic can tell, sigma is zero.
+    ``function``: its coefficients; ``share``: of its terms that sigma is; ``alike``: it and its like, of which a
+    ``step`` has ``left`` something.
     """
 
     sigma: float
     rough: Callable[[], float]
-    missing: Callable[[], float] = float
     noise: float = 0.0
     function: Array | None = None
     share: float = 1.0
+    alike: Alike | None = None
+    step: Array | None = None
+
+    @cached_property
+    def left(self) -> Left:
+        """What is to be added to the step."""
+        return Left() if self.alike is None or self.step is None else self.alike.left(self.step)
 
 
 @dataclass(frozen=True)
@@ -126,22 +167,7 @@ def _least_determined(
     if not sigma > equations.floor(vector):
         return Null(0.0, lambda: 1.0, function=function.reshape(space.shape), share=UNIT)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
-    seen = seen_by(equations)
-    left: Callable[[], float] = float
-    if step is not None:
-        alike = partial(look.alike, start) if equations.iterations else None
-        left = cache(partial(_left, seen, (vector, sigma), alike, step.reshape(-1)[free]))
     share = UNIT * sigma / equations.floor(vector)
-    rough = cache(partial(roughness, seen, vector))
-    return Null(sigma, rough, left, float(noise), function.reshape(space.shape), share)
-
-
-def _left(
-    seen: Seen,
-    least: tuple[Array, float],
-    alike: Callable[[Array], list[tuple[Array, float]]] | None,
-    step: Array,
-) -> float:
-    """How much a step has left of the least determined vector, with all of those that are ``alike``."""
-    vectors = [least] if alike is None else alike(least[0][:, None])
-    return float(np.hypot.reduce([missing(seen, v, step) / size**2 for v, size in vectors]))
+    rough = cache(partial(roughness, seen_by(equations), vector))
+    alike = None if step is None else Alike(look, (vector, sigma), start, free)
+    return Null(sigma, rough, float(noise), function.reshape(space.shape), share, alike, step)

@@ -76,4 +76,4 @@ def test_all_waves_of_a_kind_count_in_what_steps_have_left():
         lacking[..., 0] += 2.0 * size * space.axes[1].project(space.axes[0].project(waves, 0), 1)
     found = least_determined(iterating, space, zero, step - lacking)
     assert found.sigma == pytest.approx(0.1, rel=1e-2)
-    assert found.missing() == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)
+    assert found.left.size == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)

@@ -168,10 +168,10 @@ def test_what_a_step_has_left_of_the_least_determined_function_is_told():
     zero, fixed = zero_conditions(RESONANT.conditions, space)
     system = System(RESONANT, space, keeping=True)
     step = system.steps(zero, [zero], fixed)[0]
-    assert least_determined(system.kept, space, zero, step).missing() < 1e-6 * space.norm(step)[0]
+    assert least_determined(system.kept, space, zero, step).left.size < 1e-6 * space.norm(step)[0]
     null = np.sin(7 * np.pi * space.axes[0].samples()) * np.sqrt(2.0)
     less = step - 0.3 * space.axes[0].project(null, 0)[:, None]
-    assert least_determined(system.kept, space, zero, less).missing() == pytest.approx(0.3, rel=1e-2)
+    assert least_determined(system.kept, space, zero, less).left.size == pytest.approx(0.3, rel=1e-2)
 
 
 def test_constants_that_nothing_holds_have_no_value_at_all():

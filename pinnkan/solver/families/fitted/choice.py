@@ -27,6 +27,7 @@ from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.state import LevelsState
+from pinnkan.solver.verify.neutral import is_held_turned
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
@@ -89,9 +90,9 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
             return out
         angle = _direction(axes.model, state)
         assert angle is not None
-        state = begun(_fitted(axes, angle), beside=state)
+        state = begun(_fitted(axes.model, angle), beside=state)
     assert state.beside is not None
-    family = _fitted(axes, state.own.coordinates.angle)
+    family = _fitted(axes.model, state.own.coordinates.angle)
     promise = Promise.of(state.beside.own_levels)
     out, _ = solve_levels(family, verify, monitor, state, promise.is_broken)
     if out.reason is None or _is_lost(axes.problem, out):
@@ -112,12 +113,12 @@ def _is_lost(problem: Problem, out: Outcome) -> bool:
     return out.reason not in (Reason.CONVERGED, Reason.MAX_TIME) and not (out.reason == Reason.MAX_LEVELS and resolves)
 
 
-def _fitted(axes: ProductLevels, angle: float) -> FittedLevels:
-    problem = axes.problem
+def _fitted(model: Model, angle: float) -> FittedLevels:
+    problem = model.problem
     centre = [0.5 * (a + b) for a, b in problem.box.ranges[:2]]
     middle = float(np.cos(angle) * centre[0] + np.sin(angle) * centre[1])
     levels = problem.solver.max_levels or MOST_LEVELS
-    return FittedLevels(axes.model, rotated(angle, problem.box.ranges, middle), levels)
+    return FittedLevels(model, rotated(angle, problem.box.ranges, middle), levels)
 
 
 def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
@@ -129,6 +130,9 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     assert state.shown is not None
     found = structure(state.shown, problem.domain, SAMPLES)
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
+        return None
+    # Waves that the equations do not see have to be held along the front too: that leaves nothing to be gained.
+    if not is_held_turned(model, _fitted(model, found.angle).first().space.axes):
         return None
     # The residual of a front may hide any amount of a wave that is nearly free. Coordinates fitted to the front see
     # that front only; on the axes two spaces say whether such a wave is resolved.

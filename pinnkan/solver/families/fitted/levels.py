@@ -26,6 +26,7 @@ from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.neutral import is_held_turned
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 
@@ -202,7 +203,8 @@ class FittedLevels(ModelLevels):
             points=system.points,
             loss=loss,
             heldout=system.checked().mean_square(c),
-            is_resolved=loss <= RESOLVED * system.mean_square(np.zeros(space.shape)),
+            is_resolved=loss <= RESOLVED * system.mean_square(np.zeros(space.shape))
+            and is_held_turned(self.model, space.axes),
             unsettled=state.unsettled,
             note=str(state.coordinates),
         )

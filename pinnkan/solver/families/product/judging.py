@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.indicators import decay, surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
-from pinnkan.solver.families.product.halting import corrected, series
+from pinnkan.solver.families.product.ahead import GLANCE, ahead, twice
+from pinnkan.solver.families.product.halting import corrected, mended_by, series
 from pinnkan.solver.families.product.hiding import behind, believable, following, resting
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
@@ -33,14 +33,8 @@ LEAST = 1e-14
 #: A correction of so many multiplications, some tenths of a second of one core, is not made only to judge.
 LARGE_WORK = 5e9
 #: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
-#: yet. It is looked at with intervals 2^AHEAD times smaller where the correction is: those with LARGE of the largest
-#: mass. An eikonal equation with a kink 1e-3 wide, on knots 5e-3 apart, had a correction of a twelfth of its error,
-#: with 0.55 left; a thin beam of a thousandth, with all of it left. Resolved solutions leave 0.05 and less, singular
-#: ones 0.3 to 0.6.
-RESOLVING, AHEAD, LARGE = 0.2, 3, 0.1
-#: Relative accuracy of looks, of which only the size is asked for. Diffusion with a coefficient that varies 19
-#: times, on 243 x 201 intervals: 11 steps of conjugate gradients in place of 25, the size within 0.3 %.
-GLANCE = 0.01
+#: yet, and it is looked ahead. Resolved solutions leave 0.05 and less, singular ones 0.3 to 0.6.
+RESOLVING = 0.2
 #: Where no more steps of conjugate gradients were taken a look costs as much as a correction, which it may ask for.
 QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
@@ -140,6 +134,13 @@ def estimate_by_correction(
     if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer)):
         spaces = replace(spaces, nulls=_nulls((solved, start), (system, base), correction, known, own))
     nulls = spaces.nulls
+    if is_small and nulls is not None and nulls[1].step is correction:
+        nulls = nulls[0], mended_by(nulls[1], fine, base, model.problem.solver.tolerance)
+        if nulls[1].step is not None and nulls[1].step is not correction:
+            correction = nulls[1].step
+            losses = measured.loss, all_points.mean_square(base + correction)
+            size, roots, leads_away = _sized(before, measured, system, base, correction, losses[1], accuracy)
+            spaces, is_small = replace(spaces, losses=losses, nulls=nulls), size <= model.problem.solver.tolerance
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
@@ -222,7 +223,7 @@ def _nulls(
     (coarse, start), (fine, base) = solved, halved
     counted = coarse.model.counted
     if own is not None:
-        found = replace(own, missing=float)  # nothing is left of the step that has led there
+        found = replace(own, step=None)  # nothing is left of the step that has led there
     elif coarse.model.is_linear and coarse.is_kept:
         found = least_determined(coarse.kept, coarse.space, start, known=known, counted=counted)
     else:
@@ -231,36 +232,9 @@ def _nulls(
     return found, least_determined(fine.kept, fine.space, base, step, known, counted)
 
 
-def ahead(model: Model, space: Space, start: Array, correction: Array) -> float:
-    """The relative size of a Gauss-Newton step with many knots where the ``correction`` on halved intervals is large.
-
-    Raises SolverError: the least squares have no solution there.
-    """
-    fine = twice(space)
-    masses = surplus(space, fine, correction, sizes(model.problem, fine, space.prolong(start, fine))).mass
-    largest = max(float(mass.max()) for mass in masses)
-    axes = [_deepened(axis, mass > LARGE * largest) for axis, mass in zip(space.axes, masses, strict=True)]
-    finer = Space(tuple(axes), space.unknowns)
-    base = space.prolong(start, finer)
-    step = corrected(System(model, finer), base, GLANCE)
-    return (1.0 + GLANCE) * max(relative_roots(model.problem, finer.norm(step) ** 2, finer.norm(base) ** 2))
-
-
-def _deepened(axis: Axis, marks: np.ndarray) -> Axis:
-    """An axis with the marked intervals halved AHEAD times."""
-    for _ in range(AHEAD):
-        axis, marks = axis.inserted(marks), np.repeat(marks, np.where(marks, 2, 1))
-    return axis
-
-
 def floor_of(equations: LinearSolver, coefficients: Array) -> float:
     """What rounding leaves in the residual of a function."""
     return equations.floor(coefficients.reshape(-1)[equations.ordering.free.cpu().numpy()])
-
-
-def twice(space: Space) -> Space:
-    """The space with every interval halved."""
-    return Space(tuple(a.halved() for a in space.axes), space.unknowns)
 
 
 def estimate_by_fall(before: Outcome, solved: System, start: Array, loss: float, step: Taken) -> HalvedEstimate | None:

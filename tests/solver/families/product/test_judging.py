@@ -11,11 +11,9 @@ import pinnkan
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver import work
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging, levels
 from pinnkan.solver.families.product.levels import ProductLevels
-from pinnkan.solver.linear.system import System
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.verify.near_singular import nulls_of
@@ -102,25 +100,6 @@ def test_the_matrix_of_the_last_step_finds_the_least_determined_function_that_a_
     found = family.estimate(state, measured, Outcome(measured.field, None)).spaces
     again = nulls_of(model, found.space, found.coefficients, found.halved)
     assert [n.sigma for n in found.nulls] == pytest.approx([n.sigma for n in again], rel=1e-6)
-
-
-def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(varying, monkeypatch):
-    family = ProductLevels(varying, 6, 10, 2)
-    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
-    measured = family.measured(state)
-    found = family.estimate(state, measured, Outcome(measured.field, None))
-    size = (varying, state.space, state.coefficients, found.correction)
-    factored = judging.ahead(*size)
-    monkeypatch.setattr(work, "STEPS_AT_POINT", 1e-3)
-    made = []
-    monkeypatch.setattr(judging, "System", lambda *of: made.append(System(*of)) or made[-1])
-    looked = judging.ahead(*size)
-    assert factored <= looked * (1.0 + judging.GLANCE)
-    assert looked == pytest.approx(factored, rel=3.0 * judging.GLANCE)
-    monkeypatch.setattr(judging, "GLANCE", 0.0)
-    assert judging.ahead(*size) == pytest.approx(factored / 1.01, rel=1e-6)
-    glance, whole = (int(system.words.split()[-2]) for system in made)
-    assert glance < 0.6 * whole
 
 
 KINKED = """
