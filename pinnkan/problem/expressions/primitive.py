@@ -12,6 +12,8 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from pinnkan.problem.expressions.enclosure import replayed
+from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Jet
 
@@ -71,6 +73,12 @@ class _Lines:
 
     def values(self, at: Array, x: Array) -> tuple[Array, Array]:
         """The expression and its derivative at places of the axis."""
+        found = self.tape(self._inputs(at, x))
+        value, slope = (np.broadcast_to(np.asarray(f, dtype=np.float64), x.shape) for f in found)
+        return value, slope
+
+    def _inputs(self, at: Array, x: Array) -> list[Array]:
+        """The coordinates at places of the axis, and waves in the place of unknowns."""
         coordinates = list(self.ranges[:, 0] + at * np.ptp(self.ranges, axis=1))
         coordinates[self.axis] = x
         rate = 2.0 * np.pi / (self.high - self.low)
@@ -80,13 +88,18 @@ class _Lines:
             across = tuple(n for i, n in enumerate(jet.order) if i != self.axis)
             phase = 6.0 * at[0] + 2.3 * jet.unknown + 1.7 * sum((k + 1) * n for k, n in enumerate(across))
             waves.append(SIZE * rate**times * np.sin(rate * (x - self.low) + phase + 0.5 * np.pi * times))
-        found = self.tape([*coordinates, *waves])
-        value, slope = (np.broadcast_to(np.asarray(f, dtype=np.float64), x.shape) for f in found)
-        return value, slope
+        return [*coordinates, *waves]
 
     def size(self, at: Array) -> float:
-        """The largest value seen, of those that are finite."""
-        return _largest(self.values(at, np.linspace(self.low, self.high, FIRST + 1))[0])
+        """The largest value seen, of those that are finite; so large at least that rounding makes no difference.
+
+        Along a line beside a front 1 - tanh(y/w)**2 is 1e-12, known to 1e-14.
+        """
+        x = np.linspace(self.low, self.high, FIRST + 1)
+        known = replayed(self.tape, [Interval(np.asarray(i), np.asarray(i)) for i in self._inputs(at, x)])[0]
+        with np.errstate(invalid="ignore"):
+            wide = np.nan_to_num(known.hi - known.lo, posinf=0.0)
+        return max(_largest(self.values(at, x)[0]), float(np.median(wide)) / DIFFERENT)
 
     def jump(self, at: Array, size: float) -> float | None:
         """Where values, of that ``size``, differ by more than the integral of the derivative, however near by."""

@@ -36,7 +36,8 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
 #: ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as much, no place.
-CONCERN, ALIKE = 0.1, 0.5
+#: Where more than BARE of the terms near one is left it is not in the solution, however large the residual elsewhere.
+CONCERN, ALIKE, BARE = 0.1, 0.5, 0.25
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
 NOTHING = Beside()  #: of a field alone
@@ -86,11 +87,9 @@ class FeatureCheck:
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        volume, axis = domain.measure, self.problem.time_axis
-        found = [
-            *self._conditions(field, beside.error, domain, points, seen),
-            *self._waves(field, domain, points, seen),
-        ]
+        volume, whole, axis = domain.measure, self.problem.domain.measure, self.problem.time_axis
+        found = list(self._conditions(field, beside.error, domain, points, seen))
+        found += self._waves(field, domain, points, seen)
         shares, sizes = shares_of(field, points, domain), sizes_of(self.model, field, points, beside.before)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
@@ -107,10 +106,10 @@ class FeatureCheck:
                 self.clock.check()
                 squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass = squares * np.minimum(near.weights, cells_of(field, near.points))
-                known = float((scale * near.weights).sum()) + max(volume * typical, self.problem.domain.measure * floor)
-                if mass.sum() > max(HELDOUT_RATIO**2 * loss * volume * is_held, least * known):
-                    share = float(mass.sum()) / max(known, TINY)
-                    feature = HiddenFeature(near.place, near.width(mass), share, time)
+                own, left = float((scale * near.weights).sum()), float(mass.sum())
+                known, is_seen = own + max(volume * typical, whole * floor), is_held and left <= BARE * own
+                if left > max(HELDOUT_RATIO**2 * loss * volume * is_seen, least * known):
+                    feature = HiddenFeature(near.place, near.width(mass), left / max(known, TINY), time)
                     found += [] if self.is_met(feature, domain) else [feature]
         return _worst(found, self.problem.box.lengths, self.features)
 

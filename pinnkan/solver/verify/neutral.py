@@ -60,6 +60,13 @@ def is_held(model: Model, axes: Sequence[Axis]) -> bool:
     return True
 
 
+def may_hold(model: Model, intervals: Sequence[int], degree: Sequence[int]) -> bool:
+    """Whether so many intervals hold these waves if they are even."""
+    lengths = model.problem.box.lengths
+    wanted = [number * length / p for number, length, p in zip(neutral_waves(model), lengths, degree, strict=True)]
+    return all(w > MANY[len(lengths)] or n >= w for n, w in zip(intervals, wanted, strict=True))
+
+
 def is_held_turned(model: Model, axes: Sequence[Axis]) -> bool:
     """The same of the axes of other coordinates of the same lengths, in any of which a wave may be as short."""
     most, shortest = max(neutral_waves(model)), min(a.degree for a in axes)

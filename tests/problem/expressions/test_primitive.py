@@ -57,6 +57,13 @@ def test_what_is_steep_does_not_jump(equation):
     on_a_line(equation)
 
 
+def test_what_is_rounding_beside_a_front_does_not_jump():
+    """Along lines on which a front in the plane is far away it is 1e-12, known to 1e-14."""
+    front = "tanh((y - 0.48 - 0.187*sin(2.821*x + 0.51))/0.00203)"
+    text = LINE.replace("x: [0, 1]%s", "x: [0, 1], y: [0, 1]%s") % ("", f"-lap(u) = -lap({front})", HELD)
+    parse_problem(text.encode(), "t.yaml")
+
+
 @pytest.mark.parametrize(
     "equation", ["-dx((1 + x)*dx(u)) + u = 1", "-u_xx + u = dx(x)", "-dx(dx(x*u)) + u = 1", "u - dx(sin(3*x)) = 0"]
 )

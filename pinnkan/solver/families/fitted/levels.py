@@ -244,12 +244,13 @@ class FittedLevels(ModelLevels):
 
     def in_vain(self, levels: Sequence[Level]) -> str:
         """Whether IN_VAIN levels have brought neither a smaller estimate nor half of the residual."""
-        resolved = [i for i, level in enumerate(levels) if level.is_resolved and not level.unseen]
+        since = max((i + 1 for i, level in enumerate(levels) if level.unseen), default=0)
+        resolved = [i for i in range(since, len(levels)) if levels[i].is_resolved]
         if not resolved:
             return ""
         best = min(resolved, key=lambda i: levels[i].estimate)
-        since = levels[best + 1 :]
-        stuck = len(since) >= IN_VAIN and min(level.loss for level in since) > 0.5 * levels[best].loss
+        later = levels[best + 1 :]
+        stuck = len(later) >= IN_VAIN and min(level.loss for level in later) > 0.5 * levels[best].loss
         return "more knots no longer lower the estimate" if stuck else ""
 
     def in_words(self, state: FittedState, outcome: Outcome) -> str:

@@ -97,7 +97,7 @@ def estimated(
         found = estimate_by_correction(before, solved, start, measured, known, told, fewer)
     if found is None or found.size > tolerance:
         found = estimate_by_correction(before, solved, start, measured, known, own=least and least[1])
-    return found
+    return found if found.evidence == Evidence.FALL else _completed(found, solved.space, start)
 
 
 def estimate_by_correction(
@@ -134,13 +134,6 @@ def estimate_by_correction(
     if spaces.nulls is None and (is_small or ((stands or is_rounding) and not fewer)):
         spaces = replace(spaces, nulls=_nulls((solved, start), (system, base), correction, known, own))
     nulls = spaces.nulls
-    if is_small and nulls is not None and nulls[1].step is correction:
-        nulls = nulls[0], mended_by(nulls[1], fine, base, model.problem.solver.tolerance)
-        if nulls[1].step is not None and nulls[1].step is not correction:
-            correction = nulls[1].step
-            losses = measured.loss, all_points.mean_square(base + correction)
-            size, roots, leads_away = _sized(before, measured, system, base, correction, losses[1], accuracy)
-            spaces, is_small = replace(spaces, losses=losses, nulls=nulls), size <= model.problem.solver.tolerance
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
     if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
@@ -150,6 +143,26 @@ def estimate_by_correction(
     return HalvedEstimate(
         size + rounding, ProductField(((fine, correction),)), rounding, spaces,
         parts=parts, space=fine, correction=correction, system=system, leads_away=leads_away,
+    )  # fmt: skip
+
+
+def _completed(found: HalvedEstimate, space: Space, start: Array) -> HalvedEstimate:
+    """An estimate whose correction has what its step has left of the least determined functions, where that counts."""
+    nulls = None if found.spaces is None else found.spaces.nulls
+    if found.spaces is None or nulls is None or nulls[1].step is not found.correction:
+        return found
+    fine, model = found.space, found.system.model
+    base = space.prolong(start, fine)
+    null = mended_by(nulls[1], fine, base, model.problem.solver.tolerance)
+    correction = null.step
+    if correction is None or correction is found.correction:
+        return found
+    losses = found.spaces.losses[0], found.system.mean_square(base + correction)
+    size = max(found.size, SAFETY * relative(model.problem, fine, correction, base))
+    return replace(
+        found, size=size, error=ProductField(((fine, correction),)), correction=correction,
+        spaces=replace(found.spaces, losses=losses, nulls=(nulls[0], null)),
+        parts=tuple(part * size / found.size for part in found.parts),
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.hidden_features import with_knots
-from pinnkan.solver.verify.neutral import is_held
+from pinnkan.solver.verify.neutral import is_held, may_hold
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
@@ -50,8 +50,7 @@ AT_REST, CLOSING = 0.5, 24
 #: Levels that resolve the data, after which an estimate that has not been halved once will not be: x**0.55 with its
 #: slope in L2 takes nine.
 FRUITLESS, HALF = 12, 0.5
-#: A line of more intervals gets no others where the file does not say how many levels: full matrices from one space to
-#: the next would take more than 5 GB.
+#: Most intervals of a line whose file names no levels: full matrices to the next space would take more than 5 GB.
 LONGEST = 4608
 
 
@@ -220,7 +219,8 @@ class ProductLevels(ModelLevels):
             return "more knots do not lower the estimate"
         restless = all(x.iterations >= MAX_STEPS and x.is_resolved for x in last)
         closing = len(levels) < CLOSING and last[-1].parameters < 2 * last[0].parameters
-        still = last[-1].loss > AT_REST * last[0].loss and not closing
+        is_held = may_hold(self.model, last[0].intervals, last[0].degree)
+        still = last[-1].loss > AT_REST * last[0].loss and is_held and not closing
         resting = still and all(not x.is_resolved and x.estimate <= self.problem.solver.tolerance for x in last)
         return "no correction lowers the residual" if restless or resting else ""
 
