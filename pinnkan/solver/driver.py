@@ -97,7 +97,7 @@ def solve(
         try:
             outcome = _outcome(model, monitor, device)
         except OutOfTimeError:
-            return result_so_far(problem, monitor, Reason.MAX_TIME)
+            return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.ahead_of_limit())
         except (SolverError, np.linalg.LinAlgError) as error:
             reason = error.reason if isinstance(error, SolverError) else Reason.NOT_FINITE
             if monitor.state is None:
@@ -120,6 +120,8 @@ def solve(
             outcome = replace(outcome, detail=told)
         if outcome.reason == Reason.CONVERGED and not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))
+        if outcome.reason == Reason.MAX_TIME and not outcome.detail:
+            outcome = replace(outcome, detail=monitor.ahead_of_limit())
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
 
 

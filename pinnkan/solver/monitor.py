@@ -1,5 +1,6 @@
 """The clock of a solve, and those who are told of every level, iteration and state."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ Progress = Callable[[Level | Iteration], None]
 #: Called with every state and the seconds of the solve so far.
 Keep = Callable[[State, float], None]
 _State = TypeVar("_State")
+#: A solve that ends before this share of its time limit is over has predicted what comes next.
+EARLY = 0.9
 
 
 class Monitor:
@@ -62,6 +65,13 @@ class Monitor:
     def exceeds(self, seconds: float) -> bool:
         """Whether that many more seconds would go beyond the time limit."""
         return self.clock.exceeds(seconds)
+
+    def ahead_of_limit(self) -> str:
+        """Why a solve ends before its time limit, in words; "" where it does not."""
+        passed, limit = self.elapsed(), self.clock.limit
+        if not passed < EARLY * limit < math.inf:
+            return ""
+        return f"after {passed:.2g} of {limit:g} s what comes next was predicted to end beyond it"
 
     def check(self) -> None:
         """Raises OutOfTimeError when the time limit is over."""

@@ -25,6 +25,9 @@ from pinnkan.solver.verify.symbol import Complex, determinant, directions, froze
 POINTS = 24
 #: Even intervals of a coordinate, by the number of these, beyond which nobody asks.
 MANY = {1: 2048, 2: 64, 3: 16}
+#: Of nonlinear equations those count that are neutral at a quarter of the points: in the middle of a layer of Allen and
+#: Cahn's equation some are, of the layer's width.
+WIDELY = 0.75
 #: A wave is neutral whose number is real but for this share: others decay within a few of their lengths.
 REAL = 0.1
 #: Least share of the largest coefficient that a power counts with.
@@ -51,9 +54,9 @@ class Unheld:
     length: float = 0.0
 
 
-def is_held(model: Model, axes: Sequence[Axis]) -> bool:
-    """Whether knots hold the waves that the equations do not see, or would have to be too MANY for that."""
-    for number, axis in zip(neutral_waves(model), axes, strict=True):
+def is_held(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
+    """Whether knots hold the waves that the equations do not see at a field, or would have to be too MANY for that."""
+    for number, axis in zip(neutral_at(model, field), axes, strict=True):
         wanted = number * float(np.ptp(axis.breaks)) / axis.degree
         if wanted <= MANY[len(axes)] and number * float(np.diff(axis.breaks).max()) > axis.degree:
             return False
@@ -61,15 +64,15 @@ def is_held(model: Model, axes: Sequence[Axis]) -> bool:
 
 
 def may_hold(model: Model, intervals: Sequence[int], degree: Sequence[int]) -> bool:
-    """Whether so many intervals hold these waves if they are even."""
+    """Whether so many intervals hold the waves that linear equations do not see if they are even."""
     lengths = model.problem.box.lengths
     wanted = [number * length / p for number, length, p in zip(neutral_waves(model), lengths, degree, strict=True)]
     return all(w > MANY[len(lengths)] or n >= w for n, w in zip(intervals, wanted, strict=True))
 
 
-def is_held_turned(model: Model, axes: Sequence[Axis]) -> bool:
-    """The same of the axes of other coordinates of the same lengths, in any of which a wave may be as short."""
-    most, shortest = max(neutral_waves(model)), min(a.degree for a in axes)
+def is_held_turned(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
+    """As :func:`is_held` of the axes of other coordinates of the same lengths: in any a wave may be as short."""
+    most, shortest = max(neutral_at(model, field)), min(a.degree for a in axes)
     widths = [float(np.diff(axis.breaks).max()) for axis in axes]
     wanted = most * float(model.problem.box.lengths.max()) / shortest
     return wanted > MANY[len(axes)] or all(most * w <= a.degree for w, a in zip(widths, axes, strict=True))
@@ -133,15 +136,25 @@ def _found(model: Model, field: Field | None) -> tuple[tuple[int, Array], ...]:
     return tuple(Sides(model).waves(field, numbers))
 
 
+def neutral_at(model: Model, field: Field) -> tuple[float, ...]:
+    """By coordinate, the largest wave number (1 / length) of what equations do not see at a field, zero for none."""
+    return neutral_waves(model) if model.is_linear else _neutral(model, field, WIDELY)
+
+
 @lru_cache(maxsize=2)
 def neutral_waves(model: Model) -> tuple[float, ...]:
-    """By coordinate, the largest wave number (1 / length) of a wave that linear equations do not see; zero for none."""
+    """The same of linear equations, at any field."""
+    return _neutral(model, None, 1.0) if model.is_linear else (0.0,) * model.problem.dimension
+
+
+def _neutral(model: Model, field: Field | None, share: float) -> tuple[float, ...]:
+    """The same, that all but so large a share of the points have less of."""
     problem = model.problem
     low, high = np.array(problem.box.ranges).T
-    if not model.is_linear or not _is_square(model):
+    if not _is_square(model):
         return (0.0,) * problem.dimension
     points = low + (high - low) * kronecker(POINTS, len(low))
-    weights = frozen(model.equations, None, points)
+    weights = frozen(model.equations, field, points)
     found = np.zeros(problem.dimension)
     for way in directions(high - low):
         unit = np.array(way) / np.linalg.norm(way)
@@ -150,8 +163,8 @@ def neutral_waves(model: Model) -> tuple[float, ...]:
         coefficients = np.zeros((len(points), degree + 1), dtype=np.complex128)
         for (_, b), (value, _) in polynomial.items():
             coefficients[:, degree - b] += value
-        numbers = [_largest(own) for own in coefficients]
-        found = np.maximum(found, max(numbers, default=0.0) * np.abs(unit))
+        numbers = [_largest(own) if np.isfinite(own).all() else 0.0 for own in coefficients]
+        found = np.maximum(found, float(np.quantile(numbers, share)) * np.abs(unit))
     return tuple(found.tolist())
 
 

@@ -132,7 +132,7 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
     if found.ratio > ONE_WAY or found.obliqueness < OBLIQUE:
         return None
     # Waves that the equations do not see have to be held along the front too: that leaves nothing to be gained.
-    if not is_held_turned(model, _fitted(model, found.angle).first().space.axes):
+    if not is_held_turned(model, state.shown, _fitted(model, found.angle).first().space.axes):
         return None
     # The residual of a front may hide any amount of a wave that is nearly free. Coordinates fitted to the front see
     # that front only; on the axes two spaces say whether such a wave is resolved.

@@ -191,12 +191,17 @@ class FittedLevels(ModelLevels):
         solved = replace(state, coefficients=found.coefficients, unsettled=unsettled, system=system)
         return solved, monitor.steps(number, found.steps)
 
+    def _function(self, state: FittedState) -> FittedField:
+        assert state.coefficients is not None
+        piece = FittedPiece(state.coordinates, ((state.space, state.coefficients),))
+        return FittedField((piece,), self.problem.box.ranges)
+
     def measured(self, state: FittedState) -> Measured:
         space, c, system = state.space, state.coefficients, self._system(state)
         assert c is not None
-        loss = system.mean_square(c)
+        loss, field = system.mean_square(c), self._function(state)
         return Measured(
-            field=FittedField((FittedPiece(state.coordinates, ((space, c),)),), self.problem.box.ranges),
+            field=field,
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=int((~system.fixed).sum()) + state.coordinates.parameters,
@@ -204,7 +209,7 @@ class FittedLevels(ModelLevels):
             loss=loss,
             heldout=system.checked().mean_square(c),
             is_resolved=loss <= RESOLVED * system.mean_square(np.zeros(space.shape))
-            and is_held_turned(self.model, space.axes),
+            and is_held_turned(self.model, field, space.axes),
             unsettled=state.unsettled,
             note=str(state.coordinates),
         )
@@ -230,9 +235,8 @@ class FittedLevels(ModelLevels):
 
     def refine(self, state: FittedState, estimate: AxisEstimate, against: Objection) -> FittedState:
         """Knots where the correction is, or at what was missed, and coordinates in which the front is straight."""
-        c = state.coefficients
+        c, before = state.coefficients, self._function(state)
         assert c is not None
-        before = FittedField((FittedPiece(state.coordinates, ((state.space, c),)),), self.problem.box.ranges)
         shown = min(1.0, estimate.size)
         if against.missed is not None:
             axes = with_knots(state.space.axes, in_coordinates(against.missed, state.coordinates))

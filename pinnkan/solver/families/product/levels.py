@@ -137,16 +137,16 @@ class ProductLevels(ModelLevels):
         space, c, system = state.space, state.coefficients, state.system
         assert system is not None
         loss = system.mean_square(c)
-        is_small = loss <= RESOLVED * state.unsolved or state.unsolved == 0.0
+        is_small, field = loss <= RESOLVED * state.unsolved or state.unsolved == 0.0, self.shown(state)
         return Measured(
-            field=self.shown(state),
+            field=field,
             intervals=tuple(a.intervals for a in space.axes),
             degree=tuple(a.degree for a in space.axes),
             parameters=space.size,
             points=system.points,
             loss=loss,
             heldout=System(self.model, space, extra=1).mean_square(c),
-            is_resolved=is_small and is_held(self.model, space.axes),
+            is_resolved=is_small and is_held(self.model, field, space.axes),
             unsettled=state.unsettled,
             note=state.linear,
         )

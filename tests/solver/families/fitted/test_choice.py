@@ -129,7 +129,7 @@ def test_a_direction_is_taken_where_levels_show_one_askew(
     space = SimpleNamespace(axes=())
     monkeypatch.setattr(choice, "structure", lambda *given: found)
     monkeypatch.setattr(choice, "_fitted", lambda *given: SimpleNamespace(first=lambda: SimpleNamespace(space=space)))
-    monkeypatch.setattr(choice, "is_held_turned", lambda model, axes: not waves)
+    monkeypatch.setattr(choice, "is_held_turned", lambda *given: not waves)
     monkeypatch.setattr(choice, "probe", lambda *given: SimpleNamespace(share=(0.5 if singular else 2.0) * choice.SEEN))
     problem = SimpleNamespace(solver=SimpleNamespace(tolerance=tolerance), domain=None)
     levels = [level_with(9.0)] * (count - 1) + [level_with(estimate * max(UNRESOLVED, tolerance))]
