@@ -55,10 +55,15 @@ class Alike:
     start: Array
     free: np.ndarray
 
+    @property
+    def are_iterated(self) -> bool:
+        """Whether it was conjugate gradients that solved."""
+        return self.look.equations.iterations > 0
+
     @cached_property
     def vectors(self) -> list[tuple[Array, float]]:
         """Orthogonal, as are their images, with the sizes of these. A factor leaves nothing of any."""
-        if not self.look.equations.iterations:
+        if not self.are_iterated:
             return [self.least]
         return self.look.alike(self.start, self.least[0][:, None])
 

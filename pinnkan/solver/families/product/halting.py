@@ -49,9 +49,14 @@ def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
 
 
 def mended_by(null: Null, space: Space, base: Array, tolerance: float) -> Null:
-    """The least determined function, with what its step has left of it and its like, if that counts beside ``base``."""
+    """The least determined function, with what its step has left of it and its like, if that counts beside ``base``.
+
+    A factor leaves nothing: what seems to be left there are equations that contradict each other.
+    """
+    if null.step is None or null.alike is None or not null.alike.are_iterated:
+        return null
     left, size = null.left, float(np.linalg.norm(space.norm(base)))
-    if null.step is None or left.function is None or left.size <= COUNTS * tolerance * size:
+    if left.function is None or left.size <= COUNTS * tolerance * size:
         return null
     return replace(null, step=null.step + left.function)
 

@@ -1,11 +1,17 @@
 """Corrections where Newton's method halves the error only: the sum of those to come is the estimate."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging
+from pinnkan.solver.families.product.halting import mended_by
+from pinnkan.solver.verify.stability import Left, Null
 
 ROOT = """
 name: root
@@ -123,3 +129,16 @@ def test_nor_do_those_of_an_unknown_that_is_zero():
     assert len(solution.levels) == 1
     y = np.linspace(0.0, 1.0, 21)
     assert np.abs(solution(np.column_stack([np.full_like(y, 0.7), y]))["u"] - 4.0 * y * (1.0 - y)).max() < 1e-10
+
+
+@pytest.mark.parametrize(("iterated", "size", "added"), [(True, 1.0, True), (True, 1e-6, False), (False, 1.0, False)])
+def test_what_conjugate_gradients_have_left_is_added_where_it_counts(iterated, size, added):
+    """Of a factor it is nothing, or a contradiction."""
+    space = Space((Axis(np.linspace(0.0, 1.0, 4), 3),))
+    base, step = np.ones(space.shape), np.zeros(space.shape)
+    alike = SimpleNamespace(are_iterated=iterated, left=lambda at: Left(size, np.full_like(at, size)))
+    null = Null(1e-4, lambda: 0.0, alike=alike, step=step)
+    found = mended_by(null, space, base, 1e-2)
+    assert (found.step is not step) == added
+    if added:
+        np.testing.assert_allclose(found.step, size)
