@@ -61,6 +61,24 @@ def test_a_small_estimate_is_not_enough_where_the_level_is_not_sound(change):
     assert out.reason == Reason.CONVERGED
 
 
+def test_a_larger_error_below_the_tolerance_joins_the_estimate():
+    out, _ = solved(Recital((1e-1, 1e-6)), Asked(Objection(size=1e-5, reason=Reason.CONVERGED)))
+    assert out.reason == Reason.CONVERGED
+    assert out.levels[-1].estimate == pytest.approx(SAFETY * 1e-5)
+
+
+def test_what_points_miss_is_looked_for_where_the_residual_off_them_is_out_of_proportion():
+    """The level that has missed something says so, and is not the best one."""
+    asked = Asked()
+    missed = [Objection(SPIKE)]
+    asked.missed = lambda *_: missed.pop() if missed else None
+    changes = ({}, {"heldout": 1.0, "loss": 1e-3})
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-5), changes=changes), asked)
+    assert out.reason == Reason.CONVERGED
+    assert [bool(level.unseen) for level in out.levels] == [False, True, False]
+    assert asked.fields == ["u2"]
+
+
 def test_a_first_level_needs_a_margin_unless_it_was_compared():
     near = 1.4 * FIRST_MARGIN * TOLERANCE
     assert len(solved(Recital((near, near)))[0].levels) == 2

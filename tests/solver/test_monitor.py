@@ -18,3 +18,9 @@ def test_a_limit_that_the_user_gave_stays():
     for monitor in (own, none):
         monitor.limit_to(5.0)
     assert (own.limit, none.limit) == (3.0, 5.0)
+
+
+@pytest.mark.parametrize(("limit", "spent", "said"), [(100.0, 30.0, True), (100.0, 95.0, False), (None, 30.0, False)])
+def test_what_ends_before_its_limit_says_why(limit, spent, said):
+    words = Monitor(limit, None, spent=spent).ahead_of_limit()
+    assert words == ("after 30 of 100 s what comes next was predicted to end beyond it" if said else "")

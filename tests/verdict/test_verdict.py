@@ -75,6 +75,9 @@ def test_slabs_are_judged_together_and_levels_by_the_last():
     assert judge([replace(good, loss=1e-9, heldout=1e-9), bad], 1e-4, "").converged
     first, last = levels(1e-3, 1e-5)
     assert judge([replace(first, heldout=1.0), last], 1e-4, "").converged
+    tiny = replace(last, estimate=1e-7, loss=1e-12)  # a margin of a thousand
+    for heldout, reason in ((1e-8, ""), (1e-3, "undersampled")):
+        assert judge([first, replace(tiny, heldout=heldout)], 1e-4, "").reason == reason
 
 
 def test_a_residual_that_no_longer_falls_is_stalled():
@@ -91,6 +94,8 @@ def test_a_slab_with_a_feature_left_unseen_is_undersampled():
     assert verdict.reason == "undersampled"
     assert "x = 0.4" in verdict.sentence
     assert judge([replace(first, note="a note"), last], 1e-4, "").converged
+    first, last = levels(1e-3, 1e-5)
+    assert judge([replace(first, unseen="not seen by the points near x = 0.4"), last], 1e-4, "").converged
 
 
 def test_a_solution_that_exact_contradicts_is_not_converged():

@@ -151,3 +151,21 @@ def test_a_wave_next_to_a_resonance_of_a_side_is_found(monkeypatch):
     verdict, error = tank(12, 1e-3)
     assert verdict.converged
     assert error > 0.5
+
+
+def test_knots_of_a_line_go_on_until_they_may_hold_its_waves():
+    """Beside exp(x) the residual of a hundred half waves is 1e-5 of the terms: it rested, and that was the end."""
+    text = """
+name: line
+domain: {x: [0, 1]}
+parameters: {kk: 10000*pi**2 + 1.0}
+functions: {v: exp(x) + sin(100*pi*x)}
+unknowns: [u]
+equations: ["u_xx + kk*u = dx(dx(v)) + kk*v"]
+conditions: [{where: boundary, equation: u = v}]
+solver: {tolerance: 1e-2}
+"""
+    solution, x = pinnkan.solve(parse_problem(text, "t.yaml")), np.linspace(0.0, 1.0, 1001)
+    true = np.exp(x) + np.sin(100 * np.pi * x)
+    assert solution.verdict.converged
+    assert np.linalg.norm(solution(x[:, None])["u"] - true) < 1e-2 * np.linalg.norm(true)
