@@ -36,7 +36,7 @@ from pinnkan.verdict.verdict import HELDOUT_RATIO
 SCATTERED = 500
 #: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
 #: ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as much, no place.
-#: Where more than BARE of the terms near one is left it is not in the solution, however large the residual elsewhere.
+#: Where more than BARE of the terms near one is left it is compared with the mean residual in as much room only.
 CONCERN, ALIKE, BARE = 0.1, 0.5, 0.25
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
@@ -107,8 +107,9 @@ class FeatureCheck:
                 squares, scale = self._weighed(equation, near.points, near.jets(field, equation))
                 mass = squares * np.minimum(near.weights, cells_of(field, near.points))
                 own, left = float((scale * near.weights).sum()), float(mass.sum())
-                known, is_seen = own + max(volume * typical, whole * floor), is_held and left <= BARE * own
-                if left > max(HELDOUT_RATIO**2 * loss * volume * is_seen, least * known):
+                known = own + max(volume * typical, whole * floor)
+                within = volume if left <= BARE * own else float(near.weights.sum())
+                if left > max(HELDOUT_RATIO**2 * loss * within * is_held, least * known):
                     feature = HiddenFeature(near.place, near.width(mass), left / max(known, TINY), time)
                     found += [] if self.is_met(feature, domain) else [feature]
         return _worst(found, self.problem.box.lengths, self.features)
