@@ -133,7 +133,7 @@ def is_undersampled(levels: Sequence[Level], tolerance: float) -> bool:
     loss = sum(max(x.loss, x.corrected) for x in judged)
     if levels[-1].evidence in (Evidence.BLOCKS, Evidence.PRODUCTS, Evidence.COMPARISON):
         return False  # residuals off the points are part of it, or unnecessary
-    margin = min(1e-2, (loss / heldout) ** 0.5) if heldout > 0.0 else 1.0
+    margin = min(1e-2, max(1e-6, (loss / heldout) ** 0.5)) if heldout > 0.0 else 1.0  # a loss of zero is rounded
     return heldout > HELDOUT_RATIO**2 * loss and levels[-1].estimate > margin * tolerance
 
 

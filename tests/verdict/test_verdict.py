@@ -78,6 +78,7 @@ def test_slabs_are_judged_together_and_levels_by_the_last():
     tiny = replace(last, estimate=1e-7, loss=1e-12)  # a margin of a thousand
     for heldout, reason in ((1e-8, ""), (1e-3, "undersampled")):
         assert judge([first, replace(tiny, heldout=heldout)], 1e-4, "").reason == reason
+    assert judge([first, replace(tiny, estimate=1e-14, loss=0.0, heldout=1e-30)], 1e-4, "").converged  # rounding
 
 
 def test_a_residual_that_no_longer_falls_is_stalled():
