@@ -6,7 +6,7 @@ condition u_y = 30 u sees nothing of cosh(30 y) cos(30 x), though the symbol van
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -56,26 +56,30 @@ class Unheld:
 
 def is_held(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
     """Whether knots hold the waves that the equations do not see at a field, or would have to be too MANY for that."""
-    for number, axis in zip(neutral_at(model, field), axes, strict=True):
-        wanted = number * float(np.ptp(axis.breaks)) / axis.degree
-        if wanted <= MANY[len(axes)] and number * float(np.diff(axis.breaks).max()) > axis.degree:
-            return False
-    return True
-
-
-def may_hold(model: Model, intervals: Sequence[int], degree: Sequence[int]) -> bool:
-    """Whether so many intervals hold the waves that linear equations do not see if they are even."""
-    lengths = model.problem.box.lengths
-    wanted = [number * length / p for number, length, p in zip(neutral_waves(model), lengths, degree, strict=True)]
-    return all(w > MANY[len(lengths)] or n >= w for n, w in zip(intervals, wanted, strict=True))
+    return _hold(neutral_at(model, field), model.problem.box.lengths, *_widths(axes))
 
 
 def is_held_turned(model: Model, field: Field, axes: Sequence[Axis]) -> bool:
-    """As :func:`is_held` of the axes of other coordinates of the same lengths: in any a wave may be as short."""
-    most, shortest = max(neutral_at(model, field)), min(a.degree for a in axes)
-    widths = [float(np.diff(axis.breaks).max()) for axis in axes]
-    wanted = most * float(model.problem.box.lengths.max()) / shortest
-    return wanted > MANY[len(axes)] or all(most * w <= a.degree for w, a in zip(widths, axes, strict=True))
+    """The same of the axes of turned coordinates, along any of which a wave may be as short."""
+    count, longest = len(axes), float(model.problem.box.lengths.max())
+    return _hold((max(neutral_at(model, field)),) * count, (longest,) * count, *_widths(axes))
+
+
+def may_hold(model: Model, intervals: Sequence[int], degrees: Sequence[int]) -> bool:
+    """The same of linear equations and so many intervals, if they are even."""
+    lengths = model.problem.box.lengths
+    return _hold(neutral_waves(model), lengths, lengths / np.array(intervals), degrees)
+
+
+def _widths(axes: Sequence[Axis]) -> tuple[list[float], list[int]]:
+    """The widest interval and the degree of each axis."""
+    return [float(np.diff(axis.breaks).max()) for axis in axes], [axis.degree for axis in axes]
+
+
+def _hold(numbers: Sequence[float], lengths: Iterable[float], widths: Iterable[float], degrees: Iterable[int]) -> bool:
+    """Whether intervals, as wide at most, hold waves of these numbers: as many radians as their degree."""
+    most, known = MANY[len(numbers)], zip(numbers, lengths, widths, degrees, strict=True)
+    return all(number * width <= p or number * length / p > most for number, length, width, p in known)
 
 
 def unheld_on_sides(
