@@ -69,14 +69,19 @@ def test_a_larger_error_below_the_tolerance_joins_the_estimate():
 
 def test_what_points_miss_is_looked_for_where_the_residual_off_them_is_out_of_proportion():
     """The level that has missed something says so, and is not the best one."""
-    asked = Asked()
-    missed = [Objection(SPIKE)]
-    asked.missed = lambda *_: missed.pop() if missed else None
+    asked, losses = Asked(), []
+    asked.missed = lambda field, loss: losses.append(loss) or Objection(SPIKE)
     changes = ({}, {"heldout": 1.0, "loss": 1e-3})
     out, _ = solved(Recital((1e-1, 1e-5, 1e-5), changes=changes), asked)
+    assert losses == [pytest.approx(9e-3)]  # a feature may be what the rest of the residual off the points is
     assert out.reason == Reason.CONVERGED
     assert [bool(level.unseen) for level in out.levels] == [False, True, False]
     assert asked.fields == ["u2"]
+
+
+def test_a_level_that_has_missed_something_is_not_shown_as_the_best_one():
+    out, _ = solved(Recital((1e-1, 1e-5, 1e-3), vain_after=3), Asked(Objection(SPIKE)))
+    assert (out.reason, out.field) == (Reason.STALLED, "u2")
 
 
 def test_a_first_level_needs_a_margin_unless_it_was_compared():

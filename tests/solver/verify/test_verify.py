@@ -1,11 +1,14 @@
 """What speaks against a solution that its own estimate has accepted, from the file to the verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product import judging
+from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.verify import verify
 
 ORDINARY = """
@@ -86,6 +89,15 @@ def test_a_residual_that_stands_on_its_own_is_reason_enough(monkeypatch):
     found = solve(parse_problem(BEAM, "t.yaml"))
     assert found.verdict.converged  # wrongly
     assert np.linalg.norm(found(x[:, None])["r"] - exact) > 5e-4 * np.linalg.norm(exact)
+
+
+def test_what_a_step_has_left_below_the_tolerance_joins_the_estimate(monkeypatch):
+    own = verify.near_singular
+    monkeypatch.setattr(verify, "near_singular", lambda *given: replace(own(*given), missing=1e-3))
+    text = SAYS_TWICE.replace(", {where: PLACE, equation: SAID}", "").replace("SIDES", "u = 0")
+    found = solve(parse_problem(text.replace("EQUATION", "-u_xx = sin(3*x)"), "t.yaml")).verdict
+    assert found.converged
+    assert found.estimate == pytest.approx(SAFETY * 1e-3)
 
 
 SAYS_TWICE = """

@@ -1,6 +1,7 @@
 """What a residual that stands says of the error, and what finds the least determined function."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -100,6 +101,23 @@ def test_the_matrix_of_the_last_step_finds_the_least_determined_function_that_a_
     found = family.estimate(state, measured, Outcome(measured.field, None)).spaces
     again = nulls_of(model, found.space, found.coefficients, found.halved)
     assert [n.sigma for n in found.nulls] == pytest.approx([n.sigma for n in again], rel=1e-6)
+
+
+def test_what_a_step_has_left_is_added_to_the_correction_and_counts(monkeypatch):
+    """So the next level, which begins with that, lacks it no longer."""
+    model = model_of(VARYING, tolerance=10.0)
+    family = ProductLevels(model, 8, 6, 2)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    measured = family.measured(state)
+    before = Outcome(measured.field, None)
+    plain = family.estimate(state, measured, before)
+    monkeypatch.setattr(judging, "mended_by", lambda null, *_: replace(null, step=30.0 * null.step))
+    found = family.estimate(state, measured, before)
+    np.testing.assert_allclose(found.correction, 30.0 * plain.correction)
+    assert found.size > 5.0 * plain.size
+    assert found.error.pieces[0][1] is found.correction
+    assert found.spaces.nulls[1].step is found.correction
+    assert found.spaces.losses[1] > plain.spaces.losses[1]
 
 
 KINKED = """
