@@ -1,6 +1,6 @@
 """From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.others import ambiguous, another
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.reduced import Reduced, held_by_symmetry, reduced
+from pinnkan.solver.reduced import Halves, Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
@@ -155,8 +155,12 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
         def on_axes(other: Model) -> Outcome:
             return _on_axes(replace(axes, model=other), Verifier(other), monitor.aside())
 
-        found = solve_axes_or_fitted(axes, verify, monitor) if may_turn else _on_axes(axes, verify, monitor)
-        outcome = explained(model, held_by_symmetry(model, found, on_axes, monitor))
+        halves = Halves(model, on_axes, monitor)
+        if may_turn:
+            found = solve_axes_or_fitted(axes, verify, monitor)
+        else:
+            found = _on_axes(axes, verify, monitor, lambda: halves.outcome)
+        outcome = explained(model, held_by_symmetry(found, halves))
         return replace(outcome, other=another(axes, outcome, monitor), coarser=coarser(axes, outcome, monitor))
     intervals = settings.knots or (CUBE_INTERVALS if is_walled(problem) else SLAB_INTERVALS[d])
     in_space = settings.degree or degree_in_space(problem, degree)
@@ -167,9 +171,11 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     return march(family, verify, monitor)
 
 
-def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome:
+def _on_axes(
+    axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Callable[[], Outcome | None] = lambda: None
+) -> Outcome:
     state = monitor.resumed(LevelsState) or begun(axes)
-    return solve_levels(axes, verify, monitor, state)[0]
+    return solve_levels(axes, verify, monitor, state, among=among)[0]
 
 
 def is_walled(problem: Problem) -> bool:

@@ -43,18 +43,20 @@ def solve_levels(
     monitor: Monitor,
     state: LevelsState[S],
     leave: Callable[[LevelsState[S]], bool] = lambda _: False,
+    among: Callable[[], Outcome | None] = lambda: None,
 ) -> tuple[Outcome, LevelsState[S]]:
     """The outcome of all levels from ``state`` on, and the state before the next one, or else before the last.
 
     ``leave`` is asked before each level but the first; where it says yes the outcome has no reason yet, and the solve
-    can go on from the state. The levels of the outcome are those of the family alone.
+    can go on from the state. The levels of the outcome are those of the family alone. ``among``: the outcome among
+    fewer functions, for where nothing seems to hold the solution in place.
 
     Raises:
         SolverError: the least squares have no solution.
         OutOfTimeError: the time limit is over in the middle of a level; what there is lies in the monitor's state.
     """
     while True:
-        outcome, following = _level(family, verify, monitor, state)
+        outcome, following = _level(family, verify, monitor, state, among)
         if following is None:
             return outcome, state
         if leave(following):
@@ -63,7 +65,11 @@ def solve_levels(
 
 
 def _level(
-    family: Family[S, E], verify: Verifier, monitor: Monitor, state: LevelsState[S]
+    family: Family[S, E],
+    verify: Verifier,
+    monitor: Monitor,
+    state: LevelsState[S],
+    among: Callable[[], Outcome | None],
 ) -> tuple[Outcome, LevelsState[S] | None]:
     """One level, and the state before the next one; None where this is the last."""
     monitor.keep(state)
@@ -74,7 +80,7 @@ def _level(
         other = family.elsewhere(state.own, monitor) if state.elsewhere is None else None
         if other is None:
             raise
-        return _level(family, verify, monitor, replace(state, own=other, newton=None, elsewhere=True))
+        return _level(family, verify, monitor, replace(state, own=other, newton=None, elsewhere=True), among)
     state = replace(state, own=own, own_history=(*state.own_history, *steps), newton=None)
     monitor.check_step(())
     if not monitor.expired():  # else it may have been cut short, and a resumed solve does it in full
@@ -89,6 +95,9 @@ def _level(
         return _unjudged(family, state, measured, monitor), None
     level = monitor.level(_record(family, state, measured, estimate, monitor))
     outcome, against, best = _judged(family, verify, state, level, measured, estimate, monitor)
+    fewer = among() if state.elsewhere is None and _moves_all(outcome) else None
+    if fewer is not None:
+        return fewer, None
     leads_nowhere = state.elsewhere is None and _leads_nowhere(outcome)
     following = family.elsewhere(own, monitor) if leads_nowhere else None
     elsewhere = following is not None if leads_nowhere else state.elsewhere
@@ -112,8 +121,13 @@ def _leads_nowhere(outcome: Outcome) -> bool:
     estimates = [level.estimate for level in outcome.levels]
     before, last = estimates[:-FRUITLESS], estimates[-FRUITLESS:]
     is_fruitless = len(before) > 1 and min(last) > 0.5 * min(before)
-    moves_all = len(before) > 0 and outcome.levels[-1].is_resolved and last[-1] > 1.0
-    return is_fruitless or moves_all or not outcome.levels[-1].is_settled
+    return is_fruitless or _moves_all(outcome) or not outcome.levels[-1].is_settled
+
+
+def _moves_all(outcome: Outcome) -> bool:
+    """Whether the correction of a level that resolves the data is larger than its solution."""
+    last = outcome.levels[-1]
+    return outcome.reason is None and len(outcome.levels) > FRUITLESS and last.is_resolved and last.estimate > 1.0
 
 
 def _unjudged(family: Family[S, E], state: LevelsState[S], measured: Measured, monitor: Monitor) -> Outcome:

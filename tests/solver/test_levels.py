@@ -8,7 +8,7 @@ from reciting_levels import PROBLEM, SPIKE, TOLERANCE, Asked, Recital, solved, u
 from pinnkan.errors import SolverError
 from pinnkan.solver.levels import GARBAGE, begun
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
-from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY
+from pinnkan.solver.outcome import FIRST_MARGIN, SAFETY, Outcome
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Reason
 
@@ -227,6 +227,17 @@ def test_a_correction_larger_than_the_solution_leads_nowhere():
     assert [level.estimate for level in out.levels] == [*estimates[:4], estimates[5]]
     rough = Recital(estimates, other=5, changes=({},) * 3 + ({"is_resolved": False},))
     assert [level.estimate for level in solved(rough)[0].levels] == [*estimates]
+
+
+def test_where_a_correction_moves_all_fewer_functions_are_asked_first_and_once() -> None:
+    estimates, asked = (1e-1, 1e-2, 1e-2, 2.0, 1e-3, 1e-5), []
+    fewer = Outcome("among fewer", None, reason=Reason.CONVERGED)
+    out, _ = solved(Recital(estimates, other=5), among=lambda: fewer)
+    assert out is fewer
+    out, _ = solved(Recital(estimates, other=5), among=lambda: asked.append(1))
+    assert [level.estimate for level in out.levels] == [*estimates[:4], estimates[5]]
+    assert len(asked) == 1
+    assert solved(Recital((1e-1, 2.0, 1e-5)), among=lambda: fewer)[0] is not fewer  # too early to tell
 
 
 def test_what_has_not_settled_begins_elsewhere_and_ends_where_it_has_not_either():
