@@ -56,7 +56,7 @@ class Near:
 
     def slope(self) -> "Near":
         """The derivative by w."""
-        return Near(self.place, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:])
+        return Near(self.place, self.radius, tuple(k * a for k, a in enumerate(self.coefficients))[1:] or (0.0,))
 
 
 #: The argument in the formula of a :class:`Continued` function.

@@ -8,19 +8,30 @@ Laurent coefficients about a zero c of a denominator are means over a circle in 
     a_k = (1/N) sum_j f(c + R z_j) (R z_j)^-k,    z_j = exp(2 pi i j/N),
 
 all to rounding of the largest value on the circle, where nothing cancels. Those of negative powers vanish where the
-singularity is removable, those of high ones where nothing else is in the circle: then f is a polynomial near c. A pole
-stays what it is.
+singularity is removable, those of high ones where nothing else is in the circle: then f is a polynomial near c. Circles
+are no wider than WIDER times the smallest that shows that, since a pole is nothing on a wide one: a*(1/a**4 + 1) is a
+where a is 1e5, and was taken for that at a = 1. It may be nothing on any circle, so f is compared with the polynomial
+in FIGURES digits towards c: a pole stays what it is.
 """
 
 from collections.abc import Iterable, Iterator
 
+import mpmath
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
 from pinnkan.problem.expressions.arithmetic import is_real
 from pinnkan.problem.expressions.enclosure import enclose
-from pinnkan.problem.expressions.functions import ARGUMENT, Continued, Near, continued_function
+from pinnkan.problem.expressions.functions import (
+    ARGUMENT,
+    Continued,
+    HyperbolicCosine,
+    HyperbolicSine,
+    HyperbolicTangent,
+    Near,
+    continued_function,
+)
 from pinnkan.problem.expressions.jumps import SWITCHES, settled
 from pinnkan.problem.expressions.sign import SymbolRanges
 from pinnkan.problem.expressions.tape import Tape
@@ -36,6 +47,11 @@ ROUNDING = 1e-13
 HIGHEST = 8.0
 #: How often the radius is halved: x/(exp(x) - 1) has poles at 2 pi i, whatever the range of x is.
 HALVINGS = 40
+#: Circles so much wider than the smallest have two digits more and more.
+WIDER = 256.0
+#: Decimal figures of the formula towards a place, and how near that is looked at: where the place is zero, and relative
+#: to one that is not, which is rounded.
+FIGURES, NEAREST, NEAREST_ROUNDED = 80, 1e-24, 1e-4
 #: The polynomial stands for the formula up to this share of the radius, and agrees with it from there on so well.
 SHARE, AGREEMENT = 0.5, 1e-9
 #: Places of one function; a choice.
@@ -134,17 +150,16 @@ def _zeros(base: sympy.Expr, ends: tuple[float, float]) -> Iterable[float]:
 
 def _near(f: sympy.Expr, c: float, ends: tuple[float, float]) -> Near | None:
     """The polynomial that a formula is near c; None where it is none."""
-    if _settled(f, c, ends, (ends[1] - ends[0]) / 2**HALVINGS) is None:
-        return None
-    written, tape = Tape([f], [ARGUMENT]), None
-    for radius in (ends[1] - ends[0]) / 2.0 ** np.arange(HALVINGS):
-        plain = _settled(f, c, ends, radius) if tape is None else None
-        tape = tape if plain is None else Tape([plain], [ARGUMENT])
-        found = None if tape is None else _on_circle(tape, c, radius)
-        near = None if found is None else _polynomial(found, c, radius)
+    written, found = Tape([f], [ARGUMENT]), None
+    for radius in (ends[1] - ends[0]) / 2.0 ** np.arange(HALVINGS)[::-1]:
+        plain = _settled(f, c, ends, radius)
+        if plain is None or (found is not None and radius > WIDER * found[1]):
+            break
+        values = _on_circle(Tape([plain], [ARGUMENT]), c, radius)
+        near = None if values is None else _polynomial(values, c, radius)
         if near is not None and _agrees(near, written, ends):
-            return near
-    return None
+            found = near, radius if found is None else found[1], plain
+    return None if found is None or _has_pole(found[2], found[0]) else found[0]
 
 
 def _settled(f: sympy.Expr, c: float, ends: tuple[float, float], radius: float) -> sympy.Expr | None:
@@ -175,6 +190,25 @@ def _polynomial(found: Array, c: float, radius: float) -> Near | None:
     kept = np.flatnonzero(size * SHARE ** np.arange(len(size)) > np.finfo(float).eps * 2.0**-6 * size.max())
     count = int(kept[-1]) + 1
     return Near(c, SHARE * radius, tuple(map(float, found[:count] / radius ** np.arange(count))))
+
+
+def _has_pole(f: sympy.Expr, near: Near) -> bool:
+    """Whether the polynomial is not what a formula is in many figures, nearer and nearer to the place."""
+    known = f.replace(HyperbolicSine, sympy.sinh).replace(HyperbolicCosine, sympy.cosh)
+    of = sympy.lambdify(ARGUMENT, known.replace(HyperbolicTangent, sympy.tanh), "mpmath")
+    nearest = max(NEAREST_ROUNDED * abs(near.place), NEAREST)
+    steps = near.radius * 10.0 ** -np.arange(0.0, 1.0 + np.log10(max(near.radius / nearest, 1.0)))
+    size = max(abs(near.value(near.radius)), abs(near.value(-near.radius)))
+    with mpmath.workdps(FIGURES):
+        for step in map(float, (*steps, *-steps)):
+            try:
+                value = complex(of(mpmath.mpf(near.place) + mpmath.mpf(step)))
+            except (ArithmeticError, ValueError, TypeError):
+                continue
+            series = near.value(step)
+            if abs(value - series) > AGREEMENT * max(abs(value), abs(series)) + ROUNDING * size:
+                return True
+    return False
 
 
 def _agrees(near: Near, tape: Tape, part: tuple[float, float]) -> bool:
