@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
@@ -13,13 +15,18 @@ from pinnkan.solver.work import is_factored
 
 
 def solver_of(
-    rows: Sequence[Rows], ordering: Ordering, damping: float = 0.0, share: float = 0.0, clock: Clock | None = None
+    rows: Sequence[Rows],
+    ordering: Ordering,
+    damping: float = 0.0,
+    share: float = 0.0,
+    clock: Clock | None = None,
+    most: float = np.inf,
 ) -> LinearSolver:
     """The cheaper solver for the rows.
 
     A factor where they are written out, reach beyond an interval, or what is fixed is no product.
 
-    ``share``: of the coefficients that a step is added to, the error in it that does no harm; a factor has none.
+    ``share``: of the coefficients that a step is added to, the error in it that does no harm, ``most``: of a step; a factor has none.
 
     Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
     OutOfTimeError where by the ``clock``, which solves with it ask as well, that could not end in time.
@@ -30,7 +37,7 @@ def solver_of(
     points = sum(r.count for r in grids)
     if is_factored(grids[0].space, points, max(len(r.jets) for r in grids)):
         return NormalEquations(rows, ordering, damping, clock)
-    return ConjugateGradients(grids, ordering, damping, share, clock)
+    return ConjugateGradients(grids, ordering, damping, share, clock, most)
 
 
 def _are_local(rows: TensorRows) -> bool:

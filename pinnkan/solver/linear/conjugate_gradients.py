@@ -48,7 +48,7 @@ class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
-    enough; ``iterations`` counts all steps, each of which asks the ``clock``. A single unknown is as large as its L2
+    enough, of a step no more than ``most`` of itself; ``iterations`` counts all steps, each of which asks the ``clock``. A single unknown is as large as its L2
     norm: what the last steps move are coefficients near corners, a thousand times as much as they move the function.
     Several are as large as their largest coefficient: beside a velocity a pressure, which the rows see least, is small
     (Beltrami's flow at 1e-4 had an effectivity of 0.69 by norms, in half the time).
@@ -62,10 +62,12 @@ class ConjugateGradients(Seen):
         damping: float = 0.0,
         share: float = 0.0,
         clock: Clock | None = None,
+        most: float = np.inf,
     ) -> None:
         seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
         super().__init__(seen, ordering, clock)
         self._space, self.damping, self.share = rows[0].space, damping, max(share, LEAST)
+        self._most = most
         self._matrix = normal_matrix([r for r in rows if not isinstance(r, MiddleRows)])
         self._integrals = [r.integral for r in rows if isinstance(r, MiddleRows)]
         whole = self._matrix.diagonal()
@@ -175,7 +177,7 @@ class ConjugateGradients(Seen):
             right = -gradient(step) - self.damping * self._diagonal * step
             largest, missing = self._sizes(step, self.inverse(right))
             self.rounding = max(self.rounding, missing)
-            target = max(accuracy * largest, self.share * max(largest, size))
+            target = min(max(accuracy * largest, self.share * max(largest, size)), self._most * largest)
             if self.rounding <= WITHIN * target or self.rounding > 0.5 * before:
                 break
             before = self.rounding
@@ -220,9 +222,9 @@ class ConjugateGradients(Seen):
             (last,), rate = self._sizes(length * direction), _rate(falls)
             missing, reach, rests = last * rate / (1.0 - rate), reach + last, _rests(falls)
             is_due = rests or len(falls) > self._ladder[self._rung].looked_at
-            if is_due or missing <= mended * max(accuracy * reach, enough):
+            if is_due or missing <= mended * min(max(accuracy * reach, enough), self._most * reach):
                 size, seen = self._sizes(step, towards)
-                target = max(accuracy, enough / max(size, 1e-300))
+                target = min(max(accuracy, enough / max(size, 1e-300)), self._most)
                 if (falls[-1] <= target and max(missing, seen / WITHIN) <= mended * target * size) or rests:
                     break
                 if self._leads_nowhere(falls, target):

@@ -46,8 +46,9 @@ class System:
 
     It is no state: it remembers its last solve, and its last losses.
 
-    ``accuracy``: relative error of a step that does no harm; ``fewer`` Gauss points per interval of space, if enough
-    are left. ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved; ``left``: what
+    ``accuracy``: relative error of a step that does no harm, one of ``most`` does where it is small beside the
+    tolerance as well; ``local``: the tolerance of which a share may be left out, if not that of the file; ``fewer``
+    Gauss points per interval of space, if enough are left. ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved; ``left``: what
     the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the residual, a norm, as
     far as the matrix of the last step is kept to ask. ``keeping``: whether it is, for :meth:`chord`.
     """
@@ -58,6 +59,8 @@ class System:
     accuracy: float = EXACT
     fewer: int = 0
     keeping: bool = False
+    most: float = np.inf
+    local: float | None = None
     rounding: float = field(init=False, default=0.0)
     words: str = field(init=False, default="")
     left: float = field(init=False, default=0.0)
@@ -263,7 +266,8 @@ class System:
         """
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
-        equations = solver_of(rows, ordering, damping, LEFT * self.model.problem.solver.tolerance, self.model.clock)
+        spare = LEFT * (self.local or self.model.problem.solver.tolerance)
+        equations = solver_of(rows, ordering, damping, spare, self.model.clock, self.most)
         self._kept = equations if self.keeping else None
         return self._solved(equations, rows, moves, base, accuracy)
 

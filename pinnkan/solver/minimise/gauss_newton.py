@@ -31,6 +31,9 @@ LEAST = 1e-28
 #: Steps after which an iteration that still moves is given up. From far off it leads on if its loss has been halved by
 #: each of the last so many, none damped.
 MAX_STEPS, LEADING = 30, 8
+#: A residual of which a step leaves less than this share of the square is no rounding, however small beside its terms:
+#: where a diode is about to lead its exponential is 1e20 too large, and each step of Newton takes a factor e off.
+FALLEN = 0.5
 #: Damping beyond which a step is given up: the gradient alone is no longer followed.
 FIRMEST = 1e8
 
@@ -105,7 +108,7 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does, and after a step from a residual that is rounding. ``known`` is the
+    coefficients, and what it has left out does, and after a step from a residual that is rounding and stays. ``known`` is the
     :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
     stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
 
@@ -123,7 +126,7 @@ def gauss_newton(
             return Converged(c + step, (*steps, Step(system.loss(c + step), relative_size(step, c + step), 0.0)), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
-        was_rounding = loss <= system.floor**2
+        was_rounding = loss <= system.floor**2 and taken.loss > FALLEN * loss
         c, loss, size = c + step, taken.loss, taken.size
         steps.append(taken)
         is_exact, expected = taken.damping == 0.0 and system.left <= tolerance, _next(size, previous, known)

@@ -32,6 +32,10 @@ from pinnkan.solver.verify.verify import STANDS
 #: to slab: conjugate gradients take 6 steps for the former where they take 21 for the latter. With the local one as a
 #: part of the other, and 3e-3 for the rest, the estimate of Heat2d-LT was 0.8 of its error after 47 slabs, not 1.3.
 LOCAL, CARRIED = 2e-2, 1e-3
+#: The same however small it is beside the tolerance, over what something may grow in the slab: what grows is what rows
+#: see least and conjugate gradients find last, and most of an error may be at rest. Of u_t = (0.5 t - 3)(u - v), from
+#: v + 1e-5 cos(3 x - 4 y), the estimate was 3e-4 for an error of 80.
+MOST_LEFT = 0.1
 #: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
 #: Green's vortices, 12,000 of them, took 1.1 times as long.
 APART = 50_000
@@ -63,9 +67,12 @@ ProductPass = Pass[tuple[Space, Array]]
 
 
 def corrected(
-    model: Model, begun: SlabStart, system: System, found: Converged, more: int, at: ProductPass
+    model: Model, begun: SlabStart, system: System, found: Converged, more: int, at: ProductPass, folds: float
 ) -> ProductSlab:
-    """A solved slab with its local correction, of ``more`` degrees in time; a large one has no other yet."""
+    """A solved slab with its local correction, of ``more`` degrees in time; a large one has no other yet.
+
+    ``folds``: by how much something may grow in it.
+    """
     space, c = system.space, found.coefficients
     fine = Space((*(a.halved() for a in begun.axes), space.axes[-1].elevated(more)), space.unknowns)
     base = space.prolong(c, fine)
@@ -78,7 +85,7 @@ def corrected(
     )
     if at.run.slabs:
         at.monitor.check()
-    richer = System(model, fine, accuracy=carried, fewer=fewer, keeping=True)
+    richer = System(model, fine, accuracy=carried, fewer=fewer, keeping=True, most=MOST_LEFT * np.exp(-folds))
     local, error = (steps := richer.steps(base, targets, fixed, accuracy=accuracy))[0], steps[-1]
     length = float(np.ptp(space.axes[-1].breaks))
     scale = np.sqrt(at.mean_square(fine.norm(base) ** 2, length))
@@ -92,8 +99,8 @@ def corrected(
     squares, before = fine.norm(error) ** 2, fine.norm(error - local) ** 2
     return ProductSlab(
         (space, c), (fine, error), length, found.steps, space.norm(c) ** 2, squares, before, local, system,
-        share, richer, more, system.mean_square(alone), noise, floor, uneven=_uneven(model, richer, length), size=size,
-        rounding=richer.rounding,
+        share, richer, more, system.mean_square(alone), noise, floor, uneven=_uneven(model, richer, length),
+        folds=folds, size=size, rounding=richer.rounding,
         least_loss=floor**2 / richer.patches[0].volume,
     )  # fmt: skip
 

@@ -51,7 +51,7 @@ from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import counted_at, null_of, prolonged
 from pinnkan.solver.verify.objection import Spaces
-from pinnkan.solver.verify.regrowth import MOST_FOLDS, folds
+from pinnkan.solver.verify.regrowth import folds, most_folds
 from pinnkan.solver.verify.stability import least_determined
 
 #: First slab, relative to the whole time; a rejected one costs little.
@@ -126,7 +126,7 @@ class ProductSlabs(ModelFamily):
         near = first_guess(self._of(begun), begun, time) if aim.guess is None else aim.guess
         model = reweighed(self._of(begun), space, near) or self._of(begun)
         start, fixed = fixed_by(model, space, begun.traces, side_values(model, space), near)
-        system = System(model, space, accuracy=STEP, keeping=not model.is_linear)
+        system = System(model, space, accuracy=STEP, keeping=not model.is_linear, local=at.local)
         if model is not model.after_start and not model.is_linear:
             start = moved(system, start, fixed)
         firm = FIRMEST if self.given else firmness(model, begun)
@@ -138,8 +138,8 @@ class ProductSlabs(ModelFamily):
             raise SolverError("Gauss-Newton did not settle in a slab")
         if again and reweighed(model, space, found.coefficients) is not None:
             return self.attempt(replace(aim, guess=found.coefficients), length, at, again - 1)
-        slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at), found, at)
-        slab = replace(slab, folds=bounded(folds(model, space, found.coefficients, at.before), self.given))
+        grown = bounded(folds(model, space, found.coefficients, at.before), self.given)
+        slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at, grown), found, at)
         if self._may_stay(aim, slab, at):
             left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
             slab = carried_on(model, begun, slab, at)
@@ -153,7 +153,8 @@ class ProductSlabs(ModelFamily):
 
     def _closer(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab | None:
         """The slab with many degrees in its correction; None where it has them."""
-        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at) if slab.more < MANY else None
+        few = slab.more < MANY
+        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at, slab.folds) if few else None
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
@@ -181,7 +182,7 @@ class ProductSlabs(ModelFamily):
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         is_small = slab.size <= _allowed(slab, at) or slab.is_rounded
-        return is_small and not self.grows(slab, at) and slab.folds <= MOST_FOLDS
+        return is_small and not self.grows(slab, at) and slab.folds <= most_folds(aim.degree)
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""
@@ -210,7 +211,7 @@ class ProductSlabs(ModelFamily):
         allowed, in_time, h = _allowed(slab, at), slab.share.size[-1], slab.length
         in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
         grows = self.grows(slab, at)
-        held = min(MOST_FOLDS / max(slab.folds, 1e-300), 0.5 if grows else 0.8)
+        held = min(most_folds(aim.degree) / max(slab.folds, 1e-300), 0.5 if grows else 0.8)
         too_long = in_time > 0.7 * allowed or held < 0.8 or not slab.share.size[:-1]
         shrink, refine = too_long and not self.given, in_space > 0.5 * allowed or not too_long
         tried = self._rejected(aim, slab)
@@ -244,7 +245,7 @@ class ProductSlabs(ModelFamily):
         begun = begun.with_knots(driven_axes(self.model, self.degree, self.intervals, self.problem.solver.tolerance))
         free = self.problem.solver.degree is None and self.given is None
         in_time = 0.0 if slab.is_rounded else in_time
-        held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), MOST_FOLDS / max(slab.folds, 1e-300))
+        held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), most_folds(aim.degree) / max(slab.folds, 1e-300))
         degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
