@@ -1,6 +1,6 @@
 """From a problem to a result: choose a family, solve on levels or slabs, draw the verdict."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_
 from pinnkan.solver.families.product.coarser import coarser
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
-from pinnkan.solver.levels import begun, solve_levels
+from pinnkan.solver.levels import Among, begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
 from pinnkan.solver.others import ambiguous, another
@@ -171,9 +171,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     return march(family, verify, monitor)
 
 
-def _on_axes(
-    axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Callable[[], Outcome | None] = lambda: None
-) -> Outcome:
+def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Among = lambda: None) -> Outcome:
     state = monitor.resumed(LevelsState) or begun(axes)
     return solve_levels(axes, verify, monitor, state, among=among)[0]
 

@@ -27,6 +27,8 @@ FALLING, MORE = 0.2, 6
 #: before that is taken for the equation's doing and not the knots'.
 LASTING = 3
 
+#: Asked for an outcome among fewer functions.
+Among = Callable[[], Outcome | None]
 S = TypeVar("S")
 E = TypeVar("E", bound=ErrorEstimate)
 
@@ -43,7 +45,7 @@ def solve_levels(
     monitor: Monitor,
     state: LevelsState[S],
     leave: Callable[[LevelsState[S]], bool] = lambda _: False,
-    among: Callable[[], Outcome | None] = lambda: None,
+    among: Among = lambda: None,
 ) -> tuple[Outcome, LevelsState[S]]:
     """The outcome of all levels from ``state`` on, and the state before the next one, or else before the last.
 
@@ -65,11 +67,7 @@ def solve_levels(
 
 
 def _level(
-    family: Family[S, E],
-    verify: Verifier,
-    monitor: Monitor,
-    state: LevelsState[S],
-    among: Callable[[], Outcome | None],
+    family: Family[S, E], verify: Verifier, monitor: Monitor, state: LevelsState[S], among: Among
 ) -> tuple[Outcome, LevelsState[S] | None]:
     """One level, and the state before the next one; None where this is the last."""
     monitor.keep(state)

@@ -26,7 +26,8 @@ def solver_of(
 
     A factor where they are written out, reach beyond an interval, or what is fixed is no product.
 
-    ``share``: of the coefficients that a step is added to, the error in it that does no harm, ``most``: of a step; a factor has none.
+    ``share``: of the coefficients that a step is added to, the error in it that does no harm, ``most``: of the step
+    itself; a factor has none.
 
     Raises numpy.linalg.LinAlgError where the rows are not finite or do not determine the free coefficients, and
     OutOfTimeError where by the ``clock``, which solves with it ask as well, that could not end in time.

@@ -48,8 +48,9 @@ class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
-    enough, of a step no more than ``most`` of itself; ``iterations`` counts all steps, each of which asks the ``clock``. A single unknown is as large as its L2
-    norm: what the last steps move are coefficients near corners, a thousand times as much as they move the function.
+    enough, of a step no more than ``most`` of itself; ``iterations`` counts all steps, each of which asks the
+    ``clock``. A single unknown is as large as its L2 norm: what the last steps move are coefficients near corners, a
+    thousand times as much as they move the function.
     Several are as large as their largest coefficient: beside a velocity a pressure, which the rows see least, is small
     (Beltrami's flow at 1e-4 had an effectivity of 0.69 by norms, in half the time).
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.

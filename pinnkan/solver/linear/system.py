@@ -48,9 +48,10 @@ class System:
 
     ``accuracy``: relative error of a step that does no harm, one of ``most`` does where it is small beside the
     tolerance as well; ``local``: the tolerance of which a share may be left out, if not that of the file; ``fewer``
-    Gauss points per interval of space, if enough are left. ``rounding``: what rounding leaves in the solution, relative to it; ``words``: who solved; ``left``: what
-    the last steps left out in them, of a factor nothing; ``floor``: what rounding leaves of the residual, a norm, as
-    far as the matrix of the last step is kept to ask. ``keeping``: whether it is, for :meth:`chord`.
+    Gauss points per interval of space, if enough are left. ``rounding``: what rounding leaves in the solution,
+    relative to it; ``words``: who solved; ``left``: what the last steps left out in them, of a factor nothing;
+    ``floor``: what rounding leaves of the residual, a norm, as far as the matrix of the last step is kept to ask.
+    ``keeping``: whether it is, for :meth:`chord`.
     """
 
     model: Model

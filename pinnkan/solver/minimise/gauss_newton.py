@@ -108,9 +108,9 @@ def gauss_newton(
 
     A step that leads to values that are not finite, or to a larger loss, is rejected and damped until it does not.
     Stops when the step, or for quadratically shrinking steps the next one, falls below ``tolerance`` relative to the
-    coefficients, and what it has left out does, and after a step from a residual that is rounding and stays. ``known`` is the
-    :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an interrupted iteration
-    stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
+    coefficients, and what it has left out does, and after a step from a residual that is rounding and stays.
+    ``known`` is the :func:`contraction` of steps nearby. ``monitor`` is told of every step and may know where an
+    interrupted iteration stood. No step is damped more than ``firmest``; there are up to ``most`` while all lead on.
 
     Raises SolverError: values are not finite at the start, or no damping gives a step with a finite, smaller loss;
     OutOfTimeError: the time limit is over.

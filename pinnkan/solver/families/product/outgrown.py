@@ -2,9 +2,9 @@
 
 Sizes are found before anything is solved (:mod:`pinnkan.problem.units.natural_units`), and powers of what is a little
 larger are much larger: b of b_t = a**20, a_t = cos(t), has 1e-14 before and 0.2 in the end. Its row weighed 1e13 times
-that of a, which was bent by 2.6e-4 to make a polynomial of a**20 the rate of one, with an estimate of 2e-6. Rows that weigh less
-than that are not seen: where a diode is about to lead its exponential is 1e22 in the guess and 1e9 in the solution, and
-a current of a hundredth was the solution where there was none.
+that of a, which was bent by 2.6e-4 to make a polynomial of a**20 the rate of one, with an estimate of 2e-6. Rows that
+weigh less than that are not seen: where a diode is about to lead its exponential is 1e22 in the guess and 1e9 in the
+solution, and a current of a hundredth was the solution where there was none.
 """
 
 import numpy as np
