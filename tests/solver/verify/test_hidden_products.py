@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from many_problems import VARIANTS, block_levels, model_of, reached, stated
 
+from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.verify import Verifier
 
@@ -53,3 +54,16 @@ def test_blocks_that_miss_a_resonant_product_do_not_pass_for_a_solution():
     level = reached(block_levels(problem), 1).levels[-1]
     assert level.true_error > 0.3
     assert level.estimate > level.true_error
+
+
+@pytest.mark.parametrize(
+    ("sides", "k2", "gap"),
+    [
+        ("{x1: [0, 2*pi], x2: [0, 2*pi], x3: [0, 2*pi], x4: [0, 2*pi], periodic: [x1, x2, x3, x4]}", "17.001", 1e-3),
+        ("{x1: [0, 1], x2: [0, 1], x3: [0, 1], x4: [0, 1]}", "(18*pi**2 + 1e-4)", 1e-4),
+    ],
+)
+def test_waves_of_which_the_symbol_is_least_are_looked_at(sides: str, k2: str, gap: float) -> None:
+    given = "" if "periodic" in sides else "conditions: [{where: boundary, equation: u = 0}]\n"
+    text = f"name: a\ndomain: {sides}\nunknowns: [u]\nequations: ['lap(u) + {k2}*u = 1']\n{given}"
+    assert least_residual(model_of(parse_problem(text, "t.yaml"))) == pytest.approx(gap, rel=1e-2)

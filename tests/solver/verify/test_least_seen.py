@@ -1,5 +1,7 @@
 """Vectors that rows see least: in as few steps as tell, with all of their kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_models import LINE, SQUARE, model_of
@@ -77,3 +79,42 @@ def test_all_waves_of_a_kind_count_in_what_steps_have_left():
     found = least_determined(iterating, space, zero, step - lacking)
     assert found.sigma == pytest.approx(0.1, rel=1e-2)
     assert found.left.size == pytest.approx(np.hypot(0.3, np.hypot(0.2, 0.1)), rel=0.05)
+
+
+COUPLE = """
+name: couple
+domain: {x: [0, 1], y: [0, 1], z: [0, 1]}
+unknowns: [u, v]
+equations:
+  - lap(u) + 8.8*pi**2*u + 6.6*pi**2*v = 1
+  - lap(v) + 6.6*pi**2*u + (18.7*pi**2 - 1e-2)*v = 1
+conditions: [{where: boundary, equation: u = 0}, {where: boundary, equation: v = 0}]
+"""
+
+
+def test_two_unknowns_that_are_joined_near_a_resonance_of_a_cube_are_found() -> None:
+    """22 pi^2 is the square of (3, 3, 2) half waves, and of the couple (1, 2) to 2e-3 (u, v)."""
+    model = model_of(COUPLE)
+    space = replace(space_of(model, 6, 8), unknowns=2)
+    zero, fixed = zero_conditions(model.conditions, space)
+    equations = System(model, space).equations(zero, fixed)
+    assert isinstance(equations, ConjugateGradients)
+    assert least_determined(equations, space, zero).sigma < 1e-2
+
+
+def test_a_pair_near_a_resonance_is_found_both_ways_whatever_squares_have_lost() -> None:
+    """97 = 81 + 16: of cos(9 pi x) cos(4 pi y) nothing was known beside the other, 1e-5 off, the estimate 5e-9."""
+    text = (
+        "name: pair\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations: ['lap(u) + (97*pi**2 + 1e-5)*u = 1']\n"
+    )
+    model = model_of(text + "conditions: [{where: boundary, equation: dn(u) = 0}]\n")
+    space = space_of(model, 24, 10)
+    zero, fixed = zero_conditions(model.conditions, space)
+    system = System(model, space, keeping=True)
+    step = system.steps(zero, [zero], fixed)[0]
+    rows = system.kept.rows
+    iterating = ConjugateGradients(rows, system.kept.ordering)
+    iterating.solve([r.residual for r in rows], 1e-3)
+    found = least_determined(iterating, space, zero, step)
+    assert found.alike is not None
+    assert len(found.alike.vectors) == 2

@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
-from pinnkan.solver.verify.neutral import Unheld, is_held, neutral_at, neutral_waves, unheld_on_sides
+from pinnkan.solver.verify.neutral import Unheld, is_held, may_hold, neutral_at, neutral_waves, unheld_on_sides
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -169,3 +169,12 @@ solver: {tolerance: 1e-2}
     true = np.exp(x) + np.sin(100 * np.pi * x)
     assert solution.verdict.converged
     assert np.linalg.norm(solution(x[:, None])["u"] - true) < 1e-2 * np.linalg.norm(true)
+
+
+@pytest.mark.parametrize(("intervals", "held"), [(11, False), (30, False), (33, True)])
+def test_circles_hold_half_as_many_waves_as_they_have_intervals(intervals: int, held: bool) -> None:
+    """Of lap(u) + 169.01 u waves of 13 lengths around the circle, whatever the degree."""
+    text = TEXT.format(equation="lap(u) + 169.01*u").replace("[0, 1]", "[0, 2*pi]")
+    text = text.replace("y: [0, 2*pi]", "y: [0, 2*pi], periodic: [x, y]")
+    model = model_of(text[: text.index("conditions")])
+    assert may_hold(model, (intervals,) * 2, (10, 10)) is held

@@ -52,10 +52,12 @@ def cells_for(slab: TimeBox, piece: Piece, density: float = 1.0) -> tuple[Array,
     rows = density * ROWS_PER_COEFFICIENT * piece.network.parameters
     time = slab.time_axis
     time_cells = round(max(LEAST_TIME_CELLS, piece.network.intervals) * density ** (1.0 / dimension))
-    if time is not None:
-        rows /= time_cells * PER_CELL
     space = dimension - (time is not None)
-    count = max(4, int(np.ceil(rows ** (1.0 / space) / PER_CELL)))
+    if not space:  # all rows are along the time
+        time_cells = max(time_cells, int(np.ceil(rows / PER_CELL)))
+    elif time is not None:
+        rows /= time_cells * PER_CELL
+    count = max(4, int(np.ceil(rows ** (1.0 / max(space, 1)) / PER_CELL)))
     cells = []
     for axis, (a, b) in enumerate(slab.ranges):
         if axis == time:

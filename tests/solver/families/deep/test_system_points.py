@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from pinnkan import solve
 from pinnkan.kan.gauss import gauss_cells
+from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.families.deep.system import equidistributed, tensor
 
 
@@ -22,3 +24,12 @@ def test_cells_share_the_integral_of_the_monitor_whatever_its_samples():
     x = np.linspace(0.0, 1.0, 2001) ** 2
     np.testing.assert_allclose(equidistributed(x, 2.0 * x, 4), np.sqrt(np.arange(5) / 4.0), atol=1e-3)
     np.testing.assert_allclose(equidistributed(x, np.ones(2001), 4), np.arange(5) / 4.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("network", ["ridge", "deep"])
+def test_an_equation_in_time_alone_has_all_its_rows_along_it(network: str) -> None:
+    text = f"name: a\ndomain: {{t: [0, 1]}}\nunknowns: [u]\nequations: [u_t = -u]\nsolver: {{network: {network}}}\n"
+    solution = solve(parse_problem(text + "conditions: [{where: initial, equation: u = 1}]\n", "t.yaml"))
+    t = np.linspace(0.0, 1.0, 11)
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(t)["u"], np.exp(-t), atol=1e-6)
