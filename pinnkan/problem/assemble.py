@@ -10,7 +10,8 @@ import sympy
 from pinnkan.problem import names, schema
 from pinnkan.problem.checks import coverage
 from pinnkan.problem.checks.exact import check_exact
-from pinnkan.problem.checks.values import check_corners, check_finite, check_seams
+from pinnkan.problem.checks.finite import check_finite
+from pinnkan.problem.checks.values import check_corners, check_seams
 from pinnkan.problem.conditions import Placed, ProblemSpans, parse_equation, read_conditions, settled
 from pinnkan.problem.corners import without_norm
 from pinnkan.problem.expressions.expression import parse

@@ -247,12 +247,16 @@ class _Composer:
             return
         parent = self._stack[-1]
         if isinstance(parent, Sequence):
-            parent.items.append(node)
+            whole = self._whole(parent.items[-1], node) if parent.items else None
+            parent.items[-1:] = [whole] if whole else [*parent.items[-1:], node]
             return
         key = self._keys[-1]
         if key is not None:
             self._keys[-1] = None
-            if key.text in parent.keys:
+            last, is_alone = next(reversed(parent.values), ""), node.span == Span(key.span.end, key.span.end)
+            if last and is_alone and (whole := self._whole(parent.values[last], key)):
+                parent.values[last] = whole
+            elif key.text in parent.keys:
                 line, _ = self.report.text.locate(parent.keys[key.text].start)
                 self.report.error_at(key.span, f"the key '{key.text}' stands twice", f"the first is in line {line}")
             else:
@@ -262,6 +266,18 @@ class _Composer:
             self._keys[-1] = node
         else:
             self._stop(node.span, "a key must be a word", "a text that starts with [ or { needs quotes")
+
+    def _whole(self, before: Node, piece: Node) -> Scalar | None:
+        """A value that a comma has cut within parentheses, with a piece behind it; None for values apart."""
+        if not isinstance(before, Scalar) or not isinstance(piece, Scalar) or before.style or piece.style:
+            return None
+        text, span = self.report.text.content, Span(before.span.start, piece.span.end)
+        is_open = before.raw.count("(") > before.raw.count(")") and len(before.raw) <= MAX_LINE
+        if not is_open or text[before.span.end : piece.span.start].strip() != ",":
+            return None
+        message = "this comma ends the value: between { } or [ ] every comma does"
+        self.report.error(text.index(",", span.start), 1, message, "put the expression in quotes")
+        return Scalar(span, f"{before.text}, {piece.text}", text[span.start : span.end], None)
 
     def _refuse_sharing(self, event: yaml.Event, span: Span) -> None:
         anchor = getattr(event, "anchor", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from edited import TEXT, edited, faults, only_fault, problem
+from edited import TEXT, edited, faults, only_fault, problem, without_exact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -203,3 +203,32 @@ def test_carets_stand_below_what_is_wide_or_combined() -> None:
     text = "\u6f22e\u0301 \u6f22x"  # a wide character, a letter with an accent of its own, a wide one at fault
     rendered = render(ProblemError((Fault("no name", 1, 5, 1),), "f.yaml", text)).splitlines()
     assert rendered[2] == "      | " + " " * 4 + "^^"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("parameters:\n  k: 0.1", "functions: {v: max(1 - x**2/12, 0)*x, w: max(t,0)}\nparameters: {k: 0.1}"),
+        ("equations:\n  - u_t = k*u_xx", "equations: [u_t = max(u_xx, 0, k)*1]"),
+        ("  - where: initial\n    equation: u = sin(pi*x)", "  - {where: initial, equation: u = max(x, 0)}"),
+    ],
+)
+def test_a_comma_that_cuts_parentheses_between_braces_is_the_only_fault_there(old: str, new: str) -> None:
+    """It was a '(' never closed, a function '0)*x' that needs an expression, an unknown key '0)'."""
+    found = faults(edited(old, new, without_exact()))
+    assert found[0].column == new.index(",", new.index("max(")) + 1
+    assert {(f.message, f.hint) for f in found} == {
+        ("this comma ends the value: between { } or [ ] every comma does", "put the expression in quotes")
+    }
+    assert len(found) == new.count("max(")
+
+
+def test_in_quotes_or_apart_commas_are_as_they_were() -> None:
+    quoted = edited("u = sin(pi*x)", '"u = max(x, 0)"', without_exact())
+    assert problem(quoted).conditions
+    assert "this '(' is never closed" in only_fault(edited("u_t = k*u_xx", "u_t = (k*u_xx", without_exact())).message
+
+
+def test_a_list_of_open_parentheses_costs_no_more_than_a_moment() -> None:
+    with pytest.raises(ProblemError):
+        read("a: [" + ", ".join(["("] * 19_000) + "]\nb: [x, x]\na: 1\n" + "c: {", "f.yaml")

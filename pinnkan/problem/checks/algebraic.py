@@ -13,7 +13,7 @@ import sympy
 
 from pinnkan.problem.checks.starts import beneath, given_at, in_space, start_of
 from pinnkan.problem.checks.values import Array, evaluate, place, points_at
-from pinnkan.problem.expressions.functions import exactly
+from pinnkan.problem.expressions.functions import Magnitude, exactly
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Jet, Problem, Side
 
@@ -51,7 +51,7 @@ class AlgebraicValues:
             names = {s: own[self.unknowns.index(j.unknown)] for s, j in e.jets.items() if j.unknown in self.unknowns}
             known = {s: given[j] for s, j in e.jets.items() if s not in names}
             residuals.append(exactly(e.residual).xreplace(names).xreplace(known))
-        sizes = [sympy.sqrt(sympy.Add(*(t**2 for t in sympy.Add.make_args(r)))) for r in residuals]
+        sizes = [sympy.Add(*(Magnitude(t) for t in sympy.Add.make_args(r))) for r in residuals]
         slopes = [sympy.diff(r, x) for r in residuals for x in own]
         return Tape([*residuals, *sizes, *slopes], [*self.problem.coordinates, *known_ones, *own])
 
@@ -96,7 +96,10 @@ class AlgebraicValues:
                 if (np.abs(step[..., 0]) <= STILL * np.abs(x)).all():
                     break
             left, sizes, _ = self._linearised(points, x)
-            is_root = np.asarray(np.isfinite(x).all(1) & (np.abs(left) <= LEFT * np.maximum(sizes, 1e-300)).all(1))
+            is_finite = np.isfinite(np.hstack([x, sizes])).all(
+                1
+            )  # exp(360)**2 is not, and anything is little beside it
+            is_root = np.asarray(is_finite & (np.abs(left) <= LEFT * np.maximum(sizes, 1e-300)).all(1))
         return x.reshape(-1, count), is_root
 
     def _linearised(self, points: Array, x: Array) -> tuple[Array, Array, Array]:

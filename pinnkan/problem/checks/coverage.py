@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import sympy
 
 from pinnkan.problem.checks import values
 from pinnkan.problem.checks.condition_count import missing_condition
@@ -10,6 +11,7 @@ from pinnkan.problem.checks.levels import free_level, free_levels
 from pinnkan.problem.checks.linearised import assigned, gradients
 from pinnkan.problem.checks.system_count import order_in
 from pinnkan.problem.conditions import Placed, ProblemSpans
+from pinnkan.problem.expressions.functions import written
 from pinnkan.problem.names import DomainSection
 from pinnkan.problem.places import side_name, sides_of
 from pinnkan.problem.report import Report
@@ -94,8 +96,33 @@ def _check_orders(problem: Problem, domain: DomainSection, placed: list[Placed],
         elif given >= max(order, 1):
             message = f"a condition of order {given} in {coordinate}, where the equation has order {order}"
             hint = "a condition needs a lower order than the equation"
-            rate = f"; put in what the equation says of the derivative of order {given}"
-            report.error_at(p.equation, message, hint + rate if at.axis == domain.time_axis else hint)
+            said = f"; put in what the equation says of the derivative of order {given}"
+            is_start = at.axis == domain.time_axis
+            lower = "" if is_start else _lowered(problem, equation, at.axis, order)
+            hint += f"{said}: {lower}" if lower else said * is_start
+            report.error_at(p.equation, message, hint)
+
+
+def _lowered(problem: Problem, condition: Equation, axis: int, order: int) -> str:
+    """A condition with its derivatives of that order as the equations tell them by lower ones; "" where they do not.
+
+    V_xx = 0 beside V_t = x**2*V_xx + x*V_x - V is V_t = x*V_x - V, the edge of a grid of prices.
+    """
+    jets, told, slopes = {**condition.jets}, {}, {}
+    high = [symbol for symbol, jet in condition.jets.items() if jet.order[axis] >= order]
+    for e in problem.equations:
+        for symbol in [s for s in high if s in e.jets and s not in told]:
+            slope = sympy.diff(e.residual, symbol)
+            if not slope.is_zero and symbol not in slope.free_symbols:
+                divisor = sympy.Dummy()
+                told[symbol] = -sympy.expand(e.residual - slope * symbol) / divisor
+                slopes[divisor], jets = slope, {**jets, **e.jets}
+    lower, _ = sympy.fraction(sympy.together(condition.residual.xreplace(told)))
+    lower = sympy.expand(lower.xreplace(slopes))
+    left = [jet.order[axis] for symbol, jet in jets.items() if symbol in lower.free_symbols]
+    if len(told) < len(high) or not left or max(left) >= order:
+        return ""
+    return f"{written(-lower if lower.could_extract_minus_sign() else lower)} = 0"
 
 
 def _highest(problem: Problem, axis: int) -> int:
@@ -147,10 +174,25 @@ def _check_initial(problem: Problem, axis: int, placed: list[Placed], spans: Pro
             wanted = [unknown + ("_" + "t" * k if k else "") for k in range(order)]
             for k in sorted(set(range(order)) - given):
                 hint = f"an equation of {_ORDINALS[order]} order in time needs: {', '.join(wanted)}"
+                hint += _given_at_end(problem, axis, unknown, bool(initial)) if order == 1 < problem.dimension else ""
                 report.error_at(spans.conditions, f"no initial condition for {wanted[k]}", hint)
     if not initial and not any(jet.order[axis] for jet in jets):
         hint = "nothing evolves: call the coordinate x, y or z, with `equation: none` on its sides"
         report.error_at(spans.equations[0], "t is a coordinate, but no equation has a derivative by t", hint)
+
+
+def _given_at_end(problem: Problem, axis: int, unknown: str, mixed: bool) -> str:
+    """What to write for an unknown that is given at the last time, where there is no place for a condition.
+
+    Alone, as a price, it evolves backwards. ``mixed``: beside one with a start, as the adjoint of a control, no time is
+    left: in a coordinate of space both ends have their conditions.
+    """
+    taken, end = {c.name for c in problem.coordinates}, f"; if {unknown} is given at the end of t, write "
+    if not mixed:
+        return f"{end}{problem.box.ranges[axis][1]:g} - t for t, which turns the sign of {unknown}_t"
+    other = next((c for c in ("x", "y", "z") if c not in taken), None)
+    sides = {"x": "left and right", "y": "bottom and top", "z": "front and back"}
+    return f"{end}{other} for t: its ends are {sides[other]}" if other else ""
 
 
 def _check_degree(problem: Problem, orders: tuple[int, ...], spans: ProblemSpans, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""Checks by numbers, at fixed sample points: finite everywhere, corners and seams that fit."""
+"""Checks by numbers, at fixed sample points: corners and seams that fit."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,9 @@ import sympy
 from numpy.typing import NDArray
 
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.problem.conditions import Placed, ProblemSpans, dirichlet_value, prescribed_value
-from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.conditions import Placed, dirichlet_value, prescribed_value
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.report import Report
-from pinnkan.problem.source import Span
 from pinnkan.problem.statement import Equation, Place, Point, Problem, Side, Whole
 
 Array = NDArray[np.float64]
@@ -22,8 +20,6 @@ _FRACTIONS = (0.0, 0.1372, 0.25, 0.3894, 0.5, 0.6183, 0.75, 0.8617, 1.0)
 _SEED = 20_260_304
 _RANDOM_POINTS = 200
 _MOST_POINTS = 20_000  # of all combinations, a choice: four coordinates have up to 10,000
-_CLOSE = (2.0**-30, 2.0**-40)  # how near to a point limits are looked at, in parts of the way to others
-_LIMIT = 1e-3  # values there that differ by less, relatively, have a limit: of x*log(x) 1e-8
 _AGREE = 1e-9  # values on two sides that differ by less, relatively, agree
 _ROUNDED = 1e-13  # so do those that differ by less of what they are elsewhere on their sides: 1e9*sin(pi) is 1e-7
 
@@ -93,62 +89,6 @@ def held_at(problem: Problem, *places: Place) -> dict[int, float]:
         elif isinstance(at, Point):
             held |= {axis: x for axis, x in enumerate(at.position) if x is not None}
     return held
-
-
-def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
-    """Every equation and condition has a finite value at every sample point, for some value of the unknown.
-
-    Equations hold almost everywhere: at a point a limit does.
-    """
-    for equation, span in zip(problem.equations, spans.equations, strict=True):
-        _check_finite(problem, equation, {}, span, "this equation", report)
-    for p in placed:
-        if p.condition.equation is not None:
-            fixed = held_at(problem, p.condition.place)
-            _check_finite(problem, p.condition.equation, fixed, p.equation, "this condition", report)
-
-
-def _check_finite(
-    problem: Problem, equation: Equation, fixed: Mapping[int, float], span: Span, what: str, report: Report
-) -> None:
-    at = grid(problem, fixed)
-    generator = np.random.default_rng(_SEED)
-    finite = np.zeros(at[0].shape, dtype=bool)
-    for scale in (1.0, -1.0, 10.0):  # an equation may need a positive, a negative or a large unknown
-        jets = [scale * (0.5 + generator.random(at[0].shape)) for _ in equation.jets]
-        values = evaluate([equation.residual], [*problem.coordinates, *equation.jets], [*at, *jets])
-        finite |= np.isfinite(values[0])
-    if not fixed:
-        for i in np.flatnonzero(~finite):
-            finite[i] = _has_limit(problem, equation, [float(x[i]) for x in at])
-    if not finite.all():
-        first = int(np.argmin(finite))
-        here = [float(v[first]) for v in [*at, *jets]]
-        cause, hint = _cause(equation.residual, [*problem.coordinates, *equation.jets], here)
-        report.error_at(span, f"{what} is not finite at {place(problem, at, first)}{cause}", hint)
-
-
-def _has_limit(problem: Problem, equation: Equation, here: Sequence[float]) -> bool:
-    """Whether an equation has one finite limit at a point, from everywhere in the domain."""
-    ways = [np.concatenate([x + s * (there - x) for s in _CLOSE])
-            for x, there in zip(here, random_points(problem.domain), strict=True)]  # fmt: skip
-    jets = [np.full_like(ways[0], 0.5 + u) for u in np.random.default_rng(_SEED).random(len(equation.jets))]
-    values = evaluate([equation.residual], [*problem.coordinates, *equation.jets], [*ways, *jets])
-    return bool(np.isfinite(values).all() and np.ptp(values) <= _LIMIT * np.abs(values).max())
-
-
-def _cause(e: sympy.Expr, symbols: Sequence[sympy.Symbol], here: Sequence[float]) -> tuple[str, str]:
-    """The part of an expression that is not finite at a point though all in it is, in words, and what to do."""
-    parts = list(sympy.postorder_traversal(e))
-    values = dict(zip(parts, Tape(parts, symbols)(here), strict=True))
-    part = next(p for p in parts if not np.isfinite(values[p]))
-    inner = part.args[0] if part.args else part
-    text = f": {written(part)} where {written(inner)} = {float(values[inner]):.6g}"
-    if isinstance(part, sympy.Pow) and part.exp.is_negative and values[inner] == 0.0:
-        return text, "multiply by what vanishes there, or move the domain away from it"
-    if np.isnan(values[part]):
-        return text, "no real number: keep what stands in it in range with abs, max or min, or move the domain"
-    return text, "move the domain away from it"
 
 
 def disagreement(problem: Problem, at_place: Place, a: Equation, b: Equation) -> str:

@@ -144,12 +144,15 @@ class NormalEquations(Seen):
         return ""
 
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
-        """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor."""
-        scaled = gradient * self._scale[:, None]
+        """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor.
+
+        Raises numpy.linalg.LinAlgError where that is not finite: log(u) is not for u < 0, where its derivative is.
+        """
+        scaled = _finite(gradient * self._scale[:, None])
         if self._dense:
-            solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=len(scaled) < JOINED)
+            solved = scipy.linalg.cho_solve((self._factor, True), scaled, check_finite=False)
         else:
-            solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled)
+            solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled, check_finite=False)
         return solved * self._scale[:, None]
 
     def precondition(self, gradient: Array) -> Array:
@@ -191,7 +194,9 @@ class NormalEquations(Seen):
         """The minimiser by the orthogonal factor, as accurate as J itself."""
         assert self._basis is not None
         triangle = self._factor.T
-        step = -scipy.linalg.solve_triangular(triangle, self._basis.T @ stacked(residuals)) * self._scale[:, None]
+        step = (
+            -scipy.linalg.solve_triangular(triangle, _finite(self._basis.T @ stacked(residuals))) * self._scale[:, None]
+        )
         size = np.abs(np.diag(triangle))
         self.rounding = UNIT * float(size.max() / size.min() * np.abs(step).max(initial=0.0))
         return step
@@ -223,6 +228,12 @@ class NormalEquations(Seen):
                 break
             direction = -towards + np.divide(slope, before, out=np.zeros_like(slope), where=before > 0.0) * direction
         return step, change
+
+
+def _finite(right: Array) -> Array:
+    if not np.isfinite(right).all():
+        raise np.linalg.LinAlgError("the rows are not finite")
+    return right
 
 
 def _squares(rows: Sequence[torch.Tensor]) -> Array:

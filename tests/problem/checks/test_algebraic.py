@@ -61,6 +61,13 @@ def test_pairs_of_roots_are_told(product, several):
     assert ("would do as well" in several_values(pair(product))) == several
 
 
+def test_terms_that_overflow_make_no_root():
+    """Squares of exp(360) are infinite, and beside these 1e144 is little: w = 9.303 would have done as well."""
+    diode = pair("q = 1e-12*(exp(w/0.02585) - 1)", start="0")
+    np.testing.assert_allclose(algebraic_start(diode).roots(np.array([0.0])), [[0.0, 0.0]], atol=1e-15)
+    assert several_values(diode) == ""
+
+
 @pytest.mark.parametrize(
     ("more", "contradicts"),
     [("", False), (', {where: initial, equation: "w = 0.5"}, {where: initial, equation: "q = 0.6"}', True),

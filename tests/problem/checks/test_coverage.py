@@ -54,3 +54,40 @@ def test_a_coordinate_without_derivatives_needs_no_condition() -> None:
         "  - {where: left, equation: u = 0}\n  - {where: [right, bottom, top], equation: none}\n"
     )
     assert warnings(transport) == ""
+
+
+PRICES = """
+name: prices
+domain: {x: [-0.2, 0.3], t: [0, 0.5]}
+unknowns: [P]
+equations: ["P_t = 0.02*P_xx + 0.5*(0.04 - x)*P_x - x*P"]
+conditions:
+  - {where: initial, equation: P = 1}
+  - {where: boundary, equation: P_xx = 0}
+"""
+
+
+def test_a_condition_of_the_order_of_the_equation_is_said_by_lower_ones() -> None:
+    """And what is said may be put in its place."""
+    hint = only_fault(PRICES).hint
+    assert hint.startswith("a condition needs a lower order than the equation; put in what the equation says")
+    lower = hint.rpartition(": ")[2]
+    assert lower == "P*x + P_t + 0.5*P_x*x - 0.02*P_x = 0"
+    assert len(problem(PRICES.replace("P_xx = 0", lower)).conditions) == 3
+
+
+def test_a_divisor_that_varies_is_multiplied_out_and_what_is_told_by_data_alone_is_no_condition() -> None:
+    hint = only_fault(PRICES.replace("0.02*P_xx", "(1 + x**2)*P_xx")).hint
+    assert hint.endswith(": P*x + P_t + 0.5*P_x*x - 0.02*P_x = 0")
+    text = edited("u_t = k*u_xx", "u_xx = sin(x)", without_exact()).replace("  t: [0, 1]\n", "")
+    text = edited("  - where: initial\n    equation: u = sin(pi*x)\n", "", text)
+    assert only_fault(edited("u = 0", "u_xx = 0", text)).hint == "a condition needs a lower order than the equation"
+
+
+def test_what_to_write_for_what_is_given_at_the_last_time_is_said() -> None:
+    text = edited("unknowns: [u]", "unknowns: [u, p]", without_exact())
+    text = edited("  - u_t = k*u_xx", "  - u_t = k*u_xx - p\n  - -p_t = k*p_xx + u", text)
+    text = edited("equation: u = 0", "equation: u = 0\n  - where: boundary\n    equation: p = 0", text)
+    assert only_fault(text).hint.endswith("; if p is given at the end of t, write y for t: its ends are bottom and top")
+    alone = edited("  - where: initial\n    equation: u = sin(pi*x)\n", "", without_exact())
+    assert only_fault(alone).hint.endswith("write 1 - t for t, which turns the sign of u_t")

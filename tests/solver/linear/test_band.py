@@ -245,3 +245,18 @@ def test_the_speed_of_the_machine_is_only_measured_where_much_is_to_be_done(monk
         Clock(1.0).factor(2.0 * module.FEW)
     monkeypatch.undo()
     assert module.speed() > 1e7
+
+
+@pytest.mark.parametrize("name", ["banded", "dense"])
+@pytest.mark.parametrize("by_factor", [False, True])
+def test_a_residual_that_is_not_finite_where_its_derivatives_are_is_an_error_of_its_own(name, by_factor):
+    """That of log(u) for u < 0: a ValueError of scipy ended the run."""
+    space = SPACES[name]
+    rows = cells(space, 30)
+    rows.residual[0, 0, 0] = float("nan")
+    equations = NormalEquations([rows], order_coefficients(space, np.zeros(space.shape, dtype=bool), CPU))
+    if by_factor:
+        basis, triangle = np.linalg.qr(full(rows, equations.ordering.size))
+        equations._factor, equations._dense, equations._basis = triangle.T, True, basis
+    with pytest.raises(np.linalg.LinAlgError, match="not finite"):
+        equations.solve([rows.residual])

@@ -1,0 +1,230 @@
+"""Equations and conditions have finite values: where conditions say what an unknown is, for that, else for some value.
+
+sqrt(1 - u**2) has none for u = 11, log(u/(1 - u)) for u = 2 either; sqrt(u - 300) has them for u = 350.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import sympy
+
+from pinnkan.problem.checks.starts import beneath, given_at, in_space, start_of
+from pinnkan.problem.checks.values import Array, evaluate, grid, held_at, place, random_points
+from pinnkan.problem.conditions import Placed, ProblemSpans, prescribed_value
+from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.value_ranges import value_ranges
+from pinnkan.problem.report import Report
+from pinnkan.problem.source import Span
+from pinnkan.problem.statement import Equation, Jet, Problem, Side
+
+_SEED = 20_260_304
+_CLOSE = (2.0**-30, 2.0**-40)  # how near to a point limits are looked at, in parts of the way to others
+_LIMIT = 1e-3  # values there that differ by less, relatively, have a limit: of x*log(x) 1e-8
+_DRAWS = 512  # numbers that are tried for what is not known: of 1 < u < 3 about one in 40 is
+_POWERS = (-12.0, 12.0), (-2.0, 2.0)  # their sizes, in powers of ten: one half of all sizes, one near 1
+_SPREAD = 4  # those of them, finite at one point, that are tried at all others at once
+_MOVED = 1e-6  # given values may be moved by this share of their largest: log(u) where sin(pi*x) is 1e-16 at x = 1
+
+#: By column of a jet its values at points, nan where none is given, and the largest given anywhere.
+Known: TypeAlias = dict[int, tuple[Array, float]]
+
+
+def check_finite(problem: Problem, placed: Sequence[Placed], spans: ProblemSpans, report: Report) -> None:
+    """Every equation and condition has a finite value at every sample point, for some value of the unknown.
+
+    Equations hold almost everywhere: at a point a limit does. What conditions give on a side is the value there.
+    """
+    given = {at: values for at in _sides(problem) if (values := _given(problem, at))}
+    for equation, span in zip(problem.equations, spans.equations, strict=True):
+        _Check(problem, equation, {}, given).report(span, "this equation", report)
+    for p in placed:
+        if p.condition.equation is not None:
+            fixed = held_at(problem, p.condition.place)
+            here = {at: values for at, values in given.items() if at == p.condition.place}
+            _Check(problem, p.condition.equation, fixed, here).report(p.equation, "this condition", report)
+
+
+def _sides(problem: Problem) -> list[Side]:
+    """All sides that have a condition, in their order, each once."""
+    return list(dict.fromkeys(c.place for c in problem.conditions if c.equation and isinstance(c.place, Side)))
+
+
+def _given(problem: Problem, at: Side) -> dict[Jet, sympy.Expr]:
+    """What linear conditions say that values and derivatives are on a side."""
+    if at == start_of(problem):
+        return given_at(problem)
+    given = {}
+    for c in problem.conditions:
+        if c.place == at and c.equation is not None and len(c.equation.jets) == 1:
+            ((symbol, jet),) = c.equation.jets.items()
+            value = prescribed_value(c.equation, symbol)
+            if value is not None:
+                given[jet] = value
+    return given
+
+
+@dataclass(frozen=True, eq=False)
+class _Check:
+    """One equation at its points, with some coordinates ``fixed``, and what is ``given`` by place."""
+
+    problem: Problem
+    equation: Equation
+    fixed: Mapping[int, float]
+    given: Mapping[Side, Mapping[Jet, sympy.Expr]]
+
+    def report(self, span: Span, what: str, report: Report) -> None:
+        """The first point at which there is no finite value, if there is one: for any values, or for those given."""
+        for where, here, known in self._faults():
+            cause, hint = self._cause(here, known)
+            report.error_at(span, f"{what} is not finite at {where}{cause}", hint)
+            return
+
+    def _faults(self) -> Iterator[tuple[str, list[Array], Known]]:
+        """Points without a finite value: in words, as arrays of one, and what is known there."""
+        at = grid(self.problem, self.fixed)
+        for i in self._undefined(at, np.flatnonzero(~self._is_plain(at)), {}):
+            here = [x[i : i + 1] for x in at]
+            if self.fixed or not self._has_limit([float(x[0]) for x in here]):
+                yield place(self.problem, at, i), here, {}
+        for side, known in () if self._is_tame else self._known.items():
+            at = grid(self.problem, held_at(self.problem, side))
+            for i in self._undefined(at, np.arange(len(at[0])), known) if known else ():
+                here = [x[i : i + 1] for x in at]
+                if not any(True for _ in self._undefined(here, np.arange(1), {})):  # there is one for other values
+                    where = f"{place(self.problem, at, i)} with the values given there"
+                    yield where, here, {c: (values[i : i + 1], size) for c, (values, size) in known.items()}
+
+    def _undefined(self, at: Sequence[Array], points: np.ndarray, known: Known) -> Iterator[int]:
+        """Those of some points at which no draw is finite: draws that are at one are tried at the others next."""
+        every = np.arange(len(self._draws))
+        while len(points):
+            first = points[:1]
+            held = self._jets(every, np.repeat(first, len(every)), known)
+            finite = np.flatnonzero(self._is_finite([x[first] for x in at], held))
+            if not len(finite):
+                yield int(first[0])
+            points = points[1:]
+            for draw in finite[:: max(len(finite) // _SPREAD, 1)]:
+                jets = self._jets(np.full(len(points), draw), points, known)
+                points = points[~self._is_finite([x[points] for x in at], jets)] if len(points) else points
+
+    def _jets(self, draws: np.ndarray, points: np.ndarray, known: Known) -> Array:
+        """Numbers for the jets, one draw for each point, with what is known in its place: (point, jet)."""
+        jets = self._likely[draws]
+        for column, (values, size) in known.items():
+            value = values[points] + size * _MOVED * self._moves[draws, column]
+            jets[:, column] = np.where(np.isfinite(value), value, jets[:, column])
+        return jets
+
+    @cached_property
+    def _symbols(self) -> list[sympy.Symbol]:
+        return [*self.problem.coordinates, *self.equation.jets]
+
+    @cached_property
+    def _tape(self) -> Tape:
+        return Tape([self.equation.residual], self._symbols)
+
+    def _is_finite(self, at: Sequence[Array], jets: Array) -> np.ndarray:
+        """Whether the equation is, for values of its jets (case, jet), at as many points or at one."""
+        values = self._tape([*at, *jets.T])[0]
+        return np.broadcast_to(np.isfinite(np.asarray(values, dtype=np.float64)), max(len(jets), len(at[0])))
+
+    def _is_plain(self, at: Sequence[Array]) -> np.ndarray:
+        """Where the equation is finite for a positive, a negative or a large unknown: (point,)."""
+        generator = np.random.default_rng(_SEED)
+        found = np.zeros(at[0].shape, dtype=bool)
+        for scale in (1.0, -1.0, 10.0):
+            jets = np.array([scale * (0.5 + generator.random(at[0].shape)) for _ in self.equation.jets])
+            found |= self._is_finite(at, jets.reshape(len(self.equation.jets), -1).T)
+        return found
+
+    @cached_property
+    def _is_tame(self) -> bool:
+        """Whether it is finite for all numbers that are tried, at a point: a polynomial is."""
+        return bool(self._is_finite([x[:1] for x in random_points(self.problem.domain)], self._draws).all())
+
+    @cached_property
+    def _draws(self) -> Array:
+        """Numbers of all sizes and signs, of one size and sign for all at first: (draw, jet)."""
+        generator, shape = np.random.default_rng(_SEED), (_DRAWS // 2, len(self.equation.jets))
+        draws = [10.0 ** generator.uniform(*powers, shape) for powers in _POWERS]
+        draws = [d * generator.choice([-1.0, 1.0], shape) for d in draws]
+        alike = [sign * 10.0**-k * (0.5 + generator.random(shape[1])) for k in range(13) for sign in (1.0, -1.0)]
+        return np.concatenate([np.reshape(alike, (-1, shape[1])), *draws])
+
+    @cached_property
+    def _moves(self) -> Array:
+        """By draw how what is known is moved, between -1 and 1: every second one moves nothing."""
+        moves = np.random.default_rng(_SEED).uniform(-1.0, 1.0, self._draws.shape)
+        moves[::2] = 0.0
+        return moves
+
+    @cached_property
+    def _likely(self) -> Array:
+        """The draws, every third of which lies between what is given anywhere: (draw, jet)."""
+        draws, generator = self._draws.copy(), np.random.default_rng(_SEED)
+        at_rest = value_ranges(self.problem)
+        for column, jet in enumerate(self.equation.jets.values()):
+            given = [known[column][0] for known in self._known.values() if column in known]
+            values = np.concatenate([at_rest[jet.unknown] or () if jet.total == 0 else (), *given])
+            values = values[np.isfinite(values)]
+            if len(values):
+                draws[::3, column] = generator.uniform(values.min(), values.max(), len(draws[::3]))
+        return draws
+
+    @cached_property
+    def _known(self) -> dict[Side, Known]:
+        """By side the values at its sample points of what is given there, nan where they are not finite."""
+        values = {side: self._values_on(side) for side in self.given}
+        sizes = [max((float(np.nan_to_num(np.abs(v[column])).max(initial=0.0)) for v in values.values() if column in v),
+                     default=0.0) for column in range(len(self.equation.jets))]  # fmt: skip
+        return {side: {c: (x, sizes[c] or 1.0) for c, x in found.items()} for side, found in values.items()}
+
+    def _values_on(self, side: Side) -> dict[int, Array]:
+        at, given, found = grid(self.problem, held_at(self.problem, side)), self.given[side], {}
+        for column, jet in enumerate(self.equation.jets.values()):
+            value = given.get(jet)
+            if value is None and side == start_of(self.problem) and beneath(jet) in given:
+                value = in_space(self.problem, given[beneath(jet)], jet)
+            if value is not None:
+                values = evaluate([value], self.problem.coordinates, at)[0]
+                found[column] = np.where(np.isfinite(values), values, np.nan)
+        return found
+
+    def _has_limit(self, here: Sequence[float]) -> bool:
+        """Whether the equation has one finite limit at a point, from everywhere in the domain.
+
+        Of the draws those nearest to 1 say so: beside 1e12 all that is finite nearby has one.
+        """
+        ways = [np.concatenate([x + s * (there - x) for s in _CLOSE])
+                for x, there in zip(here, random_points(self.problem.domain), strict=True)]  # fmt: skip
+        finite = np.flatnonzero(self._is_finite([w[:1] for w in ways], self._likely))
+        sizes = np.abs(np.log(np.abs(self._likely[finite]))).max(1, initial=0.0)
+        for draw in finite[np.argsort(sizes, kind="stable")][:_SPREAD]:
+            values = np.asarray(self._tape([*ways, *self._likely[draw]])[0], dtype=np.float64)
+            if np.isfinite(values).all() and np.ptp(values) <= _LIMIT * np.abs(values).max():
+                return True
+        return False
+
+    def _cause(self, here: Sequence[Array], known: Known) -> tuple[str, str]:
+        """The part of the equation that is not finite though all in it is, in words, and what to do."""
+        every = np.arange(len(self._draws))
+        jets = self._jets(every, np.zeros(len(every), dtype=int), known)
+        parts = list(sympy.postorder_traversal(self.equation.residual))
+        found = Tape(parts, self._symbols)([*here, *jets.T])
+        values = {
+            p: np.broadcast_to(np.asarray(v, dtype=np.float64), len(jets)) for p, v in zip(parts, found, strict=True)
+        }
+        never = [p for p in parts if not np.isfinite(values[p]).any()]
+        part = (never or [p for p in parts if not np.isfinite(values[p][0])] or parts[-1:])[0]
+        inner = part.args[0] if part.args else part
+        text = f": {written(part)} where {written(inner)} = {float(values[inner][0]):.6g}"
+        if isinstance(part, sympy.Pow) and part.exp.is_negative and values[inner][0] == 0.0:
+            return text, "multiply by what vanishes there, or move the domain away from it"
+        if np.isnan(values[part][0]):
+            return text, "no real number: keep what stands in it in range with abs, max or min, or move the domain"
+        return text, "move the domain away from it"
