@@ -160,7 +160,8 @@ def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
     data = np.zeros(len(unknown))
     for condition in placed:
         terms = condition.terms(unknown)
-        for j, term in terms.largest.items():
+        for j, slope in terms.largest.items():
+            term = max(slope, condition.secant(j, unknown)) if condition.bends else slope
             data[j] = max(data[j], terms.source / term if term > 0.0 else 0.0)
     return data
 

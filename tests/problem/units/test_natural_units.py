@@ -198,3 +198,13 @@ def test_what_damps_itself_is_as_large_as_that_leaves_it():
     assert 0.5 < a < 2.0
     assert 1e-5 < b < 1e-4
     assert 0.1 < c < 1.0
+
+
+def test_data_of_what_levels_off_are_no_larger_than_what_reaches_them():
+    """By its slopes there h was 2e4, and the angle at the wall held nothing."""
+    text = (
+        "name: a\ndomain: {x: [0, 1]}\nunknowns: [h]\nequations: ['dx(h_x/sqrt(1 + h_x**2)) = h']\nconditions:\n"
+        "  - {where: [left, right], equation: dn(h)/sqrt(1 + h_x**2) = 0.6}\n"
+    )
+    (size,), _ = natural_sizes(parse_problem(text.encode(), "a.yaml"))
+    assert 0.01 < size < 1.0
