@@ -7,9 +7,14 @@ most; or least where conditions change (:mod:`pinnkan.assembly.row_weights`): th
 narrower across the side than functions along it, and a traction, which its own component mends, would weigh a thousand
 times too much by the other one. For u = g under a second-order equation that is h^-3/2; multiplying an equation, a
 condition or an unknown by a number changes nothing.
+
+Coefficients that depend on the solution are those of one that varies over h, a layer, or over a tenth of the domain,
+with slopes that meet the condition: whichever costs more. Of u_xx / (1 + u_x^2)^1.5 the layer alone had left h^3.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -26,6 +31,10 @@ from pinnkan.problem.units.term_sizes import WAVELENGTH, root_mean_square
 LOOKED_AT = 64
 #: Share of its usual size that the terms of a condition have at least.
 LEAST = 1e-3
+#: Newton's steps to slopes that meet a condition, one where it is linear in them, and shares of each.
+MEETING, SHARES = 8, (1.0, 0.3, 0.1, 0.03, 0.0)
+#: Jets (point, jet) of an equation at points, values of no known sign having this one.
+Solution: TypeAlias = Callable[[CompiledEquation, Array, float], Array]
 
 
 def condition_weight(model: Model, condition: CompiledEquation, points: Array, widths: Sequence[float | None]) -> float:
@@ -36,15 +45,27 @@ def condition_weight(model: Model, condition: CompiledEquation, points: Array, w
     """
     scale = _scale(model, widths)
     near = points[np.linspace(0, len(points) - 1, min(LOOKED_AT, len(points))).astype(int)]
-    own = term_sizes(model, [condition], near, scale)
-    inside = term_sizes(model, model.equations, near, scale)
+    layer = _layer(model, scale) if condition.is_linear else _meeting(model, condition, near, scale)
+    solutions = (
+        [layer] if model.is_linear else [layer, _meeting(model, condition, near, _scale(model, [None] * len(widths)))]
+    )
+    found = [_cost(model, condition, near, scale, solution) for solution in solutions]
+    root = float(np.prod([h**0.5 for h in widths if h is not None]))
+    return root * max((cost for cost in found if cost is not None), default=1.0)
+
+
+def _cost(
+    model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float], solution: Solution
+) -> float | None:
+    """What a mismatch of size one costs, with coefficients at some solution; None where that is not known."""
+    own = _largest(_terms(model, [condition], near, scale, solution))
+    inside = _largest(_terms(model, model.equations, near, scale, solution))
     if not any(inside.get(unknown) for unknown in own):  # the equations degenerate there
         rng = np.random.default_rng(0)
         somewhere = model.problem.domain.sample(LOOKED_AT, lambda *shape: rng.random(shape))
-        inside = term_sizes(model, model.equations, somewhere, scale)
+        inside = _largest(_terms(model, model.equations, somewhere, scale, _layer(model, scale)))
     costs = [inside[unknown] / size for unknown, size in own.items() if size > 0.0 and inside.get(unknown)]
-    layer = float(np.prod([h**0.5 for h in widths if h is not None]))
-    return layer * (max if model.corner_weights is None else min)(costs, default=1.0)
+    return (max if model.corner_weights is None else min)(costs, default=None)
 
 
 def near_corners(
@@ -77,36 +98,92 @@ def _scale(model: Model, widths: Sequence[float | None]) -> list[float]:
     return [WAVELENGTH * length if h is None else h for h, length in zip(widths, lengths, strict=True)]
 
 
-def term_sizes(
-    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float]
-) -> dict[int, float]:
-    """The largest term of each unknown, root mean square, for functions of size one that vary over ``scale``.
-
-    ``scale``: by coordinate, infinite where they do not vary; ``points``: (point, coordinate).
-    """
+def _largest(terms: Iterator[tuple[Jet, float]]) -> dict[int, float]:
+    """The largest of the terms of each unknown."""
     found: dict[int, float] = {}
-    for jet, size in _terms(model, equations, points, scale):
+    for jet, size in terms:
         found[jet.unknown] = max(found.get(jet.unknown, 0.0), size)
     return found
 
 
 def _terms(
-    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float]
+    model: Model, equations: Sequence[CompiledEquation], points: Array, scale: Sequence[float], solution: Solution
 ) -> Iterator[tuple[Jet, float]]:
-    """Every term and its size, see :func:`term_sizes`."""
+    """Every term and its size, root mean square, for functions of size one that vary over ``scale``.
+
+    ``scale``: by coordinate, infinite where they do not vary; ``points``: (point, coordinate); ``solution``: at which
+    coefficients are.
+    """
     for equation in equations:
-        rates = [float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in equation.jets]
-        rng = np.random.default_rng(1)
-        sizes = [model.sizes[j.unknown] * float(r) for j, r in zip(equation.jets, rates, strict=True)]
-        jets = np.array(sizes) * rng.standard_normal((len(points), len(sizes)))
-        found = [_slopes(model, equation, points, jets, sign) for sign in SIGNS[: 1 if equation.is_linear else None]]
-        yield from zip(equation.jets, np.array(rates) * np.min(found, axis=0), strict=True)
+        rates = _rates(equation.jets, scale)
+        signs = SIGNS[: 1 if equation.is_linear else None]
+        slopes = [equation.linearise_numpy(points, solution(equation, points, sign))[1] for sign in signs]
+        found = [[root_mean_square(s) for s in each.T] for each in slopes]
+        yield from zip(equation.jets, rates * np.min(found, axis=0), strict=True)
 
 
-def _slopes(model: Model, equation: CompiledEquation, points: Array, jets: Array, sign: float) -> Array:
-    """Root mean squares of the derivatives by all jets, values of no known sign having this one: (jet,)."""
-    moved = [signed(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, jets.T, strict=True)]
-    return np.array([root_mean_square(s) for s in equation.linearise_numpy(points, np.column_stack(moved))[1].T])
+def _rates(jets: Sequence[Jet], scale: Sequence[float]) -> Array:
+    """What derivatives are of functions of size one that vary over ``scale``: (jet,)."""
+    return np.array([float(np.prod(np.array(scale) ** -np.array(j.order, dtype=np.float64))) for j in jets])
+
+
+def _layer(model: Model, scale: Sequence[float]) -> Solution:
+    """Functions of the natural sizes of unknowns that vary over ``scale``."""
+
+    def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
+        sizes = _rates(equation.jets, scale) * [model.sizes[j.unknown] for j in equation.jets]
+        values = sizes * np.random.default_rng(1).standard_normal((len(points), len(sizes)))
+        moved = [signed(j, v, sign, model.ranges[j.unknown]) for j, v in zip(equation.jets, values.T, strict=True)]
+        return np.column_stack(moved)
+
+    return jets
+
+
+def _meeting(model: Model, condition: CompiledEquation, near: Array, scale: Sequence[float]) -> Solution:
+    """The same with slopes ``near`` a side that meet its condition.
+
+    But for a share: where all slopes are zero |u_x|^(-1/2) is rounding.
+    """
+    free = _layer(model, scale)
+    is_slope = np.array([j.total > 0 for j in condition.jets])
+    squares = (_rates(condition.jets, scale) * [model.sizes[j.unknown] for j in condition.jets] * is_slope) ** 2
+
+    @cache
+    def known(sign: float) -> Array:
+        """From what they are or from zero, as leads nearer."""
+        starts = free(condition, near, sign), np.where(is_slope, 0.0, free(condition, near, sign))
+        return _nearer(condition, near, [_newton(condition, near, start, squares) for start in starts])
+
+    def jets(equation: CompiledEquation, points: Array, sign: float) -> Array:
+        values = free(equation, points, sign)
+        for k, jet in enumerate(condition.jets):
+            if jet in equation.jets:
+                own = equation.jets.index(jet)
+                values[:, own] = known(sign)[:, k] + LEAST * (values[:, own] - known(sign)[:, k])
+        return values
+
+    return jets
+
+
+def _newton(condition: CompiledEquation, near: Array, jets: Array, squares: Array) -> Array:
+    """Jets moved towards a condition by the best of some shares of each step; ``squares``: of the size of each.
+
+    All of it led away from h_x / sqrt(1 + h_x^2) = 0.6: of h_x = 10 to -385.
+    """
+    for _ in range(1 if condition.is_linear else MEETING):
+        left, slopes = condition.linearise_numpy(near, jets)
+        with np.errstate(all="ignore"):
+            step = slopes * squares * (left / (slopes**2 * squares).sum(-1))[:, None]
+        step = np.where(np.isfinite(step), step, 0.0)
+        jets = _nearer(condition, near, [jets - share * step for share in SHARES])
+    return jets
+
+
+def _nearer(condition: CompiledEquation, near: Array, tried: Sequence[Array]) -> Array:
+    """At each point that of the jets which leaves least of a condition."""
+    left = np.abs([condition.linearise_numpy(near, jets)[0] for jets in tried])
+    best = np.argmin(np.where(np.isfinite(left), left, np.inf), axis=0)
+    return np.asarray(np.array(tried)[best, np.arange(len(near))])
 
 
 def growth_rate(model: Model, length: float) -> float:
@@ -138,7 +215,8 @@ def _in_time(model: Model, length: float) -> Iterator[tuple[Jet, float]]:
     rates = [j.order for e in model.equations for j in e.jets if j.order[-1]]
     still = not rates or any(not any(order[:-1]) for order in rates)
     across = [np.inf] * (len(model.problem.coordinates) - 1) if still else list(model.problem.box.lengths[:-1])
-    found = _terms(model, model.equations, points, [*across, length])
+    scale = [*across, length]
+    found = _terms(model, model.equations, points, scale, _layer(model, scale))
     return (term for term in found if still or term[0].order[-1])
 
 

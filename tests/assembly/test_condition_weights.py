@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import solve_ivp
+from scipy.integrate import solve_bvp, solve_ivp
 
 import pinnkan
 from pinnkan.assembly import condition_weights
@@ -97,3 +97,47 @@ def test_at_values_of_both_signs_the_equation_is_lost(monkeypatch):
     monkeypatch.setattr(condition_weights, "signed", lambda jet, values, sign, known: values)
     solution = pinnkan.solve(parse_problem(HOT.encode(), "a.yaml"))
     assert abs(float(np.ravel(solution(np.array([[0.3, 1.0]]))["u"])[0]) / heated() - 1.0) > 1e-2
+
+
+MENISCUS = """
+name: meniscus
+domain: {{x: [0, 1]}}
+unknowns: [h]
+equations: ['dx(h_x/sqrt(1 + h_x**2)) = h']
+conditions:
+  - {{where: left, equation: h = 1}}
+  - {{where: right, equation: '{condition}'}}
+solver: {{tolerance: 1e-6}}
+"""
+
+
+def meniscus_weight(condition):
+    problem = parse_problem(MENISCUS.format(condition=condition).encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    ((_, row),) = model.rows
+    return condition_weight(model, row, np.ones((1, 1)), (0.01,))
+
+
+@pytest.mark.parametrize(("condition", "slope"), [("h_x = 0.5", 1.25**-1.5), ("h_x = 0", 1.0)])
+def test_coefficients_next_to_a_side_are_those_of_slopes_that_meet_its_condition(condition, slope):
+    """Those of a layer, h_x = 1 / width, were 1e-6 of them: rows that hold nothing."""
+    assert meniscus_weight(condition) == pytest.approx(slope * 0.01**-0.5, rel=1e-2)
+
+
+def test_so_are_those_of_a_condition_that_is_met_by_slopes_of_one_size_only():
+    """Of an angle at the wall it was 1e14 times too much; a layer's u_xx makes 45 times the rest of the equation."""
+    assert 1.0 < meniscus_weight("h_x/sqrt(1 + h_x**2) = 0.6") / 0.01**-0.5 < 100.0
+
+
+@pytest.mark.parametrize(("condition", "slope"), [("h_x = 0.5", 0.5), ("h_x/sqrt(1 + h_x**2) = 0.6", 0.75)])
+def test_a_meniscus_is_held_by_its_slope(condition, slope):
+    """Its answer was right to 2e-8 and refused: "the equations do not determine the solution"."""
+    solution = pinnkan.solve(parse_problem(MENISCUS.format(condition=condition).encode(), "a.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    x = np.linspace(0.0, 1.0, 41)
+    truth = solve_bvp(
+        lambda _, y: np.array([y[1], y[0] * (1.0 + y[1] ** 2) ** 1.5]),
+        lambda left, right: np.array([left[0] - 1.0, right[1] - slope]),
+        x, np.array([np.ones(41), np.zeros(41)]), tol=1e-9,
+    )  # fmt: skip
+    assert np.ravel(solution(x[:, None])["h"]) == pytest.approx(truth.sol(x)[0], abs=1e-6)

@@ -4,13 +4,15 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from pinnkan.problem.checks.linearised import gradients
+from pinnkan.problem.checks.linearised import gradients, slopes_of
 from pinnkan.problem.statement import Equation, Jet, Problem
 
 Array = NDArray[np.float64]
 #: Points at which the slopes of equations and conditions are looked at, and what counts as zero among them.
 _POINTS = 4
 _ZERO = 1e-9
+#: Sizes of the unknowns at which they are: of one alone 1 - tanh(l/eps)^2 was zero in float64.
+_SIZES = (1.0, 1e-2, 1e-4, 1e-8, 0.0)
 
 
 def free_level(problem: Problem) -> str:
@@ -43,16 +45,21 @@ def free_levels(problem: Problem) -> list[tuple[int, ...]]:
 
 
 def _rows(problem: Problem, equation: Equation, jets: dict[sympy.Symbol, Jet]) -> list[Array]:
-    """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns."""
+    """Slopes (unknown) by the jets of one order in time, scaled, at some points and values of the unknowns.
+
+    Of many sizes: where tanh(l/eps) is flat it feels no constant, elsewhere it does.
+    """
     generator = np.random.default_rng(0)
     at = [low + (high - low) * generator.random(_POINTS) for low, high in problem.box.ranges]
-    slopes = dict(zip(equation.jets, gradients(problem, [equation], at)[0].T, strict=True))
+    bends = any(slope.free_symbols & set(equation.jets) for slope in slopes_of(equation).values())
     rows = []
-    for order in {jet.order for jet in jets.values()}:
-        block = np.zeros((_POINTS, len(problem.unknowns)))
-        for symbol, jet in jets.items():
-            block[:, jet.unknown] += slopes[symbol] if jet.order == order else 0.0
-        rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
+    for size in _SIZES if bends else (1.0,):
+        slopes = dict(zip(equation.jets, gradients(problem, [equation], at, size)[0].T, strict=True))
+        for order in {jet.order for jet in jets.values()}:
+            block = np.zeros((_POINTS, len(problem.unknowns)))
+            for symbol, jet in jets.items():
+                block[:, jet.unknown] += slopes[symbol] if jet.order == order else 0.0
+            rows += [row / np.abs(row).max() for row in block if np.isfinite(row).all() and np.abs(row).max() > 0.0]
     return rows
 
 

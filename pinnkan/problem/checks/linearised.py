@@ -92,11 +92,14 @@ def slopes_of(equation: Equation) -> dict[sympy.Symbol, sympy.Expr]:
     return {symbol: sympy.diff(equation.residual, symbol) for symbol in equation.jets}
 
 
-def gradients(problem: Problem, equations: Sequence[Equation], at: Sequence[Array]) -> Array:
-    """dF/djet of each equation for random values of the unknowns: (equation, point, jet), over the jets of all."""
+def gradients(problem: Problem, equations: Sequence[Equation], at: Sequence[Array], size: float = 1.0) -> Array:
+    """dF/djet of each equation for random values of the unknowns: (equation, point, jet), over the jets of all.
+
+    ``size``: of the values.
+    """
     jets = list(dict(chain.from_iterable(e.jets.items() for e in equations)))
     generator = np.random.default_rng(0)
-    values = [0.5 + generator.random(at[0].shape) for _ in jets]
+    values = [size * (0.5 + generator.random(at[0].shape)) for _ in jets]
     result = np.zeros((len(equations), len(at[0]), len(jets)))
     for i, equation in enumerate(equations):
         slopes = slopes_of(equation)

@@ -11,7 +11,7 @@ Kovasznay's flow with Reynolds numbers from 1 to 1000: weights of div u = 0 from
 one need the same knots within a level; a thousandth, two more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -79,7 +79,24 @@ def _natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ..
     near = np.clip(found.unknowns, given - np.log(FAR), given + np.log(FAR))
     far = (near != found.unknowns) & (given > nothing)
     found = settled(begun, within, is_held=True, known=np.where(far, near, -np.inf)) if far.any() else found
+    found = _before_levels(partial(settled, begun, within, is_held=True), inside, free, found)
     return tuple(map(float, np.exp(found.unknowns))), tuple(map(float, np.exp(found.equations)))
+
+
+def _before_levels(
+    settled: Callable[..., BestSizes], inside: Sequence[TermSizes], free: np.ndarray, found: BestSizes
+) -> BestSizes:
+    """Sizes of what is free that others than terms which level off ask for; where none do, those that these begin at.
+
+    Of v_t = -tanh(l/0.1), l_t = -k, k_t = 0 a costate l had been 6e9, for a term as large as v_t: its slope is nothing.
+    """
+    ends = [[e.levelled(int(j), found.unknowns) if free[j] else np.inf for j in range(len(free))] for e in inside]
+    least = np.min(ends, axis=0)
+    if not np.isfinite(least).any():
+        return found
+    others = settled(left_out=np.isfinite(ends))
+    open_ones = np.isfinite(least) & ~others.is_unique
+    return settled(left_out=np.isfinite(ends), known=np.where(open_ones, least, -np.inf)) if open_ones.any() else others
 
 
 def _settled(
@@ -91,17 +108,18 @@ def _settled(
     within: tuple[np.ndarray, np.ndarray],
     is_held: bool = False,
     known: np.ndarray | None = None,
+    left_out: np.ndarray | None = None,
 ) -> BestSizes:
     """Sizes at which coefficients, of unknowns ``within`` two numbers each, make the same sizes fit best.
 
     ``is_held``: whether what is ``free`` does not grow by its own coefficients beyond those, either; ``known``: sizes
-    that stay, where these are finite. Half of the way is gone at a time, all of it where the best sizes stand still, as
-    in a linear problem.
+    that stay, where these are finite; ``left_out``: terms that say nothing, (equation, unknown). Half of the way is
+    gone at a time, all of it where the best sizes stand still, as in a linear problem.
     """
     best = np.full(len(unknown), np.inf)
     for _ in range(REPETITIONS):
         moving = free & (unknown <= within[1]) if is_held else free
-        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving, known)
+        found = _balanced(inside, placed, unknown, np.clip(unknown, *within), moving, known, left_out)
         before, last, best = unknown, best, _shared(problem, found.unknowns)
         unknown = best if np.abs(best - last).max() < SETTLED else 0.5 * (unknown + best)
         if np.abs(unknown - before).max() < SETTLED:
@@ -116,6 +134,7 @@ def _balanced(
     at: np.ndarray,
     free: np.ndarray,
     known: np.ndarray | None,
+    left_out: np.ndarray | None,
 ) -> BestSizes:
     """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
 
@@ -138,7 +157,8 @@ def _balanced(
         for j, term in terms.largest.items():
             elsewhere = j not in equation.leading and any(j in e.leading for e in inside)
             balanced = elsewhere and any(free[k] for k in equation.leading)
-            if term * sizes[j] > terms.least(j, sizes, balanced):
+            says = left_out is None or not left_out[number, j]
+            if says and term * sizes[j] > terms.least(j, sizes, balanced):
                 own = (np.arange(count) == j) + powers[j]
                 fit(1.0, {count + number: 1.0, **dict(enumerate(-own))}, term * np.exp(-powers[j] @ at))
         if terms.source > 0.0:
@@ -160,7 +180,8 @@ def _data(placed: Sequence[TermSizes], unknown: np.ndarray) -> np.ndarray:
     data = np.zeros(len(unknown))
     for condition in placed:
         terms = condition.terms(unknown)
-        for j, term in terms.largest.items():
+        for j, slope in terms.largest.items():
+            term = max(slope, condition.secant(j, unknown)) if condition.bends else slope
             data[j] = max(data[j], terms.source / term if term > 0.0 else 0.0)
     return data
 

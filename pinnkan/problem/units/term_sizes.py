@@ -31,6 +31,8 @@ NOTHING = 1e-30
 #: What a size is multiplied by to see which power of it a coefficient is, and the least one that counts. A depth of
 #: water, beside which q^2 of a flow stands, is no factor.
 LESS, FACTOR = 1e-30, 0.5
+#: Smaller sizes at which it is asked whether a term levels off, each this share of the one before: down to 1e-12.
+LEVELS, LEVEL = 41, 2.0
 #: A term below this share of the second largest in its equation, its source among them, says nothing about sizes: the
 #: largest alone balances nothing. A share of the largest left out all that could hold buoyancy in a heated cavity with
 #: a Rayleigh number of 1e6, whose pressure was 14 times too small, and which was then not solved.
@@ -105,6 +107,33 @@ class TermSizes:
             own[order] = max(own.get(order, 0.0), min(float(slope), least) * rate)
         pairs = {j: sorted(own.values())[-2] for j, own in plain.items() if len(own) > 1}
         return Terms(largest, pairs, source if source > NOTHING else 0.0)  # a root of nothing is 1e-50
+
+    def levelled(self, j: int, unknown: np.ndarray) -> float:
+        """The logarithm of the size at which the term of unknown j is largest, if it falls from there to what it has.
+
+        Infinity where it does not. What tanh(l/eps) makes of l is the same for any l beyond eps, and its slope nothing.
+        """
+        if not self.bends or all(jet.unknown != j for jet in self.jets):
+            return float("inf")
+        smaller, found = np.arange(LEVELS) * np.log(LEVEL), []
+        for less in smaller:
+            at = unknown.copy()
+            at[j] -= less
+            found.append(self.terms(at).largest[j] * float(np.exp(at[j])))
+        best = int(np.argmax(found))
+        return float(unknown[j] - smaller[best]) if found[0] < FACTOR * found[best] else float("inf")
+
+    def secant(self, j: int, unknown: np.ndarray) -> float:
+        """How far unknown j alone moves the equation from where it is nothing, per its size; logarithms of sizes.
+
+        Of h_x / sqrt(1 + h_x^2) = 0.6 slopes fall as the cube of the size, which had been 2e4 for one of 0.1.
+        """
+        jets = [
+            np.exp(unknown[j]) * r * w if jet.unknown == j else 0.0 * w
+            for jet, r, w in zip(self.jets, self.rates, self.waves, strict=True)
+        ]
+        nothing = self._values([np.zeros(SAMPLES)] * len(jets))[0]
+        return float(root_mean_square(self._values(jets)[0] - nothing) / np.exp(unknown[j]))
 
     def powers(self, unknown: np.ndarray, free: np.ndarray, terms: dict[int, float]) -> dict[int, np.ndarray]:
         """Of each of the ``terms`` at some sizes, which power of those of others that are ``free`` it is (unknown,)."""

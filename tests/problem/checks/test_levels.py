@@ -62,3 +62,11 @@ def test_a_pressure_in_time_is_free_up_to_a_function_of_it() -> None:
         "quantities", "  - {where: initial, equation: u = 0}\n  - {where: initial, equation: v = 0}\nquantities", text
     )
     assert free_level(problem(text)) == "nothing fixes the level of p: any function of t may be added"
+
+
+def test_what_is_flat_at_some_values_fixes_a_level_at_others() -> None:
+    """Where an unknown is large tanh feels no constant."""
+    text = edited("u_xx = u - v", "u_xx = tanh(1e3*(u - v))", edited("v_xx = v - u", "v_xx = tanh(1e3*u)", BIDOMAIN))
+    assert free_level(problem(text)) == ""
+    free = edited("u_xx = u - v", "u_xx = tanh(1e3*(u - v))", edited("v_xx = v - u", "v_xx = tanh(v - u)", BIDOMAIN))
+    assert "u and v together" in free_level(problem(free))

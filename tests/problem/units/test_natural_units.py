@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from systems import kovasznay
 
+import pinnkan
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.problem.units import natural_units, term_sizes
 from pinnkan.problem.units.natural_units import in_natural_units, natural_sizes
@@ -198,3 +199,42 @@ def test_what_damps_itself_is_as_large_as_that_leaves_it():
     assert 0.5 < a < 2.0
     assert 1e-5 < b < 1e-4
     assert 0.1 < c < 1.0
+
+
+def test_data_of_what_levels_off_are_no_larger_than_what_reaches_them():
+    """By its slopes there h was 2e4, and the angle at the wall held nothing."""
+    text = (
+        "name: a\ndomain: {x: [0, 1]}\nunknowns: [h]\nequations: ['dx(h_x/sqrt(1 + h_x**2)) = h']\nconditions:\n"
+        "  - {where: [left, right], equation: dn(h)/sqrt(1 + h_x**2) = 0.6}\n"
+    )
+    (size,), _ = natural_sizes(parse_problem(text.encode(), "a.yaml"))
+    assert 0.01 < size < 1.0
+
+
+CONTROL = """
+name: control
+domain: {{t: [0, 2.2]}}
+unknowns: [x, v, k, l]
+equations: [x_t = v, v_t = -tanh(l/{eps}), k_t = 0, l_t = -k]
+conditions:
+  - {{where: initial, equation: x = 1}}
+  - {{where: initial, equation: v = 0}}
+  - {{where: {{point: [2.2]}}, equation: x = 0}}
+  - {{where: {{point: [2.2]}}, equation: v = 0}}
+solver: {{tolerance: 1e-5}}
+"""
+
+
+@pytest.mark.parametrize("eps", [0.1, 3.0])
+def test_what_levels_off_does_not_ask_for_sizes_beyond(eps):
+    """They were 6e9, where tanh is flat: refused, "nothing fixes the level of l"; of eps alone l is a multiple."""
+    problem = parse_problem(CONTROL.format(eps=eps).encode(), "a.yaml")
+    assert 0.1 * eps < natural_sizes(problem)[0][3] < 10.0 * eps
+    solution = pinnkan.solve(problem)
+    assert solution.verdict.converged, solution.verdict.sentence
+    assert solution(np.array([[1.0]]))["k"] == pytest.approx(1.8780240 * eps, rel=1e-5)  # solve_bvp, eps = 0.3
+
+
+def test_others_say_how_large_is_what_levels_off():
+    text = CONTROL.format(eps=0.1).replace("k_t = 0", "k_t = 1e3")
+    assert natural_sizes(parse_problem(text.encode(), "a.yaml"))[0][3] > 10.0

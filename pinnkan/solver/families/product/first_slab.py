@@ -38,8 +38,6 @@ LOOSE, NARROWER = 0.3, 100.0
 #: these are as many as the order of the splines asks for, and SPARE times that, unless that is twice as many or no more
 #: than MOST_OF_THEM are marked. A spot of heat in a cube at 1e-5 begins on 10 x 10 x 9 intervals, not on 12 x 12 x 12.
 IN_PLANE, SPARE, MOST_OF_THEM = 2, 1.1, 0.5
-#: Intervals to either side that are near. One, two, four and nine: the same knots for Cahn-Hilliard's equation.
-NEARBY = 2
 #: No interval of the initial data is halved below this share of the domain: the points in it could not be told apart.
 NARROWEST = 1e-13
 
@@ -221,11 +219,12 @@ def _steepness(axis: Axis) -> Array:
 
     An error in splines of degree p varies over h/p, such a function over WAVELENGTH of the domain. h is the widest
     interval nearby: what wide ones leave on a narrow one would else count for more and more, the narrower it is made
-    (Cahn-Hilliard's equation at 1e-7: without end).
+    (Cahn-Hilliard's equation at 1e-7: without end). Nearby is as far as a spline reaches: with two intervals to either
+    side 0.2 cos(pi x) + 0.1 cos(3 pi x) at 1e-4 had no end either, and was said to jump or bend.
     """
     length: float = float(np.ptp(axis.breaks))
-    around = np.pad(np.diff(axis.breaks), NEARBY, mode="wrap" if axis.periodic else "edge")
-    widest = np.lib.stride_tricks.sliding_window_view(around, 2 * NEARBY + 1).max(1)
+    around = np.pad(np.diff(axis.breaks), axis.degree, mode="wrap" if axis.periodic else "edge")
+    widest = np.lib.stride_tricks.sliding_window_view(around, 2 * axis.degree + 1).max(1)
     return np.maximum(axis.degree * WAVELENGTH * length / widest, 1.0)
 
 

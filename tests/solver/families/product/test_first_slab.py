@@ -152,3 +152,14 @@ def test_a_tank_is_filled_from_empty(equations, rates, start):
     true = solve_ivp(rates, (0.0, 10.0), start, method="Radau", rtol=1e-9, atol=1e-12, t_eval=t).y
     for name, values in zip(names, true, strict=True):
         assert np.linalg.norm(solution(t)[name] - values) < 1e-4 * np.linalg.norm(values)
+
+
+@pytest.mark.parametrize(("data", "most"), [("0.2*cos(pi*x) + 0.1*cos(3*pi*x)", 16), ("0.2*cos(pi*x)**3", 16)])
+def test_what_wide_intervals_leave_on_narrow_ones_asks_for_no_narrower_ones(data, most):
+    """Of steepness between narrow intervals that wide ones five away had made: without end, and data said to jump."""
+    text = "name: a\ndomain: {x: [0, 1], t: [0, 0.2]}\nunknowns: [u, mu]\nequations:\n"
+    text += "  - u_t = mu_xx\n  - mu = u**3 - u - 0.01*u_xx\nconditions:\n"
+    text += f"  - {{where: initial, equation: u = {data}}}\n"
+    text += "".join(f"  - {{where: boundary, equation: dn({name}) = 0}}\n" for name in ("u", "mu"))
+    begun = first_slab_start(modelled(parse_problem(text.encode(), "a.yaml")), (8, 8), 8, 1e-4)
+    assert begun.axes[0].intervals <= most
