@@ -245,8 +245,9 @@ class ProductSlabs(ModelFamily):
         begun = begun.with_knots(driven_axes(self.model, self.degree, self.intervals, self.problem.solver.tolerance))
         free = self.problem.solver.degree is None and self.given is None
         in_time = 0.0 if slab.is_rounded else in_time
-        held = min(MOST_UNEVEN / max(slab.uneven, 1e-300), most_folds(aim.degree) / max(slab.folds, 1e-300))
-        degree = next_degree(aim.degree, in_time, allowed, held < GROW) if free else aim.degree
+        even, held = MOST_UNEVEN / max(slab.uneven, 1e-300), most_folds(aim.degree) / max(slab.folds, 1e-300)
+        idle = even < min(held, GROW)  # what grows takes degrees, however little of it there is
+        degree, held = next_degree(aim.degree, in_time, allowed, idle) if free else aim.degree, min(even, held)
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
