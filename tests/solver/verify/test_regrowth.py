@@ -11,7 +11,6 @@ from pinnkan.assembly.model import compile_model
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.families.product import slabs
 from pinnkan.solver.families.product.first_slab import first_slab_start
 from pinnkan.solver.verify import regrowth
 from pinnkan.solver.verify.regrowth import STEEP, folds, most_folds, unheld_growth
@@ -110,16 +109,16 @@ exact: {a: 1 + 1e-8*exp(t/2)*cos(1.5*t), b: 1 + 1e-8*exp(t/2)*sin(1.5*t)}
 """
 
 
-def test_what_turns_while_it_grows_beside_a_state_of_rest_is_held(monkeypatch):
+def test_what_turns_while_it_grows_beside_a_state_of_rest_is_held() -> None:
     """Four e-folds are twelve radians, and least squares prefer to make nothing of them: 0.54 off, 2e-10 estimated."""
-    problem = parse_problem(TURNING.encode(), "a.yaml")
-    solution = pinnkan.solve(problem)
+    solution = pinnkan.solve(parse_problem(TURNING.encode(), "a.yaml"))
     assert solution.verdict.converged, solution.verdict.sentence
     assert solution.true_error <= solution.verdict.estimate <= 1e-4
-    real = regrowth._mean_rate
-    monkeypatch.setattr(regrowth, "_mean_rate", lambda rates, *others: real(rates.real, *others))
-    monkeypatch.setattr(slabs, "most_folds", lambda degree: regrowth.MOST_FOLDS)
-    assert pinnkan.solve(problem).true_error > 0.1  # a negative control
+    slabs = [(level.degree[0], np.ptp(level.time)) for level in solution.levels]
+    assert all(1.5 * length <= degree + 1e-9 for degree, length in slabs)  # radians
+    assert (
+        max(0.5 * length for _, length in slabs) < 0.75 * regrowth.MOST_FOLDS
+    )  # growth alone would let them be longer
 
 
 def test_waves_that_turn_and_grow_at_some_places_only_pass_by():
