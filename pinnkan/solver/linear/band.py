@@ -17,7 +17,7 @@ from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import JOINED, Rows
 from pinnkan.kan.field import Array
-from pinnkan.solver.linear.solver import UNIT, Seen
+from pinnkan.solver.linear.solver import UNIT, NotFiniteError, Seen
 from pinnkan.solver.work import is_full
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
@@ -68,7 +68,7 @@ class NormalEquations(Seen):
     def _measure(self, matrix: Array, diagonal: Array) -> None:
         """The lengths of columns, from the diagonal of J^T J."""
         if not np.isfinite(matrix).all():
-            raise np.linalg.LinAlgError("the rows are not finite")
+            raise NotFiniteError
         self.lengths = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
         self._scale = 1.0 / self.lengths
 
@@ -98,7 +98,7 @@ class NormalEquations(Seen):
             except np.linalg.LinAlgError:
                 continue
             except ValueError as not_finite:
-                raise np.linalg.LinAlgError("the rows are not finite") from not_finite
+                raise NotFiniteError from not_finite
             self.shift = shift
             self._restore()
             return
@@ -146,7 +146,7 @@ class NormalEquations(Seen):
     def backsolve(self, gradient: Array, accuracy: float = 0.0) -> Array:
         """(J^T J + damping)^-1 times ``gradient``, (free coefficient, side), as accurate as the factor.
 
-        Raises numpy.linalg.LinAlgError where that is not finite: log(u) is not for u < 0, where its derivative is.
+        Raises NotFiniteError where that is not.
         """
         scaled = _finite(gradient * self._scale[:, None])
         if self._dense:
@@ -232,7 +232,7 @@ class NormalEquations(Seen):
 
 def _finite(right: Array) -> Array:
     if not np.isfinite(right).all():
-        raise np.linalg.LinAlgError("the rows are not finite")
+        raise NotFiniteError
     return right
 
 

@@ -21,7 +21,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.ladder import Inverse, Varying, rungs
 from pinnkan.solver.linear.mass import Mass
-from pinnkan.solver.linear.solver import Seen
+from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
 #: Most steps with one preconditioner.
@@ -74,7 +74,7 @@ class ConjugateGradients(Seen):
         whole = self._matrix.diagonal()
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
-            raise np.linalg.LinAlgError("the rows are not finite")
+            raise NotFiniteError
         self._mass = None
         if self._space.unknowns == 1:
             self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))

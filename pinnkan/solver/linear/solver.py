@@ -16,6 +16,13 @@ from pinnkan.kan.field import Array
 UNIT = 4e-16
 
 
+class NotFiniteError(np.linalg.LinAlgError):
+    """The rows are not: a residual may be nan where its derivatives are numbers, as of log(u) for u < 0."""
+
+    def __init__(self) -> None:
+        super().__init__("the rows are not finite")
+
+
 class LinearSolver(Protocol):
     """min |J d + r|^2 + damping |d / scale|^2 over the free coefficients, for any right-hand side of the same rows.
 

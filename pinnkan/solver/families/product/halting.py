@@ -14,6 +14,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.norms import sizes
 from pinnkan.solver.families.product.start import with_conditions
+from pinnkan.solver.linear.solver import NotFiniteError
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.stability import Null
 from pinnkan.verdict.records import Reason
@@ -41,11 +42,11 @@ def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
     target, fixed = with_conditions(system.model, system.space, base)
     try:
         return system.steps(base, [target], fixed, accuracy=accuracy)[0]
-    except np.linalg.LinAlgError as failed:
-        raise SolverError(f"least squares failed: {failed}") from failed
-    except ValueError as infinite:  # a factor or a right side of numbers that are none
+    except NotFiniteError as infinite:
         where = system.where_not_finite(target)
         raise SolverError(f"the equations are not finite {where}", Reason.NOT_FINITE) from infinite
+    except np.linalg.LinAlgError as failed:
+        raise SolverError(f"least squares failed: {failed}") from failed
 
 
 def mended_by(null: Null, space: Space, base: Array, tolerance: float) -> Null:
