@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
-from pinnkan.solver.verify.neutral import Unheld, is_held, neutral_at, neutral_waves, unheld_on_sides
+from pinnkan.solver.verify.neutral import Unheld, holding_growth, is_held, neutral_at, neutral_waves, unheld_on_sides
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -169,3 +169,44 @@ solver: {tolerance: 1e-2}
     true = np.exp(x) + np.sin(100 * np.pi * x)
     assert solution.verdict.converged
     assert np.linalg.norm(solution(x[:, None])["u"] - true) < 1e-2 * np.linalg.norm(true)
+
+
+SPLIT = """
+name: split
+domain: {x: [0, 200], t: [0, 10]}
+unknowns: [u, mu]
+equations: [u_t = SIGN*mu_xx, mu = u**3 - u - u_xx]
+conditions:
+  - {where: initial, equation: u = 0.01*cos(pi*x/100)}
+  - {where: boundary, equation: dn(u) = 0}
+  - {where: boundary, equation: dn(mu) = 0}
+"""
+
+
+def held_of(text, intervals):
+    """What holds the waves that grow in a slab, where the solution is nothing."""
+    model = model_of(text)
+    axes = Axis(np.linspace(0.0, 200.0, intervals + 1), 8), Axis(np.array([0.0, 1.0]), 8)
+    space = Space(axes, len(model.problem.unknowns))
+    return holding_growth(model, space, np.zeros(space.shape))
+
+
+def test_waves_that_grow_and_end_to_grow_are_held():
+    """Those of length one do: 200 / 4 intervals of degree eight hold them."""
+    (space, _, halved) = held_of(SPLIT.replace("SIGN", "1"), 8)
+    assert [(a.intervals, b.intervals) for a, b in zip(space.axes, halved.axes, strict=True)] == [(64, 128), (1, 2)]
+    assert held_of(SPLIT.replace("SIGN", "1"), 64) is None
+
+
+def test_waves_that_grow_without_end_are_held_by_no_knots():
+    assert held_of(SPLIT.replace("SIGN", "-1"), 8) is None
+
+
+def test_coarse_knots_that_see_only_what_grows_decide_nothing():
+    """Refused, "the least residual falls on": on 8 and 16 intervals of 200 it is anti-diffusion."""
+    solution = pinnkan.solve(parse_problem(SPLIT.replace("SIGN", "1"), "t.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    x, k = np.linspace(0.0, 200.0, 101), np.pi / 100.0
+    linear = 0.01 * np.exp(10.0 * (k**2 - k**4)) * np.cos(k * x)
+    u = solution(np.column_stack([x, np.full(101, 10.0)]))["u"]
+    assert np.linalg.norm(np.ravel(u) - linear) < 1e-4 * np.linalg.norm(linear)
