@@ -115,11 +115,13 @@ class TermSizes:
         """
         if not self.bends or all(jet.unknown != j for jet in self.jets):
             return float("inf")
-        smaller, found = np.arange(LEVELS) * np.log(LEVEL), []
+        smaller, found = np.arange(LEVELS) * np.log(LEVEL), list[float]()
         for less in smaller:
             at = unknown.copy()
             at[j] -= less
             found.append(self.terms(at).largest[j] * float(np.exp(at[j])))
+            if len(found) > 1 and found[0] > found[1]:  # it grows
+                return float("inf")
         best = int(np.argmax(found))
         return float(unknown[j] - smaller[best]) if found[0] < FACTOR * found[best] else float("inf")
 

@@ -26,7 +26,7 @@ from pinnkan.solver.verify.near_singular import (
     near_singular,
     nulls_of,
 )
-from pinnkan.solver.verify.neutral import unheld_on_sides
+from pinnkan.solver.verify.neutral import holding_growth, unheld_on_sides
 from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
@@ -152,6 +152,9 @@ class Verifier:
         against = self._grows(spaces.nulls or nulls_of(self.model, space, start, halved), length)
         if against is None:
             return None
+        held = holding_growth(self.model, space, start)
+        if held is not None:
+            return self._growing(Spaces(*held, None, spaces.losses))
         now = present(self.model, space, start, halved)
         if now is not None and not self._grows(nulls_of(now[0], space, start, halved), length, now[1]):
             return None

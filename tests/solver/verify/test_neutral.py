@@ -9,7 +9,15 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
-from pinnkan.solver.verify.neutral import Unheld, is_held, may_hold, neutral_at, neutral_waves, unheld_on_sides
+from pinnkan.solver.verify.neutral import (
+    Unheld,
+    holding_growth,
+    is_held,
+    may_hold,
+    neutral_at,
+    neutral_waves,
+    unheld_on_sides,
+)
 from pinnkan.verdict.records import Reason
 
 TEXT = """
@@ -178,3 +186,44 @@ def test_circles_hold_half_as_many_waves_as_they_have_intervals(intervals: int, 
     text = text.replace("y: [0, 2*pi]", "y: [0, 2*pi], periodic: [x, y]")
     model = model_of(text[: text.index("conditions")])
     assert may_hold(model, (intervals,) * 2, (10, 10)) is held
+
+
+SPLIT = """
+name: split
+domain: {x: [0, 200], t: [0, 10]}
+unknowns: [u, mu]
+equations: [u_t = SIGN*mu_xx, mu = u**3 - u - u_xx]
+conditions:
+  - {where: initial, equation: u = 0.01*cos(pi*x/100)}
+  - {where: boundary, equation: dn(u) = 0}
+  - {where: boundary, equation: dn(mu) = 0}
+"""
+
+
+def held_of(text, intervals):
+    """What holds the waves that grow in a slab, where the solution is nothing."""
+    model = model_of(text)
+    axes = Axis(np.linspace(0.0, 200.0, intervals + 1), 8), Axis(np.array([0.0, 1.0]), 8)
+    space = Space(axes, len(model.problem.unknowns))
+    return holding_growth(model, space, np.zeros(space.shape))
+
+
+def test_waves_that_grow_and_end_to_grow_are_held():
+    """Those of length one do: 200 / 4 intervals of degree eight hold them."""
+    (space, _, halved) = held_of(SPLIT.replace("SIGN", "1"), 8)
+    assert [(a.intervals, b.intervals) for a, b in zip(space.axes, halved.axes, strict=True)] == [(64, 128), (1, 2)]
+    assert held_of(SPLIT.replace("SIGN", "1"), 64) is None
+
+
+def test_waves_that_grow_without_end_are_held_by_no_knots():
+    assert held_of(SPLIT.replace("SIGN", "-1"), 8) is None
+
+
+def test_coarse_knots_that_see_only_what_grows_decide_nothing():
+    """Refused, "the least residual falls on": on 8 and 16 intervals of 200 it is anti-diffusion."""
+    solution = pinnkan.solve(parse_problem(SPLIT.replace("SIGN", "1"), "t.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    x, k = np.linspace(0.0, 200.0, 101), np.pi / 100.0
+    linear = 0.01 * np.exp(10.0 * (k**2 - k**4)) * np.cos(k * x)
+    u = solution(np.column_stack([x, np.full(101, 10.0)]))["u"]
+    assert np.linalg.norm(np.ravel(u) - linear) < 1e-4 * np.linalg.norm(linear)
