@@ -128,14 +128,9 @@ def _settled(
 
 
 def _balanced(
-    inside: Sequence[TermSizes],
-    placed: Sequence[TermSizes],
-    unknown: np.ndarray,
-    at: np.ndarray,
-    free: np.ndarray,
-    known: np.ndarray | None,
-    left_out: np.ndarray | None,
-) -> BestSizes:
+    inside: Sequence[TermSizes], placed: Sequence[TermSizes], unknown: np.ndarray, at: np.ndarray, free: np.ndarray,
+    known: np.ndarray | None, left_out: np.ndarray | None,
+) -> BestSizes:  # fmt: skip
     """Sizes that fit best, coefficients taken ``at`` some, terms that are negligible at ``unknown`` left out.
 
     A coefficient is as large as the unknowns in it that are ``free``, without data, will be: of w + 0.3 v w = 1 the

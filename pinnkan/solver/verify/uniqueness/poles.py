@@ -1,0 +1,130 @@
+"""Whether a solution has passed through a pole of its equations, beside which nothing fulfils them.
+
+Of h + n = Kw/h + c Ka/(h + Ka), the ions in a titration, one root is positive and one negative, next to each other
+where h is 1e-9 of what it was: from there on the other one had been solved for, 1.5e-2 off with an estimate of 1.7e-8.
+Points are hardly ever as near to a pole as it is wide. So where what something is divided by changes its sign the
+equation is looked at towards that place: at a pole it is not fulfilled there, at 0/0 it is.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import sympy
+
+from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Array, Field, jets_at
+from pinnkan.problem.expressions.functions import written
+from pinnkan.problem.expressions.tape import Tape
+from pinnkan.problem.features.kronecker import kronecker
+
+#: Places in space, and points along the last coordinate at each of them.
+PLACES, POINTS = 4, 65
+#: Bisections towards a change of sign, and how near to it an equation is looked at, over the distance of the points.
+HALVINGS, NEAR = 48, (1e-6, 1e-8, 1e-10)
+#: Share of its terms that an equation leaves where it is not fulfilled.
+LEFT = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """An equation, what something in it is divided by, and its terms, as functions of coordinates and derivatives."""
+
+    equation: CompiledEquation
+    divisor: sympy.Expr
+    values: Tape
+
+    def values_at(self, states: Array) -> Array:
+        """The divisor and all terms at points with their derivatives (state, number): (1 + term, state)."""
+        found = self.values(list(states.T))
+        return np.array([np.broadcast_to(v, len(states)) for v in found], dtype=np.float64)
+
+    def between(self, state: Callable[[float], Array]) -> Array | None:
+        """Between the states at 0 and 1 that at which the divisor is zero, if the equation is not fulfilled beside."""
+        low, high = 0.0, 1.0
+        sign, other = np.sign(self.values_at(np.array([state(0.0), state(1.0)]))[0])
+        if sign * other >= 0.0:
+            return None
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            is_low = np.sign(self.values_at(state(middle)[None])[0, 0]) == sign
+            low, high = (middle, high) if is_low else (low, middle)
+        beside = [state(float(np.clip(low + s * near, 0.0, 1.0))) for near in NEAR for s in (-1.0, 1.0)]
+        with np.errstate(all="ignore"):
+            terms = self.values_at(np.array(beside))[1:]
+            left = np.abs(terms.sum(0)) / np.abs(terms).sum(0)
+        return state(low) if np.isfinite(left).all() and (left[-2:] > LEFT).all() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Poles:
+    """What is asked of one problem's solutions; which formulas divide is worked out once."""
+
+    model: Model
+
+    @cached_property
+    def _divided(self) -> tuple[Divided, ...]:
+        coordinates = [c.name for c in self.model.problem.coordinates]
+        found = []
+        for compiled, given in zip(self.model.equations, self.model.problem.equations, strict=True):
+            symbols = [*self.model.problem.coordinates, *compiled.symbols]
+            terms = sympy.Add.make_args(given.residual)
+            for divisor in dict.fromkeys(_divisors(given.residual)):
+                if any(s.name not in coordinates for s in divisor.free_symbols):
+                    found.append(Divided(compiled, divisor, Tape([divisor, *terms], symbols)))
+        return tuple(found)
+
+    def objection(self, field: Field, domain: Domain) -> str:
+        """Where it has passed through one, in words; "" where none is seen. Slabs are asked one after the other."""
+        ranges = np.array(domain.box.ranges)
+        last = np.linspace(ranges[-1, 0], ranges[-1, 1], POINTS)
+        places = kronecker(PLACES if len(ranges) > 1 else 1, len(ranges) - 1)
+        ends = {}
+        for number, own in enumerate(self._divided):
+            for at, place in enumerate(places):
+                start = ranges[:-1, 0] + np.ptp(ranges[:-1], axis=1) * place
+                points = np.column_stack([np.broadcast_to(start, (POINTS, len(start))), last])
+                states = np.column_stack([points, jets_at(field, points, own.equation.jets)])
+                before = self._ends.get((number, at, float(last[0])))
+                pole = None if before is None else own.between(partial(_on_way, before, states[0]))
+                signs = np.sign(own.values_at(states)[0])
+                for k in np.flatnonzero(signs[1:] * signs[:-1] < 0.0):
+                    pole = own.between(partial(_state, own, field, points[k], points[k + 1])) if pole is None else pole
+                if pole is not None:
+                    where = self._words(pole[: len(ranges)])
+                    zero = f"{written(own.divisor)} = 0: what keeps its sign may be written as exp of another unknown"
+                    return f"at {where} it passes through a pole of `{own.equation.text}`, {zero}"
+                ends[number, at, float(last[-1])] = states[-1]
+        self._ends.update(ends)
+        return ""
+
+    @cached_property
+    def _ends(self) -> dict[tuple[int, int, float], Array]:
+        """By equation, place and time: the states at the ends of slabs. A number without rates may jump there."""
+        return {}
+
+    def _words(self, point: Array) -> str:
+        names = (s.name for s in self.model.problem.coordinates)
+        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, point, strict=True))
+
+
+def _on_way(low: Array, high: Array, share: float) -> Array:
+    return low + share * (high - low)
+
+
+def _state(own: Divided, field: Field, low: Array, high: Array, share: float) -> Array:
+    """The point between two at a share of the way, and the derivatives there."""
+    point = (low + share * (high - low))[None]
+    return np.column_stack([point, jets_at(field, point, own.equation.jets)])[0]
+
+
+def _divisors(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What parts of an expression are divided by."""
+    for node in sympy.preorder_traversal(e):
+        if isinstance(node, sympy.Pow) and node.exp.is_number and node.exp.is_negative:
+            yield node.base
+        if isinstance(node, sympy.tan):
+            yield sympy.cos(node.args[0])
