@@ -152,8 +152,7 @@ def _balanced(
         for j, term in terms.largest.items():
             elsewhere = j not in equation.leading and any(j in e.leading for e in inside)
             balanced = elsewhere and any(free[k] for k in equation.leading)
-            says = left_out is None or not left_out[number, j]
-            if says and term * sizes[j] > terms.least(j, sizes, balanced):
+            if term * sizes[j] > terms.least(j, sizes, balanced) and not (left_out is not None and left_out[number, j]):
                 own = (np.arange(count) == j) + powers[j]
                 fit(1.0, {count + number: 1.0, **dict(enumerate(-own))}, term * np.exp(-powers[j] @ at))
         if terms.source > 0.0:
