@@ -16,7 +16,6 @@ in FIGURES digits towards c: a pole stays what it is.
 
 from collections.abc import Iterable, Iterator
 
-import mpmath
 import numpy as np
 import sympy
 from numpy.typing import NDArray
@@ -194,20 +193,20 @@ def _polynomial(found: Array, c: float, radius: float) -> Near | None:
 
 def _has_pole(f: sympy.Expr, near: Near) -> bool:
     """Whether the polynomial is not what a formula is in many figures, nearer and nearer to the place."""
-    known = f.replace(HyperbolicSine, sympy.sinh).replace(HyperbolicCosine, sympy.cosh)
-    of = sympy.lambdify(ARGUMENT, known.replace(HyperbolicTangent, sympy.tanh), "mpmath")
+    known = f.xreplace({number: sympy.Rational(float(number)) for number in f.atoms(sympy.Float)})
+    known = known.replace(HyperbolicSine, sympy.sinh).replace(HyperbolicCosine, sympy.cosh)
+    known = known.replace(HyperbolicTangent, sympy.tanh)
     nearest = max(NEAREST_ROUNDED * abs(near.place), NEAREST)
     steps = near.radius * 10.0 ** -np.arange(0.0, 1.0 + np.log10(max(near.radius / nearest, 1.0)))
     size = max(abs(near.value(near.radius)), abs(near.value(-near.radius)))
-    with mpmath.workdps(FIGURES):
-        for step in map(float, (*steps, *-steps)):
-            try:
-                value = complex(of(mpmath.mpf(near.place) + mpmath.mpf(step)))
-            except (ArithmeticError, ValueError, TypeError):
-                continue
-            series = near.value(step)
-            if abs(value - series) > AGREEMENT * max(abs(value), abs(series)) + ROUNDING * size:
-                return True
+    for step in map(float, (*steps, *-steps)):
+        point = sympy.Rational(float(near.place)) + sympy.Rational(step)
+        value, series = known.evalf(FIGURES, subs={ARGUMENT: point}), near.value(step)
+        if not value.is_number or not value.is_finite:
+            continue
+        value = complex(value)
+        if abs(value - series) > AGREEMENT * max(abs(value), abs(series)) + ROUNDING * size:
+            return True
     return False
 
 

@@ -55,6 +55,6 @@ def test_a_titration_does_not_go_over_to_its_other_root():
     logarithm = logarithm.replace("h + n", "exp(p) + n").replace("(h + ", "(exp(p) + ")
     solution = pinnkan.solve(parse_problem(logarithm, "t.yaml"))
     assert solution.verdict.converged
-    p = float(solution(1.0)["p"])
+    p = float(solution(np.array([1.0]))["p"][0])
     right = 1e-14 * np.exp(-p) + 0.1 * 1.8e-5 / (np.exp(p) + 1.8e-5)
     assert np.exp(p) + 0.15 == pytest.approx(right, rel=1e-3)
