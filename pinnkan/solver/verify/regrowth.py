@@ -91,7 +91,7 @@ def folds(model: Model, space: Space, coefficients: Array, before: Array) -> flo
         return np.array([fastest(weights, space.unknowns, way, waves) for way in ways])
 
     waves, found = _waves(rates, numbers)
-    rate = _mean_rate(found, least(waves), times, space.axes[-1].degree)
+    rate = _held_rate(found, least(waves), times, space.axes[-1].degree)
     rate = max(rate, _driven_rate(model, field, space, ways, least))
     if not any(is_growing(weights, space.unknowns, way).any() for way in ways):
         sides = Sides(model)
@@ -199,18 +199,20 @@ def _driven(model: Model, field: Field | None, begin: float, ways: Sequence[tupl
     return np.array([driven.rates(way, _half_waves(finest)) for way in ways])
 
 
-def _mean_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
+def _held_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
     """E-folds in a unit of time that a slab has to hold, (way, number, point); points belong to some ``times`` of it.
 
     What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
-    that turns passes by; only what grows at all places is growth then.
+    that turns passes by; only what grows at all places is growth then. The largest rate at any time counts: an
+    amplifier of 1e4 that switches grew by e^11 in a slab, and by e^3.1 in the mean of its times; it was 2.5e-4 off in
+    the end, the estimate 9e-6 (1e-8 and 3e-8 now).
     """
     largest = [max(own.real.max(initial=0.0), 0.0) for own in _at_times(rates, times)]
-    return float(max(np.mean(largest), _turning_rate(rates, least, times, degree)))
+    return float(max([*largest, _turning_rate(rates, least, times, degree)]))
 
 
 def _turning_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> float:
-    """That of what turns while it grows, see :func:`_mean_rate`."""
+    """That of what turns while it grows, see :func:`_held_rate`."""
     turning = [
         np.where(own.real.min(-1) > least, np.abs(own.imag).max(-1), 0.0).max() if own.shape[-1] else 0.0
         for own in _at_times(rates, times)

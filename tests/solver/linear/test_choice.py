@@ -15,11 +15,13 @@ def test_a_small_problem_is_factored_and_a_dear_factor_is_not_made(monkeypatch):
     rows, ordering = operator("constant")
     assert isinstance(solver_of(rows, ordering), NormalEquations)
     monkeypatch.setattr(work, "STEPS_AT_POINT", 1e-3)
+    monkeypatch.setattr(work, "CHEAP", 0.0)
     assert isinstance(solver_of(rows, ordering), ConjugateGradients)
 
 
 def test_rows_that_are_written_out_or_have_holes_are_factored(monkeypatch):
     monkeypatch.setattr(work, "STEPS_AT_POINT", 1e-3)
+    monkeypatch.setattr(work, "CHEAP", 0.0)
     rows, ordering = operator("constant")
     position = ordering.position.clone()
     position[ordering.free[-1]] = -1
