@@ -205,7 +205,7 @@ def _held_rate(rates: Complex, least: Array, times: np.ndarray, degree: int) -> 
     What turns while it grows is held by a slab of ``degree`` radians: one of twice as many makes half of it. A wave
     that turns passes by; only what grows at all places is growth then. The largest rate at any time counts: an
     amplifier of 1e4 that switches grew by e^11 in a slab, and by e^3.1 in the mean of its times; it was 2.5e-4 off in
-    the end, the estimate 9e-6 (1e-8 and 3e-8 now).
+    the end, the estimate 9e-6 (1e-7 and 4e-7 now).
     """
     largest = [max(own.real.max(initial=0.0), 0.0) for own in _at_times(rates, times)]
     return float(max([*largest, _turning_rate(rates, least, times, degree)]))

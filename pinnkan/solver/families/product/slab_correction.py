@@ -35,7 +35,8 @@ LOCAL, CARRIED = 2e-2, 1e-3
 #: The same however small it is beside the tolerance, over what something may grow in the slab: what grows is what rows
 #: see least and conjugate gradients find last, and most of an error may be at rest. Of u_t = (0.5 t - 3)(u - v), from
 #: v + 1e-5 cos(3 x - 4 y), the estimate was 3e-4 for an error of 80.
-MOST_LEFT = 0.1
+#: Such growth is what a slab may hold at most, with room; one of more is made again.
+MOST_LEFT, LARGEST = 0.1, 10.0
 #: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
 #: Green's vortices, 12,000 of them, took 1.1 times as long.
 APART = 50_000
@@ -85,7 +86,9 @@ def corrected(
     )
     if at.run.slabs:
         at.monitor.check()
-    richer = System(model, fine, accuracy=carried, fewer=fewer, keeping=True, most=MOST_LEFT * np.exp(-folds))
+    richer = System(
+        model, fine, accuracy=carried, fewer=fewer, keeping=True, most=MOST_LEFT * np.exp(-min(folds, LARGEST))
+    )
     local, error = (steps := richer.steps(base, targets, fixed, accuracy=accuracy))[0], steps[-1]
     length = float(np.ptp(space.axes[-1].breaks))
     scale = np.sqrt(at.mean_square(fine.norm(base) ** 2, length))

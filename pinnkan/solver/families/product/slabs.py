@@ -51,7 +51,7 @@ from pinnkan.solver.outcome import RESOLVED
 from pinnkan.solver.verify.hidden_features import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import counted_at, null_of, prolonged
 from pinnkan.solver.verify.objection import Spaces
-from pinnkan.solver.verify.regrowth import folds, most_folds
+from pinnkan.solver.verify.regrowth import HOLDING, folds, most_folds
 from pinnkan.solver.verify.stability import least_determined
 
 #: First slab, relative to the whole time; a rejected one costs little.
@@ -246,8 +246,10 @@ class ProductSlabs(ModelFamily):
         free = self.problem.solver.degree is None and self.given is None
         in_time = 0.0 if slab.is_rounded else in_time
         even, held = MOST_UNEVEN / max(slab.uneven, 1e-300), most_folds(aim.degree) / max(slab.folds, 1e-300)
-        idle = even < min(held, GROW)  # what grows takes degrees, however little of it there is
-        degree, held = next_degree(aim.degree, in_time, allowed, idle) if free else aim.degree, min(even, held)
+        degree = next_degree(aim.degree, in_time, allowed, min(even, held) < GROW) if free else aim.degree
+        if held < min(even, GROW):  # what grows takes degrees, however little of it there is
+            degree = max(degree, min(aim.degree, HOLDING))
+        held = min(even, held)
         factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 

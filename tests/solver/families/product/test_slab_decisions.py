@@ -202,8 +202,8 @@ def test_a_slab_is_tried_no_shorter_than_may_be_and_then_not_at_all(monkeypatch)
         ({"in_time": 0.5, "is_rounded": True}, {}, 7, None),
         ({"in_time": 1e-2, "uneven": MOST_UNEVEN}, {}, 7, 1.0),
         ({"in_time": 1e-2, "uneven": MOST_UNEVEN / 2}, {}, 7, 2.0),
-        ({"in_time": 1e-2, "folds": 2 * MOST_FOLDS}, {}, 8, 0.5),
-        ({"in_time": 1e-2, "folds": 9 * MOST_FOLDS}, {}, 8, SHRINK),
+        ({"in_time": 1e-2, "folds": 2 * MOST_FOLDS}, {}, 7, 0.5),
+        ({"in_time": 1e-2, "folds": 9 * MOST_FOLDS}, {}, 7, SHRINK),
         ({"in_time": 1e-2}, {}, 8, None),
     ],
 )
@@ -222,7 +222,7 @@ def test_the_next_slab_is_as_long_as_the_last_one_allows(monkeypatch, more, sett
     in_time = 0.0 if "is_rounded" in more else more["in_time"]
     factor = change(H, in_time, 1.0, (2 * H, 2.5), 8)
     assert following.length == pytest.approx(H * min(factor, GROW if held is None else held))
-    assert following.degree == expected == (8 if settings else next_degree(8, in_time, 1.0, "uneven" in more))
+    assert following.degree == expected == (8 if settings else next_degree(8, in_time, 1.0, held is not None))
     assert (following.rejections, following.failures, following.guess, following.late) == (0, 0, None, None)
     assert (following.more, following.doubts) == (MANY, 2)
     assert seen == [(0.5 + H, pytest.approx(3.0 * (1.5 - H) / 2.0))]
