@@ -123,14 +123,11 @@ def where_not_finite(problem: Problem, patches: Iterable[tuple[CompiledEquation,
 
     ``patches``: equations with points (..., coordinate) and jets (..., jet) there.
     """
-    names = [s.name for s in problem.coordinates]
     for equation, points, jets in patches:
         value, slopes = equation.linearise(points, jets)
         bad = ~(torch.isfinite(value) & torch.isfinite(slopes).all(-1))
         if bool(bad.any()):
-            place = points[bad][0].tolist()
-            at = ", ".join(f"{name} = {x:.6g}" for name, x in zip(names, place, strict=True))
-            return f"at {at} in '{equation.text}'"
+            return f"at {problem.at(points[bad][0].tolist(), digits=6)} in '{equation.text}'"
     return "in a sum of squares"
 
 

@@ -153,8 +153,7 @@ def _finite(value: Interval, cells: Cells, problem: Problem) -> np.ndarray:
     size = value.magnitude()
     if not np.isfinite(size).all():
         place = cells.middle[:, ~np.isfinite(size).all(0)][:, 0]
-        at = ", ".join(f"{c.name} = {x:.4g}" for c, x in zip(problem.coordinates, place, strict=True))
-        raise UncertifiedError(f"the formulas cannot be enclosed near {at}")
+        raise UncertifiedError(f"the formulas cannot be enclosed near {problem.at(place)}")
     return size
 
 

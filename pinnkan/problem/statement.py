@@ -5,7 +5,7 @@ stands for. Parameters and named functions are already substituted, so that an e
 coordinates and jets only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TypeAlias
@@ -223,6 +223,11 @@ class Problem:
         name = self.coordinates[-1].name
         unit = self.units.get(name)
         return f"{name} = {time:.{digits}g}{'' if unit is None else f' {unit}'}"
+
+    def at(self, point: Iterable[float | None], digits: int = 4) -> str:
+        """``x = 0.5, t = 0``: a point in words, to so many digits, without the coordinates that are left open."""
+        known = ((c.name, x) for c, x in zip(self.coordinates, point, strict=True) if x is not None)
+        return ", ".join(f"{name} = {x:.{digits}g}" for name, x in known)
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:

@@ -210,7 +210,6 @@ def ambiguous(problem: Problem, field: Field, other: Field | None) -> str:
     there = _values(other, problem)
     off = np.abs(here - there) / np.maximum(np.sqrt(np.mean(here**2 + there**2, axis=0)), 1e-300)
     k, unknown = np.unravel_index(int(np.argmax(off)), off.shape)
-    place = problem.domain.sample(COMPARED, kronecker)[k]
-    at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(problem.coordinates, place, strict=True))
+    at = problem.at(problem.domain.sample(COMPARED, kronecker)[k])
     name = problem.unknowns[unknown]
     return f"one of several solutions: {name} is {here[k, unknown]:.3g} at {at}, and {there[k, unknown]:.3g} in another"

@@ -77,7 +77,7 @@ def evaluate(expressions: Sequence[sympy.Expr], symbols: Sequence[sympy.Symbol],
 
 def place(problem: Problem, at: Sequence[Array], index: int) -> str:
     """``x = 0.5, t = 0``: one point in words."""
-    return ", ".join(f"{c} = {x[index]:.6g}" for c, x in zip(problem.coordinates, at, strict=True))
+    return problem.at((x[index] for x in at), digits=6)
 
 
 def held_at(problem: Problem, *places: Place) -> dict[int, float]:

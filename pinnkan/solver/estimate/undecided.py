@@ -68,8 +68,7 @@ class Switch:
 
     def words(self, model: Model) -> str:
         """Where the error of the solution does not say what an equation is."""
-        names = (s.name for s in model.problem.coordinates)
-        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(names, self.place, strict=True))
+        at = model.problem.at(self.place, digits=6)
         return f"near {at} it does not say on which side of a threshold the solution is in '{self.text}'"
 
 

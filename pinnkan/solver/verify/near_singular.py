@@ -127,6 +127,6 @@ def free_share(found: Probe) -> float:
 def first_disagreement(problem: Problem) -> str:
     """The first point at which the conditions disagree, in words."""
     for point in problem.disagreements[:1]:
-        at = ", ".join(f"{c} = {x:.6g}" for c, x in zip(problem.coordinates, point.position, strict=True))
+        at = problem.at(point.position, digits=6)
         return f"; conditions disagree at {at}, where no function has a finite one"
     return ""

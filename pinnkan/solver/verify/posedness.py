@@ -127,12 +127,12 @@ class Posedness:
             grows = partial(is_growing, size=self.unknowns, direction=direction)
             found = self._first(look.at(np.arange(first)), error, grows)
             if found is not None:
-                return f"waves grow the faster the finer they are, without bound, near {self._place(found)}"
+                return f"waves grow the faster the finer they are, without bound, near {self.problem.at(found)}"
         for side, number in self.sides.items():
             own, first = look.at(np.arange(first, first + len(sides[side]))), first + len(sides[side])
             found = self._first(own, error, partial(self._has_too_few, side=side, number=number))
             if found is not None:
-                place = self._place(found)
+                place = self.problem.at(found)
                 return f"more enters through the side than its conditions hold ({number or 'none'}), near {place}"
         return Sides(self.model).unbounded(field, np.array(slab.box.ranges))
 
@@ -202,6 +202,3 @@ class Posedness:
                 part[axis] = np.clip((low, high), *ranges[axis])
                 if part[axis, 1] > part[axis, 0]:
                     yield part
-
-    def _place(self, point: Array) -> str:
-        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(self.problem.coordinates, point, strict=True))

@@ -46,8 +46,7 @@ class Roots:
             negative = np.flatnonzero(np.max(bases, axis=0) < 0.0)
             if len(negative):
                 worst = negative[np.argmin(bases[0][negative])]
-                names = (s.name for s in self.model.problem.coordinates)
-                at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, points[worst], strict=True))
+                at = self.model.problem.at(points[worst])
                 return f"{written(power)} is not real near {at}, where {written(power.base)} is negative"
         return ""
 

@@ -77,22 +77,23 @@ class LeftOpen:
             both = np.flatnonzero((flat[:, 1:] & flat[:, :-1]).ravel())
             if len(both):
                 place, k = divmod(int(both[0]), POINTS - 1)
-                at = self._at(points[place * POINTS + k])
+                at = self.model.problem.at(points[place * POINTS + k])
                 return f"any of many values of {symbol} fulfils `{equation.text}` at {at}: nothing determines it there"
         return ""
 
     def several(self, field: Field, sizes: Sequence[float]) -> str:
         """That numbers of a steady problem might be others, in words, times ``sizes``; "" where none is seen."""
-        if self.model.problem.time_axis is not None:
+        problem = self.model.problem
+        if problem.time_axis is not None:
             return ""
-        points, pairs = self.model.problem.domain.sample(SOME, kronecker), algebraic_pairs(self.model.problem)
+        points, pairs = problem.domain.sample(SOME, kronecker), algebraic_pairs(problem)
         for equation, symbol in self.asked:
             unknown = equation.jets[equation.symbols.index(symbol)].unknown
             if pairs is not None and unknown in pairs.unknowns:
                 continue
             size = sizes[unknown]
             for point, own, other in self._others(field, equation, symbol, points):
-                at = f"at {self._at(point)} both {symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}"
+                at = f"at {problem.at(point)} both {symbol} = {size * own:.3g} and {symbol} = {size * other:.3g}"
                 return f"one of several solutions: {at} fulfil `{equation.text}`, and others may go over to that"
         return "" if pairs is None else self._others_together(field, points, np.array(sizes), pairs)
 
@@ -109,7 +110,8 @@ class LeftOpen:
                 if is_another and (np.abs(root) <= far).all():
                     pairs = (zip(names, sizes[unknowns] * numbers, strict=True) for numbers in (own, root))
                     taken, other = (", ".join(f"{n} = {v:.3g}" for n, v in pair) for pair in pairs)
-                    return f"one of several solutions: at {self._at(point)} {taken} are taken, {other} would do as well"
+                    at = f"at {problem.at(point)} {taken} are taken"
+                    return f"one of several solutions: {at}, {other} would do as well"
         return ""
 
     def _others(
@@ -135,7 +137,3 @@ class LeftOpen:
         tried = numbers()
         columns = [jets[:, k, None] if s != symbol else tried for k, s in enumerate(equation.symbols)]
         return np.broadcast_to(equation.value([*points.T[..., None], *columns])[0], (len(points), len(tried)))
-
-    def _at(self, point: Array) -> str:
-        names = (s.name for s in self.model.problem.coordinates)
-        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, point, strict=True))

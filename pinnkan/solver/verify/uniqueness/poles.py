@@ -94,7 +94,7 @@ class Poles:
                 for k in np.flatnonzero(signs[1:] * signs[:-1] < 0.0):
                     pole = own.between(partial(_state, own, field, points[k], points[k + 1])) if pole is None else pole
                 if pole is not None:
-                    where = self._words(pole[: len(ranges)])
+                    where = self.model.problem.at(pole[: len(ranges)])
                     zero = f"{written(own.divisor)} = 0: what keeps its sign may be written as exp of another unknown"
                     return f"at {where} it passes through a pole of `{own.equation.text}`, {zero}"
                 ends[number, at, float(last[-1])] = states[-1]
@@ -105,10 +105,6 @@ class Poles:
     def _ends(self) -> dict[tuple[int, int, float], Array]:
         """By equation, place and time: the states at the ends of slabs. A number without rates may jump there."""
         return {}
-
-    def _words(self, point: Array) -> str:
-        names = (s.name for s in self.model.problem.coordinates)
-        return ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, point, strict=True))
 
 
 def _on_way(low: Array, high: Array, share: float) -> Array:

@@ -51,8 +51,7 @@ class Silent:
                 said = self._said(equation, field, domain, lines, error)
                 silent = np.argwhere((said[:, 1:] == 0.0) & (said[:, :-1] == 0.0))
                 if len(silent):
-                    names = (s.name for s in self.model.problem.coordinates)
-                    at = ", ".join(f"{c} = {x:.4g}" for c, x in zip(names, lines[tuple(silent[0])], strict=True))
+                    at = self.model.problem.at(lines[tuple(silent[0])])
                     return f"`{equation.text}` says nothing from {at} on: fewer equations are left there than unknowns"
                 lines = self._closer(lines, said) if left else lines
         return ""
