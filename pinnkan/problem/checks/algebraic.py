@@ -96,9 +96,8 @@ class AlgebraicValues:
                 if (np.abs(step[..., 0]) <= STILL * np.abs(x)).all():
                     break
             left, sizes, _ = self._linearised(points, x)
-            is_finite = np.isfinite(np.hstack([x, sizes])).all(
-                1
-            )  # exp(360)**2 is not, and anything is little beside it
+            # Sizes that overflow, exp(360)**2, are none: anything is little beside them.
+            is_finite = np.isfinite(np.hstack([x, sizes])).all(1)
             is_root = np.asarray(is_finite & (np.abs(left) <= LEFT * np.maximum(sizes, 1e-300)).all(1))
         return x.reshape(-1, count), is_root
 

@@ -103,7 +103,7 @@ def smallest_product(
 
     ``likely``: numbers of waves (product, coordinate) that are looked at beside those drawn.
     """
-    chosen = _numbers([w.count for w in waves], looked, seed)
+    chosen = _drawn([w.count for w in waves], looked, seed)
     chosen = chosen if likely is None else np.unique(np.concatenate([chosen, likely]), axis=0)
     starts = [tuple(np.eye(w.count)[j : j + 1] for w, j in zip(waves, numbers, strict=True)) for numbers in chosen]
     quotients = np.array([rows.square(s) for s in starts])
@@ -136,7 +136,7 @@ def nearest(model: Model, waves: Sequence[Waves], looked: int) -> np.ndarray:
     """Numbers of waves (product, coordinate), so many, of which the symbol of a linear equation is least."""
     (low, high), many = np.array(model.problem.box.ranges).T, int(MOST_TOLD ** (1.0 / len(waves)))
     ((jets, slopes),) = frozen(model.equations, None, low + (high - low) * sobol(SEED)(POINTS, len(waves)))
-    numbers = [_numbers_of(w)[: max(2, min(many, int(HELD * w.count)))] for w in waves]
+    numbers = [_wave_numbers(w)[: max(2, min(many, int(HELD * w.count)))] for w in waves]
     total = np.zeros([len(n) for n in numbers], dtype=np.complex128)
     for jet, coefficient in zip(jets, slopes.mean(0), strict=True):
         parts = ((1j * n) ** k for n, k in zip(numbers, jet.order, strict=True))
@@ -145,7 +145,7 @@ def nearest(model: Model, waves: Sequence[Waves], looked: int) -> np.ndarray:
     return np.stack(np.unravel_index(least, total.shape), -1)
 
 
-def _numbers_of(waves: Waves) -> Array:
+def _wave_numbers(waves: Waves) -> Array:
     """The wave numbers, 1 / length: root mean square slopes."""
     slope = waves.axis.rooted(1) @ waves.transform
     return np.asarray(np.sqrt((slope**2).sum(0) / float(np.ptp(waves.axis.breaks))))
@@ -164,7 +164,7 @@ def _smallest(matrix: Array, start: Array) -> tuple[float, Array]:
     return float(vector @ matrix @ vector), vector
 
 
-def _numbers(counts: Sequence[int], looked: int, seed: int) -> np.ndarray:
+def _drawn(counts: Sequence[int], looked: int, seed: int) -> np.ndarray:
     """Which wave of each coordinate: (product, coordinate), the slowest of all among them, each product once.
 
     The fastest wave of a product is drawn evenly in its logarithm, so that slow products are not lost among the many

@@ -23,6 +23,17 @@ def space_of(model, intervals, degree):
     return Space(tuple(Axis(np.linspace(a, b, intervals + 1), degree) for a, b in model.problem.box.ranges))
 
 
+def iterated(model, space):
+    """Zero, a step of a linear equation, and conjugate gradients for its rows that have iterated."""
+    zero, fixed = zero_conditions(model.conditions, space)
+    system = System(model, space, keeping=True)
+    step = system.steps(zero, [zero], fixed)[0]
+    rows = system.kept.rows
+    iterating = ConjugateGradients(rows, system.kept.ordering)
+    iterating.solve([r.residual for r in rows], 1e-3)
+    return zero, step, iterating
+
+
 class Counted(Clock):
     count = 0
 
@@ -65,12 +76,7 @@ def test_all_waves_of_a_kind_count_in_what_steps_have_left():
     text = SQUARE.format(equation="lap(u) + (65*pi**2 - 0.1)*u = x*(1 - x)*y*(1 - y)", height=1)
     model = model_of(text + "  - where: top\n    equation: u = 0\n")
     space = space_of(model, 20, 8)
-    zero, fixed = zero_conditions(model.conditions, space)
-    system = System(model, space, keeping=True)
-    step = system.steps(zero, [zero], fixed)[0]
-    rows = system.kept.rows
-    iterating = ConjugateGradients(rows, system.kept.ordering)
-    iterating.solve([r.residual for r in rows], 1e-3)
+    zero, step, iterating = iterated(model, space)
     x, y = (axis.samples() for axis in space.axes)
     lacking = np.zeros(space.shape)
     for (i, j), size in {(1, 8): 0.3, (8, 1): 0.2, (4, 7): 0.1}.items():
@@ -109,12 +115,7 @@ def test_a_pair_near_a_resonance_is_found_both_ways_whatever_squares_have_lost()
     )
     model = model_of(text + "conditions: [{where: boundary, equation: dn(u) = 0}]\n")
     space = space_of(model, 24, 10)
-    zero, fixed = zero_conditions(model.conditions, space)
-    system = System(model, space, keeping=True)
-    step = system.steps(zero, [zero], fixed)[0]
-    rows = system.kept.rows
-    iterating = ConjugateGradients(rows, system.kept.ordering)
-    iterating.solve([r.residual for r in rows], 1e-3)
+    zero, step, iterating = iterated(model, space)
     found = least_determined(iterating, space, zero, step)
     assert found.alike is not None
     assert len(found.alike.vectors) == 2

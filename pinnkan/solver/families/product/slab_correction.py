@@ -35,7 +35,8 @@ LOCAL, CARRIED = 2e-2, 1e-3
 #: The same however small it is beside the tolerance, over what something may grow in the slab: what grows is what rows
 #: see least and conjugate gradients find last, and most of an error may be at rest. Of u_t = (0.5 t - 3)(u - v), from
 #: v + 1e-5 cos(3 x - 4 y), the estimate was 3e-4 for an error of 80.
-#: Such growth is what a slab may hold at most, with room; one of more is made again.
+#: LARGEST is more than any slab may grow by (most_folds): one that does is made again, and its share is not rounded
+#: to nothing.
 MOST_LEFT, LARGEST = 0.1, 10.0
 #: Coefficients from which on corrections are made one after the other. Of fewer it is the rows that cost: Taylor and
 #: Green's vortices, 12,000 of them, took 1.1 times as long.

@@ -153,8 +153,9 @@ class ProductSlabs(ModelFamily):
 
     def _closer(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab | None:
         """The slab with many degrees in its correction; None where it has them."""
-        few = slab.more < MANY
-        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at, slab.folds) if few else None
+        if slab.more >= MANY:
+            return None
+        return corrected(slab.system.model, aim.start, slab.system, found, MANY, at, slab.folds)
 
     def _judged(self, aim: Aim, slab: ProductSlab, found: Converged, at: ProductPass) -> ProductSlab:
         """The slab, with many degrees in its correction where that turns out to hold too little of its error."""
@@ -249,8 +250,8 @@ class ProductSlabs(ModelFamily):
         degree = next_degree(aim.degree, in_time, allowed, min(even, held) < GROW) if free else aim.degree
         if held < min(even, GROW):  # what grows takes degrees, however little of it there is
             degree = max(degree, min(aim.degree, HOLDING))
-        held = min(even, held)
-        factor = min(change(slab.length, in_time, allowed, aim.late, aim.degree), max(held, SHRINK))
+        wanted = change(slab.length, in_time, allowed, aim.late, aim.degree)
+        factor = min(wanted, max(min(even, held), SHRINK))
         return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
 
     def spaces(self, slab: ProductSlab) -> Spaces:

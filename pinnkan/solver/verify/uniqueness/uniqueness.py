@@ -22,20 +22,16 @@ class Uniqueness:
     model: Model
 
     @cached_property
-    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Silent, Switches]:
+    def _asked(self) -> tuple[Branches, Departures, LeftOpen, Silent, Switches, Poles]:
         model = self.model
-        return Branches(model), Departures(model), LeftOpen(model), Silent(model), Switches(model)
-
-    @cached_property
-    def _poles(self) -> Poles:
-        return Poles(self.model)
+        return Branches(model), Departures(model), LeftOpen(model), Silent(model), Switches(model), Poles(model)
 
     def objection(self, field: Field, domain: Domain, error: Field | None) -> str:
         """Where others go on, depart or would do in a ``domain``, in words; "" where none are seen."""
-        branches, departures, left_open, silent, switches = self._asked
+        branches, departures, left_open, silent, switches, poles = self._asked
         found = branches.objection(field, domain) or departures.objection(field, domain, error)
         found = found or left_open.many(field, domain) or silent.objection(field, domain, error)
-        return found or switches.objection(field, domain) or self._poles.objection(field, domain)
+        return found or switches.objection(field, domain) or poles.objection(field, domain)
 
     def several(self, field: Field, sizes: Sequence[float]) -> str:
         """That a steady solution is one of several, in words, with values times ``sizes``; "" where none are seen."""
