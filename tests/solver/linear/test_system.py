@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from small_models import PLANE, jacobian, line, model_of, prepared, residual
 
+from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.patch import Patch
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.system import System
+from pinnkan.solver.linear.system import LEFT, System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 
 
@@ -60,6 +61,18 @@ def test_a_single_coordinate_keeps_all_its_points_and_a_plane_spares_some():
     assert System(line(right="u = 0"), Space((axis,))).points == 20 * (9 - 2)
     plane = model_of(PLANE.format(v="x", right="u = v"))
     assert System(plane, Space((axis, axis))).points == (20 * 6) ** 2
+
+
+def test_steps_leave_out_a_share_of_the_local_tolerance_where_there_is_one():
+    """What a slab leaves out grows in those that follow: its share is that of the slab, not that of the file."""
+    cube = "{name: cube, domain: {x: [0, 1], y: [0, 1], z: [0, 1]}, unknowns: [u], equations: [lap(u) = 1],"
+    model = model_of(cube + " conditions: [{where: boundary, equation: u = 0}]}")
+    space = Space((Axis(np.linspace(0, 1, 7), 6),) * 3)
+    zero, fixed = zero_conditions(model.conditions, space)
+    for local in (None, 1e-9):
+        system = System(model, space, keeping=True, local=local)
+        system.steps(zero, [zero], fixed)
+        assert system.kept.share == LEFT * (local or model.problem.solver.tolerance)
 
 
 def test_the_loss_of_a_minimum_is_worked_out_once(monkeypatch):
