@@ -109,6 +109,12 @@ exact: {a: 1 + 1e-8*exp(t/2)*cos(1.5*t), b: 1 + 1e-8*exp(t/2)*sin(1.5*t)}
 """
 
 
+def test_growth_at_one_time_of_a_slab_is_not_shared_out_over_all_of_it() -> None:
+    """Of an amplifier that switched within a slab e^3.1 was the growth in the mean, and e^11 in truth."""
+    pulse = GROWING.replace("RATE", "exp(-((t - 0.25)/0.04)**2)*40")
+    assert folds_of(pulse, 1.0, 1.0) > 0.5 * 40.0
+
+
 def test_what_turns_while_it_grows_beside_a_state_of_rest_is_held() -> None:
     """Four e-folds are twelve radians, and least squares prefer to make nothing of them: 0.54 off, 2e-10 estimated."""
     solution = pinnkan.solve(parse_problem(TURNING.encode(), "a.yaml"))
