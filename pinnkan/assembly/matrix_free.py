@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.grouped import grouped
+from pinnkan.assembly.kronecker import Kronecker, boxes
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
 from pinnkan.kan.table import Table
@@ -52,7 +53,16 @@ class MatrixFree:
         together: dict[tuple[int, ...], list[TensorRows]] = {}
         for r in rows:
             together.setdefault(tuple(map(id, r.tables)), []).append(r)
-        self._groups = [_Group(some) for some in together.values()]
+        self._together = list(together.values())
+
+    @cached_property
+    def _groups(self) -> "list[_Group | Kronecker]":
+        """The rows by points; made for the first product."""
+        out: list[_Group | Kronecker] = []
+        for some in self._together:
+            found, left = boxes(some)
+            out += [*found, *map(_Group, left)]
+        return out
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """J^T J of coefficients (coefficient, .., unknown, side), of the same shape."""

@@ -11,7 +11,7 @@ Where points have no such structure rows are written out cell by cell (:mod:`pin
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Protocol
 
@@ -30,6 +30,8 @@ AT_ONCE = 2**17
 #: (:mod:`pinnkan.assembly.full_matrix`). Of one unknown a factor of 1,728 takes as long either way, of four that of
 #: 1,758 a fourth.
 JOINED = 1750
+#: The orders of two derivatives, in the coordinates that are left.
+_Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Rows(Protocol):
@@ -56,7 +58,8 @@ class TensorRows(Looks):
     """:class:`Rows` on a grid, (interval, point) per coordinate.
 
     ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;
-    ``residual`` (grid, side).
+    ``residual`` (grid, side); ``scale``: of the weights, what cells weigh beside the equation, one or (interval, 1,
+    interval, ..).
     """
 
     space: Space
@@ -64,6 +67,7 @@ class TensorRows(Looks):
     jets: tuple[Jet, ...]
     weights: torch.Tensor
     residual: torch.Tensor
+    scale: float | torch.Tensor = field(default=1.0, kw_only=True)
 
     @property
     def count(self) -> int:
@@ -170,30 +174,38 @@ class TensorRows(Looks):
         The outermost coordinate has the most intervals, so the fewest pairs for its points: it is contracted first.
         """
         order_of_work = outermost_first(self.space.shape)
-        grid = [2 * i + part for i in order_of_work for part in (0, 1)]
+        first, *others = order_of_work
+        found: dict[_Key, torch.Tensor] = {}
+        for part, table in parts_along(self.tables, first):
+            some = replace(pairs[first], place=pairs[first].place.reshape(len(self.tables[first].index), -1)[part])
+            for key, value in _contract_one(table, self._products(part, order_of_work, u, v), some).items():
+                found[key] = found[key].add_(value) if key in found else value
+        for i in others:
+            found = _contract_one(self.tables[i], found, pairs[i])
+        return next(iter(found.values()))
+
+    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict["_Key", torch.Tensor]:
+        """Products of two weights in some intervals of the first coordinate of work, by the orders of derivatives."""
+        grid = [2 * i + n for i in order_of_work for n in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
-        parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor] = {}
-        weights = self.weights.movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
+        out: dict[_Key, torch.Tensor] = {}
+        weights = self.weights_in(part, order_of_work[0]).movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
         for order, k, unknown in terms:
             for other, m, unknown_other in terms:
                 if (unknown, unknown_other) == (u, v):
-                    shared = parts.get((other, order)) if u == v else None
-                    parts[order, other] = (weights[k] * weights[m]).unsqueeze(0) if shared is None else shared
-        for i in order_of_work:
-            parts = _contract_one(self.tables[i], parts, pairs[i])
-        return next(iter(parts.values()))
+                    shared = out.get((other, order)) if u == v else None
+                    out[order, other] = (weights[k] * weights[m]).unsqueeze(0) if shared is None else shared
+        return out
 
 
-def _contract_one(
-    table: Table, parts: dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor], pairs: Pairs
-) -> dict[tuple[tuple[int, ...], tuple[int, ...]], torch.Tensor]:
+def _contract_one(table: Table, parts: dict[_Key, torch.Tensor], pairs: Pairs) -> dict[_Key, torch.Tensor]:
     """Sum over the points of one coordinate and over its intervals.
 
     Parts, by the orders of the two factors in the coordinates left: (pairs done, interval, point, ..) to
     (pairs of this coordinate * pairs done, ..). A part that two pairs of orders share is taken once, with both factors.
     """
     left, right = (table.values[..., k] for k in pairs.local)
-    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[tuple[tuple[int, int], torch.Tensor]]] = {}
+    groups: dict[_Key, list[tuple[tuple[int, int], torch.Tensor]]] = {}
     for (order, other), part in parts.items():
         groups.setdefault((order[1:], other[1:]), []).append(((order[0], other[0]), part))
     out = {}
@@ -210,7 +222,7 @@ def _contract_one(
                 factor.addcmul_(left[a], right[b])
         values = torch.cat([p.movedim(0, 2).reshape(count, points, -1) for _, p in members], 1)
         local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
-        summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place, local)
+        summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place.reshape(-1), local)
         out[key] = summed.reshape(len(pairs.row) * shape[0], *shape[3:])
     return out
 
@@ -222,12 +234,17 @@ def within(part: slice, along: int) -> tuple[slice, ...]:
 
 def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
     """Some intervals of the first coordinate after the other, and the tables there: little lies between them."""
-    first, *others = tables
-    points = prod(t.nodes.numel() for t in tables)
-    few = max(1, AT_ONCE * len(first.index) // points)
-    for start in range(0, len(first.index), few):
+    for part, first in parts_along(tables, 0):
+        yield part, (first, *tables[1:])
+
+
+def parts_along(tables: Sequence[Table], index: int) -> Iterator[tuple[slice, Table]]:
+    """Some intervals of a coordinate after the other, and its table there."""
+    own, points = tables[index], prod(t.nodes.numel() for t in tables)
+    few = max(1, AT_ONCE * len(own.index) // points)
+    for start in range(0, len(own.index), few):
         part = slice(start, start + few)
-        yield part, ((first if few >= len(first.index) else first.part(part)), *others)
+        yield part, (own if few >= len(own.index) else own.part(part))
 
 
 def grid_jets(tables: tuple[Table, ...], values: torch.Tensor, jets: Sequence[Jet]) -> list[torch.Tensor]:

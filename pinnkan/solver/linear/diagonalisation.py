@@ -7,7 +7,7 @@ as much as a few products with J (Lynch, Rice, Thomas 1964; for splines Sangalli
 its band). The coordinate whose forms are furthest from diagonal keeps its band: time, a direction of advection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -18,7 +18,7 @@ import torch
 from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
-from pinnkan.assembly.tensor_rows import TensorRows, parts
+from pinnkan.assembly.tensor_rows import TensorRows, parts_along
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
 
@@ -105,9 +105,8 @@ def _part(
     band = position.new_zeros((prod(m.vectors.shape[1] for m in chosen), (width + 1) * count + 1), dtype=torch.float64)
     at = torch.from_numpy(place).to(position.device)
     for r in rows:
-        forms = _averaged(r, unknown, last, chosen, free)
-        if forms:  # else they say nothing of the unknown
-            _assemble(band, r.tables[last], forms, at, count)
+        for table, forms in _averaged(r, unknown, last, chosen, free):
+            _assemble(band, table, forms, at, count)
     if smooth > 0.0:
         table = gauss_table(axis, axis.degree + 1, 0, position.device)
         mass = band.new_zeros((1, band.shape[1]))
@@ -120,44 +119,44 @@ def _part(
 
 def _averaged(
     rows: TensorRows, unknown: int, last: int, chosen: Sequence[Modes], free: Sequence[torch.Tensor]
-) -> dict[tuple[int, int], torch.Tensor]:
+) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
     """Products of two weights, averaged over intervals and by each product of modes: (point of ``last``, mode).
 
-    By the orders of the two derivatives along ``last``.
+    By the orders of the two derivatives along ``last``, in some of its intervals after the other: so little lies
+    between. Nothing where the rows say nothing of the unknown.
     """
     others = [i for i in range(len(rows.tables)) if i != last]
-    jets = [(k, j.order) for k, j in enumerate(rows.jets) if j.unknown == unknown]
+    jets = {k: j.order for k, j in enumerate(rows.jets) if j.unknown == unknown}
     values = [
-        {a: dense(rows.tables[i], a)[:, mask] @ m.vectors for a in {order[i] for _, order in jets}}
+        {a: dense(rows.tables[i], a)[:, mask] @ m.vectors for a in {order[i] for order in jets.values()}}
         for i, mask, m in zip(others, free, chosen, strict=True)
     ]
-    tables, inner = [rows.tables[i] for i in others], [2 * i + 1 for i in others]
-    out: dict[tuple[int, int], torch.Tensor] = {}
-    summed = _summed(rows, [(k, m) for n, (k, _) in enumerate(jets) for m, _ in jets[: n + 1]], inner)
-    for n, (k, first) in enumerate(jets):
-        for m, second in jets[: n + 1]:
-            weight = flat(summed.pop((k, m))).permute(*others, last)
-            for i, table, own in zip(others, tables, values, strict=True):
-                weight = torch.tensordot(weight, _means(table, own[first[i]] * own[second[i]]), dims=([0], [0]))
+    for table, sums in _summed(rows, [(k, m) for k in jets for m in jets if m <= k], last):
+        out: dict[tuple[int, int], torch.Tensor] = {}
+        for (k, m), total in sums.items():
+            weight = flat(total).permute(*others, last)
+            for i, own in zip(others, values, strict=True):
+                means = _means(rows.tables[i], own[jets[k][i]] * own[jets[m][i]])
+                weight = torch.tensordot(weight, means, dims=([0], [0]))
             weight = weight.reshape(len(weight), -1) * (1.0 if k == m else 2.0)
-            key = first[last], second[last]
-            out[key] = out[key] + weight if key in out else weight
-    return out
+            key = jets[k][last], jets[m][last]
+            out[key] = out[key].add_(weight) if key in out else weight
+        if out:
+            yield table, out
 
 
 def _summed(
-    rows: TensorRows, pairs: Sequence[tuple[int, int]], inner: list[int]
-) -> dict[tuple[int, int], torch.Tensor]:
-    """Products of two weights, summed over the indices ``inner``: (interval, point, ..) by pair of jets."""
+    rows: TensorRows, pairs: Sequence[tuple[int, int]], last: int
+) -> Iterator[tuple[Table, dict[tuple[int, int], torch.Tensor]]]:
+    """Products of two weights, summed over the points of intervals of all coordinates but ``last``, by pair of jets."""
+    inner = [2 * i + 1 for i in range(len(rows.tables)) if i != last]
     if isinstance(rows, FleetingRows) and rows.numbers is not None:
         squares = rows.squares_summed(inner)
-        return {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
-    found: dict[tuple[int, int], list[torch.Tensor]] = {pair: [] for pair in pairs}
-    for part, _ in parts(rows.tables):
-        weights = rows.weights_in(part)
-        for (k, m), sums in found.items():
-            sums.append((weights[..., k] * weights[..., m]).sum(inner, keepdim=True))
-    return {pair: torch.cat(sums) for pair, sums in found.items()}
+        yield rows.tables[last], {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
+        return
+    for part, table in parts_along(rows.tables, last):
+        weights = rows.weights_in(part, last)
+        yield table, {(k, m): (weights[..., k] * weights[..., m]).sum(inner, keepdim=True) for k, m in pairs}
 
 
 def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
