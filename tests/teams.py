@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from queue import Queue
 
-from pinnkan.assembly.shared_matrix import MAKERS
+from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.processes.job import Job
 from pinnkan.processes.team import leading, serve
 from pinnkan.processes.wire import Traffic, packed, unpacked

@@ -26,9 +26,8 @@ from pinnkan.problem.statement import Jet
 
 #: Points of rows that are worked on at once.
 AT_ONCE = 2**17
-#: Coefficients from which on places of entries are worked out for those of a band only
-#: (:mod:`pinnkan.assembly.full_matrix`). Of one unknown a factor of 1,728 takes as long either way, of four that of
-#: 1,758 a fourth.
+#: Coefficients from which on places of entries are worked out for those of a band only (``normal_matrix.full_matrix``).
+#: Of one unknown a factor of 1,728 takes as long either way, of four that of 1,758 a fourth.
 JOINED = 1750
 #: The orders of two derivatives, in the coordinates that are left.
 _Key = tuple[tuple[int, ...], tuple[int, ...]]

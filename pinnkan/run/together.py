@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
-from pinnkan.assembly.shared_matrix import MAKERS
+from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.errors import Exit
 from pinnkan.processes.job import this_job
 from pinnkan.processes.team import Team, leading, serve

@@ -5,9 +5,9 @@ import pytest
 import torch
 from small_models import model_of
 
-from pinnkan.assembly import matrix_free
 from pinnkan.assembly import patch as module
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix import matrix_free
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.kan.axis import Axis

@@ -17,7 +17,7 @@ import torch
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
-from pinnkan.assembly.shared_matrix import MAKERS
+from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.processes.job import this_job

@@ -12,8 +12,8 @@ import scipy.linalg
 import torch
 
 from pinnkan.assembly.clock import Clock
-from pinnkan.assembly.full_matrix import full_matrix
 from pinnkan.assembly.integral_rows import stacked
+from pinnkan.assembly.normal_matrix.full_matrix import full_matrix
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import JOINED, Rows
 from pinnkan.kan.field import Array

@@ -1,9 +1,9 @@
 """Linear least squares without a matrix: conjugate gradients on J^T J, preconditioned.
 
-Each step costs one product with J^T J by sum factorisation (:mod:`pinnkan.assembly.matrix_free`), and needs no memory
-but for the rows and some vectors. Two to ten steps where the operator separates; about twenty for a coefficient 19
-times as large in one place as in another, on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes,
-Stiefel 1952; Bjorck 1996, section 7.4.
+Each step costs one product with J^T J (:mod:`pinnkan.assembly.normal_matrix.matrix_free`), and needs no memory but for
+the rows and some vectors. Two to ten steps where the operator separates; about twenty for a coefficient 19 times as
+large in one place as in another, on 48 to 192 intervals (:mod:`pinnkan.solver.linear.ladder`). Hestenes, Stiefel 1952;
+Bjorck 1996, section 7.4.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ import torch
 
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.integral_rows import MiddleRows, as_seen
+from pinnkan.assembly.normal_matrix.shared_matrix import normal_matrix
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
-from pinnkan.assembly.shared_matrix import normal_matrix
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pinnkan.assembly.matrix_free import MOST_KEPT
 from pinnkan.assembly.model import Model
+from pinnkan.assembly.normal_matrix.matrix_free import MOST_KEPT
 from pinnkan.assembly.patch import are_fleeting
 from pinnkan.kan.product import Space
 from pinnkan.solver import memory

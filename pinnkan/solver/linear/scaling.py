@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.equation import in_part, on_grid
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts

@@ -4,7 +4,7 @@ import torch
 from operators import BUMP, CPU, axis, jacobian_of, spread_of, square_model
 from small_models import prepared
 
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import ladder

@@ -5,7 +5,7 @@ import pytest
 import torch
 from operators import NAMES, jacobian_of, operator
 
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import nested

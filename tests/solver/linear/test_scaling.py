@@ -5,7 +5,7 @@ import pytest
 import torch
 from operators import jacobian_of, operator, spread_of
 
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation

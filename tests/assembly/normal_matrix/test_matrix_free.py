@@ -5,8 +5,8 @@ import pytest
 import torch
 from patches import CASES, coefficients, jacobian_of, patch
 
-from pinnkan.assembly import matrix_free
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix import matrix_free
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 
 
 def difference(a, b):

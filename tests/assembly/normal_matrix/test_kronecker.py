@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.assembly import kronecker, matrix_free
-from pinnkan.assembly.kronecker import Kronecker
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix import kronecker, matrix_free
+from pinnkan.assembly.normal_matrix.kronecker import Kronecker
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space

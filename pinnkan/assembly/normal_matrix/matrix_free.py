@@ -14,8 +14,8 @@ from itertools import product
 import numpy as np
 import torch
 
-from pinnkan.assembly.grouped import grouped
-from pinnkan.assembly.kronecker import Kronecker, boxes
+from pinnkan.assembly.normal_matrix.grouped import grouped
+from pinnkan.assembly.normal_matrix.kronecker import Kronecker, boxes
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
 from pinnkan.kan.table import Table

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.shared_rows import Data, PatchParts, numbered, parts_of, table_data
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.product import Space
@@ -28,7 +28,7 @@ def normal_matrix(rows: Sequence[TensorRows]) -> "MatrixFree | SharedMatrix":
 
 
 class SharedMatrix:
-    """See :class:`pinnkan.assembly.matrix_free.MatrixFree`."""
+    """See :class:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree`."""
 
     def __init__(self, rows: Sequence[TensorRows], there: Team) -> None:
         kept = [k for k in map(parts_of, rows) if k is not None]
@@ -44,7 +44,7 @@ class SharedMatrix:
         return self._cells.added(found, torch.zeros_like(values))
 
     def diagonal(self) -> torch.Tensor:
-        """See :meth:`pinnkan.assembly.matrix_free.MatrixFree.diagonal`."""
+        """See :meth:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree.diagonal`."""
         parts = self._shared.call("diagonal", [()] * len(self._cells.ranges))
         return self._cells.added(parts, parts[0].new_zeros(self._shape))
 

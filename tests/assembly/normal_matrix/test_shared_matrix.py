@@ -12,11 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pinnkan.assembly import shared_rows
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.assembly.grouped import TOGETHER
-from pinnkan.assembly.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.grouped import TOGETHER
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
+from pinnkan.assembly.normal_matrix.shared_matrix import SharedMatrix, normal_matrix
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.assembly.patch import FleetingRows, Patch
-from pinnkan.assembly.shared_matrix import SharedMatrix, normal_matrix
 from pinnkan.assembly.shared_rows import SharedFleetingRows, SharedRows, patches_of, ranges
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space

@@ -7,8 +7,8 @@ import torch
 from pinnkan.assembly import tensor_rows
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.cell_rows import CellRows
-from pinnkan.assembly.full_matrix import full_matrix
 from pinnkan.assembly.model import compile_model
+from pinnkan.assembly.normal_matrix.full_matrix import full_matrix
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.problem.registry import load_problem
 from pinnkan.solver.families.product.start import initial_space, with_conditions

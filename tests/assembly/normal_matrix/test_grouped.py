@@ -7,7 +7,7 @@ import pytest
 import torch
 from patches import CPU
 
-from pinnkan.assembly.grouped import TOGETHER, grouped
+from pinnkan.assembly.normal_matrix.grouped import TOGETHER, grouped
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import gauss_table
 

@@ -7,7 +7,7 @@ weights are kept. Nobody looks at a formula: what a basis leaves of the weights 
 nothing but rounding may be left (random sums find it: Halko, Martinsson, Tropp 2011).
 
 Diffusion with that coefficient, degree 10: a product on 96 intervals in 5 ms, in 11 ms by sum factorisation
-(:mod:`pinnkan.assembly.matrix_free`); on 192 in 13 ms, in 41 ms.
+(:mod:`pinnkan.assembly.normal_matrix.matrix_free`); on 192 in 13 ms, in 41 ms.
 """
 
 from collections.abc import Sequence
