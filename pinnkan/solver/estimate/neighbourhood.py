@@ -18,7 +18,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at, jets_on
 from pinnkan.kan.gauss import gauss_cells
 from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.problem.features.subdivision import Feature
+from pinnkan.problem.features.subdivision import SAME, Feature
 
 #: Half-width of a neighbourhood, relative to the box; by number of coordinates in which a feature is narrow, how much
 #: closer the next end is, how often, and Gauss points between two ends: 200, 52, 28 and 10 points per coordinate.
@@ -95,14 +95,18 @@ def around(
 ) -> LocalGrid | Scattered | None:
     """The neighbourhood of a feature in a domain, some coordinates ``fixed`` as on a side; None where it is not there.
 
-    ``narrow``: in which coordinates it is narrow; along the others the whole box is looked at.
+    ``narrow``: in which coordinates it is narrow; along the others the whole box is looked at. Of what lies no more
+    than SAME of its widths beyond the box a flank is inside: a slab that ended 1e-9 before the middle of a pulse lost
+    half of it.
     """
     box = domain.box.ranges
     graded = [i for i, is_narrow in enumerate(narrow) if is_narrow and i not in fixed]
-    if not graded or not all(box[i][0] <= feature.place[i] <= box[i][1] for i in graded):
+    low, high = np.array(box, dtype=np.float64)[graded].T
+    nearest = np.clip(feature.place[graded], low, high)
+    if not graded or (np.abs(feature.place[graded] - nearest) > SAME * feature.width[graded]).any():
         return None
     place = np.mean(box, axis=1)
-    place[graded] = feature.place[graded]
+    place[graded] = nearest
     place[list(fixed)] = list(fixed.values())
     found = (_grid if len(box) in CLOSER else _shells)(place, graded, box, fixed, _inmost(feature, graded, box))
     return replace(found, weights=found.weights * domain.contains(found.points))
