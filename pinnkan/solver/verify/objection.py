@@ -51,3 +51,9 @@ class Spaces:
     def is_loose(self) -> bool:
         """Whether a function of the latter is known whose residual is rounding."""
         return self.nulls is not None and self.nulls[1].sigma == 0.0
+
+
+def freely(share: float, which: str = "") -> Objection:
+    """That a function may be added to a solution, whose residual is a ``share`` of its terms."""
+    detail = f"a function{which} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
+    return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)

@@ -27,11 +27,12 @@ from pinnkan.solver.verify.near_singular import (
     nulls_of,
 )
 from pinnkan.solver.verify.neutral import holding_growth, unheld_on_sides
-from pinnkan.solver.verify.objection import Objection, Spaces
+from pinnkan.solver.verify.objection import Objection, Spaces, freely
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
+from pinnkan.solver.verify.uniqueness.held_at_points import left_free
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.verdict.records import Reason
@@ -180,7 +181,7 @@ class Verifier:
     def free(self, field: Field, spaces: Spaces | None) -> Objection | None:
         """A function that nothing holds, which makes a correction of any size, and of the rounding in it."""
         if spaces is not None and spaces.is_loose:
-            return _free(UNIT)
+            return freely(UNIT)
         beyond = probe(self.model, field, float("inf"))
         share = 0.0 if beyond is None else free_share(beyond)
         if share == 0.0 and spaces is not None and not (beyond is not None and beyond.settled):
@@ -188,7 +189,7 @@ class Verifier:
             share = found[1].share if found[1].share < LOST else 0.0
             if share > 0.0 and found_twice(found):
                 return Objection(None, float("inf"), Reason.BELOW_ROUNDING, HIDDEN.format(found[1].sigma))
-        return _free(share) if share > 0.0 else None
+        return freely(share) if share > 0.0 else None
 
     @cached_property
     def least_product(self) -> float | None:
@@ -226,7 +227,7 @@ class Verifier:
             return self._hidden_product(field, left, allowed)
         around = free_waves(self.model, field)
         if around is not None and 2 * around.count > len(problem.conditions):
-            return _free(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
+            return freely(around.share, f" around the circles, {around.words(problem)} where these are 2 pi long,")
         against = self._determined(field, spaces, allowed)
         if against is not None and not against.is_small:
             return against
@@ -236,6 +237,8 @@ class Verifier:
         """Whether something may be added to a field, or hides in what is left of its residual."""
         if spaces is None:
             return self.free(field, None)
+        if (share := left_free(self.model, spaces.space, spaces.coefficients)) > 0.0:
+            return freely(share, " that conditions at points leave as it is")
         return self._along_sides(field, spaces, allowed) or self._stability(field, spaces, allowed)
 
     def _along_sides(self, field: Field, spaces: Spaces, allowed: float) -> Objection | None:
@@ -248,7 +251,7 @@ class Verifier:
 
         found = unheld_on_sides(self.model, field, axes, seen)
         if found.share < np.inf:
-            return _free(found.share, f" of waves {found.length:.1e} long along a side")
+            return freely(found.share, f" of waves {found.length:.1e} long along a side")
         is_finer = any(a.intervals > b.intervals for a, b in zip(found.axes, axes, strict=True))
         return Objection(axes=found.axes) if is_finer else None
 
@@ -281,14 +284,9 @@ class Verifier:
         return Objection(None, near.residual, Reason.CONVERGED, detail, is_lasting=True)
 
 
-def _free(share: float, which: str = "") -> Objection:
-    detail = f"a function{which} exists whose residual is {share:.0e} of its terms: it may be added almost freely"
-    return Objection(None, float("inf"), Reason.RANK_DEFICIENT, detail)
-
-
 def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
     if near.free > 0.0:
-        return _free(near.free)
+        return freely(near.free)
     if near.rounding > allowed:
         size = near.rounding if near.settled else float("inf")
         return Objection(None, size, Reason.BELOW_ROUNDING, HIDDEN.format(near.sigma))
