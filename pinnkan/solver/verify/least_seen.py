@@ -26,6 +26,8 @@ AGREE = 0.1
 #: so many: waves of a square come in pairs, four of them had 1e-4 in Helmholtz' equation at 25^2 + 31^2 = 19^2 + 35^2,
 #: of which one alone told a fifteenth of what steps had left of a solution in all four.
 LIKE, MANY_LIKE = 3.0, 16
+#: Entries of J as a matrix that all functions are looked at by: 5,184 rows and 484 functions take 0.3 s.
+MOST_ENTRIES = 10_000_000
 #: Of squares of singular values: the ratio below which rounding hides the smallest.
 HIDDEN = 1e-12
 
@@ -37,6 +39,20 @@ class LeastSeen:
         self.equations, self.weigh, self.size = equations, weigh, equations.ordering.size
         is_joint = equations.iterations > 0 and weigh.space.unknowns > 1
         self._steps, self._change, self._little = OF_SEVERAL if is_joint else (STEPS, CHANGE, LITTLE)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all functions may be looked at at once."""
+        return self.size * sum(b.residual.shape[:-1].numel() for b in seen_by(self.equations).rows) <= MOST_ENTRIES
+
+    def of_all(self) -> Array:
+        """The BLOCK vectors of all that are seen least, by J as a matrix: as good as rounding of the largest allows."""
+        unit = np.eye(self.size)
+        mass, image = self.weigh(unit), np.concatenate(self.seen(unit))
+        scale = np.sqrt(mass.diagonal())
+        root = np.linalg.cholesky(mass / np.outer(scale, scale)) * scale[:, None]
+        _, _, rows = np.linalg.svd(np.linalg.qr(np.linalg.solve(root, image.T).T, mode="r"))
+        return np.linalg.solve(root.T, rows[-BLOCK:].T)
 
     def found(self, start: Array) -> tuple[Array, float]:
         """The vector of size one with the least residual, and the size of that."""

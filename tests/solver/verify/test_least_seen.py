@@ -108,14 +108,17 @@ def test_two_unknowns_that_are_joined_near_a_resonance_of_a_cube_are_found() -> 
     assert least_determined(equations, space, zero).sigma == pytest.approx(0.02 / 5**0.5, rel=0.1)
 
 
-def test_a_pair_near_a_resonance_is_found_both_ways_whatever_squares_have_lost() -> None:
+def test_both_waves_of_a_pair_near_a_resonance_are_left_of_a_step_that_has_neither() -> None:
     """97 = 81 + 16: of cos(9 pi x) cos(4 pi y) nothing was known beside the other, 1e-5 off, the estimate 5e-9."""
-    text = (
-        "name: pair\ndomain: {x: [0, 1], y: [0, 1]}\nunknowns: [u]\nequations: ['lap(u) + (97*pi**2 + 1e-5)*u = 1']\n"
-    )
-    model = model_of(text + "conditions: [{where: boundary, equation: dn(u) = 0}]\n")
+    text = """
+name: pair
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["lap(u) + (97*pi**2 + 1e-5)*u = 1e-5*(cos(9*pi*x)*cos(4*pi*y) + cos(4*pi*x)*cos(9*pi*y)/2)"]
+conditions: [{where: boundary, equation: dn(u) = 0}]
+"""
+    model = model_of(text)
     space = space_of(model, 24, 10)
     zero, step, iterating = iterated(model, space)
-    found = least_determined(iterating, space, zero, step)
-    assert found.alike is not None
-    assert len(found.alike.vectors) == 2
+    found = least_determined(iterating, space, zero, zero)
+    assert found.left.size == pytest.approx(float(space.norm(step)[0]), rel=1e-2)

@@ -200,3 +200,20 @@ def test_rows_that_arithmetic_cannot_invert_determine_nothing(monkeypatch, overf
     equations = System(model, space).equations(zero, fixed)
     monkeypatch.setattr(type(equations), "precondition", lambda self, gradient: np.full_like(gradient, overflow))
     assert least_determined(equations, space, zero).sigma == 0.0
+
+
+def test_all_functions_are_looked_at_where_hardly_anything_is_left_of_one():
+    """u = 0 on two opposite sides, which moments of the other one hold: by itself the search had 2e-9 on both knots."""
+    text = """
+name: moments
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: [u_xxy + u = 1]
+conditions:
+  - {where: [left, right], equation: u = 0}
+  - {where: left, equation: u_x = 0}
+  - {where: [bottom, top], equation: none}
+"""
+    found = pair(model_of(text), 6, 10)
+    assert found.halved < 0.2 * found.solved
+    assert not found.settled

@@ -29,7 +29,7 @@ SLOWEST = 0.9
 #: Steps of an unknown below this share of the tolerance are left alone: beside another unknown's they may be rounding,
 #: of which each is as large as the one before; so is all of one that is zero, such as v of Poiseuille's flow.
 SMALL = 1e-4
-#: What conjugate gradients have left of least determined functions is added to a correction from this share of the
+#: What conjugate gradients have left is added to a correction from this share of the
 #: tolerance on: 1e-3 beside Helmholtz' equation 1e-4 from a resonance of four waves, where a level had told 7e-5.
 COUNTS = 0.01
 
@@ -50,11 +50,11 @@ def corrected(system: System, base: Array, accuracy: float = 0.0) -> Array:
 
 
 def mended_by(null: Null, space: Space, base: Array, tolerance: float) -> Null:
-    """The least determined function, with what its step has left of it and its like, if that counts beside ``base``.
+    """The least determined function, with what its step has left, if that counts beside ``base``.
 
     A factor leaves nothing: what seems to be left there are equations that contradict each other.
     """
-    if null.step is None or null.alike is None or not null.alike.are_iterated:
+    if null.step is None or null.search is None or not null.search.are_iterated:
         return null
     left, size = null.left, float(np.linalg.norm(space.norm(base)))
     if left.function is None or left.size <= COUNTS * tolerance * size:
