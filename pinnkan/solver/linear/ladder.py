@@ -56,9 +56,8 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     space = rows[0].space
     ladder, in_time = [], is_told_in_time(space)
     if are_together(space):
-        ladder.append(
-            Rung(lambda: Together(rows, ordering, damping), *(QUICK if in_time else PATIENT), waves_work(space))
-        )
+        patience = QUICK if in_time or space.unknowns == 1 else PATIENT
+        ladder.append(Rung(lambda: Together(rows, ordering, damping), *patience, waves_work(space)))
     if in_time:
         ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT, moments_work(space)))
     of_modes = OF_MODES * sum(axis.count**3 for axis in space.axes)

@@ -18,6 +18,7 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
+from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.side_growth import NUMBERS
 from pinnkan.solver.verify.sides import Sides
 from pinnkan.solver.verify.symbol import Complex, determinant, directions, fastest, frozen, is_expanded, symbol
@@ -153,6 +154,13 @@ def _with(axes: Sequence[Axis], axis: int, along: Array) -> tuple[Axis, ...]:
     """Axes that hold a wave along the sides at the ends of one of them."""
     numbers = np.where(np.arange(len(axes)) == axis, np.linalg.norm(along), along)
     return tuple(_holding(a, float(k), i == axis) for i, (a, k) in enumerate(zip(axes, numbers, strict=True)))
+
+
+def holding_wave(spaces: Spaces | None, numbers: Sequence[float]) -> tuple[Axis, ...] | None:
+    """Axes of the first space that hold a wave of some numbers, radians by length; None where they do."""
+    axes = () if spaces is None else spaces.space.axes
+    found = tuple(_holding(axis, number, False) for axis, number in zip(axes, numbers, strict=False))
+    return None if all(a is b for a, b in zip(found, axes, strict=True)) else found
 
 
 def _holding(axis: Axis, number: float, is_across: bool, radians: float = RADIANS) -> Axis:

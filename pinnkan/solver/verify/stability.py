@@ -51,7 +51,7 @@ class Left:
 
 
 @dataclass(frozen=True, eq=False)
-class Search:
+class LeftBySteps:
     """The ``least`` determined vector, with the size of its image, a ``share`` of its terms, and where it was found.
 
     ``start``: where the search began; ``free``: which coefficients they are of.
@@ -108,7 +108,7 @@ class Null:
     noise: float = 0.0
     function: Array | None = None
     share: float = 1.0
-    search: Search | None = None
+    search: LeftBySteps | None = None
     step: Array | None = None
 
     @cached_property
@@ -198,5 +198,5 @@ def _least_determined(
         share = UNIT * sigma / max(equations.floor(vector), 1e-300)
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
     rough = cache(partial(roughness, seen_by(equations), vector))
-    search = None if step is None else Search(look, (vector, sigma), share, start, free)
+    search = None if step is None else LeftBySteps(look, (vector, sigma), share, start, free)
     return Null(sigma, rough, float(noise), function.reshape(space.shape), share, search, step)

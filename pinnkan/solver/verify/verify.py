@@ -11,11 +11,13 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import waves_left
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness, present
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
-from pinnkan.solver.verify.hidden_features import FeatureCheck
-from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
+from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.hidden_products import hidden_size, least_residual
+from pinnkan.solver.verify.missed.waves import lacking_waves
 from pinnkan.solver.verify.near_singular import (
     LOST,
     UNIT,
@@ -26,7 +28,7 @@ from pinnkan.solver.verify.near_singular import (
     near_singular,
     nulls_of,
 )
-from pinnkan.solver.verify.neutral import holding_growth, unheld_on_sides
+from pinnkan.solver.verify.neutral import holding_growth, holding_wave, unheld_on_sides
 from pinnkan.solver.verify.objection import Objection, Spaces, freely
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.probe import probe
@@ -123,8 +125,9 @@ class Verifier:
         if missed is not None:
             return Objection(missed)
         wrong = self._local(field, slab, known.error)
-        against = self._growing(spaces) if wrong is None and spaces is not None else wrong
-        return against or self._bent(field, known, slab)
+        if wrong is None and spaces is not None:
+            wrong = lacking_waves(self.model, field, slab, known) or self._growing(spaces)
+        return wrong or self._bent(field, known, slab)
 
     def _bent(self, field: Field, known: Beside, domain: Domain, least: float = 0.0) -> Objection | None:
         """What the equations may make of the error of a field beyond their linearisation, if it is more than that."""
@@ -139,7 +142,7 @@ class Verifier:
         return self.model.after_start is not self.model
 
     def narrow_at(self, time: float | None) -> str:
-        """See :meth:`pinnkan.solver.verify.hidden_features.FeatureCheck.narrow_at`."""
+        """See :meth:`pinnkan.solver.verify.missed.hidden_features.FeatureCheck.narrow_at`."""
         return self.feature_check.narrow_at(time)
 
     def _growing(self, spaces: Spaces) -> Objection | None:
@@ -217,10 +220,7 @@ class Verifier:
         all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
         """
         problem = self.model.problem
-        missed = self.missed(field, loss)
-        if missed is not None:
-            return missed
-        wrong = self._local(field, problem.domain, None)
+        wrong = self.missed(field, loss) or self._local(field, problem.domain, None)
         if wrong is not None:
             return wrong
         if self._is_in_many:
@@ -231,6 +231,8 @@ class Verifier:
         against = self._determined(field, spaces, allowed)
         if against is not None and not against.is_small:
             return against
+        if wave := waves_left(self.model, field, error, problem.domain, allowed):
+            return Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
         return self._bent(field, Beside(error), problem.domain, allowed) or against
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:

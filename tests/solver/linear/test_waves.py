@@ -101,12 +101,13 @@ def test_waves_of_one_frequency_stand_together(count):
     assert np.abs(pairs - np.diag(np.diag(pairs))).max() < 1e-8
 
 
-def test_only_several_unknowns_around_circles_are_taken_together():
+def test_several_unknowns_and_several_circles_are_taken_together():
     around, wall = Axis(np.linspace(0, 1, 21), 5, True), Axis(np.linspace(0, 1, 21), 5)
     several = Space((around, around, Axis(np.array([0.0, 1.0]), 5)), 3)
     assert are_together(several)
     assert not are_together(Space((wall, wall), 3))
-    assert not are_together(Space((around, around), 1))
+    assert are_together(Space((around, around), 1))
+    assert not are_together(Space((around, wall), 1))
     assert steps_work(several, 1e4, 5) < TOGETHER * steps_work(Space(several.axes, 1), 1e4, 5) + waves_work(several) + 1
     long = Axis(np.linspace(0, 1, 3001), 5)
     assert not are_together(Space((around, long), 3))

@@ -1,8 +1,9 @@
 """The error of a sum of products: a correction in a richer sum, and the residual that it leaves.
 
 The richer sum has every interval halved and one product more. What it does not hold is seen by the residual at points
-never trained on, divided by the least residual of a product of norm one (:mod:`pinnkan.solver.verify.hidden_products`):
-so an error that is a product of all coordinates, which no term begins to show, is part of the estimate.
+never trained on, divided by the least residual of a product of norm one
+(:mod:`pinnkan.solver.verify.missed.hidden_products`): so an error that is a product of all coordinates, which no term
+begins to show, is part of the estimate.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from pinnkan.kan.separable import Separable
 from pinnkan.solver.families.separable.minimise import descend, starts, with_term
 from pinnkan.solver.families.separable.state import SeparableEstimate, SeparableState
 from pinnkan.solver.outcome import SAFETY
-from pinnkan.solver.verify.hidden_products import smallest_product
+from pinnkan.solver.verify.missed.hidden_products import smallest_product
 from pinnkan.verdict.records import Evidence
 
 #: Levenberg-Marquardt steps of the correction: the first ones find it, the others polish.

@@ -20,7 +20,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.separable import Separable
 from pinnkan.solver.linear.scaled import solve
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.hidden_products import lowered
+from pinnkan.solver.verify.missed.hidden_products import lowered
 
 Edges = tuple[Array, ...]
 

@@ -6,7 +6,7 @@ from many_problems import UNIT, model_of, stated
 
 from pinnkan.assembly.separable.system import SeparableModel
 from pinnkan.kan.axis import Axis
-from pinnkan.solver.verify.hidden_products import lowered, smallest_product
+from pinnkan.solver.verify.missed.hidden_products import lowered, smallest_product
 
 
 def found(problem, intervals=8, looked=256):

@@ -7,7 +7,7 @@ import pytest
 from many_problems import VARIANTS, block_levels, model_of, reached, stated
 
 from pinnkan.problem.registry import parse_problem
-from pinnkan.solver.verify.hidden_products import hidden_size, least_residual
+from pinnkan.solver.verify.missed.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.verify import Verifier
 
 K2 = "(18*pi**2 - 1e-2)"

@@ -1,0 +1,1 @@
+"""What lies between points and knots: features of formulas, waves, products."""

@@ -1,0 +1,51 @@
+"""Waves that a slab of time lacks and its knots do not hold."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.domain.domain import Domain
+from pinnkan.kan.field import Field
+from pinnkan.solver.estimate.integrand_knots import WIDTHS
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import waves_left
+from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.objection import Objection
+from pinnkan.verdict.records import Reason
+
+#: Radians of a wave that an interval holds, of splines of any degree that slabs have.
+RADIANS = 1.5
+#: Shorter slabs, as shares of the time, are not asked: in the first instants of a plate that is quenched what its sides
+#: make of the residual is more of such a share than any wave.
+SHORTEST = 1e-3
+
+
+def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:
+    """The wave of which a slab lacks most, if that is more than its share of the tolerance; ``known``: its correction.
+
+    Intervals that hold it are missed; where those of the slab do, steps have left it. None of a slab below SHORTEST.
+    """
+    lengths = slab.box.lengths
+    share = float(lengths[-1] / model.problem.box.lengths[-1])
+    allowed = share * model.problem.solver.tolerance
+    waves = None if share < SHORTEST else waves_left(model, field, known.error, slab, allowed)
+    if waves is None:
+        return None
+    middle, found = np.mean(slab.box.ranges, axis=1), []
+    for i, number in enumerate(waves.numbers):
+        width = RADIANS / max(number, 1e-300)
+        if float(np.diff(field.breaks(i)).max()) <= width:
+            continue
+        low, high = slab.box.ranges[i]
+        for centre in np.arange(low + 0.5 * width, high, width):
+            place, narrow = middle.copy(), lengths.copy()
+            place[i], narrow[i] = centre, width / WIDTHS
+            found.append(HiddenFeature(place, narrow, waves.size**2))
+    if found:
+        return Objection(replace(found[0], beside=tuple(found[1:])))
+    long = ", ".join(
+        f"{2 * np.pi / k:.2g} in {c}" for k, c in zip(waves.numbers, model.problem.coordinates, strict=False) if k
+    )
+    detail = f"{waves.size:.0e} of the solution is left of a wave as long as {long}, which the equations hardly see"
+    return Objection(size=float("inf"), reason=Reason.STALLED, detail=detail)
