@@ -17,7 +17,6 @@ from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
 from pinnkan.solver.verify.missed.hidden_products import hidden_size, least_residual
-from pinnkan.solver.verify.missed.waves import lacking_waves
 from pinnkan.solver.verify.near_singular import (
     LOST,
     UNIT,
@@ -37,6 +36,7 @@ from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.solver.verify.uniqueness.held_at_points import left_free
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.unsettled import constraint
+from pinnkan.solver.verify.waves import lacking_waves
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation

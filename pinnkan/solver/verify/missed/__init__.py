@@ -1,1 +1,1 @@
-"""What lies between points and knots: features of formulas, waves, products."""
+"""What lies between points and knots: features of formulas, and products of all coordinates."""
