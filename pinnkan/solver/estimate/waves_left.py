@@ -23,6 +23,7 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_on
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.estimate.norms import relative_roots
+from pinnkan.solver.estimate.undecided import LEAST, Beside
 
 Complex = NDArray[np.complex128]
 
@@ -57,21 +58,22 @@ class _Rows:
     weights: Array
 
 
-def waves_left(model: Model, field: Field, error: Field | None, domain: Domain, allowed: float) -> WavesLeft | None:
+def waves_left(model: Model, field: Field, known: Beside, domain: Domain, allowed: float) -> WavesLeft | None:
     """What is left in waves of a solution and its correction, where that is more than is ``allowed``, relative.
 
-    ``domain``: of the problem, perhaps between two times only. None where there are too few or many coordinates.
+    ``known``: the correction, and what the unknowns were before; ``domain``: of the problem, perhaps between two times
+    only. None where there are too few or many coordinates.
     """
     problem = model.problem
     fine, other = (POINTS if problem.time_axis is None else IN_SLABS).get(problem.space_dimension, (0, 0))
-    first = _on_grid(model, field, error, domain, fine) if fine else None
+    first = _on_grid(model, field, known, domain, fine) if fine else None
     if first is None:
         return None
     number, coefficients = first.largest()
     size = max(_relative(first, coefficients, problem))
     if size <= allowed:
         return None
-    second = _on_grid(model, field, error, domain, other)
+    second = _on_grid(model, field, known, domain, other)
     again = None if second is None else second.of(number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREE * float(np.abs(coefficients).max()):
         return None
@@ -83,7 +85,7 @@ def _relative(waves: "_Waves", coefficients: Complex, problem: Problem) -> tuple
     return relative_roots(problem, 2.0 * np.abs(coefficients) ** 2, waves.squares)
 
 
-def _on_grid(model: Model, field: Field, error: Field | None, domain: Domain, count: int) -> "_Waves | None":
+def _on_grid(model: Model, field: Field, known: Beside, domain: Domain, count: int) -> "_Waves | None":
     """The rows on an even grid of space, and Gauss points of time; None where they are not finite there."""
     problem, lengths = model.problem, domain.box.lengths
     space = range(problem.space_dimension)
@@ -96,7 +98,7 @@ def _on_grid(model: Model, field: Field, error: Field | None, domain: Domain, co
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
     rows, near = [], model.corner_weights or model.bent_weights
     for number, equation in enumerate(model.equations):
-        jets = jets_on(field, nodes, equation.jets) + jets_on(error, nodes, equation.jets)
+        jets = jets_on(field, nodes, equation.jets) + jets_on(known.error, nodes, equation.jets)
         residual, weights = equation.linearise_numpy(points, jets)
         shape = (count,) * len(space) + (len(time.places),)
         own = [Jet(j.unknown, j.order if problem.time_axis is not None else (*j.order, 0)) for j in equation.jets]
@@ -106,7 +108,9 @@ def _on_grid(model: Model, field: Field, error: Field | None, domain: Domain, co
         return None
     zero = (0,) * problem.dimension
     values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(problem.unknowns))])
-    squares = (values.reshape(-1, values.shape[-1]) ** 2).mean(0)
+    least = LEAST * np.array(model.sizes)
+    least = least if known.before is None else np.fmax(least, known.before)
+    squares = np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)
     return _Waves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
 
 

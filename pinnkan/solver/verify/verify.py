@@ -231,7 +231,7 @@ class Verifier:
         against = self._determined(field, spaces, allowed)
         if against is not None and not against.is_small:
             return against
-        if wave := waves_left(self.model, field, error, problem.domain, allowed):
+        if wave := waves_left(self.model, field, Beside(error), problem.domain, allowed):
             return Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
         return self._bent(field, Beside(error), problem.domain, allowed) or against
 

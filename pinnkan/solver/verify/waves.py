@@ -32,7 +32,7 @@ def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Ob
     lengths = slab.box.lengths
     share = float(lengths[-1] / model.problem.box.lengths[-1])
     allowed = share * model.problem.solver.tolerance
-    waves = None if share < SHORTEST else waves_left(model, field, known.error, slab, allowed)
+    waves = None if share < SHORTEST else waves_left(model, field, known, slab, allowed)
     if waves is None:
         return None
     middle, found = np.mean(slab.box.ranges, axis=1), []
