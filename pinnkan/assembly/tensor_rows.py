@@ -183,7 +183,7 @@ class TensorRows(Looks):
             found = _contract_one(self.tables[i], found, pairs[i])
         return next(iter(found.values()))
 
-    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict["_Key", torch.Tensor]:
+    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[_Key, torch.Tensor]:
         """Products of two weights in some intervals of the first coordinate of work, by the orders of derivatives."""
         grid = [2 * i + n for i in order_of_work for n in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pinnkan.problem.statement import Jet
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 #: A function of points (point, coordinate) and orders: derivatives (point, unknown, order). None is the zero function.
 Jets = Callable[[Array, Sequence[tuple[int, ...]]], Array]
 

@@ -14,8 +14,8 @@ from itertools import product
 import numpy as np
 import torch
 
+from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, boxes
 from pinnkan.assembly.normal_matrix.grouped import grouped
-from pinnkan.assembly.normal_matrix.kronecker import Kronecker, boxes
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
 from pinnkan.kan.table import Table
@@ -56,9 +56,9 @@ class MatrixFree:
         self._together = list(together.values())
 
     @cached_property
-    def _groups(self) -> "list[_Group | Kronecker]":
+    def _groups(self) -> "list[_Group | BandedProducts]":
         """The rows by points; made for the first product."""
-        out: list[_Group | Kronecker] = []
+        out: list[_Group | BandedProducts] = []
         for some in self._together:
             found, left = boxes(some)
             out += [*found, *map(_Group, left)]

@@ -16,16 +16,13 @@ from dataclasses import dataclass
 from math import perm
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
-from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.field import Array, Complex, Field, jets_on
 from pinnkan.problem.statement import Jet, Problem
 from pinnkan.solver.estimate.norms import relative_roots
 from pinnkan.solver.estimate.undecided import LEAST, Beside
-
-Complex = NDArray[np.complex128]
 
 #: Points in every coordinate of space, by the number of them: half as many waves are told. What they make of a layer
 #: that is narrower than they are apart is another number on other points: a wave is believed where two grids AGREE.

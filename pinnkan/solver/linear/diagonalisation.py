@@ -131,18 +131,19 @@ def _averaged(
         {a: dense(rows.tables[i], a)[:, mask] @ m.vectors for a in {order[i] for order in jets.values()}}
         for i, mask, m in zip(others, free, chosen, strict=True)
     ]
-    for table, sums in _summed(rows, [(k, m) for k in jets for m in jets if m <= k], last):
+    pairs = [(k, m) for k in jets for m in jets if m <= k]
+    means = {(k, m): [_means(rows.tables[i], own[jets[k][i]] * own[jets[m][i]])
+                      for i, own in zip(others, values, strict=True)] for k, m in pairs}  # fmt: skip
+    for table, sums in _summed(rows, pairs, last) if pairs else ():
         out: dict[tuple[int, int], torch.Tensor] = {}
         for (k, m), total in sums.items():
             weight = flat(total).permute(*others, last)
-            for i, own in zip(others, values, strict=True):
-                means = _means(rows.tables[i], own[jets[k][i]] * own[jets[m][i]])
-                weight = torch.tensordot(weight, means, dims=([0], [0]))
+            for mean in means[k, m]:
+                weight = torch.tensordot(weight, mean, dims=([0], [0]))
             weight = weight.reshape(len(weight), -1) * (1.0 if k == m else 2.0)
             key = jets[k][last], jets[m][last]
             out[key] = out[key].add_(weight) if key in out else weight
-        if out:
-            yield table, out
+        yield table, out
 
 
 def _summed(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Jets
+from pinnkan.kan.field import Array, Complex, Jets
 from pinnkan.problem.features.kronecker import kronecker
-from pinnkan.solver.verify.symbol import Complex, Weights, frozen
+from pinnkan.solver.verify.symbol import Weights, frozen
 
 #: Places in space over which coefficients are averaged; moments at which they are asked whether they change, by more
 #: than CHANGED of what is largest.

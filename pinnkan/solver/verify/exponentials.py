@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
-from pinnkan.solver.verify.symbol import Complex, Weights, determinant, symbol
+from pinnkan.solver.verify.symbol import Weights, determinant, symbol
 
 #: An exponent l this far beyond what is typical is infinite: an equation without a derivative across.
 INFINITE = 1e4

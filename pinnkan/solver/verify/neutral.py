@@ -14,14 +14,14 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field
+from pinnkan.kan.field import Array, Complex, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.side_growth import NUMBERS
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Complex, determinant, directions, fastest, frozen, is_expanded, symbol
+from pinnkan.solver.verify.symbol import determinant, directions, fastest, frozen, is_expanded, symbol
 
 #: Points at which coefficients are frozen.
 POINTS = 24

@@ -18,12 +18,12 @@ import numpy as np
 
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field, Jets
+from pinnkan.kan.field import Array, Complex, Field, Jets
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.driven import Driven
 from pinnkan.solver.verify.sides import Sides
-from pinnkan.solver.verify.symbol import Complex, Weights, directions, fastest, frozen, is_expanded, is_growing
+from pinnkan.solver.verify.symbol import Weights, directions, fastest, frozen, is_expanded, is_growing
 
 #: A slab may be as long as lets what is there grow by so many e-folds, one of degree HOLDING or more: least squares of
 #: degree 4 make 0.68 of e^4, of degree 5 0.98. What grows by e^3.8 and turns by 3 was not seen to grow by degree 5.

@@ -14,10 +14,10 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from pinnkan.kan.field import Array
+from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.exponentials import Exponentials
-from pinnkan.solver.verify.symbol import Complex, Weights, fastest
+from pinnkan.solver.verify.symbol import Weights, fastest
 
 #: Rates that are looked at, each twice the one before.
 DOUBLINGS = 40

@@ -186,16 +186,15 @@ def _least_determined(
         begun = known.reshape(-1)[free][:, None]
         if look.sigma_of(begun) < SETTLED * sigma:
             vector, sigma = look.found(np.concatenate([begun, start], 1))
+    closer, floor = LeastSeen(equations, weigh), equations.floor(vector)
+    if floor < sigma < DOUBTFUL / UNIT * floor and closer.is_small:
+        vector, sigma = closer.found(np.concatenate([vector[:, None], closer.of_all()], 1))
+        floor = equations.floor(vector)
     function = np.zeros(space.size)
     function[free] = vector
-    if not sigma > equations.floor(vector):
+    if not sigma > floor:
         return Null(0.0, lambda: 1.0, function=function.reshape(space.shape), share=UNIT)
-    share = UNIT * sigma / equations.floor(vector)
-    if share < DOUBTFUL and LeastSeen(equations, weigh).is_small:
-        look = LeastSeen(equations, weigh)
-        vector, sigma = look.found(np.concatenate([vector[:, None], look.of_all()], 1))
-        function[free] = vector
-        share = UNIT * sigma / max(equations.floor(vector), 1e-300)
+    share = UNIT * sigma / floor
     noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
     rough = cache(partial(roughness, seen_by(equations), vector))
     search = None if step is None else LeftBySteps(look, (vector, sigma), share, start, free)

@@ -15,13 +15,11 @@ from itertools import product
 from operator import or_
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pinnkan.assembly.equation import CompiledEquation
-from pinnkan.kan.field import Array, Jets, jets_at
+from pinnkan.kan.field import Array, Complex, Jets, jets_at
 from pinnkan.problem.statement import Jet
 
-Complex = NDArray[np.complex128]
 #: Of each equation its jets and dF/djet (point, jet), zero where that is rounding.
 Weights = Sequence[tuple[Sequence[Jet], Array]]
 #: What the roots of a determinant are for a large second variable, see :func:`leading`.

@@ -27,7 +27,8 @@ LEFT = 10.0
 def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:
     """The wave of which a slab lacks most, if that is more than its share of the tolerance; ``known``: its correction.
 
-    Intervals that hold it are missed; where those of the slab do, steps have left it. None of a slab below SHORTEST.
+    Intervals that hold it are missed, side by side: so slabs are told where knots have to be. Where those of the slab
+    hold it steps have left it. None of a slab below SHORTEST.
     """
     lengths = slab.box.lengths
     share = float(lengths[-1] / model.problem.box.lengths[-1])

@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import waves_left
+from pinnkan.solver.estimate.waves_left import _power, waves_left
 
 TORUS = """
 name: torus
@@ -114,3 +114,14 @@ def test_what_is_left_is_compared_with_what_the_unknown_was_before():
     assert now is not None
     before = Beside(before=np.array([1e3]))
     assert waves_left(model, one(model, (True, True)), before, model.problem.domain, 0.1 * now.size) is None
+
+
+@pytest.mark.parametrize(
+    ("conditions", "power"),
+    [("u = 0", 1), ("dn(u) = 0", 2), ("u = 0}, {where: boundary, equation: dn(u) = 0", 2)],
+    ids=["values", "slopes", "both"],
+)
+def test_waves_vanish_as_the_conditions_of_sides_do(conditions, power):
+    text = "name: plate\ndomain: {x: [0, 1], y: [0, 1], periodic: [x]}\nunknowns: [u]\nequations: [lap(lap(u)) = 1]\n"
+    model = model_of(text + f"conditions: [{{where: boundary, equation: {conditions}}}]\n")
+    assert [_power(model, i) for i in range(2)] == [0, power]

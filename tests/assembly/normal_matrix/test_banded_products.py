@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.assembly.normal_matrix import kronecker, matrix_free
-from pinnkan.assembly.normal_matrix.kronecker import Kronecker
+from pinnkan.assembly.normal_matrix import banded_products, matrix_free
+from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
@@ -44,7 +44,7 @@ def oblique(x, y):
 
 def products(rows, monkeypatch, sides=2):
     """J^T J of something by whatever is chosen, by sum factorisation, and what was chosen."""
-    monkeypatch.setattr(kronecker, "FEWEST", 1)
+    monkeypatch.setattr(banded_products, "FEWEST", 1)
     some = torch.from_numpy(np.random.default_rng(1).standard_normal((*rows[0].space.shape, sides)))
     ours = MatrixFree(rows)
     found = ours(some)
@@ -61,12 +61,12 @@ def difference(a, b):
 @pytest.mark.parametrize("periodic", [(False, False), (False, True), (True, False), (True, True)])
 def test_sums_of_few_products_need_no_points(periodic, at_once, monkeypatch):
     """Two blocks of rows of two unknowns, on lines and around circles."""
-    monkeypatch.setattr(kronecker, "_is_worth_while", lambda rows, bases: True)
-    monkeypatch.setattr(kronecker, "AT_ONCE", at_once)
+    monkeypatch.setattr(banded_products, "_is_worth_while", lambda rows, bases: True)
+    monkeypatch.setattr(banded_products, "AT_ONCE", at_once)
     rows = [rows_of(waves, one, waves, waves, periodic=periodic), rows_of(one, periodic=periodic)]
     rows[1] = TensorRows(rows[0].space, rows[0].tables, rows[1].jets, rows[1].weights, rows[1].residual)
     ours, theirs, chosen = products(rows, monkeypatch)
-    assert chosen == [Kronecker]
+    assert chosen == [BandedProducts]
     assert difference(ours, theirs) < 1e-13
     assert difference(ours, products([rows[0]], monkeypatch)[1]) > 1e-5
 
@@ -80,19 +80,19 @@ def test_sums_of_few_products_need_no_points(periodic, at_once, monkeypatch):
     ],
 )
 def test_other_weights_are_taken_at_the_points(weight, monkeypatch):
-    assert Kronecker not in products([rows_of(weight, weight)], monkeypatch)[2]
+    assert BandedProducts not in products([rows_of(weight, weight)], monkeypatch)[2]
 
 
 def test_what_weighs_otherwise_near_corners_is_cut_out(monkeypatch):
     """Rows weigh less in squares at two corners: strips between them need no points, the squares do."""
-    monkeypatch.setattr(kronecker, "_is_worth_while", lambda rows, bases: True)
+    monkeypatch.setattr(banded_products, "_is_worth_while", lambda rows, bases: True)
     plain = rows_of(waves, one, intervals=(16, 16))
     x, y = (t.nodes for t in plain.tables)
     radius = (x[:, :, None, None] ** 2 + y**2).sqrt() / 0.2
     scale = radius.clamp(max=1.0) ** 1.5 * ((1 - x)[:, :, None, None] ** 2 + y**2).sqrt().div(0.2).clamp(max=1.0)
     rows = rows_of(waves, one, intervals=(16, 16), scale=scale)
     ours, theirs, chosen = products([rows], monkeypatch)
-    assert chosen.count(Kronecker) == 3
+    assert chosen.count(BandedProducts) == 3
     assert len(chosen) == 5
     assert difference(ours, theirs) < 1e-13
     assert difference(ours, products([plain], monkeypatch)[1]) > 1e-3

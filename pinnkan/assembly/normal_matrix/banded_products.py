@@ -30,8 +30,8 @@ BLOCK, AT_ONCE = 8, 2**18
 FEWEST = 2**12
 
 
-class Kronecker:
-    """J^T J of blocks of rows at the same points of a plane: see :func:`kronecker`."""
+class BandedProducts:
+    """J^T J of blocks of rows at the same points of a plane: see :func:`banded_products`."""
 
     def __init__(self, rows: Sequence[TensorRows], bases: Sequence["_Bases"], cores: dict[int, list[torch.Tensor]]):
         tables, self._places = zip(*(t.alone() for t in rows[0].tables), strict=True)
@@ -75,25 +75,25 @@ class Kronecker:
                     out[low:high, :, u] += found.reshape(across, -1, sides).transpose(0, 1)[: high - low]
 
 
-def boxes(rows: Sequence[TensorRows]) -> tuple[list[Kronecker], list[list[TensorRows]]]:
+def boxes(rows: Sequence[TensorRows]) -> tuple[list[BandedProducts], list[list[TensorRows]]]:
     """Rows at the same points: J^T J of the parts of the plane where it is found here, and the rows everywhere else.
 
     Parts are those where the rows of no cell weigh more or less than others of their equation, as they do near corners.
     """
-    whole = kronecker(rows)
+    whole = banded_products(rows)
     if whole is not None:
         return [whole], []
-    found: list[Kronecker] = []
+    found: list[BandedProducts] = []
     left: list[list[TensorRows]] = []
     cuts = [_runs(rows, i) for i in range(2)] if len(rows[0].tables) == 2 else [[], []]
     if max(map(len, cuts)) < 2:
         return [], [list(rows)]
     for strip in cuts[0]:
         everywhere = _within(rows, (strip, slice(None)))
-        of_strip = kronecker(everywhere)
+        of_strip = banded_products(everywhere)
         for part in [slice(None)] if of_strip else cuts[1]:
             own = everywhere if of_strip else _within(rows, (strip, part))
-            known = of_strip or kronecker(own)
+            known = of_strip or banded_products(own)
             if known:
                 found.append(known)
             else:
@@ -130,7 +130,7 @@ def _within(rows: Sequence[TensorRows], box: Sequence[slice]) -> list[TensorRows
     return out
 
 
-def kronecker(rows: Sequence[TensorRows]) -> Kronecker | None:
+def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
     """J^T J of rows at the same points; None beside the plane, and where weights are no sums of so few products."""
     tables = rows[0].tables
     if len(tables) != 2 or min(len(t.index) for t in tables) == 1 or rows[0].count < FEWEST:
@@ -149,7 +149,7 @@ def kronecker(rows: Sequence[TensorRows]) -> Kronecker | None:
         return None
     unknowns = sorted({j.unknown for r in rows for j in r.jets})
     own = list(zip(rows, found, strict=True))
-    return Kronecker(rows, bases, {u: [_core(r, columns, u, bases) for r, columns in own] for u in unknowns})
+    return BandedProducts(rows, bases, {u: [_core(r, columns, u, bases) for r, columns in own] for u in unknowns})
 
 
 def _core(

@@ -1,0 +1,64 @@
+"""What is said of a wave that a slab lacks: where knots have to be, or that steps have left it."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import WavesLeft
+from pinnkan.solver.verify import waves
+from pinnkan.solver.verify.missed.hidden_features import with_knots
+from pinnkan.solver.verify.waves import LEFT, RADIANS, SHORTEST, lacking_waves
+from pinnkan.verdict.records import Reason
+
+MODEL = model_of("""
+name: torus
+domain: {x: [0, 1], y: [0, 2], t: [0, 10], periodic: [x, y]}
+unknowns: [u]
+equations: [u_t = lap(u)]
+conditions: [{where: initial, equation: u = 1}]
+solver: {tolerance: 1e-3}
+""")
+NUMBERS = (30.0, 0.0)
+
+
+def lacking(intervals, length, size, monkeypatch):
+    """What is said of a slab on so many intervals along x that lacks a wave of some size along x."""
+    asked = []
+
+    def left(model, field, known, domain, allowed):
+        asked.append(allowed)
+        return WavesLeft(size, NUMBERS) if size > allowed else None
+
+    monkeypatch.setattr(waves, "waves_left", left)
+    breaks = (np.linspace(0, 1, intervals + 1), np.linspace(0, 2, 5), np.array([0.0, length]))
+    space = Space((Axis(breaks[0], 4, True), Axis(breaks[1], 4, True), Axis(breaks[2], 4)), 1)
+    field = ProductField(((space, np.ones(space.shape)),))
+    return lacking_waves(MODEL, field, MODEL.problem.domain.during(0.0, length), Beside()), asked, space
+
+
+def test_intervals_that_hold_it_are_asked_for(monkeypatch):
+    found, asked, space = lacking(6, 1.0, 1e-3, monkeypatch)
+    assert asked == [pytest.approx(1e-4)]  # a tenth of the time, a tenth of the tolerance
+    assert found is not None
+    assert found.missed is not None
+    finer = with_knots(space.axes[:2], found.missed)
+    assert np.diff(finer[0].breaks).max() <= RADIANS / NUMBERS[0]
+    assert np.diff(finer[0].breaks).min() > 0.25 * RADIANS / NUMBERS[0]
+    assert finer[1].intervals == 4
+
+
+def test_where_they_hold_it_the_march_ends_with_its_length(monkeypatch):
+    found, _, _ = lacking(24, 1.0, 2 * LEFT * 1e-4, monkeypatch)
+    assert found is not None
+    assert found.reason == Reason.STALLED
+    assert "0.21 in x," in found.detail
+    assert lacking(24, 1.0, 0.5 * LEFT * 1e-4, monkeypatch)[0] is None
+
+
+def test_the_first_instants_are_not_asked(monkeypatch):
+    found, asked, _ = lacking(6, 5.0 * SHORTEST, 1.0, monkeypatch)
+    assert found is None
+    assert asked == []
