@@ -27,6 +27,7 @@ from pinnkan.solver.estimate.quantities import read_off
 from pinnkan.solver.families.deep.settings import choose_settings
 from pinnkan.solver.families.fitted.choice import can_turn, slabs_fitted, solve_axes_or_fitted
 from pinnkan.solver.families.product.coarser import coarser
+from pinnkan.solver.families.product.degrees import CUBE_DEGREES, DEGREES, degree_in_space, degree_of, is_walled
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import Among, begun, solve_levels
@@ -44,29 +45,13 @@ from pinnkan.verdict.advice import along, remedy
 from pinnkan.verdict.records import Level, Reason
 from pinnkan.verdict.verdict import Verdict, judge
 
-#: Degree of the splines by number of coordinates: a cell has (degree + 1)^d coefficients. In the plane 10 takes the
-#: time of 9 for a fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
-DEGREES = {1: 9, 2: 10, 3: 8}
-SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
-#: Degrees in space of several unknowns around circles, where nothing is factored, least and most, and by digits that
-#: are asked for. Taylor and Green's vortices take half the points of degree 6 at 1e-4 with 10, a third at 1e-7 with 14.
-WAVES_DEGREES, BY_DIGIT = (10, 14), 2
-#: The same between walls in the plane and time, where more steps are taken the higher the degree: Maxwell's equations
-#: in a cavity take 17 s with 10 and 14 s with 6 at 1e-6; at 1e-7 five times as many coefficients with 6 as with 10.
-WALLS_DEGREES, WALLS_BY_DIGIT = (6, 10), 1.5
-#: Degree in space of a single unknown in slabs on three coordinates of it, as on levels. Against 5 on four intervals: a
-#: standing wave in a cube at 1e-5 in 8 s of processor time on 3 x 3 x 3 intervals, not 53 s on 14 x 14 x 14.
-DEGREE_IN_SPACE = 8
-#: The same of several unknowns between walls in space, and the knot intervals that they begin with: what is smooth
-#: takes fewest coefficients there, the highest degree where initial data then ask for no more. Beltrami's flow at 1e-4:
-#: in the unit cube degree 7, in one of length two degree 9, 14,000 free coefficients and five slabs.
-CUBE_DEGREES, CUBE_BY_DIGIT, CUBE_INTERVALS = (6, 9), 1.75, 1
+#: Knot intervals per coordinate on the coarsest level; of several unknowns between walls in space the highest degree
+#: where initial data then ask for no more.
+INTERVALS = {1: 3, 2: 3, 3: 3}
+SLAB_INTERVALS, CUBE_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}, 1
 #: Their first slab, over the whole time: a pressure is the worse determined the shorter it is, and takes more steps. In
 #: the cube of length two its error is 1.6e-5 in 0.05 and 0.8e-5 in 0.1, after 259 and 122 steps.
 CUBE_SLAB = 0.1
-#: Knot intervals per coordinate on the coarsest level.
-INTERVALS = {1: 3, 2: 3, 3: 3}
-SLAB_INTERVALS = {1: 1, 2: 8, 3: 4, 4: 3}
 #: Levels by number of coordinates, and passes through time, when the file names none: the first ones may be given up
 #: early. A layer of 1e-7 is met by the twentieth level of a line, each of which takes a tenth of a second.
 LEVELS, PASSES = {1: 40, 2: 14, 3: 14}, 4
@@ -145,8 +130,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
     """Solve by a product network, on levels or on slabs of time; with ``network: auto`` also in fitted coordinates."""
     problem, verify = model.problem, Verifier(model)
     settings, d = problem.solver, problem.dimension
-    degrees = DEGREES if problem.time_axis is None else SLAB_DEGREES
-    degree = settings.degree or max(degrees[d], max(model.orders) + 3)
+    degree = degree_of(problem, max(model.orders))
     most = 1 if undetermined(problem) else settings.max_levels  # more would not help
     may_turn = settings.network == "auto" and can_turn(problem)
     if problem.time_axis is None:
@@ -163,8 +147,9 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
         outcome = explained(model, held_by_symmetry(found, halves))
         return replace(outcome, other=another(axes, outcome, monitor), coarser=coarser(axes, outcome, monitor))
     intervals = settings.knots or (CUBE_INTERVALS if is_walled(problem) else SLAB_INTERVALS[d])
-    in_space = settings.degree or degree_in_space(problem, degree)
-    slabs = ProductSlabs(model, (in_space, degree), intervals, most or PASSES, describe(problem))
+    slabs = ProductSlabs(
+        model, (degree_in_space(problem, degree), degree), intervals, most or PASSES, describe(problem)
+    )
     if is_walled(problem) and not (settings.degree or settings.knots):
         slabs = replace(slabs, highest=CUBE_DEGREES[1], first_slab=CUBE_SLAB)
     family: SlabFamily[Any, Any] = slabs_fitted(slabs) if may_turn else slabs
@@ -174,23 +159,6 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
 def _on_axes(axes: ProductLevels, verify: Verifier, monitor: Monitor, among: Among = lambda: None) -> Outcome:
     state = monitor.resumed(LevelsState) or begun(axes)
     return solve_levels(axes, verify, monitor, state, among=among)[0]
-
-
-def is_walled(problem: Problem) -> bool:
-    """Whether there are several unknowns between walls in space."""
-    return len(problem.unknowns) > 1 and problem.space_dimension > 2 and not any(problem.box.periodic)
-
-
-def degree_in_space(problem: Problem, usual: int) -> int:
-    """Of slabs: higher than the usual in space, and for several unknowns by the digits asked for."""
-    if len(problem.unknowns) == 1:
-        return max(usual, DEGREE_IN_SPACE) if problem.space_dimension == 3 else usual
-    if problem.space_dimension < 2:
-        return usual
-    is_around = any(problem.box.periodic)
-    limits, by_digit = (WAVES_DEGREES, BY_DIGIT) if is_around else (WALLS_DEGREES, WALLS_BY_DIGIT)
-    limits, by_digit = (CUBE_DEGREES, CUBE_BY_DIGIT) if is_walled(problem) else (limits, by_digit)
-    return int(max(np.clip(np.floor(-by_digit * np.log10(problem.solver.tolerance)), *limits), usual))
 
 
 def _result(model: Model, outcome: Outcome, monitor: Monitor) -> Solution:

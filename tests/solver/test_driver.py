@@ -10,7 +10,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver import memory
-from pinnkan.solver.driver import degree_in_space, result_so_far, solve
+from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.monitor import Monitor
@@ -97,23 +97,6 @@ def test_the_degree_in_time_is_chosen_unless_the_file_names_one():
     )
     assert len(chosen) > 1
     assert named == {8}
-
-
-@pytest.mark.parametrize(
-    ("name", "degrees"),
-    [
-        ("taylor_green", [10, 10, 12, 14, 14]),
-        ("maxwell_cavity", [6, 7, 9, 10, 10]),
-        ("heat2d", [6] * 5),
-        ("wave", [6] * 5),
-        ("heat3d", [8] * 5),
-        ("wave3d", [8] * 5),
-    ],
-)
-def test_systems_in_the_plane_and_waves_in_space_have_degrees_of_their_own(name, degrees):
-    problem = load_problem(name)
-    asked = [replace(problem, solver=replace(problem.solver, tolerance=t)) for t in (1e-2, 1e-5, 1e-6, 1e-7, 1e-9)]
-    assert [degree_in_space(each, 6) for each in asked] == degrees
 
 
 def test_the_check_measures_a_deep_network_by_the_residual_off_its_points(monkeypatch):

@@ -124,7 +124,7 @@ class JetSpace:
         order = order_of(subscript, self.coordinates) or (0,) * len(self.coordinates)
         return self.symbol(Jet(self.unknowns.index(name), order))
 
-    def jets_of(self, expression: sympy.Expr) -> dict[sympy.Symbol, Jet]:
+    def jets_of(self, expression: sympy.Basic) -> dict[sympy.Symbol, Jet]:
         """The jets in an expression with their meaning, lowest order first."""
         found = [(self._jets[s], s) for s in expression.free_symbols if s in self._jets]
         return {s: j for j, s in sorted(found, key=lambda p: (p[0].unknown, p[0].total, p[0].order))}
@@ -156,7 +156,7 @@ class JetSpace:
         ranges = self.box.side or self.box.ranges
         if ranges[axis][0] == ranges[axis][1]:  # across a side
             return
-        jets = self.jets_of(expression + derivative)
+        jets = self.jets_of(sympy.Tuple(expression, derivative))  # a sum may lose some: of exp(-x)*u_x that of u_x
         place = jump_along(expression, derivative, axis, self.symbols, jets, ranges, closed)
         if place is not None:
             name, what = self.coordinates[axis], written(as_decimals(expression))

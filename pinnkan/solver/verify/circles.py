@@ -1,9 +1,9 @@
 """Waves around circles that the equations hardly see, of any direction: exp(i k . x) with whole numbers k.
 
 u_x + 3 u_y - 7 u_z carries sin(x + 2 y + z) around three circles for ever. What is a product of functions of one
-coordinate each, or on the knots of a solve, others look for (:mod:`.probe`, :mod:`.stability`); in the plane they tell
-16 waves, in space two. Where what stands before derivatives is constant the residual of such a wave is that of the
-symbol, and none is smaller between them; where it is not it is an upper bound.
+coordinate each, or on the knots of a solve, others look for (:mod:`.products.probe`, :mod:`.stability`); in the plane
+they tell 24 waves, in space two. Where what stands before derivatives is constant the residual of such a wave is that
+of the symbol, and none is smaller between them; where it is not it is an upper bound.
 """
 
 from dataclasses import dataclass

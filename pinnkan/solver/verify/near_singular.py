@@ -11,7 +11,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.probe import AGREE, Probe, probe
+from pinnkan.solver.verify.products.probe import AGREE, Probe, probe
 from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, stability
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.

@@ -11,7 +11,6 @@ from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import waves_left
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness, present
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
@@ -27,16 +26,16 @@ from pinnkan.solver.verify.near_singular import (
     near_singular,
     nulls_of,
 )
-from pinnkan.solver.verify.neutral import holding_growth, holding_wave, unheld_on_sides
+from pinnkan.solver.verify.neutral import holding_growth, unheld_on_sides
 from pinnkan.solver.verify.objection import Objection, Spaces, freely
 from pinnkan.solver.verify.posedness import Posedness
-from pinnkan.solver.verify.probe import probe
+from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.solver.verify.uniqueness.held_at_points import left_free
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
 from pinnkan.solver.verify.unsettled import constraint
-from pinnkan.solver.verify.waves import lacking_waves
+from pinnkan.solver.verify.waves import lacking_waves, left_in_waves
 from pinnkan.verdict.records import Reason
 
 #: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
@@ -231,9 +230,10 @@ class Verifier:
         against = self._determined(field, spaces, allowed)
         if against is not None and not against.is_small:
             return against
-        if wave := waves_left(self.model, field, Beside(error), problem.domain, allowed):
-            return Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
-        return self._bent(field, Beside(error), problem.domain, allowed) or against
+        known = Beside(error)
+        if wave := left_in_waves(self.model, field, known, spaces, allowed):
+            return wave
+        return self._bent(field, known, problem.domain, allowed) or against
 
     def _determined(self, field: Field, spaces: Spaces | None, allowed: float) -> Objection | None:
         """Whether something may be added to a field, or hides in what is left of its residual."""

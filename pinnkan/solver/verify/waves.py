@@ -1,4 +1,4 @@
-"""Waves that a slab of time lacks and its knots do not hold."""
+"""Waves that a solution, or a slab of time, lacks and its knots do not hold."""
 
 from dataclasses import replace
 
@@ -11,7 +11,9 @@ from pinnkan.solver.estimate.integrand_knots import WIDTHS
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.estimate.waves_left import waves_left
 from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.neutral import holding_wave
+from pinnkan.solver.verify.objection import Objection, Spaces
+from pinnkan.solver.verify.products.left import products_left
 from pinnkan.verdict.records import Reason
 
 #: Radians of a wave that an interval holds, of splines of any degree that slabs have.
@@ -22,6 +24,16 @@ SHORTEST = 1e-3
 #: What steps have left of waves that knots hold is part of what slabs are allowed, which early ones have more of: a
 #: slab of Heat2d-LT had 3 shares of the tolerance. So many shares are more than that.
 LEFT = 10.0
+
+
+def left_in_waves(model: Model, field: Field, known: Beside, spaces: Spaces | None, allowed: float) -> Objection | None:
+    """What is left of a steady field in a wave, or a product with one, where it is more than is ``allowed``.
+
+    With the axes that hold it, unless those of the ``spaces`` do. ``known``: the correction of the field.
+    """
+    wave = waves_left(model, field, known, model.problem.domain, allowed)
+    wave = wave or products_left(model, field, known, allowed)
+    return None if wave is None else Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
 
 
 def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:

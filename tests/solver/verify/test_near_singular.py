@@ -13,7 +13,7 @@ from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.start import initial_space
 from pinnkan.solver.verify import near_singular
 from pinnkan.solver.verify.objection import Spaces
-from pinnkan.solver.verify.probe import Probe
+from pinnkan.solver.verify.products.probe import Probe
 from pinnkan.solver.verify.stability import Null
 from pinnkan.solver.verify.verify import Verifier
 

@@ -28,7 +28,7 @@ from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.neutral import is_held_turned
-from pinnkan.solver.verify.probe import probe
+from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Level, Reason
 

@@ -1,4 +1,4 @@
-"""Other knots for the next level than all of them halved: hardly more, or some intervals halved where that closes in.
+"""Other knots for the next level than all of them halved: hardly more, some where that closes in, as few as will do.
 
 Levels halve all intervals, and what a large one takes is what the last of them takes: eight times as much in space as
 the one before. A solution whose error, once it is corrected, is predicted a little above the tolerance is not halved
@@ -8,8 +8,13 @@ Halving some intervals of a line may close in on something, or follow chance: to
 is half as long on every level. Of waves that no knots resolve yet it is wherever the points happen to fall:
 sin(300 pi x) had 430 intervals on its fourteenth level, each with 40 more than the last, and needs 800. Halving all of
 them, which the correction has done already, gets there on the thirteenth.
+
+Where an error is made elsewhere, as next to a corner of the domain, no interval has a share of it that counts, and a
+little is missing to the tolerance: then as few are halved as are predicted to do. A lid that is singular at its
+corners, in splines of degree 6, took 53 x 35 intervals after 45 x 29, not 90 x 58, and 13 s for 36.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,8 +64,8 @@ def _length(axis: Axis, chosen: Array) -> float:
     return float(np.diff(axis.breaks)[chosen].sum())
 
 
-#: Share of the tolerance that is aimed at.
-AIM = 0.5
+#: Share of the tolerance that is aimed at; where as few intervals are halved as will do.
+AIM, ENOUGH = 0.5, 0.7
 #: Coordinates from which on that pays. In the plane a level costs four times the one before, and more of them can cost
 #: the verdict: what holds Helmholtz' equation with k = 300 was not told from 216 intervals, the last of all levels.
 SPATIAL = 3
@@ -92,3 +97,18 @@ def _stretched(axis: Axis, growth: float) -> Axis:
     count = int(np.ceil(axis.intervals * growth))
     places = np.linspace(0.0, axis.intervals, count + 1)
     return replace(axis, breaks=np.interp(places, np.arange(axis.intervals + 1.0), axis.breaks))
+
+
+def needed(masses: Sequence[Array], fall: float, times: float) -> list[np.ndarray]:
+    """The fewest intervals to halve for an error that is so many ``times`` what is allowed; all where that is too much.
+
+    ``masses`` (interval): its squared parts, by coordinate; ``fall``: the share that halving leaves of each.
+    """
+    mass = np.concatenate(masses)
+    order = np.argsort(-mass)
+    left = mass.sum() - (1.0 - fall**2) * np.cumsum(mass[order])
+    will_do = left <= (ENOUGH / times) ** 2 * mass.sum()
+    marks = np.ones(len(mass), dtype=bool)
+    if will_do.any():
+        marks[order[int(np.argmax(will_do)) + 1 :]] = False
+    return np.split(marks, np.cumsum([len(m) for m in masses])[:-1])

@@ -11,7 +11,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.continuation import continued
 from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_marked
 from pinnkan.solver.estimate.norms import Samples, sizes
-from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost
+from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost, needed
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
 from pinnkan.solver.families.product.hiding import SLOW
 from pinnkan.solver.families.product.judging import (
@@ -36,8 +36,7 @@ from pinnkan.solver.verify.neutral import is_held, may_hold
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level
 
-#: Where the marked knots of several coordinates make a space of this share of the one with all intervals halved, that
-#: one is taken: it is already solved.
+#: Where marked knots make a space of this share of the one with all intervals halved, that is taken: it is solved.
 WHOLE = 0.85
 #: Largest relative correction of a solution that is seen at all: a front askew to the coordinates has peaks of its
 #: error where it leaves the domain, which are none of the solution.
@@ -47,8 +46,7 @@ STALLS = 4
 #: A residual below this share of its start in them still moves: at a jump of the data it halves with its interval.
 #: Where few are halved on each of the first levels something is closed in on: a conductivity that rises within 1e-6.
 AT_REST, CLOSING = 0.5, 24
-#: Levels that resolve the data, after which an estimate that has not been halved once will not be: x**0.55 with its
-#: slope in L2 takes nine.
+#: Levels that resolve the data after which an estimate that was not halved will not be; x**0.55 takes nine of them.
 FRUITLESS, HALF = 12, 0.5
 #: Most intervals of a line whose file names no levels: full matrices to the next space would take more than 5 GB.
 LONGEST = 4608
@@ -246,17 +244,19 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
         allowed = 0.0
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
-    near, towards = model.corner_weights, None
+    near, towards, system = model.corner_weights, None, state.system
+    assert system is not None
     if near is not None and estimate.share > RESOLVING:
-        assert state.system is not None
         others = [mark(m, largest * SHADOW / MARKING, allowed) for m in share.mass]
-        towards = towards_corners(space.axes, near.corners, state.system.by_interval(start), others)
+        towards = towards_corners(space.axes, near.corners, system.by_interval(start), others)
     if towards is None and estimate.size <= SEEN:
         towards = graded(space.axes, _profiles(state, estimate, share.mass, after, scale), allowed)
     if towards is not None:
         finer = Space(towards, space.unknowns)
         return finer, with_conditions(model, finer, space.prolong(start, finer))[0], False
     marks = [mark(m, largest, allowed) for m in share.mass]
+    if not model.is_linear and len(marks) > 1 and not any(m.any() for m in marks):
+        marks = needed(share.mass, estimate.share, estimate.size / tolerance)
     if len(marks) == 1 and is_lost(state.halved, space.axes[0], marks[0], estimate):
         return whole(model, state, estimate)
     finer = Space(with_marked(space.axes, marks, space.unknowns), space.unknowns)

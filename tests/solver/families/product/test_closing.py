@@ -10,7 +10,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost
+from pinnkan.solver.families.product.closing import Halved, halved_of, is_lost, needed
 
 AXIS = Axis(np.linspace(0.0, 1.0, 9), 4)
 
@@ -87,3 +87,16 @@ def test_a_residual_that_rests_is_not_given_up_while_few_knots_close_in_on_somet
     below = flux * x - x**2 / 2
     above = flux * 0.3 - 0.045 + (flux * (x - 0.3) - (x**2 - 0.09) / 2) / 10
     assert np.abs(found(x[:, None])["u"] - np.where(x < 0.3, below, above)).max() < 1e-4
+
+
+def test_as_few_intervals_are_halved_as_bring_the_error_below_the_tolerance():
+    masses = [np.array([9.0, 1.0, 0.0]), np.array([4.0, 2.0])]
+    along, across = needed(masses, 0.0, 1.0)  # 7.84 of 16 may be left
+    assert (along.tolist(), across.tolist()) == ([True, False, False], [False, False])
+    along, across = needed(masses, 0.0, 1.4)  # 4 may be left, to rounding
+    assert (along.tolist(), across.tolist()) == ([True, False, False], [True, False])
+
+
+def test_all_intervals_are_halved_where_that_is_too_little():
+    marks = needed([np.array([1.0, 0.1]), np.array([0.5])], 0.5, 3.0)
+    assert [m.tolist() for m in marks] == [[True, True], [True]]

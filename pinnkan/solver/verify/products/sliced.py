@@ -30,7 +30,7 @@ class SlicedRows:
     ``weights`` (node, .., jet), ``orders`` and ``unknowns`` by jet; ``tables``: by coordinate and order of derivative
     (node, function); ``free``: mean squared term of each jet for half a wave of size one across the box, the share of
     the equation in what any function is made of (zero for a condition). ``alike``: by coordinate, what the weights at
-    its nodes are over those at the first one, where they differ by a factor; else None.
+    its nodes are over those at the first one, where they differ by a factor; else None. ``residual`` (node, ..).
     """
 
     weights: Array
@@ -39,6 +39,7 @@ class SlicedRows:
     unknowns: tuple[int, ...]
     tables: tuple[tuple[Array, ...], ...]
     free: float
+    residual: Array
 
     def sliced(self, products: Sequence[Sequence[Array]], last: int) -> tuple[Array, Array]:
         """Rows (node of the last, row, product * jet) with the norm of all rows, a triangle per node; its squares.
@@ -71,13 +72,18 @@ class IntegralSlices(SlicedRows):
         return rows.sum((0, 1))[None]
 
 
-def linearised(model: Model, system: System, field: Field | None) -> tuple[SlicedRows, ...]:
-    """The rows of every patch, linearised at the field (None: zero), weighted by the roots of quadrature weights."""
+def linearised(model: Model, system: System, field: Field | None, error: Field | None = None) -> tuple[SlicedRows, ...]:
+    """The rows of every patch, linearised at the field (None: zero), weighted by the roots of quadrature weights.
+
+    ``error``: a correction that is added to the field.
+    """
     out = []
     lengths = model.problem.box.lengths
     for k, placed in enumerate(system.patches):
         patch = placed.whole if isinstance(placed, ValuePatch) else placed
-        weights = patch.equation.linearise(patch.points, jets_of(field, patch))[1] * patch.root_weight.unsqueeze(-1)
+        at = jets_of(field, patch) if error is None else jets_of(field, patch) + jets_of(error, patch)
+        residual, weights = patch.equation.linearise(patch.points, at)
+        residual, weights = residual * patch.root_weight, weights * patch.root_weight.unsqueeze(-1)
         shape = [t.nodes.numel() for t in patch.tables]
         jets = patch.equation.jets
         tables = tuple(tuple(dense(t, o).cpu().numpy() for o in range(len(t.values))) for t in patch.tables)
@@ -87,7 +93,8 @@ def linearised(model: Model, system: System, field: Field | None) -> tuple[Slice
         free = float((mean * np.square(waves)).sum()) if k < len(model.equations) else 0.0
         kind = IntegralSlices if isinstance(patch, IntegralPatch) else SlicedRows
         alike = tuple(_alike(grid, i) for i in range(len(shape)))
-        out.append(kind(grid, alike, tuple(j.order for j in jets), tuple(j.unknown for j in jets), tables, free))
+        of = tuple(j.order for j in jets), tuple(j.unknown for j in jets)
+        out.append(kind(grid, alike, *of, tables, free, residual.reshape(shape).cpu().numpy()))
     return tuple(out)
 
 

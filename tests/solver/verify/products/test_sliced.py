@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from pinnkan.solver.verify.sliced import IntegralSlices, SlicedRows, _alike, compressed, smallest, terms
+from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, _alike, compressed, smallest, terms
 
 
 def test_the_smallest_value_is_found_below_the_root_of_the_rounding_unit():
@@ -31,7 +31,7 @@ def test_weights_that_differ_by_a_factor_along_a_coordinate_are_compressed_at_it
     products, vector = [[np.zeros((3, 1)), rng.random((3, 1))]], rng.random((1, 3))
 
     def seen(alike):
-        block = kind(grid, (alike, None), ((1, 0), (0, 1)), (0, 0), tables, 0.5)
+        block = kind(grid, (alike, None), ((1, 0), (0, 1)), (0, 0), tables, 0.5, np.zeros((7, 6)))
         rows, squares = compressed(block, products, 0, 1)
         return rows.T @ rows, terms(block, squares, 0, vector)
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.special import airy
 from small_models import LINE, model_of, square
 from threadpoolctl import threadpool_limits
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.solver.verify import probe as module
-from pinnkan.solver.verify.probe import Fineness, probe
+from pinnkan.solver.verify.products import probe as module
+from pinnkan.solver.verify.products.lattice import Fineness
+from pinnkan.solver.verify.products.probe import probe
 
 
 def probed(model):
@@ -25,6 +28,13 @@ def line(equation, right="u = 0"):
 
 RESONANT_WAVE = square("u_xx - u_yy = 0", height="8/7")
 CAUCHY = square("lap(u) = 0", "none", "u_y = 0")
+TRICOMI = """
+name: tricomi
+domain: {x: [0, 1], y: [-%r, 1]}
+unknowns: [u]
+equations: [y*u_xx + u_yy = 1]
+conditions: [{where: boundary, equation: u = 0}]
+"""
 OUTFLOW = line("-0.01*u_xx + u_x = 1", "none")
 TURN = line("0.005*u_xx - (x - 0.48)*u_x = 0")
 
@@ -56,6 +66,22 @@ def test_data_all_around_a_wave_equation_leave_waves_free_if_its_sides_are_ratio
     assert apart.sigma == pytest.approx(nearest, rel=1e-3)
 
 
+def test_a_wave_of_which_coarser_products_see_nothing_is_found_where_the_type_changes(monkeypatch):
+    """y u_xx + u_yy does not see sin(7 pi x) times a function of Airy's whose root is the lower side."""
+    scale = (7 * np.pi) ** (2 / 3)  # Ai(s y) and Bi(s y) between y = -h and 1
+    above = airy(scale)
+
+    def both_ends(h):
+        below = airy(-scale * h)
+        return below[0] * above[2] - below[2] * above[0]
+
+    tricomi = model_of(TRICOMI % brentq(both_ends, 1.0, 1.02, xtol=1e-15))
+    known = 0.80  # on the knots of a solve
+    assert module._probed(tricomi, None, known).lost
+    monkeypatch.setattr(module, "WAVY", module.LOOKS[2])
+    assert module._probed(tricomi, None, known).sigma > 0.5
+
+
 @pytest.mark.parametrize("model", [CAUCHY, OUTFLOW, TURN], ids=["cauchy", "outflow", "turning point"])
 def test_a_function_that_no_knots_hold_is_found_to_fall(model):
     found = probed(model)
@@ -67,6 +93,7 @@ def test_on_coarse_knots_none_of_them_is_seen(monkeypatch):
     """A control: the values of the first knots are those of well-posed problems."""
     coarse = Fineness(3, 0, 5)
     monkeypatch.setattr(module, "LOOKS", {1: (coarse, 0, 0), 2: (coarse, 3, 0)})
+    monkeypatch.setattr(module, "WAVY", (coarse, 3, 0))
     assert probed(RESONANT_WAVE).sigma > 2.0
     assert probed(OUTFLOW).sigma > 1.0
     assert probed(TURN).share > 1e-3
@@ -105,8 +132,8 @@ def test_cosines_of_one_unknown_go_with_sines_of_another():
 
 def test_linear_equations_in_the_plane_are_looked_at_once_whatever_the_field(monkeypatch):
     """Of others the field says what they are; so do, on a line, its knots."""
-    looks, own = [], module.linearised
-    monkeypatch.setattr(module, "linearised", lambda *given: (looks.append(given[2]), own(*given))[1])
+    looks, own = [], module.lattice_of
+    monkeypatch.setattr(module, "lattice_of", lambda *given: (looks.append(given[1]), own(*given))[1])
     for model, is_once in ((square("lap(u) = 0"), True), (square("lap(u) = u**3"), False), (OUTFLOW, False)):
         looks.clear()
         probed(model)

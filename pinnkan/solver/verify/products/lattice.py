@@ -1,0 +1,163 @@
+"""Fine splines on each coordinate, graded towards its ends, and the rows of equations on their grid.
+
+What equations see of a product of functions of one coordinate each is told there: all factors but one are held, and at
+each node of the last one the rows of the others are compressed by a QR factorisation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array, Field
+from pinnkan.kan.product import Space
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.products.sliced import SlicedRows, compressed, linearised, smallest, terms, triangle
+
+#: Rounding of a residual, relative to what its columns contribute, for each of them: that of a triangular solve. A
+#: constant under u'' had 0.2 to 0.6 of it.
+UNIT = 1e-16
+#: A residual of CLEAR roundings is hardly made of them.
+CLEAR = 10.0
+
+
+@dataclass(frozen=True)
+class Fineness:
+    """Even intervals per coordinate, how often the outermost are halved, degree above the order of the equation.
+
+    ``halvings``: of all intervals that are known already.
+    """
+
+    intervals: int
+    graded: int
+    degree: int
+    halvings: int = 0
+
+    def finer(self) -> "Fineness":
+        """Half the width, two more degrees."""
+        return Fineness(2 * self.intervals, self.graded, self.degree + 2, self.halvings + 1)
+
+    def coarser(self) -> "Fineness":
+        """Twice the width."""
+        return replace(self, intervals=max(self.intervals // 2, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One coordinate: the root C of the mass matrix C^T C of its functions, and waves in them.
+
+    ``waves``: (function, wave, unknown), all of one number with about as many half waves, so that cosines of one
+    unknown go with sines of another; zero where an unknown has none. ``wraps``: those from 1 on are pairs.
+    """
+
+    root: Array
+    waves: Array
+    wraps: bool
+
+    @property
+    def numbers(self) -> range:
+        """Of the waves, of a pair that of the first."""
+        return range(self.waves.shape[1])
+
+    def wave(self, number: int) -> list[Array]:
+        """The wave of a number, both of a pair."""
+        first = number - (number + 1) % 2 if self.wraps and number else number
+        last = min(first + 1, self.waves.shape[1] - 1) if self.wraps and number else first
+        return [self.waves[:, k] for k in range(first, last + 1)]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The linearised rows on the grid of one fineness; ``free``: what no condition holds (function, .., unknown)."""
+
+    rows: tuple[SlicedRows, ...]
+    lines: tuple[Line, ...]
+    free: np.ndarray
+
+    def best(self, products: Sequence[Sequence[Array]], last: int) -> "Found":
+        """The best factors ``last`` of products whose other ones are given, of size one and orthogonal."""
+        others = tuple(i for i in range(self.free.ndim - 1) if i != last)
+        own = np.array(self.free.any(axis=others)).T  # (unknown, function)
+        held = [np.all([p[i].any(axis=0) for i in others], axis=0)[:, None] if others else True for p in products]
+        alive = np.concatenate([own & some for some in held])
+        if not alive.any():
+            return Found(np.zeros(alive.shape), np.inf, 1.0, False, True)
+        pieces = [compressed(block, products, last, len(own)) for block in self.rows]
+        rows = np.concatenate([piece for piece, _ in pieces])[:, alive.ravel()]
+        line = self.lines[last].root
+        root = scipy.linalg.block_diag(*[triangle(line[:, some]) for some in alive])
+        vector = np.zeros(alive.shape)
+        vector[alive], sigma = smallest(rows, root)
+        size = sum(terms(b, squares, last, vector) for b, (_, squares) in zip(self.rows, pieces, strict=True))
+        floor = UNIT * rows.shape[1] * float(np.linalg.norm(rows, axis=0) @ np.abs(vector[alive]))
+        return Found(vector, sigma, sigma / max(float(np.sqrt(size)), 1e-300), sigma < floor, sigma > CLEAR * floor)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A factor (unknown, function), the residual that it gives, its share of the terms.
+
+    ``lost``: whether the residual is all rounding; ``clear``: whether hardly any of it is.
+    """
+
+    factor: Array
+    sigma: float
+    share: float
+    lost: bool
+    clear: bool
+
+
+def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
+    axes = []
+    degree = max(model.orders) + fineness.degree
+    for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
+        joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
+        is_line = len(model.problem.box.ranges) == 1
+        known = np.array([low, *joints, high]) if field is None or not is_line else field.breaks(i)
+        axes.append(graded(Axis(known, degree, periodic, joints), fineness))
+    space = Space(tuple(axes), len(model.problem.unknowns))
+    free = ~zero_conditions(model.conditions, space)[1]
+    lines = tuple(_line(axis, free, i, count) for i, axis in enumerate(axes))
+    return Lattice(linearised(model, System(model, space), field), lines, free)
+
+
+def graded(axis: Axis, fineness: Fineness) -> Axis:
+    """Intervals halved until they are as narrow as even ones, the outermost again and again towards each end."""
+    width = float(np.ptp(axis.breaks)) / fineness.intervals
+    for _ in range(fineness.halvings):
+        axis = axis.halved()
+    while (wide := np.diff(axis.breaks) > 1.5 * width).any():
+        axis = axis.inserted(wide)
+    for _ in range(0 if axis.periodic else fineness.graded):
+        ends = np.zeros(axis.intervals, dtype=bool)
+        ends[[0, -1]] = True
+        axis = axis.inserted(ends & (np.diff(axis.breaks) > 2.0 * width * 0.5**fineness.graded))
+    return axis
+
+
+def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
+    """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
+    value, slope = axis.rooted(0), axis.rooted(1)
+    others = tuple(i for i in range(free.ndim - 1) if i != index)
+    alive = np.asarray(free.any(axis=others))  # (function, unknown)
+    slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on
+    waves = np.zeros((axis.count, slots, alive.shape[1]))
+    for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
+        if count and some.any():
+            _put_waves(out, slope[:, some], value[:, some], some, axis)
+    return Line(triangle(value), waves, axis.periodic)
+
+
+def _put_waves(out: Array, slope: Array, value: Array, some: np.ndarray, axis: Axis) -> None:
+    """The waves of the functions ``some`` in ``out`` (function, wave), each at the number of its half waves."""
+    last = min(out.shape[1], int(some.sum())) - 1
+    squares, vectors = scipy.linalg.eigh(slope.T @ slope, value.T @ value, subset_by_index=(0, last))
+    half = np.sqrt(np.maximum(squares, 0.0)) * np.ptp(axis.breaks) / np.pi
+    numbers = np.arange(last + 1) if axis.periodic else np.floor(half + 0.25).astype(int)
+    for number, vector in zip(numbers, vectors.T, strict=True):
+        if number < out.shape[1]:
+            out[some, number] = vector

@@ -1,0 +1,225 @@
+"""Products w(x) phi(y) that are in what a correction leaves of the residual, whatever phi is: an opinion without knots.
+
+Where coefficients vary along one coordinate, waves of both (:mod:`pinnkan.solver.estimate.waves_left`) are no functions
+that an equation hardly sees, but a wave w of the other one times some phi is: y u_xx + u_yy has sin(7 pi x) times a
+function of Airy's, and exp(7 i x) times one that turns with the wind is carried around two circles. Knots that hold
+neither know nothing of them; a correction on halved intervals had 8e-3 where 0.64 was missing. So for every wave w the
+phi is sought that lowers the residual r most, by least squares on a line of fine splines,
+
+    min | r + J (w phi) |,
+
+J the linearised equations and conditions. All waves have their normal equations at once, by sums over the coordinate of
+the waves; in eigenfunctions of a string, which tell the smooth functions that hardly anything is seen of from the
+others, whose derivatives would hide them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+
+from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.model import Model
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.product import Space
+from pinnkan.problem.statement import Jet
+from pinnkan.solver.estimate.norms import relative_roots
+from pinnkan.solver.estimate.undecided import LEAST, Beside
+from pinnkan.solver.estimate.waves_left import WavesLeft
+from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.products.lattice import Fineness, graded
+from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, linearised
+
+#: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
+#: another number on others: a product is believed where two AGREE.
+LOOKS, AGREE = (Fineness(30, 2, 12), Fineness(26, 2, 12)), 0.3
+#: Around a circle so many times as many, and so many degrees more, which cost nothing there: of a wind that bends by
+#: five waves 2e-3 of what was missing was found on 40, all of it on 64.
+AROUND, MORE = 2, 2
+#: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
+COUNT, FEWER = 32, 4
+#: Eigenvalues of normal equations, with terms of size one, below which rounding hides what is seen.
+HIDDEN = 1e-13
+#: Points in each coordinate at which the size of a field is looked at.
+POINTS = 48
+
+
+def products_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
+    """The product of which most is left in a steady solution of two coordinates, where it is more than is ``allowed``.
+
+    ``known``: its correction. None where there are more or fewer coordinates.
+    """
+    problem = model.problem
+    if problem.time_axis is not None or problem.dimension != 2:
+        return None
+    nodes = [low + (high - low) * (np.arange(POINTS) + 0.5) / POINTS for low, high in problem.box.ranges]
+    values = jets_on(field, nodes, [Jet(u, (0, 0)) for u in range(len(problem.unknowns))])
+    means = np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), (LEAST * np.array(model.sizes)) ** 2)
+    reference = means * problem.domain.measure
+
+    def size(product: _Product) -> float:
+        return float(max(relative_roots(problem, product.squares, reference)))
+
+    first = max(_all_on(model, field, known, LOOKS[0]), key=size, default=None)
+    if first is None or size(first) <= allowed:
+        return None
+    again = [p for p in _all_on(model, field, known, LOOKS[1]) if (p.wave, p.last) == (first.wave, first.last)]
+    if not again or abs(size(again[0]) - size(first)) > AGREE * size(first):
+        return None
+    return WavesLeft(size(first), first.numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Product:
+    """What is left of a ``wave``, with a factor of coordinate ``last``: squared norms by unknown.
+
+    ``numbers``: radians by length, of that factor by its slopes.
+    """
+
+    wave: int
+    last: int
+    squares: Array
+    numbers: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """One coordinate: eigenfunctions of a string with the same ends held, of size one and orthogonal.
+
+    ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length.
+    """
+
+    waves: Array
+    numbers: Array
+    wraps: bool
+
+    def tried(self) -> tuple[Array, Array]:
+        """Waves of the line as (slot, unknown, function, wave), with numbers: around a circle cosines and sines."""
+        numbers = self.numbers.max(0)
+        if not self.wraps:
+            return self.waves[None, ..., :COUNT], numbers[:COUNT]
+        few = min(COUNT // 2, (self.waves.shape[-1] - 1) // 2)
+        slots = np.zeros((2, *self.waves.shape[:2], few + 1))
+        slots[0, ..., 0] = self.waves[..., 0]
+        slots[0, ..., 1:], slots[1, ..., 1:] = self.waves[..., 1 : 2 * few : 2], self.waves[..., 2 : 2 * few + 1 : 2]
+        return slots, np.append(0.0, numbers[1 : 2 * few : 2])
+
+
+def _line(axis: Axis, alive: np.ndarray) -> _Line:
+    """``alive`` (unknown, function): the functions that no condition holds."""
+    value, slope = axis.rooted(0), axis.rooted(1)
+    mass, stiffness = value.T @ value, slope.T @ slope
+    waves, numbers = np.zeros((*alive.shape, axis.count)), np.zeros(alive.shape)
+    for some, own, out in zip(alive, waves, numbers, strict=True):
+        if some.any():
+            squares, vectors = scipy.linalg.eigh(stiffness[np.ix_(some, some)], mass[np.ix_(some, some)])
+            own[some, : some.sum()] = vectors
+            out[: some.sum()] = np.sqrt(np.maximum(squares, 0.0))
+    return _Line(waves, numbers, axis.periodic)
+
+
+def _all_on(model: Model, field: Field, known: Beside, fineness: Fineness) -> list[_Product]:
+    """All products on splines of some fineness; none where the rows are not finite."""
+    problem, axes, degree = model.problem, [], max(model.orders) + fineness.degree
+    around = replace(fineness, intervals=AROUND * fineness.intervals)
+    for i, ((low, high), wraps) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
+        joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
+        axis = Axis(np.array([low, *joints, high]), degree + (MORE if wraps else 0), wraps, joints)
+        axes.append(graded(axis, around if wraps else fineness))
+    space = Space(tuple(axes), len(problem.unknowns))
+    free = ~zero_conditions(model.conditions, space)[1]
+    lines = [_line(axis, np.asarray(free.any(axis=1 - i)).T) for i, axis in enumerate(axes)]
+    rows = linearised(model, System(model, space, fewer=FEWER), field, known.error)
+    if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
+        return []
+    model.clock.check()
+    return [product for last in (0, 1) for product in _of_line(rows, lines, last)]
+
+
+def _of_line(rows: Sequence[SlicedRows], lines: Sequence[_Line], last: int) -> Iterator[_Product]:
+    """The best factors of one coordinate for all waves of the other one."""
+    (slots, numbers), line = lines[1 - last].tried(), lines[last]
+    normal = _NormalEquations(slots, line, last)
+    for block in rows:
+        normal.add(block)
+    held = slots.any(axis=2).reshape(-1, slots.shape[-1])  # (slot * unknown, wave)
+    own = np.tile(line.waves.any(1), (len(slots), 1))
+    for wave, number in enumerate(numbers):
+        alive = own & held[:, wave, None]
+        if not alive.any():
+            continue
+        factor = normal.solved(wave, alive).reshape(len(slots), len(line.waves), -1)
+        squares = (factor**2).sum((0, 2))
+        along = float(np.sqrt(((line.numbers * factor) ** 2).sum() / max(squares.sum(), 1e-300)))
+        yield _Product(wave, last, squares, (float(number), along) if last else (along, float(number)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """A derivative in a row: ``order`` that of the last coordinate, ``weight`` (node of the last, node of the other).
+
+    ``held`` (wave, node of the other), ``factors`` (node of the last, function).
+    """
+
+    part: int
+    order: int
+    held: Array
+    factors: Array
+    weight: Array
+
+
+class _NormalEquations:
+    """Of all waves of one coordinate, in the factors of the ``last`` one: sums over the nodes of both.
+
+    ``square`` (wave, part, function, part, function), ``right`` and ``terms``, the squares of what makes up the image
+    of a factor (wave, part, function); a part is an unknown of a slot.
+    """
+
+    def __init__(self, slots: Array, line: _Line, last: int) -> None:
+        self.slots, self.line, self.last = slots, line, last
+        shape = (slots.shape[-1], slots.shape[0] * slots.shape[1], line.waves.shape[-1])
+        self.square = np.zeros((*shape, *shape[1:]))
+        self.right, self.terms = np.zeros(shape), np.zeros(shape)
+
+    def add(self, block: SlicedRows) -> None:
+        """The rows of a patch."""
+        last, unknowns = self.last, self.slots.shape[1]
+        weights, residual = np.moveaxis(block.weights, last, 0), np.moveaxis(block.residual, last, 0)
+        columns = []
+        for q, own in enumerate(self.slots):
+            for n, (order, u) in enumerate(zip(block.orders, block.unknowns, strict=True)):
+                held = (block.tables[1 - last][order[1 - last]] @ own[u]).T
+                factors = block.tables[last][order[last]] @ self.line.waves[u]
+                columns.append(_Column(q * unknowns + u, order[last], held, factors, weights[..., n]))
+        if isinstance(block, IntegralSlices):  # one row, which is fulfilled
+            row = np.zeros(self.right.shape)
+            for column in columns:
+                row[:, column.part] += column.held @ column.weight.T @ column.factors
+            self.square += row[:, :, :, None, None] * row[:, None, None]
+            self.terms += row**2
+            return
+        sums: dict[tuple[int, int, int, int], tuple[_Column, _Column, Array]] = {}
+        for k, a in enumerate(columns):
+            self.right[:, a.part] += a.held @ (a.weight * residual).T @ a.factors
+            self.terms[:, a.part] += a.held**2 @ (a.weight**2).T @ a.factors**2
+            for b in columns[k:]:
+                both = (a.held * b.held) @ (a.weight * b.weight).T * (0.5 if a is b else 1.0)
+                key = a.part, a.order, b.part, b.order
+                sums[key] = a, b, both + sums[key][2] if key in sums else both
+        for a, b, both in sums.values():
+            made = np.stack([a.factors.T @ (one[:, None] * b.factors) for one in both])
+            self.square[:, a.part, :, b.part] += made
+            self.square[:, b.part, :, a.part] += np.swapaxes(made, 1, 2)
+
+    def solved(self, wave: int, alive: np.ndarray) -> Array:
+        """The factor of a wave, flattened, zero but where it is ``alive``; of what rounding hides nothing."""
+        some, size = alive.ravel(), alive.size
+        scale = 1.0 / np.sqrt(np.maximum(self.terms[wave].ravel()[some], 1e-300))
+        square = self.square[wave].reshape(size, size)[np.ix_(some, some)] * scale * scale[:, None]
+        values, vectors = np.linalg.eigh(square)
+        inverse = np.where(values > HIDDEN * max(float(values[-1]), 1e-300), 1.0, 0.0) / np.maximum(values, 1e-300)
+        out = np.zeros(size)
+        out[some] = -(vectors @ (inverse * (vectors.T @ (self.right[wave].ravel()[some] * scale)))) * scale
+        return out
