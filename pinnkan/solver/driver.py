@@ -33,7 +33,7 @@ from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import Among, begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
-from pinnkan.solver.others import ambiguous, another
+from pinnkan.solver.others import ambiguous, another, connected
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.reduced import Halves, Reduced, held_by_symmetry, reduced
 from pinnkan.solver.slab_family import SlabFamily
@@ -144,7 +144,7 @@ def solve_product(model: Model, monitor: Monitor) -> Outcome:
             found = solve_axes_or_fitted(axes, verify, monitor)
         else:
             found = _on_axes(axes, verify, monitor, lambda: halves.outcome)
-        outcome = explained(model, held_by_symmetry(found, halves))
+        outcome = connected(axes, explained(model, held_by_symmetry(found, halves)), monitor)
         return replace(outcome, other=another(axes, outcome, monitor), coarser=coarser(axes, outcome, monitor))
     intervals = settings.knots or (CUBE_INTERVALS if is_walled(problem) else SLAB_INTERVALS[d])
     slabs = ProductSlabs(

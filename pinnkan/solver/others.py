@@ -5,6 +5,10 @@ What the equations linearised at a solution u see least, a function v, is where 
 s times that of v, falls below it, and Gauss-Newton begins there, and far out to either side. What it finds elsewhere is
 followed to an error of a thousandth. Falkner and Skan's equation with beta = -0.1, Bratu's, and a pitchfork show their
 second solutions so. That none is found proves nothing.
+
+Of several solutions the one is given that a milder problem leads to (:mod:`pinnkan.solver.continuation`), as more
+viscosity, a shorter line. Coarse knots may lead elsewhere: Hiemenz' flow f_xxx + f f_xx + 1 - f_x^2 = 0 up to x = 7 and
+more came out with f_x down to -1.3, which solves it too; so did most layers of boundaries that are cut off far out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,12 +22,14 @@ from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Problem
+from pinnkan.solver.continuation import continued
 from pinnkan.solver.families.product.levels import ProductLevels, ProductState
+from pinnkan.solver.levels import solve_levels
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.state import Newton, Step
+from pinnkan.solver.state import LevelsState, Newton, Step
 from pinnkan.solver.verify.near_singular import null_of
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
@@ -108,9 +114,37 @@ class _Known:
         return [sign * float(SIZES[least]) * behind for behind in BEHIND] if seen[least] < DIP else []
 
 
+def connected(family: ProductLevels, found: Outcome, monitor: Monitor) -> Outcome:
+    """What was ``found`` on a line, or where the solution of a milder problem leads, if that is another solution.
+
+    Then the one that was found is the ``other`` one of it.
+    """
+    model, field = family.model, found.field
+    is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
+    if not is_asked or len(model.orders) > 1 or monitor.expired():
+        return found
+    try:
+        mild = continued(model, lambda other: replace(family, model=other, is_rough=True), monitor)
+        if mild is None or not _is_another(family.shown(mild), field, model.problem):
+            return found
+        start = family.at(mild.space, mild.coefficients)
+        state = LevelsState(start, family.shown(start))
+        second, _ = solve_levels(family, Verifier(model), monitor.aside(), state)
+    except (SolverError, OutOfTimeError, np.linalg.LinAlgError):
+        return found
+    is_one = second.reason == Reason.CONVERGED and _is_another(second.field, field, model.problem)
+    return replace(second, other=field) if is_one else found
+
+
+def _is_another(field: Field, before: Field, problem: Problem) -> bool:
+    return _apart(*(_values(each, problem) for each in (field, before))) > APART
+
+
 def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | None:
     """A solution that is not the one that was ``found``, known roughly; None where none has shown itself."""
     model, field = family.model, found.field
+    if found.other is not None:
+        return found.other
     is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
     if not is_asked or monitor.expired() or not isinstance(field, ProductField) or len(field.pieces) > 1:
         return None
@@ -169,7 +203,7 @@ def _beside(
     field, first = family.shown(state), ProductField(((known.system.space, known.coefficients),))
     if Verifier(family.model).roots.objection(field, family.problem.domain, None):
         return None
-    return field if _apart(*(_values(f, family.problem) for f in (field, first))) > APART else None
+    return field if _is_another(field, first, family.problem) else None
 
 
 def _followed(family: ProductLevels, state: ProductState, monitor: Monitor) -> ProductState | None:

@@ -81,8 +81,17 @@ def read_off(
         elapsed = clock.elapsed()  # what one quantity takes too long for, the others still have
         own = Clock(elapsed + (clock.limit - elapsed) / (len(problem.quantities) - len(out)), elapsed)
         own.shows = True
-        out[name] = _reading(problem, quantity, (field, error, coarser), times, own)
+        found = _reading(problem, quantity, (field, error, coarser), times, own)
+        out[name] = replace(found, note=found.note or _earlier(problem, quantity, times))
     return out
+
+
+def _earlier(problem: Problem, quantity: Quantity, times: Array) -> str:
+    """That what is asked for at the end is of the last time that was reached, where that is another."""
+    axis = problem.time_axis
+    if axis is None or not quantity.at_end or times[-1] >= (1.0 - 1e-12) * problem.box.ranges[axis][1]:
+        return ""
+    return f"at {problem.coordinates[axis]} = {times[-1]:.4g}, further the solve did not come"
 
 
 def _reading(

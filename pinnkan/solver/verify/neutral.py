@@ -46,6 +46,8 @@ RADIANS, REACH, CELLS = 0.2, 20.0, {2: 6144, 3: 4096}
 GROWING = 0.5
 #: What conditions see of a wave along a side is rounding below this share of their terms.
 UNSEEN = 1e-11
+#: Directions in which the plane is looked at; what is elliptic has that share of its terms in each.
+ANGLES, DEFINITE = 32, 0.02
 #: Octaves of wave numbers, from half a wave on.
 OCTAVES = 20
 
@@ -221,6 +223,26 @@ def _neutral(model: Model, field: Field | None, share: float) -> tuple[float, ..
         numbers = [_largest(own) if np.isfinite(own).all() else 0.0 for own in coefficients]
         found = np.maximum(found, float(np.quantile(numbers, share)) * np.abs(unit))
     return tuple(found.tolist())
+
+
+def has_characteristics(model: Model, field: Field | None) -> bool:
+    """Whether the determinant of the symbol in the plane has a sign at no point, or not in all directions at one.
+
+    What is of highest order in it: that of an elliptic problem has the same in all. Linearised at a field, None: zero.
+    """
+    low, high = np.array(model.problem.box.ranges).T
+    if len(low) != 2 or not _is_square(model):
+        return len(low) == 2
+    weights = frozen(model.equations, field, low + (high - low) * kronecker(POINTS, 2))
+    angles, found = np.pi * (np.arange(ANGLES) + 0.5) / ANGLES, []
+    for way in np.stack([np.cos(angles), np.sin(angles)], -1) / (high - low):
+        found.append(determinant(symbol(weights, len(model.problem.unknowns), _total, partial(_factor, way))))
+    order = max((b for polynomial in found for _, b in polynomial), default=0)
+    nothing = np.zeros(POINTS, dtype=np.complex128), np.ones(POINTS)
+    values, sizes = (np.stack(part) for part in zip(*[p.get((0, order), nothing) for p in found], strict=True))
+    signs = (values / 1j**order).real
+    definite = (np.abs(signs) > DEFINITE * sizes).all() and (np.abs(signs.sum(0)) == np.abs(signs).sum(0)).all()
+    return order % 2 == 1 or not definite
 
 
 def _is_square(model: Model) -> bool:

@@ -36,8 +36,6 @@ ROUNDED = 1e-9
 #: A root whose real part is below SHARE of its modulus may be imaginary; one of several that agree is known to that
 #: root of APART only.
 SHARE, APART = 1e-3, 1e-13
-#: Directions in which an equation of the plane is looked at; an elliptic one has that share of its terms in each.
-ANGLES, DEFINITE = 64, 1e-3
 
 
 def frozen(equations: Sequence[CompiledEquation], field: Jets | None, points: Array) -> Weights:
@@ -58,25 +56,6 @@ def directions(lengths: Array) -> list[tuple[float, ...]]:
     each = map(np.array, along)
     forward = [d for d in each if np.abs(d).max(initial=0.0) == 1.0 and d[np.flatnonzero(d)[0]] > 0.0]
     return [tuple(map(float, d / lengths)) for d in forward]
-
-
-def has_characteristics(weights: tuple[Sequence[Jet], Array], lengths: Array) -> bool:
-    """Whether what is of highest order in an equation in the plane vanishes for a direction at some point.
-
-    Or changes its sign, as that of an elliptic equation does nowhere. ``lengths``: of the domain.
-    """
-    jets, values = weights
-    order = max(jet.total for jet in jets)
-    angles = np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
-    ways = np.stack([np.cos(angles), np.sin(angles)], -1) / lengths
-    pairs = [
-        (np.prod(ways ** np.array(j.order), 1), w) for j, w in zip(jets, values.T, strict=True) if j.total == order
-    ]
-    made = np.stack([w[:, None] * power for power, w in pairs])
-    symbols = made.sum(0)
-    definite = np.abs(symbols) > DEFINITE * np.abs(made).sum(0)
-    is_one_sign = (symbols > 0.0).all(1) | (symbols < 0.0).all(1)
-    return order % 2 == 1 or not bool((definite.all(1) & is_one_sign).all())
 
 
 def growth(weights: Weights, size: int, direction: Sequence[float]) -> Roots:

@@ -73,8 +73,17 @@ def test_a_quantity_over_time_is_a_curve_and_its_end_a_number() -> None:
     assert curve.errors == pytest.approx([SAFETY * t * 5e-7 for t in curve.times], abs=2e-8)  # around zero not zero
     peak = read(stated("{max: u, time: end}", domain), T * X * (1 - X), X)
     assert (peak.times, peak.values) == (None, pytest.approx((0.25,)))
+    assert peak.note == ""
     point = read(stated("{value: u_t, at: [0.5]}", domain), X * T**2, X)
     assert point.values == pytest.approx(np.linspace(0, 1, 5))
+
+
+def test_a_solve_that_did_not_reach_the_end_says_of_what_time_its_end_is() -> None:
+    asked = stated("{max: u, time: end}", "{x: [0, 1], t: [0, 1]}")
+    given = Given((T * X * (1 - X), X), (X, T), asked.box.ranges)
+    found = read_off(asked, given, None, np.array([0.0, 0.25]))["q"]
+    assert found.values == pytest.approx((0.0625,))
+    assert found.note == "at t = 0.25, further the solve did not come"
 
 
 def test_where_t_is_alone_quantities_are_read_off_all_of_it() -> None:

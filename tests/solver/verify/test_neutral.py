@@ -11,6 +11,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify import verify
 from pinnkan.solver.verify.neutral import (
     Unheld,
+    has_characteristics,
     holding_growth,
     is_held,
     may_hold,
@@ -227,3 +228,33 @@ def test_coarse_knots_that_see_only_what_grows_decide_nothing():
     linear = 0.01 * np.exp(10.0 * (k**2 - k**4)) * np.cos(k * x)
     u = solution(np.column_stack([x, np.full(101, 10.0)]))["u"]
     assert np.linalg.norm(np.ravel(u) - linear) < 1e-4 * np.linalg.norm(linear)
+
+
+@pytest.mark.parametrize(
+    ("equation", "has"),
+    [
+        ("lap(u) + 900*u", False),
+        ("-(2 + x)*u_xx - 0.01*u_yy - 0.1*u_xy + 50*u_x", False),
+        ("lap(lap(u))", False),
+        ("(y - 0.5)*u_xx + u_yy", True),
+        ("(1 + x)*u_xx - u_yy", True),
+        ("u_xx + 2*u_xy + u_yy + u", True),  # diffusion along one direction alone
+        ("u_x + 0.3*u_y + u", True),
+    ],
+)
+def test_an_elliptic_equation_has_no_characteristics(equation, has):
+    model = model_of(TEXT.format(equation=equation))
+    assert has_characteristics(model, None) == has
+
+
+@pytest.mark.parametrize(("sign", "has"), [("+", False), ("-", True)])
+def test_of_two_equations_the_determinant_tells(sign, has):
+    """Cauchy and Riemann's, and those of sound in one dimension and time."""
+    text = f"""
+name: pair
+domain: {{x: [0, 1], y: [0, 1]}}
+unknowns: [u, w]
+equations: ["u_x = w_y + 1", "w_x {sign} u_y = 0"]
+conditions: [{{where: [left, right], equation: u = 0}}, {{where: [bottom, top], equation: w = 0}}]
+"""
+    assert has_characteristics(model_of(text), None) == has

@@ -14,7 +14,7 @@ others, whose derivatives would hide them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -29,17 +29,20 @@ from pinnkan.solver.estimate.norms import relative_roots
 from pinnkan.solver.estimate.undecided import LEAST, Beside
 from pinnkan.solver.estimate.waves_left import WavesLeft
 from pinnkan.solver.linear.system import System
+from pinnkan.solver.verify.neutral import has_characteristics
 from pinnkan.solver.verify.products.lattice import Fineness, graded
 from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, linearised
 
 #: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
 #: another number on others: a product is believed where two AGREE.
 LOOKS, AGREE = (Fineness(30, 2, 12), Fineness(26, 2, 12)), 0.3
-#: Around a circle so many times as many, and so many degrees more, which cost nothing there: of a wind that bends by
-#: five waves 2e-3 of what was missing was found on 40, all of it on 64.
-AROUND, MORE = 2, 2
+#: The same where waves may be as fine as one likes, and hardly seen, since characteristics are real.
+WAVY = Fineness(56, 2, 12), Fineness(50, 2, 12)
+#: The same around a circle, where degrees cost nothing: of a wind that bends by five waves 2e-3 of what was missing was
+#: found on 40 intervals, all of it on 64.
+AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
 #: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
-COUNT, FEWER = 32, 4
+COUNT, FEWER = 48, 4
 #: Eigenvalues of normal equations, with terms of size one, below which rounding hides what is seen.
 HIDDEN = 1e-13
 #: Points in each coordinate at which the size of a field is looked at.
@@ -49,10 +52,10 @@ POINTS = 48
 def products_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
     """The product of which most is left in a steady solution of two coordinates, where it is more than is ``allowed``.
 
-    ``known``: its correction. None where there are more or fewer coordinates.
+    ``known``: its correction. None where there are more or fewer coordinates, or planes at which a flux jumps.
     """
     problem = model.problem
-    if problem.time_axis is not None or problem.dimension != 2:
+    if problem.time_axis is not None or problem.dimension != 2 or model.interfaces:
         return None
     nodes = [low + (high - low) * (np.arange(POINTS) + 0.5) / POINTS for low, high in problem.box.ranges]
     values = jets_on(field, nodes, [Jet(u, (0, 0)) for u in range(len(problem.unknowns))])
@@ -62,10 +65,13 @@ def products_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     def size(product: _Product) -> float:
         return float(max(relative_roots(problem, product.squares, reference)))
 
-    first = max(_all_on(model, field, known, LOOKS[0]), key=size, default=None)
+    looks = WAVY if has_characteristics(model, field) else LOOKS
+    first = max(_all_on(model, field, known, looks[0], AROUND[0]), key=size, default=None)
     if first is None or size(first) <= allowed:
         return None
-    again = [p for p in _all_on(model, field, known, LOOKS[1]) if (p.wave, p.last) == (first.wave, first.last)]
+    again = [
+        p for p in _all_on(model, field, known, looks[1], AROUND[1]) if (p.wave, p.last) == (first.wave, first.last)
+    ]
     if not again or abs(size(again[0]) - size(first)) > AGREE * size(first):
         return None
     return WavesLeft(size(first), first.numbers)
@@ -120,14 +126,13 @@ def _line(axis: Axis, alive: np.ndarray) -> _Line:
     return _Line(waves, numbers, axis.periodic)
 
 
-def _all_on(model: Model, field: Field, known: Beside, fineness: Fineness) -> list[_Product]:
-    """All products on splines of some fineness; none where the rows are not finite."""
-    problem, axes, degree = model.problem, [], max(model.orders) + fineness.degree
-    around = replace(fineness, intervals=AROUND * fineness.intervals)
-    for i, ((low, high), wraps) in enumerate(zip(problem.box.ranges, problem.box.periodic, strict=True)):
-        joints = tuple(sorted({x.place for x, _ in model.interfaces if x.axis == i}))
-        axis = Axis(np.array([low, *joints, high]), degree + (MORE if wraps else 0), wraps, joints)
-        axes.append(graded(axis, around if wraps else fineness))
+def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: Fineness) -> list[_Product]:
+    """All products on splines of a fineness along lines and one around circles; none where rows are not finite."""
+    problem, axes = model.problem, []
+    for (low, high), wraps in zip(problem.box.ranges, problem.box.periodic, strict=True):
+        fineness = around if wraps else along
+        axis = Axis(np.array([low, high]), max(model.orders) + fineness.degree, wraps)
+        axes.append(graded(axis, fineness))
     space = Space(tuple(axes), len(problem.unknowns))
     free = ~zero_conditions(model.conditions, space)[1]
     lines = [_line(axis, np.asarray(free.any(axis=1 - i)).T) for i, axis in enumerate(axes)]

@@ -20,13 +20,10 @@ from functools import lru_cache
 from itertools import product
 from math import isclose
 
-import numpy as np
-
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
-from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.solver.verify.neutral import has_characteristics
 from pinnkan.solver.verify.products.lattice import Fineness, Found, Lattice, lattice_of
-from pinnkan.solver.verify.symbol import frozen, has_characteristics
 
 #: By number of coordinates: the first look, waves that are tried in each coordinate (from a constant on), finer looks
 #: at the best of them. A wave has 1.5 intervals per half wave at least in the plane, and 3 and 6 when looked at again.
@@ -35,9 +32,9 @@ LOOKS = {1: (Fineness(48, 4, 5), 0, 2), 2: (Fineness(24, 4, 5), 16, 2), 3: (Fine
 #: hardly seen however fine they are: y u_xx + u_yy does not see sin(7 pi x) times a function of Airy's, of which the
 #: look above had 0.80, as the knots of a solve, this one 1e-2 and then 9e-9.
 WAVY = Fineness(32, 4, 8), 24, 2
-#: Points at which that is looked at; the share of its terms below which a wave is at its resonance: of waves with data
-#: all around on sides that are rational the first look has 5e-12, and all others no less.
-POINTS, RESONANT = 24, 1e-10
+#: The share of its terms below which a wave is at its resonance there: of waves with data all around on sides that are
+#: rational the first look has 5e-12, and all others no less.
+RESONANT = 1e-10
 #: Waves tried at a finer look, added to the number of the best: of Cauchy problems the worst is the highest resolved.
 FURTHER = (0, 1, 2, 4)
 #: Most knots of a line: the rows are dense.
@@ -88,7 +85,7 @@ def _of_linear(model: Model, known: float) -> Probe:
 
 def _probed(model: Model, field: Field | None, known: float) -> Probe:
     dimension = len(model.problem.box.ranges)
-    is_wavy = _is_wavy(model, field)
+    is_wavy = len(model.problem.unknowns) == 1 and has_characteristics(model, field)
     fineness, count, finer = WAVY if is_wavy else LOOKS[dimension]
     lattice = lattice_of(model, field, fineness, count)
     tried = []
@@ -120,17 +117,6 @@ def _probed(model: Model, field: Field | None, known: float) -> Probe:
             break
     lost = (found.lost and not agrees) or (is_wavy and found.share < RESONANT)
     return Probe(found.sigma, found.share, settled, lost)
-
-
-def _is_wavy(model: Model, field: Field | None) -> bool:
-    """Whether one equation of one unknown in the plane has real characteristics somewhere."""
-    box = model.problem.box
-    if (len(box.ranges), len(model.equations), len(model.problem.unknowns)) != (2, 1, 1):
-        return False
-    low, high = np.array(box.ranges).T
-    return has_characteristics(
-        frozen(model.equations, field, low + (high - low) * kronecker(POINTS, 2))[0], box.lengths
-    )
 
 
 def _on_fewer(model: Model, field: Field | None, lattice: Lattice, found: Found) -> Probe:
