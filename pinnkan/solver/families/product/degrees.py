@@ -8,8 +8,8 @@ from pinnkan.problem.statement import Problem
 #: fourth to a twentieth of the error (Poisson, Helmholtz); 11 needs more levels for fronts.
 DEGREES = {1: 9, 2: 10, 3: 8}
 SLAB_DEGREES = {1: 8, 2: 8, 3: 6, 4: 5}
-#: Of several unknowns at rest in the plane, least and most, and by digits that are asked for: the matrix of three
-#: unknowns is wide, and few digits take as many intervals with 8 as with 10. Cavities at 1e-4 take 0.5 (a lid that is
+#: Of three unknowns or more at rest in the plane, least and most, and by digits that are asked for: their matrix is
+#: wide, and few digits take as many intervals with 8 as with 10. Cavities at 1e-4 take 0.5 (a lid that is
 #: singular at its corners) to 0.8 of the time with 8; at 1e-5 the first one and Re 1000 take less with 10.
 PLANE_DEGREES, PLANE_BY_DIGIT = (8, 10), 2
 #: Degrees in space of several unknowns around circles, where nothing is factored, least and most, and by digits that
@@ -30,7 +30,7 @@ def degree_of(problem: Problem, order: int) -> int:
     """The degree along all coordinates, in slabs that along time, for equations of an ``order``."""
     d, is_in_time = problem.dimension, problem.time_axis is not None
     usual = SLAB_DEGREES[d] if is_in_time else DEGREES[d]
-    if d == 2 and not is_in_time and len(problem.unknowns) > 1:
+    if d == 2 and not is_in_time and len(problem.unknowns) > 2:
         usual = _by_digit(problem, PLANE_DEGREES, PLANE_BY_DIGIT)
     return problem.solver.degree or max(usual, order + 3)
 

@@ -245,8 +245,7 @@ def refined(model: Model, state: ProductState, estimate: HalvedEstimate) -> tupl
     if model.is_linear and estimate.predicted <= tolerance and is_large(model, fine):  # solved, and judged by its fall
         return whole(model, state, estimate)
     near, towards, system = model.corner_weights, None, state.system
-    assert system is not None
-    if near is not None and estimate.share > RESOLVING:
+    if near is not None and system is not None and estimate.share > RESOLVING:
         others = [mark(m, largest * SHADOW / MARKING, allowed) for m in share.mass]
         towards = towards_corners(space.axes, near.corners, system.by_interval(start), others)
     if towards is None and estimate.size <= SEEN:

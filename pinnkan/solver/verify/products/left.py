@@ -43,6 +43,9 @@ WAVY = Fineness(56, 2, 12), Fineness(50, 2, 12)
 AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
 #: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
 COUNT, FEWER = 48, 4
+#: Half waves of a factor by its slopes beyond which it is none that is resolved: where an equation says nothing of a
+#: part of the domain there may be any.
+FINEST = 64
 #: Eigenvalues of normal equations, with terms of size one, below which rounding hides what is seen.
 HIDDEN = 1e-13
 #: Points in each coordinate at which the size of a field is looked at.
@@ -94,12 +97,14 @@ class _Product:
 class _Line:
     """One coordinate: eigenfunctions of a string with the same ends held, of size one and orthogonal.
 
-    ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length.
+    ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length, of
+    which half a wave has the ``slowest``.
     """
 
     waves: Array
     numbers: Array
     wraps: bool
+    slowest: float
 
     def tried(self) -> tuple[Array, Array]:
         """Waves of the line as (slot, unknown, function, wave), with numbers: around a circle cosines and sines."""
@@ -123,7 +128,7 @@ def _line(axis: Axis, alive: np.ndarray) -> _Line:
             squares, vectors = scipy.linalg.eigh(stiffness[np.ix_(some, some)], mass[np.ix_(some, some)])
             own[some, : some.sum()] = vectors
             out[: some.sum()] = np.sqrt(np.maximum(squares, 0.0))
-    return _Line(waves, numbers, axis.periodic)
+    return _Line(waves, numbers, axis.periodic, float(np.pi / np.ptp(axis.breaks)))
 
 
 def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: Fineness) -> list[_Product]:
@@ -158,6 +163,8 @@ def _of_line(rows: Sequence[SlicedRows], lines: Sequence[_Line], last: int) -> I
         factor = normal.solved(wave, alive).reshape(len(slots), len(line.waves), -1)
         squares = (factor**2).sum((0, 2))
         along = float(np.sqrt(((line.numbers * factor) ** 2).sum() / max(squares.sum(), 1e-300)))
+        if along > FINEST * line.slowest:
+            continue
         yield _Product(wave, last, squares, (float(number), along) if last else (along, float(number)))
 
 
