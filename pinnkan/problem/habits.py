@@ -53,6 +53,9 @@ _PLACES = {
     **dict.fromkeys(("interior", "inside", "volume", "omega", "whole"), "domain"),
     **{"west": "left", "east": "right", "south": "bottom", "north": "top", "lower": "bottom", "upper": "top"},
 }
+#: Names of the end of time, at which nothing is held, and what to write of what is known there.
+_LATE = "final", "end", "terminal", "last", "expiry", "maturity", "t_end", "tend"
+_BACKWARDS = "nothing is held at the end of t: let time run backwards, T - t for t and -u_t for u_t, and write initial"
 #: Words in the place of a condition's equation -> what is written here.
 _EQUATIONS = {
     "periodic": "write `periodic: [x]` under `domain`, and no condition there",
@@ -75,6 +78,8 @@ def key_meant(word: str, section: str) -> str:
 
 def place_meant(name: str, places: Sequence[str]) -> str:
     """A hint for a place that there is none of: called otherwise, or several without their brackets; else ""."""
+    if name.lower() in _LATE and "initial" in places:
+        return _BACKWARDS
     words = [_PLACES.get(word.lower(), word.lower()) for word in re.findall(r"[A-Za-z]\w*", name) if word != "and"]
     if not words or not set(words) <= set(places):
         return ""

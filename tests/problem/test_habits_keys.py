@@ -32,6 +32,11 @@ LINES = "or lines of that kind indented below it"
         ("  - u_t = k*u_xx", "  - u_t: k*u_xx", "write = for the colon"),
         ("  - u_t = k*u_xx", "  - [u_t, k*u_xx]", "one equation each, without [ ]"),
         (INITIAL, "where: start", "write initial"),
+        (
+            INITIAL,
+            "where: final",
+            "nothing is held at the end of t: let time run backwards, T - t for t and -u_t for u_t, and write initial",
+        ),
         (SIDES, "where: left, right", "write [left, right]"),
         (SIDES, "where: (left, right)", "write [left, right]"),
         (SIDES, "where: walls", "write boundary"),
