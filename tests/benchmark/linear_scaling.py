@@ -38,8 +38,8 @@ from pinnkan.solver.linear.system import System  # noqa: E402
 
 #: Problem, degree, intervals per coordinate.
 SIZES = {
-    "poisson_multiscale": (10, (24, 48, 96, 192, 288)),
-    "poisson_varying": (10, (24, 48, 96, 192, 288)),
+    "poisson_multiscale": (10, (24, 48, 96, 192, 288, 640)),
+    "poisson_varying": (10, (24, 48, 96, 192, 288, 640)),
     "poisson3d": (6, (8, 12, 18, 28, 40, 56)),
 }
 MOST_BAND = 2.5e9
