@@ -35,13 +35,14 @@ from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, li
 
 #: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
 #: another number on others: a product is believed where two AGREE.
-LOOKS, AGREE = (Fineness(30, 2, 12), Fineness(26, 2, 12)), 0.3
+LOOKS, AGREE = (Fineness(20, 2, 10), Fineness(17, 2, 10)), 0.3
 #: The same where waves may be as fine as one likes, and hardly seen, since characteristics are real.
 WAVY = Fineness(56, 2, 12), Fineness(50, 2, 12)
 #: The same around a circle, where degrees cost nothing: of a wind that bends by five waves 2e-3 of what was missing was
 #: found on 40 intervals, all of it on 64.
 AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
-#: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
+#: Waves of a coordinate that are tried, if there are as many intervals, half of them sines around a circle; and Gauss
+#: points fewer than usual in each.
 COUNT, FEWER = 48, 4
 #: Half waves of a factor by its slopes beyond which it is none that is resolved: where an equation says nothing of a
 #: part of the domain there may be any.
@@ -105,13 +106,14 @@ class _Line:
     numbers: Array
     wraps: bool
     slowest: float
+    intervals: int
 
     def tried(self) -> tuple[Array, Array]:
         """Waves of the line as (slot, unknown, function, wave), with numbers: around a circle cosines and sines."""
-        numbers = self.numbers.max(0)
+        numbers, count = self.numbers.max(0), min(COUNT, self.intervals)
         if not self.wraps:
-            return self.waves[None, ..., :COUNT], numbers[:COUNT]
-        few = min(COUNT // 2, (self.waves.shape[-1] - 1) // 2)
+            return self.waves[None, ..., :count], numbers[:count]
+        few = count // 2
         slots = np.zeros((2, *self.waves.shape[:2], few + 1))
         slots[0, ..., 0] = self.waves[..., 0]
         slots[0, ..., 1:], slots[1, ..., 1:] = self.waves[..., 1 : 2 * few : 2], self.waves[..., 2 : 2 * few + 1 : 2]
@@ -128,7 +130,7 @@ def _line(axis: Axis, alive: np.ndarray) -> _Line:
             squares, vectors = scipy.linalg.eigh(stiffness[np.ix_(some, some)], mass[np.ix_(some, some)])
             own[some, : some.sum()] = vectors
             out[: some.sum()] = np.sqrt(np.maximum(squares, 0.0))
-    return _Line(waves, numbers, axis.periodic, float(np.pi / np.ptp(axis.breaks)))
+    return _Line(waves, numbers, axis.periodic, float(np.pi / np.ptp(axis.breaks)), axis.intervals)
 
 
 def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: Fineness) -> list[_Product]:
