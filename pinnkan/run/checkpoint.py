@@ -6,6 +6,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from pinnkan.kan.field import Array
 from pinnkan.problem.registry import load_problem
 from pinnkan.problem.statement import Problem, SolverSettings
 from pinnkan.run.codec import decode, encode
-from pinnkan.run.folder import write_atomically
+from pinnkan.run.folder import sync_folder, write_atomically
 from pinnkan.solution import Solution
 from pinnkan.verdict.records import Certificate, Iteration, Level, Reading
 from pinnkan.verdict.verdict import Verdict
@@ -39,12 +40,11 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
 
     def store(array: Array) -> str:
         name = f"a{len(arrays)}"
-        arrays[name] = np.array(array, order="C")
+        arrays[name] = np.asarray(array, order="C")
         return name
 
     fields = {"field": encode(solution.field, store), "error": encode(solution.error, store)}
-    data = safetensors.numpy.save(arrays)
-    name = f"state-{digest(data)[:16]}.safetensors"
+    name, checksum = write_arrays(folder, "state", arrays)
     payload = {
         "format": FORMAT,
         "problem": {
@@ -52,7 +52,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
             "solver": asdict(solution.problem.solver),
             "given": dict(solution.problem.given),
         },
-        "arrays": {"file": name, "sha256": digest(data)},
+        "arrays": {"file": name, "sha256": checksum},
         "fields": fields,
         "verdict": asdict(solution.verdict),
         "levels": [asdict(level) for level in solution.levels],
@@ -62,11 +62,39 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
         "quantities": {name: asdict(reading) for name, reading in solution.quantities.items()},
         "certificate": None if solution.certificate is None else asdict(solution.certificate),
     }  # fmt: skip
-    write_atomically(folder / name, data)
     write_signed(folder / _STATE, payload)
     for old in folder.glob("state-*.safetensors"):
         if old.name != name:
             old.unlink()
+
+
+def write_arrays(folder: Path, prefix: str, arrays: Mapping[str, Array]) -> tuple[str, str]:
+    """A file of the folder that holds arrays, atomically: its name, which tells its content, and checksum.
+
+    No array is copied: a long march has a gigabyte of them, of which bytes beside it were five more.
+    """
+    temporary = folder / f".{prefix}.tmp"
+    try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        safetensors.numpy.save_file(dict(arrays), temporary)
+        temporary.chmod(mode)  # it writes a file that nobody else may read, and renames it
+        with temporary.open("r+b") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        name = f"{prefix}-{checksum[:16]}.safetensors"
+        temporary.replace(folder / name)
+    except safetensors.SafetensorError as error:
+        temporary.unlink(missing_ok=True)
+        number = re.search(r"os error (\d+)", str(error))  # the library keeps no other trace of it
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(temporary)) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+    return name, checksum
 
 
 def write_signed(path: Path, payload: Mapping[str, Any]) -> None:

@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from pinnkan.errors import RunFolderError
 from pinnkan.kan.field import Array
 from pinnkan.problem.statement import Problem
-from pinnkan.run.checkpoint import UNREADABLE, digest, read_arrays, read_signed, write_signed
+from pinnkan.run.checkpoint import UNREADABLE, read_arrays, read_signed, write_arrays, write_signed
 from pinnkan.run.codec import decode, encode
-from pinnkan.run.folder import CHECKPOINT, RESUME, disk_errors, has_state, interrupted_place, write_atomically
+from pinnkan.run.folder import CHECKPOINT, RESUME, disk_errors, has_state, interrupted_place
 from pinnkan.solver.state import State
 from pinnkan.version import __version__
 
@@ -82,17 +80,15 @@ class Keeper:
             if entry is None:
                 self._count += 1
                 entry = (array, f"a{self._count}", "")
-                fresh[entry[1]] = np.array(array, order="C")
+                fresh[entry[1]] = np.asarray(array, order="C")
             used[id(array)] = entry
             return entry[1]
 
         body = encode(state, store)
         files = {file: self._files[file] for _, _, file in used.values() if file}
         if fresh:
-            data = safetensors.numpy.save(fresh)
-            name = f"arrays-{digest(data)[:16]}.safetensors"
-            files[name] = digest(data)
-            write_atomically(self.folder / name, data)
+            name, checksum = write_arrays(self.folder, "arrays", fresh)
+            files[name] = checksum
             used = {i: (a, n, file or name) for i, (a, n, file) in used.items()}
         write_signed(self.folder / RESUME, {**self.header, "seconds": seconds, "arrays": files, "state": body})
         self._known, self._files = used, files

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.numpy
 from flow import LID
 
 from pinnkan import cli
 from pinnkan.errors import Exit
+from pinnkan.kan.field import Array
 from pinnkan.problem.registry import shipped_folder
 from pinnkan.run import keeper, solving
 from pinnkan.run.folder import locked
@@ -146,15 +148,16 @@ def test_a_disk_that_fills_up_during_a_run_is_exit_6_and_what_was_written_stays(
 ) -> None:
     assert solved(capsys, "good.yaml")[0] == 0
     before = (folder / "results/case/manifest.json").read_bytes()
-    write, count = keeper.write_atomically, [0]
+    write, count = safetensors.numpy.save_file, [0]
 
-    def full(path: Path, content: bytes) -> None:
+    def full(arrays: dict[str, Array], path: Path) -> None:
         count[0] += 1
         if count[0] > 1:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        write(path, content)
+            message = f"Error while serializing: I/O error: {os.strerror(errno.ENOSPC)} (os error {errno.ENOSPC})"
+            raise safetensors.SafetensorError(message)
+        write(arrays, path)
 
-    monkeypatch.setattr(keeper, "write_atomically", full)
+    monkeypatch.setattr(safetensors.numpy, "save_file", full)
     monkeypatch.setattr(keeper, "FIRST", 0.0)
     monkeypatch.setattr(keeper, "LONGEST", 0.0)
     (folder / "case.yaml").write_text(case("u_xx = u**2 - 9*exp(x)*sin(9*x)", solver="degree: 3, tolerance: 1e-8"))

@@ -1,6 +1,7 @@
 """A checkpoint gives back the same bits or says that it cannot."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from closed_form import history, levels, solved, with_mean
 
 from pinnkan.errors import RunFolderError
-from pinnkan.run.checkpoint import read_state, save_checkpoint, solution_of, with_solver
+from pinnkan.run.checkpoint import read_arrays, read_state, save_checkpoint, solution_of, with_solver, write_arrays
 from pinnkan.solution import Solution
 
 
@@ -51,6 +52,24 @@ def test_a_new_checkpoint_replaces_the_old_arrays(tmp_path: Path) -> None:
     save_checkpoint(replace(solution, error=None), tmp_path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
     assert reread(tmp_path, solution).error is None
+
+
+def test_arrays_may_be_read_by_whom_other_files_may_and_nothing_is_left_beside_them(tmp_path: Path) -> None:
+    save_checkpoint(solved("line"), tmp_path)
+    files = list(tmp_path.iterdir())
+    assert len(files) == 2
+    assert len({file.stat().st_mode for file in files}) == 1
+
+
+def test_arrays_are_written_without_copies_of_them(tmp_path: Path) -> None:
+    """Of a gigabyte in a long march there were four more."""
+    array = np.ones(8_000_000)
+    tracemalloc.start()
+    name, checksum = write_arrays(tmp_path, "arrays", {"a": array})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.1 * array.nbytes
+    assert np.array_equal(read_arrays(tmp_path / name, checksum, "")["a"], array)
 
 
 @pytest.mark.parametrize("pattern", ["state.json", "*.safetensors"])
