@@ -44,6 +44,9 @@ BEHIND, FAR = (1.0, 2.0), (2.0, 8.0)
 #: Steps from each start, three to eight where they lead to a solution; steps in all, damped ones more often, as share
 #: of those of the solve, and in any case so many, and so many times their coefficients: 0.2 s.
 EACH, SHARE, FEW, LITTLE = 12, 0.5, 50, 2700.0
+#: Steps by their coefficients in which a milder problem is followed, and solved from there: boundary layers take 250 to
+#: 2000. A layer in the middle that nothing holds was sought for 9 s, elsewhere, where it is none.
+FOLLOWED = 6_000
 #: Another solution is known to this relative error after so many levels, and differs by so much.
 ROUGHLY, LEVELS, APART = 1e-3, 4, 5e-2
 #: Its squared residual falls so far from one level to the next, or is below so much of the terms: a minimum that is no
@@ -70,6 +73,25 @@ class _Counting(Monitor):
         """Raises OutOfTimeError when there is no step left."""
         self.left -= 1.0
         if self.left < 0.0 or len(steps) >= EACH:
+            raise OutOfTimeError
+        self.check()
+
+
+class _Bounded(Monitor):
+    """Allows so many steps, each counted by its coefficients."""
+
+    def __init__(self, left: float) -> None:
+        super().__init__(None, None)
+        self.left = left
+
+    def aside(self) -> Monitor:
+        """See :class:`Monitor`; what is solved on the way counts as well."""
+        return self
+
+    def stepping(self, newton: Newton) -> None:
+        """Raises OutOfTimeError when there is no step left."""
+        self.left -= newton.coefficients.size
+        if self.left < 0.0:
             raise OutOfTimeError
         self.check()
 
@@ -123,13 +145,15 @@ def connected(family: ProductLevels, found: Outcome, monitor: Monitor) -> Outcom
     is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
     if not is_asked or len(model.orders) > 1 or monitor.expired():
         return found
+    bounded = _Bounded(FOLLOWED)
+    bounded.clock = monitor.clock
     try:
-        mild = continued(model, lambda other: replace(family, model=other, is_rough=True), monitor)
+        mild = continued(model, lambda other: replace(family, model=other, is_rough=True), bounded)
         if mild is None or not _is_another(family.shown(mild), field, model.problem):
             return found
         start = family.at(mild.space, mild.coefficients)
         state = LevelsState(start, family.shown(start))
-        second, _ = solve_levels(family, Verifier(model), monitor.aside(), state)
+        second, _ = solve_levels(family, Verifier(model), bounded, state)
     except (SolverError, OutOfTimeError, np.linalg.LinAlgError):
         return found
     is_one = second.reason == Reason.CONVERGED and _is_another(second.field, field, model.problem)
