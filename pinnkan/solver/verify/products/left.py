@@ -35,9 +35,7 @@ from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, li
 
 #: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
 #: another number on others: a product is believed where two AGREE.
-LOOKS, AGREE = (Fineness(20, 2, 10), Fineness(17, 2, 10)), 0.3
-#: The same where waves may be as fine as one likes, and hardly seen, since characteristics are real.
-WAVY = Fineness(56, 2, 12), Fineness(50, 2, 12)
+ALONG, AGREE = (Fineness(56, 2, 12), Fineness(50, 2, 12)), 0.3
 #: The same around a circle, where degrees cost nothing: of a wind that bends by five waves 2e-3 of what was missing was
 #: found on 40 intervals, all of it on 64.
 AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
@@ -56,10 +54,13 @@ POINTS = 48
 def products_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
     """The product of which most is left in a steady solution of two coordinates, where it is more than is ``allowed``.
 
-    ``known``: its correction. None where there are more or fewer coordinates, or planes at which a flux jumps.
+    ``known``: its correction. None where there are more or fewer coordinates, planes at which a flux jumps, or the
+    problem is elliptic: beside a curved front of convection what is left of it had asked for all knots there are.
     """
     problem = model.problem
     if problem.time_axis is not None or problem.dimension != 2 or model.interfaces:
+        return None
+    if not has_characteristics(model, field):  # else waves may be as fine as one likes, and hardly seen
         return None
     nodes = [low + (high - low) * (np.arange(POINTS) + 0.5) / POINTS for low, high in problem.box.ranges]
     values = jets_on(field, nodes, [Jet(u, (0, 0)) for u in range(len(problem.unknowns))])
@@ -69,12 +70,11 @@ def products_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     def size(product: _Product) -> float:
         return float(max(relative_roots(problem, product.squares, reference)))
 
-    looks = WAVY if has_characteristics(model, field) else LOOKS
-    first = max(_all_on(model, field, known, looks[0], AROUND[0]), key=size, default=None)
+    first = max(_all_on(model, field, known, ALONG[0], AROUND[0]), key=size, default=None)
     if first is None or size(first) <= allowed:
         return None
     again = [
-        p for p in _all_on(model, field, known, looks[1], AROUND[1]) if (p.wave, p.last) == (first.wave, first.last)
+        p for p in _all_on(model, field, known, ALONG[1], AROUND[1]) if (p.wave, p.last) == (first.wave, first.last)
     ]
     if not again or abs(size(again[0]) - size(first)) > AGREE * size(first):
         return None

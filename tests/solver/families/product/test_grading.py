@@ -51,7 +51,7 @@ def test_few_halvings_where_few_are_enough():
 
 
 #: On the unit square the lid x(1 - x) contradicts the walls at both corners.
-CAVITY = edited("y: [0, 2]", "y: [0, 1]", flow.TEXT) + "solver: {tolerance: 5e-3, max_levels: 3}\n"
+CAVITY = edited("y: [0, 2]", "y: [0, 1]", flow.TEXT) + "solver: {tolerance: 5e-3, max_levels: 3, degree: 10}\n"
 
 
 @pytest.mark.slow
