@@ -71,7 +71,7 @@ def save_checkpoint(solution: Solution, folder: Path) -> None:
 def write_arrays(folder: Path, prefix: str, arrays: Mapping[str, Array]) -> tuple[str, str]:
     """A file of the folder that holds arrays, atomically: its name, which tells its content, and checksum.
 
-    No array is copied: a long march has a gigabyte of them, of which bytes beside it were five more.
+    No array is copied: of a long march 1.5 GB of them had taken 7.
     """
     temporary = folder / f".{prefix}.tmp"
     try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import zero_conditions
+from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import ProductField, Space
@@ -142,8 +143,7 @@ def connected(family: ProductLevels, found: Outcome, monitor: Monitor) -> Outcom
     Then the one that was found is the ``other`` one of it.
     """
     model, field = family.model, found.field
-    is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
-    if not is_asked or len(model.orders) > 1 or monitor.expired():
+    if not _is_asked(model, found, monitor) or model.problem.dimension > 1:
         return found
     bounded = _Bounded(FOLLOWED)
     bounded.clock = monitor.clock
@@ -169,8 +169,7 @@ def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | 
     model, field = family.model, found.field
     if found.other is not None:
         return found.other
-    is_asked = model.may_have_others and not model.problem.interfaces and found.reason == Reason.CONVERGED
-    if not is_asked or monitor.expired() or not isinstance(field, ProductField) or len(field.pieces) > 1:
+    if not _is_asked(model, found, monitor) or not isinstance(field, ProductField) or len(field.pieces) > 1:
         return None
     (space, coefficients), *_ = field.pieces
     counting = _Counting(_allowed(found.levels, space))
@@ -191,6 +190,11 @@ def another(family: ProductLevels, found: Outcome, monitor: Monitor) -> Field | 
         return next((other for other in others if other is not None), None)
     except (SolverError, OutOfTimeError, np.linalg.LinAlgError):
         return None
+
+
+def _is_asked(model: Model, found: Outcome, monitor: Monitor) -> bool:
+    may_have = model.may_have_others and not model.problem.interfaces
+    return may_have and found.reason == Reason.CONVERGED and not monitor.expired()
 
 
 def _allowed(levels: tuple[Level, ...], space: Space) -> float:

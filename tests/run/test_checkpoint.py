@@ -62,7 +62,7 @@ def test_arrays_may_be_read_by_whom_other_files_may_and_nothing_is_left_beside_t
 
 
 def test_arrays_are_written_without_copies_of_them(tmp_path: Path) -> None:
-    """Of a gigabyte in a long march there were four more."""
+    """Of a long march 1.5 GB had taken 7."""
     array = np.ones(8_000_000)
     tracemalloc.start()
     name, checksum = write_arrays(tmp_path, "arrays", {"a": array})

@@ -62,7 +62,7 @@ FLOW = """
 name: flow
 domain: {{x: [0, {length}]}}
 unknowns: [f]
-equations: ["f_xxx + f*f_xx + {share}*(1 - f_x**2) = 0"]
+equations: ["f_xxx + f*f_xx + 1 - f_x**2 = 0"]
 conditions: [{{where: left, equation: f = 0}}, {{where: left, equation: f_x = 0}}, {{where: right, equation: f_x = 1}}]
 """
 
@@ -70,13 +70,15 @@ conditions: [{{where: left, equation: f = 0}}, {{where: left, equation: f_x = 0}
 @pytest.mark.parametrize("length", [5, 8, 12])
 def test_of_several_flows_the_one_is_given_that_more_viscosity_leads_to(length: int) -> None:
     """Hiemenz' flow (Schlichting 1979, table 5.1); the others of a long line turn back, f_x down to -1.3."""
-    solution = solve(load_problem(FLOW.format(length=length, share=1)))
+    solution = solve(load_problem(FLOW.format(length=length)))
     assert solution.verdict.converged
     assert np.ravel(solution([[1.0], [2.0]])["f"]) == pytest.approx([0.4592, 1.3620], abs=3e-4)
     assert ("one of several" in solution.verdict.sentence) == (length > 6)
 
 
-def test_the_flow_that_coarse_knots_lead_to_is_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pinnkan.solver.driver.connected", lambda family, found, monitor: found)
-    solution = solve(load_problem(FLOW.format(length=8, share=1)))
+def test_the_flow_that_coarse_knots_lead_to_is_given_where_no_step_is_left_to_follow_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pinnkan.solver.others.FOLLOWED", 0)
+    solution = solve(load_problem(FLOW.format(length=8)))
     assert np.ravel(solution([[2.0]])["f"])[0] < 1.2

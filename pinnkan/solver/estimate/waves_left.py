@@ -103,12 +103,17 @@ def _on_grid(model: Model, field: Field, known: Beside, domain: Domain, count: i
         rows.append(_Rows(tuple(own), size * residual.reshape(shape), size[..., None] * weights.reshape(*shape, -1)))
     if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
         return None
-    zero = (0,) * problem.dimension
-    values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(problem.unknowns))])
+    squares = mean_squares(model, field, nodes, known)
+    return _Waves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
+
+
+def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Beside) -> Array:
+    """Of each unknown on a grid, and no less than what it was before, or a least share of its natural size."""
+    zero = (0,) * model.problem.dimension
+    values = jets_on(field, nodes, [Jet(u, zero) for u in range(len(model.problem.unknowns))])
     least = LEAST * np.array(model.sizes)
     least = least if known.before is None else np.fmax(least, known.before)
-    squares = np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)
-    return _Waves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
+    return np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)
 
 
 def _power(model: Model, index: int) -> int:

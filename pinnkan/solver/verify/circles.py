@@ -2,8 +2,8 @@
 
 u_x + 3 u_y - 7 u_z carries sin(x + 2 y + z) around three circles for ever. What is a product of functions of one
 coordinate each, or on the knots of a solve, others look for (:mod:`.products.probe`, :mod:`.stability`); in the plane
-they tell 24 waves, in space two. Where what stands before derivatives is constant the residual of such a wave is that
-of the symbol, and none is smaller between them; where it is not it is an upper bound.
+they tell 16 to 24 waves, in space two. Where what stands before derivatives is constant the residual of such a wave is
+that of the symbol, and none is smaller between them; where it is not it is an upper bound.
 """
 
 from dataclasses import dataclass

@@ -226,13 +226,16 @@ def _neutral(model: Model, field: Field | None, share: float) -> tuple[float, ..
 
 
 def has_characteristics(model: Model, field: Field | None) -> bool:
-    """Whether the determinant of the symbol in the plane has a sign at no point, or not in all directions at one.
+    """Whether a problem in the plane may have real characteristics: whether it is not elliptic everywhere.
 
-    What is of highest order in it: that of an elliptic problem has the same in all. Linearised at a field, None: zero.
+    What is of highest order in the determinant of the symbol, linearised at a field (None: zero), then vanishes for a
+    direction at some point, or changes its sign. Where there is no determinant to be asked it may; off the plane not.
     """
     low, high = np.array(model.problem.box.ranges).T
-    if len(low) != 2 or not _is_square(model):
-        return len(low) == 2
+    if len(low) != 2:
+        return False
+    if not _is_square(model):
+        return True
     weights = frozen(model.equations, field, low + (high - low) * kronecker(POINTS, 2))
     angles, found = np.pi * (np.arange(ANGLES) + 0.5) / ANGLES, []
     for way in np.stack([np.cos(angles), np.sin(angles)], -1) / (high - low):

@@ -112,6 +112,7 @@ class Found:
 
 
 def lattice_of(model: Model, field: Field | None, fineness: Fineness, count: int) -> Lattice:
+    """The rows linearised at a field (None: zero) on splines of a fineness, with waves up to the number ``count``."""
     axes = []
     degree = max(model.orders) + fineness.degree
     for i, ((low, high), periodic) in enumerate(zip(model.problem.box.ranges, model.problem.box.periodic, strict=True)):
@@ -141,23 +142,32 @@ def graded(axis: Axis, fineness: Fineness) -> Axis:
 
 def _line(axis: Axis, free: np.ndarray, index: int, count: int) -> Line:
     """Mass and waves of a coordinate; the waves are zero where conditions hold every coefficient of its functions."""
-    value, slope = axis.rooted(0), axis.rooted(1)
     others = tuple(i for i in range(free.ndim - 1) if i != index)
     alive = np.asarray(free.any(axis=others))  # (function, unknown)
     slots = min(count + 1, int(alive.any(axis=1).sum())) if count else 0  # from no half wave on
     waves = np.zeros((axis.count, slots, alive.shape[1]))
     for some, out in zip(alive.T, np.moveaxis(waves, -1, 0), strict=True):
         if count and some.any():
-            _put_waves(out, slope[:, some], value[:, some], some, axis)
-    return Line(triangle(value), waves, axis.periodic)
+            _put_waves(out, some, axis)
+    return Line(triangle(axis.rooted(0)), waves, axis.periodic)
 
 
-def _put_waves(out: Array, slope: Array, value: Array, some: np.ndarray, axis: Axis) -> None:
-    """The waves of the functions ``some`` in ``out`` (function, wave), each at the number of its half waves."""
-    last = min(out.shape[1], int(some.sum())) - 1
+def vibrations(axis: Axis, some: np.ndarray, most: int) -> tuple[Array, Array]:
+    """The slowest eigenfunctions of a string in the functions ``some`` (mask) of an axis, so many at ``most``.
+
+    Radians by length (wave,), and coefficients of size one (function, wave).
+    """
+    value, slope = axis.rooted(0)[:, some], axis.rooted(1)[:, some]
+    last = min(most, int(some.sum())) - 1
     squares, vectors = scipy.linalg.eigh(slope.T @ slope, value.T @ value, subset_by_index=(0, last))
-    half = np.sqrt(np.maximum(squares, 0.0)) * np.ptp(axis.breaks) / np.pi
-    numbers = np.arange(last + 1) if axis.periodic else np.floor(half + 0.25).astype(int)
+    return np.sqrt(np.maximum(squares, 0.0)), vectors
+
+
+def _put_waves(out: Array, some: np.ndarray, axis: Axis) -> None:
+    """The waves of the functions ``some`` in ``out`` (function, wave), each at the number of its half waves."""
+    radians, vectors = vibrations(axis, some, out.shape[1])
+    half = radians * np.ptp(axis.breaks) / np.pi
+    numbers = np.arange(len(half)) if axis.periodic else np.floor(half + 0.25).astype(int)
     for number, vector in zip(numbers, vectors.T, strict=True):
         if number < out.shape[1]:
             out[some, number] = vector

@@ -17,20 +17,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.model import Model
 from pinnkan.kan.axis import Axis
-from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.field import Array, Field
 from pinnkan.kan.product import Space
-from pinnkan.problem.statement import Jet
 from pinnkan.solver.estimate.norms import relative_roots
-from pinnkan.solver.estimate.undecided import LEAST, Beside
-from pinnkan.solver.estimate.waves_left import WavesLeft
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import WavesLeft, mean_squares
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.neutral import has_characteristics
-from pinnkan.solver.verify.products.lattice import Fineness, graded
+from pinnkan.solver.verify.products.lattice import Fineness, graded, vibrations
 from pinnkan.solver.verify.products.sliced import IntegralSlices, SlicedRows, linearised
 
 #: Intervals, and degree above the order of the equations; what they make of a layer that is narrower than they are is
@@ -39,12 +37,8 @@ ALONG, AGREE = (Fineness(56, 2, 12), Fineness(50, 2, 12)), 0.3
 #: The same around a circle, where degrees cost nothing: of a wind that bends by five waves 2e-3 of what was missing was
 #: found on 40 intervals, all of it on 64.
 AROUND = Fineness(64, 0, 14), Fineness(57, 0, 14)
-#: Waves of a coordinate that are tried, if there are as many intervals, half of them sines around a circle; and Gauss
-#: points fewer than usual in each.
+#: Waves of a coordinate that are tried, half of them sines around a circle; Gauss points fewer than usual an interval.
 COUNT, FEWER = 48, 4
-#: Half waves of a factor by its slopes beyond which it is none that is resolved: where an equation says nothing of a
-#: part of the domain there may be any.
-FINEST = 64
 #: Eigenvalues of normal equations, with terms of size one, below which rounding hides what is seen.
 HIDDEN = 1e-13
 #: Points in each coordinate at which the size of a field is looked at.
@@ -63,9 +57,7 @@ def products_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     if not has_characteristics(model, field):  # else waves may be as fine as one likes, and hardly seen
         return None
     nodes = [low + (high - low) * (np.arange(POINTS) + 0.5) / POINTS for low, high in problem.box.ranges]
-    values = jets_on(field, nodes, [Jet(u, (0, 0)) for u in range(len(problem.unknowns))])
-    means = np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), (LEAST * np.array(model.sizes)) ** 2)
-    reference = means * problem.domain.measure
+    reference = mean_squares(model, field, nodes, known) * problem.domain.measure
 
     def size(product: _Product) -> float:
         return float(max(relative_roots(problem, product.squares, reference)))
@@ -73,12 +65,9 @@ def products_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     first = max(_all_on(model, field, known, ALONG[0], AROUND[0]), key=size, default=None)
     if first is None or size(first) <= allowed:
         return None
-    again = [
-        p for p in _all_on(model, field, known, ALONG[1], AROUND[1]) if (p.wave, p.last) == (first.wave, first.last)
-    ]
-    if not again or abs(size(again[0]) - size(first)) > AGREE * size(first):
-        return None
-    return WavesLeft(size(first), first.numbers)
+    second = _all_on(model, field, known, ALONG[1], AROUND[1])
+    again = next((size(p) for p in second if (p.wave, p.last) == (first.wave, first.last)), np.inf)
+    return WavesLeft(size(first), first.numbers) if abs(again - size(first)) <= AGREE * size(first) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,22 +87,19 @@ class _Product:
 class _Line:
     """One coordinate: eigenfunctions of a string with the same ends held, of size one and orthogonal.
 
-    ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length, of
-    which half a wave has the ``slowest``.
+    ``waves`` (unknown, function, wave), zero where there are none; ``numbers`` (unknown, wave): radians by length;
+    ``wraps``: whether it is a circle, where those from 1 on are pairs.
     """
 
     waves: Array
     numbers: Array
     wraps: bool
-    slowest: float
-    intervals: int
 
     def tried(self) -> tuple[Array, Array]:
         """Waves of the line as (slot, unknown, function, wave), with numbers: around a circle cosines and sines."""
-        numbers, count = self.numbers.max(0), min(COUNT, self.intervals)
+        numbers, few = self.numbers.max(0), COUNT // 2
         if not self.wraps:
-            return self.waves[None, ..., :count], numbers[:count]
-        few = count // 2
+            return self.waves[None, ..., :COUNT], numbers[:COUNT]
         slots = np.zeros((2, *self.waves.shape[:2], few + 1))
         slots[0, ..., 0] = self.waves[..., 0]
         slots[0, ..., 1:], slots[1, ..., 1:] = self.waves[..., 1 : 2 * few : 2], self.waves[..., 2 : 2 * few + 1 : 2]
@@ -122,15 +108,11 @@ class _Line:
 
 def _line(axis: Axis, alive: np.ndarray) -> _Line:
     """``alive`` (unknown, function): the functions that no condition holds."""
-    value, slope = axis.rooted(0), axis.rooted(1)
-    mass, stiffness = value.T @ value, slope.T @ slope
     waves, numbers = np.zeros((*alive.shape, axis.count)), np.zeros(alive.shape)
     for some, own, out in zip(alive, waves, numbers, strict=True):
         if some.any():
-            squares, vectors = scipy.linalg.eigh(stiffness[np.ix_(some, some)], mass[np.ix_(some, some)])
-            own[some, : some.sum()] = vectors
-            out[: some.sum()] = np.sqrt(np.maximum(squares, 0.0))
-    return _Line(waves, numbers, axis.periodic, float(np.pi / np.ptp(axis.breaks)), axis.intervals)
+            out[: some.sum()], own[some, : some.sum()] = vibrations(axis, some, axis.count)
+    return _Line(waves, numbers, axis.periodic)
 
 
 def _all_on(model: Model, field: Field, known: Beside, along: Fineness, around: Fineness) -> list[_Product]:
@@ -165,8 +147,6 @@ def _of_line(rows: Sequence[SlicedRows], lines: Sequence[_Line], last: int) -> I
         factor = normal.solved(wave, alive).reshape(len(slots), len(line.waves), -1)
         squares = (factor**2).sum((0, 2))
         along = float(np.sqrt(((line.numbers * factor) ** 2).sum() / max(squares.sum(), 1e-300)))
-        if along > FINEST * line.slowest:
-            continue
         yield _Product(wave, last, squares, (float(number), along) if last else (along, float(number)))
 
 

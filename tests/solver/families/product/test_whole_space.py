@@ -8,7 +8,7 @@ from small_models import compiled
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.problem.registry import load_problem
+from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.families.product.judging import HalvedEstimate
@@ -19,12 +19,12 @@ from pinnkan.solver.verify.objection import Spaces
 INTERVALS, DEGREE = 16, 4
 
 
-def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0)):
+def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0), size=1.0):
     """The next space and start of a problem, so many intervals unmarked per coordinate; and those of all halved.
 
-    ``losses``: before and after the correction, whose relative size is one.
+    ``losses``: before and after the correction, of a relative ``size``; ``name``: of a shipped problem, or its text.
     """
-    problem = load_problem(name)
+    problem = parse_problem(name, "t.yaml") if "\n" in name else load_problem(name)
     model = compiled(replace(problem, solver=replace(problem.solver, tolerance=1e-4)))
     space = Space(tuple(Axis(np.linspace(a, b, INTERVALS + 1), DEGREE) for a, b in problem.box.ranges))
     fine = Space(tuple(a.halved() for a in space.axes))
@@ -33,8 +33,10 @@ def refined(monkeypatch, name, *unmarked, losses=(1.0, 1.0)):
     marks = iter([np.arange(INTERVALS) >= n for n in unmarked])
     monkeypatch.setattr(module, "mark", lambda *_: next(marks))
     spaces = Spaces(space, start, fine, None, losses)
-    estimate = HalvedEstimate(1.0, None, 0.0, spaces, space=fine, correction=error, system=System(model, fine))
-    found, after, solved = module.refined(model, module.ProductState(space, start, 1.0), estimate)
+    estimate = HalvedEstimate(size, None, 0.0, spaces, space=fine, correction=error, system=System(model, fine))
+    found, after, solved = module.refined(
+        model, module.ProductState(space, start, 1.0, system=System(model, space)), estimate
+    )
     return found, after, solved, fine, space.prolong(start, fine) + error
 
 
@@ -73,3 +75,23 @@ def test_what_will_do_and_is_large_is_taken_as_it_is_solved_whatever_is_marked(m
     monkeypatch.setattr(judging, "LARGE_WORK", least)
     found, _, solved, fine, _ = refined(monkeypatch, "poisson2d", 8, 0, losses=(1.0, after))
     assert (solved, found.shape == fine.shape) == (taken, taken)
+
+
+NONLINEAR = """
+name: nonlinear
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["-lap(u) + u**3 = 1"]
+conditions: [{where: boundary, equation: u = 0}]
+"""
+
+
+@pytest.mark.parametrize(("size", "is_whole"), [(1.1e-4, False), (1.0, True)])
+def test_where_no_interval_counts_as_few_are_halved_as_will_do(monkeypatch, size, is_whole):
+    """Of an error a tenth above the tolerance, on a nonlinear problem, whose correction is no solution yet."""
+    found, _, solved, fine, _ = refined(
+        monkeypatch, NONLINEAR, INTERVALS, INTERVALS, losses=(1.0, 1e-4), size=size
+    )  # fmt: skip
+    assert (found.shape == fine.shape) == is_whole
+    assert sum(a.intervals for a in found.axes) > 2 * INTERVALS
+    assert not solved
