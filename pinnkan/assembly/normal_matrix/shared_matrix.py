@@ -43,6 +43,10 @@ class SharedMatrix:
         found = self._shared.call("__call__", [(v,) for v in self._cells.halos(values)])
         return self._cells.added(found, torch.zeros_like(values))
 
+    def go_by_points(self) -> bool:
+        """See :meth:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree.go_by_points`."""
+        return any(self._shared.call("go_by_points", [()] * len(self._cells.ranges)))
+
     def diagonal(self) -> torch.Tensor:
         """See :meth:`pinnkan.assembly.normal_matrix.matrix_free.MatrixFree.diagonal`."""
         parts = self._shared.call("diagonal", [()] * len(self._cells.ranges))

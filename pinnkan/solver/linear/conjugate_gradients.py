@@ -32,6 +32,9 @@ ROUNDS = 3
 LEAST, BACKSOLVED, ACCEPTED = 1e-13, 1e-4, 3e-2
 #: What a preconditioner makes of the residual is what is missing within this factor.
 WITHIN = 10.0
+#: What is missing after a round, over its step, from which on products with J^T J are as exact as J: they are rounded
+#: more than what the rows see of some function.
+COARSE = 1e-3
 #: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
 #: steps: it drifts by rounding only.
 LOOSE = 1e-4
@@ -119,6 +122,10 @@ class ConjugateGradients(Seen):
             out += integral.transpose(self.ordering, integral.apply(self.ordering, step))
         return out
 
+    def go_by_points(self) -> bool:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return self._matrix.go_by_points()
+
     def _times(self, step: torch.Tensor) -> torch.Tensor:
         """(J^T J + damping) d."""
         return self._normal(step) + self.damping * self._diagonal * step
@@ -179,7 +186,11 @@ class ConjugateGradients(Seen):
             largest, missing = self._sizes(step, self.inverse(right))
             self.rounding = max(self.rounding, missing)
             target = min(max(accuracy * largest, self.share * max(largest, size)), self._most * largest)
-            if self.rounding <= WITHIN * target or self.rounding > 0.5 * before:
+            if self.rounding <= WITHIN * target:
+                break
+            if missing > COARSE * self._sizes(found)[0] and self.go_by_points():
+                continue
+            if self.rounding > 0.5 * before:
                 break
             before = self.rounding
         return step.cpu().numpy()
@@ -190,6 +201,8 @@ class ConjugateGradients(Seen):
             step, fall, missing = self._steps(right, accuracy, enough)
             if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= WITHIN * enough):
                 return step, missing
+            if self._is_rounded(step) and self.go_by_points():
+                continue
             if self._rung + 1 == len(self._ladder):
                 raise SolverError(
                     "conjugate gradients lead nowhere, and a factor needs more memory or time than there is; ask for "
@@ -197,6 +210,12 @@ class ConjugateGradients(Seen):
                     Reason.STALLED,
                 )
             self._rung, self._inverse = self._rung + 1, None
+
+    def _is_rounded(self, step: torch.Tensor) -> bool:
+        """Whether products with J^T J are rounded more than what the rows see of the step."""
+        exact = self._put(super().normal(step.cpu().numpy()))
+        off, size = self._sizes(self.inverse(exact - self._normal(step)), step)
+        return off > COARSE * size
 
     def _steps(self, right: torch.Tensor, accuracy: float, enough: float) -> tuple[torch.Tensor, float | None, float]:
         """The solution, by how much the size of the gradient has fallen, and how large what is missing is.
@@ -214,7 +233,10 @@ class ConjugateGradients(Seen):
         while len(falls) <= MOST:
             self.clock.check()
             image = self._times(direction)
-            length = _ratio(slope, (direction * image).sum(0))
+            curvature = (direction * image).sum(0)
+            if bool(((curvature < 0.0) & (slope > accuracy**2 * start)).any()):  # no J^T J: what rounding made of it
+                return step, None, missing
+            length = _ratio(slope, curvature)
             step, right = step + length * direction, right - length * image
             towards, before = self.inverse(right), slope
             slope = (right * towards).sum(0).clamp_min(0.0)

@@ -85,6 +85,9 @@ class LinearSolver(Protocol):
     def normal(self, step: Array) -> Array:
         """J^T J d: (free coefficient, side)."""
 
+    def go_by_points(self) -> bool:
+        """From now on products with J^T J as exact as J; whether they were not and may be."""
+
     def floor(self, coefficients: Array) -> float:
         """What rounding leaves in J d of free coefficients: UNIT times what they add to it one by one."""
 
@@ -124,6 +127,10 @@ class Seen:
     def normal(self, step: Array) -> Array:
         """See :class:`LinearSolver`."""
         return self.gradient(self.apply(step))
+
+    def go_by_points(self) -> bool:
+        """See :class:`LinearSolver`: they are, by points."""
+        return False
 
     def floor(self, coefficients: Array) -> float:
         """See :class:`LinearSolver`."""

@@ -164,6 +164,8 @@ class LeastSeenSquared(LeastSeen):
         size = size_of(seen_by(self.equations), vectors[: self.size, 0])
         if abs(size - sigma) <= AGREE * sigma:
             return vectors[: self.size, 0], size
+        if self.equations.go_by_points():
+            return self.found(vectors[: self.size])
         return LeastSeen(self.equations, self.weigh).found(vectors[: self.size])
 
     def alike(self, start: Array, least: Array) -> list[tuple[Array, float]]:
@@ -173,7 +175,9 @@ class LeastSeenSquared(LeastSeen):
         """
         plain = LeastSeen(self.equations, self.weigh)
         found, size = super().alike(start, least), plain.sigma_of(least)
-        return found if found[0][1] <= (1.0 + AGREE) * size else plain.alike(start, least)
+        if found[0][1] <= (1.0 + AGREE) * size:
+            return found
+        return self.alike(start, least) if self.equations.go_by_points() else plain.alike(start, least)
 
     def seen(self, vectors: Array) -> list[Array]:
         """J^T J v."""

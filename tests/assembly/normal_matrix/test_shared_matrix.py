@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pinnkan.assembly import shared_rows
 from pinnkan.assembly.equation import CompiledEquation
+from pinnkan.assembly.normal_matrix import banded_products
 from pinnkan.assembly.normal_matrix.grouped import TOGETHER
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.normal_matrix.shared_matrix import SharedMatrix, normal_matrix
@@ -56,6 +57,21 @@ def test_the_product_and_the_diagonal_are_those_of_one_process(case, count):
         assert float((matrix(some) - theirs(some)).abs().max()) < 1e-13 * float(theirs(some).abs().max())
         assert float((matrix.diagonal() - theirs.diagonal()).abs().max()) < 1e-13 * float(theirs.diagonal().max())
         assert torch.equal(matrix(some), matrix(some))
+
+
+def test_all_parts_go_by_points_where_products_of_banded_matrices_round_too_much(monkeypatch):
+    monkeypatch.setattr(banded_products, "FEWEST", 1)
+    alone = laplacian((8, 6))
+    some = torch.from_numpy(np.random.default_rng(1).standard_normal((*alone.space.shape, 2)))
+    theirs = MatrixFree([alone.tensor_rows(alone.jets(coefficients(alone.space)), [])])(some)
+    with team_of(2):
+        (ours,) = patches_of([alone.equation], alone.space, alone.tables, [1.0])
+        matrix = normal_matrix([ours.rows(coefficients(alone.space), [])])
+        banded = matrix(some)
+        assert matrix.go_by_points()
+        assert not torch.equal(matrix(some), banded)
+        assert float((matrix(some) - theirs).abs().max()) < 1e-13 * float(theirs.abs().max())
+        assert not matrix.go_by_points()
 
 
 def test_alone_it_is_that_of_one_process():
@@ -139,9 +155,11 @@ def test_rows_that_weigh_with_numbers_are_kept_by_nobody_and_worked_out_by_each(
         assert float((own - 1.01 * same).abs().max()) > 1e-3 * float(same.abs().max())
 
 
-def laplacian():
-    x, y, z, *seconds = sympy.symbols("x y z u_xx u_yy u_zz")
-    jets = dict(zip(seconds, (Jet(0, (2, 0, 0)), Jet(0, (0, 2, 0)), Jet(0, (0, 0, 2))), strict=True))
-    equation = CompiledEquation(Equation(-sum(seconds), jets, "-lap(u)"), (x, y, z))
-    space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), 5) for n in (8, 6, 4)))
+def laplacian(counts=(8, 6, 4)):
+    coordinates, seconds = (sympy.symbols(f"{name}:{len(counts)}") for name in "xd")
+    jets = {
+        s: Jet(0, tuple(order)) for s, order in zip(seconds, (2 * np.eye(len(counts), dtype=int)).tolist(), strict=True)
+    }
+    equation = CompiledEquation(Equation(-sum(seconds), jets, "-lap(u)"), coordinates)
+    space = Space(tuple(Axis(np.linspace(0.0, 1.0, n + 1), 5) for n in counts))
     return Patch(equation, space, [gauss_table(a, 4, 2, CPU) for a in space.axes])

@@ -122,3 +122,25 @@ conditions: [{where: boundary, equation: dn(u) = 0}]
     zero, step, iterating = iterated(model, space)
     found = least_determined(iterating, space, zero, zero)
     assert found.left.size == pytest.approx(float(space.norm(step)[0]), rel=1e-2)
+
+
+def test_what_products_of_banded_matrices_round_away_is_solved_for_and_found_without_images(monkeypatch) -> None:
+    """Their terms are 1e5 of a wave and cancel to 1e-12: of it a step had nothing, told as rounding of the problem."""
+    text = """
+name: off
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u]
+equations: ["lap(u) + (29*pi**2 - 1e-6)*u = -1e-6*sin(2*pi*x)*sin(5*pi*y)"]
+conditions: [{where: boundary, equation: u = 0}]
+"""
+    model = model_of(text)
+    space = space_of(model, 56, 10)
+    zero, step, iterating = iterated(model, space)
+    assert space.norm(step)[0] == pytest.approx(0.5, rel=1e-5)
+    assert iterating.go_by_points()
+    assert not iterating.go_by_points()
+    _, _, rounded = iterated(model, space)
+    monkeypatch.setattr(least_seen.LeastSeen, "images", None)
+    found = least_determined(rounded, space, zero, zero)
+    assert found.sigma == pytest.approx(1e-6, rel=1e-3)
+    assert found.left.size == pytest.approx(0.5, rel=1e-3)
