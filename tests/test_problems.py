@@ -64,9 +64,11 @@ def test_a_wrong_solution_is_noticed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rayleigh", "number", "within"), [(1e4, 32, 2e-5), (1e5, 36, 1e-4)])
-def test_the_heat_through_a_heated_cavity_is_known_as_well_as_it_says(rayleigh, number, within):
-    found = pinnkan.solve(pinnkan.load_problem("heated_cavity", set={"Ra": rayleigh})).quantities["nusselt"]
+@pytest.mark.parametrize(("rayleigh", "number"), [(1e4, 32), (1e5, 36)])
+def test_the_heat_through_a_heated_cavity_is_known_as_well_as_it_says(rayleigh, number):
+    """A fluid within its tolerance of 1e-4 has a heat within that: 2e-5 with degree 8, 1e-5 with 10, Ra 1e4."""
+    problem = pinnkan.load_problem("heated_cavity", set={"Ra": rayleigh})
+    found = pinnkan.solve(problem).quantities["nusselt"]
     known = heated_cavity(rayleigh, number).nusselt
-    assert abs(found.values[0] - known) < within * known
+    assert abs(found.values[0] - known) < problem.solver.tolerance * known
     assert abs(found.values[0] - known) < 2 * found.errors[0]
