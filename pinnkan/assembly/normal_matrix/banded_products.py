@@ -44,12 +44,27 @@ class BandedProducts:
             for mine, other in zip(cores[u], cores[v], strict=True):
                 half = torch.einsum("bd,cde->cbe", other, second.entries)
                 products[i, j] += torch.einsum("ac,cbe->abe", mine, half)
+        self._on_diagonal = [self._diagonal_of(products[i, i]) for i in range(len(self._unknowns))]
         live = products.abs().amax((0, 1, 4)) > 0.0
         self._terms = int(live.sum())
         self._there = first.blocks(first.entries[live]).flatten(1, 2)
         self._back = [
             [second.blocks(p[live]).permute(0, 2, 3, 1).flatten(2) for p in of_unknown] for of_unknown in products
         ]
+
+    def _diagonal_of(self, products: torch.Tensor) -> torch.Tensor:
+        """Of an unknown, from its ``products`` (function, function, pair) of the second coordinate."""
+        first, second = self._first, self._second
+        own = second.entries.new_zeros((*products.shape[:2], second.count))
+        own[..., second.pairs.row[second.pairs.itself]] = products[..., second.pairs.itself]
+        ahead = first.entries.new_zeros((*products.shape[:2], first.count))
+        ahead[..., first.pairs.row[first.pairs.itself]] = first.entries[..., first.pairs.itself]
+        return torch.einsum("abi,abj->ij", ahead, own)
+
+    def add_diagonal(self, out: torch.Tensor) -> None:
+        """Add the diagonal of J^T J to ``out`` (coefficient, coefficient, unknown)."""
+        for u, own in zip(self._unknowns, self._on_diagonal, strict=True):
+            out[..., u].index_put_((self._places[0].unsqueeze(1), self._places[1]), own, accumulate=True)
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T J of ``values`` (coefficient, coefficient, unknown, side) to ``out``."""
@@ -264,7 +279,7 @@ class _Banded:
         along = torch.arange((self._number - 1) * self.size + self._width, device=apart.device)
         self._places = (along if self._is_whole else along - reach) % count
         self._columns = self.pairs.column if self._is_whole else self.pairs.row % BLOCK + apart + reach
-        self._count = count
+        self.count = count
 
     def blocks(self, entries: torch.Tensor) -> torch.Tensor:
         """Matrices of ``entries`` (matrix, pair) as (block, matrix, row, column of its window)."""

@@ -86,15 +86,35 @@ class MatrixFree:
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
-        counts = (t.count for t in self.rows[0].tables)
-        out = self.rows[0].tables[0].values.new_zeros((*counts, self.rows[0].space.unknowns))
-        for r in self.rows:
-            if isinstance(r, FleetingRows) and r.numbers is not None:
-                _add_product(r, r.numbers, out)
-                continue
-            for part, tables in parts(r.tables):
-                _add_diagonal(r, part, tables, out)
+        out = _empty(self.rows)
+        for group in self._groups:
+            if isinstance(group, BandedProducts):
+                group.add_diagonal(out)
+            else:
+                _add_by_points(group.rows, out)
         return out
+
+
+def diagonal_by_points(rows: Sequence[TensorRows]) -> torch.Tensor:
+    """The diagonal of J^T J, of rows that nobody multiplies with: (coefficient, .., unknown)."""
+    out = _empty(rows)
+    _add_by_points(rows, out)
+    return out
+
+
+def _empty(rows: Sequence[TensorRows]) -> torch.Tensor:
+    tables = rows[0].tables
+    return tables[0].values.new_zeros((*(t.count for t in tables), rows[0].space.unknowns))
+
+
+def _add_by_points(rows: Sequence[TensorRows], out: torch.Tensor) -> None:
+    """Add the diagonal of J^T J to ``out``, point by point."""
+    for r in rows:
+        if isinstance(r, FleetingRows) and r.numbers is not None:
+            _add_product(r, r.numbers, out)
+            continue
+        for part, tables in parts(r.tables):
+            _add_diagonal(r, part, tables, out)
 
 
 def _add_product(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) -> None:
