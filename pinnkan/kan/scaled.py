@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ def scaled(field: Field, factors: Sequence[float]) -> Field:
     if (f == 1.0).all():
         return field
     if isinstance(field, ProductField):
-        return replace(field, pieces=tuple((space, f * c) for space, c in field.pieces))
+        return replace(field, pieces=tuple((space, f.astype(c.dtype) * c) for space, c in field.pieces))
     if isinstance(field, FittedField):
         pieces = [replace(p, terms=tuple((space, f * c) for space, c in p.terms)) for p in field.pieces]
         return replace(field, pieces=tuple(pieces))
@@ -41,6 +42,17 @@ def _with_outputs(piece: Piece, factors: torch.Tensor) -> Piece:
 
 #: A spline space with coefficients, or such over coordinates of its own.
 SlabPiece = tuple[Space, Array] | FittedPiece
+#: Coefficients from which on a piece is kept in single precision, where that is enough.
+MANY = 20_000
+
+
+def in_single(piece: SlabPiece) -> SlabPiece:
+    """A large piece, such as that of an error, with seven digits: half of the memory."""
+    if isinstance(piece, FittedPiece):
+        return piece
+    space, c = piece
+    fits = c.size >= MANY and float(np.abs(c).max()) < float(np.finfo(np.float32).max)
+    return (space, cast(Array, c.astype(np.float32))) if fits else piece
 
 
 def field_of_slabs(

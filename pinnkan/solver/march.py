@@ -12,7 +12,7 @@ import numpy as np
 
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
-from pinnkan.kan.scaled import SlabPiece, field_of_slabs
+from pinnkan.kan.scaled import SlabPiece, field_of_slabs, in_single
 from pinnkan.problem.statement import Problem
 from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.estimate.norms import relative_root, relative_roots, squared_error
@@ -253,10 +253,10 @@ def _advanced(
     true = run.true if squares is None else run.true + squares
     root, carried = (_root(problem, slab, s, run) for s in (slab.error_squares, slab.carried_squares))
     run = Run(
-        (*run.slabs, slab.piece), (*run.errors, slab.error), (*run.ends, end), run.squares + slab.squares,
-        run.error_squares + slab.error_squares, true, run.rounding + slab.rounding**2 * slab.length, run.least,
-        (*run.roots, root), (*run.carried, carried), (*run.bendings, run.bent(root, carried, slab.bending)),
-        (*run.standing, slab.standing),
+        (*run.slabs, slab.piece), (*run.errors[:-1], *map(in_single, run.errors[-1:]), slab.error), (*run.ends, end),
+        run.squares + slab.squares, run.error_squares + slab.error_squares, true,
+        run.rounding + slab.rounding**2 * slab.length, run.least, (*run.roots, root), (*run.carried, carried),
+        (*run.bendings, run.bent(root, carried, slab.bending)), (*run.standing, slab.standing),
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1
