@@ -169,7 +169,9 @@ def _judged(
         level = replace(level, unseen="" if against.missed is None else against.missed.words(family.problem))
         if objection is None:
             reason = Reason.CONVERGED
-        elif not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere)):
+        elif not against.is_fresh and (
+            not against.is_lasting or _lasts((*state.own_levels, level), bool(state.elsewhere))
+        ):
             reason, detail = against.reason, against.detail
             level = replace(level, estimate=float("inf")) if against.is_lasting and reason else level
     elif settled and _is_hopeless(family, level, estimate):

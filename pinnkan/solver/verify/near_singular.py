@@ -29,8 +29,8 @@ class Nearness:
     Relative L2 errors that can hide in such a function: ``residual``, behind all of the residual, ``size``, behind what
     the correction leaves of it where the knots do not see the function, ``rounding``, behind that of the terms; and one
     that is ``missing``, since a step has left it.
-    ``settled``: whether finer knots would find no less; ``free``: its residual over its terms where it may be added
-    freely, else 0; ``falling``: the values in words.
+    ``settled``: whether finer knots would find no less, ``is_fresh``: whether that is first known on these; ``free``:
+    its residual over its terms where it may be added freely, else 0; ``falling``: the values in words.
     """
 
     sigma: float
@@ -41,6 +41,7 @@ class Nearness:
     free: float
     falling: str
     missing: float
+    is_fresh: bool
 
 
 def null_of(system: System, coefficients: Array, known: Array | None = None) -> Null:
@@ -106,7 +107,8 @@ def near_singular(
     missing = halved.left.size / max(norm, 1e-300)
     size = max(after if hidden or not settled else 0.0, missing)
     rounding = max(UNIT * float(np.sqrt(terms)) / scale, halved.noise / max(norm, 1e-300))
-    return Nearness(sigma, before, size, rounding, settled, free, ", ".join(f"{v:.1e}" for v in values), missing)
+    words = ", ".join(f"{v:.1e}" for v in values)
+    return Nearness(sigma, before, size, rounding, settled, free, words, missing, two.is_fresh and not hidden)
 
 
 def found_twice(nulls: tuple[Null, Null]) -> bool:

@@ -17,7 +17,8 @@ class Objection:
     ``axes``: that hold waves which decide about one, where its own do not. A larger error with a ``detail`` is one of
     what is not decided within the estimated one. ``is_lasting``: whether that is the reason only if it lasts on finer
     and finer knots; one that is then ``Reason.CONVERGED`` is said beside the verdict. Any other with that reason is a
-    larger error which is below the tolerance still.
+    larger error which is below the tolerance still. ``is_fresh``: what it is about is first resolved on these knots, so
+    that finer ones are to be asked whatever others have said.
     """
 
     missed: HiddenFeature | None = None
@@ -26,6 +27,7 @@ class Objection:
     detail: str = ""
     is_lasting: bool = False
     axes: tuple[Axis, ...] | None = None
+    is_fresh: bool = False
 
     @property
     def is_small(self) -> bool:

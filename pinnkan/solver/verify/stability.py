@@ -121,21 +121,25 @@ class Null:
 class Stability:
     """``solved`` and ``halved``: the smallest singular values in the two spaces.
 
-    ``settled``: whether they agree, or (``at_once``) the second is the first that is resolved.
+    ``settled``: whether they agree, or (``at_once``) the second is the first that is resolved; ``is_fresh``: whether
+    they do not, and the second is the first that is resolved all the same, or falls as what is not resolved does.
     """
 
     solved: float
     halved: float
     settled: bool
     at_once: bool
+    is_fresh: bool = False
 
 
 def stability(solved: Null, halved: Null) -> Stability:
     """What two spaces, one with the intervals of the other halved, say of the stability constant."""
     agree = halved.sigma >= SETTLED * solved.sigma
     falls = halved.sigma < FALLEN * solved.sigma and halved.share > TINY
-    at_once = not agree and falls and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
-    return Stability(solved.sigma, halved.sigma, halved.sigma > 0.0 and (agree or at_once), at_once)
+    resolved = not agree and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
+    settled = halved.sigma > 0.0 and (agree or (falls and resolved))
+    is_fresh = not settled and (resolved or (falls and halved.rough() > UNRESOLVED))
+    return Stability(solved.sigma, halved.sigma, settled, falls and resolved, is_fresh)
 
 
 def least_determined(

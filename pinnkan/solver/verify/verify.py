@@ -294,5 +294,5 @@ def _of_nearness(near: Nearness, allowed: float) -> Objection | None:
         return Objection(None, size, Reason.BELOW_ROUNDING, HIDDEN.format(near.sigma))
     if not near.settled:
         detail = f"the least residual of a function of size one falls on with more knots: {near.falling}"
-        return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True)
+        return Objection(None, near.size, Reason.RANK_DEFICIENT, detail, is_lasting=True, is_fresh=near.is_fresh)
     return Objection(size=near.size) if near.size > allowed else None

@@ -1,14 +1,18 @@
 """The smallest singular value of the rows: settled where the knots see all that the equations leave nearly free."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
 from small_models import LINE, jacobian, model_of, square
 from threadpoolctl import threadpool_limits
 
+import pinnkan
 from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.linear import band
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify import stability as stability_module
@@ -149,6 +153,32 @@ def test_a_value_that_falls_when_its_function_is_resolved_has_settled():
     assert not stability(null(1e-8, 0.94), null(1e-10, 0.09, share=1e-12)).settled  # carried around a circle
     assert not stability(null(0.078, 0.78), null(0.029, 0.1)).settled  # a Cauchy problem
     assert not stability(null(1.0, 0.0), null(0.0, 0.0)).settled
+
+
+def test_what_is_first_resolved_or_not_yet_is_asked_once_more():
+    """Of waves near a resonance three levels in a row had seen nothing but their coarsest splines, and said no."""
+    assert stability(null(0.96, 0.97), null(0.089, 0.008)).is_fresh
+    assert stability(null(0.96, 0.98), null(5e-4, 0.98)).is_fresh
+    assert not stability(null(288.0, 0.78), null(2.1, 0.1)).is_fresh  # settled
+    assert not stability(null(2.2e-3, 0.04), null(5.9e-4, 0.04)).is_fresh
+    assert not stability(null(0.078, 0.78), null(0.029, 0.78)).is_fresh
+
+
+MANY_WAVES = """
+name: many
+domain: {x: [0, 1], y: [0, 1]}
+parameters: {k: (1 + 1e-5)*901*pi**2}
+functions: {v: x*y*exp(x)}
+unknowns: [u]
+equations: [lap(u) + k*u = lap(v) + k*v]
+conditions: [{where: boundary, equation: u = v}]
+"""
+
+
+def test_a_resonance_of_many_waves_that_smooth_data_do_not_excite_is_solved():
+    problem = parse_problem(MANY_WAVES, "many.yaml")
+    solution = pinnkan.solve(replace(problem, solver=replace(problem.solver, tolerance=1e-3)))
+    assert solution.verdict.converged, solution.verdict.sentence
 
 
 def test_what_lies_outside_of_a_space_is_worked_out_where_a_value_has_fallen_far(monkeypatch):
