@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
-from pinnkan.kan.coordinates.warped import rotated
+from pinnkan.kan.coordinates.warped import FittedField, rotated
 from pinnkan.problem.corners import corners
 from pinnkan.problem.mirrors import MIDDLE
 from pinnkan.problem.statement import Problem, Side
 from pinnkan.solver.families.fitted.front import structure
+from pinnkan.solver.families.fitted.left_on_axes import left_on_axes
 from pinnkan.solver.families.fitted.levels import FittedLevels
 from pinnkan.solver.families.fitted.slabs import DEGREES, FittedSlabs
 from pinnkan.solver.families.fitted.start import OBLIQUE, ONE_WAY, front_of, initial_values, knots_for
@@ -25,7 +27,7 @@ from pinnkan.solver.families.product.levels import ProductLevels, ProductState
 from pinnkan.solver.families.product.slabs import ProductSlabs
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.outcome import Outcome
+from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.state import LevelsState
 from pinnkan.solver.verify.neutral import is_held_turned
 from pinnkan.solver.verify.products.probe import probe
@@ -94,16 +96,32 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
     assert state.beside is not None
     family = _fitted(axes.model, state.own.coordinates.angle)
     promise = Promise.of(state.beside.own_levels)
-    out, _ = solve_levels(family, verify, monitor, state, promise.is_broken)
+    on_axes: LevelsState[ProductState] = state.beside
+    out = _asked_on_axes(axes, solve_levels(family, verify, monitor, state, promise.is_broken)[0], on_axes)
     if out.reason is None or _is_lost(axes.problem, out):
         dropped = (
             "product: one block of multiplying nodes on all coordinates (rotated ones were tried and dropped: estimate "
             f"{out.levels[-1].estimate:.1e} with {out.levels[-1].parameters} coefficients, where the axes promised "
             f"{promise.estimate:.1e} with {promise.budget:.0f})"
         )
-        on_axes: LevelsState[ProductState] = state.beside
         return solve_levels(axes, verify, monitor, replace(on_axes, own=replace(on_axes.own, words=dropped)))[0]
-    return _joined(out, state.beside, promise)
+    return _joined(out, on_axes, promise)
+
+
+def _asked_on_axes(axes: ProductLevels, out: Outcome, beside: LevelsState[ProductState]) -> Outcome:
+    """A converged solve with what it has left of functions that the axes have and its coordinates have not.
+
+    Without a reason where that is more than the tolerance.
+    """
+    if out.reason != Reason.CONVERGED or not isinstance(out.field, FittedField):
+        return out
+    try:
+        left = SAFETY * left_on_axes(axes.model, out.field, beside.own.space, beside.own.coefficients)
+    except OutOfTimeError:
+        return replace(out, reason=Reason.MAX_TIME)
+    last = replace(out.levels[-1], estimate=max(out.levels[-1].estimate, left))
+    reason = out.reason if left <= axes.problem.solver.tolerance else None
+    return replace(out, levels=(*out.levels[:-1], last), reason=reason)
 
 
 def _is_lost(problem: Problem, out: Outcome) -> bool:
