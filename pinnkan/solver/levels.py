@@ -165,7 +165,8 @@ def _judged(
     if settled and level.estimate <= allowed:
         objection = _objection(family, verify, level, measured, estimate)
         against = objection or against
-        level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=not against.is_lasting)
+        is_settled = not against.is_lasting or against.is_fresh
+        level = replace(level, estimate=max(level.estimate, SAFETY * against.size), is_settled=is_settled)
         level = replace(level, unseen="" if against.missed is None else against.missed.words(family.problem))
         if objection is None:
             reason = Reason.CONVERGED

@@ -28,6 +28,8 @@ REFINEMENTS, EXACT = 2, 1e-20
 #: gradients go on: at most so many, until one changes less than that, or none of so many has gained less than all
 #: before. Diffusion that varies by exp(20) takes 50 to 160 to 1e-7; after 20 it was 5.6e-4 off, and 4e-6 was said.
 SLOW, LEAST, ACCELERATIONS, RESTING = 0.1, 1e-13, 300, 30
+#: As many as these multiplications make of a band, some seconds in all, and some in any case.
+WORTH, FEWEST = 1e9, 20
 #: J^T J has lost smaller singular values of J, of columns of length one; an orthogonal factor of J may take so many
 #: multiplications, some tenths of a second.
 LOST, FACTORED = 1e-6, 5e8
@@ -214,7 +216,8 @@ class NormalEquations(Seen):
         gradient = self.gradient(left)
         towards = self.backsolve(gradient)
         direction, slope, least, changes = -towards, (gradient * towards).sum(0), [np.inf], [np.inf]
-        while len(changes) <= ACCELERATIONS and (len(least) <= RESTING or least[-1] < least[-1 - RESTING]):
+        most = int(np.clip(WORTH / (len(step) * (self.bandwidth + 1)), FEWEST, ACCELERATIONS))
+        while len(changes) <= most and (len(least) <= RESTING or least[-1] < least[-1 - RESTING]):
             self.clock.check()
             image = self.apply(direction)
             square = _squares(image)

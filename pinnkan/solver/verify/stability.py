@@ -138,8 +138,7 @@ def stability(solved: Null, halved: Null) -> Stability:
     falls = halved.sigma < FALLEN * solved.sigma and halved.share > TINY
     resolved = not agree and solved.rough() > UNRESOLVED and halved.rough() < SMOOTH
     settled = halved.sigma > 0.0 and (agree or (falls and resolved))
-    is_fresh = not settled and (resolved or (falls and halved.rough() > UNRESOLVED))
-    return Stability(solved.sigma, halved.sigma, settled, falls and resolved, is_fresh)
+    return Stability(solved.sigma, halved.sigma, settled, falls and resolved, not settled and (resolved or falls))
 
 
 def least_determined(
