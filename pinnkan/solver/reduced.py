@@ -167,6 +167,6 @@ def _whole_piece(space: Space, coefficients: Array, mirror: Mirror) -> tuple[Spa
     joints = (*axis.joints, middle, *(2.0 * middle - x for x in reversed(axis.joints)))
     smooth = (*axis.smoothness, 0, *reversed(axis.smoothness))
     whole = space.replaced(mirror.axis, Axis(breaks, axis.degree, False, joints, smooth))
-    image = np.flip(coefficients, mirror.axis) * np.array(mirror.signs, dtype=np.float64)
+    image = np.flip(coefficients, mirror.axis) * np.array(mirror.signs, dtype=coefficients.dtype)
     upper = np.take(image, range(1, image.shape[mirror.axis]), mirror.axis)
     return whole, np.concatenate([coefficients, upper], mirror.axis)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from edited import edited, problem, without_exact
 
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.driver import solve
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.reduced import reduced
@@ -93,3 +95,13 @@ def test_what_is_shown_when_time_is_over_is_all_of_the_domain() -> None:
     shown = solve(problem(PLATE), monitor=monitor)
     assert not shown.verdict.converged
     assert shown.field.breaks(0)[[0, -1]].tolist() == [0.0, 1.0]
+
+
+def test_an_error_in_single_precision_is_told_on_the_whole_in_single_precision() -> None:
+    part = reduced(problem(PLATE))
+    axes = tuple(Axis(np.linspace(a, b, 4), 3) for a, b in part.problem.box.ranges)
+    space = Space(axes, 1)
+    c = np.random.default_rng(0).random(space.shape)
+    whole, single = (part.whole(ProductField(((space, x),))).pieces[0][1] for x in (c, c.astype(np.float32)))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, whole, rtol=1e-6)
