@@ -223,7 +223,7 @@ class ConjugateGradients(Seen):
         It is looked at where it may be enough: no step is larger than all moves together, its ``reach``. To a relative
         error of ``accuracy`` or an error of ``enough``. None for the fall where another preconditioner is called for.
         """
-        step, towards = torch.zeros_like(right), self.inverse(right)
+        given, step, towards = right, torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
         if float(slope.max()) <= 0.0:
             return step, 0.0, 0.0
@@ -235,7 +235,9 @@ class ConjugateGradients(Seen):
             image = self._times(direction)
             curvature = (direction * image).sum(0)
             if bool(((curvature < 0.0) & (slope > accuracy**2 * start)).any()):  # no J^T J: what rounding made of it
-                return step, None, missing
+                if self.go_by_points():
+                    return self._steps(given, accuracy, enough)
+                break
             length = _ratio(slope, curvature)
             step, right = step + length * direction, right - length * image
             towards, before = self.inverse(right), slope
