@@ -43,6 +43,9 @@ LOOSE = 1e-4
 MENDED = 3.0
 #: Steps without progress after which only rounding is left, and the fall below which that is believed.
 RESTING, RESTED = 15, 1e-6
+#: Steps by exact products that have not halved the gradient: what these are asked for, some waves beside a resonance,
+#: they find in ten; where nothing holds a wave they go on for ever.
+STANDING = 30
 #: Steps that show how fast the gradient falls, at most by SLOWEST each.
 SHOWN, SLOWEST = 5, 0.97
 
@@ -82,7 +85,7 @@ class ConjugateGradients(Seen):
         if self._space.unknowns == 1:
             self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
-        self.rounding = 0.0
+        self.rounding, self._is_exact = 0.0, False
         self._ladder = rungs(rows, ordering, whole, damping)
         self._rung = 0
         self._inverse: Inverse | None = None
@@ -124,7 +127,9 @@ class ConjugateGradients(Seen):
 
     def go_by_points(self) -> bool:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self._matrix.go_by_points()
+        is_new = self._matrix.go_by_points()
+        self._is_exact = self._is_exact or is_new
+        return is_new
 
     def _times(self, step: torch.Tensor) -> torch.Tensor:
         """(J^T J + damping) d."""
@@ -221,7 +226,8 @@ class ConjugateGradients(Seen):
         """The solution, by how much the size of the gradient has fallen, and how large what is missing is.
 
         It is looked at where it may be enough: no step is larger than all moves together, its ``reach``. To a relative
-        error of ``accuracy`` or an error of ``enough``. None for the fall where another preconditioner is called for.
+        error of ``accuracy`` or an error of ``enough``. None for the fall where another preconditioner is called for,
+        zero where none would help.
         """
         given, step, towards = right, torch.zeros_like(right), self.inverse(right)
         direction, slope = towards, (right * towards).sum(0)
@@ -246,6 +252,8 @@ class ConjugateGradients(Seen):
             falls.append(float((slope / start).max().sqrt()))
             (last,), rate = self._sizes(length * direction), _rate(falls)
             missing, reach, rests = last * rate / (1.0 - rate), reach + last, _rests(falls)
+            if self._is_exact and _stands(falls):
+                return step, 0.0, max(missing, self._sizes(towards)[0])
             is_due = rests or len(falls) > self._ladder[self._rung].looked_at
             if is_due or missing <= mended * min(max(accuracy * reach, enough), self._most * reach):
                 size, seen = self._sizes(step, towards)
@@ -278,6 +286,11 @@ def _rests(falls: Sequence[float]) -> bool:
         return False
     before = min(falls[:-RESTING])
     return before < RESTED and min(falls[-RESTING:]) > 0.5 * before
+
+
+def _stands(falls: Sequence[float]) -> bool:
+    """Whether STANDING steps have not halved the gradient."""
+    return len(falls) > 2 * STANDING and min(falls[-STANDING:]) > 0.5 * min(falls[:-STANDING])
 
 
 def _ratio(top: torch.Tensor, bottom: torch.Tensor) -> torch.Tensor:

@@ -12,12 +12,10 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Problem
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.verify.products.probe import AGREE, Probe, probe
-from pinnkan.solver.verify.stability import SETTLED, Null, least_determined, stability
+from pinnkan.solver.verify.stability import LOST, SETTLED, Null, least_determined, stability
 
 #: A function that no knots hold and whose residual is this share of the terms it is made of may be added freely.
 UNDETERMINED = 1e-8
-#: One whose residual is this share of them may be, on any knots: that is hardly more than their rounding.
-LOST = 1e-13
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
 
