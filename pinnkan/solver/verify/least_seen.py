@@ -59,6 +59,14 @@ class LeastSeen:
         vectors, sigma = self.descended(start)
         return vectors[: self.size, 0], sigma
 
+    def several(self, count: int) -> tuple[Array, float]:
+        """The vectors with the least residuals, (free coefficient, vector) of size one, at most so many; the least."""
+        start = np.random.default_rng(0).standard_normal((self.size, min(count, self.size)))
+        for _ in range(2):
+            start = np.linalg.qr(self.equations.precondition(self.weigh(start)))[0]
+        vectors, least = self.descended(start, start.shape[1])
+        return vectors[: self.size], least
+
     def sigma_of(self, vector: Array) -> float:
         """What the rows see of a vector, of size one."""
         size = float((vector * self.weigh(vector)).sum())

@@ -14,6 +14,7 @@ import numpy as np
 
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
+from pinnkan.errors import SolverError
 from pinnkan.kan.coordinates.warped import FittedField, rotated
 from pinnkan.problem.corners import corners
 from pinnkan.problem.mirrors import MIDDLE
@@ -111,7 +112,7 @@ def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor
 def _asked_on_axes(axes: ProductLevels, out: Outcome, beside: LevelsState[ProductState]) -> Outcome:
     """A converged solve with what it has left of functions that the axes have and its coordinates have not.
 
-    Without a reason where that is more than the tolerance.
+    Without a reason where that is more than the tolerance, or cannot be told.
     """
     if out.reason != Reason.CONVERGED or not isinstance(out.field, FittedField):
         return out
@@ -119,6 +120,8 @@ def _asked_on_axes(axes: ProductLevels, out: Outcome, beside: LevelsState[Produc
         left = SAFETY * left_on_axes(axes.model, out.field, beside.own.space, beside.own.coefficients)
     except OutOfTimeError:
         return replace(out, reason=Reason.MAX_TIME)
+    except (SolverError, np.linalg.LinAlgError):
+        return replace(out, reason=None)
     last = replace(out.levels[-1], estimate=max(out.levels[-1].estimate, left))
     reason = out.reason if left <= axes.problem.solver.tolerance else None
     return replace(out, levels=(*out.levels[:-1], last), reason=reason)

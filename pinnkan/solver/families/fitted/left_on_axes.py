@@ -3,8 +3,8 @@
 A well, -lap u + 16 (x u_x + y u_y), sees a plateau that falls to zero in layers along the four sides by 0.016 of its
 size. Splines across and along a front have nothing like it, nor have their corrections, so that neither knew of 0.135
 of a solution in which a source of 0.003 had made one. The axes have it: their spaces say which functions the equations
-see least, and a residual at the points of the front says how much of these is missing. Two vectors told 0.152; layers
-at 30 degrees, with values of 1.9 to 3 and 13,000 points, 4e-8 in 0.4 s.
+see least, and a residual at the points of the front says how much of these is missing: 0.152. In a layer at 30 degrees,
+whose eight least values are 1.9 to 2.9, with 13,000 points, it is 4e-8, found in 0.9 s.
 """
 
 from dataclasses import replace
@@ -36,6 +36,7 @@ def left_on_axes(model: Model, field: FittedField, space: Space, coefficients: A
 
     Raises:
         OutOfTimeError: by the clock of the model, a factor could not end in time.
+        SolverError, numpy.linalg.LinAlgError: the functions cannot be told on these knots.
     """
     halved = replace(space, axes=tuple(axis.halved() for axis in space.axes))
     spaces = {space: coefficients, halved: space.prolong(coefficients, halved)}
@@ -48,13 +49,9 @@ def _least(model: Model, space: Space, at: Array) -> tuple[Array, float]:
     """The functions of a space that rows see least, as coefficients (function, ..) of size one, and the least size."""
     equations = System(model, space).equations(at, zero_conditions(model.conditions, space)[1])
     free = equations.ordering.free.cpu().numpy()
-    weigh = Mass(space, free, np.ones(space.unknowns))
-    start = np.random.default_rng(0).standard_normal((len(free), min(COUNT, len(free))))
-    for _ in range(2):
-        start = np.linalg.qr(equations.precondition(weigh(start)))[0]
-    vectors, least = LeastSeen(equations, weigh).descended(start, start.shape[1])
+    vectors, least = LeastSeen(equations, Mass(space, free, np.ones(space.unknowns))).several(COUNT)
     functions = np.zeros((vectors.shape[1], space.size))
-    functions[:, free] = vectors[: len(free)].T
+    functions[:, free] = vectors.T
     return functions.reshape(-1, *space.shape), least
 
 
