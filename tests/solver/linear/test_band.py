@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-import scipy.linalg
 import torch
-from small_models import model_of
 
 from pinnkan.assembly import clock as module
 from pinnkan.assembly.cell_rows import CellRows
@@ -12,11 +10,9 @@ from pinnkan.assembly.clock import Clock, OutOfTimeError
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.families.product.start import with_conditions
 from pinnkan.solver.linear import band
 from pinnkan.solver.linear.band import EXACT, NormalEquations
 from pinnkan.solver.linear.solver import NotFiniteError
-from pinnkan.solver.linear.system import System
 
 CPU = torch.device("cpu")
 
@@ -265,39 +261,3 @@ def test_a_residual_that_is_not_finite_where_its_derivatives_are_is_an_error_of_
         equations._factor, equations._dense, equations._basis = triangle.T, True, basis
     with pytest.raises(NotFiniteError, match="not finite"):
         equations.solve([rows.residual])
-
-
-CONTRAST = """
-name: contrast
-domain: {x: [0, 1], y: [0, 1]}
-functions:
-  v: sin(3*x + y) + cos(7*x*y)
-unknowns: [u]
-equations: [-div(exp(20*x*y)*grad(u)) = -div(exp(20*x*y)*grad(v))]
-conditions:
-  - {where: [left, bottom], equation: u = v}
-  - {where: [right, top], equation: dn(u) = dn(v)}
-"""
-
-
-def test_what_a_factor_hardly_sees_beside_rows_that_are_1e8_times_as_large_is_found(monkeypatch):
-    """Constants away from two sides, of which conjugate gradients had found little after 20 steps, and said 4e-6."""
-    monkeypatch.setattr(band, "FACTORED", 0.0)  # no factor of the rows themselves
-    model = model_of(CONTRAST)
-    space = Space((axis(6, 10), axis(6, 10)), 1)
-    start, fixed = with_conditions(model, space, np.zeros(space.shape))
-    equations = System(model, space).equations(start, fixed)
-    residuals = [r.residual for r in equations.rows]
-    images = equations.apply(np.eye(fixed.size - fixed.sum()))
-    jacobian = np.concatenate([i.reshape(-1, i.shape[-1]).numpy() for i in images])
-    right = np.concatenate([r.reshape(-1).numpy() for r in residuals])
-    basis, triangle, order = scipy.linalg.qr(jacobian / equations.lengths, mode="economic", pivoting=True)
-    exact = np.empty(len(order))
-    exact[order] = -scipy.linalg.solve_triangular(triangle, basis.T @ right)
-    exact /= equations.lengths
-    errors, said = [], []
-    for steps in (20, band.ACCELERATIONS):
-        monkeypatch.setattr(band, "ACCELERATIONS", steps)
-        errors.append(float(np.abs(equations.solve(residuals)[:, 0] - exact).max() / np.abs(exact).max()))
-        said.append(equations.rounding / float(np.abs(exact).max()))
-    assert errors[1] < 1e-5 < 1e-3 < errors[0] < 2.0 * said[0]

@@ -188,3 +188,41 @@ def test_steps_end_when_the_time_is_up():
     clock.limit = -1e3
     with pytest.raises(OutOfTimeError):
         solver.solve([r.residual for r in rows])
+
+
+class Rounded:
+    """J^T J that has lost its sign, until it goes by points."""
+
+    def __init__(self, exact):
+        self.exact, self.by_points = exact, False
+
+    def __call__(self, values):
+        return self.exact(values) if self.by_points else -self.exact(values)
+
+    def go_by_points(self):
+        before, self.by_points = self.by_points, True
+        return not before
+
+
+def test_where_rounding_has_left_no_curvature_steps_begin_again_by_points():
+    rows, ordering = operator("varying")
+    solver = ConjugateGradients(rows, ordering)
+    gradient = solver.gradient([r.residual for r in rows])
+    exact = solver.backsolve(gradient, 1e-8)
+    solver._matrix = matrix = Rounded(solver._matrix)
+    assert difference(solver.backsolve(gradient, 1e-8), exact) < 1e-6
+    assert matrix.by_points
+
+
+def test_exact_products_that_lead_nowhere_end_early():
+    """A number is no preconditioner for diffusion."""
+    rows, ordering = operator("varying")
+    residuals, steps = [r.residual for r in rows], {}
+    for is_exact in (True, False):
+        solver = ConjugateGradients(rows, ordering)
+        own = float(solver._diagonal.max())
+        solver._ladder = [ladder.Rung(lambda own=own: lambda right: right / own, 10_000, np.inf)]
+        solver._is_exact = is_exact
+        solver.backsolve(solver.gradient(residuals), 1e-10)
+        steps[is_exact] = solver.iterations
+    assert steps[True] < steps[False]

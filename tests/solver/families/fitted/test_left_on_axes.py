@@ -73,3 +73,13 @@ def test_a_plateau_that_no_spline_along_a_front_has_is_not_left_out(exact, monke
     ((left, missing, estimate),) = told
     assert estimate < 1e-3 < 0.1 < missing
     assert left == pytest.approx(missing, rel=0.2)
+
+
+def test_coordinates_are_not_believed_where_the_axes_cannot_be_asked(exact, monkeypatch):
+    def fails(*given):
+        raise np.linalg.LinAlgError("the rows are not finite")
+
+    monkeypatch.setattr(choice, "left_on_axes", fails)
+    solution = pinnkan.solve(parse_problem(WELL, "well.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    assert error(solution.field, exact) < 1e-3
