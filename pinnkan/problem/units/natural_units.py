@@ -50,7 +50,9 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
     for name, size in zip(problem.unknowns, sizes, strict=True):
         if exact and name in exact:
             exact[name] = exact[name] / size
-    return replace(problem, equations=equations, conditions=conditions, exact=exact), sizes
+    scaled = replace(problem, equations=equations, conditions=conditions, exact=exact)
+    vars(scaled)["natural_sizes"] = (1.0,) * len(sizes), (1.0,) * len(scales)  # what fits best moves with the units
+    return scaled, sizes
 
 
 def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -6,6 +6,7 @@ known, and derivatives of functions that vary over a tenth of the domain.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -92,7 +93,14 @@ class TermSizes:
 
     def terms(self, unknown: np.ndarray) -> "Terms":
         """The terms of all unknowns, with coefficients at the logarithms of sizes ``unknown``."""
-        sizes = np.exp(unknown)
+        return self._terms(np.exp(unknown)) if self.bends else self._always
+
+    @cached_property
+    def _always(self) -> "Terms":
+        """The terms where no coefficient depends on unknowns."""
+        return self._terms(np.ones(1 + max((jet.unknown for jet in self.jets), default=0)))
+
+    def _terms(self, sizes: np.ndarray) -> "Terms":
         jets = [sizes[j.unknown] * r * w for j, r, w in zip(self.jets, self.rates, self.waves, strict=True)]
         each = np.array([self._slopes(jets, sign) for sign in SIGNS])
         slopes = each.min(0)

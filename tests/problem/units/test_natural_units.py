@@ -38,6 +38,22 @@ def test_the_solution_is_that_of_the_file_over_the_sizes():
     assert scaled.equations[0].residual != problem.equations[0].residual
 
 
+def test_in_natural_units_all_is_of_size_one():
+    """That is known, and what would be found again."""
+    scaled, _ = in_natural_units(load_problem("cavity_corners"))
+    sizes, scales = natural_sizes(scaled)
+    assert set(sizes) == set(scales) == {1.0}
+    np.testing.assert_allclose(np.concatenate(natural_units._natural_sizes(scaled)), 1.0, rtol=1e-9)
+
+
+def test_terms_that_depend_on_no_size_are_looked_at_once(monkeypatch):
+    looked, terms = [], term_sizes.TermSizes._terms
+    monkeypatch.setattr(term_sizes.TermSizes, "_terms", lambda own, sizes: looked.append(own) or terms(own, sizes))
+    natural_sizes(load_problem("cavity_corners"))
+    assert all(looked.count(own) == 1 for own in set(looked) if not own.bends)
+    assert any(looked.count(own) > 10 for own in set(looked) if own.bends)
+
+
 def test_a_single_unknown_stays_as_it_is():
     text = b"name: a\ndomain: {x: [0, 1]}\nunknowns: [u]\nequations: ['u_xx = 1e9']\n"
     text += b"conditions: [{where: boundary, equation: u = 0}]\n"
