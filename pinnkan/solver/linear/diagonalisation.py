@@ -21,6 +21,7 @@ from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts_along
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
+from pinnkan.solver.linear.band import by_columns, cholesky_banded
 
 #: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
@@ -112,9 +113,7 @@ def _part(
         mass = band.new_zeros((1, band.shape[1]))
         _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
         band += mass
-    matrix = band[:, 1:].reshape(-1, width + 1, count).transpose(0, 1).reshape(width + 1, -1).cpu().numpy()
-    del band  # as large as the factor
-    return _Part(position, chosen, _factor(matrix, damping))
+    return _Part(position, chosen, _factor(band[:, 1:].unflatten(1, (width + 1, count)), damping))
 
 
 def _averaged(
@@ -181,18 +180,17 @@ def _assemble(
         band.index_add_(1, p, values.T @ pair)
 
 
-def _factor(band: Array, damping: float) -> Array:
-    if not np.isfinite(band).all():
+def _factor(bands: torch.Tensor, damping: float) -> Array:
+    """The factor of bands (mode, diagonal, column), one after the other along a single one."""
+    if not bool(torch.isfinite(bands).all()):
         raise np.linalg.LinAlgError("the rows are not finite")
-    empty = band[0] <= 0.0
     for shift in SHIFTS:
-        shifted = band.copy(order="F")
-        shifted[0] = np.where(empty, 1.0, band[0] * (1.0 + damping + shift))
+        shifted = by_columns(bands)
+        shifted[0] = np.where(shifted[0] <= 0.0, 1.0, shifted[0] * (1.0 + damping + shift))
         try:
-            factor: Array = scipy.linalg.cholesky_banded(shifted, lower=True, overwrite_ab=True, check_finite=False)
+            return cholesky_banded(shifted)
         except np.linalg.LinAlgError:
             continue
-        return factor
     raise np.linalg.LinAlgError("the rows do not determine the coefficients")
 
 

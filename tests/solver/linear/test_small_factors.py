@@ -20,7 +20,7 @@ def damped(matrix, damping):
 
 def by_bands(matrix, damping):
     lower = np.array([np.append(matrix.diagonal(-k), np.zeros(k)) for k in range(3)])
-    factor = diagonalisation._factor(lower, damping)
+    factor = diagonalisation._factor(torch.from_numpy(lower)[None], damping)
     return sum(np.diag(factor[k, : 3 - k], -k) for k in range(3))
 
 
