@@ -128,6 +128,7 @@ ELEMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "poisson2d": even_squares(finite_elements.poisson, 8, 16, 32),
     "helmholtz2d": even_squares(lambda n: finite_elements.helmholtz((n, 4 * n)), 12, 24, 48),
     "poisson_multiscale": even_squares(finite_elements.poisson_multiscale, 48, 64, 96),
+    "poisson_varying": even_squares(finite_elements.poisson_varying, 64, 96, 128),
     "convection_diffusion": boundary_layer,
     "oblique_layer": oblique_layer,
     "turning_front": turning_front,

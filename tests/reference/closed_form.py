@@ -35,6 +35,26 @@ def multiscale(x: ArrayLike, y: ArrayLike, waves: tuple[float, ...] = (4, 8, 12,
     return np.asarray(np.mean([sines(x, y, waves=(w, w)) for w in waves], axis=0))
 
 
+def conductivity(x: ArrayLike, y: ArrayLike) -> Array:
+    """Return k = 1 + 0.9 sin(4 pi x) cos(4 pi y), which varies 19 times."""
+    return np.asarray(1 + 0.9 * np.sin(4 * np.pi * np.asarray(x)) * np.cos(4 * np.pi * np.asarray(y)))
+
+
+def conducted(x: ArrayLike, y: ArrayLike) -> Array:
+    """Return u = sin(pi x) sin(pi y) / k with the :func:`conductivity` k."""
+    return sines(x, y) / conductivity(x, y)
+
+
+def conducted_source(x: ArrayLike, y: ArrayLike) -> Array:
+    """Return -div(k grad u) of :func:`conducted`: k u = s, so it is -lap s + div(s grad k / k)."""
+    x, y, k, s = np.asarray(x), np.asarray(y), conductivity(x, y), sines(x, y)
+    w = 4 * np.pi
+    kx, ky = 0.9 * w * np.cos(w * x) * np.cos(w * y), -0.9 * w * np.sin(w * x) * np.sin(w * y)
+    sx, sy = np.pi * np.cos(np.pi * x) * np.sin(np.pi * y), np.pi * np.sin(np.pi * x) * np.cos(np.pi * y)
+    lap_k = -2 * w**2 * (k - 1)
+    return np.asarray(2 * np.pi**2 * s + (sx * kx + sy * ky + s * lap_k) / k - s * (kx**2 + ky**2) / k**2)
+
+
 def cosine_sum(points: ArrayLike) -> Array:
     """Return sum_i cos(pi x_i) of points (..., coordinate): -lap u = pi^2 u. Poisson in five dimensions."""
     return np.asarray(np.cos(np.pi * np.asarray(points, dtype=float)).sum(axis=-1))

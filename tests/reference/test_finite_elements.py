@@ -33,3 +33,9 @@ def test_the_multiscale_problem_converges_with_order_five() -> None:
     coarse, fine = (finite_elements.poisson_multiscale(n) for n in (24, 48))
     assert fine.error < 2e-5
     assert 4.7 < np.log2(coarse.error / fine.error) < 5.2
+
+
+def test_a_conductivity_that_varies_converges_with_order_five() -> None:
+    coarse, fine = (finite_elements.poisson_varying(n) for n in (32, 64))
+    assert fine.error < 2e-4
+    assert 4.0 < np.log2(coarse.error / fine.error) < 5.5
