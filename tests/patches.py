@@ -20,6 +20,7 @@ PLANE = {U: Jet(0, (0, 0)), U_X: Jet(0, (1, 0)), U_XX: Jet(0, (2, 0)), U_Y: Jet(
 PAIR = {U: Jet(0, (0, 0)), U_XX: Jet(0, (2, 0)), V: Jet(1, (0, 0)), V_Y: Jet(1, (0, 1))}
 ON_LINE = U_XX * U**2 + sympy.exp(X) * U_X**3 - sympy.sin(U) + X
 ON_PLANE = U_XX * (1 + U**2) + U * U_X + sympy.cos(X * Y) * U_Y**2 + U_XY * U_Y - sympy.exp(U)
+ALIKE = U_XX - 0.5 * U_XY + 0.25 * U_Y + sympy.sin(U) * X
 OF_PAIR = U * V + V_Y**2 * U_XX + X
 
 EVEN, UNEVEN, ONE = np.linspace(0.0, 1.0, 4), np.array([0.0, 0.2, 0.7, 1.0]), np.array([0.0, 1.0])
@@ -30,6 +31,9 @@ CASES = {
     "2-D periodic, folded": (ON_PLANE, PLANE, (X, Y), Space((Axis(EVEN, 5, True), Axis(UNEVEN, 3)))),
     "slab": (ON_PLANE, PLANE, (X, Y), Space((Axis(UNEVEN, 4), Axis(ONE, 3)))),
     "slab, its time first": (ON_PLANE, PLANE, (X, Y), Space((Axis(ONE, 4), Axis(UNEVEN, 3)))),
+    "much weighs alike": (ALIKE, PLANE, (X, Y), Space((Axis(UNEVEN, 4), Axis(EVEN, 3)))),
+    "much weighs alike in a slab": (ALIKE, PLANE, (X, Y), Space((Axis(UNEVEN, 4), Axis(ONE, 3)))),
+    "two unknowns weigh alike": (U_XX - 2 * V_Y + V**3, PAIR, (X, Y), Space((Axis(EVEN, 4), Axis(UNEVEN, 3)), 2)),
     "one cell": (ON_PLANE, PLANE, (X, Y), Space((Axis(ONE, 4), Axis(ONE, 3)))),
     "two unknowns": (OF_PAIR, PAIR, (X, Y), Space((Axis(EVEN, 4), Axis(UNEVEN, 3)), 2)),
 }

@@ -6,6 +6,7 @@ symbolically, for any equation a user can write.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
-    ``slopes``: dF/djet of each; ``rates``: these as instructions, ``numbers``: as numbers, where they are.
+    ``slopes``: dF/djet of each; ``rates``: these as instructions, ``constants``: as numbers, each where it is one.
     ``is_linear``: whether F is affine in all jets, so that one least-squares solve suffices, but for a sign or a step
     of them, ``has_switch``.
     """
@@ -42,14 +43,20 @@ class CompiledEquation:
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value = self._tape.first()
-        self.numbers = tuple(map(float, self.slopes)) if all(w.is_number for w in self.slopes) else None
+        self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
         self.rates = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
+
+    @cached_property
+    def numbers(self) -> tuple[float, ...] | None:
+        """The slopes where all of them are numbers."""
+        known = tuple(c for c in self.constants if c is not None)
+        return known if len(known) == len(self.constants) else None
 
     def written(self) -> tuple[Any, ...]:
         """Jets and instructions as plain data, for :meth:`read`."""
         jets = [(j.unknown, j.order) for j in self.jets]
-        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.numbers
+        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
 
     @classmethod
     def read(
@@ -58,14 +65,14 @@ class CompiledEquation:
         inputs: int,
         code: Sequence[Any],
         outputs: Sequence[int],
-        numbers: Sequence[float] | None,
+        constants: Sequence[float | None],
     ) -> "CompiledEquation":
         """One that was :meth:`written`, to be evaluated only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
         equation.value = equation._tape.first()
-        equation.numbers = None if numbers is None else tuple(numbers)
+        equation.constants = tuple(constants)
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -125,7 +125,10 @@ class Patch:
             root = self.root_weight_in(part).unsqueeze(-1)
             torch.mul(self._moved(tables, f, slopes, moves), root, out=residual[part])
             torch.mul(slopes, root, out=weights[part])
-        return TensorRows(self.space, self.tables, self.equation.jets, weights, residual, scale=self.scale)
+        constants = self.equation.constants
+        return TensorRows(
+            self.space, self.tables, self.equation.jets, weights, residual, scale=self.scale, constants=constants
+        )
 
     def sided(
         self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor]
@@ -165,7 +168,7 @@ class FleetingRows(TensorRows):
 
     def __init__(self, patch: Patch, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> None:
         own = {"space": patch.space, "tables": patch.tables, "jets": patch.equation.jets, "scale": patch.scale}
-        vars(self).update(own, patch=patch, at=(coefficients, moves))
+        vars(self).update(own, constants=patch.equation.constants, patch=patch, at=(coefficients, moves))
 
     @property
     def numbers(self) -> tuple[float, ...] | None:

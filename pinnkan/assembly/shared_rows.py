@@ -123,7 +123,7 @@ class PatchParts:
     def rows(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> "RowsPart":
         patch = self.patches[number]
         r = patch.tensor_rows(patch.jets(coefficients), moves)
-        return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual)
+        return RowsPart(r.space, r.tables, r.jets, r.weights, r.residual, constants=r.constants)
 
     def fleeting(self, number: int, coefficients: torch.Tensor, moves: Sequence[torch.Tensor]) -> FleetingRows:
         return FleetingRows(self.patches[number], coefficients, moves)

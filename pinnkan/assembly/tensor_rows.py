@@ -58,7 +58,7 @@ class TensorRows(Looks):
 
     ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;
     ``residual`` (grid, side); ``scale``: of the weights, what cells weigh beside the equation, one or (interval, 1,
-    interval, ..).
+    interval, ..); ``constants``: these derivatives of the equation, each where it is known to be the same everywhere.
     """
 
     space: Space
@@ -67,6 +67,7 @@ class TensorRows(Looks):
     weights: torch.Tensor
     residual: torch.Tensor
     scale: float | torch.Tensor = field(default=1.0, kw_only=True)
+    constants: tuple[float | None, ...] = field(default=(), kw_only=True)
 
     @property
     def count(self) -> int:

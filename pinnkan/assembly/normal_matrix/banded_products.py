@@ -141,7 +141,11 @@ def _within(rows: Sequence[TensorRows], box: Sequence[slice]) -> list[TensorRows
         if isinstance(r, FleetingRows):
             out.append(FleetingRows(Patch(r.patch.equation, r.space, tables, scale), *r.at))
         else:
-            out.append(TensorRows(r.space, tables, r.jets, r.weights[grid], r.residual[grid], scale=scale))
+            out.append(
+                TensorRows(
+                    r.space, tables, r.jets, r.weights[grid], r.residual[grid], scale=scale, constants=r.constants
+                )
+            )
     return out
 
 

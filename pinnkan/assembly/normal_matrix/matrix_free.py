@@ -6,7 +6,7 @@ that the values at their points stay in the cache and never fill the memory (mat
 Tani 2018).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -15,11 +15,15 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, boxes
+from pinnkan.assembly.normal_matrix.combined import Combined, Derivative, Sum
 from pinnkan.assembly.normal_matrix.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
-from pinnkan.assembly.tensor_rows import TensorRows, evaluate, integrate, parts
+from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
+
+#: Which sums of derivatives a block of rows weighs, and with the weights of which of its derivatives.
+_Own = list[tuple[int, int]]
 
 #: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 8: a
 #: product in 48 ms, in 61 ms with 2^19, 73 ms with 2^18; a slab on 84 x 52 intervals in 50 ms, in 80 ms with 2^21.
@@ -33,7 +37,7 @@ MOST_KEPT = 256
 class _Chunk:
     """Some intervals of the first outer coordinate: ``there`` with the places of coefficients, ``back`` with their own.
 
-    ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows and jet,
+    ``places``: the coefficients of the first coordinate that ``back`` numbers; ``weights``: by block of rows and sum,
     (point of inner coordinates .., 1, interval, point, ..), None of rows that are worked out again; ``part``: which
     intervals.
     """
@@ -150,7 +154,8 @@ class _Group:
     """Blocks of rows at the same points.
 
     ``outer``, ``inner``: coordinates of many intervals, the last one first, and of one; at least one is outer, and
-    some of its intervals are taken as one.
+    some of its intervals are taken as one. ``carried``: what is carried to the points, and ``own``: of each block which
+    of that it weighs, with the number of a derivative that weighs as much.
     """
 
     def __init__(self, rows: Sequence[TensorRows]) -> None:
@@ -159,53 +164,61 @@ class _Group:
         self.outer = many[::-1] or [0]
         self.inner = [i for i in range(len(self.tables)) if i not in self.outer]
         self.grouped = [grouped(self.tables[i]) for i in self.outer]
-        self.jets = list(dict.fromkeys(j for r in rows for j in r.jets))
+        sums, self.own = min((self._sums(alike) for alike in (_singly, _together)), key=lambda found: len(found[0]))
+        self.carried = Combined(sums)
+
+    def _sums(self, alike: Callable[[TensorRows], list[dict[int, float]]]) -> tuple[tuple[Sum, ...], list[_Own]]:
+        """What rows weigh ``alike``, each once, and which of it every block has."""
+        sums: dict[frozenset[tuple[Derivative, float]], int] = {}
+        out: list[_Own] = []
+        for r in self.rows:
+            found = [({self._derivative(r.jets[k]): f for k, f in part.items()}, next(iter(part))) for part in alike(r)]
+            out.append([(sums.setdefault(frozenset(s.items()), len(sums)), k) for s, k in found])
+        return tuple(dict(s) for s in sums), out
+
+    def _derivative(self, jet: Jet) -> Derivative:
+        """An unknown as it is at the points of the inner coordinates, and orders in the outer ones."""
+        return (jet.unknown, tuple(jet.order[i] for i in self.inner)), tuple(jet.order[i] for i in self.outer)
 
     def add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         """Add J^T J of ``values`` (coefficient, .., unknown, side) to ``out``."""
-        seen = {key: self._taken(values, *key) for key in {self._key(j) for j in self.jets}}
+        seen = {key: self._taken(values, *key) for key in {k for s in self.carried.sums for k, _ in s}}
         sums = {key: torch.zeros_like(v) for key, v in seen.items()}
         for chunk in self.chunks:
-            found = self._found(chunk, seen)
-            images: dict[Jet, torch.Tensor] = {}
-            for r, kept in zip(self.rows, chunk.weights, strict=True):
+            found = self.carried.there(chunk.there, seen)
+            images: dict[int, torch.Tensor] = {}
+            for r, own, kept in zip(self.rows, self.own, chunk.weights, strict=True):
                 if isinstance(r, FleetingRows) and r.numbers is not None:
-                    self._add_images_of_numbers(r, r.numbers, chunk.part, found, images)
+                    self._add_images_of_numbers(r, r.numbers, own, chunk.part, found, images)
                     continue
-                weights = self._worked_out(r, chunk.part) if kept is None else kept
-                image = weights[0] * found[r.jets[0]]
-                for jet, weight in zip(r.jets[1:], weights[1:], strict=True):
-                    image.addcmul_(weight, found[jet])
-                room = found if r is self.rows[-1] else {}  # nobody else needs them
-                for jet, weight in zip(r.jets, weights, strict=True):
-                    if jet in images:
-                        images[jet].addcmul_(weight, image)
+                weights = self._worked_out(r, own, chunk.part) if kept is None else kept
+                image = weights[0] * found[own[0][0]]
+                for (n, _), weight in zip(own[1:], weights[1:], strict=True):
+                    image.addcmul_(weight, found[n])
+                is_last = r is self.rows[-1]  # then nobody else needs what was found
+                for (n, _), weight in zip(own, weights, strict=True):
+                    if n in images:
+                        images[n].addcmul_(weight, image)
                     else:
-                        images[jet] = torch.mul(weight, image, out=room.get(jet))
-            for key, total in sums.items():
-                parts = {self._outer_order(j): part for j, part in images.items() if self._key(j) == key}
-                total.index_add_(0, chunk.places, _back(chunk.back, parts))
+                        images[n] = torch.mul(weight, image, out=found[n] if is_last else None)
+            for key, part in self.carried.back(chunk.back, [images[n] for n in range(len(found))]).items():
+                sums[key].index_add_(0, chunk.places, part)
         for key, total in sums.items():
             self._given(total, *key, out)
 
     def _add_images_of_numbers(
-        self, rows: FleetingRows, numbers: Sequence[float], part: slice,
-        found: dict[Jet, torch.Tensor], images: dict[Jet, torch.Tensor],
+        self, rows: FleetingRows, numbers: Sequence[float], own: _Own, part: slice,
+        found: Sequence[torch.Tensor], images: dict[int, torch.Tensor],
     ) -> None:  # fmt: skip
         """What rows that weigh with the same ``numbers`` everywhere make of derivatives, in some intervals."""
-        image = numbers[0] * found[rows.jets[0]]
-        for jet, number in zip(rows.jets[1:], numbers[1:], strict=True):
-            image.add_(found[jet], alpha=number)
+        (first, k), *others = own
+        image = numbers[k] * found[first]
+        for n, k in others:
+            image.add_(found[n], alpha=numbers[k])
         for factor in rows.factors_in(part, self.outer[0]):
             image.mul_(self._laid_out(factor))
-        for jet, number in zip(rows.jets, numbers, strict=True):
-            images[jet] = images[jet].add_(image, alpha=number) if jet in images else number * image
-
-    def _key(self, jet: Jet) -> tuple[int, tuple[int, ...]]:
-        return jet.unknown, tuple(jet.order[i] for i in self.inner)
-
-    def _outer_order(self, jet: Jet) -> tuple[int, ...]:
-        return tuple(jet.order[i] for i in self.outer)
+        for n, k in own:
+            images[n] = images[n].add_(image, alpha=numbers[k]) if n in images else numbers[k] * image
 
     def _taken(self, values: torch.Tensor, unknown: int, orders: Sequence[int]) -> torch.Tensor:
         """An unknown at the points of the inner coordinates: (coefficient of outer .., point of inner .., side)."""
@@ -229,32 +242,25 @@ class _Group:
         back = np.argsort([*self.outer, *self.inner, len(self.tables)]).tolist()
         out[..., unknown, :] += total.permute(back)
 
-    def _found(self, chunk: _Chunk, seen: dict[tuple[int, tuple[int, ...]], torch.Tensor]) -> dict[Jet, torch.Tensor]:
-        """Derivatives at the points of a chunk: (point of inner .., side, interval, point, ..) each."""
-        out = {}
-        for key, values in seen.items():
-            own = [j for j in self.jets if self._key(j) == key]
-            grids = evaluate(chunk.there, values, sorted({self._outer_order(j) for j in own}))
-            out.update({j: grids[self._outer_order(j)] for j in own})
-        return out
-
     @cached_property
     def chunks(self) -> list[_Chunk]:
         """All intervals; made for the first product, since a diagonal needs none of them."""
         first, *others = (known.table for known in self.grouped)
-        points = max(1, max(r.count * len(r.jets) for r in self.rows) // len(first.index))
+        pairs = list(zip(self.rows, self.own, strict=True))
+        points = max(1, max(r.count * len(own) for r, own in pairs) // len(first.index))
         size, out = max(1, AT_ONCE // points), []
         for start in range(0, len(first.index), size):
             there = first.part(slice(start, start + size))
             back, places = there.alone()
             part = self.grouped[0].inside(slice(start, start + size), len(self.tables[self.outer[0]].index))
-            some = tuple(None if _is_fleeting(r) else self._worked_out(r, part) for r in self.rows)
+            some = tuple(None if _is_fleeting(r, own) else self._worked_out(r, own, part) for r, own in pairs)
             out.append(_Chunk((there, *others), (back, *others), places, some, part))
         return out
 
-    def _worked_out(self, rows: TensorRows, part: slice) -> tuple[torch.Tensor, ...]:
-        """The weights in some intervals of the first outer coordinate, by jet."""
-        return tuple(_in_place(self._laid_out(w)) for w in rows.weights_in(part, self.outer[0]).unbind(-1))
+    def _worked_out(self, rows: TensorRows, own: _Own, part: slice) -> tuple[torch.Tensor, ...]:
+        """The weights in some intervals of the first outer coordinate, of what is the block's ``own``."""
+        weights = rows.weights_in(part, self.outer[0])
+        return tuple(_in_place(self._laid_out(weights[..., k])) for _, k in own)
 
     def _laid_out(self, weight: torch.Tensor) -> torch.Tensor:
         """(interval, point, ..) to (point of inner .., 1, group of intervals, point of outer, ..)."""
@@ -268,32 +274,26 @@ class _Group:
         return moved.unsqueeze(len(self.inner))
 
 
-def _is_fleeting(rows: TensorRows) -> bool:
+def _singly(rows: TensorRows) -> list[dict[int, float]]:
+    """Every derivative by itself."""
+    return [{k: 1.0} for k in range(len(rows.jets))]
+
+
+def _together(rows: TensorRows) -> list[dict[int, float]]:
+    """Derivatives that weigh alike, over the first of them; those of numbers do."""
+    known = {k: c for k, c in enumerate(rows.constants) if c}
+    first = next(iter(known.values()), 1.0)
+    others = [{k: 1.0} for k in range(len(rows.jets)) if k not in known]
+    return ([{k: c / first for k, c in known.items()}] if known else []) + others
+
+
+def _is_fleeting(rows: TensorRows, own: _Own) -> bool:
     """Whether weights are to be worked out again for every product: else a copy is kept in the order it needs."""
     return isinstance(rows, FleetingRows) and (
-        rows.numbers is not None or rows.count * len(rows.jets) > MOST_KEPT * rows.space.size
+        rows.numbers is not None or rows.count * len(own) > MOST_KEPT * rows.space.size
     )
 
 
 def _in_place(weight: torch.Tensor) -> torch.Tensor:
     """The same in the order in memory that :func:`evaluate` leaves its results in: the last coordinate first."""
     return weight.movedim((-2, -1), (0, 1)).contiguous().movedim((0, 1), (-2, -1))
-
-
-def _back(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tensor]) -> torch.Tensor:
-    """Transpose of :func:`evaluate`, summed: (rest, interval, point, ..) by derivative to (coefficient, .., rest).
-
-    The last coordinate first, whose intervals and points come first in memory.
-    """
-    for t in reversed(tables):
-        sums: dict[tuple[int, ...], torch.Tensor] = {}
-        shape: torch.Size = next(iter(parts.values())).shape
-        for order, part in parts.items():
-            values = part.movedim((-2, -1), (0, 1)).reshape(*t.nodes.shape, -1)
-            factor, key = t.values[order[-1]].transpose(1, 2), order[:-1]
-            sums[key] = sums[key].baddbmm_(factor, values) if key in sums else torch.bmm(factor, values)
-        for key, local in sums.items():
-            summed = local.new_zeros((t.count, local.shape[2])).index_add_(0, t.index.reshape(-1), local.flatten(0, 1))
-            sums[key] = summed.reshape(t.count, *shape[:-2])
-        parts = sums
-    return next(iter(parts.values()))

@@ -1,5 +1,7 @@
 """J^T J without a matrix, and its diagonal, against the Jacobian written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -29,3 +31,13 @@ def test_the_product_and_the_diagonal_are_those_of_the_jacobian(case, at_once, m
     if "folded" not in case:
         assert difference(ours.diagonal().reshape(-1), gram.diagonal()) < 1e-13
     assert difference(MatrixFree(rows[:1])(some).reshape(-1, 2), gram @ some.reshape(-1, 2)) > 1e-3
+
+
+def test_what_weighs_alike_is_carried_to_the_points_as_one():
+    """u_xx - u_xy/2 + u_y/4 beside sin(u) x; not where it would be carried beside the derivatives of others."""
+    alike = patch("much weighs alike")
+    rows = alike.rows(coefficients(alike.space), [])
+    (group,) = MatrixFree([rows])._groups
+    assert len(group.carried.sums) == 2 < len(rows.jets)
+    (group,) = MatrixFree([rows, replace(rows, constants=())])._groups
+    assert len(group.carried.sums) == len(rows.jets)

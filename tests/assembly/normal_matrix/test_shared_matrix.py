@@ -89,14 +89,14 @@ IN_PLACE = {torch.ops.aten.baddbmm_: lambda _, left, right, **__: 2 * prod(left)
 def multiplications(counts, points, degree):
     """Twice those of -lap(u) in space, by coordinate: intervals, points of one, from the last coordinate to the first.
 
-    Two orders of the last, three pairs of those of the last two, three derivatives in the end; there and back. Some
-    intervals are taken as one, the last ones filled up.
+    Two orders of the last, three of the last but one, and of the first the sum of what it takes no derivatives of, and
+    its own; there and back. Some intervals are taken as one, the last ones filled up.
     """
     sizes, q = [min(TOGETHER, n) for n in counts], points
     f, g, h = (degree + size for size in sizes)
     i, j, k = (-(-n // size) * size for n, size in zip(counts, sizes, strict=True))
     a, b = i + degree, j + degree
-    return 2 * 2 * q * (2 * h * k * a * b + 3 * g * (q * k) * j * a + 3 * f * (q * k) * (q * j) * i)
+    return 2 * 2 * q * (2 * h * k * a * b + 3 * g * (q * k) * j * a + 2 * f * (q * k) * (q * j) * i)
 
 
 @pytest.mark.parametrize(("count", "largest"), [(1, 8), (2, 4), (4, 2)])
