@@ -58,7 +58,8 @@ class TensorRows(Looks):
 
     ``weights`` (grid, jet): derivative of the equation by each jet, times the root of the quadrature weight;
     ``residual`` (grid, side); ``scale``: of the weights, what cells weigh beside the equation, one or (interval, 1,
-    interval, ..); ``constants``: these derivatives of the equation, each where it is known to be the same everywhere.
+    interval, ..); ``constants``: these derivatives of the equation, each where it is the same everywhere; none of other
+    weights.
     """
 
     space: Space

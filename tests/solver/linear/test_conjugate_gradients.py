@@ -152,7 +152,9 @@ def test_a_correction_far_smaller_than_what_it_is_added_to_stays_on_the_first_ru
 def rough(rows):
     """Random weights: nothing separates, nothing is smooth."""
     rng = np.random.default_rng(0)
-    return [replace(r, weights=torch.from_numpy(10.0 ** rng.uniform(-2, 2, r.weights.shape))) for r in rows]
+    return [
+        replace(r, weights=torch.from_numpy(10.0 ** rng.uniform(-2, 2, r.weights.shape)), constants=()) for r in rows
+    ]
 
 
 def test_where_nothing_leads_on_a_factor_takes_over(monkeypatch):
