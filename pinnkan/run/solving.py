@@ -84,7 +84,7 @@ def _check_kinds(problem: object, callback: object) -> None:
 
 def solve_monitored(problem: Problem, monitor: "Monitor", device: str) -> Solution:
     """:func:`solve` under a monitor, which keeps its states and may hold one to go on from."""
-    _require(device)
+    require_device(device)
     from pinnkan.solver.driver import solve as solve_problem
 
     try:
@@ -120,7 +120,8 @@ def so_far(problem: Problem, monitor: "Monitor", reason: str, detail: str) -> So
     return result_so_far(problem, monitor, Reason(reason), detail)
 
 
-def _require(device: str) -> None:
+def require_device(device: str) -> None:
+    """Raises UsageError where there is no such kind of device, ResourceError where there is none here."""
     if device == "cpu":
         return
     if device.split(":")[0] != "cuda":

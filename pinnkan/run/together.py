@@ -8,10 +8,11 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pinnkan.assembly.normal_matrix.shared_matrix import MAKERS
-from pinnkan.errors import Exit
+from pinnkan.errors import Exit, PinnkanError
 from pinnkan.processes.job import this_job
 from pinnkan.processes.team import Team, leading, serve
 from pinnkan.processes.wire import LostProcessError, Wire
+from pinnkan.run.solving import require_device
 from pinnkan.solver import memory
 
 
@@ -22,6 +23,10 @@ def run_serving(device: str | None) -> int:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory.keep_freed()
+    try:
+        require_device(device or "cpu")
+    except PinnkanError:
+        return Exit.CONVERGED  # a job ends with the first that fails, and the leader has yet to say why
     with threadpool_limits(limits=1, user_api="blas"):
         try:
             serve(Wire(this_job(), _own(device)), MAKERS)
@@ -32,11 +37,15 @@ def run_serving(device: str | None) -> int:
 
 @contextmanager
 def together(device: str) -> Iterator[Team | None]:
-    """A solve on ``device`` with all processes of the job; None where this one is alone."""
+    """A solve on ``device`` with all processes of the job; None where this one is alone.
+
+    Raises UsageError, ResourceError: there is no such device.
+    """
     job = this_job()
     if job.count == 1:
         yield None
         return
+    require_device(device)
     with leading(Wire(job, _own(device)), MAKERS) as team:
         yield team
 

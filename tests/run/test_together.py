@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import torch
 from teams import team_of
 
 import pinnkan
@@ -126,6 +127,16 @@ def test_a_file_with_faults_ends_the_job_at_once(tmp_path):
     code, _, error = run(tmp_path, 2, "solve", "bad.yaml")
     assert code != 0
     assert error.count("the problem lacks the key 'domain'") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_said_once(tmp_path):
+    """It had been called a bug, by each process."""
+    code, _, error = run(tmp_path, 2, "solve", "cube.yaml", "--device", "cuda")
+    assert code != 0
+    assert error.count("no CUDA device was found") == 1
+    assert "a bug in pinnkan" not in error
 
 
 @pytest.mark.slow
