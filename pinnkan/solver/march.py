@@ -183,7 +183,8 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     state = replace(state, history=(*state.history, *monitor.steps(len(state.run.slabs), slab.steps)))
     measured, missed = family.measured(slab, at), None
     during = family.problem.domain.during(at.time, at.time + slab.length)
-    beside = Beside(field_of_slabs([slab.error], during.box.ranges[-1], state.ranges), at.before)
+    off = field_of_slabs([slab.error], during.box.ranges[-1], state.ranges)
+    beside = Beside(off, at.before, at.allowed(slab.length))
     stop = verify.bends.passed(measured.field, beside, during, at.local)
     passes = family.passes(aim, slab, at) and measured.is_resolved
     if stop is None and not passes:

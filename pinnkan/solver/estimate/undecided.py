@@ -23,7 +23,7 @@ from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.enclosure import enclose
+from pinnkan.problem.expressions.enclosure import Enclosure, enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Equation, Jet
 from pinnkan.solver.estimate.substituted import cell_boxes, halved, over_boxes
@@ -36,6 +36,8 @@ PIECES = 4
 #: Slopes that vary by less than this share of the largest are those of a line: of a square, where the error is less
 #: than a fourth of its argument.
 BENT = 0.5
+#: Slopes below this share of the largest are none.
+FLAT = 1e-6
 #: Rounds of cutting in two, and boxes at most.
 ROUNDS, MOST = 40, 4096
 #: Changes over the terms, in tolerances, that are a concern: an interval of the error to either side is twice as wide
@@ -54,11 +56,13 @@ LEAST = 1e-6
 class Beside:
     """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
 
-    With these terms are compared: next to a threshold at zero those of a short slab are nothing.
+    With these terms are compared: next to a threshold at zero those of a short slab are nothing. ``allowed``: of a
+    slab, the relative error of its own that it may have.
     """
 
     error: Field | None = None
     before: Array | None = None
+    allowed: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +125,40 @@ def bent(equation: Equation) -> tuple[int, ...]:
     return tuple(k for k, symbol in enumerate(equation.jets) if symbol in found)
 
 
+def turns(equation: CompiledEquation, places: Sequence[int], field: Field, low: Array, high: Array) -> Array:
+    """By how much slopes turn over boxes (coordinate, box) of a field, over the largest: of a kink or a jump infinite.
+
+    Of the derivatives at the positions ``places``, those that the equation is :func:`bent` in.
+    """
+    look, ahead, reach = _looks(equation, places, field, low, high, np.zeros((len(places), low.shape[1])))
+    largest, d = np.zeros(low.shape[1]), len(low)
+    with np.errstate(all="ignore"):
+        steep, curved = look.slope.magnitude()[0, d:], ahead.slope.magnitude()[:, d:]
+        for k in places:
+            change = sum(np.nan_to_num(curved[k, m] * np.ptp(reach[:, m], axis=0), posinf=np.inf) for m in places)
+            tail = FLAT * float(steep[k][steep[k] < np.inf].max(initial=0.0))  # of tanh is no step, however it falls
+            found = np.where(np.maximum(change, steep[k]) == np.inf, np.inf, change / np.maximum(steep[k], 1e-300))
+            largest = np.maximum(largest, np.where(steep[k] > tail, found, 0.0))
+    return largest
+
+
+def _looks(
+    equation: CompiledEquation, places: Sequence[int], field: Field, low: Array, high: Array, off: Array
+) -> tuple[Enclosure, Enclosure, Array]:
+    """An equation and its slopes over boxes of a field, known to ``off`` (place, box); what jets reach (end, jet, box).
+
+    Jets beside those at ``places`` are zero.
+    """
+    n, jets = low.shape[1], equation.jets
+    values = over_boxes(field, [jets[k] for k in places], low, high, range(len(low)), np.ones(len(low)))
+    reach = np.zeros((2, len(jets), n))
+    for k, (v, _), e in zip(places, values, off, strict=True):
+        reach[:, k] = v.lo[:n] - e, v.hi[:n] + e
+    begins, ends = np.concatenate([low, reach[0]]), np.concatenate([high, reach[1]])
+    look, ahead = (enclose(tape, begins, ends, np.ones(len(begins))) for tape in (equation.value, equation.rates))
+    return look, ahead, reach
+
+
 def _is_straight(term: Expr, symbols: set[Symbol]) -> bool:
     return bool(term.is_polynomial(*symbols)) and not any(term.diff(s).free_symbols & symbols for s in symbols)
 
@@ -147,11 +185,17 @@ def _terms(model: Model, cells: "_Cells", before: Array | None) -> float:
     equation, points = cells.equation, np.ascontiguousarray(0.5 * (cells.low + cells.high).T)
     jets = jets_at(cells.field, points, equation.jets)
     slopes = equation.linearise_numpy(points, jets)[1]
-    data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
-    linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
-    terms = np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
+    terms = uncancelled(equation, points, jets) @ (cells.high - cells.low).prod(0)
     least = least_term(model, equation, (points, slopes), sizes_of(model, cells.field, points, before))
     return max(float(terms), least * model.problem.domain.measure, 1e-300)
+
+
+def uncancelled(equation: CompiledEquation, points: Array, jets: Array) -> Array:
+    """The terms of an equation at points (point,), but those that cancel: K/2*abs(u - c) + K/2*(u - c) below c."""
+    slopes = equation.linearise_numpy(points, jets)[1]
+    data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
+    linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
+    return np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear)
 
 
 def sizes_of(model: Model, field: Field, points: Array, before: Array | None = None) -> Array:
@@ -240,19 +284,13 @@ class _Cells:
 
     def _over(self, low: Array, high: Array, off: Array) -> Array:
         """The most that the equation may differ by from its linearisation, in boxes; zero where slopes hardly vary."""
-        n, jets = low.shape[1], self.equation.jets
-        values = over_boxes(self.field, [jets[k] for k in self.bent], low, high, range(len(low)), np.ones(len(low)))
-        reach = np.zeros((2, len(jets), n))
-        for k, (v, _), e in zip(self.bent, values, off, strict=True):
-            reach[:, k] = v.lo[:n] - e, v.hi[:n] + e
-        begins, ends = np.concatenate([low, reach[0]]), np.concatenate([high, reach[1]])
-        tapes, ones = (self.equation.value, self.equation.rates), np.ones(len(begins))
-        look, ahead = (enclose(tape, begins, ends, ones) for tape in tapes)
-        slope, turns = Interval(look.slope.lo[0, len(low) :], look.slope.hi[0, len(low) :]), ahead.slope.magnitude()
+        n, d, count = low.shape[1], len(low), len(self.equation.jets)
+        look, ahead, _ = _looks(self.equation, self.bent, self.field, low, high, off)
+        slope, turned = Interval(look.slope.lo[0, d:], look.slope.hi[0, d:]), ahead.slope.magnitude()
         with np.errstate(invalid="ignore", over="ignore"):
-            varies, steep, changes = slope.hi - slope.lo, slope.magnitude(), np.zeros((len(jets), n))
+            varies, steep, changes = slope.hi - slope.lo, slope.magnitude(), np.zeros((count, n))
             for k, e in zip(self.bent, off, strict=True):
-                curved = sum(turns[k, len(low) + m] * f for m, f in zip(self.bent, off, strict=True))
+                curved = sum(turned[k, d + m] * f for m, f in zip(self.bent, off, strict=True))
                 own = np.where(varies[k] <= BENT * steep[k], 0.0, np.fmin(varies[k], curved) * e)
                 changes[k] = np.where(steep[k] < np.inf, own, np.inf)
             for rate, value in self.own:

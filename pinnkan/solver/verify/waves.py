@@ -22,7 +22,8 @@ RADIANS = 1.5
 #: make of the residual is more of such a share than any wave.
 SHORTEST = 1e-3
 #: What steps have left of waves that knots hold is part of what slabs are allowed, which early ones have more of: a
-#: slab of Heat2d-LT had 3 shares of the tolerance. So many shares are more than that.
+#: slab of Heat2d-LT had 3 shares of the tolerance. So many shares are more than that, unless a slab is allowed them
+#: since its errors are forgotten: until t = 100 another one had 50, a fifth of what it might have.
 LEFT = 10.0
 
 
@@ -60,7 +61,7 @@ def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Ob
             found.append(HiddenFeature(place, narrow, waves.size**2))
     if found:
         return Objection(replace(found[0], beside=tuple(found[1:])))
-    if waves.size <= LEFT * allowed:
+    if waves.size <= max(LEFT * allowed, known.allowed):
         return None
     long = ", ".join(
         f"{2 * np.pi / k:.2g} in {c}" for k, c in zip(waves.numbers, model.problem.coordinates, strict=False) if k

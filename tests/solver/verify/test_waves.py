@@ -24,7 +24,7 @@ solver: {tolerance: 1e-3}
 NUMBERS = (30.0, 0.0)
 
 
-def lacking(intervals, length, size, monkeypatch):
+def lacking(intervals, length, size, monkeypatch, own=0.0):
     """What is said of a slab on so many intervals along x that lacks a wave of some size along x."""
     asked = []
 
@@ -36,7 +36,7 @@ def lacking(intervals, length, size, monkeypatch):
     breaks = (np.linspace(0, 1, intervals + 1), np.linspace(0, 2, 5), np.array([0.0, length]))
     space = Space((Axis(breaks[0], 4, True), Axis(breaks[1], 4, True), Axis(breaks[2], 4)), 1)
     field = ProductField(((space, np.ones(space.shape)),))
-    return lacking_waves(MODEL, field, MODEL.problem.domain.during(0.0, length), Beside()), asked, space
+    return lacking_waves(MODEL, field, MODEL.problem.domain.during(0.0, length), Beside(allowed=own)), asked, space
 
 
 def test_intervals_that_hold_it_are_asked_for(monkeypatch):
@@ -56,6 +56,13 @@ def test_where_they_hold_it_the_march_ends_with_its_length(monkeypatch):
     assert found.reason == Reason.STALLED
     assert "0.21 in x," in found.detail
     assert lacking(24, 1.0, 0.5 * LEFT * 1e-4, monkeypatch)[0] is None
+
+
+def test_a_slab_whose_errors_are_forgotten_may_have_what_it_is_allowed(monkeypatch):
+    """Heat2d-LT until t = 100 had ended at t = 21 with 50 shares of the tolerance, where it may have 250."""
+    assert lacking(24, 1.0, 2 * LEFT * 1e-4, monkeypatch, own=3 * LEFT * 1e-4)[0] is None
+    assert lacking(24, 1.0, 4 * LEFT * 1e-4, monkeypatch, own=3 * LEFT * 1e-4)[0] is not None
+    assert lacking(6, 1.0, 1e-3, monkeypatch, own=1.0)[0] is not None  # knots are asked for as before
 
 
 def test_the_first_instants_are_not_asked(monkeypatch):
