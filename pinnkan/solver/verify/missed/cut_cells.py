@@ -55,13 +55,10 @@ class CutCells:
         with np.errstate(all="ignore"):
             residual = self.equation.linearise_numpy(middles, jets_at(self.field, middles, self.equation.jets))[0]
             mass = np.nan_to_num(residual) ** 2 * weights
-            terms = float(self.equation.terms_numpy(points, jets).mean())
-        left = float(np.median(uncancelled(self.equation, points, jets) ** 2))
-        known, tolerance = (
-            max(left * self.domain.measure, least),
-            CONCERN * self.undecided.model.problem.solver.tolerance,
-        )
-        is_at_rest = left <= tolerance**2 * terms
+            terms = float(self.equation.terms_numpy(points, jets).mean()) * self.domain.measure
+        left = float(np.median(uncancelled(self.equation, points, jets) ** 2)) * self.domain.measure
+        known, tolerance = max(left, least), CONCERN * self.undecided.model.problem.solver.tolerance
+        is_at_rest = left <= max(tolerance**2 * terms, least)
         if mass.sum() > max(unresolved * weights.sum() * (not is_at_rest), tolerance**2 * known):
             near = Scattered(middles[mass.argmax()], middles, weights)
             yield near.place, near.width(mass), float(mass.sum()) / max(known, TINY)
