@@ -4,11 +4,9 @@ Of b_t = k*heaviside(a - c) an a known to 4e-8 does not say whether it has passe
 that it passes by for a moment. So the derivatives of the unknowns are taken to be anything within the estimated error
 of what they are in a cell, and the slopes of each equation by them are enclosed there
 (:mod:`pinnkan.problem.expressions.enclosure`). Where these vary by no more than a part of themselves Newton's
-linearisation holds, and with it the estimate. Where they vary more over a cell it counts what they vary by within the
-error alone, by second derivatives, where there are any. Cells where that is much are cut, until what the equation may
-change by there, integrated, is a small share of its terms; or it remains, and the solution is not known well enough to
-say what the equation makes of it. (Without second derivatives those of sin(u^2) were cut five times wherever u passes
-zero: 0.3 s for each slab of Heat2d-LT, not 0.03.)
+linearisation holds, and with it the estimate. Cells where they vary more are cut, until what the equation may change
+by there, integrated, is a small share of its terms; or it remains, and the solution is not known well enough to say
+what the equation makes of it.
 """
 
 from collections.abc import Sequence
@@ -17,15 +15,14 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from sympy import Add, Expr, Symbol
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
-from pinnkan.problem.expressions.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
-from pinnkan.problem.statement import Equation, Jet
+from pinnkan.problem.statement import Jet
 from pinnkan.solver.estimate.substituted import cell_boxes, halved, over_boxes
 from pinnkan.solver.outcome import SAFETY
 
@@ -36,8 +33,6 @@ PIECES = 4
 #: Slopes that vary by less than this share of the largest are those of a line: of a square, where the error is less
 #: than a fourth of its argument.
 BENT = 0.5
-#: Slopes below this share of the largest are none.
-FLAT = 1e-6
 #: Rounds of cutting in two, and boxes at most.
 ROUNDS, MOST = 40, 4096
 #: Changes over the terms, in tolerances, that are a concern: an interval of the error to either side is twice as wide
@@ -86,15 +81,12 @@ class Undecided:
     model: Model
 
     @cached_property
-    def asked(self) -> tuple[tuple[CompiledEquation, tuple[int, ...]], ...]:
-        """Equations that are no polynomials of the derivatives of unknowns: these are bent everywhere alike.
-
-        Each with the positions of the derivatives that it is :func:`bent` in.
-        """
+    def asked(self) -> tuple[CompiledEquation, ...]:
+        """Equations that are no polynomials of the derivatives of unknowns: these are bent everywhere alike."""
         if self.model.problem.dimension not in CELLS:
             return ()
         pairs = zip(self.model.equations, self.model.problem.equations, strict=True)
-        return tuple((e, bent(given)) for e, given in pairs if not given.residual.is_polynomial(*given.jets))
+        return tuple(e for e, given in pairs if not given.residual.is_polynomial(*given.jets))
 
     def change(self, field: Field, known: Beside, domain: Domain) -> Switch | None:
         """The largest change within the error of a field on a domain, if it may be a concern."""
@@ -104,63 +96,17 @@ class Undecided:
         box = np.array(domain.box.ranges, dtype=np.float64)
         low, high, counts = cell_boxes(field, box, PIECES, CELLS[len(box)])
         found = []
-        for equation, places in self.asked:
+        for equation in self.asked:
             self.model.clock.check()
-            off = _around(error, [equation.jets[k] for k in places], low, high)
+            off = _around(error, equation.jets, low, high)
             if self.model.problem.time_axis is not None:
                 off = _at_neighbours(off.reshape(len(off), *counts)).reshape(off.shape)
-            cells = _Cells(equation, places, field, low, high, off, self.model.problem.time_axis is not None)
+            cells = _Cells(equation, field, low, high, off, self.model.problem.time_axis is not None)
             terms = _terms(self.model, cells, known.before) if cells.first.any() else 0.0
             change = cells.change(TOLD * CONCERN * self.model.problem.solver.tolerance * terms)
             if change is not None:
                 found.append(Switch(change[0] / terms / CONCERN, change[1], equation.text))
         return max(found, key=lambda change: change.share, default=None)
-
-
-def bent(equation: Equation) -> tuple[int, ...]:
-    """Positions of the derivatives that a term is no straight line of, its slopes given by the coordinates."""
-    symbols = set(equation.jets)
-    terms = [t for t in Add.make_args(equation.residual) if not _is_straight(t, symbols)]
-    found = set().union(*(t.free_symbols for t in terms))
-    return tuple(k for k, symbol in enumerate(equation.jets) if symbol in found)
-
-
-def turns(equation: CompiledEquation, places: Sequence[int], field: Field, low: Array, high: Array) -> Array:
-    """By how much slopes turn over boxes (coordinate, box) of a field, over the largest: of a kink or a jump infinite.
-
-    Of the derivatives at the positions ``places``, those that the equation is :func:`bent` in.
-    """
-    look, ahead, reach = _looks(equation, places, field, low, high, np.zeros((len(places), low.shape[1])))
-    largest, d = np.zeros(low.shape[1]), len(low)
-    with np.errstate(all="ignore"):
-        steep, curved = look.slope.magnitude()[0, d:], ahead.slope.magnitude()[:, d:]
-        for k in places:
-            change = sum(np.nan_to_num(curved[k, m] * np.ptp(reach[:, m], axis=0), posinf=np.inf) for m in places)
-            tail = FLAT * float(steep[k][steep[k] < np.inf].max(initial=0.0))  # of tanh is no step, however it falls
-            found = np.where(np.maximum(change, steep[k]) == np.inf, np.inf, change / np.maximum(steep[k], 1e-300))
-            largest = np.maximum(largest, np.where(steep[k] > tail, found, 0.0))
-    return largest
-
-
-def _looks(
-    equation: CompiledEquation, places: Sequence[int], field: Field, low: Array, high: Array, off: Array
-) -> tuple[Enclosure, Enclosure, Array]:
-    """An equation and its slopes over boxes of a field, known to ``off`` (place, box); what jets reach (end, jet, box).
-
-    Jets beside those at ``places`` are zero.
-    """
-    n, jets = low.shape[1], equation.jets
-    values = over_boxes(field, [jets[k] for k in places], low, high, range(len(low)), np.ones(len(low)))
-    reach = np.zeros((2, len(jets), n))
-    for k, (v, _), e in zip(places, values, off, strict=True):
-        reach[:, k] = v.lo[:n] - e, v.hi[:n] + e
-    begins, ends = np.concatenate([low, reach[0]]), np.concatenate([high, reach[1]])
-    look, ahead = (enclose(tape, begins, ends, np.ones(len(begins))) for tape in (equation.value, equation.rates))
-    return look, ahead, reach
-
-
-def _is_straight(term: Expr, symbols: set[Symbol]) -> bool:
-    return bool(term.is_polynomial(*symbols)) and not any(term.diff(s).free_symbols & symbols for s in symbols)
 
 
 def _at_neighbours(off: Array) -> Array:
@@ -185,17 +131,11 @@ def _terms(model: Model, cells: "_Cells", before: Array | None) -> float:
     equation, points = cells.equation, np.ascontiguousarray(0.5 * (cells.low + cells.high).T)
     jets = jets_at(cells.field, points, equation.jets)
     slopes = equation.linearise_numpy(points, jets)[1]
-    terms = uncancelled(equation, points, jets) @ (cells.high - cells.low).prod(0)
-    least = least_term(model, equation, (points, slopes), sizes_of(model, cells.field, points, before))
-    return max(float(terms), least * model.problem.domain.measure, 1e-300)
-
-
-def uncancelled(equation: CompiledEquation, points: Array, jets: Array) -> Array:
-    """The terms of an equation at points (point,), but those that cancel: K/2*abs(u - c) + K/2*(u - c) below c."""
-    slopes = equation.linearise_numpy(points, jets)[1]
     data = equation.linearise_numpy(points, np.zeros_like(jets))[0]
     linear = np.abs(np.where(np.isfinite(data), data, 0.0)) + np.abs(slopes * jets).sum(-1)
-    return np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear)
+    terms = np.fmin(np.sqrt(equation.terms_numpy(points, jets)), linear) @ (cells.high - cells.low).prod(0)
+    least = least_term(model, equation, (points, slopes), sizes_of(model, cells.field, points, before))
+    return max(float(terms), least * model.problem.domain.measure, 1e-300)
 
 
 def sizes_of(model: Model, field: Field, points: Array, before: Array | None = None) -> Array:
@@ -231,14 +171,9 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """An equation in boxes (coordinate, box) that a field has an error ``off`` (jet, box) in; ``in_time``: the last.
-
-    The jets are those at the positions ``bent``. Of others nothing is asked: an error in them changes the equation as
-    its linearisation says.
-    """
+    """An equation in boxes (coordinate, box) that a field has an error ``off`` (jet, box) in; ``in_time``: the last."""
 
     equation: CompiledEquation
-    bent: tuple[int, ...]
     field: Field
     low: Array
     high: Array
@@ -284,17 +219,19 @@ class _Cells:
 
     def _over(self, low: Array, high: Array, off: Array) -> Array:
         """The most that the equation may differ by from its linearisation, in boxes; zero where slopes hardly vary."""
-        n, d, count = low.shape[1], len(low), len(self.equation.jets)
-        look, ahead, _ = _looks(self.equation, self.bent, self.field, low, high, off)
-        slope, turned = Interval(look.slope.lo[0, d:], look.slope.hi[0, d:]), ahead.slope.magnitude()
+        n, ones = low.shape[1], np.ones(len(low))
+        values = [v for v, _ in over_boxes(self.field, self.equation.jets, low, high, range(len(low)), ones)]
+        reach = [Interval(v.lo[:n] - e, v.hi[:n] + e) for v, e in zip(values, off, strict=True)]
+        begins, ends = np.concatenate([low, [v.lo for v in reach]]), np.concatenate([high, [v.hi for v in reach]])
+        look = enclose(self.equation.value, begins, ends, np.ones(len(begins)))
+        slope = Interval(look.slope.lo[0, len(low) :], look.slope.hi[0, len(low) :])
         with np.errstate(invalid="ignore", over="ignore"):
-            varies, steep, changes = slope.hi - slope.lo, slope.magnitude(), np.zeros((count, n))
-            for k, e in zip(self.bent, off, strict=True):
-                curved = sum(turned[k, d + m] * f for m, f in zip(self.bent, off, strict=True))
-                own = np.where(varies[k] <= BENT * steep[k], 0.0, np.fmin(varies[k], curved) * e)
-                changes[k] = np.where(steep[k] < np.inf, own, np.inf)
+            varies, steep = slope.hi - slope.lo, slope.magnitude()
+            changes = np.where(varies <= BENT * steep, 0.0, varies * off)
+            changes = np.where(steep < np.inf, changes, np.inf)
             for rate, value in self.own:
                 falls = (slope.lo[rate] > 0.0) & (slope.lo[value] >= 0.0)
                 rises = (slope.hi[rate] < 0.0) & (slope.hi[value] <= 0.0)
                 changes[value] = np.where(falls | rises, 0.0, changes[value])
-            return np.fmin(changes.sum(0), look.value.hi[0] - look.value.lo[0])
+            changes = changes.sum(0)
+            return np.fmin(changes, look.value.hi[0] - look.value.lo[0])

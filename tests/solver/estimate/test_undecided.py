@@ -8,7 +8,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
-from pinnkan.solver.estimate.undecided import Beside, Undecided, _Cells, least_term, sizes_of
+from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 
 SINE = """
 name: sine
@@ -29,13 +29,6 @@ unknowns: [a]
 equations: ["a_t = {right}"]
 conditions: [{{where: initial, equation: a = 0}}]
 solver: {{tolerance: 1.0e-3}}
-"""
-PLANE = """
-name: plane
-domain: {x: [-1, 1], y: [-1, 1]}
-unknowns: [u]
-equations: ["-0.1*(u_xx + u_yy) + 1e3*x*u_x = exp(-u)"]
-conditions: [{where: boundary, equation: u = 0}]
 """
 
 
@@ -101,30 +94,6 @@ def test_what_is_smooth_across_the_error_is_no_switch():
     for right in ("exp(-a)", "1/(1 + a)", "1 + tanh(a - 0.4)", "cos(a)**2 + exp(a)"):
         assert line(right, 0.01) is None
     assert line("1 + tanh((a - 0.4)/1e-3)", 0.01) is not None
-
-
-@pytest.mark.parametrize(
-    ("right", "off", "looks"), [("2*sin(9*(a - 0.4)**2)", 1e-3, 1), ("abs(a - 0.4) + cos(a)", 3e-3, 2)]
-)
-def test_slopes_that_vary_over_a_cell_count_by_what_they_do_within_the_error(right, off, looks, monkeypatch):
-    """sin((3 a)^2) is bent where a passes zero, not more than its second derivative says; at a corner there is none."""
-    asked, over = [], _Cells._over
-    monkeypatch.setattr(_Cells, "_over", lambda *given: asked.append(1) or over(*given))
-    assert line(right, off) is None
-    assert min(len(asked), 2) == looks
-
-
-def test_only_derivatives_that_a_term_is_bent_in_are_looked_at():
-    """A coefficient of x that changes its sign within a cell is no switch of what it stands before."""
-    model = model_of(PLANE)
-    ((equation, places),) = Undecided(model).asked
-    assert {equation.symbols[k] for k in places} == {
-        s for s, j in model.problem.equations[0].jets.items() if not j.total
-    }
-    axes = tuple(Axis(np.linspace(-1.0, 1.0, 4), 3) for _ in range(2))
-    field = ProductField(((Space(axes), 2.0 + np.zeros((6, 6, 1))),))
-    error = ProductField(((Space(axes), 1e-3 * np.random.default_rng(0).standard_normal((6, 6, 1))),))
-    assert Undecided(model).change(field, Beside(error), model.problem.domain) is None
 
 
 def test_polynomials_and_what_has_no_error_are_not_asked():

@@ -30,14 +30,16 @@ from pinnkan.solver.estimate.neighbourhood import REACH, Neighbourhood, around, 
 from pinnkan.solver.estimate.squares import squares_of
 from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 from pinnkan.solver.estimate.unsearched import unsearched
-from pinnkan.solver.verify.missed.cut_cells import CONCERN, TINY, CutCells
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
 SCATTERED = 500
-#: Of features with ALIKE the largest share the first is that which is narrow in more coordinates: of a bump a line sees
-#: as much, no place. What leaves more than BARE of the terms near it is compared with the mean residual there.
-ALIKE, BARE = 0.5, 0.25
+#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
+#: ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as much, no place.
+#: Where more than BARE of the terms near one is left it is compared with the mean residual in as much room only.
+CONCERN, ALIKE, BARE = 0.1, 0.5, 0.25
+#: Terms of no size are taken to have this one.
+TINY = 1e-300
 NOTHING = Beside()  #: of a field alone
 #: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
 NO_LATER = 1e-11
@@ -85,22 +87,20 @@ class FeatureCheck:
         """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
-        unresolved, least = HELDOUT_RATIO**2 * loss, CONCERN**2 * self.problem.solver.tolerance**2
         volume, whole, axis = domain.measure, self.problem.domain.measure, self.problem.time_axis
         found = list(self._conditions(field, beside.error, domain, points, seen))
         found += self._waves(field, domain, points, seen)
         shares, sizes = shares_of(field, points, domain), sizes_of(self.model, field, points, beside.before)
         for equation, values in zip(self.equations, self.values, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
+            least = CONCERN**2 * self.problem.solver.tolerance**2
             slopes = equation.linearise_numpy(points, seen[equation])[1]
             typical, floor = float(scale.mean()), least_term(self.model, equation, (points, slopes), sizes) ** 2
             mass = squares * shares
-            if mass.mean() > max(unresolved, least * max(typical, floor)):
+            if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * max(typical, floor)):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
                 share = float(mass.mean() / max(typical, floor, TINY))
                 found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
-            cut = CutCells(self.undecided, equation, field, domain)
-            found += [HiddenFeature(*f) for f in cut.missed(points, seen[equation], whole * floor, unresolved)]
             passed = surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
             for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
@@ -109,7 +109,7 @@ class FeatureCheck:
                 own, left = float((scale * near.weights).sum()), float(mass.sum())
                 known = own + max(volume * typical, whole * floor)
                 within = volume if left <= BARE * own else float(near.weights.sum())
-                if left > max(unresolved * within * is_held, least * known):
+                if left > max(HELDOUT_RATIO**2 * loss * within * is_held, least * known):
                     feature = HiddenFeature(near.place, near.width(mass), left / max(known, TINY), time)
                     found += [] if self.is_met(feature, domain) else [feature]
         return _worst(found, self.problem.box.lengths, self.features)
