@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from reciting import TOLERANCE, Growing, Looking, Recital, ends, marched, stated
 
-import pinnkan
 from pinnkan.errors import SolverError
 from pinnkan.solver.growth import AIM_SHARE, LEAST_CUT
 from pinnkan.solver.march import BENT, GIVEN_UP, GROWN, LASTING, SHORTER
@@ -292,12 +291,3 @@ def test_where_the_first_pass_was_as_tight_as_arithmetic_allows_the_next_would_b
     monkeypatch.setattr("pinnkan.solver.march.LEAST_ALLOWED", TOLERANCE)
     out = marched(Recital(error=4.0))
     assert (out.reason, out.detail) == (Reason.BELOW_ROUNDING, GROWN)
-
-
-def test_errors_of_slabs_that_are_past_take_half_of_the_memory(monkeypatch):
-    monkeypatch.setattr("pinnkan.kan.scaled.MANY", 1)
-    solution = pinnkan.solve(pinnkan.load_problem("heat1d"))
-    *past, last = (c.dtype for _, c in solution.error.pieces)
-    assert past
-    assert {*past} == {np.dtype(np.float32)}
-    assert last == np.float64
