@@ -11,6 +11,7 @@ Diffusion with that coefficient, degree 10: a product on 96 intervals in 5 ms, i
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 
 import torch
@@ -141,11 +142,7 @@ def _within(rows: Sequence[TensorRows], box: Sequence[slice]) -> list[TensorRows
         if isinstance(r, FleetingRows):
             out.append(FleetingRows(Patch(r.patch.equation, r.space, tables, scale), *r.at))
         else:
-            out.append(
-                TensorRows(
-                    r.space, tables, r.jets, r.weights[grid], r.residual[grid], scale=scale, constants=r.constants
-                )
-            )
+            out.append(replace(r, tables=tables, weights=r.weights[grid], residual=r.residual[grid], scale=scale))
     return out
 
 

@@ -21,35 +21,33 @@ Derivative = tuple[Function, tuple[int, ...]]
 Sum = Mapping[Derivative, float]
 #: The same, as a name: what is first has factor one.
 _Named = tuple[tuple[Derivative, float], ...]
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What is made along a coordinate: of each sum a factor, an order and the number of a sum before, for each part."""
-
-    parts: tuple[tuple[tuple[float, int, int], ...], ...]
+#: What is made along a coordinate: of each sum a factor, an order and the number of a sum before, for each part.
+_Stage = list[list[tuple[float, int, int]]]
 
 
 @dataclass(frozen=True, eq=False)
 class Combined:
-    """Several sums of derivatives of the same functions on a product of coordinates, the first one first."""
+    """Several ``sums`` of derivatives of the same functions on a product of coordinates."""
 
     sums: tuple[Sum, ...]
 
     @cached_property
     def _plan(self) -> tuple[list[list[tuple[Function, float]]], list[_Stage]]:
-        """Sums of functions to begin with, and the stages after them."""
+        """Sums of functions to begin with, and the stages after them, from the first coordinate to the last.
+
+        Made from the last to the first: sums that are the same but for a factor are one.
+        """
         named = [tuple(s.items()) for s in self.sums]
         stages: list[_Stage] = []
         for _ in range(len(named[0][0][0][1])):
             before: dict[_Named, int] = {}
-            parts = []
+            stage: _Stage = []
             for own in named:
                 of_order: dict[int, dict[Derivative, float]] = {}
                 for (function, orders), factor in own:
                     of_order.setdefault(orders[-1], {})[function, orders[:-1]] = factor
-                parts.append(tuple(_part(order, some, before) for order, some in of_order.items()))
-            stages.append(_Stage(tuple(parts)))
+                stage.append([_part(order, some, before) for order, some in of_order.items()])
+            stages.append(stage)
             named = list(before)
         return [[(function, factor) for (function, _), factor in own] for own in named], stages[::-1]
 
@@ -60,7 +58,7 @@ class Combined:
         for t, stage in zip(tables, stages, strict=True):
             shape = (*t.nodes.shape, *found[0].shape[1:])
             local = [t.local(x.reshape(t.count, -1)) for x in found]
-            made = (_product([(_times(t.values[o], f), local[n]) for f, o, n in parts]) for parts in stage.parts)
+            made = (_product([(_times(t.values[o], f), local[n]) for f, o, n in parts]) for parts in stage)
             found = [x.reshape(shape).movedim((0, 1), (-2, -1)) for x in made]
         return found
 
@@ -75,11 +73,10 @@ class Combined:
             shape = left[0].shape[:-2]
             values = [x.movedim((-2, -1), (0, 1)).reshape(*t.nodes.shape, -1) for x in left]
             sums: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-            for x, parts in zip(values, stage.parts, strict=True):
+            for x, parts in zip(values, stage, strict=True):
                 for factor, order, number in parts:
-                    sums.setdefault(number, []).append(
-                        (_times(t.values[order], factor).transpose(1, 2).contiguous(), x)
-                    )
+                    matrix = _times(t.values[order], factor).transpose(1, 2).contiguous()
+                    sums.setdefault(number, []).append((matrix, x))
             left = []
             for number in sorted(sums):
                 local = _product(sums[number])

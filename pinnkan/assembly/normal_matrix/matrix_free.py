@@ -22,15 +22,14 @@ from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
-#: Which sums of derivatives a block of rows weighs, and with the weights of which of its derivatives.
-_Own = list[tuple[int, int]]
-
 #: Weights of points that are worked on at once. Poisson with a coefficient on 192 x 192 intervals of degree 8: a
 #: product in 48 ms, in 61 ms with 2^19, 73 ms with 2^18; a slab on 84 x 52 intervals in 50 ms, in 80 ms with 2^21.
 AT_ONCE = 2**20
 #: Numbers for each coefficient that are kept as weights, 2 kB: to work out those of a coefficient that varies in the
 #: plane, 180 of them, takes half as long as a product.
 MOST_KEPT = 256
+#: Which sums of derivatives a block of rows weighs, and with the weights of which of its derivatives.
+_Own = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)

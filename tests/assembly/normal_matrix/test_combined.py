@@ -43,8 +43,8 @@ def test_sums_and_their_transpose_are_those_of_the_derivatives(sums):
 def test_what_sums_share_is_carried_once():
     """Of u_t - nu (u_xx + u_yy) and u three products in each coordinate, in place of three and four."""
     _, stages = Combined(FLAT)._plan
-    assert [[len(parts) for parts in stage.parts] for stage in stages] == [[2, 1], [2, 1]]
+    assert [[len(parts) for parts in stage] for stage in stages] == [[2, 1], [2, 1]]
     _, stages = Combined(({(U, (2, 0, 0)): 2.0, (U, (0, 2, 0)): 2.0, (U, (0, 0, 2)): 2.0},))._plan
-    assert [sum(map(len, stage.parts)) for stage in stages] == [2, 3, 2]
+    assert [sum(map(len, stage)) for stage in stages] == [2, 3, 2]
     _, stages = Combined(({(U, (0, 1)): 1.0, (U_T, (0, 1)): 2.0}, {(U, (1, 1)): 3.0, (U_T, (1, 1)): 6.0}))._plan
-    assert [sum(map(len, stage.parts)) for stage in stages] == [2, 2]  # one sum of functions, whatever its factor
+    assert [sum(map(len, stage)) for stage in stages] == [2, 2]  # one sum of functions, whatever its factor
