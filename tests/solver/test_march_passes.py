@@ -9,7 +9,7 @@ from reciting import TOLERANCE, Growing, Looking, Recital, marched
 from pinnkan.errors import SolverError
 from pinnkan.problem.units.natural_units import natural_sizes
 from pinnkan.solver.growth import AIM_SHARE, LocalTolerance
-from pinnkan.solver.march import BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown
+from pinnkan.solver.march import AT_ONCE, BENT, GIVEN_UP, LEAST, LESS, _begun, _outgrown, _straighter
 from pinnkan.solver.march_state import INSTANTS
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
@@ -72,6 +72,19 @@ def test_where_equations_bend_or_stability_falls_the_next_pass_aims_less_far():
         out = marched(family, looking)
         assert not judge(out.levels, TOLERANCE, out.reason).converged
         assert family.locals[:2] == pytest.approx([TOLERANCE, TOLERANCE * AIM_SHARE * LESS])
+
+
+def test_what_many_slabs_bend_together_is_in_proportion_to_the_error():
+    """Heat2d-LT at 1e-2 took three times as long as at 1e-3: 52 slabs of 0.02 at most, 0.33 in all."""
+    assert _straighter(bent(0.08, 0.16, 0.24)) == 1.0
+    assert _straighter(bent(*np.linspace(0.0, 2.0 * BENT, 11))) == pytest.approx(0.5)
+    assert _straighter(bent(0.02, 0.02 + 1.1 * AT_ONCE, BENT + 0.01)) == LESS
+    assert _straighter(bent(0.02, 0.02 + 1.1 * AT_ONCE)) == 1.0  # a negative control: no more than may be
+
+
+def bent(*bendings):
+    none = np.zeros(1)
+    return Run((), (), (0.0,), none, none, bendings=bendings)
 
 
 def test_a_pass_that_was_given_up_is_not_the_end(monkeypatch):
