@@ -39,7 +39,8 @@ class Measured:
     """A minimum in the space of a state: its function, and what the record of the level says of it.
 
     ``corrected``: see :class:`pinnkan.verdict.records.Level`; ``is_resolved``: the residual is well below that of the
-    data alone; ``unsettled``: why the iteration is not at rest, "" where it is.
+    data alone; ``unsettled``: why the iteration is not at rest, "" where it is; ``losses``: mean squared residuals by
+    equation, where they are known.
     """
 
     field: Field
@@ -53,6 +54,7 @@ class Measured:
     is_resolved: bool = True
     unsettled: str = ""
     note: str = ""
+    losses: tuple[float, ...] = ()
 
     def record(self, number: int, estimate: float, seconds: float, iterations: int) -> Level:
         """The record of a level or slab at this minimum."""

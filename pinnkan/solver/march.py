@@ -193,7 +193,7 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     measured, missed = family.measured(slab, at), None
     during = family.problem.domain.during(at.time, at.time + slab.length)
     off = field_of_slabs([slab.error], during.box.ranges[-1], state.ranges)
-    beside = Beside(off, at.before, at.allowed(slab.length))
+    beside = Beside(off, at.before, at.allowed(slab.length), measured.losses)
     stop = verify.bends.passed(measured.field, beside, during, at.local)
     passes = family.passes(aim, slab, at) and measured.is_resolved
     if stop is None and not passes:

@@ -170,8 +170,14 @@ def written(expression: sympy.Expr) -> str:
 
 def switching(e: sympy.Expr) -> Iterator[sympy.Expr]:
     """What jumps or bends an expression where it changes its sign: in heaviside, sign, abs, max and min."""
+    yield from (node.args[0] for node in sympy.preorder_traversal(e) if isinstance(node, UnitStep | Signum))
+    yield from bending(e)
+
+
+def bending(e: sympy.Expr) -> Iterator[sympy.Expr]:
+    """What bends an expression where it changes its sign: in abs, max and min."""
     for node in sympy.preorder_traversal(e):
-        if isinstance(node, UnitStep | Signum | Magnitude):
+        if isinstance(node, Magnitude):
             yield node.args[0]
         elif isinstance(node, Larger | Smaller) and len(node.args) == 2:
             yield node.args[0] - node.args[1]

@@ -20,12 +20,15 @@ from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.undecided import Beside
 
-#: Parts of a slab at whose ends signs are compared, and how often one is cut in as many.
-PARTS, CUTS = 64, 7
+#: Parts of a slab at whose ends signs are compared, and how often one is cut in as many; how often two of them are,
+#: where an argument comes nearest to zero.
+PARTS, CUTS, TURNS = 64, 7, 2
 #: What an argument comes to on either side of zero counts beyond so many of its errors, and beyond this share of the
 #: local tolerance of its terms: of a tank that runs dry all below zero is an error, of up to five estimated ones. With
-#: a tenth of that tolerance one was bent too much at 1e-4; with ten times it Chua's circuit errs by 4e-4 at 1e-3.
-BEYOND, LEAST = 10.0, 1.0
+#: a tenth of that tolerance one was bent too much at 1e-4; with ten times it Chua's circuit errs by 4e-4 at 1e-3. Of an
+#: argument that no unknown it holds is moved by, OTHERS: v_t = u - min(u, 0.9999) with u = sin(t) was nothing at 1e-4,
+#: not 2e-6, since u passes by no more than the tolerance, and is known to 1e-8.
+BEYOND, LEAST, OTHERS = 10.0, 1.0, 1e-4
 #: A solution may bend this share of a slab times the root of the local tolerance from its ends: 0.1 left estimates of
 #: a twentieth of the error, this 1.2 times the error.
 NEAR = 3e-3
@@ -38,33 +41,42 @@ class Bends:
     model: Model
 
     @cached_property
-    def arguments(self) -> tuple[tuple[Equation, Tape], ...]:
-        """What bends or jumps an equation where it changes its sign, with its terms; nothing where there is space."""
+    def arguments(self) -> tuple[tuple[Equation, Tape, float], ...]:
+        """What bends or jumps an equation where it changes its sign, with its terms, and which of LEAST and OTHERS.
+
+        Nothing where there is space.
+        """
         problem = self.model.problem
         if problem.space_dimension or problem.time_axis is None:
             return ()
-        found: dict[sympy.Expr, Equation] = {
-            a: e for e in problem.equations for a in switching(e.residual) if a.free_symbols & set(e.jets)
-        }
-        tapes = (Tape([a, *sympy.Add.make_args(a)], [*problem.coordinates, *e.jets]) for a, e in found.items())
-        return tuple(zip(found.values(), tapes, strict=True))
+        found: dict[sympy.Expr, list[Equation]] = {}
+        for equation in problem.equations:
+            for a in switching(equation.residual):
+                if a.free_symbols & set(equation.jets):
+                    found.setdefault(a, []).append(equation)
+        return tuple(
+            (e, Tape([a, *sympy.Add.make_args(a)], [*problem.coordinates, *e.jets]), LEAST if own else OTHERS)
+            for a, (e, *more) in found.items()
+            for own in [any(_moves(a, other) for other in (e, *more))]
+        )
 
     def passed(self, field: Field, known: Beside, domain: Domain, local: float) -> float | None:
         """The first time in a ``domain`` at which an argument passes zero, ``local``: the tolerance there."""
         begin, end = domain.box.ranges[-1]
         times = np.linspace(begin, end, PARTS + 1)
-        found = (self._first(e, tape, field, known, times, local) for e, tape in self.arguments)
+        found = (self._first(e, tape, field, known, times, share * local, local) for e, tape, share in self.arguments)
         return min((time for time in found if time is not None), default=None)
 
     def _first(
-        self, equation: Equation, tape: Tape, field: Field, known: Beside, times: Array, local: float
+        self, equation: Equation, tape: Tape, field: Field, known: Beside, times: Array, seen: float, local: float
     ) -> float | None:
-        """The same of one argument."""
+        """The same of one argument, which counts from a share of its terms that is ``seen``."""
+        times = self._with_turns(equation, tape, field, times)
         values, sizes = self._values(equation, tape, times, field)
         if (values > 0.0).all() or (values < 0.0).all():
             return None
         off = np.abs(self._values(equation, tape, times, field, known.error)[0] - values)
-        least = np.maximum(BEYOND * off, LEAST * local * max(sizes.max(), self._size(equation, tape, times[0], known)))
+        least = np.maximum(BEYOND * off, seen * max(sizes.max(), self._size(equation, tape, times[0], known)))
         margin = NEAR * local**0.5 * (times[-1] - times[0])
         for k in np.flatnonzero(values[1:] * values[:-1] <= 0.0):
             before, after = values[: k + 1], values[k + 1 :]
@@ -74,6 +86,19 @@ class Bends:
                 if times[0] + margin < time < times[-1] - margin:
                     return time
         return None
+
+    def _with_turns(self, equation: Equation, tape: Tape, field: Field, times: Array) -> Array:
+        """The times, and those between them at which an argument comes next to zero and may pass it for a moment."""
+        values, turns = self._values(equation, tape, times, field)[0], []
+        nearest = (np.diff(np.abs(values))[:-1] < 0.0) & (np.diff(np.abs(values))[1:] >= 0.0)
+        for k in 1 + np.flatnonzero(nearest & (values[:-2] * values[2:] > 0.0)):
+            begin, end = times[k - 1], times[k + 1]
+            for _ in range(TURNS):
+                within = np.linspace(begin, end, PARTS + 1)
+                most = int((np.sign(values[k - 1]) * self._values(equation, tape, within, field)[0]).argmin())
+                begin, end = within[[max(most - 1, 0), min(most + 1, PARTS)]]
+            turns.append(within[most])
+        return np.union1d(times, turns)
 
     def _size(self, equation: Equation, tape: Tape, time: float, known: Beside) -> float:
         """How large the terms of an argument are of unknowns as large as they have been."""
@@ -97,3 +122,9 @@ class Bends:
         seen = jets_at(field, times[:, None], jets) - jets_at(error, times[:, None], jets)
         value, *terms = (np.broadcast_to(v, times.shape) for v in tape([times, *seen.T]))
         return value, np.abs(terms).sum(0)
+
+
+def _moves(argument: sympy.Expr, equation: Equation) -> bool:
+    """Whether an equation gives the rate of an unknown that an argument holds: of a tank that runs dry, its level."""
+    held = {equation.jets[s].unknown for s in argument.free_symbols & set(equation.jets)}
+    return any(jet.unknown in held and jet.order[-1] > 0 for jet in equation.jets.values())

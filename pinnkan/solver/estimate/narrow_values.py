@@ -5,6 +5,9 @@ A part of an equation that holds derivatives of unknowns is first enclosed over 
 smooth over all of them, as nearly all are, needs no more. Of the others, as functions of the coordinates, narrow
 features are sought by subdivision as those of coordinates alone (:mod:`pinnkan.problem.features.subdivision`), with the
 solution in a box enclosed by :mod:`pinnkan.solver.estimate.substituted`: no proof, unlike these.
+
+What bends is looked at on either side: min(u, c) is nowhere narrow, and u - min(u, c) is max(u - c, 0), nothing but
+where u passes c for a moment.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +19,7 @@ import sympy
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import Enclosure, enclose
+from pinnkan.problem.expressions.functions import Larger, bending
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.features.formulas import is_compound, parts
 from pinnkan.problem.features.kronecker import kronecker
@@ -46,6 +50,7 @@ class NarrowValues:
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
         self.coordinates, self.jets = tuple(coordinates), equation.jets
         found = dict.fromkeys(parts([equation.residual], [*coordinates, *equation.jets]))
+        found |= dict.fromkeys(Larger(w, 0) for a in bending(equation.residual) for w in (a, -a))
         own = [p for p in found if p.free_symbols & set(self.jets) and not is_compound(p)]
         self.parts = own if len(coordinates) in CELLS else []
 

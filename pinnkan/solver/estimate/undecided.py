@@ -52,12 +52,13 @@ class Beside:
     """What is known beside a field: its estimated ``error``, and root mean squares of the unknowns ``before``.
 
     With these terms are compared: next to a threshold at zero those of a short slab are nothing. ``allowed``: of a
-    slab, the relative error of its own that it may have.
+    slab, the relative error of its own that it may have; ``losses``: its mean squared residuals by equation, or none.
     """
 
     error: Field | None = None
     before: Array | None = None
     allowed: float = 0.0
+    losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,3 +78,26 @@ def test_what_a_tank_that_runs_dry_is_below_zero_is_no_bend(tolerance):
     off = solution(times[:, None])["h"].ravel() - np.maximum(0.5 - 0.01 * times, 0.0) ** 2
     assert solution.verdict.converged
     assert np.linalg.norm(off) < tolerance * 0.25
+
+
+PASSES = """
+name: passes
+domain: {t: [0, 3]}
+unknowns: [u, v]
+equations: [u_t = cos(t), "RATE"]
+conditions:
+  - {where: initial, equation: u = 0}
+  - {where: initial, equation: v = 0}
+solver: {tolerance: 1.0e-4}
+"""
+
+
+@pytest.mark.parametrize(("rate", "times"), [("v_t = u - min(u, C)", 1.0), ("v_t = abs(u - C) + u - C", 2.0)])
+@pytest.mark.parametrize("threshold", [0.9999, 0.99995])
+def test_a_bend_that_is_passed_by_less_than_the_tolerance_moves_what_rests_else(rate, times, threshold):
+    """v came out as nothing, with the estimate of u, which is known to 1e-8."""
+    solution = solve(parse_problem(PASSES.replace("RATE", rate.replace("C", str(threshold))), "passes.yaml"))
+    half = np.arccos(threshold)
+    true = 2.0 * (np.sin(half) - half * threshold)
+    assert solution.verdict.converged
+    assert solution(np.array([[3.0]]))["v"].item() == pytest.approx(times * true, rel=1e-3)

@@ -159,3 +159,16 @@ conditions:
     exact = np.cos(np.pi * x) * np.exp(-0.1 * np.pi**2 * t) + t + np.maximum(t - 0.4, 0.0)
     assert solution.verdict.converged
     np.testing.assert_allclose(solution(points)["u"], exact, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", ["max(u - C, 0)", "u - min(u, C)", "max(u, C) - C", "abs(u - C) + u - C"])
+def test_what_bends_is_looked_at_on_either_side(rate):
+    """min(u, c) is narrow nowhere, but u - min(u, c) is where u passes c for a moment; from below as from above."""
+    axis = Axis(np.array([0.0, 2.0]), 2)
+    for sign in (1, -1):  # of sign t (2 - t), which is 1 at the most
+        field = ProductField(((Space((axis,)), sign * np.array([0.0, 2.0, 0.0])[:, None]),))
+        text = rate.replace("u", f"({sign}*u)").replace("C", "0.9999")
+        features = found(field, f"u_t = {text}", **LINE)
+        assert features
+        assert all(abs(feature.place[0] - 1.0) < 0.02 for feature in features)
+    assert not found(sloped(0.5), f"u_t = {rate.replace('C', '0.3')}", **LINE)  # passed once, not for a moment

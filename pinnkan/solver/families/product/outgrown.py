@@ -31,6 +31,12 @@ def as_stated(system: System) -> System:
     return System(Model(**system.model.parts), system.space, extra=system.extra, fewer=system.fewer)
 
 
+def by_equation(system: System, coefficients: Array, least: float) -> tuple[float, ...]:
+    """Mean squared residuals of several equations, no less than the ``least`` of rounding; of one there is no need."""
+    patches, c = system.patches[: len(system.model.equations)], system.tensor(coefficients)
+    return tuple(max(p.loss(c) / p.volume, least) for p in patches) if len(patches) > 1 else ()
+
+
 def reweighed(model: Model, space: Space, coefficients: Array) -> DividedModel | None:
     """The model for what its unknowns are in a slab; None where it is that."""
     if model.is_linear or len(model.problem.unknowns) == 1:

@@ -18,7 +18,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start, with_rates
-from pinnkan.solver.families.product.outgrown import REWEIGHED, as_stated, reweighed
+from pinnkan.solver.families.product.outgrown import REWEIGHED, as_stated, by_equation, reweighed
 from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
@@ -265,8 +265,7 @@ class ProductSlabs(ModelFamily):
         return Spaces(space, c, fine, nulls, losses)
 
     def measured(self, slab: ProductSlab, at: ProductPass) -> Measured:
-        space, c = slab.piece
-        loss, system = slab.system.mean_square(c), as_stated(slab.system)
+        (space, c), system, loss = slab.piece, as_stated(slab.system), slab.system.mean_square(slab.piece[1])
         return Measured(
             field=ProductField(((space, c),)),
             intervals=tuple(a.intervals for a in space.axes),
@@ -278,6 +277,7 @@ class ProductSlabs(ModelFamily):
             corrected=as_stated(slab.richer).mean_square(slab.base),
             is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
             note=slab.system.words,
+            losses=by_equation(system, c, slab.least_loss),
         )
 
     def _hardly_counts(self, slab: ProductSlab, loss: float, at: ProductPass) -> bool:

@@ -81,26 +81,26 @@ class FeatureCheck:
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float, beside: Beside = NOTHING) -> HiddenFeature | None:
-        """The feature that ``loss`` (mean squared residual on the training points) misses by most.
-
-        ``domain``: that of the problem, perhaps between two times only.
-        """
+        """The feature that ``loss`` (mean squared residual on the training points of a ``domain``) misses by most."""
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
         volume, whole, axis = domain.measure, self.problem.domain.measure, self.problem.time_axis
-        found = list(self._conditions(field, beside.error, domain, points, seen))
-        found += self._waves(field, domain, points, seen)
+        found = [
+            *self._conditions(field, beside.error, domain, points, seen),
+            *self._waves(field, domain, points, seen),
+        ]
         shares, sizes = shares_of(field, points, domain), sizes_of(self.model, field, points, beside.before)
-        for equation, values in zip(self.equations, self.values, strict=True):
+        losses = beside.losses or [loss] * len(self.equations)
+        for equation, values, trained in zip(self.equations, self.values, losses, strict=True):
             squares, scale = self._weighed(equation, points, seen[equation])
             least = CONCERN**2 * self.problem.solver.tolerance**2
             slopes = equation.linearise_numpy(points, seen[equation])[1]
             typical, floor = float(scale.mean()), least_term(self.model, equation, (points, slopes), sizes) ** 2
             mass = squares * shares
-            if mass.mean() > max(HELDOUT_RATIO**2 * loss, least * max(typical, floor)):
+            if mass.mean() > max(HELDOUT_RATIO**2 * trained, least * max(typical, floor)):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
-                share = float(mass.mean() / max(typical, floor, TINY))
-                found.append(HiddenFeature(points[int(np.argmax(mass))], width, share))
+                share = mass.mean() / max(typical, floor, TINY)
+                found.append(HiddenFeature(points[int(np.argmax(mass))], width, float(share)))
             passed = surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
             for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
                 self.clock.check()
@@ -109,7 +109,7 @@ class FeatureCheck:
                 own, left = float((scale * near.weights).sum()), float(mass.sum())
                 known = own + max(volume * typical, whole * floor)
                 within = volume if left <= BARE * own else float(near.weights.sum())
-                if left > max(HELDOUT_RATIO**2 * loss * within * is_held, least * known):
+                if left > max(HELDOUT_RATIO**2 * trained * within * is_held, least * known):
                     feature = HiddenFeature(near.place, near.width(mass), left / max(known, TINY), time)
                     found += [] if self.is_met(feature, domain) else [feature]
         return _worst(found, self.problem.box.lengths, self.features)
