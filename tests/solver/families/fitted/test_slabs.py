@@ -216,6 +216,24 @@ def test_coordinates_that_fit_no_better_are_not_taken(monkeypatch):
     assert losses[0] <= losses[1]
 
 
+@pytest.mark.parametrize(("sizes", "taken"), [((2.0, 1.0), 1), ((1.0, 2.0), 0)])
+def test_of_coordinates_that_leave_more_the_smaller_correction_decides(monkeypatch, sizes, taken):
+    """turning_front at 1e-6 stayed in coordinates that left less, and took 20 times as long."""
+    model, losses, seen = model_of(TURNING), iter((1.0, 2.0)), []
+    family = family_of(model, 3e-2)
+    monkeypatch.setattr(fitted_slabs.ImmersedSystem, "mean_square", lambda *_: next(losses))
+    monkeypatch.setattr(fitted_slabs, "LEFT", 0.0)  # the front is never straight enough
+
+    def corrected(system, found, length, at):
+        seen.append(SimpleNamespace(system=system, size=sizes[len(seen)]))
+        return seen[-1]
+
+    monkeypatch.setattr(fitted_slabs, "_corrected", corrected)
+    slab = family.attempt(family.first(1e-2), 0.05, before_the_first(model))
+    assert slab is seen[taken]
+    assert seen[0].system.coordinates is not seen[1].system.coordinates
+
+
 def test_a_slab_is_as_long_as_its_correction_in_time_allows():
     def length(size, allowed):
         local = SimpleNamespace(sizes=(0.0, 0.0, size))
