@@ -33,32 +33,44 @@ REMEDY = (
 
 @dataclass(frozen=True, eq=False)
 class Digits:
-    """What is asked of the equations and conditions of one problem; ``largest``: sizes seen of their terms."""
+    """What is asked of the equations and conditions of one problem.
+
+    ``largest``, ``widest``: sizes seen of their terms, and of what is rounding in them.
+    """
 
     model: Model
     largest: dict[str, float] = field(default_factory=dict)
+    widest: dict[str, float] = field(default_factory=dict)
 
     def lost(self, solution: Field, domain: Domain) -> tuple[float, str]:
-        """The first formula known to less than the tolerance: to which share of its terms, in words; 0, "" for none."""
-        for text, wide, size in self._known(solution, domain):
+        """The first formula known to less than the tolerance: to which share of its terms, in words; 0, "" for none.
+
+        Until the end of time its terms may become as large as unknowns of their natural sizes make them: a rate of
+        1e6 (1 + tanh((u - 1.2)/0.03)) is nothing but rounding before u comes near.
+        """
+        axis, problem = self.model.problem.time_axis, self.model.problem
+        is_last = axis is None or domain.box.ranges[axis][1] >= problem.box.ranges[axis][1]
+        for text, wide, size, natural in self._known(solution, domain):
             self.largest[text] = max(size, self.largest.get(text, 0.0))
-            if wide > self.model.problem.solver.tolerance * self.largest[text]:
-                share = wide / max(self.largest[text], wide)
+            self.widest[text] = max(wide, self.widest.get(text, 0.0))
+            wide, known = self.widest[text], self.largest[text] if is_last else max(self.largest[text], natural)
+            if wide > problem.solver.tolerance * known:
+                share = wide / max(known, wide)
                 return share, f"float64 knows '{text}' to {share:.0e} of its terms at the solution only. {REMEDY}"
         return 0.0, ""
 
-    def _known(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float]]:
-        """Root mean squares of what is rounding in a formula, and of its terms in the solution."""
+    def _known(self, solution: Field, domain: Domain) -> Iterator[tuple[str, float, float, float]]:
+        """Root mean squares of what is rounding in a formula, of its terms in the solution, and what these may be."""
         problem = self.model.problem
         ranges = np.array(domain.box.ranges)
         sized = domain.sample(SIZED, kronecker)
         points = sized[:POINTS]
         for equation in self.model.equations:
-            jets, few = self._terms(equation, solution, points)
+            jets, few, natural = self._terms(equation, solution, points)
             wide, size = _wide(equation.value, points, jets), few * (POINTS / SIZED) ** 0.5  # of all it is no less
             if wide > problem.solver.tolerance * size:
-                size = self._terms(equation, solution, sized)[1]
-            yield equation.text, wide, size
+                _, size, natural = self._terms(equation, solution, sized)
+            yield equation.text, wide, size, natural
         for given in (*self.model.conditions.initial, *self.model.conditions.boundary):
             axis, end = given.side.axis, problem.box.ranges[given.side.axis][given.side.end]
             if end in ranges[axis]:
@@ -67,14 +79,16 @@ class Digits:
                 size = LEAST * self.model.sizes[given.unknown] / float(problem.box.lengths[axis]) ** given.order
                 points_on = np.where(np.arange(len(ranges)) == axis, end, points)
                 name = f"{problem.unknowns[given.unknown]} at {problem.coordinates[axis].name} = {end:g}"
-                yield name, _wide(given.value, points_on, there[:, :0]), max(root_mean_square(there), size)
+                size = max(root_mean_square(there), size)
+                yield name, _wide(given.value, points_on, there[:, :0]), size, size
 
-    def _terms(self, equation: CompiledEquation, solution: Field, points: Array) -> tuple[Array, float]:
-        """The derivatives in an equation at points, and the root mean square of its terms there."""
+    def _terms(self, equation: CompiledEquation, solution: Field, points: Array) -> tuple[Array, float, float]:
+        """The derivatives in an equation at points, the root mean square of its terms there, and of natural sizes."""
         jets, lengths = jets_at(solution, points, equation.jets), self.model.problem.box.lengths
-        least = [LEAST * self.model.sizes[j.unknown] / np.prod(lengths**j.order) for j in equation.jets]
-        terms = np.abs(equation.linearise_numpy(points, jets)[1]) * np.maximum(np.abs(jets), least)
-        return jets, root_mean_square(terms.sum(-1))
+        natural = np.array([self.model.sizes[j.unknown] / np.prod(lengths**j.order) for j in equation.jets])
+        slopes = np.abs(equation.linearise_numpy(points, jets)[1])
+        seen = (slopes * np.maximum(np.abs(jets), LEAST * natural)).sum(-1)
+        return jets, root_mean_square(seen), root_mean_square((slopes * natural).sum(-1))
 
 
 def _wide(tape: Tape, points: Array, jets: Array) -> float:

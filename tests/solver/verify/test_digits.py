@@ -26,6 +26,21 @@ solver: {tolerance: 1e-4}
 """
 
 
+RESTS = """
+name: n
+domain: {t: [0, %s]}
+unknowns: [u, v]
+equations: [u_t = cos(t), "v_t = 1e6*(1 + tanh((u - 1.2)/0.03))"]
+conditions: [{where: initial, equation: u = 0}, {where: initial, equation: v = 0}]
+solver: {tolerance: 1e-4}
+"""
+
+
+def test_a_rate_that_is_nothing_but_rounding_at_first_is_known_by_what_it_becomes():
+    assert ended(RESTS % 3).converged
+    assert ended(RESTS % 0.5).reason == Reason.BELOW_ROUNDING  # all that v ever is is rounding
+
+
 def ended(text):
     return pinnkan.solve(parse_problem(text.encode(), "t.yaml")).verdict
 
