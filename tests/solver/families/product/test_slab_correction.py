@@ -1,5 +1,7 @@
 """Corrections made one after the other are those made together; slabs that are given up have the local one only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_models import model_of
@@ -135,3 +137,11 @@ conditions:
 exact: {u: v}
 solver: {tolerance: 1.0e-5}
 """
+
+
+@pytest.mark.slow
+def test_corrections_see_what_a_nonlinear_term_makes_between_the_points():
+    """With a Gauss point less per interval the effectivity was 1.04 here, 0.6 of Kuramoto-Sivashinsky's equation."""
+    problem = pinnkan.load_problem("reaction_front")
+    solution = pinnkan.solve(replace(problem, solver=replace(problem.solver, tolerance=1e-6)))
+    assert 1.2 < solution.verdict.estimate / solution.true_error < 1.4
