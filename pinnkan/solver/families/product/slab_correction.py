@@ -60,9 +60,10 @@ NOISY = 10.0
 #: and where it is more than MAY_FOLLOW of what is allowed; a larger share of its square than FOR_EVER is not believed
 #: to be left by each.
 SLOWLY, FIRST_LAYER, MAY_FOLLOW, FOR_EVER = 0.5, 0.01, 0.02, 0.5
-#: Share of an error from which on what curvature makes of it is solved for: a hundred slabs may add up. Heat2d-LT at
-#: 1e-2 took 0.02 of each for what is less than 0.005, until its second pass came out at 0.23; a solve is not noticed.
-MAY_COUNT = 0.002
+#: Share of an error from which on what curvature makes of it is solved for, by one slab and by all so far: many may add
+#: up. Heat2d-LT at 1e-2 took 0.02 of each for what is less than 0.005, until its second pass came out at 0.23; to solve
+#: for all of these took a twentieth of its time at 1e-3.
+MAY_COUNT, MAY_ADD_UP = 0.02, 0.06
 #: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
 COUNTS = 1e-2
 
@@ -150,7 +151,7 @@ def _uneven(model: Model, solved: System, length: float) -> float:
     return 0.0 if several or not solved.words else unevenness(solved.kept.rows, length)
 
 
-def bending(model: Model, slab: ProductSlab) -> float:
+def bending(model: Model, slab: ProductSlab, at: ProductPass) -> float:
     """What the curvature of the equations across the error makes in the slab, over the error; nothing of rounding.
 
     A step solves for it only where it may count: a residual over the rate of what grows in the slab is about that.
@@ -163,7 +164,8 @@ def bending(model: Model, slab: ProductSlab) -> float:
     if not NOISY * slab.floor < norm < np.inf or size == 0.0:
         return 0.0
     about = norm / (growth_rate(model, slab.length) * size)
-    return float(np.linalg.norm(fine.norm(richer.made_of(left)))) / size if about > MAY_COUNT else about
+    counts = about > MAY_COUNT or sum(at.run.bendings[-1:]) + about > MAY_ADD_UP
+    return float(np.linalg.norm(fine.norm(richer.made_of(left)))) / size if counts else about
 
 
 def is_large(fine: Space) -> bool:

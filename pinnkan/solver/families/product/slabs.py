@@ -143,7 +143,7 @@ class ProductSlabs(ModelFamily):
         if self._may_stay(aim, slab, at):
             left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
             slab = carried_on(model, begun, slab, at)
-            return replace(slab, bending=bending(model, slab), standing=left)
+            return replace(slab, bending=bending(model, slab, at), standing=left)
         slab.richer.release()
         return slab
 

@@ -77,7 +77,7 @@ def test_in_the_plane_a_slab_may_make_more_where_errors_die_out():
 
 def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_not_believed(monkeypatch):
     found = []
-    monkeypatch.setattr(slabs, "bending", lambda model, slab: found.append(slab_correction.bending(model, slab)) or 0.6)
+    monkeypatch.setattr(slabs, "bending", lambda *given: found.append(slab_correction.bending(*given)) or 0.6)
     out = on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 2, Monitor(None, None))
     assert out.reason == "max_levels"
     assert "bend too much" in out.detail
