@@ -30,6 +30,7 @@ from pinnkan.solver.families.product.coarser import coarser
 from pinnkan.solver.families.product.degrees import CUBE_DEGREES, DEGREES, degree_in_space, degree_of, is_walled
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.families.product.slabs import ProductSlabs
+from pinnkan.solver.learned_sizes import InUnits, counted_for_itself
 from pinnkan.solver.levels import Among, begun, solve_levels
 from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor, OutOfTimeError, Progress
@@ -74,13 +75,12 @@ def solve(
     """
     monitor = monitor or Monitor(problem.solver.max_time, progress)
     memory.keep_freed()
-    part, marched = reduced(problem), without_closures(in_time(problem))
-    solved = part.problem
-    model = compile_model(solved, sort_conditions(solved), torch.device(device), monitor.clock)
+    marched = without_closures(in_time(problem))
     # Many small factorisations: a second BLAS thread costs a hundredfold on a busy machine (measured).
     with threadpool_limits(limits=None if is_many(problem) else 1, user_api="blas"), _torch_threads(problem):
         try:
-            outcome = _outcome(model, monitor, device)
+            found = _in_units(problem, monitor, device)
+            part, model, outcome = found.part, found.model, found.outcome
         except OutOfTimeError:
             return result_so_far(problem, monitor, Reason.MAX_TIME, monitor.ahead_of_limit())
         except (SolverError, np.linalg.LinAlgError) as error:
@@ -93,7 +93,7 @@ def solve(
             if monitor.state is None or not is_contradicted(monitor.state.levels):
                 raise
             return result_so_far(problem, monitor, Reason.STALLED, CONTRADICTED)
-        open_ended = undetermined(solved, None if model.is_linear else outcome.field) or free_start(marched)
+        open_ended = undetermined(part.problem, None if model.is_linear else outcome.field) or free_start(marched)
         if open_ended:
             outcome = replace(outcome, reason=Reason.RANK_DEFICIENT, detail=open_ended)
         elif model.may_have_others and outcome.reason == Reason.CONVERGED and not outcome.detail:
@@ -108,6 +108,14 @@ def solve(
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
             outcome = replace(outcome, detail=monitor.ahead_of_limit())
         return _of_file(problem, _result(model, outcome, monitor), part, monitor, outcome.coarser)
+
+
+def _in_units(problem: Problem, monitor: Monitor, device: str) -> InUnits:
+    """What is solved in place of a problem, in units in which unknowns count for themselves, and what was found."""
+    part = reduced(problem)
+    model = compile_model(part.problem, sort_conditions(part.problem), torch.device(device), monitor.clock)
+    first = InUnits(part, model, _outcome(model, monitor, device))
+    return counted_for_itself(problem, first, lambda other: _outcome(other, monitor.aside(), device))
 
 
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:

@@ -31,7 +31,7 @@ from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import kinks
 from pinnkan.problem.mirrors import Mirror, half_of, mirrors
 from pinnkan.problem.statement import Problem
-from pinnkan.problem.units.natural_units import in_natural_units
+from pinnkan.problem.units.natural_units import in_natural_units, resized
 from pinnkan.solver.closures import without_closures
 from pinnkan.solver.lower_conditions import with_lower_conditions
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
@@ -74,11 +74,12 @@ class Reduced:
         return f"{network}; solved for on one of {2 ** len(self.mirrors)} equal parts, since {', '.join(self.words)}"
 
 
-def reduced(problem: Problem) -> Reduced:
-    """The smallest problem whose solution tells that of another."""
+def reduced(problem: Problem, shares: Array | None = None) -> Reduced:
+    """The smallest problem whose solution tells that of another; ``shares``: what unknowns are of natural sizes."""
     lower = with_lower_conditions(without_closures(problem))
     along = evolution(lower)
-    solved, sizes = in_natural_units(lower if along is None else along.turned)
+    turned = lower if along is None else along.turned
+    solved, sizes = in_natural_units(turned if shares is None else resized(turned, shares))
     found: list[Mirror] = []
     words: list[str] = []
     while (mirror := _folding(solved, found)) is not None:

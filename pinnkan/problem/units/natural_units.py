@@ -55,6 +55,18 @@ def in_natural_units(problem: Problem) -> tuple[Problem, tuple[float, ...]]:
     return scaled, sizes
 
 
+def resized(problem: Problem, shares: Sequence[float] | np.ndarray) -> Problem:
+    """The same problem, natural sizes of its unknowns being ``shares`` of theirs; of equations as of what they move."""
+    (sizes, scales), total = natural_sizes(problem), replace(problem)
+    moved = []
+    for equation in problem.equations:
+        last = max(equation.jets.values(), key=lambda jet: jet.order[-1])
+        moved.append(float(shares[last.unknown]) if last.order[-1] else 1.0)
+    found = tuple(float(s * u) for s, u in zip(shares, sizes, strict=True))
+    vars(total)["natural_sizes"] = found, tuple(s * m for s, m in zip(scales, moved, strict=True))
+    return total
+
+
 def natural_sizes(problem: Problem) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Sizes of the unknowns, those of one vector being equal, and of the equations; kept with the problem."""
     kept = vars(problem)
