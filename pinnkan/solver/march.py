@@ -130,8 +130,10 @@ def _is_undecided(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
 
 def _straighter(run: Run[SlabPiece]) -> float:
     """How far the next pass aims so that curvature makes no more of its error than it may."""
-    at_once = float(np.diff(run.bendings, prepend=0.0).max(initial=0.0))
-    return min(1.0, BENT / max(run.bending, BENT)) if at_once <= AT_ONCE else LESS if run.bending > BENT else 1.0
+    if run.bending <= BENT:
+        return 1.0
+    at_once = float(np.diff(run.bendings, prepend=0.0).max())
+    return LESS if at_once > AT_ONCE else BENT / run.bending
 
 
 def _outgrown(family: SlabFamily[A, B], state: MarchState[A]) -> bool:
