@@ -23,6 +23,8 @@ from pinnkan.solver.estimate.undecided import LEAST
 
 #: Points at which digits are counted, and points that say how large terms are: the first may all miss a layer.
 POINTS, SIZED = 32, 2048
+#: The last slab ends so near to the end, over the whole time: its length is rounded.
+ENDS = 1e-12
 #: A number below this one has lost digits: what it is multiplied by may be as large.
 UNDERFLOW = 1e-290
 REMEDY = (
@@ -49,7 +51,8 @@ class Digits:
         1e6 (1 + tanh((u - 1.2)/0.03)) is nothing but rounding before u comes near.
         """
         axis, problem = self.model.problem.time_axis, self.model.problem
-        is_last = axis is None or domain.box.ranges[axis][1] >= problem.box.ranges[axis][1]
+        rest = 0.0 if axis is None else problem.box.ranges[axis][1] - domain.box.ranges[axis][1]
+        is_last = axis is None or rest <= ENDS * problem.box.lengths[axis]
         for text, wide, size, natural in self._known(solution, domain):
             self.largest[text] = max(size, self.largest.get(text, 0.0))
             self.widest[text] = max(wide, self.widest.get(text, 0.0))

@@ -1,9 +1,12 @@
 """Formulas that cancel: what float64 leaves of them, and formulas that cancel nothing that counts."""
 
+import numpy as np
 import pytest
 from small_models import model_of
 
 import pinnkan
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.verdict.records import Reason
@@ -39,6 +42,15 @@ solver: {tolerance: 1e-4}
 def test_a_rate_that_is_nothing_but_rounding_at_first_is_known_by_what_it_becomes():
     assert ended(RESTS % 3).converged
     assert ended(RESTS % 0.5).reason == Reason.BELOW_ROUNDING  # all that v ever is is rounding
+
+
+def test_the_last_slab_is_one_whose_end_is_rounded():
+    model = model_of(RESTS % 3)
+    axis = Axis(np.linspace(0.0, 3.0, 2), 3)
+    nothing = ProductField(((Space((axis,), 2), np.zeros((axis.count, 2))),))
+    for end, is_known in ((1.5, True), (np.nextafter(3.0, 0.0), False)):  # v is 1e-10 of rounding for ever
+        during = model.problem.domain.during(0.0, float(end))
+        assert (Digits(model).lost(nothing, during) == (0.0, "")) == is_known
 
 
 def ended(text):
