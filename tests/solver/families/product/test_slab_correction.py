@@ -85,6 +85,15 @@ def test_where_the_equations_bend_within_the_error_a_pass_aims_less_far_and_is_n
     assert 0.0 < max(found) < 0.01  # in truth
 
 
+@pytest.mark.parametrize(("together", "is_solved"), [(0.0, True), (np.inf, False)])
+def test_what_curvature_makes_is_solved_for_where_it_may_add_up(monkeypatch, together, is_solved):
+    calls, made = [], System.made_of
+    monkeypatch.setattr(System, "made_of", lambda self, left: calls.append(0) or made(self, left))
+    monkeypatch.setattr(slab_correction, "MAY_ADD_UP", together)
+    on_slabs(model_of(FRONT, tolerance=1e-4), 4, 4, 1, Monitor(None, None))
+    assert bool(calls) == is_solved  # no slab makes as much as MAY_COUNT by itself
+
+
 def test_what_an_equation_bends_is_half_its_second_difference():
     """(c + d)^2 and (c - d)^2 less twice c^2 are 2 d^2; solved for, the integral of d^2 along a line, with its sign."""
     model = model_of("""
