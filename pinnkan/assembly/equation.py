@@ -29,7 +29,7 @@ class CompiledEquation:
     """F and its derivatives by every jet, evaluated on tensors.
 
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
-    ``slopes``: dF/djet of each; ``constants``: these as numbers, each where it is one.
+    ``slopes``: dF/djet of each, ``slopes_tape``: as instructions; ``constants``: as numbers, each where it is one.
     ``is_linear``: whether F is affine in all jets, so that one least-squares solve suffices, but for a sign or a step
     of them, ``has_switch``.
     """
@@ -44,7 +44,7 @@ class CompiledEquation:
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value = self._tape.first()
         self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
-        self._slopes = Tape(self.slopes, [*coordinates, *self.symbols])
+        self.slopes_tape = Tape(self.slopes, [*coordinates, *self.symbols])
         self._terms = Tape(sympy.Add.make_args(equation.residual), [*coordinates, *self.symbols])
 
     @cached_property
@@ -104,7 +104,7 @@ class CompiledEquation:
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
-        return self._slopes([*coordinates, *([0.0] * len(self.jets))], torch)
+        return self.slopes_tape([*coordinates, *([0.0] * len(self.jets))], torch)
 
     def _linearised(self, coordinates: Sequence[torch.Tensor], jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         values: list[Any] = [*coordinates, *jets.unbind(-1)]
