@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from pinnkan.errors import Exit, PinnkanError, ProblemError, UsageError
-from pinnkan.haste import bare_numpy, ended_at_once, hasten, settle
+from pinnkan.haste import bare_numpy, ended_at_once, hasten, settle, undocumented_artists
 from pinnkan.parser import GREETING, build_parser, commands_of, completion
 from pinnkan.processes.job import this_job
 from pinnkan.version import __version__
@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace, hastened: bool) -> int:
     if arguments.command in AT_ONCE:
         return AT_ONCE[arguments.command](arguments)
     with bare_numpy(hastened):
-        run = _solve(arguments) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
+        run = _solve(arguments, hastened) if arguments.command == "solve" else _imported(IMPORTED[arguments.command])
     settle(hastened)
     return run(arguments)
 
@@ -98,7 +98,7 @@ def _imported(place: str) -> Run:
     return getattr(import_module(module), name)
 
 
-def _solve(arguments: argparse.Namespace) -> Run:
+def _solve(arguments: argparse.Namespace, hastened: bool) -> Run:
     if not this_job().leads:
         from pinnkan.run.together import run_serving
 
@@ -106,6 +106,8 @@ def _solve(arguments: argparse.Namespace) -> Run:
     from pinnkan.problem.registry import load_problem
 
     problem = load_problem(arguments.file, set=arguments.set)  # a bad file is refused at once, before torch is imported
+    if problem.output.pictures:
+        undocumented_artists(hastened)
     from pinnkan.run.commands import run_solve
 
     return lambda given: run_solve(given, problem)

@@ -1,4 +1,4 @@
-"""What is looked at for garbage while a command imports, and after."""
+"""What a command leaves out while it imports: garbage, what numpy has not imported, manuals of artists."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def test_scipy_is_imported_without_what_numpy_has_not():
     for hastened, copied in ((True, "False"), (False, "True")):
         done = subprocess.run([*command, program.format(hastened)], capture_output=True, text=True, check=True)
         assert done.stdout.split() == [copied, "True"]
+
+
+def test_artists_are_documented_where_the_process_is_not_the_commands():
+    program = "from pinnkan.haste import undocumented_artists; undocumented_artists({})\n"
+    program += "from matplotlib.figure import Figure; print('frameon' in str(Figure.set.__doc__))\n"
+    program += "print(Figure().subplots().set(xlabel='x')[0].get_text())"
+    for hastened, told in ((True, "False"), (False, "True")):
+        command = [sys.executable, "-c", program.format(hastened)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [told, "x"]
