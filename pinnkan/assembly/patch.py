@@ -101,11 +101,14 @@ class Patch:
         """Jacobian at ``coefficients``; one right-hand side F + J move for each prescribed move of coefficients."""
         if are_fleeting(self.equation, self.count):
             return FleetingRows(self, coefficients, moves)
-        return self._rows(lambda part, tables: self._jets(tables, coefficients), moves)
+        return self._at_best(self._rows(lambda part, tables: self._jets(tables, coefficients), moves))
 
     def rows_at(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> Rows:
         """The same, linearised at any function given by its jets at :attr:`points`."""
-        rows = self.tensor_rows(jets, moves)
+        return self._at_best(self.tensor_rows(jets, moves))
+
+    def _at_best(self, rows: TensorRows) -> Rows:
+        """Rows of a single interval of one coordinate written out."""
         return rows.written() if len(self.tables) == 1 and self.tables[0].is_whole else rows
 
     def tensor_rows(self, jets: torch.Tensor, moves: Sequence[torch.Tensor]) -> TensorRows:
