@@ -228,7 +228,11 @@ class _Cells:
         slope = Interval(look.slope.lo[0, len(low) :], look.slope.hi[0, len(low) :])
         with np.errstate(invalid="ignore", over="ignore"):
             varies, steep = slope.hi - slope.lo, slope.magnitude()
-            changes = np.where(varies <= BENT * steep, 0.0, np.fmin(varies, self._bent(begins, ends, off)) * off)
+            changes = np.where(varies <= BENT * steep, 0.0, varies * off)
+            some = changes.any(0)
+            if some.any():
+                bent = self._bent(begins[:, some], ends[:, some], off[:, some])
+                changes[:, some] = np.fmin(changes[:, some], bent)
             changes = np.where(steep < np.inf, changes, np.inf)
             for rate, value in self.own:
                 falls = (slope.lo[rate] > 0.0) & (slope.lo[value] >= 0.0)
@@ -238,11 +242,11 @@ class _Cells:
             return np.fmin(changes, look.value.hi[0] - look.value.lo[0])
 
     def _bent(self, begins: Array, ends: Array, off: Array) -> Array:
-        """The most that each slope varies by across the error at one place of a box, by its own slopes: (jet, box).
+        """The most that the equation may differ by since slopes have slopes, which hold in all of a box: (jet, box).
 
         Over all of a box a slope varies with the coordinates too, which is no matter of the error: without this 4096
         boxes were cut in each slab of Heat2d-LT, 26.9 s until t = 1.5 where it takes 22.6.
         """
         look = enclose(self.equation.slopes_tape, begins, ends, np.ones(len(begins))).slope.magnitude()
         bent = np.where(off > 0.0, look[:, len(self.low) :] * off, 0.0)
-        return np.where(np.isnan(bent), np.inf, 2.0 * bent).sum(1)
+        return np.where(np.isnan(bent), np.inf, 2.0 * bent).sum(1) * off

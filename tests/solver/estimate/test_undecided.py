@@ -40,7 +40,7 @@ def sine(switch="heaviside(a - c)", short=1e-8, tolerance="1.0e-2"):
 
 
 @pytest.mark.parametrize("short", [1e-4, 1e-6, 1e-8])
-@pytest.mark.parametrize("tolerance", ["1.0e-2", "1.0e-4"])
+@pytest.mark.parametrize("tolerance", ["1.0e-2", "1.0e-4", "1.0e-5"])
 def test_what_is_switched_for_a_moment_is_switched(short, tolerance):
     solution = sine(short=short, tolerance=tolerance)
     assert solution.verdict.converged

@@ -99,7 +99,7 @@ class FeatureCheck:
             mass = squares * shares
             if mass.mean() > max(HELDOUT_RATIO**2 * trained, least * max(typical, floor)):
                 width = domain.box.lengths / len(points) ** (1.0 / self.problem.dimension)
-                share = mass.mean() / max(typical, floor, TINY)
+                share = volume * mass.mean() / max(volume * typical, whole * floor, TINY)
                 found.append(HiddenFeature(points[int(np.argmax(mass))], width, float(share)))
             passed = surroundings(values.features(field, domain, seen[equation], axis), field, domain, axis)
             for near, is_held, time in chain(((n, True, None) for n in self._neighbourhoods(domain)), passed):
