@@ -14,7 +14,7 @@ from pinnkan.solver.march import march
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import SolvedSlab
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 

@@ -10,7 +10,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.verdict.records import Evidence
 
 TOLERANCE = 1e-4

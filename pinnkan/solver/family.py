@@ -10,7 +10,7 @@ from pinnkan.problem.statement import Problem
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.verdict.records import Evidence, Iteration, Level
 

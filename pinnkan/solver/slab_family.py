@@ -16,7 +16,7 @@ from pinnkan.solver.growth import Growth
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import SAFETY
 from pinnkan.solver.state import Step
-from pinnkan.solver.verify.missed.hidden_features import NO_LATER, HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import NO_LATER, HiddenFeature
 from pinnkan.solver.verify.objection import Spaces
 
 #: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:

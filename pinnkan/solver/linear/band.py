@@ -159,6 +159,10 @@ class NormalEquations(Seen):
             solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled, check_finite=False)
         return solved * self._scale[:, None]
 
+    def closer(self, gradient: Array) -> Array:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        return self.backsolve(gradient)
+
     def precondition(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return self.backsolve(gradient)

@@ -73,14 +73,14 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     is_afforded = work <= MOST_WORK and memory.bytes_of_factor(space, free) <= room
     looked_at, promised = PATIENT
     if is_afforded:
-        promised = min(promised, max(looked_at, work / _step_work(rows)))
+        promised = min(promised, max(looked_at, work / step_work(rows)))
     ladder.append(Rung(lambda: _varying(sizes, ordering, diagonal, damping), looked_at, promised, of_modes))
     if is_afforded:
         ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT, work))
     return ladder
 
 
-def _step_work(rows: Sequence[TensorRows]) -> float:
+def step_work(rows: Sequence[TensorRows]) -> float:
     """Multiplications of a factor in the time of one step of conjugate gradients."""
     return OF_A_STEP * sum(r.count for r in rows) * (max(len(r.jets) for r in rows) + 1.0)
 

@@ -73,6 +73,9 @@ class LinearSolver(Protocol):
         To a relative ``accuracy``, or better; by default to a few digits.
         """
 
+    def closer(self, gradient: Array) -> Array:
+        """The same of a gradient that a solution has left: what is missing of it, in no more time than it took."""
+
     def precondition(self, gradient: Array) -> Array:
         """The same to a digit or so."""
 

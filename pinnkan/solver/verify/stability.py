@@ -92,7 +92,7 @@ class LeftBySteps:
         if self.are_iterated:
             images = equations.apply((own + found)[:, None])
             residuals = [r.residual[..., :1] + i for r, i in zip(equations.rows, images, strict=True)]
-            found -= equations.backsolve(equations.gradient(residuals))[:, 0]
+            found -= equations.closer(equations.gradient(residuals))[:, 0]
         function[self.free] = found
         return Left(float(self.look.weigh.norms(found[:, None])[0]), function.reshape(step.shape))
 

@@ -10,7 +10,7 @@ from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.integrand_knots import WIDTHS
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.estimate.waves_left import waves_left
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.neutral import holding_wave
 from pinnkan.solver.verify.objection import Objection, Spaces
 from pinnkan.solver.verify.products.left import products_left

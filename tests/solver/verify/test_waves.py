@@ -9,7 +9,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.estimate.waves_left import WavesLeft
 from pinnkan.solver.verify import waves
-from pinnkan.solver.verify.missed.hidden_features import with_knots
+from pinnkan.solver.verify.missed.hidden_feature import with_knots
 from pinnkan.solver.verify.waves import LEFT, RADIANS, SHORTEST, lacking_waves
 from pinnkan.verdict.records import Reason
 

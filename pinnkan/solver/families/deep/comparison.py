@@ -22,7 +22,7 @@ from pinnkan.solver.estimate.norms import relative_root
 from pinnkan.solver.family import ErrorEstimate
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import SAFETY, Outcome
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
 from pinnkan.verdict.records import Evidence
 from pinnkan.verdict.verdict import judge
 

@@ -33,7 +33,7 @@ from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Iteration

@@ -25,7 +25,7 @@ from pinnkan.solver.family import ErrorEstimate, Measured, ModelLevels
 from pinnkan.solver.minimise.gauss_newton import gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, SAFETY, Outcome
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
 from pinnkan.solver.verify.neutral import is_held_turned
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level

@@ -24,7 +24,7 @@ from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, SolvedSlab
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
 
 #: The network in words.
 MOVING = "product in inner coordinates that move with the front, across and along it"

@@ -136,7 +136,7 @@ def estimate_by_correction(
     nulls = spaces.nulls
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
-    if is_small and losses[1] > RESOLVING**2 * losses[0] > 0.0:
+    if is_small and measured.is_resolved and losses[1] > RESOLVING**2 * losses[0] > 0.0:
         size = max(size, _unresolved((solved, start), (all_points, base + correction), correction, nulls))
     pairs = zip(roots, have_no_norm(model.problem), strict=True)
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)

@@ -31,7 +31,7 @@ from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.missed.hidden_features import with_knots
+from pinnkan.solver.verify.missed.hidden_feature import with_knots
 from pinnkan.solver.verify.neutral import is_held, may_hold
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Evidence, Iteration, Level

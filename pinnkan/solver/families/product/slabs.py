@@ -48,7 +48,7 @@ from pinnkan.solver.family import Measured, ModelFamily
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import FIRMEST, MAX_STEPS, Converged, gauss_newton
 from pinnkan.solver.outcome import RESOLVED
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
 from pinnkan.solver.verify.near_singular import counted_at, null_of, prolonged
 from pinnkan.solver.verify.objection import Spaces
 from pinnkan.solver.verify.regrowth import HOLDING, folds, most_folds

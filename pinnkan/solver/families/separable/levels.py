@@ -20,7 +20,7 @@ from pinnkan.solver.families.separable.state import SeparableEstimate, Separable
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature, with_knots
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Iteration, Level
 

@@ -7,8 +7,7 @@ rows, a feature lies between them: the place and the width are returned, so that
 points is ever trained on.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
@@ -16,55 +15,30 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import BoundaryPiece, Domain
-from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_at, picked
 from pinnkan.problem.features.formulas import formulas
 from pinnkan.problem.features.kinks import CLOSE
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.features.narrow import features
-from pinnkan.problem.features.subdivision import PER_PART, Feature
-from pinnkan.problem.statement import Problem, Side
-from pinnkan.solver.estimate.integrand_knots import narrowed
+from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.narrow_values import NarrowValues, surroundings, time_of
-from pinnkan.solver.estimate.neighbourhood import REACH, Neighbourhood, around, cells_of, shares_of
+from pinnkan.solver.estimate.neighbourhood import Neighbourhood, around, cells_of, shares_of
 from pinnkan.solver.estimate.squares import squares_of
 from pinnkan.solver.estimate.undecided import Beside, Undecided, least_term, sizes_of
 from pinnkan.solver.estimate.unsearched import unsearched
+from pinnkan.solver.verify.missed.hidden_feature import NO_LATER, HiddenFeature, worst
 from pinnkan.verdict.verdict import HELDOUT_RATIO
 
 #: Scattered points, per coordinate of the box.
 SCATTERED = 500
-#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern; of those with
-#: ALIKE the largest share one that is narrow in more coordinates goes first: of a bump a line sees as much, no place.
-#: Where more than BARE of the terms near one is left it is compared with the mean residual in as much room only.
-CONCERN, ALIKE, BARE = 0.1, 0.5, 0.25
+#: A residual below this share of the tolerance, relative to the terms of its equation, is no concern. Where more than
+#: BARE of the terms near one is left it is compared with the mean residual in as much room only.
+CONCERN, BARE = 0.1, 0.25
 #: Terms of no size are taken to have this one.
 TINY = 1e-300
 NOTHING = Beside()  #: of a field alone
-#: Slabs do not end within this share of the time after another one, since rates of what is rounded would be large.
-NO_LATER = 1e-11
 #: What is narrow has made slabs too short that end within so many of its widths.
 TOO_NEAR = 20.0
-
-
-@dataclass(frozen=True, eq=False)
-class HiddenFeature:
-    """A feature between the points: where and how wide, per coordinate, and its share of the squared terms.
-
-    ``passed``: when the solution passes a jump or a bend there, all over space; None of others. ``beside``: those that
-    are narrow in the same one coordinate: a train of pulses gets its knots at once.
-    """
-
-    place: Array
-    width: Array
-    share: float
-    passed: float | None = None
-    beside: tuple["HiddenFeature", ...] = ()
-
-    def words(self, problem: Problem) -> str:
-        """``not seen by the points: x = 0.4, t = 0.1``."""
-        at = zip(problem.coordinates, self.place, strict=True)
-        return "not seen by the points near " + ", ".join(f"{c} = {x:.6g}" for c, x in at)
 
 
 class FeatureCheck:
@@ -112,7 +86,7 @@ class FeatureCheck:
                 if left > max(HELDOUT_RATIO**2 * trained * within * is_held, least * known):
                     feature = HiddenFeature(near.place, near.width(mass), left / max(known, TINY), time)
                     found += [] if self.is_met(feature, domain) else [feature]
-        return _worst(found, self.problem.box.lengths, self.features)
+        return worst(found, self.problem.box.lengths, self.features)
 
     def beyond(self, field: Field, domain: Domain) -> str:
         """In words what formulas may hold in a domain that is narrow, matters, and has not been looked for; or ""."""
@@ -220,18 +194,41 @@ class FeatureCheck:
         """
         if self.problem.time_axis is not None or self.corner_weights is not None:
             return
-        for there, squares, share in self._on_sides(field, domain, points, seen):
-            if share > self.problem.solver.tolerance**2:
+        tolerance = self.problem.solver.tolerance
+        for equation, there, squares, share in self._on_sides(field, domain, points, seen):
+            if share > tolerance**2 and squares.mean() > (tolerance * self._of_waves(equation, field, there)) ** 2:
                 yield HiddenFeature(there[int(np.argmax(squares))], domain.box.lengths / len(there), share)
+
+    def _of_waves(self, equation: CompiledEquation, field: Field, points: Array) -> float:
+        """The largest term that waves as long as two intervals, the unknowns in size, make of a condition at points.
+
+        As much is left of a slope at a side where waves that knots do not hold move the solution by no more than its
+        size: three equations in space, known to 1e-4, had been refined at 1e-3 for a slope that was 3e-3 off.
+        """
+        finest = np.pi * np.array([len(field.breaks(i)) - 1 for i in range(points.shape[1])])
+        finest /= self.problem.box.lengths
+        jets = jets_at(field, points, equation.jets)
+        slopes = np.abs(equation.linearise_numpy(points, jets)[1]).mean(0)
+        sizes = sizes_of(self.model, field, self.problem.domain.sample(SCATTERED, kronecker))
+        terms = [
+            w * sizes[j.unknown] * np.prod(finest ** np.array(j.order))
+            for w, j in zip(slopes, equation.jets, strict=True)
+        ]
+        return float(max(terms, default=0.0))
 
     def _on_sides(
         self, field: Field, domain: Domain, points: Array, seen: dict[CompiledEquation, Array]
-    ) -> Iterator[tuple[Array, Array, float]]:
-        """Of each condition of a side points there, its squares, and the share of its squared terms that they are."""
+    ) -> Iterator[tuple[CompiledEquation, Array, Array, float]]:
+        """Each condition of a side, points there, its squares, and the share of its squared terms that they are."""
         for side, equation in self.sides:
             there = domain.pieces[side].sample(SCATTERED * max(self.problem.dimension - 1, 1), kronecker)
             squares, _ = self._weighed(equation, there, jets_at(field, there, equation.jets))
-            yield there, squares, float(squares.mean()) / self._typical(equation, field, points, seen[equation])
+            yield (
+                equation,
+                there,
+                squares,
+                float(squares.mean()) / self._typical(equation, field, points, seen[equation]),
+            )
 
     def _typical(self, equation: CompiledEquation, field: Field, points: Array, jets: Array) -> float:
         """Mean square of the terms of an equation or a condition at points, or of what unknowns make of it anywhere.
@@ -271,30 +268,3 @@ class FeatureCheck:
             found = around(feature, narrow, domain, {} if piece is None else piece.fixed)
             if found is not None:
                 yield found
-
-
-def with_knots(axes: Sequence[Axis], missed: HiddenFeature) -> tuple[Axis, ...]:
-    """The axes with their intervals at a missed feature halved until they are about as narrow as it."""
-    for feature in (missed, *missed.beside):
-        axes = narrowed(axes, feature.place, feature.width)
-    return tuple(axes)
-
-
-def _worst(found: Sequence[HiddenFeature], lengths: Array, known: Sequence[Feature]) -> HiddenFeature | None:
-    """What is passed or has the largest share, with those of its train.
-
-    As few as before a pole share their mass: knots at all of them would be narrower than it asks for. Those of a train
-    are no wider than the formula has them, though another one may lie nearby.
-    """
-    first, near = max(found, key=lambda m: (m.passed is not None, m.share), default=None), REACH * lengths
-    if first is None or first.passed is not None:
-        return first
-    first = max((m for m in found if m.share >= ALIKE * first.share), key=lambda m: ((m.width <= near).sum(), m.share))
-    if (narrow := first.width <= near).sum() != 1:
-        return first
-    train = [first, *(f for f in found if f is not first and f.passed is None and ((f.width <= near) == narrow).all())]
-    if len(train) <= PER_PART:
-        return first
-    own = {float(f.place[narrow][0]): f.width for f in known}
-    train = [replace(f, width=np.fmin(f.width, own.get(float(f.place[narrow][0]), np.inf))) for f in train]
-    return replace(first, width=train[0].width, beside=tuple(train[1:]))

@@ -62,6 +62,10 @@ class _AsTheyAre(Seen):
         """See :class:`LinearSolver`."""
         return self.whole.backsolve(gradient, accuracy)
 
+    def closer(self, gradient: Array) -> Array:
+        """See :class:`LinearSolver`."""
+        return self.whole.closer(gradient)
+
     def precondition(self, gradient: Array) -> Array:
         """See :class:`LinearSolver`."""
         return self.whole.precondition(gradient)

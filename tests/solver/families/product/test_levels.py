@@ -12,7 +12,7 @@ from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product import levels as module
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 

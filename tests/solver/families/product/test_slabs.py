@@ -25,7 +25,7 @@ from pinnkan.solver.families.product.slabs import (
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.slab_family import Pass, Run
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 
 PROBLEM = """
 name: test

@@ -19,7 +19,7 @@ from pinnkan.solver.families.separable.minimise import alternate, descend
 from pinnkan.solver.families.separable.state import SeparableState
 from pinnkan.solver.levels import begun, solve_levels
 from pinnkan.solver.monitor import Monitor
-from pinnkan.solver.verify.missed.hidden_features import HiddenFeature
+from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.solver.verify.verify import Verifier
 from pinnkan.verdict.records import Reason
