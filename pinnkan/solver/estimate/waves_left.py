@@ -1,4 +1,4 @@
-"""Waves of any direction that are in what a correction leaves of the residual: an opinion without knots.
+"""GridWaves of any direction that are in what a correction leaves of the residual: an opinion without knots.
 
 A correction on halved intervals tells nothing of a wave that these do not hold either. Where the equations see such a
 wave as well as any, what it leaves of the residual is small beside the error that is told; where they hardly see it,
@@ -63,26 +63,26 @@ def waves_left(model: Model, field: Field, known: Beside, domain: Domain, allowe
     """
     problem = model.problem
     fine, other = (POINTS if problem.time_axis is None else IN_SLABS).get(problem.space_dimension, (0, 0))
-    first = _on_grid(model, field, known, domain, fine) if fine else None
+    first = on_grid(model, field, known, domain, fine) if fine else None
     if first is None:
         return None
     number, coefficients = first.largest()
-    size = max(_relative(first, coefficients, problem))
+    size = max(relative(first, coefficients, problem))
     if size <= allowed:
         return None
-    second = _on_grid(model, field, known, domain, other)
+    second = on_grid(model, field, known, domain, other)
     again = None if second is None else second.of(number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREE * float(np.abs(coefficients).max()):
         return None
     return WavesLeft(size, tuple(map(float, np.abs(number))))
 
 
-def _relative(waves: "_Waves", coefficients: Complex, problem: Problem) -> tuple[float, ...]:
+def relative(waves: "GridWaves", coefficients: Complex, problem: Problem) -> tuple[float, ...]:
     """What a wave with these coefficients (unknown) and its conjugate are of each unknown and vector."""
     return relative_roots(problem, 2.0 * np.abs(coefficients) ** 2, waves.squares)
 
 
-def _on_grid(model: Model, field: Field, known: Beside, domain: Domain, count: int) -> "_Waves | None":
+def on_grid(model: Model, field: Field, known: Beside, domain: Domain, count: int) -> "GridWaves | None":
     """The rows on an even grid of space, and Gauss points of time; None where they are not finite there."""
     problem, lengths = model.problem, domain.box.lengths
     space = range(problem.space_dimension)
@@ -104,7 +104,7 @@ def _on_grid(model: Model, field: Field, known: Beside, domain: Domain, count: i
     if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
         return None
     squares = mean_squares(model, field, nodes, known)
-    return _Waves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
+    return GridWaves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
 
 
 def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Beside) -> Array:
@@ -144,7 +144,7 @@ class _Time:
         return perm(self.power, order) * self.places ** (self.power - order) / self.length**order
 
 
-class _Waves:
+class GridWaves:
     """Scalar products of what rows make of waves, on an even grid."""
 
     def __init__(

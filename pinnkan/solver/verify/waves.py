@@ -8,6 +8,7 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.integrand_knots import WIDTHS
+from pinnkan.solver.estimate.standing_waves import standing_left
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.estimate.waves_left import waves_left
 from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
@@ -33,7 +34,7 @@ def left_in_waves(model: Model, field: Field, known: Beside, spaces: Spaces | No
     With the axes that hold it, unless those of the ``spaces`` do. ``known``: the correction of the field.
     """
     wave = waves_left(model, field, known, model.problem.domain, allowed)
-    wave = wave or products_left(model, field, known, allowed)
+    wave = wave or standing_left(model, field, known, allowed) or products_left(model, field, known, allowed)
     return None if wave is None else Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
 
 

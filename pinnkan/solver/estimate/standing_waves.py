@@ -1,0 +1,86 @@
+"""Standing waves that are in what a correction leaves of the residual, where values are held all around.
+
+GridWaves that are let down to nothing towards the sides (:mod:`pinnkan.solver.estimate.waves_left`) have slopes of that in
+their images, and tell nothing of one that equations hardly see between walls alone: two Helmholtz equations, lap(u) +
+1.58e6 u - 1.56e6 v and the same of v, leave 2e-8 of their terms of sin(24 pi x) sin(19 pi y) times some (a, b), and a
+correction of 1e-4 was told where half of the solution was missing. So for every product of sines v the function
+c v is sought that lowers the residual most. In means of what derivatives weigh all are found at once, from the sine
+transforms of the residual; nothing is squared in that. The largest are worked out by least squares on the grid.
+"""
+
+from functools import reduce
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.kan.field import Array, Field
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import AGREE, CLOSER, POINTS, GridWaves, WavesLeft, on_grid, relative
+
+#: Least singular value of what derivatives weigh, over the largest, with which equations tell waves apart.
+LEAST = 1e-12
+
+
+def standing_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
+    """What is left in standing waves of a steady solution and its correction, where that is more than is ``allowed``.
+
+    ``known``: the correction. None where other conditions than values hold the unknowns, in fewer than two coordinates
+    and in more than three.
+    """
+    problem = model.problem
+    if problem.time_axis is not None or problem.dimension not in POINTS:
+        return None
+    fine, other = POINTS[problem.dimension]
+    first = on_grid(model, field, known, problem.domain, fine)
+    if first is None or set(first.powers) != {1}:
+        return None
+    floor = np.maximum(first.squares, 1e-300)
+    found = [(number, _of(first, number)) for number in _largest(first, floor)]
+    number, coefficients = max(found, key=lambda f: float((np.abs(f[1]) ** 2 / floor).sum()))
+    quarter = 0.5**problem.dimension  # the mean square of a product of sines
+    size = max(relative(first, np.sqrt(0.5 * quarter) * coefficients, problem))
+    if size <= allowed:
+        return None
+    second = on_grid(model, field, known, problem.domain, other)
+    again = None if second is None else _of(second, number)
+    if again is None or float(np.abs(again - coefficients).max()) > AGREE * float(np.abs(coefficients).max()):
+        return None
+    return WavesLeft(size, tuple(map(float, np.pi * number / first.lengths)))
+
+
+def _largest(waves: GridWaves, floor: Array) -> list[Array]:
+    """Half waves in each coordinate of the waves of which most is left by what derivatives weigh in the mean."""
+    count, space = waves.count, tuple(range(waves.dimension))
+    numbers = np.arange(1.0, count)
+    sines = np.sin(np.pi * np.outer(numbers, np.arange(count) + 0.5) / count) * (2.0 / count)
+    shape = (count - 1,) * waves.dimension
+    matrix, right = np.zeros((*shape, len(waves.rows), waves.unknowns)), np.zeros((*shape, len(waves.rows)))
+    for k, r in enumerate(waves.rows):
+        values = r.residual[..., 0]
+        for i in space:
+            values = np.moveaxis(np.tensordot(sines, values, ([1], [i])), 0, i)
+        right[..., k] = values
+        for n, jet in enumerate(r.jets):
+            if not any(order % 2 for order in jet.order):  # a slope of a sine is none
+                pairs = zip(jet.order, waves.lengths, strict=False)
+                own = [(-1.0) ** (o // 2) * (np.pi * numbers / length) ** o for o, length in pairs]
+                matrix[..., k, jet.unknown] += float(r.weights[..., 0, n].mean()) * reduce(np.multiply.outer, own)
+    sizes = (((np.linalg.pinv(matrix, rcond=LEAST) @ right[..., None])[..., 0] ** 2) / floor).sum(-1)
+    best = np.argsort(-sizes, axis=None)[:CLOSER]
+    return [1.0 + np.array(np.unravel_index(int(k), shape), dtype=np.float64) for k in best]
+
+
+def _of(waves: GridWaves, number: Array) -> Array:
+    """The coefficients (unknown) of one wave by least squares on the grid."""
+    x, images = np.pi * (np.arange(waves.count) + 0.5) / waves.count, []
+    for r in waves.rows:
+        made = np.zeros((waves.unknowns, *r.residual.shape[:-1]))
+        for n, jet in enumerate(r.jets):
+            own = [
+                (np.pi * m / length) ** o * np.sin(m * x + 0.5 * np.pi * o)
+                for m, o, length in zip(number, jet.order, waves.lengths, strict=False)
+            ]
+            made[jet.unknown] += r.weights[..., 0, n] * reduce(np.multiply.outer, own)
+        images.append(made.reshape(waves.unknowns, -1))
+    right = np.concatenate([r.residual.ravel() for r in waves.rows])
+    return np.asarray(np.linalg.lstsq(np.concatenate(images, 1).T, -right, rcond=LEAST)[0])

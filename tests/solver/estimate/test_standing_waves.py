@@ -1,0 +1,59 @@
+"""Standing waves in what is left of the residual: all of one that equations hardly see, none where slopes are held."""
+
+import numpy as np
+import pytest
+from small_models import model_of
+
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.product import ProductField, Space
+from pinnkan.solver.estimate.standing_waves import standing_left
+from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.estimate.waves_left import waves_left
+
+#: Entries a hundred times as large as 15592, which a function in both unknowns alike meets, and 15582 of a wave.
+COUPLED = """
+name: coupled
+domain: {{x: [0, 1], y: [0, 0.6]}}
+parameters: {{a: {a}}}
+functions: {{w: 1 + a*sin({m}*pi*x)*sin({n}*pi*y/0.6)}}
+unknowns: [u, v]
+equations:
+  - "lap(u) + 1577783.1224936594*u - 1562191.210389762*v = lap(w) + 15591.9121038974*w"
+  - "lap(v) + 1577813.1224936594*u - 1562221.210389762*v = lap(w) + 15591.9121038974*w"
+conditions:
+  - {{where: [left, bottom, top], equation: u = 1}}
+  - {{where: right, equation: {right}}}
+  - {{where: boundary, equation: v = 1}}
+"""
+
+
+def without_the_wave(m=24, n=19, a=0.5, right="u = 1"):
+    """What is left of u = v = w where one is known of it."""
+    model = model_of(COUPLED.format(m=m, n=n, a=a, right=right))
+    space = Space(tuple(Axis(np.linspace(0.0, b, 5), 4) for b in (1.0, 0.6)), 2)
+    one, error = (ProductField(((space, c * np.ones(space.shape)),)) for c in (1.0, 0.0))
+    return model, one, Beside(error)
+
+
+@pytest.mark.parametrize(("m", "n"), [(24, 19), (7, 40)])
+def test_a_wave_that_two_equations_hardly_see_is_found(m, n):
+    model, one, known = without_the_wave(m, n)
+    found = standing_left(model, one, known, 1e-3)
+    assert found is not None
+    assert found.size == pytest.approx(0.25, rel=1e-3)  # of 0.5 times a product of sines
+    assert found.numbers == pytest.approx((m * np.pi, n * np.pi / 0.6))
+
+
+def test_waves_that_are_let_down_towards_sides_do_not_tell_of_it():
+    """A negative control of what is needed."""
+    model, one, known = without_the_wave()
+    assert waves_left(model, one, known, model.problem.domain, 1e-2) is None
+
+
+def test_what_is_allowed_or_not_there_is_not_told():
+    assert standing_left(*without_the_wave(), 0.3) is None
+    assert standing_left(*without_the_wave(a=0.0), 1e-6) is None
+
+
+def test_nothing_is_asked_where_slopes_are_held():
+    assert standing_left(*without_the_wave(right="u_x = 0"), 1e-3) is None
