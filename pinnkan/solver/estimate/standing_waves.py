@@ -1,6 +1,6 @@
 """Standing waves that are in what a correction leaves of the residual, where values are held all around.
 
-GridWaves that are let down to nothing towards the sides (:mod:`pinnkan.solver.estimate.waves_left`) have slopes of that in
+Waves that are let down to nothing towards the sides (:mod:`pinnkan.solver.estimate.waves_left`) have slopes of that in
 their images, and tell nothing of one that equations hardly see between walls alone: two Helmholtz equations, lap(u) +
 1.58e6 u - 1.56e6 v and the same of v, leave 2e-8 of their terms of sin(24 pi x) sin(19 pi y) times some (a, b), and a
 correction of 1e-4 was told where half of the solution was missing. So for every product of sines v the function
