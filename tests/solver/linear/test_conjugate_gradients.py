@@ -228,3 +228,37 @@ def test_exact_products_that_lead_nowhere_end_early():
         solver.backsolve(solver.gradient(residuals), 1e-10)
         steps[is_exact] = solver.iterations
     assert steps[True] < steps[False]
+
+
+def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(monkeypatch):
+    """A factor for what a correction had left took 28 s where it had taken 2; a step without one is what there is."""
+    rows, ordering = operator("varying")
+    solver = ConjugateGradients(rows, ordering)
+    solver.solve([r.residual for r in rows], 1e-3)
+    taken, made = solver.iterations, []
+    first = ladder.Rung(lambda: lambda right: right, 8, 30.0)
+    factor = ladder.Rung(lambda: made.append("factor") or solver._ladder[-1].make(), 8, 30.0, 1e15)
+    monkeypatch.setattr(solver, "_ladder", [first, factor])
+    monkeypatch.setattr(solver, "_rung", 0)
+    monkeypatch.setattr(solver, "_inverse", None)
+    gradient = np.random.default_rng(0).standard_normal((ordering.size, 1))
+    exact = NormalEquations(rows, ordering)
+    found = solver.closer(gradient)
+    assert made == []
+    assert solver.iterations - taken <= max(taken, conjugate_gradients.FEW)
+    assert np.isfinite(found).all()
+    assert difference(exact.closer(gradient), exact.backsolve(gradient)) == 0.0
+    assert solver._bounds == (conjugate_gradients.MOST, np.inf)
+
+
+def test_a_second_round_is_not_told_by_one_step(monkeypatch):
+    """After 300 steps one more had said that 3e-6 was missing, where 1.3e-4 was."""
+    rows, ordering = operator("varying")
+    solver, least = ConjugateGradients(rows, ordering), []
+    steps = solver._steps
+    monkeypatch.setattr(solver, "_steps", lambda *of: least.append(of[-1]) or steps(*of))
+    monkeypatch.setattr(conjugate_gradients, "WITHIN", 1e-9)
+    solver.solve([r.residual for r in rows], 1e-7)
+    assert least[0] == 0
+    assert all(0 < n <= conjugate_gradients.FEW for n in least[1:])
+    assert len(least) > 1
