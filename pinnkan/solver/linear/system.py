@@ -23,7 +23,7 @@ from pinnkan.kan.table import Table, gauss_table, joint_table, point_table
 from pinnkan.problem.statement import Interface, Place, Whole
 from pinnkan.solver.linear.band import EXACT
 from pinnkan.solver.linear.choice import solver_of
-from pinnkan.solver.linear.gauss_points import points_of, predicted_work, require_memory
+from pinnkan.solver.linear.gauss_points import least_work, points_of, require_memory
 from pinnkan.solver.linear.solver import LinearSolver
 
 #: Weighted rows of a condition, relative to their natural scale. Poisson with one Neumann side, degree 8, 4
@@ -198,7 +198,7 @@ class System:
 
     def timed(self) -> AbstractContextManager[None]:
         """A solve: raises OutOfTimeError where it could not end in time."""
-        return self.model.clock.working("steps", predicted_work(self.model, self.space))
+        return self.model.clock.working(*least_work(self.model, self.space))
 
     @property
     def kept(self) -> LinearSolver:

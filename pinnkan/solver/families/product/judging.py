@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
@@ -192,11 +193,16 @@ def _unresolved(
 ) -> float:
     """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
 
+    Where there is no time for a look ahead, which takes longer than the next level, it counts as OVER tolerances.
+
     Raises:
         SolverError: the least squares have no solution where it is looked ahead.
     """
     (system, start), model = solved, solved[0].model
-    size = SAFETY * ahead(model, system.space, start, step)
+    try:
+        size = SAFETY * ahead(model, system.space, start, step)
+    except OutOfTimeError:
+        return OVER * model.problem.solver.tolerance
     if model.is_linear or nulls is None:
         return size
     scale = float(system.space.norm(start).max())

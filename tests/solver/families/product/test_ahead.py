@@ -1,13 +1,15 @@
 """Looks at a correction on narrower intervals, whoever solves for them."""
 
+from types import SimpleNamespace
+
 import pytest
 from small_models import model_of
 
 from pinnkan.solver import work
-from pinnkan.solver.families.product import ahead
+from pinnkan.solver.families.product import ahead, judging
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.monitor import Monitor
+from pinnkan.solver.monitor import Monitor, OutOfTimeError
 from pinnkan.solver.outcome import Outcome
 
 VARYING = """
@@ -43,3 +45,15 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(m
     assert ahead.ahead(*size) == pytest.approx(factored / 1.01, rel=1e-6)
     glance, whole = (int(system.words.split()[-2]) for system in made)
     assert glance < 0.6 * whole
+
+
+def test_a_look_for_which_there_is_no_time_asks_for_another_level(monkeypatch):
+    """Of two coupled equations it was predicted to take 50 s of 24 that were left, and the solve ended there."""
+
+    def out_of_time(*_):
+        raise OutOfTimeError
+
+    varying = model_of(VARYING)
+    monkeypatch.setattr(judging, "ahead", out_of_time)
+    solved = SimpleNamespace(model=varying, space=None), None
+    assert judging._unresolved(solved, solved, None, None) == pytest.approx(10.0 * 1e-6)
