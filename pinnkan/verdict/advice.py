@@ -50,7 +50,7 @@ def remedy(reason: Reason, levels: Sequence[Level], tolerance: float, end: float
 def _more(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     """The decay of the estimate carried on: how many more levels, and how long they take."""
     if not levels:
-        return "Not one level, or slab of time, has ended: allow several times the seconds, more of what is limited."
+        return "Not one level, or slab of time, has ended: allow several times the seconds, or more of what is limited."
     if levels[-1].time is not None:
         return _larger(levels)
     if _stays(levels):
