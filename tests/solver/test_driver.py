@@ -15,7 +15,7 @@ from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.state import DeepState
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.state import LevelsState
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 from pinnkan.verdict.records import Evidence, Reason
 
 

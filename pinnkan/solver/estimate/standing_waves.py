@@ -15,7 +15,16 @@ import numpy as np
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array, Field
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import AGREE, CLOSER, POINTS, GridWaves, WavesLeft, on_grid, relative
+from pinnkan.solver.estimate.waves_left import (
+    AGREE,
+    CLOSER,
+    POINTS,
+    GridWaves,
+    WavesLeft,
+    on_grid,
+    relative,
+    sine_power,
+)
 
 #: Least singular value of what derivatives weigh, over the largest, with which equations tell waves apart.
 LEAST = 1e-12
@@ -30,9 +39,11 @@ def standing_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     problem = model.problem
     if problem.time_axis is not None or problem.dimension not in POINTS:
         return None
+    if any(sine_power(model, i) != 1 for i in range(problem.dimension)):
+        return None
     fine, other = POINTS[problem.dimension]
     first = on_grid(model, field, known, problem.domain, fine)
-    if first is None or set(first.powers) != {1}:
+    if first is None:
         return None
     floor = np.maximum(first.squares, 1e-300)
     found = [(number, _of(first, number)) for number in _largest(first, floor)]

@@ -108,7 +108,7 @@ def on_grid(
     if not all(np.isfinite(r.residual).all() and np.isfinite(r.weights).all() for r in rows):
         return None
     squares = mean_squares(model, field, nodes, known)
-    return GridWaves(rows, lengths[list(space)], [_power(model, i) for i in space], squares, time)
+    return GridWaves(rows, lengths[list(space)], [sine_power(model, i) for i in space], squares, time)
 
 
 def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Beside) -> Array:
@@ -120,7 +120,7 @@ def mean_squares(model: Model, field: Field, nodes: Sequence[Array], known: Besi
     return np.maximum((values.reshape(-1, values.shape[-1]) ** 2).mean(0), least**2)
 
 
-def _power(model: Model, index: int) -> int:
+def sine_power(model: Model, index: int) -> int:
     """Of the sine by which waves vanish at the sides of a coordinate: none around a circle, one between values alone.
 
     Where slopes are held as well, or values are not, with both.

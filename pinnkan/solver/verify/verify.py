@@ -14,7 +14,7 @@ from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness, present
 from pinnkan.solver.verify.circles import free_waves
 from pinnkan.solver.verify.digits import Digits
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 from pinnkan.solver.verify.missed.hidden_products import hidden_size, least_residual
 from pinnkan.solver.verify.near_singular import (
     LOST,
@@ -141,7 +141,7 @@ class Verifier:
         return self.model.after_start is not self.model
 
     def narrow_at(self, time: float | None) -> str:
-        """See :meth:`pinnkan.solver.verify.missed.hidden_features.FeatureCheck.narrow_at`."""
+        """See :meth:`pinnkan.solver.verify.missed.feature_check.FeatureCheck.narrow_at`."""
         return self.feature_check.narrow_at(time)
 
     def _growing(self, spaces: Spaces) -> Objection | None:

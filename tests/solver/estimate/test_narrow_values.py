@@ -10,7 +10,7 @@ from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.estimate.narrow_values import NarrowValues
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 
 TEXT = """
 name: narrow

@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import _power, waves_left
+from pinnkan.solver.estimate.waves_left import sine_power, waves_left
 
 TORUS = """
 name: torus
@@ -124,4 +124,4 @@ def test_what_is_left_is_compared_with_what_the_unknown_was_before():
 def test_waves_vanish_as_the_conditions_of_sides_do(conditions, power):
     text = "name: plate\ndomain: {x: [0, 1], y: [0, 1], periodic: [x]}\nunknowns: [u]\nequations: [lap(lap(u)) = 1]\n"
     model = model_of(text + f"conditions: [{{where: boundary, equation: {conditions}}}]\n")
-    assert [_power(model, i) for i in range(2)] == [0, power]
+    assert [sine_power(model, i) for i in range(2)] == [0, power]

@@ -40,6 +40,8 @@ RESOLVING = 0.2
 QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
 OVER = 10.0
+#: Tolerances that an error counts for which there was no time to look at: enough for another level, a choice.
+UNSEEN = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates. In the plane the sizes of
 #: corrections on 96 and 192 intervals were the same within 0.02 % with two fewer, 0.1 % with three.
 FEWER = {2: 2, 3: 2}
@@ -193,7 +195,7 @@ def _unresolved(
 ) -> float:
     """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
 
-    Where there is no time for a look ahead, which takes longer than the next level, it counts as OVER tolerances.
+    Where there is no time for a look ahead, which takes longer than the next level, it counts as UNSEEN tolerances.
 
     Raises:
         SolverError: the least squares have no solution where it is looked ahead.
@@ -202,7 +204,7 @@ def _unresolved(
     try:
         size = SAFETY * ahead(model, system.space, start, step)
     except OutOfTimeError:
-        return OVER * model.problem.solver.tolerance
+        return UNSEEN * model.problem.solver.tolerance
     if model.is_linear or nulls is None:
         return size
     scale = float(system.space.norm(start).max())

@@ -13,7 +13,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 
 TEXT = """
 name: passed

@@ -6,7 +6,7 @@ from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 
 TEXT = """
 name: slopes

@@ -16,8 +16,8 @@ from pinnkan.problem.registry import load_problem, parse_problem
 from pinnkan.solver.driver import solve
 from pinnkan.solver.estimate.neighbourhood import around, shares_of
 from pinnkan.solver.verify import verify as module
+from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature, with_knots
-from pinnkan.solver.verify.missed.hidden_features import FeatureCheck
 
 TEXT = """
 name: hidden
