@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import ProductField, Space
@@ -40,8 +39,6 @@ RESOLVING = 0.2
 QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
 OVER = 10.0
-#: Tolerances that an error counts for which there was no time to look at: enough for another level, a choice.
-UNSEEN = 10.0
 #: Gauss points per interval that a look at the size has fewer, by number of coordinates. In the plane the sizes of
 #: corrections on 96 and 192 intervals were the same within 0.02 % with two fewer, 0.1 % with three.
 FEWER = {2: 2, 3: 2}
@@ -195,16 +192,11 @@ def _unresolved(
 ) -> float:
     """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
 
-    Where there is no time for a look ahead, which takes longer than the next level, it counts as UNSEEN tolerances.
-
     Raises:
         SolverError: the least squares have no solution where it is looked ahead.
     """
     (system, start), model = solved, solved[0].model
-    try:
-        size = SAFETY * ahead(model, system.space, start, step)
-    except OutOfTimeError:
-        return UNSEEN * model.problem.solver.tolerance
+    size = SAFETY * ahead(model, system.space, start, step)
     if model.is_linear or nulls is None:
         return size
     scale = float(system.space.norm(start).max())

@@ -1,15 +1,14 @@
 """Looks at a correction on narrower intervals, whoever solves for them."""
 
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 from small_models import model_of
 
 from pinnkan.solver import work
-from pinnkan.solver.families.product import ahead, judging
+from pinnkan.solver.families.product import ahead
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.monitor import Monitor, OutOfTimeError
+from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import Outcome
 
 VARYING = """
@@ -23,6 +22,14 @@ equations: [-div(k*grad(u)) = -div(k*grad(v))]
 conditions: [{where: boundary, equation: u = 0}]
 exact: {u: v}
 solver: {tolerance: 1e-6}
+"""
+
+LINE = """
+name: line
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: [u_xx = sin(7*x)]
+conditions: [{where: boundary, equation: u = 0}]
 """
 
 
@@ -47,13 +54,14 @@ def test_the_look_ahead_of_conjugate_gradients_is_as_large_as_that_of_a_factor(m
     assert glance < 0.6 * whole
 
 
-def test_a_look_for_which_there_is_no_time_asks_for_another_level(monkeypatch):
-    """Of two coupled equations it was predicted to take 50 s of 24 that were left, and the solve ended there."""
-
-    def out_of_time(*_):
-        raise OutOfTimeError
-
-    varying = model_of(VARYING)
-    monkeypatch.setattr(judging, "ahead", out_of_time)
-    solved = SimpleNamespace(model=varying, space=None), None
-    assert judging._unresolved(solved, solved, None, None) == pytest.approx(10.0 * 1e-6)
+@pytest.mark.parametrize(("text", "times"), [(VARYING, 2), (LINE, 3)])
+def test_intervals_are_halved_three_times_on_a_line_and_twice_off_it(text, times, monkeypatch):
+    model, made = model_of(text), []
+    family = ProductLevels(model, 6, 4, 2)
+    state, _ = family.minimise(family.first(), 0, Monitor(None, None))
+    found = family.estimate(state, family.measured(state), Outcome(family.shown(state), None))
+    monkeypatch.setattr(ahead, "System", lambda *of: made.append(System(*of)) or made[-1])
+    ahead.ahead(model, state.space, state.coefficients, found.correction)
+    (system,) = made
+    narrowest = [min(float(np.diff(a.breaks).min()) for a in s.axes) for s in (state.space, system.space)]
+    assert narrowest[0] / narrowest[1] == pytest.approx(2.0**times)
