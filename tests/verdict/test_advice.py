@@ -17,6 +17,11 @@ def test_every_reason_has_a_remedy_for_every_run_however_short(reason, records):
     assert "nan" not in text
 
 
+def test_where_not_one_level_has_ended_more_time_is_asked_for():
+    """It had been more of what the file gives a number of, though it gave none."""
+    assert "several times the seconds" in remedy("max_time", [], 1e-4)
+
+
 def test_levels_to_come_are_counted_from_the_decay_and_timed_from_the_growth():
     """100 times per level, each level twice as long as the one before: one more takes 2 x 2 s."""
     records = levels(1e-1, 1e-3, 1e-5)

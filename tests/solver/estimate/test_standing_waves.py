@@ -9,6 +9,7 @@ from pinnkan.kan.product import ProductField, Space
 from pinnkan.solver.estimate.standing_waves import standing_left
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.estimate.waves_left import waves_left
+from pinnkan.solver.verify.waves import left_in_waves
 
 #: Entries a hundred times as large as 15592, which a function in both unknowns alike meets, and 15582 of a wave.
 COUPLED = """
@@ -57,3 +58,10 @@ def test_what_is_allowed_or_not_there_is_not_told():
 
 def test_nothing_is_asked_where_slopes_are_held():
     assert standing_left(*without_the_wave(right="u_x = 0"), 1e-3) is None
+
+
+def test_a_solution_that_lacks_one_is_objected_to():
+    model, one, known = without_the_wave()
+    against = left_in_waves(model, one, known, None, 1e-2)
+    assert against is not None
+    assert against.size == pytest.approx(0.25, rel=1e-3)

@@ -252,7 +252,7 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
 
 
 def test_a_second_round_is_not_told_by_one_step(monkeypatch):
-    """After 300 steps one more had said that 3e-6 was missing, where 1.3e-4 was."""
+    """After 300 steps one more had said that 3e-6 was missing, where 1.2e-4 was."""
     rows, ordering = operator("varying")
     solver, least = ConjugateGradients(rows, ordering), []
     steps = solver._steps
@@ -262,3 +262,18 @@ def test_a_second_round_is_not_told_by_one_step(monkeypatch):
     assert least[0] == 0
     assert all(0 < n <= conjugate_gradients.FEW for n in least[1:])
     assert len(least) > 1
+
+
+@pytest.mark.parametrize(("told", "rounds"), [(np.inf, 1), (0.0, 2)])
+def test_what_most_steps_have_left_is_told_where_it_is_little(monkeypatch, told, rounds):
+    """Three more rounds for 2 % of the tolerance took nearly three times as long as the first."""
+    rows, ordering = operator("varying")
+    solver, begun = ConjugateGradients(rows, ordering), []
+    steps = solver._steps
+    monkeypatch.setattr(solver, "_steps", lambda *of: begun.append(0) or steps(*of))
+    monkeypatch.setattr(conjugate_gradients, "MOST", 5)
+    monkeypatch.setattr(conjugate_gradients, "ACCEPTED", 1.0)
+    monkeypatch.setattr(conjugate_gradients, "TOLD", told)
+    solver.solve([r.residual for r in rows])
+    assert len(begun) >= rounds
+    assert (len(begun) == 1) == (told > 0.0)

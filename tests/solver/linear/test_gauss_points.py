@@ -6,7 +6,7 @@ from small_models import model_of
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.gauss_points import points_of, points_per_interval
+from pinnkan.solver.linear.gauss_points import least_work, points_of, points_per_interval, predicted_work
 
 HEAT = """
 name: heat
@@ -43,3 +43,27 @@ def test_of_few_intervals_no_points_are_spared_that_determine_the_coefficients()
         assert intervals * counts[0] >= space.count - 2
         assert points_of(model, Space((space, space, time), 1))[0] - counts[0] == spared
         assert counts[2] == points_of(model, Space((space, space, time), 1))[2]
+
+
+COUPLED = """
+name: coupled
+domain: {x: [0, 1], y: [0, 1]}
+unknowns: [u, v]
+equations: ["lap(u) + v = 0", "lap(v) - u = 0"]
+conditions: [{where: boundary, equation: u = 1}, {where: boundary, equation: v = 0}]
+"""
+
+
+def test_of_conjugate_gradients_the_least_that_they_may_take_is_predicted():
+    """Their steps ask for the time one by one: a correction of one step had not been begun."""
+    model = model_of(COUPLED)
+
+    def of(intervals):
+        space = Space((Axis(np.linspace(0.0, 1.0, intervals + 1), 10),) * 2, 2)
+        return *least_work(model, space), predicted_work(model, space)
+
+    who, least, predicted = of(12)
+    assert (who, least) == ("a factor", predicted)
+    who, least, predicted = of(400)
+    assert who == "conjugate gradients"
+    assert least == pytest.approx(predicted / 20.0)
