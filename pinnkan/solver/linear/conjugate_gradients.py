@@ -26,7 +26,7 @@ from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
 #: Most steps with one preconditioner. Where a step is looked at once more FEW at least, and a share of those that it
-#: took: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.3e-4 was.
+#: took: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.2e-4 was.
 MOST, FEW, AGAIN = 300, 10, 0.125
 #: What may be missing after as many, over what is aimed at: a tenth of the tolerance, and it is told.
 TOLD = 100.0

@@ -203,7 +203,7 @@ class FeatureCheck:
         """The largest term that waves as long as two intervals, the unknowns in size, make of a condition at points.
 
         As much is left of a slope at a side where waves that knots do not hold move the solution by no more than its
-        size: three equations in space, known to 1e-4, had been refined at 1e-3 for a slope that was 3e-3 off.
+        size: three equations in space, known to 1e-4, had been refined at 1e-3 for one until the time was over.
         """
         finest = np.pi * np.array([len(field.breaks(i)) - 1 for i in range(points.shape[1])])
         finest /= self.problem.box.lengths
