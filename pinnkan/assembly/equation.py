@@ -163,7 +163,7 @@ def in_part(scale: float | torch.Tensor, part: slice, along: int) -> float | tor
 
 def _filled(value: Any, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
-        return value.expand(shape)
+        return value.to(like.device).expand(shape)  # a number by itself may be one of the host
     return like.new_full(shape, float(value))
 
 

@@ -18,6 +18,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import JOINED, Rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import UNIT, NotFiniteError, Seen
+from pinnkan.solver.linear.triangles import Inverse, inverse_of_band, inverse_of_triangles, is_host
 from pinnkan.solver.work import is_full
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain
@@ -158,6 +159,18 @@ class NormalEquations(Seen):
         else:
             solved = scipy.linalg.cho_solve_banded((self._factor, True), scaled, check_finite=False)
         return solved * self._scale[:, None]
+
+    def inverse(self) -> Inverse:
+        """:meth:`backsolve` of tensors, where the rows are."""
+        device = self.ordering.position.device
+        if is_host(device):
+            return lambda right: torch.from_numpy(self.backsolve(right.numpy()))
+        scale = torch.from_numpy(self._scale[:, None]).to(device)
+        if self._dense:
+            of_all = inverse_of_triangles([self._factor], device)
+            return lambda right: scale * of_all((scale * right).unsqueeze(0)).squeeze(0)
+        of_band = inverse_of_band(self._factor, self.ordering.size, device)
+        return lambda right: scale * of_band(scale * right)
 
     def closer(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""

@@ -21,7 +21,7 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.falls import have_rested, rate_of, stand_still
 from pinnkan.solver.linear.ladder import Inverse, Varying, rungs, step_work
-from pinnkan.solver.linear.mass import Mass
+from pinnkan.solver.linear.mass import Lengths, Mass
 from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
@@ -78,9 +78,9 @@ class ConjugateGradients(Seen):
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
             raise NotFiniteError
-        self._mass = None
+        self._norms = None
         if self._space.unknowns == 1:
-            self._mass = Mass(self._space, ordering.free.cpu().numpy(), np.ones(1))
+            self._norms = Lengths(Mass(self._space, ordering.free.cpu().numpy(), np.ones(1)), ordering.position.device)
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self._is_exact = 0.0, False
         self._inverse: Inverse | None
@@ -103,14 +103,14 @@ class ConjugateGradients(Seen):
 
     def size_of(self, coefficients: Array) -> float:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return super().size_of(coefficients) if self._mass is None else float(self._space.norm(coefficients)[0])
+        return super().size_of(coefficients) if self._norms is None else float(self._space.norm(coefficients)[0])
 
     def _sizes(self, *functions: torch.Tensor) -> list[float]:
         """How large functions are, (free coefficient, side) each; the largest side counts."""
-        if self._mass is None:
+        if self._norms is None:
             return [float(f.abs().max()) for f in functions]
-        norms = self._mass.norms(torch.cat(functions, 1).cpu().numpy())
-        return [float(own.max()) for own in norms.reshape(len(functions), -1)]
+        norms = self._norms(torch.cat(functions, 1)).reshape(len(functions), -1)
+        return [float(n) for n in norms.amax(1)]
 
     def normal(self, step: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""

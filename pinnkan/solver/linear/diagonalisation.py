@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-import scipy.linalg
 import torch
 
 from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
@@ -22,6 +21,7 @@ from pinnkan.assembly.tensor_rows import TensorRows, parts_along
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
 from pinnkan.solver.linear.band import by_columns, cholesky_banded
+from pinnkan.solver.linear.triangles import Inverse, inverse_of_band
 
 #: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
@@ -31,23 +31,20 @@ SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 class _Part:
     """The inverse for one unknown.
 
-    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last; ``factor``
-    of the matrices along the last one after the other, as a band.
+    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last; ``inverse``
+    of the matrices along the last, one after the other.
     """
 
     position: torch.Tensor
     modes: tuple[Modes, ...]
-    factor: Array
+    inverse: Inverse
 
     def add(self, right: torch.Tensor, out: torch.Tensor) -> None:
         """Put the inverse on (free coefficient, side) into ``out``."""
         x = right[self.position]
         for i, m in enumerate(self.modes):
             x = along(m.vectors.T, x, i)
-        solved = scipy.linalg.cho_solve_banded(
-            (self.factor, True), x.reshape(-1, x.shape[-1]).cpu().numpy(), check_finite=False
-        )
-        x = torch.from_numpy(solved).to(right.device).reshape(x.shape)
+        x = self.inverse(x.reshape(-1, x.shape[-1])).reshape(x.shape)
         for i, m in enumerate(self.modes):
             x = along(m.vectors, x, i)
         out[self.position] = x
@@ -113,7 +110,8 @@ def _part(
         mass = band.new_zeros((1, band.shape[1]))
         _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
         band += mass
-    return _Part(position, chosen, _factor(band[:, 1:].unflatten(1, (width + 1, count)), damping))
+    factor = _factor(band[:, 1:].unflatten(1, (width + 1, count)), damping)
+    return _Part(position, chosen, inverse_of_band(factor, count, position.device))
 
 
 def _averaged(

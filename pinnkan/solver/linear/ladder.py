@@ -13,6 +13,7 @@ from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.moments import Moments
 from pinnkan.solver.linear.nested import NestedSpace
 from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of, square_on
+from pinnkan.solver.linear.triangles import Inverse
 from pinnkan.solver.linear.waves import Together
 from pinnkan.solver.work import are_together, free_factor_work, is_told_in_time, moments_work, waves_work
 
@@ -29,8 +30,6 @@ MOST_WORK = 3e12
 OF_A_STEP = 100.0
 #: Multiplications of the singular vectors of a coordinate, over the cube of its coefficients.
 OF_MODES = 20.0
-
-Inverse = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,5 +118,4 @@ def _varying(sizes: Sequence[OperatorSizes], ordering: Ordering, diagonal: torch
 
 
 def _factor(rows: Sequence[TensorRows], ordering: Ordering, damping: float) -> Inverse:
-    equations = NormalEquations(rows, ordering, damping)
-    return lambda right: torch.from_numpy(equations.backsolve(right.cpu().numpy())).to(right.device)
+    return NormalEquations(rows, ordering, damping).inverse()

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+import torch
 
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear.triangles import is_host
 
 
 class Mass:
@@ -31,6 +33,30 @@ class Mass:
     def norms(self, vectors: Array) -> Array:
         """The L2 norms of functions (free coefficient, vector)."""
         return np.asarray(np.sqrt(np.maximum((vectors * self(vectors)).sum(0), 0.0)))
+
+
+class Lengths:
+    """The L2 norms of functions of a mass matrix, worked out where they are."""
+
+    def __init__(self, mass: Mass, device: torch.device) -> None:
+        self._mass, self._is_host = mass, is_host(device)
+        if not self._is_host:
+            self._free, self._weights = (
+                torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (mass.free, mass.weights[:, None])
+            )
+            self._factors = [torch.from_numpy(f.toarray()).to(device) for f in mass.factors]
+
+    def __call__(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Of columns (free coefficient, vector)."""
+        if self._is_host:
+            return torch.from_numpy(self._mass.norms(vectors.numpy()))
+        space = self._mass.space
+        whole = vectors.new_zeros((space.size, vectors.shape[1])).index_copy_(0, self._free, vectors)
+        whole = whole.reshape(*space.shape, -1)
+        for i, factor in enumerate(self._factors):
+            whole = torch.tensordot(factor, whole, dims=([1], [i])).movedim(0, i)
+        images = (whole * self._weights).reshape(space.size, -1)[self._free]
+        return (vectors * images).sum(0).clamp_min(0.0).sqrt()
 
 
 @lru_cache(maxsize=16)

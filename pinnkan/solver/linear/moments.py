@@ -9,7 +9,6 @@ factor of the whole takes 9 s and 0.7 GB.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations_with_replacement
 from math import prod
@@ -25,23 +24,8 @@ from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Pairs, Table
 from pinnkan.solver.linear.diagonalisation import SHIFTS, free_factors
+from pinnkan.solver.linear.triangles import inverse_of_triangles
 from pinnkan.solver.linear.walls import walls
-
-
-@dataclass(frozen=True, eq=False)
-class _Factor:
-    """Of a matrix scaled to a unit diagonal: L L^T = S A S, ``scale`` S."""
-
-    lower: Array
-    scale: Array
-
-    def solve(self, right: Array) -> Array:
-        """A^-1 of every column: two products with a triangle each, which a solver of many columns takes thrice."""
-        columns = []
-        for column in (right * self.scale[:, None]).T:
-            half = scipy.linalg.blas.dtrsv(self.lower, column, lower=1)
-            columns.append(scipy.linalg.blas.dtrsv(self.lower, half, lower=1, trans=1))
-        return np.stack(columns, 1) * self.scale[:, None]
 
 
 class Moments:
@@ -59,15 +43,18 @@ class Moments:
         self._free = [place.nonzero().squeeze(1) for place in places]
         blocks = self._blocks(rows)
         numbers = range(self._functions.shape[2])
-        self._factors = [_factor(self._matrix(blocks, k), damping) for k in numbers]
+        lower, scales = zip(*(_factor(self._matrix(blocks, k), damping) for k in numbers), strict=True)
+        device = ordering.position.device
+        self._scale = torch.from_numpy(np.stack(scales)[..., None]).to(device)
+        self._inverse = inverse_of_triangles(lower, device)
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """The approximate inverse times (free coefficient, side)."""
         x = self._ordering.spread(right).reshape(-1, *self._shape[-2:], right.shape[1])  # (place, time, unknown, side)
         pairs = list(enumerate(zip(self._free, self._functions, strict=True)))
         seen = torch.cat([torch.einsum("ptn,tk->kpn", x[own, :, u], functions) for u, (own, functions) in pairs], 1)
-        solved = [f.solve(own.cpu().numpy()) for f, own in zip(self._factors, seen, strict=True)]
-        found = torch.from_numpy(np.stack(solved)).to(right.device).split([len(own) for own in self._free], 1)
+        solved = self._scale * self._inverse(self._scale * seen)
+        found = solved.split([len(own) for own in self._free], 1)
         out = torch.zeros_like(x)
         for u, (own, functions) in pairs:
             out[own, :, u] = torch.einsum("kpn,tk->ptn", found[u], functions)
@@ -141,8 +128,11 @@ def _mean(whole: Table) -> Table:
     return Table(whole.nodes[:1, :1], whole.weights[:1, :1], values, index, whole.count)
 
 
-def _factor(matrix: Array, damping: float) -> _Factor:
-    """Of a matrix whose lower half is given; functions that are not there are joined to nothing."""
+def _factor(matrix: Array, damping: float) -> tuple[Array, Array]:
+    """L with L L^T = S A S, and S, which makes the diagonal one, of a matrix A whose lower half is given.
+
+    Functions that are not there are joined to nothing.
+    """
     if not np.isfinite(matrix).all():
         raise np.linalg.LinAlgError("the rows are not finite")
     diagonal = matrix.diagonal().copy()
@@ -154,5 +144,5 @@ def _factor(matrix: Array, damping: float) -> _Factor:
         np.fill_diagonal(matrix, np.where(there, 1.0 + damping + shift, 1.0))
         lower, failed = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=0)
         if not failed:
-            return _Factor(lower, scale)
+            return lower, scale
     raise np.linalg.LinAlgError("the rows do not determine the coefficients")

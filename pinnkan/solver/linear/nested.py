@@ -36,7 +36,7 @@ class NestedSpace:
         self.space = coarse_space(self._fine)
         fixed = _fixed(ordering, self._fine, self.space)
         self._inner = order_coefficients(self.space, fixed, ordering.position.device)
-        self._equations = NormalEquations([_seen(r, self.space) for r in rows], self._inner)
+        self._inverse = NormalEquations([_seen(r, self.space) for r in rows], self._inner).inverse()
         self._maps = [
             None if a is b else torch.from_numpy(_full(a, b)).to(ordering.position.device)
             for a, b in zip(self._fine.axes, self.space.axes, strict=True)
@@ -47,8 +47,7 @@ class NestedSpace:
         x = self._ordering.spread(right).reshape(*self._fine.shape, -1)
         for i, matrix in enumerate(self._maps):
             x = x if matrix is None else along(matrix.T, x, i)
-        coarse = x.reshape(self.space.size, -1)[self._inner.free].cpu().numpy()
-        solved = torch.from_numpy(self._equations.backsolve(coarse)).to(right.device)
+        solved = self._inverse(x.reshape(self.space.size, -1)[self._inner.free])
         y = self._inner.spread(solved).reshape(*self.space.shape, -1)
         for i, matrix in enumerate(self._maps):
             y = y if matrix is None else along(matrix, y, i)

@@ -25,8 +25,8 @@ def by_bands(matrix, damping):
 
 
 def by_moments(matrix, damping):
-    found = moments._factor(np.asfortranarray(matrix.copy()), damping)
-    return np.tril(found.lower) / found.scale[:, None]
+    lower, scale = moments._factor(np.asfortranarray(matrix.copy()), damping)
+    return np.tril(lower) / scale[:, None]
 
 
 def by_waves(matrix, damping):
