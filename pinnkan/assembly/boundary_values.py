@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
+from pinnkan.kan.matrices import along
 from pinnkan.kan.product import Space
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Condition, Problem, Side

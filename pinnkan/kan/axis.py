@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TypeAlias
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 
 from pinnkan.kan.bernstein import elevation
 from pinnkan.kan.field import Array
 from pinnkan.kan.gauss import between, legendre
+from pinnkan.kan.matrices import Matrix, along, factor_of
 from pinnkan.kan.spline import Basis, prolongation_rows
 
 #: Refinements of a projection: its mass matrix has a condition near 4^degree, the table only 2^degree.
@@ -25,8 +25,6 @@ MOST_TRIANGULAR = 400
 #: Most entries of a matrix that keeps its zeros: a sparse one takes 200 microseconds to make. With 9216 intervals on a
 #: line, full ones took 27 of 35 CPU seconds, and gigabytes.
 FULL = 2**16
-#: Along one coordinate: full, or sparse where it is large.
-Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +40,17 @@ class Axis:
     periodic: bool = False
     joints: tuple[float, ...] = ()
     smooth: tuple[int, ...] = ()
+
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        return self.breaks.tobytes(), self.degree, self.periodic, self.joints, self.smooth
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it has the same splines: what is worked out for one is then known for the other."""
+        return isinstance(other, Axis) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     @cached_property
     def basis(self) -> Basis:
@@ -251,15 +260,6 @@ def _prolongation(coarse: Axis, fine: Axis) -> Matrix:
     return _shared(found) if isinstance(found, np.ndarray) else found
 
 
-def along(matrix: Matrix, values: Array, axis: int) -> Array:
-    """Apply a matrix (new, old) to one index of an array."""
-    if isinstance(matrix, np.ndarray):
-        return np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
-    first = np.moveaxis(values, axis, 0)
-    found = matrix @ first.reshape(len(first), -1)
-    return np.moveaxis(found.reshape(-1, *first.shape[1:]), 0, axis)
-
-
 def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
     """(P^T P)^-1 P^T along one index; spline bases are stable, so that this is near least squares in L2."""
     matrix = coarse.prolongation_to(fine)
@@ -269,7 +269,7 @@ def nearest(coarse: Axis, fine: Axis, coefficients: Array, index: int) -> Array:
         factor = scipy.linalg.cho_factor(gram, check_finite=False)
         found = scipy.linalg.cho_solve(factor, flat, check_finite=False)
     else:
-        found = _factor(gram.tocsc()).solve(flat)
+        found = factor_of(gram.tocsc()).solve(flat)
     return np.moveaxis(found.reshape(wanted.shape), 0, index)
 
 
@@ -292,9 +292,4 @@ def _mass(axis: Axis) -> SuperLU:
         entries = np.where(ends, 0.0, entries)
         entries[0, 0, 0] = entries[-1, -1, -1] = 1.0
     indices = (rows.ravel(), columns.ravel())
-    return _factor(scipy.sparse.csc_array((entries.ravel(), indices), shape=(axis.count, axis.count)))
-
-
-def _factor(matrix: scipy.sparse.csc_array) -> SuperLU:
-    """Of a positive definite matrix whose entries stand near the diagonal, or around the seam: no pivots, no order."""
-    return splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return factor_of(scipy.sparse.csc_array((entries.ravel(), indices), shape=(axis.count, axis.count)))

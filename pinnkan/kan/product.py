@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pinnkan.kan.axis import Axis, along, nearest
+from pinnkan.kan.axis import Axis, nearest
 from pinnkan.kan.field import Array, Field, breaks_of, by_slab, slab_of
+from pinnkan.kan.matrices import along
 
 #: Values squared at once where a norm is taken: of 504,100 coefficients in the plane all of them are 0.5 GB.
 AT_ONCE = 2**22

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.interpolate import BSpline
 from small_axes import axis, random, refined, scaled_difference
 
 from pinnkan.kan.axis import MANY, Axis, nearest
 from pinnkan.kan.product import Space
 from pinnkan.kan.spline import prolongation
+from pinnkan.kan.table import gauss_table
 
 
 @pytest.mark.parametrize("periodic", [False, True])
@@ -18,6 +20,18 @@ def test_values_and_derivatives_of_an_axis_are_those_of_scipy(periodic, order):
     theirs = BSpline(line.basis.knots.numpy(), c[line.fold(np.arange(line.basis.count))], 6).derivative(order)
     assert scaled_difference(line.matrix(x, order) @ c, theirs(x)) < 1e-12
     assert scaled_difference(line.matrix(x + 1e-9, order) @ c, theirs(x)) > 1e-12
+
+
+def test_equal_axes_are_one_for_whoever_remembers_them():
+    """The unit square has the same tables and modes in both coordinates."""
+    one, other = (Axis(np.linspace(0.0, 1.0, 5), 4, joints=(0.5,)) for _ in range(2))
+    assert one == other
+    assert len({one, other}) == 1
+    cpu = torch.device("cpu")
+    assert gauss_table(one, 3, 1, cpu) is gauss_table(other, 3, 1, cpu)
+    breaks = np.array([0.0, 0.25, 0.5, 0.75, 1.0 + 1e-15])
+    for unequal in (Axis(one.breaks, 5), Axis(one.breaks, 4, True), Axis(breaks, 4, joints=(0.5,)), "axis"):
+        assert one != unequal
 
 
 def test_a_periodic_axis_with_fewer_intervals_than_functions_per_interval_is_folded():

@@ -14,8 +14,9 @@ from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix, pr
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.assembly.patch import Patch
-from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field, jets_on
+from pinnkan.kan.matrices import along
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.norms import relative_root

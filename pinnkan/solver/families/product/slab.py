@@ -16,8 +16,9 @@ import numpy as np
 from pinnkan.assembly.boundary_values import BoundaryValue, face_values, fix
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
-from pinnkan.kan.axis import Axis, along
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
+from pinnkan.kan.matrices import along
 from pinnkan.kan.product import Space
 from pinnkan.solver.estimate.indicators import Surplus, with_marked
 from pinnkan.solver.estimate.norms import nonzero

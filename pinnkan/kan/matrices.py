@@ -1,0 +1,26 @@
+"""Matrices along one coordinate, full or sparse: applied to an index of an array, and factorised."""
+
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.linalg import SuperLU, splu
+
+from pinnkan.kan.field import Array
+
+#: Full, or sparse where it is large.
+Matrix: TypeAlias = "Array | scipy.sparse.csr_array"
+
+
+def along(matrix: Matrix, values: Array, axis: int) -> Array:
+    """Apply a matrix (new, old) to one index of an array."""
+    if isinstance(matrix, np.ndarray):
+        return np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    first = np.moveaxis(values, axis, 0)
+    found = matrix @ first.reshape(len(first), -1)
+    return np.moveaxis(found.reshape(-1, *first.shape[1:]), 0, axis)
+
+
+def factor_of(matrix: scipy.sparse.csc_array) -> SuperLU:
+    """Of a positive definite matrix whose entries stand near the diagonal, or around the seam: no pivots, no order."""
+    return splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
