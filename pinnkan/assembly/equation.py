@@ -31,7 +31,7 @@ class CompiledEquation:
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
     ``slopes``: dF/djet of each, ``slopes_tape``: as instructions; ``constants``: as numbers, each where it is one.
     ``is_linear``: whether F is affine in all jets, so that one least-squares solve suffices, but for a sign or a step
-    of them, ``has_switch``.
+    of them, ``has_switch``; ``is_affine``: without.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -41,6 +41,7 @@ class CompiledEquation:
         self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
+        self.is_affine = self.is_linear and not self.has_switch
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value = self._tape.first()
         self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
@@ -56,7 +57,8 @@ class CompiledEquation:
     def written(self) -> tuple[Any, ...]:
         """Jets and instructions as plain data, for :meth:`read`."""
         jets = [(j.unknown, j.order) for j in self.jets]
-        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
+        code = self._tape.inputs, list(self._tape.instructions), self._tape.outputs
+        return jets, *code, self.constants, self.is_affine
 
     @classmethod
     def read(
@@ -66,13 +68,14 @@ class CompiledEquation:
         code: Sequence[Any],
         outputs: Sequence[int],
         constants: Sequence[float | None],
+        is_affine: bool,
     ) -> "CompiledEquation":
         """One that was :meth:`written`, to be evaluated only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
         equation.value = equation._tape.first()
-        equation.constants = tuple(constants)
+        equation.constants, equation.is_affine = tuple(constants), is_affine
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

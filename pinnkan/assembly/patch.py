@@ -6,16 +6,19 @@ from functools import cached_property, reduce
 import numpy as np
 import torch
 
+from pinnkan.assembly.combined import Combined, Derivative
 from pinnkan.assembly.equation import CompiledEquation, coordinates_on, in_part, last, on_grid
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, integrate, parts, within
+from pinnkan.assembly.tensor_rows import Rows, TensorRows, grid_jets, parts, within
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Table
+from pinnkan.kan.table import Table, gauss_table
 
 #: Numbers that the rows of a linear equation weigh with, beyond which they are not kept but worked out again whenever
 #: they are asked for: 128 MB where they vary, which takes half as long as a product with J^T J, and 8 MB where they are
 #: the same everywhere, which takes no time. Poisson in space, degree 8, has 240 for each coefficient.
 KEPT, KEPT_OF_NUMBERS = 2**24, 2**20
+#: Points of an interval that are enough for means of weights over it: the steps of conjugate gradients stay as many.
+FEW = 2
 
 
 def are_fleeting(equation: CompiledEquation, points: float) -> bool:
@@ -45,6 +48,24 @@ class Patch:
     def device(self) -> torch.device:
         """Where the numbers are."""
         return self.tables[0].nodes.device
+
+    def on_few(self, along: int | None) -> "Patch":
+        """The same on FEW points of every interval of all coordinates but one."""
+        tables = list(self.tables)
+        for i, (axis, t) in enumerate(zip(self.space.axes, tables, strict=True)):
+            if i != along and len(t.nodes) == axis.intervals and t.nodes.shape[1] > FEW:
+                tables[i] = gauss_table(axis, FEW, len(t.values) - 1, self.device)
+        same = all(a is b for a, b in zip(tables, self.tables, strict=True))
+        return self if same or not self.weighs_cells else self.on(tables)
+
+    def on(self, tables: Sequence[Table]) -> "Patch":
+        """The same at other points of the same intervals."""
+        return Patch(self.equation, self.space, tables, self.scale)
+
+    @property
+    def weighs_cells(self) -> bool:
+        """Whether all points of a cell have the same scale."""
+        return isinstance(self.scale, float) or all(n == 1 for n in self.scale.shape[1::2])
 
     @property
     def root_weight(self) -> torch.Tensor:
@@ -79,7 +100,11 @@ class Patch:
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """The same in some intervals of the first coordinate after the other."""
         for part, tables in parts(self.tables):
-            yield part, self._value(tables, coefficients) * self.root_weight_in(part)
+            yield part, self.value_in(part, tables, coefficients)
+
+    def value_in(self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
+        """The same in some of them, those of the ``tables``."""
+        return self._value(tables, coefficients) * self.root_weight_in(part)
 
     def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
         """Squared residual of each cell that is ``smooth`` along all coordinates but one: (coordinate, interval, ..).
@@ -119,14 +144,14 @@ class Patch:
         self, jets: Callable[[slice, tuple[Table, ...]], torch.Tensor], moves: Sequence[torch.Tensor]
     ) -> TensorRows:
         """One row for each point, some intervals of the first coordinate after the other: so little lies between."""
-        sides = max(1, len(moves))
+        sides, given = max(1, len(moves)), moved(moves)
         weights, residual = (
             self.roots[0].new_empty((n, *self.shape)).movedim(0, -1) for n in (len(self.equation.jets), sides)
         )
         for part, tables in parts(self.tables):
             f, slopes = self.equation.linearise_on(coordinates_on(tables), jets(part, tables))
             root = self.root_weight_in(part).unsqueeze(-1)
-            torch.mul(self._moved(tables, f, slopes, moves), root, out=residual[part])
+            torch.mul(self._moved(tables, f, slopes, given), root, out=residual[part])
             torch.mul(slopes, root, out=weights[part])
         constants = self.equation.constants
         return TensorRows(
@@ -134,21 +159,21 @@ class Patch:
         )
 
     def sided(
-        self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor]
+        self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor, moves: Sequence[torch.Tensor | None]
     ) -> torch.Tensor:
         """Residuals, one for each move, in some intervals of the first coordinate, those of the ``tables``."""
         root = self.root_weight_in(part).unsqueeze(-1)
-        if not any(bool(m.any()) for m in moves):
+        if all(m is None for m in moves):
             value = self._value(tables, coefficients).unsqueeze(-1) * root
             return value.expand(*value.shape[:-1], max(1, len(moves)))
         f, slopes = self.equation.linearise_on(coordinates_on(tables), self._jets(tables, coefficients))
         return self._moved(tables, f, slopes, moves) * root
 
     def _moved(
-        self, tables: tuple[Table, ...], f: torch.Tensor, slopes: torch.Tensor, moves: Sequence[torch.Tensor]
+        self, tables: tuple[Table, ...], f: torch.Tensor, slopes: torch.Tensor, moves: Sequence[torch.Tensor | None]
     ) -> torch.Tensor:
         """F after each move of prescribed coefficients, (interval, point, .., side); F alone without any."""
-        changed = (f + (slopes * self._jets(tables, m)).sum(-1) if bool(m.any()) else f for m in moves)
+        changed = (f if m is None else f + (slopes * self._jets(tables, m)).sum(-1) for m in moves)
         return last(list(changed) or [f])
 
     def _value(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
@@ -157,6 +182,16 @@ class Patch:
 
     def _jets(self, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
         return last(grid_jets(tables, coefficients, self.equation.jets))
+
+
+def moved(moves: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+    """Moves, None for those of no coefficient."""
+    return [m if bool(m.any()) else None for m in moves]
+
+
+def on_few(rows: TensorRows, along: int | None = None) -> TensorRows:
+    """Rows for means of weights over intervals of all coordinates but one: on few points, if they are not kept."""
+    return rows.on_few(along) if isinstance(rows, FleetingRows) else rows
 
 
 class FleetingRows(TensorRows):
@@ -178,6 +213,13 @@ class FleetingRows(TensorRows):
         """The derivatives of the equation by its jets where they are numbers, and all cells weigh alike."""
         return self.patch.equation.numbers if isinstance(self.patch.scale, float) and self.patch.scale == 1.0 else None
 
+    @cached_property
+    def _total(self) -> Combined | None:
+        """The derivatives of all unknowns as one sum, where they weigh with numbers; those of a switch with none."""
+        pairs = zip(self.jets, self.numbers or [0.0] * len(self.jets), strict=True)
+        found: dict[Derivative, float] = {((j.unknown, ()), j.order): number for j, number in pairs if number}
+        return Combined((found,)) if found else None
+
     def factors_in(self, part: slice, along: int) -> list[torch.Tensor]:
         """Factors of the weights of the quadrature, by coordinate, in some intervals of one."""
         return [(r[within(part, i)] if i == along else r).square() for i, r in enumerate(self.patch.roots)]
@@ -187,6 +229,15 @@ class FleetingRows(TensorRows):
         sums = [t.weights.sum([n for n in (0, 1) if 2 * i + n in over], keepdim=True) if {2 * i, 2 * i + 1} & {*over}
                 else t.weights for i, t in enumerate(self.tables)]  # fmt: skip
         return reduce(torch.mul, [on_grid(s, i, len(sums)) for i, s in enumerate(sums)])
+
+    def on_few(self, along: int | None) -> "FleetingRows":
+        """See :func:`on_few`."""
+        patch = self.patch if self.numbers is not None else self.patch.on_few(along)
+        return self if patch is self.patch else FleetingRows(patch, *self.at)
+
+    @cached_property
+    def _moves(self) -> list[torch.Tensor | None]:
+        return moved(self.at[1])
 
     @property
     def weights(self) -> torch.Tensor:
@@ -204,39 +255,45 @@ class FleetingRows(TensorRows):
 
     def residual_in(self, part: slice) -> torch.Tensor:
         first, *others = self.tables
-        coefficients, moves = self.at
-        return self.patch.sided(part, (first.part(part), *others), coefficients, moves)
+        return self.patch.sided(part, (first.part(part), *others), self.at[0], self._moves)
 
     def image(self, part: slice, tables: tuple[Table, ...], values: torch.Tensor) -> torch.Tensor:
-        if self.numbers is None:
+        if self._total is None:
             return super().image(part, tables, values)
-        found = grid_jets(tables, values, self.jets)
-        total = sum(number * derivative for number, derivative in zip(self.numbers, found, strict=True))
-        assert isinstance(total, torch.Tensor)
-        return total.mul_(self.patch.root_weight_in(part)).movedim(0, -1)
+        (found,) = self._total.there(tables, {(u, ()): values[..., u, :] for u in {j.unknown for j in self.jets}})
+        return (found * self.patch.root_weight_in(part)).movedim(0, -1)
 
     def add_transposed(self, part: slice, tables: tuple[Table, ...], residual: torch.Tensor, out: torch.Tensor) -> None:
-        if self.numbers is None:
+        if self._total is None:
             super().add_transposed(part, tables, residual, out)
             return
         first, *others = tables
         own, places = first.alone()
-        weighed = residual * self.patch.root_weight_in(part).unsqueeze(-1)
-        for u in sorted({j.unknown for j in self.jets}):
-            jets = [(n, j.order) for n, j in zip(self.numbers, self.jets, strict=True) if j.unknown == u]
-            out[..., u, :].index_add_(0, places, integrate((own, *others), {order: n * weighed for n, order in jets}))
+        weighed = residual.movedim(-1, 0) * self.patch.root_weight_in(part)
+        for (u, _), found in self._total.back((own, *others), [weighed]).items():
+            out[..., u, :].index_add_(0, places, found)
 
     def gradient_after(self, ordering: Ordering, step: torch.Tensor | None) -> torch.Tensor:
         """J^T (r + J d) of the residual r and a step d, (free coefficient, side) both; None for no step."""
         values = None if step is None else ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         return self.gradient_at(values).reshape(self.space.size, -1)[ordering.free]
 
+    def _left(self, values: torch.Tensor | None) -> Iterator[tuple[slice, tuple[Table, ...], torch.Tensor]]:
+        """The residual after a step, some intervals at a time: F there, if it is linear, is one look at the points."""
+        if values is None or not self.patch.equation.is_affine:
+            for part, tables in parts(self.tables):
+                left = self.residual_in(part)
+                yield part, tables, left if values is None else left + self.image(part, tables, values)
+            return
+        moves = self.at[1] or [torch.zeros_like(self.at[0])]
+        reached = [self.at[0] + move + step for move, step in zip(moves, values.unbind(-1), strict=True)]
+        for part, tables in parts(self.tables):
+            yield part, tables, last([self.patch.value_in(part, tables, c) for c in reached])
+
     def gradient_at(self, values: torch.Tensor | None) -> torch.Tensor:
         """The same of all coefficients: (coefficient, .., unknown, side) both."""
         sides = max(1, len(self.at[1]))
         out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
-        for part, tables in parts(self.tables):
-            left = self.residual_in(part)
-            left = left if values is None else left + self.image(part, tables, values)
+        for part, tables, left in self._left(values):
             self.add_transposed(part, tables, left, out)
         return out

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from small_models import prepared, square
 
@@ -10,6 +11,7 @@ from pinnkan.assembly import one_coordinate
 from pinnkan.assembly.one_coordinate import modes
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
+from pinnkan.kan.table import gauss_table
 
 SPACE = Space((Axis(np.linspace(0, 1, 13), 7), Axis(np.linspace(0, 1, 13), 7)))
 
@@ -63,3 +65,27 @@ def test_modes_of_even_weights_are_worked_out_once_and_are_those_of_uneven_ones(
         monkeypatch.undo()
     assert torch.allclose(found[0], even.vectors.abs(), rtol=0, atol=1e-5)
     assert not torch.allclose(found[1], even.vectors.abs(), rtol=0, atol=0.1)
+
+
+def test_waves_around_a_circle_are_diagonal_though_a_constant_has_no_slope():
+    """What rounding leaves of its slope is no share of anything: 0.6 had been said of five intervals."""
+    axis = Axis(np.linspace(0.0, 1.0, 6), 6, True)
+    table, free = gauss_table(axis, 6, 2, torch.device("cpu")), torch.ones(axis.count, dtype=torch.bool)
+    seen = table.weights.reshape(-1, 1).sqrt() * one_coordinate.dense(table, 2)
+    vectors, _ = one_coordinate._singular(axis, seen, free)
+    assert one_coordinate._mixed(table, (0, 1, 2), vectors, free) < 1e-6
+    turned = vectors @ torch.linalg.qr(torch.ones(5, 5, dtype=torch.float64) + torch.eye(5, dtype=torch.float64))[0]
+    assert one_coordinate._mixed(table, (0, 1, 2), turned, free) > 0.1
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_rows_of_some_intervals_at_once_have_the_same_products_as_all(monkeypatch, periodic):
+    monkeypatch.setattr(one_coordinate, "TOGETHER", 3)
+    axis = Axis(np.linspace(0.0, 1.0, 12) ** 1.5, 4, periodic)
+    table = gauss_table(axis, 5, 1, torch.device("cpu"))
+    found, whole = one_coordinate._compressed(table, table.values[1]), one_coordinate.dense(table, 1)
+    assert torch.allclose(found.T @ found, whole.T @ whole, rtol=1e-12, atol=1e-9)
+    assert len(found) < len(whole)
+    free = torch.arange(axis.count) > 1
+    vectors = torch.from_numpy(np.random.default_rng(0).standard_normal((axis.count - 2, 4)))
+    assert torch.allclose(one_coordinate.functions_on(table, 1, vectors, free), whole[:, free] @ vectors, atol=1e-10)

@@ -14,8 +14,8 @@ from itertools import product
 import numpy as np
 import torch
 
+from pinnkan.assembly.combined import Combined, Derivative, Sum
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, boxes
-from pinnkan.assembly.normal_matrix.combined import Combined, Derivative, Sum
 from pinnkan.assembly.normal_matrix.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts

@@ -14,9 +14,9 @@ from math import prod
 import numpy as np
 import torch
 
-from pinnkan.assembly.one_coordinate import Modes, dense, flat, modes
+from pinnkan.assembly.one_coordinate import Modes, flat, functions_on, modes
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.patch import FleetingRows, on_few
 from pinnkan.assembly.tensor_rows import TensorRows, parts_along
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table, gauss_table
@@ -125,7 +125,7 @@ def _averaged(
     others = [i for i in range(len(rows.tables)) if i != last]
     jets = {k: j.order for k, j in enumerate(rows.jets) if j.unknown == unknown}
     values = [
-        {a: dense(rows.tables[i], a)[:, mask] @ m.vectors for a in {order[i] for order in jets.values()}}
+        {a: functions_on(rows.tables[i], a, m.vectors, mask) for a in {order[i] for order in jets.values()}}
         for i, mask, m in zip(others, free, chosen, strict=True)
     ]
     pairs = [(k, m) for k in jets for m in jets if m <= k]
@@ -152,8 +152,9 @@ def _summed(
         squares = rows.squares_summed(inner)
         yield rows.tables[last], {(k, m): rows.numbers[k] * rows.numbers[m] * squares for k, m in pairs}
         return
-    for part, table in parts_along(rows.tables, last):
-        weights = rows.weights_in(part, last)
+    few = on_few(rows, last)
+    for part, table in parts_along(few.tables, last):
+        weights = few.weights_in(part, last)
         yield table, {(k, m): (weights[..., k] * weights[..., m]).sum(inner, keepdim=True) for k, m in pairs}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.ordering import Ordering, order_coefficients
+from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
@@ -98,7 +99,11 @@ def _seen(rows: TensorRows, coarse: Space) -> TensorRows:
     axes = zip(coarse.axes, rows.space.axes, rows.tables, strict=True)
     found = [_seen_by(axis, fine, table) for axis, fine, table in axes]
     thin = {i: table.nodes.shape[1] for i, (table, is_thin) in enumerate(found) if is_thin}
-    pieces = [_thinned(rows.weights_in(part), tables, thin) for part, tables in parts(rows.tables)]
+    if isinstance(rows, FleetingRows) and rows.patch.weighs_cells:
+        few = FleetingRows(rows.patch.on([table for table, _ in found]), *rows.at)
+        pieces = [few.weights_in(part) for part, _ in parts(few.tables)]
+    else:
+        pieces = [_thinned(rows.weights_in(part), tables, thin) for part, tables in parts(rows.tables)]
     weights, tables = torch.cat(pieces), [table.merged(_in_one(table)) for table, _ in found]
     weights = weights.reshape(*(n for table in tables for n in table.nodes.shape), -1)
     weights = weights.movedim(-1, 0).contiguous().movedim(0, -1)

@@ -17,7 +17,7 @@ import torch
 from pinnkan.assembly.equation import in_part, on_grid
 from pinnkan.assembly.normal_matrix.matrix_free import diagonal_by_points
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.patch import FleetingRows
+from pinnkan.assembly.patch import FleetingRows, on_few
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.product import Space
 from pinnkan.problem.statement import Jet
@@ -39,14 +39,17 @@ class Scaled:
 
 
 class OperatorSizes:
-    """Size of the operator at the points of the grid, relative to one with its mean weights: about one."""
+    """Size of the operator at the points of the grid, relative to one with its mean weights: about one.
+
+    ``mean``: mean squares of the weights without those of the quadrature, (jet).
+    """
 
     def __init__(self, rows: TensorRows) -> None:
         self.rows = rows
         self._weight = [on_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
         self._finest = [[f.square() for f in self._size_of(j)] for j in rows.jets]
-        mean = self.mean_squares()
-        finest = zip(mean, self._finest, strict=True)
+        self.mean = self._mean_squares()
+        finest = zip(self.mean, self._finest, strict=True)
         self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
 
     def of(self, weights: torch.Tensor, part: slice, along: int = 0) -> torch.Tensor:
@@ -64,9 +67,10 @@ class OperatorSizes:
         """At all points."""
         return self.of(self.rows.weights, slice(None))
 
-    def mean_squares(self) -> torch.Tensor:
+    def _mean_squares(self) -> torch.Tensor:
         """Mean squares of the weights without those of the quadrature: (jet)."""
-        rows, total = self.rows, self.rows.tables[0].values.new_zeros(len(self.rows.jets))
+        rows = on_few(self.rows)
+        total = rows.tables[0].values.new_zeros(len(rows.jets))
         if isinstance(rows, FleetingRows) and rows.numbers is not None:
             return total + torch.tensor(rows.numbers).square().to(total)
         for part, tables in parts(rows.tables):
@@ -86,7 +90,8 @@ class OperatorSizes:
         if not isinstance(self.rows, FleetingRows):
             low, high = self.whole.aminmax()
             return float(low), float(high)
-        found = [self.of(self.rows.weights_in(part), part).aminmax() for part, _ in parts(self.rows.tables)]
+        few = OperatorSizes(self.rows.on_few(None))
+        found = [few.of(few.rows.weights_in(part), part).aminmax() for part, _ in parts(few.rows.tables)]
         return min(float(low) for low, _ in found), max(float(high) for _, high in found)
 
     def _size_of(self, jet: Jet) -> list[torch.Tensor]:
@@ -110,7 +115,7 @@ def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
     pairs = zip(rows.space.axes, coarse.axes, strict=True)
     lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
     waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
-    squares = OperatorSizes(rows).mean_squares().tolist()
+    squares = OperatorSizes(on_few(rows)).mean.tolist()
     found = [s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total]
     return sum(found)
 
@@ -128,6 +133,11 @@ class DividedRows(FleetingRows):
     def numbers(self) -> None:
         """None: the sizes vary."""
         return None
+
+    def on_few(self, along: int | None) -> "DividedRows":
+        """See :func:`pinnkan.assembly.patch.on_few`."""
+        few = FleetingRows(self.patch.on_few(along), *self.at)
+        return DividedRows(few, OperatorSizes(few))
 
     def weights_in(self, part: slice, along: int = 0) -> torch.Tensor:
         """See :class:`pinnkan.assembly.tensor_rows.TensorRows`."""
@@ -148,7 +158,9 @@ def scale_of(
     rows: Sequence[TensorRows], simpler: Sequence[TensorRows], diagonal: torch.Tensor, at: Ordering
 ) -> torch.Tensor:
     """The root of the ratio of the diagonals of ``simpler`` rows and of the rows: (free coefficient, 1)."""
-    other = diagonal_by_points(simpler)
+    few = [on_few(r) for r in rows]
+    diagonal = diagonal if all(a is b for a, b in zip(few, rows, strict=True)) else diagonal_by_points(few)
+    other = diagonal_by_points([on_few(r) for r in simpler])
     scale = (other / torch.where(diagonal > 0.0, diagonal, other.clamp_min(1e-300))).sqrt()
     for r in rows:
         for i, table in enumerate(r.tables):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinnkan.assembly.normal_matrix.combined import Combined
+from pinnkan.assembly.combined import Combined
 from pinnkan.assembly.tensor_rows import evaluate, integrate
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.table import gauss_table
