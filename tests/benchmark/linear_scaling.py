@@ -113,6 +113,7 @@ def draw(rows: Sequence[Step], path: Path) -> None:
     """Seconds and memory against coefficients, with the slopes of the largest sizes."""
     from pinnkan.export.style import BLUE, GREEN, ORANGE, figure
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     colours = dict(zip(SIZES, (BLUE, ORANGE, GREEN), strict=True))
     with figure(path, 11.0, 5.0) as drawing:
         for panel, quantity in zip(drawing.subplots(1, 2), ("cpu_seconds", "megabytes"), strict=True):
