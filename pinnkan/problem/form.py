@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
+from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.statement import Problem
 
 
@@ -25,6 +26,8 @@ def form_of(problem: Problem) -> Form | None:
         return None
     equation, d = problem.equations[0], problem.dimension
     jets = {jet.order: symbol for symbol, jet in equation.jets.items()}
+    if any(a.free_symbols & set(equation.jets) for a in switching(equation.residual)):
+        return None
     u = jets.get((0,) * d, sympy.Symbol("u"))
     coefficient = {order: sympy.expand(sympy.diff(equation.residual, s)) for order, s in jets.items() if any(order)}
     first = [_unit(d, i, 1) for i in range(d)]

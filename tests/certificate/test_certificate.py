@@ -163,6 +163,9 @@ def test_a_circle_is_certified():
         ("-u_xx = u*u_x + 1", "depends on the solution"),
         ("-u_xx = abs(x - 0.3)*u", "near x = 0."),
         ("u_xxxx = 1", "second order"),
+        ("-u_xx = 1 + 8*heaviside(u - 0.15)", "jumps or bends"),  # has two solutions, and "no other" had been proven
+        ("-u_xx = 10*abs(u - 0.3)", "jumps or bends"),
+        ("-u_xx + max(u_x, 0) = 1", "jumps or bends"),
         ("u_xx*(x - 0.3) = 1", "not elliptic"),
         ("-(2 + heaviside(x - 0.3))*u_xx = 1", "second derivative jumps"),
         ("u_xx + pi**2*u = 1", "may be zero"),
@@ -196,6 +199,19 @@ def test_a_box_of_three_coordinates_is_certified():
     solution = solve(load_problem("poisson3d"))
     found = certify(solution)
     assert solution.levels[-1].true_error <= found.relative < 1e-5
+
+
+def test_a_condition_that_switches_is_refused():
+    given = [("left", "u = 0"), ("right", "u_x = heaviside(u - 0.3)")]
+    problem = problem_of(domain=LINE, unknowns=["u"], equations=["-u_xx = 1"], conditions=given)
+    assert "not linear" in certificate_of(problem, projected(lambda x: x, [(0, 1)], [3]), None).refusal
+
+
+def test_a_source_that_jumps_is_certified():
+    problem = problem_of(
+        domain=LINE, unknowns=["u"], equations=["-u_xx = 1 + heaviside(x - 0.3)"], conditions=[("boundary", "u = 0")]
+    )
+    assert certificate_of(problem, projected(lambda x: x * (1 - x), [(0, 1)], [8]), None).refusal == ""
 
 
 def test_systems_and_time_are_refused():

@@ -148,6 +148,7 @@ def test_a_larger_residual_gives_a_larger_bound():
         ("u_t = k*u_xx", "u_t = k*u_xx + x*u_x"),
         ("u_t = k*u_xx", "u_t = k*u_xx + u*u_x*x"),
         ("u_t = k*u_xx", "u_t = k*u_xx + u_x**2"),
+        ("u_t = k*u_xx", "u_t = k*u_xx + heaviside(u - 0.3)"),  # whose slope is no zero where u passes 0.3
     ],
 )
 def test_other_equations_have_no_form(old, new):
