@@ -54,7 +54,7 @@ class _Afar(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise AssertionError("the mode is entered before a tensor is made elsewhere")
+        raise AssertionError("a tensor of a device that was pretended, outside of it")
 
 
 class _Mode(TorchDispatchMode):

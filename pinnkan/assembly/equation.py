@@ -13,6 +13,7 @@ import numpy as np
 import sympy
 import torch
 
+from pinnkan.assembly.device import at_once
 from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.functions import Signum, UnitStep
@@ -89,7 +90,8 @@ class CompiledEquation:
 
         sin(8 pi x) sin(8 pi y) sin(8 pi z) on a grid takes as many sines as the grid has lines.
         """
-        shape, few = jets.shape[:-1], max(1, AT_ONCE * len(jets) // max(jets[..., 0:1].numel(), 1))
+        shape, most = jets.shape[:-1], at_once(AT_ONCE, jets.device)
+        few = max(1, most * len(jets) // max(jets[..., 0:1].numel(), 1))
         if jets.ndim == 1 or few >= len(jets):
             return self._linearised(coordinates, jets)
         f = jets.new_empty(shape)

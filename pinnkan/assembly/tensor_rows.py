@@ -18,6 +18,7 @@ from typing import Protocol
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows, Entries
+from pinnkan.assembly.device import at_once
 from pinnkan.assembly.looks import Looks
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.kan.product import Space
@@ -242,7 +243,7 @@ def parts(tables: Sequence[Table]) -> Iterator[tuple[slice, tuple[Table, ...]]]:
 def parts_along(tables: Sequence[Table], index: int) -> Iterator[tuple[slice, Table]]:
     """Some intervals of a coordinate after the other, and its table there."""
     own, points = tables[index], prod(t.nodes.numel() for t in tables)
-    few = max(1, AT_ONCE * len(own.index) // points)
+    few = max(1, at_once(AT_ONCE, own.nodes.device) * len(own.index) // points)
     for start in range(0, len(own.index), few):
         part = slice(start, start + few)
         yield part, (own if few >= len(own.index) else own.part(part))
@@ -291,10 +292,9 @@ def integrate(tables: tuple[Table, ...], parts: dict[tuple[int, ...], torch.Tens
             groups.setdefault(order[1:], []).append((order[0], part))
         parts = {}
         for key, members in groups.items():
-            shape = members[0][1].shape[2:]
             factors = torch.cat([t.values[k] for k, _ in members], 1) if len(members) > 1 else t.values[members[0][0]]
             values = torch.cat([p.reshape(*p.shape[:2], -1) for _, p in members], 1)
             local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
             summed = local.new_zeros((t.count, local.shape[1])).index_add_(0, t.index.reshape(-1), local)
-            parts[key] = summed.reshape(t.count, *shape).movedim(0, -1)
+            parts[key] = summed.reshape(t.count, *members[0][1].shape[2:]).movedim(0, -1)
     return next(iter(parts.values())).movedim(0, -1)

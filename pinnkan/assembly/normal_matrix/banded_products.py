@@ -16,6 +16,7 @@ from itertools import pairwise, product
 
 import torch
 
+from pinnkan.assembly.device import at_once
 from pinnkan.assembly.patch import FleetingRows, Patch
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.table import Table
@@ -76,7 +77,8 @@ class BandedProducts:
 
     def _add(self, values: torch.Tensor, out: torch.Tensor) -> None:
         across, sides = values.shape[1], values.shape[3]
-        step = max(1, AT_ONCE // (self._terms * self._first.size * across * sides))
+        most = at_once(AT_ONCE, values.device)
+        step = max(1, most // (self._terms * self._first.size * across * sides))
         for j, v in enumerate(self._unknowns):
             windows = self._first.windows(values[:, :, v], 1)
             for start in range(0, len(windows), step):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.combined import Combined, Derivative, Sum
+from pinnkan.assembly.device import at_once
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, boxes
 from pinnkan.assembly.normal_matrix.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
@@ -247,7 +248,7 @@ class _Group:
         first, *others = (known.table for known in self.grouped)
         pairs = list(zip(self.rows, self.own, strict=True))
         points = max(1, max(r.count * len(own) for r, own in pairs) // len(first.index))
-        size, out = max(1, AT_ONCE // points), []
+        size, out = max(1, at_once(AT_ONCE, first.nodes.device) // points), []
         for start in range(0, len(first.index), size):
             there = first.part(slice(start, start + size))
             back, places = there.alone()

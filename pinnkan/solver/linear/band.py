@@ -12,13 +12,14 @@ import scipy.linalg
 import torch
 
 from pinnkan.assembly.clock import Clock
+from pinnkan.assembly.device import is_host
 from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.normal_matrix.full_matrix import full_matrix
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import JOINED, Rows
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.solver import UNIT, NotFiniteError, Seen
-from pinnkan.solver.linear.triangles import Inverse, inverse_of_band, inverse_of_triangles, is_host
+from pinnkan.solver.linear.triangles import Inverse, inverse_of_band, inverse_of_triangles
 from pinnkan.solver.work import is_full
 
 #: Most refinements on the residual. Poisson on 8x8 intervals of degree 9: 2e-11 after none, 3e-13 after two, no gain

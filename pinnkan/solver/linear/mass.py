@@ -7,10 +7,10 @@ import numpy as np
 import scipy.sparse
 import torch
 
+from pinnkan.assembly.device import is_host
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.triangles import is_host
 
 
 class Mass:

@@ -11,15 +11,11 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from pinnkan.assembly.device import is_host
 from pinnkan.kan.field import Array
 
 #: (coefficient, side) to the same.
 Inverse = Callable[[torch.Tensor], torch.Tensor]
-
-
-def is_host(device: torch.device) -> bool:
-    """Whether numpy sees what lies there."""
-    return device.type == "cpu"
 
 
 def inverse_of_band(factor: Array, count: int, device: torch.device) -> Inverse:
