@@ -61,6 +61,8 @@ def _proven(problem: Problem, field: Field, error: Field | None) -> Certificate:
     cells, found = formula.compiled(formula.residual).over(cells_between(u.breaks), u)
     residual = _finite(found.value, cells, problem)[0]
     tube = Tube(formula, cells, u)
+    if not tube.is_smooth(0.0):
+        raise UncertifiedError("the equation jumps or bends where the solution passes a value")
     missed = {side: _missed(condition, side, u, problem) for side, condition in conditions.items()}
     operator = _operator(formula, conditions, u, problem)
     is_negative = isinstance(operator, Operator) and operator.lowest < 0.0  # then there is no barrier to look for

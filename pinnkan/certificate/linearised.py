@@ -13,7 +13,7 @@ import sympy
 from pinnkan.certificate.enclosure import POINTS, SHARE, Ranges, halved_to
 from pinnkan.certificate.splines import Cells, TensorSpline, differentiated
 from pinnkan.domain.box import Side
-from pinnkan.problem.expressions.functions import Signum, UnitStep, switching
+from pinnkan.problem.expressions.functions import Signum, UnitStep
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation, Problem
 
@@ -39,21 +39,25 @@ class Formula:
         return {order: w for order, w in found.items() if w != 0}
 
     @property
-    def has_switch(self) -> bool:
-        """Whether F jumps or bends where the function passes a value, of which its slopes say nothing."""
-        return any(a.free_symbols & set(self.symbols.values()) for a in switching(self.residual))
-
-    @property
     def is_linear(self) -> bool:
         """Whether F is affine in the function."""
         depends = any(w.free_symbols & set(self.symbols.values()) for w in self.slopes.values())
-        return not depends and not self.has_switch
+        return not depends and self.residual.is_polynomial(*self.symbols.values())
+
+    @property
+    def value(self) -> sympy.Symbol:
+        """u itself."""
+        return self.symbols[next(o for o in self.symbols if not any(o))]
+
+    @property
+    def without_derivatives(self) -> sympy.Expr:
+        """F where u has no derivatives."""
+        return self.residual.subs({s: 0 for o, s in self.symbols.items() if any(o)})
 
     @property
     def curvature(self) -> sympy.Expr:
         """d^2 F/du^2."""
-        u = self.symbols[next(o for o in self.symbols if not any(o))]
-        return sympy.diff(self.residual, u, 2)
+        return sympy.diff(self.residual, self.value, 2)
 
     @cached_property
     def moved(self) -> Mapping[Order, sympy.Symbol]:
@@ -114,8 +118,8 @@ def elliptic(problem: Problem) -> Formula:
     made = formula_of(problem.equations[0], problem)
     if max(map(sum, made.symbols)) != 2:
         raise UncertifiedError("the equation is not of second order")
-    if made.has_switch:
-        raise UncertifiedError("the equation jumps or bends where the solution passes a value")
+    if not made.residual.is_polynomial(*(s for o, s in made.symbols.items() if any(o))):
+        raise UncertifiedError("a function of a derivative is no coefficient times it")
     for order, slope in made.slopes.items():
         if any(order) and slope.free_symbols & set(made.symbols.values()):
             raise UncertifiedError("what stands before a derivative depends on the solution")

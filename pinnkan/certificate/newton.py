@@ -11,6 +11,7 @@ import numpy as np
 
 from pinnkan.certificate.barrier import Barrier
 from pinnkan.certificate.linearised import Formula, UncertifiedError
+from pinnkan.certificate.smooth import is_smooth
 from pinnkan.certificate.spectrum import inverse_norm, rates_of, supremum
 from pinnkan.certificate.splines import MARGIN, Cells, TensorSpline, series_along
 from pinnkan.domain.box import Box, Side
@@ -61,20 +62,39 @@ class Tube:
     def _values(self) -> Interval:
         return series_along(self.u.taylor(self.cells), 0, 1)[0]
 
+    @cached_property
+    def _is_polynomial(self) -> bool:
+        """Whether F is one in u: then nothing is hidden in its derivatives."""
+        return bool(self.formula.residual.is_polynomial(self.formula.value))
+
+    def _inputs(self, radius: float) -> tuple[list[Interval], Interval]:
+        """The cells, and u over them within a radius."""
+        cells = [Interval(lo, hi) for lo, hi in zip(self.cells.lo, self.cells.hi, strict=True)]
+        return cells, self._values + Interval(np.asarray(-radius), np.asarray(radius))
+
+    def is_smooth(self, radius: float) -> bool:
+        """Whether F is a smooth function of u at functions that differ from u by ``radius`` at most."""
+        if self._is_polynomial:
+            return True
+        cells, near = self._inputs(radius)
+        compiled = self.formula.compiled(self.formula.without_derivatives)
+        return is_smooth(compiled.tape, [*cells, near], {len(cells)})
+
     def curvature(self, radius: float) -> float:
-        """The largest |F_uu| at functions that differ from u by ``radius`` at most."""
+        """The largest |F_uu| at functions that differ from u by ``radius`` at most; infinite where it is not smooth."""
+        if not self.is_smooth(radius):
+            return np.inf
         if self.formula.curvature == 0:
             return 0.0
         compiled = self.formula.compiled(self.formula.curvature)
-        inputs = [Interval(lo, hi) for lo, hi in zip(self.cells.lo, self.cells.hi, strict=True)]
-        near = self._values + Interval(np.asarray(-radius), np.asarray(radius))
-        found = replayed(compiled.tape, [*inputs, *(near for _ in compiled.of_u)])[0].magnitude()
+        cells, near = self._inputs(radius)
+        found = replayed(compiled.tape, [*cells, *(near for _ in compiled.of_u)])[0].magnitude()
         largest = float(np.max(found))
         return largest if np.isfinite(largest) else np.inf
 
     def alone(self, inverse: float) -> float:
         """A radius in which two solutions are one: F_uu times it is below 1/|L^-1|."""
-        if self.formula.curvature == 0:
+        if self.formula.curvature == 0 and self._is_polynomial:
             return np.inf
         sizes = 1e-12 * 2.0 ** np.arange(2 * DOUBLINGS)
         fits = [r for r in sizes if inverse * self.curvature(r) * r * MARGIN < 1.0]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.statement import Problem
 
 
@@ -26,7 +25,7 @@ def form_of(problem: Problem) -> Form | None:
         return None
     equation, d = problem.equations[0], problem.dimension
     jets = {jet.order: symbol for symbol, jet in equation.jets.items()}
-    if any(a.free_symbols & set(equation.jets) for a in switching(equation.residual)):
+    if not equation.residual.is_polynomial(*(s for o, s in jets.items() if any(o))):
         return None
     u = jets.get((0,) * d, sympy.Symbol("u"))
     coefficient = {order: sympy.expand(sympy.diff(equation.residual, s)) for order, s in jets.items() if any(order)}
@@ -49,6 +48,8 @@ def form_of(problem: Problem) -> Form | None:
         return None
     rest = equation.residual.subs({s: 0 for o, s in jets.items() if any(o)}) / scale
     slope = sympy.expand(sympy.diff(rest, u))
+    if not rest.is_polynomial(u) and u in sympy.expand(rest - slope).free_symbols:  # exp(u) is its own slope
+        return None  # a jump or a bend is in no slope
     flux = None
     if not all(b.is_number for b in convection):
         if len(space) != 1 or convection[0].free_symbols - {u} or not slope.is_zero:

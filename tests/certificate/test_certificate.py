@@ -163,9 +163,9 @@ def test_a_circle_is_certified():
         ("-u_xx = u*u_x + 1", "depends on the solution"),
         ("-u_xx = abs(x - 0.3)*u", "near x = 0."),
         ("u_xxxx = 1", "second order"),
-        ("-u_xx = 1 + 8*heaviside(u - 0.15)", "jumps or bends"),  # has two solutions, and "no other" had been proven
-        ("-u_xx = 10*abs(u - 0.3)", "jumps or bends"),
-        ("-u_xx + max(u_x, 0) = 1", "jumps or bends"),
+        ("-u_xx = 1 + 8*heaviside(u - 0.15)", "jumps or bends"),
+        ("-u_xx + max(u_x, 0) = 1", "a function of a derivative"),
+        ("-u_xx + heaviside(u_x) = 1", "a function of a derivative"),
         ("u_xx*(x - 0.3) = 1", "not elliptic"),
         ("-(2 + heaviside(x - 0.3))*u_xx = 1", "second derivative jumps"),
         ("u_xx + pi**2*u = 1", "may be zero"),
@@ -199,6 +199,31 @@ def test_a_box_of_three_coordinates_is_certified():
     solution = solve(load_problem("poisson3d"))
     found = certify(solution)
     assert solution.levels[-1].true_error <= found.relative < 1e-5
+
+
+@pytest.mark.parametrize(
+    "jump",
+    [
+        "8*heaviside(u - 0.15)",
+        "4*(1 + sign(u - 0.15))",
+        "4*(1 + (u - 0.15)/sqrt((u - 0.15)**2))",
+        "8*heaviside(u - 0.15) + 0.001*u**2",
+        "abs(u - 0.15) + u",
+        "max(u, 0.15)",
+        "0.1*atan(tan((u - 0.15)*pi + pi/2))",
+    ],
+)
+def test_below_a_jump_a_solution_is_alone_only_as_far_as_the_jump(jump):
+    """With 8*heaviside(u - 0.15) there is another one, which passes it: "no other" had been proven."""
+    problem = problem_of(
+        domain=LINE, unknowns=["u"], equations=[f"-u_xx = 1 + {jump}"], conditions=[("boundary", "u = 0")]
+    )
+    solution = solve(problem, tolerance=1e-6)
+    found = certificate_of(problem, solution.field, None)
+    assert found.refusal == ""
+    highest = float(solution(np.array([[0.5]]))["u"][0])
+    assert 0.0 < found.alone < 0.15 - highest
+    assert "no other one is nearer" in found.sentence
 
 
 def test_a_condition_that_switches_is_refused():

@@ -95,6 +95,12 @@ def continued_function(formula: sympy.Expr, places: tuple[Near, ...]) -> Any:
     return type("Continued", (Continued,), {"formula": formula, "places": places})
 
 
+def _tan(x: sympy.Expr) -> sympy.Expr:
+    """tan, also where sympy makes a cotangent of it, as of tan(x + pi/2): its poles are looked for."""
+    found = sympy.tan(x)
+    return found.replace(sympy.cot, lambda a: 1 / sympy.tan(a)) if found.has(sympy.cot) else found
+
+
 def _exp(x: sympy.Expr) -> sympy.Expr:
     """exp with the number in its argument as a fraction: sympy takes a decimal one out, ``exp(x - 1000.0)`` as 0.0."""
     if not isinstance(x, sympy.Add):
@@ -107,7 +113,7 @@ def _exp(x: sympy.Expr) -> sympy.Expr:
 FUNCTIONS: dict[str, tuple[Callable[..., sympy.Expr], Callable[..., float], int | None]] = {
     "sin": (sympy.sin, math.sin, 1),
     "cos": (sympy.cos, math.cos, 1),
-    "tan": (sympy.tan, math.tan, 1),
+    "tan": (_tan, math.tan, 1),
     "asin": (sympy.asin, math.asin, 1),
     "acos": (sympy.acos, math.acos, 1),
     "atan": (sympy.atan, math.atan, 1),

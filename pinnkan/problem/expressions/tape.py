@@ -74,6 +74,8 @@ class Tape:
             return self._append(e, name, tuple(self._emit(a) for a in e.args))
         if isinstance(e, functions.Continued):
             return self._emit_continued(e)
+        if isinstance(e, sympy.cot):  # what sympy makes of tan(x + pi/2)
+            return self._append(e, "power", (self._emit(sympy.tan(e.args[0])),), -1.0)
         name_or_none = _UNARY.get(e.func)
         if name_or_none is None:
             raise ValueError(f"no instruction for {e}")

@@ -24,6 +24,7 @@ EXPRESSIONS = [
     X**2 * Y**-1 + X ** sympy.Rational(1, 2) - X ** sympy.Rational(-3, 2),
     X**Y + 2**X,
     sympy.exp(-X) * sympy.sin(sympy.pi * Y) / sympy.cosh(X) + sympy.tan(X) * sympy.log(Y),
+    sympy.cot(X * Y) + sympy.tan(X + sympy.pi / 2),  # the same function, for sympy
     sympy.erf(X) - sympy.atan(Y) * sympy.asin(X / 2) + sympy.sinh(X) * sympy.tanh(Y),
     sympy.Rational(1, 3) * X + sympy.Float(0.1) * Y,
     sympy.Integer(7),
