@@ -89,8 +89,8 @@ def _singular(axis: Axis, seen: torch.Tensor, free: torch.Tensor) -> tuple[torch
 def _compressed(table: Table, values: torch.Tensor) -> torch.Tensor:
     """Rows (row, coefficient) with the products of ``values`` (interval, point, function), few more than coefficients.
 
-    Of TOGETHER intervals a triangle each (tall, skinny QR: Demmel, Grigori, Hoemmen, Langou 2012): modes of 640 intervals
-    of degree 10 take 0.36 s, with forms of coefficients in place of those at points; 1.3 s before.
+    Of TOGETHER intervals a triangle each (tall, skinny QR: Demmel, Grigori, Hoemmen, Langou 2012): modes of 640
+    intervals of degree 10 take 0.36 s, with forms of coefficients in place of those at points; 1.3 s before.
     """
     found = []
     for start in range(0, len(values), TOGETHER):
