@@ -124,11 +124,14 @@ def require_device(device: str) -> None:
     """Raises UsageError where there is no such kind of device, ResourceError where there is none here."""
     if device == "cpu":
         return
-    if device.split(":")[0] != "cuda":
-        raise UsageError(f"unknown device {device!r}: choose cpu or cuda")
+    kind, colon, number = device.partition(":")
+    if kind != "cuda" or (colon and not (number.isascii() and number.isdigit())):
+        raise UsageError(f"unknown device {device!r}: choose cpu, cuda, or cuda:1, ...")
     import torch
 
     if not torch.cuda.is_available():
         raise ResourceError(
             "no CUDA device was found (is a GPU present, and is torch built for CUDA?); --device cpu works everywhere"
         )
+    if colon and int(number) >= torch.cuda.device_count():
+        raise ResourceError(f"there is no device {device!r}: the last one is cuda:{torch.cuda.device_count() - 1}")

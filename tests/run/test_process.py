@@ -115,4 +115,10 @@ def test_a_device_that_is_absent_or_unknown_is_named(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert cli.main(["solve", "poisson1d", "--device", "cuda"]) == 6
     assert "no CUDA device" in capsys.readouterr().err
-    assert cli.main(["solve", "poisson1d", "--device", "abacus"]) == 2
+    for unknown in ("abacus", "cuda:", "cuda:first", "cuda:-1"):
+        assert cli.main(["solve", "poisson1d", "--device", unknown]) == 2
+        assert "unknown device" in capsys.readouterr().err
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert cli.main(["solve", "poisson1d", "--device", "cuda:2"]) == 6
+    assert "the last one is cuda:1" in capsys.readouterr().err
