@@ -21,13 +21,16 @@ from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.falls import have_rested, rate_of, stand_still
 from pinnkan.solver.linear.ladder import Inverse, Varying, rungs, step_work
-from pinnkan.solver.linear.mass import Lengths, Mass
+from pinnkan.solver.linear.mass import FunctionSizes
 from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
 #: Most steps with one preconditioner. Where a step is looked at once more FEW at least, and a share of those that it
 #: took: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.2e-4 was.
 MOST, FEW, AGAIN = 300, 10, 0.125
+#: Multiplications of a factor that is made to look at what is missing, some tenths of a second: two steps had said that
+#: 4e-7 was missing of waves along curved streamlines, which J^T J hardly knows, and 1e-3 was.
+SOON = 5e9
 #: What may be missing after as many, over what is aimed at: a tenth of the tolerance, and it is told.
 TOLD = 100.0
 #: Rounds: each begins with the residual itself, which what it was updated to drifts away from.
@@ -52,10 +55,7 @@ class ConjugateGradients(Seen):
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
     enough, of a step no more than ``most`` of itself; ``iterations`` counts all steps, each of which asks the
-    ``clock``. A single unknown is as large as its L2 norm: what the last steps move are coefficients near corners, a
-    thousand times as much as they move the function.
-    Several are as large as their largest coefficient: beside a velocity a pressure, which the rows see least, is small
-    (Beltrami's flow at 1e-4 had an effectivity of 0.69 by norms, in half the time).
+    ``clock``. Functions are as large as :class:`pinnkan.solver.linear.mass.FunctionSizes` says.
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
     """
 
@@ -78,12 +78,11 @@ class ConjugateGradients(Seen):
         self._diagonal = whole.reshape(-1, 1)[ordering.free]
         if not bool(torch.isfinite(self._diagonal).all()):
             raise NotFiniteError
-        self._norms = None
-        if self._space.unknowns == 1:
-            self._norms = Lengths(Mass(self._space, ordering.free.cpu().numpy(), np.ones(1)), ordering.position.device)
+        self._sizes = FunctionSizes(self._space, ordering.free)
         self.lengths = self._diagonal[:, 0].sqrt().cpu().numpy()
         self.rounding, self._is_exact = 0.0, False
         self._inverse: Inverse | None
+        self._sharp: Inverse | None = None
         self._ladder = rungs(rows, ordering, whole, damping)
         self._rung, self._inverse = 0, None
         self._bounds, self._of_a_step = (MOST, np.inf), step_work(rows)
@@ -103,14 +102,7 @@ class ConjugateGradients(Seen):
 
     def size_of(self, coefficients: Array) -> float:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return super().size_of(coefficients) if self._norms is None else float(self._space.norm(coefficients)[0])
-
-    def _sizes(self, *functions: torch.Tensor) -> list[float]:
-        """How large functions are, (free coefficient, side) each; the largest side counts."""
-        if self._norms is None:
-            return [float(f.abs().max()) for f in functions]
-        norms = self._norms(torch.cat(functions, 1)).reshape(len(functions), -1)
-        return [float(n) for n in norms.amax(1)]
+        return super().size_of(coefficients) if self._space.unknowns > 1 else float(self._space.norm(coefficients)[0])
 
     def normal(self, step: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
@@ -140,17 +132,26 @@ class ConjugateGradients(Seen):
     def closer(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`: no longer than has been solved before, in work too.
 
-        A factor for this took 28 s where what was looked at had taken 2.
+        By a factor, if that is soon made; one of 28 s had been where what was looked at had taken 2.
         """
+        if self.sharpen(SOON):
+            return self.precondition(gradient)
         self._bounds = max(FEW, self.iterations), self.iterations * self._of_a_step
         try:
             return self.backsolve(gradient)
         finally:
             self._bounds = MOST, np.inf
 
+    def sharpen(self, most: float) -> bool:
+        """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
+        if self._sharp is None and (factor := self._ladder[-1]).is_exact and factor.work <= most:
+            self.clock.factor(factor.work)
+            self._sharp = factor.make()
+        return self._sharp is not None
+
     def precondition(self, gradient: Array) -> Array:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
-        return self.inverse(self._put(gradient)).cpu().numpy()
+        return (self._sharp or self.inverse)(self._put(gradient)).cpu().numpy()
 
     def _put(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.ordering.position.device)

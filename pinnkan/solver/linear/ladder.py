@@ -37,12 +37,14 @@ class Rung:
     """How to ``make`` an approximate inverse, in so many multiplications (``work``).
 
     After so many steps (``looked_at``) it is left for the next rung if it promises more than ``promised`` in all.
+    ``is_exact``: but for rounding.
     """
 
     make: Callable[[], Inverse]
     looked_at: int
     promised: float
     work: float = 0.0
+    is_exact: bool = False
 
 
 def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
@@ -75,7 +77,7 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
         promised = min(promised, max(looked_at, work / step_work(rows)))
     ladder.append(Rung(lambda: _varying(sizes, ordering, diagonal, damping), looked_at, promised, of_modes))
     if is_afforded:
-        ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT, work))
+        ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT, work, is_exact=True))
     return ladder
 
 

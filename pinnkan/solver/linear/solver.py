@@ -79,6 +79,11 @@ class LinearSolver(Protocol):
     def precondition(self, gradient: Array) -> Array:
         """The same to a digit or so."""
 
+    def sharpen(self, most: float) -> bool:
+        """Whether from now on that is as exact as a factor of no more than so many multiplications, of conjugate
+        gradients; a factor is nothing else.
+        """
+
     def apply(self, step: Array) -> list[torch.Tensor]:
         """J d of every block, for d (free coefficient, side)."""
 
@@ -133,6 +138,10 @@ class Seen:
 
     def go_by_points(self) -> bool:
         """See :class:`LinearSolver`: they are, by points."""
+        return False
+
+    def sharpen(self, most: float) -> bool:
+        """See :class:`LinearSolver`: it is."""
         return False
 
     def floor(self, coefficients: Array) -> float:

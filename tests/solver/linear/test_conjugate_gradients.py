@@ -251,6 +251,20 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
     assert solver._bounds == (conjugate_gradients.MOST, np.inf)
 
 
+def test_a_closer_solve_is_one_by_a_factor_that_is_soon_made(monkeypatch):
+    """Two steps had said that 4e-7 was missing of waves along curved streamlines, where 1e-3 was."""
+    rows, ordering = operator("varying")
+    gradient = np.random.default_rng(0).standard_normal((ordering.size, 1))
+    exact, solver = NormalEquations(rows, ordering).backsolve(gradient), ConjugateGradients(rows, ordering)
+    rough = difference(solver.precondition(gradient), exact)
+    assert not solver.sharpen(0.0)
+    assert difference(solver.closer(gradient), exact) < 1e-6 < rough
+    assert difference(solver.precondition(gradient), exact) < 1e-6
+    assert not NormalEquations(rows, ordering).sharpen(np.inf)
+    monkeypatch.setattr(conjugate_gradients, "SOON", 0.0)
+    assert difference(ConjugateGradients(rows, ordering).closer(gradient), exact) > 1e-6
+
+
 def test_a_second_round_is_not_told_by_one_step(monkeypatch):
     """After 300 steps one more had said that 3e-6 was missing, where 1.2e-4 was."""
     rows, ordering = operator("varying")
