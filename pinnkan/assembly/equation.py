@@ -32,7 +32,7 @@ class CompiledEquation:
     ``jets``: the derivatives of unknowns that occur, in the order of the columns below; ``value``: F as instructions;
     ``slopes``: dF/djet of each, ``slopes_tape``: as instructions; ``constants``: as numbers, each where it is one.
     ``is_linear``: whether F is affine in all jets, so that one least-squares solve suffices, but for a sign or a step
-    of them, ``has_switch``; ``is_affine``: without.
+    of them, ``has_switch``.
     """
 
     def __init__(self, equation: Equation, coordinates: Sequence[sympy.Symbol]) -> None:
@@ -42,7 +42,6 @@ class CompiledEquation:
         self.slopes = tuple(sympy.diff(equation.residual, s) for s in self.symbols)
         self.is_linear = not any(w.free_symbols & set(self.symbols) for w in self.slopes)
         self.has_switch = any(a.free_symbols & set(self.symbols) for a in equation.residual.atoms(Signum, UnitStep))
-        self.is_affine = self.is_linear and not self.has_switch
         self._tape = Tape([equation.residual, *self.slopes], [*coordinates, *self.symbols])
         self.value = self._tape.first()
         self.constants = tuple(float(w) if w.is_number else None for w in self.slopes)
@@ -59,7 +58,7 @@ class CompiledEquation:
         """Jets and instructions as plain data, for :meth:`read`."""
         jets = [(j.unknown, j.order) for j in self.jets]
         code = self._tape.inputs, list(self._tape.instructions), self._tape.outputs
-        return jets, *code, self.constants, self.is_affine
+        return jets, *code, self.constants
 
     @classmethod
     def read(
@@ -69,14 +68,13 @@ class CompiledEquation:
         code: Sequence[Any],
         outputs: Sequence[int],
         constants: Sequence[float | None],
-        is_affine: bool,
     ) -> "CompiledEquation":
         """One that was :meth:`written`, to be evaluated only: without text and symbols."""
         equation = cls.__new__(cls)
         equation.jets = tuple(Jet(unknown, tuple(order)) for unknown, order in jets)
         equation._tape = Tape.written(inputs, code, outputs)
         equation.value = equation._tape.first()
-        equation.constants, equation.is_affine = tuple(constants), is_affine
+        equation.constants = tuple(constants)
         return equation
 
     def linearise(self, points: torch.Tensor, jets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -100,11 +100,7 @@ class Patch:
     def residuals(self, coefficients: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """The same in some intervals of the first coordinate after the other."""
         for part, tables in parts(self.tables):
-            yield part, self.value_in(part, tables, coefficients)
-
-    def value_in(self, part: slice, tables: tuple[Table, ...], coefficients: torch.Tensor) -> torch.Tensor:
-        """The same in some of them, those of the ``tables``."""
-        return self._value(tables, coefficients) * self.root_weight_in(part)
+            yield part, self._value(tables, coefficients) * self.root_weight_in(part)
 
     def by_cell(self, coefficients: torch.Tensor, smooth: Sequence[torch.Tensor]) -> torch.Tensor:
         """Squared residual of each cell that is ``smooth`` along all coordinates but one: (coordinate, interval, ..).
@@ -278,22 +274,12 @@ class FleetingRows(TensorRows):
         values = None if step is None else ordering.spread(step).reshape(*self.space.shape, step.shape[1])
         return self.gradient_at(values).reshape(self.space.size, -1)[ordering.free]
 
-    def _left(self, values: torch.Tensor | None) -> Iterator[tuple[slice, tuple[Table, ...], torch.Tensor]]:
-        """The residual after a step, some intervals at a time: F there, if it is linear, is one look at the points."""
-        if values is None or not self.patch.equation.is_affine:
-            for part, tables in parts(self.tables):
-                left = self.residual_in(part)
-                yield part, tables, left if values is None else left + self.image(part, tables, values)
-            return
-        moves = self.at[1] or [torch.zeros_like(self.at[0])]
-        reached = [self.at[0] + move + step for move, step in zip(moves, values.unbind(-1), strict=True)]
-        for part, tables in parts(self.tables):
-            yield part, tables, last([self.patch.value_in(part, tables, c) for c in reached])
-
     def gradient_at(self, values: torch.Tensor | None) -> torch.Tensor:
         """The same of all coefficients: (coefficient, .., unknown, side) both."""
         sides = max(1, len(self.at[1]))
         out = self.at[0].new_zeros((*(t.count for t in self.tables), self.space.unknowns, sides))
-        for part, tables, left in self._left(values):
+        for part, tables in parts(self.tables):
+            left = self.residual_in(part)  # rounded alike every time, as F after the step would not be
+            left = left if values is None else left + self.image(part, tables, values)
             self.add_transposed(part, tables, left, out)
         return out
