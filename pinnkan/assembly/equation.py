@@ -57,8 +57,7 @@ class CompiledEquation:
     def written(self) -> tuple[Any, ...]:
         """Jets and instructions as plain data, for :meth:`read`."""
         jets = [(j.unknown, j.order) for j in self.jets]
-        code = self._tape.inputs, list(self._tape.instructions), self._tape.outputs
-        return jets, *code, self.constants
+        return jets, self._tape.inputs, list(self._tape.instructions), self._tape.outputs, self.constants
 
     @classmethod
     def read(

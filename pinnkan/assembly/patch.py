@@ -233,6 +233,7 @@ class FleetingRows(TensorRows):
 
     @cached_property
     def _moves(self) -> list[torch.Tensor | None]:
+        """Looked at once for all intervals."""
         return moved(self.at[1])
 
     @property

@@ -34,9 +34,11 @@ def is_smooth(tape: Tape, inputs: Sequence[Interval], moving: Collection[int]) -
 
 def _where(name: str, arguments: Sequence[Interval], value: float, result: Interval) -> np.ndarray:
     """The boxes over which an operation is smooth; those on which it is not defined are none."""
-    x = arguments[0]
-    if name in _BUT_AT_ZERO or (name == "power" and len(arguments) == 1 and value == int(value)):
-        return np.asarray((x.lo > 0.0) | (x.hi < 0.0) | (name == "power" and value >= 0.0))
+    x, is_whole = arguments[0], name == "power" and len(arguments) == 1 and value == int(value)
+    if is_whole and value >= 0.0:
+        return np.ones(1, dtype=bool)
+    if is_whole or name in _BUT_AT_ZERO:
+        return np.asarray((x.lo > 0.0) | (x.hi < 0.0))
     if name in ("sqrt", "log", "power"):
         return np.asarray(x.lo > 0.0)
     if name in ("arcsin", "arccos"):

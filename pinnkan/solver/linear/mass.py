@@ -11,6 +11,7 @@ from pinnkan.assembly.device import is_host
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
+from pinnkan.solver.linear.diagonalisation import along
 
 
 class Mass:
@@ -54,7 +55,7 @@ class Lengths:
         whole = vectors.new_zeros((space.size, vectors.shape[1])).index_copy_(0, self._free, vectors)
         whole = whole.reshape(*space.shape, -1)
         for i, factor in enumerate(self._factors):
-            whole = torch.tensordot(factor, whole, dims=([1], [i])).movedim(0, i)
+            whole = along(factor, whole, i)
         images = (whole * self._weights).reshape(space.size, -1)[self._free]
         return (vectors * images).sum(0).clamp_min(0.0).sqrt()
 

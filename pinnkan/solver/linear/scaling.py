@@ -41,15 +41,15 @@ class Scaled:
 class OperatorSizes:
     """Size of the operator at the points of the grid, relative to one with its mean weights: about one.
 
-    ``mean``: mean squares of the weights without those of the quadrature, (jet).
+    ``mean_squares``: mean squares of the weights without those of the quadrature, (jet).
     """
 
     def __init__(self, rows: TensorRows) -> None:
         self.rows = rows
         self._weight = [on_grid(t.weights, i, len(rows.tables)) for i, t in enumerate(rows.tables)]
         self._finest = [[f.square() for f in self._size_of(j)] for j in rows.jets]
-        self.mean = self._mean_squares()
-        finest = zip(self.mean, self._finest, strict=True)
+        self.mean_squares = self._mean_squares()
+        finest = zip(self.mean_squares, self._finest, strict=True)
         self._mean = reduce(torch.add, (m * reduce(torch.mul, f) for m, f in finest)).clamp_min(1e-300)
 
     def of(self, weights: torch.Tensor, part: slice, along: int = 0) -> torch.Tensor:
@@ -115,7 +115,7 @@ def square_on(rows: TensorRows, coarse: Space, unknown: int) -> float:
     pairs = zip(rows.space.axes, coarse.axes, strict=True)
     lengths = [0.0 if a is b else b.intervals / float(np.ptp(b.breaks)) for a, b in pairs]
     waves = [prod(x**k for x, k in zip(lengths, j.order, strict=True)) for j in rows.jets]
-    squares = OperatorSizes(on_few(rows)).mean.tolist()
+    squares = OperatorSizes(on_few(rows)).mean_squares.tolist()
     found = [s * w**2 for s, w, j in zip(squares, waves, rows.jets, strict=True) if j.unknown == unknown and j.total]
     return sum(found)
 

@@ -80,9 +80,7 @@ class LinearSolver(Protocol):
         """The same to a digit or so."""
 
     def sharpen(self, most: float) -> bool:
-        """Whether from now on that is as exact as a factor of no more than so many multiplications, of conjugate
-        gradients; a factor is nothing else.
-        """
+        """Whether conjugate gradients precondition by a factor from now on, if it takes no more than ``most`` work."""
 
     def apply(self, step: Array) -> list[torch.Tensor]:
         """J d of every block, for d (free coefficient, side)."""
@@ -141,7 +139,7 @@ class Seen:
         return False
 
     def sharpen(self, most: float) -> bool:
-        """See :class:`LinearSolver`: it is."""
+        """See :class:`LinearSolver`: a factor does."""
         return False
 
     def floor(self, coefficients: Array) -> float:
