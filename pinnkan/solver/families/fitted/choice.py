@@ -81,7 +81,11 @@ class Promise:
     def is_broken(self, state: LevelsState[Any]) -> bool:
         """Whether the other coordinates have had as many coefficients and have not done better."""
         levels = state.own_levels
-        return levels[-1].parameters >= self.budget and all(level.estimate >= self.estimate for level in levels)
+        return levels[-1].parameters >= self.budget and not any(self.is_kept_by(level) for level in levels)
+
+    def is_kept_by(self, level: Level) -> bool:
+        """Whether a level has done better; a bump that it has missed is none of its estimate."""
+        return level.estimate < self.estimate and not level.unseen
 
 
 def solve_axes_or_fitted(axes: ProductLevels, verify: Verifier, monitor: Monitor) -> Outcome:
@@ -163,7 +167,7 @@ def _direction(model: Model, state: LevelsState[ProductState]) -> float | None:
 
 def _joined(out: Outcome, axes: LevelsState[ProductState], promise: Promise) -> Outcome:
     """The outcome with the levels on the axes before it, and why it was chosen."""
-    first = next((level for level in out.levels if level.estimate < promise.estimate), out.levels[-1])
+    first = next((level for level in out.levels if promise.is_kept_by(level)), out.levels[-1])
     network = (
         f"{out.network} (chosen because a front crosses the axes: with {first.parameters} coefficients the estimate "
         f"was {first.estimate:.1e}, where the axes promised {promise.estimate:.1e} with {promise.budget:.0f})"

@@ -82,6 +82,8 @@ def test_a_promise_is_broken_by_as_many_coefficients_without_a_smaller_estimate(
     assert Promise(level.parameters, level.estimate).is_broken(state)
     assert not Promise(level.parameters + 1, level.estimate).is_broken(state)
     assert not Promise(level.parameters, 1.1 * level.estimate).is_broken(state)
+    missed = replace(state, own_levels=(replace(level, estimate=1e-9, unseen="a peak at (0.7, 0.2)"), level))
+    assert Promise(level.parameters, level.estimate).is_broken(missed)
     kept = Promise.of(state.beside.own_levels)
     last, before = state.beside.own_levels[-1], state.beside.own_levels[-2]
     assert kept.budget == choice.GROWTH * last.parameters
