@@ -169,7 +169,8 @@ def _in_time(problem: Problem, form: Form, model: Model, field: Field) -> Bound 
         return Bound(_over(error, largest), "max", words)
     if power == 1.0:
         return Bound(_over(squares, sizes), "L1", "L1 contraction")
-    words = f"the energy inequality, decay of errors at least exp({-rate:.3g} t)"
+    change = "decay of errors at least" if rate > 0.0 else "growth of errors at most"
+    words = f"the energy inequality, {change} exp({-rate:.3g} t)"
     return Bound(_over(np.sqrt(squares) + edge * np.sqrt(problem.domain.measure), np.sqrt(sizes)), "L2", words)
 
 
