@@ -14,6 +14,7 @@ import sympy
 import torch
 
 from pinnkan.assembly.device import at_once
+from pinnkan.assembly.limits import filled, may_be_undefined
 from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.functions import Signum, UnitStep
@@ -53,6 +54,11 @@ class CompiledEquation:
         """The slopes where all of them are numbers."""
         known = tuple(c for c in self.constants if c is not None)
         return known if len(known) == len(self.constants) else None
+
+    @cached_property
+    def _is_undefined_somewhere(self) -> bool:
+        """Whether a formula may be 0/0 at some values of the unknowns."""
+        return may_be_undefined(self._tape, self._tape.inputs - len(self.jets))
 
     def written(self) -> tuple[Any, ...]:
         """Jets and instructions as plain data, for :meth:`read`."""
@@ -101,8 +107,9 @@ class CompiledEquation:
 
     def value_on(self, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor]) -> torch.Tensor:
         """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
-        value = self.value([*coordinates, *jets], torch)[0]
-        return _filled(value, np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets))), coordinates[0])
+        shape = np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets)))
+        value = _filled(self.value([*coordinates, *jets], torch)[0], shape, coordinates[0])
+        return filled(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
@@ -113,6 +120,8 @@ class CompiledEquation:
         outputs = self._tape(values, torch)
         shape = jets.shape[:-1]
         full = [_filled(o, shape, jets) for o in outputs]
+        if self._is_undefined_somewhere:
+            full = filled(self._tape, coordinates, jets.unbind(-1), full)
         weights = last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 

@@ -24,11 +24,11 @@ from pinnkan.solver.families.product.judging import (
 )
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import initial_space, with_conditions
-from pinnkan.solver.families.product.stationary import anew, beginning
+from pinnkan.solver.families.product.stationary import beginning, settled
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.minimise.gauss_newton import MAX_STEPS, gauss_newton
+from pinnkan.solver.minimise.gauss_newton import MAX_STEPS
 from pinnkan.solver.monitor import Monitor
 from pinnkan.solver.outcome import RESOLVED, Outcome
 from pinnkan.solver.verify.missed.hidden_feature import with_knots
@@ -123,9 +123,7 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        found = gauss_newton(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor)
-        if not found.stationary and number > 0:
-            found = anew(system, fixed, 1e-2 * self.problem.solver.tolerance, found.steps[-1].loss) or found
+        found = settled(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)

@@ -16,6 +16,7 @@ from pinnkan.solver.families.product.start import MOST_SMOOTH, membrane, smooth_
 from pinnkan.solver.linear.solver import Seen
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import Converged, gauss_newton
+from pinnkan.solver.monitor import Monitor
 
 #: A gradient is none below this share of what the sizes of rows and residual allow: rounding.
 FLAT = 1e-12
@@ -35,7 +36,28 @@ def beginning(system: System) -> Array:
     return start if model.is_linear else moved(system, start, fixed)
 
 
-def anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> Converged | None:
+def settled(
+    system: System, start: Array, fixed: np.ndarray, tolerance: float, monitor: Monitor, is_first: bool
+) -> Converged:
+    """Where Gauss-Newton leads from a start, or if that is nowhere, from another one.
+
+    The first start of all is moved: sqrt(u) has no finite slope at zero, and a p-Laplacian next to none beside it.
+
+    Raises SolverError: it leads nowhere from there either.
+    """
+    try:
+        found = gauss_newton(system, start, fixed, tolerance, monitor)
+    except SolverError:
+        other = _pushed(system, start, fixed) if is_first and not system.model.is_linear else start
+        if other is start:
+            raise
+        return gauss_newton(system, other, fixed, tolerance, monitor)
+    if found.stationary or is_first:
+        return found
+    return _anew(system, fixed, tolerance, found.steps[-1].loss) or found
+
+
+def _anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> Converged | None:
     """Where a few steps from there lead, on knots that fewer ones have brought to a minimum of their own; or None.
 
     Of -0.1 v_xx + v + ... = 32 cos(18.6 x), v_x = 5.3, three knots left u at a minimum of the residual that is no
@@ -50,14 +72,19 @@ def anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> Co
 
 
 def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
-    """The ``start`` (coefficient), or one beside it where it is stationary, or its residual is not finite.
+    """The ``start`` (coefficient), or one beside it where it is stationary, or its residual is not finite."""
+    loss = system.loss(start)
+    if loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
+        return start
+    return _pushed(system, start, fixed)
 
-    And where there are few enough coefficients.
+
+def _pushed(system: System, start: Array, fixed: np.ndarray) -> Array:
+    """The ``start`` and some of the slowest wave, if there are few enough coefficients.
 
     Of so many sizes of the wave that with the least residual in the rows that the start does not fulfil.
     """
-    few, loss = system.space.size <= MOST_SMOOTH, system.loss(start)
-    if not few or loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
+    if system.space.size > MOST_SMOOTH:
         return start
     masks = np.moveaxis(fixed, -1, 0)
     wave = np.stack([np.zeros(m.shape) if m.all() else slowest_wave(system.space, m) for m in masks], -1)
@@ -69,14 +96,14 @@ def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
 
 
 def is_stationary(system: System, start: Array, fixed: np.ndarray) -> bool:
-    """Whether the gradient of the residual vanishes at ``start`` for all coefficients that are free."""
+    """Whether the gradient of the residual vanishes at ``start`` for all free coefficients, or is not finite."""
     rows, _ = system.linearised(start, [start], fixed)
     seen = Seen(rows, order_coefficients(system.space, fixed, system.model.device))
     residuals = [r.residual for r in rows]
     gradient = np.linalg.norm(seen.gradient(residuals))
     chance = np.random.default_rng(0).standard_normal((seen.ordering.size, 1))
     size, image = (np.sqrt(sum(float(part.square().sum()) for part in x)) for x in (residuals, seen.apply(chance)))
-    return bool(gradient <= FLAT * size * image)
+    return not gradient > FLAT * size * image
 
 
 def slowest_wave(space: Space, zero: np.ndarray) -> Array:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from small_models import LINE, line, model_of, prepared
 
+from pinnkan.errors import SolverError
 from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.families.product import levels
 from pinnkan.solver.families.product.start import initial_space
-from pinnkan.solver.families.product.stationary import is_stationary, moved, slowest_wave
+from pinnkan.solver.families.product.stationary import is_stationary, moved, settled, slowest_wave
+from pinnkan.solver.monitor import Monitor
 
 EIKONAL = LINE.format(equation="u_x**2 = 1", left=0, right="none")
 EIGENVALUE = """
@@ -42,20 +44,34 @@ def test_what_is_stationary_is_moved_to_less_of_what_it_does_not_fulfil(text):
     np.testing.assert_array_equal(beside[fixed], start[fixed])
 
 
-def test_a_start_without_a_finite_residual_is_moved():
-    """The p-Laplacian is 0/0 where u is flat: it was refused as not finite."""
-    text = """
+P_LAPLACIAN = """
 name: p_laplacian
 domain: {x: [0, 1], y: [0, 1]}
 unknowns: [u]
 equations: ["-div((u_x**2 + u_y**2)**0.5*grad(u)) = 1"]
 conditions: [{where: boundary, equation: u = 0}]
 """
+
+
+@pytest.mark.parametrize("text", [P_LAPLACIAN, LINE.format(equation="-u_xx + 1/u = 1", left=0, right="u = 0")])
+def test_a_start_without_slopes_or_a_finite_residual_is_moved(text):
+    """The p-Laplacian is 0/0 where u is flat: it was refused as not finite."""
     _, system, start, fixed = start_of(model_of(text))
-    assert not np.isfinite(system.loss(start))
+    assert is_stationary(system, start, fixed) or not np.isfinite(system.loss(start))
     beside = moved(system, start, fixed)
     assert np.isfinite(system.loss(beside))
+    assert not is_stationary(system, beside, fixed)
     np.testing.assert_array_equal(beside[fixed], start[fixed])
+
+
+def test_a_start_that_leads_nowhere_is_moved():
+    """sqrt(u) has no finite slope at zero: it was refused as not finite."""
+    _, system, start, fixed = start_of(model_of(LINE.format(equation="-u_xx + sqrt(u) = 3", left=0, right="u = 0")))
+    with pytest.raises(SolverError, match="not finite"):
+        settled(system, start, fixed, 1e-6, Monitor(None, None), is_first=False)
+    found = settled(system, start, fixed, 1e-6, Monitor(None, None), is_first=True)
+    assert found.stationary
+    assert found.coefficients.max() > 0.1
 
 
 def test_what_goes_on_or_solves_it_stays():
