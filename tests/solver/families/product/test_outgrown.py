@@ -75,6 +75,88 @@ def test_off_the_points_residuals_are_compared_with_those_of_the_file():
     assert System(weighed, space, extra=1).mean_square(coefficients) < 1e-6 * plain.mean_square(coefficients)
 
 
+CHARGES = """
+name: charges
+domain: {x: [0, 1], t: [0, 0.3]}
+unknowns: [p, f]
+equations:
+  - p_t = dx(p_x + p*f_x)
+  - -0.05*f_xx = p - 1
+conditions:
+  - {where: initial, equation: p = 1 + 0.5*sin(pi*x)}
+  - {where: [left, right], equation: p = 1}
+  - {where: [left, right], equation: f = 0}
+solver: {tolerance: 1e-5}
+"""
+
+
+def chebyshev(n):
+    """Points from 1 down to 0 and the matrix of derivatives there (Trefethen 2000, chapter 6)."""
+    x = np.cos(np.pi * np.arange(n + 1) / n)
+    c = np.array([2.0, *np.ones(n - 1), 2.0]) * (-1.0) ** np.arange(n + 1)
+    slope = np.outer(c, 1.0 / c) / (x[:, None] - x + np.eye(n + 1))
+    return 0.5 * (x + 1.0), 2.0 * (slope - np.diag(slope.sum(1)))
+
+
+def test_what_knots_leave_of_a_first_layer_is_not_taken_up_by_a_potential():
+    """p_t does not fit the sides: slabs became too short at t = 1e-13, for a tolerance of 1e-6 and of 1e-5."""
+    x, slope = chebyshev(40)
+    inside = (slope @ slope)[1:-1, 1:-1]
+
+    def rates(_, p):
+        p = np.concatenate([[1.0], p, [1.0]])
+        f = np.concatenate([[0.0], np.linalg.solve(-0.05 * inside, p[1:-1] - 1.0), [0.0]])
+        return (slope @ (slope @ p + p * (slope @ f)))[1:-1]
+
+    start = 1.0 + 0.5 * np.sin(np.pi * x[1:-1])
+    true = solve_ivp(rates, (0.0, 0.3), start, method="Radau", rtol=1e-9, atol=1e-11, t_eval=[0.01, 0.3]).y
+    solution = solve(parse_problem(CHARGES, "t.yaml"))
+    assert solution.verdict.converged
+    for time, exact in zip((0.01, 0.3), true.T, strict=True):
+        found = solution(np.stack([x[1:-1], np.full(39, time)], 1))["p"]
+        np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
+THIN = """
+name: thin
+domain: {x: [0, 1], y: [0, 1], t: [0, 1]}
+"""
+STREAM = f"""{THIN}
+unknowns: [w, f]
+equations: [w_t = lap(w), -lap(f) = w]
+conditions:
+  - {{where: initial, equation: w = 0}}
+  - {{where: boundary, equation: w = 0}}
+  - {{where: boundary, equation: f = 0}}
+"""
+FLOW = f"""{THIN}
+unknowns: [u, v, p]
+equations: [u_t + p_x = lap(u), v_t + p_y = lap(v), u_x + v_y = 0]
+conditions:
+  - {{where: initial, equation: u = 0}}
+  - {{where: initial, equation: v = 0}}
+  - {{where: boundary, equation: u = 0}}
+  - {{where: boundary, equation: v = 0}}
+  - {{where: domain, equation: integral(p) = 0}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "weighed"), [(STREAM, 1e-5, True), (STREAM, 0.1, False), (FLOW, 1e-5, False)]
+)
+def test_rows_of_rates_weigh_less_in_thin_slabs_where_all_else_has_its_own_equation(text, length, weighed):
+    problem = parse_problem(text, "t.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    line = Axis(np.array([0.0, 1.0]), 3)
+    space = Space((line, line, Axis(np.array([0.0, length]), 3)), len(problem.unknowns))
+    found = reweighed(model, space, 0.1 * np.random.default_rng(0).standard_normal(space.shape))
+    assert (found is not None) == weighed
+    if found is not None:
+        rate, potential = found.by_row
+        assert rate > 1e3
+        assert potential < 30.0
+
+
 RECTIFIER = """
 name: rectifier
 domain: {t: [0, 0.03]}
