@@ -31,6 +31,10 @@ ACROSS = 10
 #: A matrix is singular where its smallest singular value, that of rows and columns of size one, falls below this, and
 #: below DIP of what it is a doubling further off.
 SINGULAR, DIP = 1e-3, 1e-2
+#: It has to be so as well with what grows by fewer e-folds than SLOW from end to end among what decays: of a potential
+#: beside diffusion a constant and exp(-5 x / s), each with a sign by rounding, looked singular apart, and slabs became
+#: too short for that rate.
+SLOW = 1.0
 #: What is as small at all rates is zero at all of them.
 ROUNDED = 1e-13
 #: Between rates four times apart that differ by no more than this share nothing is looked for more closely: for large
@@ -76,7 +80,7 @@ class Across:
     def singular_at(self, numbers: Array) -> Array:
         """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""
         every = np.arange(len(self.equations[0][1]))
-        if not self._goes_across:
+        if not (len(every) and self._goes_across):  # nowhere do the conditions of both ends say something
             return numbers[:0]
         try:
             values = self._distances(np.repeat(every, len(numbers)), np.tile(numbers, len(every)))
@@ -199,12 +203,17 @@ class Across:
             best[own], least[own] = tried[k, every], found[k, every]
             low[own], high[own] = tried[np.maximum(k - 1, 0), every], tried[np.minimum(k + 1, PARTS), every]
             own = own[found.max(0) > (1.0 + FLAT) * least[own]]
-        return np.where((least < SINGULAR) & ((least < DIP * beside) | (beside < ROUNDED)), best, 0.0)
+        dips = np.flatnonzero(_is_dip(least, beside))
+        again, before, after = (self._distances(at[dips], factor * best[dips], SLOW) for factor in (1.0, 0.5, 2.0))
+        dips = dips[_is_dip(again, np.minimum(before, after))]
+        out = np.zeros(len(at))
+        out[dips] = best[dips]
+        return out
 
-    def _distances(self, at: np.ndarray, rates: Array) -> Array:
+    def _distances(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Array:
         """How far from singular the conditions are at points and rates; infinity where there are more or fewer."""
         out = np.full(len(at), np.inf)
-        for own, matrix, _ in self._matrices(at, rates):
+        for own, matrix, _ in self._matrices(at, rates, slow):
             out[own] = np.linalg.svd(matrix, compute_uv=False)[:, -1]
         return out
 
@@ -221,11 +230,19 @@ class Across:
                 out[own[known]] = np.abs(np.linalg.eigvals(trip)).max(1)
         return out
 
-    def _matrices(self, at: np.ndarray, rates: Array) -> Iterator[tuple[np.ndarray, Complex, int]]:
-        """The conditions of cases with as many exponentials as rows: these cases, matrices, and how many decay."""
+    def _matrices(self, at: np.ndarray, rates: Array, slow: float = 0.0) -> Iterator[tuple[np.ndarray, Complex, int]]:
+        """The conditions of cases with as many exponentials as rows: these cases, matrices, and how many decay.
+
+        What grows by fewer e-folds than ``slow`` from end to end is one of these.
+        """
         rows = sum(map(len, self.ends))
         exponents, vectors, basis = self.exponentials.at(at, rates)
-        decays = (np.isfinite(exponents) & (exponents.real < 0.0)).sum(1)
+        real = np.where(np.isfinite(exponents), exponents.real * self.length, np.inf)
+        if slow:
+            order = np.argsort(real, 1, kind="stable")
+            exponents, real = np.take_along_axis(exponents, order, 1), np.take_along_axis(real, order, 1)
+            vectors, basis = (np.take_along_axis(x, order[:, None], 2) for x in (vectors, basis))
+        decays = (real < slow).sum(1)
         finite = np.isfinite(exponents).sum(1) == rows
         for number in set(decays[finite]):
             own = np.flatnonzero(finite & (decays == number))
@@ -269,6 +286,11 @@ def _largest_rates(across: Across, least: float) -> tuple[float, ...]:
 def _echo_rates(across: Across, least: float) -> tuple[float, ...]:
     """The same, of echoes."""
     return tuple(map(float, across.echoes(least)))
+
+
+def _is_dip(least: Array, beside: Array) -> np.ndarray:
+    """Whether a matrix is singular that is so far from it, and so far on either side."""
+    return np.asarray((least < SINGULAR) & ((least < DIP * beside) | (beside < ROUNDED)))
 
 
 def _divided(row: Complex, upper: Complex) -> Complex:

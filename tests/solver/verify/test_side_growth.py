@@ -69,7 +69,7 @@ def test_sides_that_let_out_what_there_is_do_not_grow(upper):
 def test_rounding_is_looked_at_once(monkeypatch):
     """Where a soliton has gone two dips are none of rounding; that of a side that feeds itself is followed."""
     cases, own = [], Across._distances
-    monkeypatch.setattr(Across, "_distances", lambda self, at, s: (cases.append(len(at)), own(self, at, s))[1])
+    monkeypatch.setattr(Across, "_distances", lambda self, at, *s: (cases.append(len(at)), own(self, at, *s))[1])
     for weight in np.linspace(0.001, 0.01, 5):
         cases.clear()
         soliton = [((0, (0, 1)), 1.0), ((0, (1, 0)), 1e-12), ((0, (3, 0)), weight)]
@@ -77,12 +77,20 @@ def test_rounding_is_looked_at_once(monkeypatch):
         assert max(cases[2:], default=0) <= 2 * (PARTS + 1)
     cases.clear()
     assert rate([HEAT], [VALUE], [robin(11.0)]) > 0.0
-    assert cases[1:] == [PARTS + 1] * ROUNDS
+    assert cases[1:] == [PARTS + 1] * ROUNDS + [1] * 3
 
 
 def test_sides_of_what_has_no_derivative_across_say_nothing():
     """u_t = -u with values at its sides was a bug: negative dimensions."""
     assert rate([[((0, (0, 1)), 1.0), ((0, (0, 0)), 1.0)]], [VALUE], [VALUE]) == 0.0
+
+
+@pytest.mark.parametrize("drift", [5.0, -5.0, 0.3])
+def test_a_potential_beside_diffusion_does_not_grow(drift):
+    """A constant and exp(-5 x / s) are nearly one: a rate of 1e8 was found, and slabs became too short."""
+    charge = [*HEAT, ((1, (1, 0)), -drift)]
+    potential, zero = [((1, (2, 0)), -1.0), ((0, (0, 0)), -1.0)], [((1, (0, 0)), 1.0)]
+    assert rate([charge, potential], [VALUE, zero], [VALUE, zero], sizes=(1.0, 1.0), least=1.0) == 0.0
 
 
 def test_clamped_ends_of_a_beam_do_not_grow():
