@@ -144,7 +144,21 @@ def settled(
     at_points[:, :total] -= np.eye(total)
     rho = stacked([r.residual for r in placed])
     lacking = np.concatenate([rho + _seen(placed, ordering, step), rho + _integrals(placed, ordering, step)])
-    return step - moves @ np.linalg.lstsq(np.concatenate([at_points, integrals]), lacking, rcond=1e-12)[0]
+    return step - moves @ _balanced(np.concatenate([at_points, integrals]), lacking)
+
+
+def _balanced(matrix: Array, right: Array) -> Array:
+    """The least-squares solution of ``matrix`` x = ``right`` with columns, and then rows, of size one.
+
+    Where the equations hardly see a function that is zero at the point, a film that is thinnest there, an integral says
+    3e7 times as much as in other columns: of singular values 3e7 and 3e-8 the second was taken for rounding.
+    """
+    columns = np.linalg.norm(matrix, axis=0)
+    columns[columns == 0.0] = 1.0
+    rows = np.linalg.norm(matrix / columns, axis=1)
+    rows[rows == 0.0] = 1.0
+    found = np.linalg.lstsq(matrix / columns / rows[:, None], right / rows[:, None], rcond=1e-12)[0]
+    return np.asarray(found / columns[:, None])
 
 
 def _seen(placed: Sequence[MiddleRows], ordering: Ordering, step: Array) -> Array:
