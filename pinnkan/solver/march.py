@@ -187,7 +187,7 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
         slab = family.attempt(aim, length, at)
     except (SolverError, np.linalg.LinAlgError) as error:
         shorter = family.shortened(aim, SHORTER * length)
-        if shorter is None or length < at.shortest:
+        if shorter is None or length < at.shortest():
             reason = error.reason if isinstance(error, SolverError) else Reason.DIVERGED
             raise SolverError(f"at {at.words}: {error}", reason) from error
         return replace(state, aim=shorter)
@@ -236,7 +236,7 @@ def _asked(
         missed = None if verify.feature_check.is_met(met, during) else missed
     gathered = None if missed is None else family.gathered(state.aim, slab, missed)
     if missed is not None and gathered is not None:
-        if family.length(gathered, at) < at.shortest:
+        if family.length(gathered, at) < at.shortest():
             raise SolverError(missed.words(family.problem), Reason.UNDERSAMPLED)
         return replace(state, aim=gathered), missed
     if against.reason is None:

@@ -207,11 +207,10 @@ class Pass(Generic[P]):
         """The last time at which formulas jumped or bent, or the first of all: steps may widen from there."""
         return max([self.start, *(s for s in self.stops[:-1] if s <= self.time + ROUNDING * self.total)])
 
-    @property
-    def shortest(self) -> float:
-        """Of a slab that begins here."""
+    def shortest(self, time: float | None = None) -> float:
+        """Of a slab that begins here, or at a later time before the next stop."""
         least = SMALLEST_SLAB if self.problem.space_dimension else SMALLEST_ALONE
-        return min(max(self._first, OF_PAST * (self.time - self.begun)), least * self.total)
+        return min(max(self._first, OF_PAST * ((time or self.time) - self.begun)), least * self.total)
 
     @property
     def _first(self) -> float:

@@ -109,7 +109,7 @@ def test_the_first_slab_may_be_as_short_as_a_step_takes_to_widen(equation, more,
 
 
 def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
-    assert passing(run_until(2.0)).shortest == pytest.approx(2.0 * SMALLEST_SLAB)
+    assert passing(run_until(2.0)).shortest() == pytest.approx(2.0 * SMALLEST_SLAB)
     at = replace(passing(run_until()), problem=problem_of(equation="u_t + u_x = 1"))
     instants = 2.0 * EARLY * SMALLEST_SLAB
     assert [at.is_early(1.0 + share * instants) for share in (0.9, 1.1)] == [True, False]
@@ -120,8 +120,8 @@ def test_in_time_alone_they_may_be_much_shorter_at_the_start_most_of_all():
     alone = parse_problem(ALONE, "a.yaml")
     first, later = (Run((), (), (0.0, *ends), np.zeros(1), np.zeros(1)) for ends in ((), (1.0,)))
     at = replace(passing(first), problem=alone)
-    assert at.shortest == pytest.approx(2.0 * FIRST_ALONE)
-    assert replace(at, run=later).shortest == pytest.approx(2.0 * SMALLEST_ALONE)
+    assert at.shortest() == pytest.approx(2.0 * FIRST_ALONE)
+    assert replace(at, run=later).shortest() == pytest.approx(2.0 * SMALLEST_ALONE)
 
 
 def test_norms_over_a_slab_are_those_of_all_that_was_seen():

@@ -180,7 +180,7 @@ class FittedSlabs(ModelFamily):
             axes = tuple(a.inserted(m) for a, m in zip(axes, marks, strict=True))
         if local.sizes[2] > 0.3 * allowed:
             length = slab.length * min(max(_change(slab, allowed), SHRINK), 0.8)
-        if length < at.shortest:
+        if length < at.shortest():
             raise SolverError(f"at {at.words} the slabs became too short")
         return FittedAim(slab.piece.coordinates, axes, length, aim.rejections + 1, best, since)
 

@@ -79,6 +79,14 @@ def change(h: float, in_time: float, allowed: float, late: tuple[float, float] |
     return max(MARGIN * (0.5 * allowed / max(in_time, 1e-300)) ** (1.0 / order), least)
 
 
+def no_shorter(length: float, tried: float, least: float) -> float:
+    """A ``length``, no shorter than ``least`` while longer ones are ``tried``.
+
+    Late in time a slab of 1e-10 of that is as long as it is meant to be to a millionth: it was tried ten times.
+    """
+    return max(length, least) if tried > 1.01 * least else length
+
+
 def failed(aim: Aim, length: float) -> Aim:
     """The next attempt at a slab that was not solved: shorter, after FAILING of them by more and more.
 

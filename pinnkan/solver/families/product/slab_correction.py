@@ -70,6 +70,9 @@ MAY_COUNT, MAY_ADD_UP = 0.02, 0.06
 FURTHER = 64.0
 #: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
 COUNTS = 1e-2
+#: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
+#: what is left of it is as large as its residual.
+LEFT = 0.5
 
 ProductPass = Pass[tuple[Space, Array]]
 
@@ -218,3 +221,16 @@ def _hidden(slab: ProductSlab, at: ProductPass) -> float:
     scale = float(np.sqrt(at.mean_square(slab.squares, slab.length)).min())
     size = float(np.sqrt(left)) / (growth_rate(slab.system.model, slab.length) * scale)
     return size if size > COUNTS * at.allowed(slab.length) else 0.0
+
+
+def allowed_in(slab: ProductSlab, at: ProductPass) -> float:
+    """Largest local correction accepted: what rounding makes of the residual at least, where that may be rounding."""
+    return max(at.allowed(slab.length), NOISY * slab.noise if slab.is_nearly_rounded else 0.0)
+
+
+def hardly_counts(slab: ProductSlab, loss: float, at: ProductPass) -> bool:
+    """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
+    space = at.problem.domain.measure / at.total
+    size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
+    makes_nothing = np.sqrt(loss) <= LEFT * at.local * size * growth_rate(slab.system.model, slab.length)
+    return at.is_early(at.time + slab.length) or bool(makes_nothing)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pinnkan.assembly.boundary_values import end_trace
-from pinnkan.assembly.condition_weights import growth_rate
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.kan.axis import Axis
@@ -19,7 +18,17 @@ from pinnkan.kan.product import ProductField, Space, at_rest
 from pinnkan.solver.estimate.norms import Samples
 from pinnkan.solver.families.product.first_slab import data_growth, driven_axes, sparing_start, with_rates
 from pinnkan.solver.families.product.outgrown import REWEIGHED, as_stated, by_equation, reweighed
-from pinnkan.solver.families.product.pace import GROW, MANY, SHRINK, Aim, change, failed, next_degree, slab_length
+from pinnkan.solver.families.product.pace import (
+    GROW,
+    MANY,
+    SHRINK,
+    Aim,
+    change,
+    failed,
+    next_degree,
+    no_shorter,
+    slab_length,
+)
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.slab import (
     MANY_COEFFICIENTS,
@@ -34,11 +43,12 @@ from pinnkan.solver.families.product.slab import (
 )
 from pinnkan.solver.families.product.slab_correction import (
     COUNTS,
-    NOISY,
     ProductPass,
+    allowed_in,
     bending,
     carried_on,
     corrected,
+    hardly_counts,
     standing,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared
@@ -77,9 +87,6 @@ SLOW, MOST, LARGE, FOUNDED = 0.3, 0.7, 0.3, 1.2
 #: square over root mean square. Least squares prefer not to grow at all to a residual of the growth's size: of 4e-8
 #: sin(11 pi x) in the data of u_tt = -u_xx a slab of e^9 made a tenth of what it should, one of e^3 all of it.
 AMPLIFIED = 4.0
-#: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
-#: what is left of it is as large as its residual.
-LEFT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,25 +178,25 @@ class ProductSlabs(ModelFamily):
     def _may_stay(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether the slab may be accepted, be it since no other attempt is to follow."""
         is_last = self.given is not None or aim.rejections >= MOST_REJECTIONS
-        return is_last or at.is_early(at.time) or slab.is_rounded or slab.size <= _allowed(slab, at)
+        return is_last or at.is_early(at.time) or slab.is_rounded or slab.size <= allowed_in(slab, at)
 
     def is_doubtful(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether a correction that may be accepted has left too much of the residual to be all of the error."""
-        allowed, fine = _allowed(slab, at), slab.error[0]
+        allowed, fine = allowed_in(slab, at), slab.error[0]
         if slab.fall <= SLOW or (slab.size > allowed and self.given is None):
             return False
         scale = np.sqrt(at.mean_square(fine.norm(slab.base) ** 2, slab.length))
         return slab.size > LARGE * allowed or slab.hidden > allowed * float(scale.min())
 
     def passes(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> bool:
-        is_small = slab.size <= _allowed(slab, at) or slab.is_rounded
+        is_small = slab.size <= allowed_in(slab, at) or slab.is_rounded
         return is_small and not self.grows(slab, at) and slab.folds <= most_folds(aim.degree)
 
     def grows(self, slab: ProductSlab, at: ProductPass) -> bool:
         """Whether an error that counts grows too fast within the slab for its correction to hold all of it."""
         size, factor = slab.carried
         scale = np.sqrt(at.mean_square(slab.squares, slab.length) / slab.length)
-        counts = size > COUNTS * _allowed(slab, at) * float(scale.min())
+        counts = size > COUNTS * allowed_in(slab, at) * float(scale.min())
         return counts and factor > AMPLIFIED and self.given is None
 
     def gathered(self, aim: Aim, slab: ProductSlab, missed: HiddenFeature) -> Aim | None:
@@ -209,7 +216,7 @@ class ProductSlabs(ModelFamily):
         """The same slab shorter, or with more knots, or both, as the shares of its correction say."""
         if aim.rejections >= MOST_REJECTIONS:
             return None
-        allowed, in_time, h = _allowed(slab, at), slab.share.size[-1], slab.length
+        allowed, in_time, h = allowed_in(slab, at), slab.share.size[-1], slab.length
         in_space = float(np.sqrt(sum(s**2 for s in slab.share.size[:-1])))
         grows = self.grows(slab, at)
         held = min(most_folds(aim.degree) / max(slab.folds, 1e-300), 0.5 if grows else 0.8)
@@ -225,8 +232,8 @@ class ProductSlabs(ModelFamily):
         if shrink:
             factor = min(change(h, in_time, allowed, aim.late, aim.degree), held)
             tried = replace(tried, length=h * factor, guess=None)
-        tried = replace(tried, length=max(tried.length, at.shortest)) if h > at.shortest else tried
-        if tried.length < at.shortest:
+        tried = replace(tried, length=no_shorter(tried.length, h, at.shortest()))
+        if tried.length < at.shortest():
             if at.is_early(at.time):
                 return None
             raise SolverError(f"at {at.words} the slabs became too short")
@@ -235,7 +242,7 @@ class ProductSlabs(ModelFamily):
     def following(self, aim: Aim, slab: ProductSlab, at: ProductPass) -> Aim:
         """The state at the end of the slab, knots for the next one, and its length."""
         (space, c), (fine, error) = slab.piece, slab.error
-        last, allowed, in_time = len(space.axes) - 1, _allowed(slab, at), slab.share.size[-1]
+        last, allowed, in_time = len(space.axes) - 1, allowed_in(slab, at), slab.share.size[-1]
         orders = range(self.model.orders[-1])
         traces = tuple(end_trace(space.axes[-1], c, k, last) for k in orders)
         errors = tuple(end_trace(fine.axes[-1], error, k, last) for k in orders)
@@ -252,7 +259,8 @@ class ProductSlabs(ModelFamily):
             degree = max(degree, min(aim.degree, HOLDING))
         wanted = change(slab.length, in_time, allowed, aim.late, aim.degree)
         factor = min(wanted, max(min(even, held), SHRINK))
-        return Aim(begun, slab.length * min(factor, GROW), degree, more=slab.more, doubts=slab.doubts)
+        length = no_shorter(slab.length * min(factor, GROW), GROW * slab.length, at.shortest(end))
+        return Aim(begun, length, degree, more=slab.more, doubts=slab.doubts)
 
     def spaces(self, slab: ProductSlab) -> Spaces:
         (space, c), (fine, _), richer, base = slab.piece, slab.error, slab.richer, slab.base
@@ -275,17 +283,10 @@ class ProductSlabs(ModelFamily):
             loss=system.mean_square(c),
             heldout=System(system.model, space, extra=1).mean_square(c),
             corrected=as_stated(slab.richer).mean_square(slab.base),
-            is_resolved=loss <= RESOLVED * slab.unsolved or self._hardly_counts(slab, loss, at),
+            is_resolved=loss <= RESOLVED * slab.unsolved or hardly_counts(slab, loss, at),
             note=slab.system.words,
             losses=by_equation(system, c, slab.least_loss),
         )
-
-    def _hardly_counts(self, slab: ProductSlab, loss: float, at: ProductPass) -> bool:
-        """Whether a slab may be unresolved: an early one, or one whose residual makes nothing in so short a time."""
-        space = self.problem.domain.measure / at.total
-        size = np.sqrt(at.mean_square(slab.squares, slab.length).min() / (slab.length * space))
-        makes_nothing = np.sqrt(loss) <= LEFT * at.local * size * growth_rate(self.model, slab.length)
-        return at.is_early(at.time + slab.length) or bool(makes_nothing)
 
     def samples(self, slab: ProductSlab) -> Samples:
         """Gauss points of the halved intervals."""
@@ -293,8 +294,3 @@ class ProductSlabs(ModelFamily):
 
     def in_words(self) -> str:
         return self.words
-
-
-def _allowed(slab: ProductSlab, at: ProductPass) -> float:
-    """Largest local correction accepted: what rounding makes of the residual at least, where that may be rounding."""
-    return max(at.allowed(slab.length), NOISY * slab.noise if slab.is_nearly_rounded else 0.0)

@@ -1,8 +1,10 @@
-"""The length of slabs: pure functions of what the last attempts have shown."""
+"""The length of slabs: functions of what the last attempts have shown, and one problem beside two jumps."""
 
 import numpy as np
 import pytest
 
+from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.pace import (
     LEAST,
     LEAST_HELD,
@@ -13,6 +15,7 @@ from pinnkan.solver.families.product.pace import (
     change,
     failed,
     next_degree,
+    no_shorter,
     slab_length,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart
@@ -66,3 +69,36 @@ def test_where_something_else_limits_the_slabs_the_degree_in_time_follows_what_i
     degree, in_time, expected
 ):
     assert next_degree(degree, in_time * 1e-6, 1e-6, True) == expected
+
+
+PULSE = """
+name: pulse
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: [u_t = 0.1*u_xx]
+conditions:
+  - {where: initial, equation: u = 0}
+  - {where: left, equation: u = heaviside(t - 0.159154943) - heaviside(t - 0.659154943)}
+  - {where: right, equation: u = 0}
+solver: {tolerance: 1e-4}
+"""
+
+
+def test_a_side_that_is_switched_on_and_off_late_is_solved():
+    """After a first instant of 1e-10 of its time slabs shrank to 1e-15: 'the solution may end there (blow-up)'."""
+    solution = solve(parse_problem(PULSE, "t.yaml"))
+    x, k = np.linspace(0.05, 1.0, 20), np.pi * np.arange(1, 200)
+
+    def since(time):
+        return (1.0 - x - 2.0 * np.sin(np.outer(x, k)) @ (np.exp(-0.1 * k**2 * time) / k)) if time > 0.0 else 0.0 * x
+
+    assert solution.verdict.converged
+    for t in (0.2, 0.6, 0.7, 1.0):
+        exact = since(t - 0.159154943) - since(t - 0.659154943)
+        np.testing.assert_allclose(solution(np.stack([x, 0.0 * x + t], 1))["u"], exact, atol=1e-4)
+
+
+def test_a_slab_is_no_shorter_than_may_be_unless_one_of_that_length_has_failed():
+    assert no_shorter(1.0, 5.0, 2.0) == 2.0
+    assert no_shorter(3.0, 5.0, 2.0) == 3.0
+    assert no_shorter(1.0, 2.0 * (1.0 + 1e-6), 2.0) == 1.0
