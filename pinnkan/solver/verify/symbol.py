@@ -79,25 +79,34 @@ def fastest(
     Minus infinity where nothing evolves; real where that may be rounding, but for ``turning``. Frozen coefficients:
     what varies more slowly than the waves.
     """
-    out = np.full((len(numbers), len(weights[0][1])), -np.inf, dtype=np.complex128)
-    polynomial = _dispersion(weights, size, direction)
-    for found, number in zip(out if polynomial else (), numbers, strict=bool(polynomial)):
-        coefficients = np.zeros((len(found), 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
-        sizes = np.zeros(coefficients.shape)
-        for (a, b), (value, modulus) in polynomial.items():
-            coefficients[:, a] += value * number**b
-            sizes[:, a] += modulus * number**b
-        coefficients[np.abs(coefficients) <= ROUNDED * sizes] = 0.0
-        degree = np.where(
-            coefficients.any(1), coefficients.shape[1] - 1 - np.argmax(coefficients[:, ::-1] != 0.0, 1), 0
-        )
-        for d in set(degree) - {0}:
-            at = np.flatnonzero(degree == d)
-            roots = _roots(coefficients[at, : d + 1])
-            best = np.take_along_axis(roots, np.argmax(roots.real, 1)[:, None], 1)[:, 0]
-            grows = turning | (best.real > APART ** (1.0 / d) * np.abs(best))
-            found[at] = np.where(grows, best, best.real)
-    return out
+    distinct, owner = _distinct(weights)
+    polynomial = _dispersion(distinct, size, direction)
+    k = np.asarray(numbers, dtype=np.float64)[:, None]
+    out = np.full((len(k), len(distinct[0][1])), -np.inf, dtype=np.complex128)
+    if not polynomial:
+        return out[:, owner]
+    coefficients = np.zeros((*out.shape, 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
+    sizes = np.zeros(coefficients.shape)
+    for (a, b), (value, modulus) in polynomial.items():
+        coefficients[..., a] += value * k**b
+        sizes[..., a] += modulus * k**b
+    coefficients[np.abs(coefficients) <= ROUNDED * sizes] = 0.0
+    last = coefficients.shape[-1] - 1 - np.argmax(coefficients[..., ::-1] != 0.0, -1)
+    degree = np.where(coefficients.any(-1), last, 0)
+    for d in set(degree.ravel()) - {0}:
+        at = degree == d
+        roots = _roots(coefficients[at][:, : d + 1])
+        best = np.take_along_axis(roots, np.argmax(roots.real, 1)[:, None], 1)[:, 0]
+        grows = turning | (best.real > APART ** (1.0 / d) * np.abs(best))
+        out[at] = np.where(grows, best, best.real)
+    return out[:, owner]
+
+
+def _distinct(weights: Weights) -> tuple[Weights, np.ndarray]:
+    """Weights at points that differ, and which of these each point is: constant coefficients are looked at once."""
+    every = np.concatenate([w for _, w in weights], 1)
+    _, first, owner = np.unique(every, axis=0, return_index=True, return_inverse=True)
+    return [(jets, w[first]) for jets, w in weights], owner.ravel()
 
 
 def modes(weights: Weights, size: int, axis: int) -> Roots:
