@@ -60,10 +60,15 @@ def _check_unknowns(problem: Problem, spans: ProblemSpans, report: Report) -> No
 
 
 def _are_one(problem: Problem, a: Equation, b: Equation, place: Place) -> bool:
-    """Whether two equations fix the same quantity: their slopes are parallel everywhere."""
+    """Whether two equations fix the same quantity: their slopes are parallel everywhere, and of integrals alike.
+
+    integral(u) and integral(x*u) are two.
+    """
     if set(a.jets) != set(b.jets):
         return False
     slopes = gradients(problem, (a, b), values.points_at(problem, place))
+    if isinstance(place, Whole):
+        slopes = slopes.reshape(2, 1, -1)
     across = np.abs(np.einsum("pi,pj->pij", slopes[0], slopes[1]) - np.einsum("pi,pj->pji", slopes[0], slopes[1]))
     size = np.linalg.norm(slopes[0], axis=1) * np.linalg.norm(slopes[1], axis=1)
     return bool(np.all(across.max(axis=(1, 2)) <= _PARALLEL * size))

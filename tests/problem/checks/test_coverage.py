@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from edited import PERIODIC, edited, only_fault, problem, warnings, without_exact
+
+from pinnkan.solver.driver import solve
 
 
 def test_a_side_may_say_that_it_has_no_condition() -> None:
@@ -91,3 +94,26 @@ def test_what_to_write_for_what_is_given_at_the_last_time_is_said() -> None:
     assert only_fault(text).hint.endswith("; if p is given at the end of t, write y for t: its ends are bottom and top")
     alone = edited("  - where: initial\n    equation: u = sin(pi*x)\n", "", without_exact())
     assert only_fault(alone).hint.endswith("write 1 - t for t, which turns the sign of u_t")
+
+
+MOMENTS = """
+name: moments
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: [-u_xx + u = 0]
+conditions:
+  - {where: [left, right], equation: none}
+  - {where: domain, equation: integral(u) = exp(1) - 1}
+  - {where: domain, equation: "SECOND"}
+solver: {tolerance: 1.0e-6}
+"""
+
+
+def test_two_moments_are_two_quantities_and_twice_the_same_is_one() -> None:
+    """integral(x*u) beside integral(u) was refused as the same quantity."""
+    found = solve(problem(MOMENTS.replace("SECOND", "integral(x*u) = 1")))
+    x = np.linspace(0.0, 1.0, 101)
+    assert found.verdict.converged
+    np.testing.assert_allclose(found.field(x[:, None], [(0,)])[:, 0, 0], np.exp(x), rtol=1e-6)
+    again = only_fault(MOMENTS.replace("SECOND", "2*integral(u) = 2*exp(1)"))
+    assert "two conditions for the same quantity on 'domain'" in again.message
