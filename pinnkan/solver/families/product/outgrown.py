@@ -19,6 +19,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from pinnkan.assembly.model import DividedModel, Model
+from pinnkan.assembly.row_weights import closures
 from pinnkan.kan.field import Array, jets_at
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.features.kronecker import kronecker
@@ -65,7 +66,13 @@ def reweighed(model: Model, space: Space, coefficients: Array) -> DividedModel |
 
 
 def _have_own_equations(model: Model) -> bool:
-    """Whether there are unknowns without a derivative in time, each with an equation that has none either."""
+    """Whether there are unknowns without a derivative in time, each with an equation that has none either.
+
+    Not where equations without any derivative weigh more by themselves in so short a time
+    (:func:`pinnkan.assembly.row_weights.closures`).
+    """
+    if any(closures(model.problem)):
+        return False
     parts = [(e, {j.unknown for j in e.jets if j.order[-1]}) for e in model.equations]
     leading = set().union(*(found for _, found in parts))
     rest = [{j.unknown for j in e.jets} for e, found in parts if not found]
