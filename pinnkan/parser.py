@@ -181,7 +181,9 @@ def _add_eval(sub: argparse.ArgumentParser) -> None:
 def _add_export(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("run", metavar="RUN", help="a results folder")
     sub.add_argument("--out", metavar="DIR", help="where the files go (default: into the run)")
-    sub.add_argument("--resolution", type=whole(2, 10_000), metavar="N", help="samples per axis")
+    sub.add_argument(
+        "--resolution", type=whole(2, 10_000), metavar="N", help="samples per axis, at least (knots have theirs)"
+    )
     sub.add_argument("--times", type=whole(1, 100_000), metavar="N", help="frames")
 
 
