@@ -210,7 +210,8 @@ class Pass(Generic[P]):
     def shortest(self, time: float | None = None) -> float:
         """Of a slab that begins here, or at a later time before the next stop."""
         least = SMALLEST_SLAB if self.problem.space_dimension else SMALLEST_ALONE
-        return min(max(self._first, OF_PAST * ((time or self.time) - self.begun)), least * self.total)
+        past = (self.time if time is None else time) - self.begun
+        return min(max(self._first, OF_PAST * past), least * self.total)
 
     @property
     def _first(self) -> float:

@@ -115,6 +115,13 @@ def test_slabs_are_shortest_and_early_relative_to_the_whole_time():
     assert [at.is_early(1.0 + share * instants) for share in (0.9, 1.1)] == [True, False]
 
 
+def test_slabs_that_begin_later_may_be_longer_at_least_also_at_time_zero():
+    at = replace(passing(run_until()), problem=problem_of(equation="u_t = lap(u)"))
+    run = Run((), (), (-1.0, -1.0), np.zeros(1), np.zeros(1))
+    at = replace(at, problem=replace(at.problem, domain=at.problem.domain.during(-1.0, 1.0)), run=run, stops=(1.0,))
+    assert at.shortest(0.0) == at.shortest(0.5) > at.shortest()
+
+
 def test_in_time_alone_they_may_be_much_shorter_at_the_start_most_of_all():
     """An enzyme takes up what it can in 1e-9 of the time that its substrate takes."""
     alone = parse_problem(ALONE, "a.yaml")
