@@ -147,3 +147,24 @@ def test_a_pressure_known_to_the_root_of_rounding_is_no_rate_by_chance(seed):
 
     ranges = np.array([*problem.box.ranges[:-1], (0.27, 0.55)])
     assert sides.Sides(model).rates(state, ranges, [np.pi, 4 * np.pi]).max() == 0.0
+
+
+HALVES = """
+name: halves
+domain: {x: [0, 1], y: [-1, 1]}
+unknowns: [u]
+equations: [y*u_x + u = y*cos(x)*cos(y) + sin(x)*cos(y)]
+conditions:
+  - {where: left, equation: heaviside(y)*u = 0}
+  - {where: right, equation: heaviside(-y)*(u - sin(1)*cos(y)) = 0}
+  - {where: [bottom, top], equation: none}
+solver: {tolerance: 1e-3}
+"""
+
+
+def test_conditions_that_each_speak_where_the_other_is_silent_are_no_bug():
+    """What enters from either side, as light does: at no point do both ends say something."""
+    solution = pinnkan.solve(parse_problem(HALVES, "a.yaml"))
+    x, y = (g.ravel() for g in np.meshgrid(np.linspace(0, 1, 11), np.linspace(-1, 1, 11)))
+    assert solution.verdict.converged
+    np.testing.assert_allclose(solution(np.stack([x, y], 1))["u"], np.sin(x) * np.cos(y), atol=1e-6)

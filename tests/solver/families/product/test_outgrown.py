@@ -129,6 +129,7 @@ conditions:
   - {{where: boundary, equation: w = 0}}
   - {{where: boundary, equation: f = 0}}
 """
+CLOSED = STREAM.replace("unknowns: [w, f]", "unknowns: [w, f, q]").replace("-lap(f) = w", "-lap(f) = w, q + q**3 = w")
 FLOW = f"""{THIN}
 unknowns: [u, v, p]
 equations: [u_t + p_x = lap(u), v_t + p_y = lap(v), u_x + v_y = 0]
@@ -142,7 +143,8 @@ conditions:
 
 
 @pytest.mark.parametrize(
-    ("text", "length", "weighed"), [(STREAM, 1e-5, True), (STREAM, 0.1, False), (FLOW, 1e-5, False)]
+    ("text", "length", "weighed"),
+    [(STREAM, 1e-5, True), (STREAM, 0.1, False), (CLOSED, 1e-5, False), (FLOW, 1e-5, False)],
 )
 def test_rows_of_rates_weigh_less_in_thin_slabs_where_all_else_has_its_own_equation(text, length, weighed):
     problem = parse_problem(text, "t.yaml")

@@ -9,7 +9,7 @@ from pinnkan.problem.registry import parse_problem
 from pinnkan.run.solving import solve
 from pinnkan.solver.families.product import levels, stationary
 from pinnkan.solver.families.product.start import initial_space
-from pinnkan.solver.families.product.stationary import is_stationary, moved, settled, slowest_wave
+from pinnkan.solver.families.product.stationary import is_stationary, minimised, moved, slowest_wave
 from pinnkan.solver.monitor import Monitor
 
 EIKONAL = LINE.format(equation="u_x**2 = 1", left=0, right="none")
@@ -67,9 +67,10 @@ def test_a_start_without_slopes_or_a_finite_residual_is_moved(text):
 def test_a_start_that_leads_nowhere_is_moved():
     """sqrt(u) has no finite slope at zero: it was refused as not finite."""
     _, system, start, fixed = start_of(model_of(LINE.format(equation="-u_xx + sqrt(u) = 3", left=0, right="u = 0")))
+    assert is_stationary(system, start, fixed)
     with pytest.raises(SolverError, match="not finite"):
-        settled(system, start, fixed, 1e-6, Monitor(None, None), is_first=False)
-    found = settled(system, start, fixed, 1e-6, Monitor(None, None), is_first=True)
+        minimised(system, start, fixed, 1e-6, Monitor(None, None), is_first=False)
+    found = minimised(system, start, fixed, 1e-6, Monitor(None, None), is_first=True)
     assert found.stationary
     assert found.coefficients.max() > 0.1
 
