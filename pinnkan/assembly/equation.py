@@ -14,7 +14,7 @@ import sympy
 import torch
 
 from pinnkan.assembly.device import at_once
-from pinnkan.assembly.limits import filled, may_be_undefined
+from pinnkan.assembly.limits import may_be_undefined, with_limits
 from pinnkan.assembly.tensor_rows import within
 from pinnkan.kan.table import Table
 from pinnkan.problem.expressions.functions import Signum, UnitStep
@@ -109,7 +109,7 @@ class CompiledEquation:
         """F alone at points as :meth:`linearise_on` has them, ``jets`` one after the other."""
         shape = np.broadcast_shapes(*(x.shape for x in (*coordinates, *jets)))
         value = _filled(self.value([*coordinates, *jets], torch)[0], shape, coordinates[0])
-        return filled(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
+        return with_limits(self.value, coordinates, jets, [value])[0] if self._is_undefined_somewhere else value
 
     def slopes_on(self, coordinates: Sequence[torch.Tensor]) -> list[Any]:
         """The derivatives of F by every jet of a linear equation: numbers, or arrays that broadcast to the points."""
@@ -121,7 +121,7 @@ class CompiledEquation:
         shape = jets.shape[:-1]
         full = [_filled(o, shape, jets) for o in outputs]
         if self._is_undefined_somewhere:
-            full = filled(self._tape, coordinates, jets.unbind(-1), full)
+            full = with_limits(self._tape, coordinates, jets.unbind(-1), full)
         weights = last(full[1:]) if len(full) > 1 else jets.new_zeros((*shape, 0))
         return full[0], weights
 

@@ -34,7 +34,7 @@ def may_be_undefined(tape: Tape, coordinates: int) -> bool:
     return False
 
 
-def filled(
+def with_limits(
     tape: Tape, coordinates: Sequence[torch.Tensor], jets: Sequence[torch.Tensor], results: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
     """F and its slopes, as far as there are any, with limits where they are not numbers.

@@ -17,7 +17,7 @@ import numpy as np
 from pinnkan.kan.field import Array, Complex
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.verify.exponentials import Exponentials
-from pinnkan.solver.verify.symbol import Weights, fastest
+from pinnkan.solver.verify.symbol import Weights, distinct, fastest
 
 #: Rates that are looked at, each twice the one before.
 DOUBLINGS = 40
@@ -72,10 +72,9 @@ class Across:
 
     def _of_different(self, rates: "Callable[[Across, float], tuple[float, ...]]", least: float) -> Array:
         """Rates of points, of each kind once: (point,)."""
-        weights = np.concatenate([w for part in (self.equations, *self.ends) for _, w in part], 1)
-        _, first, owner = np.unique(weights, axis=0, return_index=True, return_inverse=True)
+        first, owner = distinct(self.equations, *self.ends)
         lower = 2.0 ** np.floor(np.log2(least))  # the same for slabs of about the same length
-        return np.array(rates(self._at(first), lower))[owner.ravel()]
+        return np.array(rates(self._at(first), lower))[owner]
 
     def singular_at(self, numbers: Array) -> Array:
         """Where waves meet the conditions of both ends, nearly: next to rising numbers s, NUMBERS to an octave."""

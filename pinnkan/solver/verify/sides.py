@@ -13,7 +13,7 @@ from pinnkan.domain.box import Side
 from pinnkan.kan.field import Array, Field
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.solver.verify.side_growth import DOUBLINGS, Across
-from pinnkan.solver.verify.symbol import Weights, directions, frozen
+from pinnkan.solver.verify.symbol import Weights, directions, distinct, frozen
 
 #: Times of a slab, and points of a side at each of them, that are looked at.
 MOMENTS, ON_SIDE = (0.1, 0.5, 0.9), 3
@@ -192,9 +192,8 @@ class Sides:
 
 def _different(parts: Sequence[Weights]) -> list[Weights]:
     """The same at points that differ, where all equations say something."""
-    every = np.concatenate([w for part in parts for _, w in part], 1)
     says = np.all([w.any(1) for part in parts for _, w in part], 0)
-    first = np.intersect1d(np.unique(every, axis=0, return_index=True)[1], np.flatnonzero(says))
+    first = np.intersect1d(distinct(*parts)[0], np.flatnonzero(says))
     return [[(jets, w[first]) for jets, w in part] for part in parts]
 
 

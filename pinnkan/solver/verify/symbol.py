@@ -79,10 +79,10 @@ def fastest(
     Minus infinity where nothing evolves; real where that may be rounding, but for ``turning``. Frozen coefficients:
     what varies more slowly than the waves.
     """
-    distinct, owner = _distinct(weights)
-    polynomial = _dispersion(distinct, size, direction)
+    first, owner = distinct(weights)  # constant coefficients are looked at once
+    polynomial = _dispersion([(jets, w[first]) for jets, w in weights], size, direction)
     k = np.asarray(numbers, dtype=np.float64)[:, None]
-    out = np.full((len(k), len(distinct[0][1])), -np.inf, dtype=np.complex128)
+    out = np.full((len(k), len(first)), -np.inf, dtype=np.complex128)
     if not polynomial:
         return out[:, owner]
     coefficients = np.zeros((*out.shape, 1 + max(a for a, _ in polynomial)), dtype=np.complex128)
@@ -102,11 +102,11 @@ def fastest(
     return out[:, owner]
 
 
-def _distinct(weights: Weights) -> tuple[Weights, np.ndarray]:
-    """Weights at points that differ, and which of these each point is: constant coefficients are looked at once."""
-    every = np.concatenate([w for _, w in weights], 1)
+def distinct(*parts: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """The first points at which weights differ, and which of these each point is like."""
+    every = np.concatenate([w for part in parts for _, w in part], 1)
     _, first, owner = np.unique(every, axis=0, return_index=True, return_inverse=True)
-    return [(jets, w[first]) for jets, w in weights], owner.ravel()
+    return first, owner.ravel()
 
 
 def modes(weights: Weights, size: int, axis: int) -> Roots:

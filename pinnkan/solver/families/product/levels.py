@@ -24,7 +24,7 @@ from pinnkan.solver.families.product.judging import (
 )
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import initial_space, with_conditions
-from pinnkan.solver.families.product.stationary import beginning, settled
+from pinnkan.solver.families.product.stationary import beginning, minimised
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
@@ -123,7 +123,7 @@ class ProductLevels(ModelLevels):
             return replace(state, system=system), ()
         start = np.ascontiguousarray(state.coefficients)
         fixed = with_conditions(self.model, state.space, start)[1]
-        found = settled(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
+        found = minimised(system, start, fixed, 1e-2 * self.problem.solver.tolerance, monitor, number == 0)
         unsettled = "" if found.stationary else "Gauss-Newton still moved after its last step"
         coefficients = np.ascontiguousarray(found.coefficients)
         kept = replace(state, coefficients=coefficients, is_solved=True, rounding=0.0, unsettled=unsettled)

@@ -15,8 +15,6 @@ weighed so, it would be held by nothing.
 """
 
 import numpy as np
-import scipy.sparse
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from pinnkan.assembly.model import DividedModel, Model
 from pinnkan.assembly.row_weights import closures
@@ -73,11 +71,14 @@ def _have_own_equations(model: Model) -> bool:
     """
     if any(closures(model.problem)):
         return False
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching  # not imported by anything that every solve needs
+
     parts = [(e, {j.unknown for j in e.jets if j.order[-1]}) for e in model.equations]
     leading = set().union(*(found for _, found in parts))
     rest = [{j.unknown for j in e.jets} for e, found in parts if not found]
     followers = [i for i in range(len(model.problem.unknowns)) if i not in leading]
-    occurs = scipy.sparse.csr_array([[i in each for i in followers] for each in rest], dtype=bool)
+    occurs = csr_array([[i in each for i in followers] for each in rest], dtype=bool)
     if not followers or occurs.shape != (len(followers),) * 2:
         return False
     return bool((maximum_bipartite_matching(occurs) >= 0).all())

@@ -36,7 +36,7 @@ def beginning(system: System) -> Array:
     return start if model.is_linear else moved(system, start, fixed)
 
 
-def settled(
+def minimised(
     system: System, start: Array, fixed: np.ndarray, tolerance: float, monitor: Monitor, is_first: bool
 ) -> Converged:
     """Where Gauss-Newton leads from a start, or if that is nowhere, from another one.
@@ -73,8 +73,8 @@ def _anew(system: System, fixed: np.ndarray, tolerance: float, left: float) -> C
 
 def moved(system: System, start: Array, fixed: np.ndarray) -> Array:
     """The ``start`` (coefficient), or one beside it where it is stationary, or its residual is not finite."""
-    loss = system.loss(start)
-    if loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
+    few, loss = system.space.size <= MOST_SMOOTH, system.loss(start)
+    if not few or loss == 0.0 or (np.isfinite(loss) and not is_stationary(system, start, fixed)):
         return start
     return _pushed(system, start, fixed)
 
