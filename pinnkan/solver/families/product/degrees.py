@@ -24,8 +24,9 @@ DEGREE_IN_SPACE = 8
 #: The same of several unknowns between walls in space: what is smooth takes fewest coefficients there. Beltrami's flow
 #: at 1e-4: in the unit cube degree 7, in one of length two degree 9, 14,000 free coefficients and five slabs.
 CUBE_DEGREES, CUBE_BY_DIGIT = (6, 9), 1.75
-#: The same around circles in space, which take an interval more than degrees: sound in a cube (four unknowns) to 1e-2
-#: in 9 s of processor time with 5, 14 s with 6, not in 60 s with 10; to 1e-4 in 41, 34 and 34 s with 5, 6 and 7.
+#: The same around circles in space, which take an interval more than degrees. Sound in a cube, four unknowns, with 5,
+#: 6, 7 and 8 in one run: to 1e-2 in 15, 23, 29 and 68 s of processor time, to 1e-4 in 49, 42, 36 and 85 s; with 10
+#: not to 1e-2 in 60 s.
 AROUND_DEGREES = (5, 9)
 
 

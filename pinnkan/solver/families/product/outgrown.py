@@ -10,7 +10,7 @@ In a slab of length h a residual r of u_t makes an error h r, one of an equation
 leave of a first layer in u_t was taken up by the potential of charges that drift in it, which has an equation of its
 own, whatever the length of the slab. Divided by what u_t is in so short a time, rows say what they make. Nernst, Planck
 and Poisson's equations from data that do not fit the sides: 1e-4 in 4.2 s (11 s without), 1e-5 in 4.0 s, 1e-6 in 4.8 s
-(at 1e-5 the slabs became too short, at 1e-6 2e-13 of 0.3 was reached in 40 s). A pressure has no equation of its own:
+(at 1e-5 refused at 4e-6 of 0.3 after 24 s, at 1e-6 at 3e-13 after 40 s). A pressure has no equation of its own:
 weighed so, it would be held by nothing.
 """
 
