@@ -18,6 +18,7 @@ from typing import Protocol
 import torch
 
 from pinnkan.assembly.cell_rows import CellRows, Entries
+from pinnkan.assembly.contraction import Orders, contract_one
 from pinnkan.assembly.device import at_once
 from pinnkan.assembly.looks import Looks
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
@@ -30,8 +31,6 @@ AT_ONCE = 2**17
 #: Coefficients from which on places of entries are worked out for those of a band only (``normal_matrix.full_matrix``).
 #: Of one unknown a factor of 1,728 takes as long either way, of four that of 1,758 a fourth.
 JOINED = 1750
-#: The orders of two derivatives, in the coordinates that are left.
-_Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Rows(Protocol):
@@ -177,20 +176,20 @@ class TensorRows(Looks):
         """
         order_of_work = outermost_first(self.space.shape)
         first, *others = order_of_work
-        found: dict[_Key, torch.Tensor] = {}
+        found: dict[Orders, torch.Tensor] = {}
         for part, table in parts_along(self.tables, first):
             some = replace(pairs[first], place=pairs[first].place.reshape(len(self.tables[first].index), -1)[part])
-            for key, value in _contract_one(table, self._products(part, order_of_work, u, v), some).items():
+            for key, value in contract_one(table, self._products(part, order_of_work, u, v), some).items():
                 found[key] = found[key].add_(value) if key in found else value
         for i in others:
-            found = _contract_one(self.tables[i], found, pairs[i])
+            found = contract_one(self.tables[i], found, pairs[i])
         return next(iter(found.values()))
 
-    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[_Key, torch.Tensor]:
+    def _products(self, part: slice, order_of_work: Sequence[int], u: int, v: int) -> dict[Orders, torch.Tensor]:
         """Products of two weights in some intervals of the first coordinate of work, by the orders of derivatives."""
         grid = [2 * i + n for i in order_of_work for n in (0, 1)]
         terms = [(tuple(j.order[i] for i in order_of_work), k, j.unknown) for k, j in enumerate(self.jets)]
-        out: dict[_Key, torch.Tensor] = {}
+        out: dict[Orders, torch.Tensor] = {}
         weights = self.weights_in(part, order_of_work[0]).movedim(-1, 0).permute(0, *(1 + g for g in grid)).contiguous()
         for order, k, unknown in terms:
             for other, m, unknown_other in terms:
@@ -198,35 +197,6 @@ class TensorRows(Looks):
                     shared = out.get((other, order)) if u == v else None
                     out[order, other] = (weights[k] * weights[m]).unsqueeze(0) if shared is None else shared
         return out
-
-
-def _contract_one(table: Table, parts: dict[_Key, torch.Tensor], pairs: Pairs) -> dict[_Key, torch.Tensor]:
-    """Sum over the points of one coordinate and over its intervals.
-
-    Parts, by the orders of the two factors in the coordinates left: (pairs done, interval, point, ..) to
-    (pairs of this coordinate * pairs done, ..). A part that two pairs of orders share is taken once, with both factors.
-    """
-    left, right = (table.values[..., k] for k in pairs.local)
-    groups: dict[_Key, list[tuple[tuple[int, int], torch.Tensor]]] = {}
-    for (order, other), part in parts.items():
-        groups.setdefault((order[1:], other[1:]), []).append(((order[0], other[0]), part))
-    out = {}
-    for key, everyone in groups.items():
-        members = [(ab, p) for n, (ab, p) in enumerate(everyone) if not any(p is q for _, q in everyone[:n])]
-        shape = members[0][1].shape
-        count, points = shape[1:3]
-        factors = left.new_empty((count, len(members) * points, left.shape[-1]))
-        for n, (_, part) in enumerate(members):
-            factor = factors[:, n * points : (n + 1) * points]
-            (a, b), *both = [ab for ab, p in everyone if p is part]
-            torch.mul(left[a], right[b], out=factor)
-            for a, b in both:
-                factor.addcmul_(left[a], right[b])
-        values = torch.cat([p.movedim(0, 2).reshape(count, points, -1) for _, p in members], 1)
-        local = torch.bmm(factors.transpose(1, 2), values).flatten(0, 1)
-        summed = local.new_zeros((len(pairs.row), local.shape[1])).index_add_(0, pairs.place.reshape(-1), local)
-        out[key] = summed.reshape(len(pairs.row) * shape[0], *shape[3:])
-    return out
 
 
 def within(part: slice, along: int) -> tuple[slice, ...]:
