@@ -151,16 +151,16 @@ class TensorRows(Looks):
         return out.movedim(0, -1)
 
     def written(self) -> CellRows:
-        """The same rows written out, for a single interval of one coordinate: one product in place of one per pair.
+        """The same rows of one coordinate written out: for a single interval one product in place of one per pair.
 
         A slab of three ordinary equations in two thirds of the time.
         """
-        table, shape = self.tables[0], self.space.shape
-        jacobian = self.weights.new_zeros((1, table.nodes.shape[1], *shape))
+        table, count = self.tables[0], self.space.unknowns
+        index = table.index.unsqueeze(-1) * count + torch.arange(count, device=table.index.device)
+        jacobian = self.weights.new_zeros((*table.values.shape[1:], count))
         for weight, jet in zip(self.weights.unbind(-1), self.jets, strict=True):
             jacobian[..., jet.unknown].addcmul_(weight.unsqueeze(-1), table.values[jet.order[0]])
-        index = torch.arange(self.space.size, device=jacobian.device).unsqueeze(0)
-        return CellRows(jacobian.flatten(2), self.residual, index)
+        return CellRows(jacobian.flatten(2), self.residual, index.flatten(1))
 
     def _pattern(self, ordering: Ordering, u: int, v: int) -> Pattern:
         return find_pattern(self.space.shape, self.tables, ordering, u, v)

@@ -141,3 +141,52 @@ def test_a_meniscus_is_held_by_its_slope(condition, slope):
         x, np.array([np.ones(41), np.zeros(41)]), tol=1e-9,
     )  # fmt: skip
     assert np.ravel(solution(x[:, None])["h"]) == pytest.approx(truth.sol(x)[0], abs=1e-6)
+
+
+CHANNEL = """
+name: channel
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ['dx((1/395 + (0.41*x)**2*u_x)*u_x) = -1']
+conditions:
+  - {where: left, equation: u = 0}
+  - {where: right, equation: u_x = 0}
+"""
+
+
+def test_slopes_that_a_condition_forbids_do_not_make_it_weigh_millions_of_times_as_much():
+    """Of a layer, where u_x is 1 / width, it was 1e6 times what it is where u_x is 0."""
+    problem = parse_problem(CHANNEL.encode(), "a.yaml")
+    model = compile_model(problem, sort_conditions(problem), torch.device("cpu"))
+    ((_, row),) = model.rows
+    at_zero = replace(problem, equations=parse_problem(CHANNEL.replace("*u_x)*u_x", ")*u_x").encode(), "a").equations)
+    least = condition_weight(compile_model(at_zero, sort_conditions(at_zero), torch.device("cpu")), row, *AT_ONE)
+    assert least < condition_weight(model, row, *AT_ONE) < 2e3 * least
+
+
+AT_ONE = np.ones((1, 1)), (1e-4,)
+
+
+@pytest.mark.parametrize(("reynolds", "tolerance"), [(395, 1e-7), (600, 1e-6), (600, 1e-7)])
+def test_a_turbulent_channel_is_as_near_as_it_says(reynolds, tolerance):
+    """Of 5.1e-7 it had said 1.3e-9, of 1.1e-6 1.4e-9; with rounding of all rows taken together "below rounding"."""
+    text = CHANNEL.replace("395", str(reynolds)) + f"solver: {{tolerance: {tolerance}}}\n"
+    solution = pinnkan.solve(parse_problem(text.encode(), "a.yaml"))
+    assert solution.verdict.converged, solution.verdict.sentence
+    ends = np.unique(np.concatenate([[0.0, 1.0], np.logspace(-6, -1, 120), np.linspace(0.1, 0.9, 60),
+                                     1.0 - np.logspace(-9, -1, 160)]))  # fmt: skip
+    t, w = np.polynomial.legendre.leggauss(12)
+
+    def flux_met(x):
+        return 2 * (1 - x) / (1 / reynolds + np.sqrt(1 / reynolds**2 + 4 * (0.41 * x) ** 2 * (1 - x)))
+
+    width = np.diff(ends)
+    x = ends[:-1, None] + width[:, None] * (t + 1) / 2
+    before = np.cumsum(np.append(0.0, (flux_met(x) * w).sum(1) * width / 2))[:-1]
+    inner = ends[:-1, None, None] + (x - ends[:-1, None])[..., None] * (t + 1) / 2
+    u = before[:, None] + (flux_met(inner) * w).sum(-1) * (x - ends[:-1, None]) / 2
+    weight = w * width[:, None] / 2
+    off = np.reshape(solution(x.reshape(-1, 1))["u"], x.shape) - u
+    error = np.sqrt((off**2 * weight).sum() / (u**2 * weight).sum())
+    assert 0.5 * error < solution.verdict.estimate < tolerance
+    assert error < solution.verdict.estimate

@@ -11,13 +11,15 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.clock import Clock
 from pinnkan.assembly.device import is_host
 from pinnkan.assembly.integral_rows import stacked
 from pinnkan.assembly.normal_matrix.full_matrix import full_matrix
 from pinnkan.assembly.ordering import Ordering
-from pinnkan.assembly.tensor_rows import JOINED, Rows
+from pinnkan.assembly.tensor_rows import JOINED, Rows, TensorRows
 from pinnkan.kan.field import Array
+from pinnkan.solver.linear.orthogonal import triangle_of
 from pinnkan.solver.linear.solver import UNIT, NotFiniteError, Seen
 from pinnkan.solver.linear.triangles import Inverse, inverse_of_band, inverse_of_triangles
 from pinnkan.solver.work import is_full
@@ -133,16 +135,29 @@ class NormalEquations(Seen):
         """A factor by orthogonal transformations of J itself, where squaring has lost small singular values.
 
         Of systems that nearly cancel, such as thin beams, many are below 1e-8 of the largest one, and conjugate
-        gradients do not find them one by one. None where J is large, or where they are rounding in J as well.
+        gradients do not find them one by one; behind a side that weighs 1e6 times as much the least determined function
+        is. None where J is large, or where they are rounding in J as well.
         """
-        count = sum(r.residual[..., 0].numel() for r in self.rows)
-        if count * self.ordering.size**2 > FACTORED or not self._has_lost():
+        count, n = sum(r.residual[..., 0].numel() for r in self.rows), self.ordering.size
+        is_small, root = count * n**2 <= FACTORED, float(np.sqrt(self.damping))
+        cells = [] if is_small or count * (2.0 * self.bandwidth) ** 2 > FACTORED else self._cells()
+        if not (is_small or cells) or not self._has_lost():
             return
-        marquardt = np.sqrt(self.damping) * np.eye(self.ordering.size)
-        matrix = np.concatenate([stacked(self.apply(np.diag(self._scale))), marquardt])
+        if cells:
+            band = triangle_of(cells, self.ordering, self._scale, root, self.bandwidth)
+            if np.abs(band[0]).min() > UNIT * count:
+                self._factor, self.shift = band, 0.0
+            return
+        matrix = np.concatenate([stacked(self.apply(np.diag(self._scale))), root * np.eye(n)])
         basis, triangle = np.linalg.qr(matrix)
         if np.abs(np.diag(triangle)).min() > UNIT * count:
             self._factor, self._dense, self.shift, self._basis = triangle.T, True, 0.0, basis[:count]
+
+    def _cells(self) -> list[CellRows]:
+        """The rows cell by cell; none where some are not of a single coordinate."""
+        written = [r.written() if type(r) is TensorRows and len(r.tables) == 1 else r for r in self.rows]
+        cells = [r for r in written if isinstance(r, CellRows)]
+        return cells if len(cells) == len(written) else []
 
     @property
     def words(self) -> str:

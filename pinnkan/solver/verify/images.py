@@ -1,20 +1,23 @@
 """What rows make of a function, a few intervals after the other: J v has many times as many numbers as v."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
 
+from pinnkan.assembly.integral_rows import IntegralRows
 from pinnkan.assembly.one_coordinate import dense
-from pinnkan.assembly.tensor_rows import TensorRows
+from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.kan.field import Array
 from pinnkan.kan.table import Table
-from pinnkan.solver.linear.solver import Seen
+from pinnkan.solver.linear.solver import UNIT, Seen
 
 #: What is added to products of a function with itself, over them: where no point weighs they are zero.
 FAINT = 1e-14
+#: Random roundings of the coefficients that tell what rounding leaves in each row.
+ROUNDINGS = 8
 
 
 def size_of(seen: Seen, vector: Array) -> float:
@@ -40,13 +43,36 @@ def missing(seen: Seen, vector: Array, step: Array) -> float:
     return total
 
 
+def rounding_along(seen: Seen, coefficients: Array, vector: Array) -> float:
+    """The product of what rounding leaves in J c, from each of the ``coefficients`` c on its own, with J v: its size.
+
+    Row by row, so that the rows of a side count with what they see of the ``vector``: they may weigh 1e6 times as much
+    as those inside, and see nothing. From some random roundings of the coefficients.
+    """
+    rounded = UNIT * coefficients[:, None] * np.random.default_rng(0).standard_normal((len(coefficients), ROUNDINGS))
+    together = np.concatenate([vector[:, None], rounded], 1)
+    stacks, total = torch.from_numpy(together).to(seen.ordering.position.device), 0.0
+    for block in seen.rows:
+        for image in _images(seen, block, stacks):
+            total += float((image[..., 0].square() * image[..., 1:].square().mean(-1)).sum())
+    return total**0.5
+
+
+def _images(seen: Seen, block: Rows | IntegralRows, vectors: torch.Tensor) -> Iterator[torch.Tensor]:
+    """J v of some rows (.., vector), some intervals of a grid after the other."""
+    if isinstance(block, TensorRows):
+        yield from (image for _, image in block.images(_spread(seen, block, vectors)))
+    else:
+        yield block.apply(seen.ordering, vectors)
+
+
 def _put(seen: Seen, vector: Array) -> torch.Tensor:
     return torch.from_numpy(vector[:, None]).to(seen.ordering.position.device)
 
 
-def _spread(seen: Seen, block: TensorRows, vector: torch.Tensor) -> torch.Tensor:
+def _spread(seen: Seen, block: TensorRows, vectors: torch.Tensor) -> torch.Tensor:
     """All coefficients of the space of a block of rows."""
-    return seen.ordering.spread(vector).reshape(*block.space.shape, 1)
+    return seen.ordering.spread(vectors).reshape(*block.space.shape, -1)
 
 
 def roughness(seen: Seen, vector: Array) -> float:

@@ -18,6 +18,8 @@ from pinnkan.solver.verify.stability import LOST, SETTLED, Null, least_determine
 UNDETERMINED = 1e-8
 #: Rounding of a residual, relative to its terms.
 UNIT = 1e-16
+#: Of the tolerance, what rounding may make of the least determined function before it is asked for row by row.
+QUIET = 0.3
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def near_singular(
     values = [two.solved, two.halved, *([sigma] if hidden else [])]
     missing = halved.left.size / max(norm, 1e-300)
     size = max(after if hidden or not settled else 0.0, missing)
-    rounding = max(UNIT * float(np.sqrt(terms)) / scale, halved.noise / max(norm, 1e-300))
+    is_quiet = halved.noise <= QUIET * model.problem.solver.tolerance * norm
+    noise = halved.noise if is_quiet else halved.noise_by_row()
+    rounding = max(UNIT * float(np.sqrt(terms)) / scale, noise / max(norm, 1e-300))
     words = ", ".join(f"{v:.1e}" for v in values)
     return Nearness(sigma, before, size, rounding, settled, free, words, missing, two.is_fresh and not hidden)
 

@@ -18,7 +18,7 @@ from pinnkan.kan.field import Array
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear.mass import Mass
 from pinnkan.solver.linear.solver import UNIT, LinearSolver
-from pinnkan.solver.verify.images import missing, roughness
+from pinnkan.solver.verify.images import missing, roughness, rounding_along
 from pinnkan.solver.verify.least_seen import BLOCK, LeastSeen, LeastSeenSquared, seen_by
 
 #: A function whose residual is this share of the terms it is made of may be added freely, on any knots: that is hardly
@@ -104,7 +104,8 @@ class LeftBySteps:
 class Null:
     """The function of size one with the least residual, ``sigma``; ``rough`` tells the share of that outside the space.
 
-    ``noise``: how much rounding of the residual makes of it. Of none that the arithmetic can tell, sigma is zero.
+    ``noise``: how much rounding of the residual makes of it at most, ``noise_by_row``: with rows counted for what they
+    see of it. Of none that the arithmetic can tell, sigma is zero.
     ``function``: its coefficients; ``share``: of its terms that sigma is; ``search``: where it was found, which
     tells what a ``step`` has ``left``.
     """
@@ -116,6 +117,7 @@ class Null:
     share: float = 1.0
     search: LeftBySteps | None = None
     step: Array | None = None
+    noise_by_row: Callable[[], float] = lambda: 0.0
 
     @cached_property
     def left(self) -> Left:
@@ -208,7 +210,13 @@ def _least_determined(
     if not sigma > floor:
         return Null(0.0, lambda: 1.0, function=function.reshape(space.shape), share=UNIT)
     share = UNIT * sigma / floor
-    noise = equations.floor(at.reshape(-1)[free]) / np.sqrt(len(free)) / sigma
-    rough = cache(partial(roughness, seen_by(equations), vector))
+    own, seen = at.reshape(-1)[free], seen_by(equations)
+    noise = float(equations.floor(own) / np.sqrt(len(free)) / sigma)
+    rough = cache(partial(roughness, seen, vector))
     search = None if step is None else LeftBySteps(look, (vector, sigma), share, start, free)
-    return Null(sigma, rough, float(noise), function.reshape(space.shape), share, search, step)
+
+    def by_row() -> float:
+        rows = sum(block.residual.shape[:-1].numel() for block in seen.rows)
+        return min(noise, float(np.sqrt(rows / len(free))) * rounding_along(seen, own, vector) / sigma**2)
+
+    return Null(sigma, rough, noise, function.reshape(space.shape), share, search, step, by_row)

@@ -11,9 +11,9 @@ from pinnkan.assembly.boundary_values import zero_conditions
 from pinnkan.assembly.one_coordinate import dense, flat
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
-from pinnkan.solver.linear.solver import Seen
+from pinnkan.solver.linear.solver import UNIT, Seen
 from pinnkan.solver.linear.system import System
-from pinnkan.solver.verify.images import missing, roughness
+from pinnkan.solver.verify.images import missing, roughness, rounding_along
 
 TEXT = """
 name: t
@@ -80,3 +80,20 @@ def test_what_a_step_leaves_in_rows_that_are_written_out_is_their_product():
     expected = (residual[:, 0].numpy() + matrix.numpy() @ d) @ (matrix.numpy() @ v)
     assert missing(seen, v, d) == pytest.approx(expected)
     assert expected < 0.0
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e3])
+def test_rounding_counts_where_the_vector_is_seen(weight):
+    """By the matrix; a coefficient 1e3 times as large is rounded where the vector is not seen."""
+    seen = seen_of(model_of(TEXT.format(equation="-lap(u) + u = 1", **SQUARE)), (5, 4))
+    matrix = np.concatenate([i.reshape(-1, seen.ordering.size).numpy() for i in seen.apply(np.eye(seen.ordering.size))])
+    rng = np.random.default_rng(2)
+    coefficients, vector = (rng.standard_normal(seen.ordering.size) for _ in range(2))
+    coefficients[0] *= 1.0 + weight
+    vector[np.abs(matrix.T @ matrix)[0] > 0.0] *= 0.0 if weight else 1.0
+    each = UNIT * np.sqrt(((matrix * coefficients) ** 2).sum(1))
+    assert rounding_along(seen, coefficients, vector) == pytest.approx(
+        np.linalg.norm(each * (matrix @ vector)), rel=0.5
+    )
+    if weight:
+        assert np.linalg.norm(each) * np.linalg.norm(matrix @ vector) > 10.0 * np.linalg.norm(each * (matrix @ vector))

@@ -1,0 +1,55 @@
+"""The triangular factor of a banded J by orthogonal transformations, some rows after the other.
+
+Where J^T J has lost the small singular values of J to rounding, R of J = Q R has them: the rows whose first coefficient
+is the same are put beneath the triangle of the coefficients that they share, and reflected into it (Bjorck 1996,
+section 6.3). Q is never kept: R^T R takes the place of the factor of J^T J, and refinement on the residual goes on from
+there (corrected seminormal equations).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pinnkan.assembly.cell_rows import CellRows
+from pinnkan.assembly.ordering import Ordering
+from pinnkan.kan.field import Array
+
+
+def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, beneath: float, width: int) -> Array:
+    """R^T of J with columns times ``scale`` (free coefficient), as a band (diagonal, column).
+
+    No cell sees two free coefficients more than ``width`` apart; ``beneath``: that multiple of the unit matrix is put
+    under J.
+    """
+    parts: list[tuple[np.ndarray, Array]] = [_entries(c, ordering, scale, width) for c in cells]
+    if beneath > 0.0:
+        parts.append((np.arange(ordering.size), np.eye(1, width + 1).repeat(ordering.size, 0) * beneath))
+    first, entries = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    order = np.argsort(first, kind="stable")
+    first, entries = first[order], entries[order]
+    starts = np.flatnonzero(np.diff(first, prepend=-1)).tolist()
+    triangle: Array = np.zeros(
+        (ordering.size + width, width + 1)
+    )  # rows of R from the diagonal on, none after the last
+    row, column = np.triu_indices(width + 1)
+    window = np.zeros((width + 1, width + 1))
+    for start, end in zip(starts, [*starts[1:], len(first)], strict=True):
+        own = triangle[int(first[start]) :][: width + 1]
+        window[row, column] = own[row, column - row]
+        found = np.asarray(np.linalg.qr(np.concatenate([window, entries[start:end]]), mode="r"))
+        own[row, column - row] = found[row, column]
+    return np.ascontiguousarray(triangle[: ordering.size].T)
+
+
+def _entries(cells: CellRows, ordering: Ordering, scale: Array, width: int) -> tuple[np.ndarray, Array]:
+    """The first free coefficient of each row, (row), and its entries from there on, (row, width + 1)."""
+    position = ordering.position[cells.index].cpu().numpy()  # (cell, column)
+    free = position >= 0
+    some = free.any(1)
+    position, free, jacobian = position[some], free[some], cells.jacobian.cpu().numpy()[some]
+    first = np.where(free, position, ordering.size).min(1)
+    weighed = jacobian * np.where(free, scale[position], 0.0)[:, None]
+    out = np.zeros((*jacobian.shape[:2], width + 1))
+    for cell, (place, there) in enumerate(zip(position - first[:, None], free, strict=True)):
+        np.add.at(out[cell].T, place[there], weighed[cell].T[there])  # two columns may stand for one
+    return first.repeat(out.shape[1]), out.reshape(-1, width + 1)
