@@ -205,6 +205,21 @@ def _least_determined(
     elif floor < sigma < DOUBTFUL / UNIT * floor and equations.sharpen(DEAR):
         vector, sigma = look.found(np.concatenate([vector[:, None], start], 1))
         floor = equations.floor(vector)
+    return _null(look, space, at, step, start, (vector, sigma), floor)
+
+
+def _null(
+    look: LeastSeen,
+    space: Space,
+    at: Array,
+    step: Array | None,
+    start: Array,
+    least: tuple[Array, float],
+    floor: float,
+) -> Null:
+    """What is told of the vector that is seen ``least``, and of which rounding leaves ``floor`` of its image."""
+    (vector, sigma), equations = least, look.equations
+    free = equations.ordering.free.cpu().numpy()
     function = np.zeros(space.size)
     function[free] = vector
     if not sigma > floor:
@@ -213,7 +228,7 @@ def _least_determined(
     own, seen = at.reshape(-1)[free], seen_by(equations)
     noise = float(equations.floor(own) / np.sqrt(len(free)) / sigma)
     rough = cache(partial(roughness, seen, vector))
-    search = None if step is None else LeftBySteps(look, (vector, sigma), share, start, free)
+    search = None if step is None else LeftBySteps(look, least, share, start, free)
 
     def by_row() -> float:
         rows = sum(block.residual.shape[:-1].numel() for block in seen.rows)

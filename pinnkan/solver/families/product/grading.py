@@ -83,7 +83,7 @@ def graded(axes: Sequence[Axis], seen: Sequence[Profile], allowed: float) -> tup
     out = []
     for axis, s, ends in zip(axes, seen, towards, strict=True):
         others = (ends == 0) & mark(s.mass, largest * SHADOW / MARKING, allowed)
-        out.append(_halved(axis, others, ends, s.depths(max(MARKING * largest, allowed)).astype(int)))
+        out.append(halved_towards(axis, others, ends, s.depths(max(MARKING * largest, allowed)).astype(int)))
     return tuple(out)
 
 
@@ -100,7 +100,7 @@ def towards_sides(axes: Sequence[Axis], masses: Sequence[Array], excess: Sequenc
         for k, side in ((0, -1), (-1, 1)) if depth > 0 and not axis.periodic else ():
             ends[k] = side if mass[k] >= OUTER * mass.sum() else 0
         if ends.any():
-            out[i] = _halved(axis, np.zeros_like(ends, dtype=bool), ends, np.full(axis.intervals, depth))
+            out[i] = halved_towards(axis, np.zeros_like(ends, dtype=bool), ends, np.full(axis.intervals, depth))
     return None if all(a is b for a, b in zip(out, axes, strict=True)) else alike(out)
 
 
@@ -146,7 +146,7 @@ def _beside(axis: Axis, place: float) -> dict[int, int]:
     return {k: end for k, end in ((at - 1, 1), (at, -1)) if 0 <= k < axis.intervals}
 
 
-def _halved(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) -> Axis:
+def halved_towards(axis: Axis, once: np.ndarray, ends: np.ndarray, depths: np.ndarray) -> Axis:
     """Intervals halved ``once``, and others again and again towards an end."""
     knots = [axis.breaks, 0.5 * (axis.breaks[1:] + axis.breaks[:-1])[once]]
     for i in np.flatnonzero(ends):

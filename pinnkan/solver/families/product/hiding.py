@@ -15,6 +15,9 @@ from pinnkan.verdict.records import Level
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is
 #: not believed to be left for ever.
 SLOW, SLOWEST = 0.5, 0.9
+#: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
+#: yet, and it is looked ahead. Resolved solutions leave 0.05 and less, singular ones 0.3 to 0.6.
+RESOLVING = 0.2
 
 
 def behind(loss: float, null: Null, model: Model, relative_to: float) -> float:

@@ -13,7 +13,8 @@ from pinnkan.solver.estimate.indicators import decay, surplus
 from pinnkan.solver.estimate.norms import have_no_norm, relative, relative_roots, sizes
 from pinnkan.solver.families.product.ahead import GLANCE, ahead, twice
 from pinnkan.solver.families.product.halting import corrected, mended_by, series
-from pinnkan.solver.families.product.hiding import behind, believable, following, resting
+from pinnkan.solver.families.product.hiding import RESOLVING, behind, believable, following, resting
+from pinnkan.solver.families.product.thin_layers import towards_layers
 from pinnkan.solver.family import ErrorEstimate, Measured
 from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.solver import LinearSolver
@@ -32,9 +33,6 @@ LUCK = 4.0
 LEAST = 1e-14
 #: A correction of so many multiplications, some tenths of a second of one core, is not made only to judge.
 LARGE_WORK = 5e9
-#: Where a correction leaves more than this of the residual (root mean square), its knots may not resolve the solution
-#: yet, and it is looked ahead. Resolved solutions leave 0.05 and less, singular ones 0.3 to 0.6.
-RESOLVING = 0.2
 #: Where no more steps of conjugate gradients were taken a look costs as much as a correction, which it may ask for.
 QUICK = 4
 #: Times the error that the fall of the residual tells at most where the intervals resolve the solution.
@@ -58,6 +56,11 @@ class HalvedEstimate(ErrorEstimate):
     leads_away: bool = False
 
     @property
+    def losses(self) -> tuple[float, float]:
+        """Mean squares of the residual before and after the correction; zero where nothing is known of them."""
+        return (0.0, 0.0) if self.spaces is None else self.spaces.losses
+
+    @property
     def predicted(self) -> float:
         """The relative error of the solution with its correction added, if it falls as the residual does."""
         return np.inf if self.spaces is None else self.size * self.share
@@ -65,7 +68,7 @@ class HalvedEstimate(ErrorEstimate):
     @property
     def share(self) -> float:
         """Of the residual, what the correction leaves."""
-        before, after = (0.0, 0.0) if self.spaces is None else self.spaces.losses
+        before, after = self.losses
         return float(np.sqrt(after / before)) if before > 0.0 else 1.0
 
 
@@ -197,6 +200,10 @@ def _unresolved(
     """
     (system, start), model = solved, solved[0].model
     size = SAFETY * ahead(model, system.space, start, step)
+    layered = towards_layers(model, system.space, start, (system.mean_square(start), halved[0].mean_square(halved[1])))
+    if layered is not None:
+        fine, after = layered
+        size = max(size, SAFETY * relative(model.problem, fine, after - system.space.prolong(start, fine), after))
     if model.is_linear or nulls is None:
         return size
     scale = float(system.space.norm(start).max())

@@ -13,9 +13,8 @@ from pinnkan.solver.estimate.indicators import MARKING, mark, surplus, with_mark
 from pinnkan.solver.estimate.norms import Samples, sizes
 from pinnkan.solver.families.product.closing import Halved, between, halved_of, is_lost, needed
 from pinnkan.solver.families.product.grading import SHADOW, Profile, graded, towards_corners
-from pinnkan.solver.families.product.hiding import SLOW
+from pinnkan.solver.families.product.hiding import RESOLVING, SLOW
 from pinnkan.solver.families.product.judging import (
-    RESOLVING,
     HalvedEstimate,
     Taken,
     estimate_by_correction,
@@ -25,6 +24,7 @@ from pinnkan.solver.families.product.judging import (
 from pinnkan.solver.families.product.sampling import samples_of
 from pinnkan.solver.families.product.start import initial_space, with_conditions
 from pinnkan.solver.families.product.stationary import beginning, minimised
+from pinnkan.solver.families.product.thin_layers import towards_layers
 from pinnkan.solver.family import Measured, ModelLevels
 from pinnkan.solver.linear.gauss_points import require_memory
 from pinnkan.solver.linear.system import System
@@ -167,14 +167,15 @@ class ProductLevels(ModelLevels):
         finer = against.axes or (with_knots(axes, missed) if missed else None)
         gathered = None if finer is None else Space(finer, state.space.unknowns)
         if gathered is not None and gathered.shape != state.space.shape:
-            start, _ = with_conditions(self.model, gathered, state.space.prolong(state.coefficients, gathered))
-            return self.begun(self._system(gathered), start, state)
+            return self.at(gathered, state.space.prolong(state.coefficients, gathered), state)
         if estimate.evidence == Evidence.FALL:  # what that shrinks lies in the space itself
-            measured = self.measured(state)
+            measured, told = self.measured(state), estimate.spaces
             before = Outcome(measured.field, None)
             assert state.system is not None
-            told = estimate.spaces
             estimate = estimate_by_correction(before, state.system, state.coefficients, measured, told=lambda: told)
+        layered = towards_layers(self.model, state.space, state.coefficients, estimate.losses)
+        if layered is not None:
+            return self.at(*layered, state)
         choose = whole if against.is_lasting else refined
         space, start, is_solved = choose(self.model, state, estimate)
         system = estimate.system if is_solved else self._system(space)
@@ -190,10 +191,10 @@ class ProductLevels(ModelLevels):
             return solved
         return replace(solved, step=estimate.correction, coarse=state.system)
 
-    def at(self, space: Space, coefficients: Array) -> ProductState:
-        """A function, maybe a solution of another problem, as a start."""
+    def at(self, space: Space, coefficients: Array, before: ProductState | None = None) -> ProductState:
+        """A function, maybe a solution of another problem, as a start; ``before``: the state that it comes from."""
         start, _ = with_conditions(self.model, space, np.ascontiguousarray(coefficients))
-        return self.begun(self._system(space), start)
+        return self.begun(self._system(space), start, before)
 
     def elsewhere(self, state: ProductState, monitor: Monitor) -> ProductState | None:
         """From the solution of a milder problem, where there are several minima."""

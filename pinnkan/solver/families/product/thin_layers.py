@@ -1,0 +1,111 @@
+"""Knots graded towards sides, where a residual stands or falls slowly that no finer knots lower.
+
+Least squares put what values at both ends ask for anywhere but into a layer that no knots resolve: of
+-1e-4 u_xx + u_x = 1, u = 1 and 0, they make 1 - x, with a residual of 2 everywhere and corrections of 1e-3. Halved
+intervals tell nothing of it before they are as narrow as the layer, and conditions that contradict each other leave
+such a residual as well. So ever deeper grading is tried, one step each; where the residual falls at once it was a
+layer, and knots go on from there. A condition on a slope can be met by a bend within the last interval, too, for as
+little as that is short: with u_x = u in place of u = 1 the residual of x - 1 halves with the intervals, all
+corrections are such bends, and 1e-2 was said of an error of 1.3. Layers of 1e-3 to 1e-7 take 0.1 s to 1e-8; without it
+those of 1e-4 took 0.7 s, and to 1e-2 they were refused as contradictions.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from pinnkan.assembly.model import Model
+from pinnkan.errors import SolverError
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.field import Array
+from pinnkan.kan.product import Space, alike
+from pinnkan.solver.families.product.grading import halved_towards
+from pinnkan.solver.families.product.halting import corrected
+from pinnkan.solver.families.product.hiding import RESOLVING
+from pinnkan.solver.linear.system import System
+
+#: How often the outermost intervals are halved towards both ends: down to 1e-4, 4e-7 or 1e-9 of them, where rounding
+#: may drown what is seen with less. All are then halved once more, and those twice: a layer of 1e-5 left 4e-4 with
+#: once, the bend that is none 8e-5.
+DEPTHS, SEEN = (13, 21, 30), 21
+#: Of the mean square that halving all intervals leaves, what SEEN halvings leave where there is nothing, and what the
+#: best leave of a layer: outflow from 2 to 0 in 1e-4 of 1 leaves 1e-5, waves of which 3 intervals see little 0.3. The
+#: fewest that leave no more than ENOUGH times as much as the best are taken, towards one side if that will do.
+STANDS, FALLEN, ENOUGH = 0.95, 0.02, 1.5
+#: Intervals beyond which it is not tried any more: what stands then has been tried before.
+MOST = 48
+#: Coefficients up to which it is looked: a tenth of a second in the plane.
+LARGEST = 10_000
+
+
+def towards_layers(model: Model, space: Space, start: Array, losses: tuple[float, float]) -> tuple[Space, Array] | None:
+    """The space with knots graded towards sides, and a step there; None where that lowers no residual by much.
+
+    ``start``: a function of the ``space``; ``losses``: its mean squared residual, and that after a correction on halved
+    intervals, which has not fallen as where these resolve the solution.
+    """
+    before, left = losses
+    if left <= RESOLVING**2 * before or model.problem.time_axis is not None:
+        return None
+    look = _Look(model, space, start)
+    can_be = [i for i, a in enumerate(space.axes) if not a.periodic and a.intervals <= MOST]
+    first = ((i, look.stepped({i: (SEEN, SEEN)}, at_a_glance=True)) for i in can_be)
+    axes = [i for i, x in first if x is not None and x[0] <= STANDS * left]
+    if not axes:
+        return None
+    depths = {i: look.fewest(i) for i in axes}
+    found = look.stepped(depths)
+    return None if found is None or found[0] > FALLEN * left else found[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Steps from a function ``start`` in spaces whose knots are graded towards sides."""
+
+    model: Model
+    space: Space
+    start: Array
+
+    def fewest(self, along: int) -> tuple[int, int]:
+        """How often the outermost intervals of a coordinate have to be halved, towards its two sides."""
+        tried = {(n, n): self.stepped({along: (n, n)}) for n in DEPTHS}
+        least = min((x[0] for x in tried.values() if x is not None), default=np.inf)
+        for ends in chain(*(((n, 0), (0, n)) for n in DEPTHS), tried):
+            one = tried[ends] if ends in tried else self.stepped({along: ends})
+            if one is not None and one[0] <= ENOUGH * least:
+                return ends
+        return SEEN, SEEN
+
+    def stepped(
+        self, depths: Mapping[int, tuple[int, int]], at_a_glance: bool = False
+    ) -> tuple[float, Space, Array] | None:
+        """What a step leaves with the outermost intervals of some coordinates halved so often, and where it leads.
+
+        ``at_a_glance``: without the halving of all. None where there is no step, or one that takes long.
+        """
+        finer = self.space.axes if at_a_glance else [a.halved() for a in self.space.axes]
+        axes = [_graded(a, depths[i], at_a_glance) if i in depths else finer[i] for i, a in enumerate(self.space.axes)]
+        fine = Space(alike(axes), self.space.unknowns)
+        if fine.size > LARGEST:
+            return None
+        system, base = System(self.model, fine), self.space.prolong(self.start, fine)
+        try:
+            after = base + corrected(system, base)
+        except SolverError:
+            return None
+        return system.mean_square(after), fine, after
+
+
+def _graded(axis: Axis, depths: tuple[int, int], at_a_glance: bool) -> Axis:
+    """An axis with its outermost intervals halved so often towards the sides, and then all of them, and those again."""
+    towards, times = (np.zeros(axis.intervals, dtype=int) for _ in range(2))
+    for k, side, depth in ((0, -1, depths[0]), (-1, 1, depths[1])):
+        towards[k], times[k] = side if depth else towards[k], max(depth, times[k])
+    finer = halved_towards(axis, np.zeros_like(towards, dtype=bool), towards, times).halved()
+    if at_a_glance:
+        return finer
+    middles = 0.5 * (finer.breaks[1:] + finer.breaks[:-1])
+    near = (middles < axis.breaks[1]) & (depths[0] > 0) | (middles > axis.breaks[-2]) & (depths[1] > 0)
+    return finer.inserted(near)
