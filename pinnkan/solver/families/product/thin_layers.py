@@ -24,20 +24,23 @@ from pinnkan.kan.product import Space, alike
 from pinnkan.solver.families.product.grading import halved_towards
 from pinnkan.solver.families.product.halting import corrected
 from pinnkan.solver.families.product.hiding import RESOLVING
+from pinnkan.solver.linear.gauss_points import predicted_work
 from pinnkan.solver.linear.system import System
 
 #: How often the outermost intervals are halved towards both ends: down to 1e-4, 4e-7 or 1e-9 of them, where rounding
 #: may drown what is seen with less. All are then halved once more, and those twice: a layer of 1e-5 left 4e-4 with
 #: once, the bend that is none 8e-5.
 DEPTHS, SEEN = (13, 21, 30), 21
-#: Of the mean square that halving all intervals leaves, what SEEN halvings leave where there is nothing, and what the
-#: best leave of a layer: outflow from 2 to 0 in 1e-4 of 1 leaves 1e-5, waves of which 3 intervals see little 0.3. The
-#: fewest that leave no more than ENOUGH times as much as the best are taken, towards one side if that will do.
-STANDS, FALLEN, ENOUGH = 0.95, 0.02, 1.5
-#: Intervals beyond which it is not tried any more: what stands then has been tried before.
-MOST = 48
-#: Coefficients up to which it is looked: a tenth of a second in the plane.
-LARGEST = 10_000
+#: Of the mean square that is left without, what SEEN halvings leave where there is nothing, on a line and elsewhere,
+#: and what the best leave of a layer: outflow from 2 to 0 in 1e-4 of 1 leaves 1e-5, waves of which 3 intervals see
+#: little 0.3. The fewest that leave no more than ENOUGH times as much as the best are taken, towards one side if that
+#: will do.
+STANDS, STANDS_BESIDE, FALLEN, ENOUGH = 0.95, 0.8, 0.02, 1.5
+#: Intervals beyond which it is not tried any more, of a line and of others: what stands then has been tried before.
+MOST, FEW = 48, 8
+#: Multiplications up to which a step is taken only to glance, some hundredths of a second, and where a glance has shown
+#: something, half a second.
+GLANCED, WORK = 1e8, 5e9
 
 
 def towards_layers(model: Model, space: Space, start: Array, losses: tuple[float, float]) -> tuple[Space, Array] | None:
@@ -50,14 +53,15 @@ def towards_layers(model: Model, space: Space, start: Array, losses: tuple[float
     if left <= RESOLVING**2 * before or model.problem.time_axis is not None:
         return None
     look = _Look(model, space, start)
-    can_be = [i for i, a in enumerate(space.axes) if not a.periodic and a.intervals <= MOST]
+    most, stands = (MOST, STANDS) if len(space.axes) == 1 else (FEW, STANDS_BESIDE)
+    can_be = [i for i, a in enumerate(space.axes) if not a.periodic and a.intervals <= most]
     first = ((i, look.stepped({i: (SEEN, SEEN)}, at_a_glance=True)) for i in can_be)
-    axes = [i for i, x in first if x is not None and x[0] <= STANDS * left]
-    if not axes:
-        return None
-    depths = {i: look.fewest(i) for i in axes}
-    found = look.stepped(depths)
-    return None if found is None or found[0] > FALLEN * left else found[1:]
+    axes = [i for i, x in first if x is not None and x[0] <= stands * min(losses)]
+    enough = FALLEN * left
+    depths = [look.fewest(i, enough if len(axes) == 1 else np.inf) for i in axes]
+    known = {i: ends for i, ends in zip(axes, depths, strict=True) if ends is not None}
+    found = look.stepped(known) if known else None
+    return None if found is None or found[0] > enough else found[1:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +72,18 @@ class _Look:
     space: Space
     start: Array
 
-    def fewest(self, along: int) -> tuple[int, int]:
-        """How often the outermost intervals of a coordinate have to be halved, towards its two sides."""
+    def fewest(self, along: int, enough: float) -> tuple[int, int] | None:
+        """How often the outermost intervals of a coordinate are best halved, towards its two sides.
+
+        None where all that is tried leaves more than ``enough``.
+        """
         tried = {(n, n): self.stepped({along: (n, n)}) for n in DEPTHS}
         least = min((x[0] for x in tried.values() if x is not None), default=np.inf)
-        for ends in chain(*(((n, 0), (0, n)) for n in DEPTHS), tried):
+        for ends in chain(*(((n, 0), (0, n)) for n in DEPTHS), tried) if least <= enough else ():
             one = tried[ends] if ends in tried else self.stepped({along: ends})
             if one is not None and one[0] <= ENOUGH * least:
                 return ends
-        return SEEN, SEEN
+        return None
 
     def stepped(
         self, depths: Mapping[int, tuple[int, int]], at_a_glance: bool = False
@@ -88,7 +95,7 @@ class _Look:
         finer = self.space.axes if at_a_glance else [a.halved() for a in self.space.axes]
         axes = [_graded(a, depths[i], at_a_glance) if i in depths else finer[i] for i, a in enumerate(self.space.axes)]
         fine = Space(alike(axes), self.space.unknowns)
-        if fine.size > LARGEST:
+        if predicted_work(self.model, fine) > (GLANCED if at_a_glance else WORK):
             return None
         system, base = System(self.model, fine), self.space.prolong(self.start, fine)
         try:
