@@ -43,13 +43,13 @@ def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, ben
 
 def _entries(cells: CellRows, ordering: Ordering, scale: Array, width: int) -> tuple[np.ndarray, Array]:
     """The first free coefficient of each row, (row), and its entries from there on, (row, width + 1)."""
-    position = ordering.position[cells.index].cpu().numpy()  # (cell, column)
-    free = position >= 0
-    some = free.any(1)
-    position, free, jacobian = position[some], free[some], cells.jacobian.cpu().numpy()[some]
-    first = np.where(free, position, ordering.size).min(1)
-    weighed = jacobian * np.where(free, scale[position], 0.0)[:, None]
+    position, jacobian = ordering.position[cells.index].cpu().numpy(), cells.jacobian.cpu().numpy()
+    seen = (position >= 0) & jacobian.any(1)  # (cell, column); unknowns that an equation does not have are zero
+    some = seen.any(1)
+    position, seen, jacobian = position[some], seen[some], jacobian[some]
+    first = np.where(seen, position, ordering.size).min(1)
+    weighed = jacobian * np.where(seen, scale[position], 0.0)[:, None]
     out = np.zeros((*jacobian.shape[:2], width + 1))
-    for cell, (place, there) in enumerate(zip(position - first[:, None], free, strict=True)):
+    for cell, (place, there) in enumerate(zip(position - first[:, None], seen, strict=True)):
         np.add.at(out[cell].T, place[there], weighed[cell].T[there])  # two columns may stand for one
     return first.repeat(out.shape[1]), out.reshape(-1, width + 1)

@@ -19,10 +19,22 @@ unknowns: [u, v]
 equations: ['u_x + v = 1', 'v_x - 3*u - v = x']
 conditions: []
 """
+CHAIN = """
+name: chain
+domain: {x: [0, 1]}
+unknowns: [u, v, w]
+equations: ['u_x + v = 1', 'v_x - w = x', 'w_x + w = 1']
+conditions:
+  - {where: left, equation: u = 0}
+  - {where: left, equation: v = 0}
+  - {where: left, equation: w = 0}
+  - {where: right, equation: none}
+"""
 LINES = {
     "values": LINE.format(equation="-u_xx + (1 + x)*u = 1", left=0, right="u = 0"),
     "a slope": LINE.format(equation="-u_xx + u = 1", left=0, right="u_x = 0"),
     "two unknowns around a circle": ROUND,
+    "three unknowns, two in each equation": CHAIN,
 }
 
 

@@ -114,15 +114,17 @@ def distance(
 ) -> tuple[float, ProductField]:
     """Relative L2 size (worst unknown) of ``other - field``, and this function as splines; nan if it is not finite.
 
-    On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place. The size is that on their
-    Gauss points, the function a projection.
+    On the knots of ``other``, halved, the field's own, and some around a ``suspect`` place, half as wide as what is
+    there: its flank lies in the next interval, which is wider. The size is that on their Gauss points, the function a
+    projection.
     """
+    closely = None if suspect is None else replace(suspect, width=0.5 * suspect.width)
     pieces = []
     unknowns = other.pieces[0][0].unknowns
     squares, reference = np.zeros(unknowns), np.zeros(unknowns)
     for coarse, known in other.pieces:
         axes = tuple(_with_breaks(axis.halved(), field, i, coarse.axes[-1]) for i, axis in enumerate(coarse.axes))
-        space = Space(axes if suspect is None else with_knots(axes, suspect), unknowns)
+        space = Space(axes if closely is None else with_knots(axes, closely), unknowns)
         coefficients = coarse.prolong(known, space)
         zero = (0,) * len(axes)
         values, weights = space.on_gauss(coefficients)
