@@ -102,18 +102,19 @@ def _missing(
     """Squared share of the data over each interval that knots do not hold, by coordinate; ``spaces``: with them, with
     every one halved, whose ``better`` traces tell the ``errors``, and time.
 
-    Where that is ``allowed``, of linear equations with what halved ones do not hold either: jumps are not, by then.
+    Where that is ``allowed``, with what halved ones do not hold either, of linear equations what these make of the data
+    as well: jumps are not, by then.
     """
     space, fine, time = spaces
     scales, order = _scales(model.problem, fine, better), derivatives_seen(model)
     shares = [surplus(space, fine, e, s).mass for e, s in zip(errors, scales, strict=True)]
     steep = [_steepness(a) ** (2 * order) for a in space.axes]
     mass = [s * reduce(np.maximum, parts) for s, parts in zip(steep, zip(*shares, strict=True), strict=True)]
-    if sum(float(m.sum()) for m in mass) > allowed or not model.is_linear:
+    if sum(float(m.sum()) for m in mass) > allowed:
         return mass
     model.clock.check()
     missed = [unheld(layer, fine, time, scales[layer.order]) for layer in model.conditions.initial]
-    missed += undriven(model, fine, time, better[0], scales[0])
+    missed += undriven(model, fine, time, better[0], scales[0]) if model.is_linear else ()
     return [reduce(np.maximum, parts) for parts in zip(mass, *missed, strict=True)]
 
 
