@@ -252,7 +252,7 @@ def test_quantities_are_within_their_errors_which_are_not_far_above(name: str) -
     for i, value in enumerate(known.values()):
         found = solution.quantities[f"q{i}"]
         off = abs(found.values[0] - value)
-        assert off <= found.errors[0] <= 40 * off
+        assert off <= found.errors[0] <= max(40 * off, 1e-9)  # some are all but exact
 
 
 LAYERS = """
