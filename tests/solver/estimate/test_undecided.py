@@ -21,7 +21,7 @@ conditions:
   - {{where: initial, equation: a = 0}}
   - {{where: initial, equation: e = 1}}
   - {{where: initial, equation: b = 1}}
-solver: {{tolerance: {tolerance}}}
+solver: {{tolerance: {tolerance}, max_time: 300}}
 """
 LINE = """
 name: line
