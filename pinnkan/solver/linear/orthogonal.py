@@ -28,9 +28,8 @@ def triangle_of(cells: Sequence[CellRows], ordering: Ordering, scale: Array, ben
     order = np.argsort(first, kind="stable")
     first, entries = first[order], entries[order]
     starts = np.flatnonzero(np.diff(first, prepend=-1)).tolist()
-    triangle: Array = np.zeros(
-        (ordering.size + width, width + 1)
-    )  # rows of R from the diagonal on, none after the last
+    # rows of R from the diagonal on, with none after the last
+    triangle: Array = np.zeros((ordering.size + width, width + 1))
     row, column = np.triu_indices(width + 1)
     window = np.zeros((width + 1, width + 1))
     for start, end in zip(starts, [*starts[1:], len(first)], strict=True):

@@ -140,7 +140,7 @@ def estimate_by_correction(
     if stands and nulls is not None:
         size = max(size, behind(losses[0], nulls[1], model, float(fine.norm(base).max())))
     if is_small and measured.is_resolved and losses[1] > RESOLVING**2 * losses[0] > 0.0:
-        size = max(size, _unresolved((solved, start), (all_points, base + correction), correction, nulls))
+        size = max(size, _unresolved((solved, start), (all_points, base + correction), losses, correction, nulls))
     pairs = zip(roots, have_no_norm(model.problem), strict=True)
     parts = tuple(np.inf if none else root / max(*roots, 1e-300) * size + rounding for root, none in pairs)
     return HalvedEstimate(
@@ -191,16 +191,22 @@ def _sized(
 
 
 def _unresolved(
-    solved: tuple[System, Array], halved: tuple[System, Array], step: Array, nulls: tuple[Null, Null] | None
+    solved: tuple[System, Array],
+    halved: tuple[System, Array],
+    losses: tuple[float, float],
+    step: Array,
+    nulls: tuple[Null, Null] | None,
 ) -> float:
     """The relative error where a small ``step`` from the first function to the second leaves much of the residual.
+
+    ``losses``: mean squares of it at both.
 
     Raises:
         SolverError: the least squares have no solution where it is looked ahead.
     """
     (system, start), model = solved, solved[0].model
     size = SAFETY * ahead(model, system.space, start, step)
-    layered = towards_layers(model, system.space, start, (system.mean_square(start), halved[0].mean_square(halved[1])))
+    layered = towards_layers(model, system.space, start, losses)
     if layered is not None:
         fine, after = layered
         size = max(size, SAFETY * relative(model.problem, fine, after - system.space.prolong(start, fine), after))

@@ -6,7 +6,7 @@ intervals tell nothing of it before they are as narrow as the layer, and conditi
 such a residual as well. So ever deeper grading is tried, one step each; where the residual falls at once it was a
 layer, and knots go on from there. A condition on a slope can be met by a bend within the last interval, too, for as
 little as that is short: with u_x = u in place of u = 1 the residual of x - 1 halves with the intervals, all
-corrections are such bends, and 1e-2 was said of an error of 1.3. Layers of 1e-3 to 1e-7 take 0.1 s to 1e-8; without it
+corrections are such bends, and 6e-3 was said of an error of 1.3. Layers of 1e-3 to 1e-7 take 0.1 s to 1e-8; without it
 those of 1e-4 took 0.7 s, and to 1e-2 they were refused as contradictions.
 """
 
