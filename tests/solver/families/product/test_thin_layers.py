@@ -60,12 +60,12 @@ def test_layers_are_found_however_thin_and_however_few_digits_are_asked_for(case
 @pytest.mark.parametrize("knots", [14, 40])
 def test_a_bend_is_not_accepted_on_knots_that_are_many_at_first_either(knots):
     """The first level is the one that is judged: 4e-3 was said of an error of 1.3."""
-    text = TEXT.format(
-        equation=SLOPE[0].format(w=1e-4), left=SLOPE[1], right=SLOPE[2], tolerance=f"0.1, knots: {knots}"
-    )
+    equation, left, right, truth = SLOPE
+    settings = f"0.1, knots: {knots}"
+    text = TEXT.format(equation=equation.format(w=1e-4), left=left, right=right, tolerance=settings)
     solution = pinnkan.solve(parse_problem(text.encode(), "a.yaml"))
     assert solution.levels[0].intervals == (knots,)
-    assert error_of(solution, SLOPE[3], 1e-4) < solution.verdict.estimate < 0.1
+    assert error_of(solution, truth, 1e-4) < solution.verdict.estimate < 0.1
 
 
 def start_of(case, width):
