@@ -254,3 +254,39 @@ def test_what_levels_off_does_not_ask_for_sizes_beyond(eps):
 def test_others_say_how_large_is_what_levels_off():
     text = CONTROL.format(eps=0.1).replace("k_t = 0", "k_t = 1e3")
     assert natural_sizes(parse_problem(text.encode(), "a.yaml"))[0][3] > 10.0
+
+
+STOKES = """
+name: a
+domain: {{x: [0, 1], y: [0, 1]}}
+unknowns: [u, v, p]
+vectors: {{w: [u, v]}}
+equations:
+  - -{mu}*lap(u) + p_x = -pi*sin(pi*x)*cos(pi*y)
+  - -{mu}*lap(v) + p_y = -pi*cos(pi*x)*sin(pi*y)
+  - u_x + v_y = 0
+conditions:
+  - {{where: [left, right, bottom], equation: u = 0}}
+  - {{where: top, equation: 'u = {lid}*sin(pi*x)**2'}}
+  - {{where: boundary, equation: v = 0}}
+  - {{where: domain, equation: integral(p) = 0}}
+"""
+
+
+@pytest.mark.parametrize("mu", ["1.0", "1e-3", "1e-7"])
+@pytest.mark.parametrize("lid", ["1.0", "1e-6"])
+def test_an_equation_counts_no_more_than_those_with_higher_derivatives_see_of_its_unknowns(mu, lid):
+    """As Agmon, Douglis and Nirenberg want it, whatever the pressure is: div u = 0 by viscosity over a tenth."""
+    sizes, scales = natural_sizes(parse_problem(STOKES.format(mu=mu, lid=lid).encode(), "a.yaml"))
+    momentum, _, continuity = scales
+    seen_there, seen_here = float(mu) * sizes[0] * 100.0 / momentum, sizes[0] * 10.0 / continuity
+    assert 0.1 * seen_there < seen_here < 10.0 * max(seen_there, 1e-12)
+
+
+def test_what_leads_in_its_own_equation_keeps_its_weight(monkeypatch):
+    """Of first-order systems nothing is changed, nor where others see an unknown as well."""
+    for name in ("maxwell_cavity", "cavity", "kovasznay", "heated_cavity"):
+        changed = natural_sizes(load_problem(name))
+        with monkeypatch.context() as m:
+            m.setattr(natural_units, "_as_seen", lambda problem, inside, found: found.equations)
+            assert natural_sizes(load_problem(name))[1] == changed[1]
