@@ -29,6 +29,8 @@ from pinnkan.solver.families.product.judging import HalvedEstimate
 
 #: A choice that has left more than this share of the estimate has not helped.
 LEFT = 0.5
+#: A relative estimate above it says as much as one of so much.
+UNKNOWN = 1.0
 #: What is closed in on is half as long on the next level; this is between that and as long as before.
 CLOSING = 0.75
 #: On a line of more intervals all of them are never halved for this reason: in a file that asks for so many levels
@@ -44,20 +46,29 @@ class Halved:
     estimate: float
 
 
-def halved_of(coarse: Space, fine: Space, estimate: HalvedEstimate) -> Halved | None:
-    """What a level on a line leaves to the next, whose space is ``fine``; None where all intervals were halved."""
+def halved_of(before: Halved | None, coarse: Space, fine: Space, estimate: HalvedEstimate) -> Halved | None:
+    """What a level on a line leaves to the next, whose space is ``fine``.
+
+    Where all intervals were halved what was chosen ``before`` in vain, None if that is nothing.
+    """
     axis = coarse.axes[0]
-    if len(coarse.axes) > 1 or fine.axes[0].intervals >= estimate.space.axes[0].intervals:
+    if len(coarse.axes) > 1:
         return None
+    if fine.axes[0].intervals >= estimate.space.axes[0].intervals:
+        return None if before is None or _has_helped(before, estimate) else replace(before, estimate=estimate.size)
     inside = np.setdiff1d(fine.axes[0].breaks, axis.breaks)
     return Halved(_length(axis, np.unique(np.searchsorted(axis.breaks, inside) - 1)), estimate.size)
 
 
 def is_lost(before: Halved | None, axis: Axis, chosen: Array, estimate: HalvedEstimate) -> bool:
     """Whether the choice ``before`` has not helped, and as long a piece is ``chosen`` (mask of intervals) again."""
-    if before is None or axis.intervals > MOST or estimate.size <= LEFT * before.estimate:
+    if before is None or axis.intervals > MOST or _has_helped(before, estimate):
         return False
     return _length(axis, chosen) > CLOSING * before.length
+
+
+def _has_helped(before: Halved, estimate: HalvedEstimate) -> bool:
+    return estimate.size <= LEFT * min(before.estimate, UNKNOWN)
 
 
 def _length(axis: Axis, chosen: Array) -> float:

@@ -182,7 +182,7 @@ class ProductLevels(ModelLevels):
         if estimate.size > 1.0 and not self.model.is_linear:  # perhaps of a matrix that rounding made regular
             alone, _ = with_conditions(self.model, space, state.space.prolong(state.coefficients, space))
             start = min(alone, start, key=system.loss)
-        halved = halved_of(state.space, space, estimate)
+        halved = halved_of(state.halved, state.space, space, estimate)
         begun = replace(self.begun(system, start, state), null=_null(estimate, state.space, space), halved=halved)
         if not is_solved:
             return begun

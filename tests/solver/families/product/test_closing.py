@@ -25,16 +25,31 @@ def line(axis):
 
 def test_the_length_of_the_intervals_that_were_halved_is_kept():
     chosen = np.isin(np.arange(8), (2, 3))
-    found = halved_of(line(AXIS), line(AXIS.inserted(chosen)), estimate_of(line(AXIS.halved()), 0.7))
+    found = halved_of(None, line(AXIS), line(AXIS.inserted(chosen)), estimate_of(line(AXIS.halved()), 0.7))
     assert found == Halved(pytest.approx(0.25), 0.7)
 
 
 def test_nothing_was_chosen_where_all_were_halved_or_there_are_more_coordinates():
     whole = line(AXIS.halved())
-    assert halved_of(line(AXIS), whole, estimate_of(whole)) is None
+    assert halved_of(None, line(AXIS), whole, estimate_of(whole)) is None
     plane = Space((AXIS, AXIS))
     finer = Space((AXIS.inserted(np.arange(8) < 2), AXIS))
-    assert halved_of(plane, finer, estimate_of(Space((AXIS.halved(), AXIS.halved())))) is None
+    assert halved_of(None, plane, finer, estimate_of(Space((AXIS.halved(), AXIS.halved())))) is None
+
+
+@pytest.mark.parametrize(("size", "kept"), [(0.9, True), (0.4, False), (60.0, True)])
+def test_a_choice_that_was_in_vain_is_remembered_while_all_are_halved(size, kept):
+    """Estimates of 17 after 65 are no help: as large as the solution either is as good as nothing."""
+    before, whole = Halved(0.5, min(size * 3.0, 65.0) if size > 1.0 else 1.0), line(AXIS.halved())
+    found = halved_of(before, line(AXIS), whole, estimate_of(whole, size))
+    assert found == (Halved(0.5, size) if kept else None)
+
+
+def test_waves_of_a_coefficient_that_no_knots_resolve_at_first_are_reached():
+    """From 500 intervals on every other level chose a few more: 6804 on the last, with 1e-3 estimated."""
+    text = LINE.format(equation="-dx((2 + sin(500*pi*x))*u_x) = 1", left=0, right="u = 0")
+    problem = parse_problem(text + "solver: {tolerance: 1e-5, knots: 500}\n", "t.yaml")
+    assert solve(problem).verdict.converged
 
 
 @pytest.mark.parametrize(
