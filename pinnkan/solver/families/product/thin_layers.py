@@ -36,6 +36,9 @@ DEPTHS, SEEN = (13, 21, 30), 21
 #: little 0.3. The fewest that leave no more than ENOUGH times as much as the best are taken, towards one side if that
 #: will do.
 STANDS, STANDS_BESIDE, FALLEN, ENOUGH = 0.95, 0.8, 0.02, 1.5
+#: Halvings that any level does anyhow, and what far more leave of what these leave where nothing is thin: 0.94 or more
+#: of a steady problem that is just not resolved yet, 0.5 or less of layers. What leaves FAR of all is tried either way.
+SHALLOW, NO_BETTER, FAR = 2, 0.9, 0.2
 #: Intervals beyond which it is not tried any more, of a line and of others: what stands then has been tried before.
 MOST, FEW = 48, 8
 #: Multiplications up to which a step is taken only to glance, some hundredths of a second, and where a glance has shown
@@ -55,8 +58,7 @@ def towards_layers(model: Model, space: Space, start: Array, losses: tuple[float
     look = _Look(model, space, start)
     most, stands = (MOST, STANDS) if len(space.axes) == 1 else (FEW, STANDS_BESIDE)
     can_be = [i for i, a in enumerate(space.axes) if not a.periodic and a.intervals <= most]
-    first = ((i, look.stepped({i: (SEEN, SEEN)}, at_a_glance=True)) for i in can_be)
-    axes = [i for i, x in first if x is not None and x[0] <= stands * min(losses)]
+    axes = [i for i in can_be if look.shows(i, stands * min(losses), FAR * min(losses))]
     enough = FALLEN * left
     depths = [look.fewest(i, enough if len(axes) == 1 else np.inf) for i in axes]
     known = {i: ends for i, ends in zip(axes, depths, strict=True) if ends is not None}
@@ -71,6 +73,17 @@ class _Look:
     model: Model
     space: Space
     start: Array
+
+    def shows(self, along: int, least: float, far: float) -> bool:
+        """Whether a glance at both sides of a coordinate leaves no more than ``least``.
+
+        And less than shallow grading does, unless it is as little as ``far``.
+        """
+        deep = self.stepped({along: (SEEN, SEEN)}, at_a_glance=True)
+        if deep is None or deep[0] > least:
+            return False
+        shallow = None if deep[0] <= far else self.stepped({along: (SHALLOW, SHALLOW)}, at_a_glance=True)
+        return shallow is None or deep[0] <= NO_BETTER * shallow[0]
 
     def fewest(self, along: int, enough: float) -> tuple[int, int] | None:
         """How often the outermost intervals of a coordinate are best halved, towards its two sides.
