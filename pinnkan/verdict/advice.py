@@ -10,9 +10,10 @@ from pinnkan.verdict.records import Level, Reason
 FARTHEST = 10
 #: An error as large as this share of the solution is no tolerance to ask for.
 LOOSEST = 0.3
+#: Intervals that a file may name (``pinnkan.problem.schema``).
+MOST_KNOTS = 10_000
 #: So many slabs in a row, each at most SHRUNK of the one before, shrink towards a time.
 SHRINKING, SHRUNK = 6, 0.95
-
 
 #: Where an error is as large as the solution a larger tolerance would not help.
 UNSURE = (
@@ -26,7 +27,6 @@ MARCH = (
     "highest derivative smooth, and initial data that meet the conditions. Or start from a milder parameter; check "
     "that a solution exists."
 )
-
 
 #: What is said of time, of what evolves along a coordinate of space.
 ALONG = (
@@ -160,8 +160,7 @@ def _stalled(levels: Sequence[Level], tolerance: float, end: float | None) -> st
 def _undersampled(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     if levels and levels[-1].time is not None:
         return "Make what is so narrow in time wider, with the same integral: beyond it the solution is the same."
-    knots = _knots(levels)
-    return f"The data have features finer than the points: give `knots: {2 * knots}` or more."
+    return f"The data have features finer than the points: give `knots: {_twice(levels)}` or more."
 
 
 def _undecided(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
@@ -177,7 +176,7 @@ def _not_asymptotic(levels: Sequence[Level], tolerance: float, end: float | None
     ratio = math.sqrt(levels[-1].heldout / levels[0].heldout) if levels[0].heldout > 0 else 1.0
     return (
         f"After {len(levels)} levels the residual is {ratio:.2g} of the first one: the features are finer than the "
-        f"knots. Allow `max_levels: {len(levels) + 6}`, or start with `knots: {2 * _knots(levels)}`."
+        f"knots. Allow `max_levels: {len(levels) + 6}`, or start with `knots: {_twice(levels)}`."
     )
 
 
@@ -223,7 +222,8 @@ def _rounding(levels: Sequence[Level], tolerance: float, end: float | None) -> s
     known = [x.estimate for x in levels if math.isfinite(x.estimate) and x.estimate > 0.0]
     if not known or known[-1] > 0.1:
         return "Move away from a parameter that makes the problem nearly singular, or rescale terms of unlike sizes."
-    return f"Ask for a `tolerance` of {_up(max(2.0 * min(known), 2.0 * tolerance))}."
+    least = known[-1] if levels[-1].time else min(known)  # what a level has reached is accepted, a slab goes on
+    return f"Ask for a `tolerance` of {_up(2.0 * max(least, tolerance))}."
 
 
 def _interrupted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
@@ -235,7 +235,7 @@ def _interrupted(levels: Sequence[Level], tolerance: float, end: float | None) -
 def _contradicted(levels: Sequence[Level], tolerance: float, end: float | None) -> str:
     return (
         "Either `exact` is another solution of a problem with several, or it has a slip, or the data hide a feature "
-        f"that no point saw: compare both, and try `knots: {2 * _knots(levels)}`."
+        f"that no point saw: compare both, and try `knots: {_twice(levels)}`."
     )
 
 
@@ -275,9 +275,9 @@ def _times(factor: float) -> str:
     return f"{factor:.1f}" if factor < 10.0 else f"{factor:.0f}" if factor < 1e4 else f"{factor:.0e}"
 
 
-def _knots(levels: Sequence[Level]) -> int:
-    """Intervals per coordinate at the end of the run; eight where there was none."""
-    return max(max(levels[-1].intervals), 4) if levels else 4
+def _twice(levels: Sequence[Level]) -> int:
+    """Twice the intervals of a coordinate at the end of the run, as many as a file may name; eight where none was."""
+    return min(2 * max(*levels[-1].intervals, 4), MOST_KNOTS) if levels else 8
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from records import LEVEL, levels
 
-from pinnkan.verdict.advice import remedy
+from pinnkan.problem.schema import SOLVER
+from pinnkan.verdict.advice import MOST_KNOTS, remedy
 from pinnkan.verdict.records import Reason
 
 
@@ -71,6 +72,12 @@ def test_a_residual_that_stands_accuses_the_conditions():
 def test_knots_are_counted_from_the_last_level():
     assert "`knots: 34`" in remedy("undersampled", [replace(LEVEL, intervals=(5, 17))], 1e-4)
     assert "`knots: 34`" in remedy("not_asymptotic", [replace(LEVEL, intervals=(5, 17))], 1e-4)
+    assert "`knots: 10000`" in remedy("not_asymptotic", [replace(LEVEL, intervals=(7552,))], 1e-4)  # 15104 is refused
+
+
+def test_more_knots_than_a_file_may_name_are_not_advised():
+    (knots,) = (key for key in SOLVER if key.name == "knots")
+    assert knots.schema["maximum"] == MOST_KNOTS
 
 
 def test_slabs_that_shrink_tell_of_a_blow_up():
@@ -84,6 +91,8 @@ def test_slabs_that_shrink_tell_of_a_blow_up():
 
 def test_below_rounding_names_the_least_tolerance_that_can_be_had():
     assert "`tolerance` of 3e-09" in remedy("tolerance_below_rounding", levels(1e-6, 1.1e-9, 4e-9), 1e-12)
+    grown = levels(1e-8, 1e-7, 1.5e-5, slabs=True)  # slabs go on: 2e-6 was advised
+    assert "`tolerance` of 3e-05" in remedy("tolerance_below_rounding", grown, 1e-6)
     assert "nearly singular" in remedy("tolerance_below_rounding", levels(0.5), 1e-4)
     assert "nearly singular" in remedy("tolerance_below_rounding", levels(1e-9, 0.5), 1e-4)  # of the last one
 
