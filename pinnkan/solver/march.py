@@ -269,7 +269,6 @@ def _advanced(
         run.squares + slab.squares, run.error_squares + slab.error_squares, true,
         run.rounding + slab.rounding**2 * slab.length, run.least, (*run.roots, root), (*run.carried, carried),
         (*run.bendings, run.bent(root, carried, slab.bending)), (*run.standing, slab.standing),
-        run.unheld + slab.unheld,
     )  # fmt: skip
     errors = () if squares is None else relative_roots(problem, true[0], true[1])
     is_system = len(problem.unknowns) > 1

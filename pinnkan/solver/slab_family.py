@@ -19,9 +19,11 @@ from pinnkan.solver.state import Step
 from pinnkan.solver.verify.missed.hidden_feature import NO_LATER, HiddenFeature
 from pinnkan.solver.verify.objection import Spaces
 
-#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE: an
-#: error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; no estimate rests on it.
-LOCAL_SHARE, FLOOR_SHARE = 0.3, 0.02
+#: A slab's correction may be this share of the tolerance times the larger of its share of the time and FLOOR_SHARE:
+#: an error per unit time, relaxed for the many tiny slabs of an initial layer. Heuristic; the estimate does not rest
+#: on it.
+LOCAL_SHARE = 0.3
+FLOOR_SHARE = 0.02
 #: In the plane and in space, where a digit more costs twice the coefficients and slabs are many since conjugate
 #: gradients hold them short, not since errors add up: those of Heat2d-LT stay as large as one slab makes them.
 FLOOR_SHARE_PLANE = 0.2
@@ -55,7 +57,7 @@ class Run(Generic[P]):
     that what is at rest until something happens is not resolved relative to nothing; by slab root mean squares of the
     error, relative to the solution until then: ``roots``, and what earlier slabs left of it there: ``carried``;
     ``bendings``: what curvature has made of it until then, over it; ``standing``: what may hide in residuals there
-    that no knots lower, ``unheld``: what they made that far finer ones lower, in all, relative.
+    that no knots lower, relative.
     """
 
     slabs: tuple[P, ...]
@@ -70,7 +72,6 @@ class Run(Generic[P]):
     carried: tuple[float, ...] = ()
     bendings: tuple[float, ...] = ()
     standing: tuple[float, ...] = ()
-    unheld: float = 0.0
 
     @property
     def growth(self) -> Growth:
@@ -115,7 +116,7 @@ class Run(Generic[P]):
 
     def estimates(self, problem: Problem) -> tuple[float, ...]:
         """The same of each unknown and vector."""
-        besides = self.rounded + self.contradiction(problem).size + self.unheld
+        besides = self.rounded + self.contradiction(problem).size
         return tuple(SAFETY * root + besides for root in relative_roots(problem, self.error_squares, self.squares))
 
 
@@ -133,8 +134,8 @@ class SolvedSlab(Generic[P]):
 
     ``carried_squares`` (unknown): of the part of the error that it starts with; ``size``: of its local correction,
     relative; ``rounding``: of its corrections, relative; ``bending``: what the equations' curvature across the error
-    makes in the slab, over the error; ``least_loss``: a mean squared residual that may be all rounding; ``standing``:
-    the error, relative, that a residual may hide which no knots lower; ``unheld``: the one that far finer knots know.
+    makes in the slab, over the error; ``least_loss``: a mean squared residual that may be all
+    rounding; ``standing``: the error, relative, that a residual may hide which no knots lower.
     """
 
     piece: P
@@ -149,7 +150,6 @@ class SolvedSlab(Generic[P]):
     bending: float = given(default=0.0, kw_only=True)
     least_loss: float = given(default=0.0, kw_only=True)
     standing: float = given(default=0.0, kw_only=True)
-    unheld: float = given(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

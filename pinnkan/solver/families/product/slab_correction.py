@@ -9,7 +9,7 @@ correction of what is shared out is less still, and each of the next slabs begin
 sides that let nothing out, its integral growing as 1 + t/100, converged with an estimate of 7e-8 and was 5e-3 off.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -70,8 +70,6 @@ MAY_COUNT, MAY_ADD_UP = 0.02, 0.06
 FURTHER = 64.0
 #: What a residual could make in a slab, or what came in makes, is nothing below this share of what is allowed there.
 COUNTS = 1e-2
-#: How often intervals are halved once more where a residual stands that may count.
-FINER = 3
 #: What the residual of a slab makes in its time is nothing below this share of the tolerance: a pulse has left, and
 #: what is left of it is as large as its residual.
 LEFT = 0.5
@@ -201,39 +199,19 @@ def _moved(
     return fixed_by(model, fine, moved, sides, base)
 
 
-def with_standing(
-    slab: ProductSlab, at: ProductPass, closer: Callable[[], ProductSlab | None], begun: SlabStart, found: Converged
-) -> ProductSlab:
-    """The slab with the error that its residual may hide, relative to the solution, where finer knots leave it all.
+def standing(slab: ProductSlab, at: ProductPass, closer: Callable[[], ProductSlab | None]) -> float:
+    """The error that the residual of a slab may hide, relative to the solution, where finer knots leave it all; or 0.
 
     ``closer``: the same slab with many degrees in time in its correction, None where it has them: of what is even about
-    the middle of a slab one degree more sees nothing either. Waves that halved intervals do not hold leave it all, too:
-    where intervals that hold them lower it what it makes is known. Of heat, 0.4 sin(200 pi x) cos(3 t) beside other
-    sources makes 1e-5; that 6e-2 may hide there was said, and that equations may contradict each other.
+    the middle of a slab one degree more sees nothing either.
     """
     hidden = _hidden(slab, at)
     other = closer() if hidden > 0.0 else None
-    if other is not None:
-        hidden = min(hidden, _hidden(other, at))
-        other.richer.release()
-    for finer in _on_finer_knots(slab, begun, found, at) if hidden > 0.0 else ():
-        finer.richer.release()
-        if finer.size <= at.allowed(slab.length) and _hidden(finer, at) == 0.0:
-            return replace(slab, unheld=finer.size)
-    return replace(slab, standing=hidden)
-
-
-def _on_finer_knots(slab: ProductSlab, begun: SlabStart, found: Converged, at: ProductPass) -> Iterator[ProductSlab]:
-    """The slab with its correction on intervals halved more often, as long as that is little work."""
-    space, c = slab.piece
-    for _ in range(FINER):
-        begun = begun.moved_to(tuple(a.halved() for a in begun.axes))
-        finer = Space((*begun.axes, space.axes[-1]), space.unknowns)
-        if not begun.axes or is_large(Space((*(a.halved() for a in begun.axes), space.axes[-1]), space.unknowns)):
-            return
-        c, space = space.prolong(c, finer), finer
-        system = replace(slab.system, space=finer)
-        yield corrected(system.model, begun, system, replace(found, coefficients=c), slab.more, at, slab.folds)
+    if other is None:
+        return hidden
+    hidden = min(hidden, _hidden(other, at))
+    other.richer.release()
+    return hidden
 
 
 def _hidden(slab: ProductSlab, at: ProductPass) -> float:

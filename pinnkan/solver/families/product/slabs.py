@@ -49,7 +49,7 @@ from pinnkan.solver.families.product.slab_correction import (
     carried_on,
     corrected,
     hardly_counts,
-    with_standing,
+    standing,
 )
 from pinnkan.solver.families.product.slab_start import SlabStart, prepared
 from pinnkan.solver.families.product.stationary import moved
@@ -148,9 +148,9 @@ class ProductSlabs(ModelFamily):
         grown = bounded(folds(model, space, found.coefficients, at.before), self.given)
         slab = self._judged(aim, corrected(model, begun, system, found, aim.more, at, grown), found, at)
         if self._may_stay(aim, slab, at):
-            told = with_standing(slab, at, lambda: self._closer(aim, slab, found, at), begun, found)
-            slab = carried_on(model, begun, told, at)
-            return replace(slab, bending=bending(model, slab, at))
+            left = standing(slab, at, lambda: self._closer(aim, slab, found, at))
+            slab = carried_on(model, begun, slab, at)
+            return replace(slab, bending=bending(model, slab, at), standing=left)
         slab.richer.release()
         return slab
 
