@@ -68,7 +68,7 @@ def test_a_slope_too_many_where_both_ends_are_held_shows_whether_it_is_true(slop
 
 
 def test_waves_that_no_slab_holds_hide_no_contradiction():
-    """On far finer knots the residual falls to a small part, and that is the contradiction: it was taken for nothing."""
+    """On far finer knots the residual falls to a small part: the contradiction, which was taken for nothing."""
     source = "0.4*cos(100*pi*x)*cos(3*t)"
     verdict = pinnkan.solve(heat("integral(u) = 1 + 3e-2*t", tolerance=1e-3, source=source)).verdict
     assert verdict.reason == Reason.STALLED

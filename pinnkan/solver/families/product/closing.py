@@ -68,6 +68,7 @@ def is_lost(before: Halved | None, axis: Axis, chosen: Array, estimate: HalvedEs
 
 
 def _has_helped(before: Halved, estimate: HalvedEstimate) -> bool:
+    """Whether the estimate is far less after the choice ``before``."""
     return estimate.size <= LEFT * min(before.estimate, UNKNOWN)
 
 
