@@ -19,14 +19,15 @@ from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
+from pinnkan.solver.linear.capacitance import is_refuted
 from pinnkan.solver.linear.falls import have_rested, rate_of, stand_still
 from pinnkan.solver.linear.ladder import Inverse, Varying, rungs, step_work
 from pinnkan.solver.linear.mass import FunctionSizes
 from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
-#: Most steps with one preconditioner. Where a step is looked at once more FEW at least, and a share of those that it
-#: took: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.2e-4 was.
+#: Most steps with one preconditioner. Where a step is looked at once more FEW at least, and a share of those it took:
+#: on two Helmholtz equations in space one step had said that 3e-6 was missing after 300, and 1.2e-4 was.
 MOST, FEW, AGAIN = 300, 10, 0.125
 #: Multiplications of a factor that is made to look at what is missing, some tenths of a second: two steps had said that
 #: 4e-7 was missing of waves along curved streamlines, which J^T J hardly knows, and 1e-3 was.
@@ -35,12 +36,10 @@ SOON = 5e9
 TOLD = 100.0
 #: Rounds: each begins with the residual itself, which what it was updated to drifts away from.
 ROUNDS = 3
-#: Relative errors: the smallest that is aimed at, of a step without refinement, the largest that is taken for a step.
+#: Relative errors: the smallest aimed at, of a step without refinement, the largest taken for a step.
 LEAST, BACKSOLVED, ACCEPTED = 1e-13, 1e-4, 3e-2
-#: What a preconditioner makes of the residual is what is missing within this factor.
-WITHIN = 10.0
-#: What is missing after a round, over its step, from which on products with J^T J are as exact as J: they are rounded
-#: more than what the rows see of some function.
+WITHIN = 10.0  #: What a preconditioner makes of the residual is what is missing within this factor.
+#: What is missing after a round, over its step, from which on products with J^T J are as exact as J, less rounded.
 COARSE = 1e-3
 #: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
 #: steps: it drifts by rounding only.
@@ -217,6 +216,7 @@ class ConjugateGradients(Seen):
         """The solution for every side, and how large what is still missing is; up the ladder until it leads on."""
         while True:
             step, fall, missing = self._steps(right, accuracy, enough, least)
+            fall = None if is_refuted(self.inverse) else fall
             if fall is not None and (fall <= max(accuracy, ACCEPTED) or missing <= WITHIN * enough):
                 return step, missing
             if self._is_rounded(step) and self.go_by_points():

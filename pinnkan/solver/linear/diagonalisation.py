@@ -28,23 +28,35 @@ SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class Part:
     """The inverse for one unknown.
 
-    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last; ``inverse``
-    of the matrices along the last, one after the other.
+    ``position`` (mode coordinates .., last): of its coefficients; ``modes`` per coordinate but the last, of its
+    ``places`` in the order that they have along it; ``inverse`` of the matrices along it, one after the other.
     """
 
     position: torch.Tensor
+    places: torch.Tensor
     modes: tuple[Modes, ...]
     inverse: Inverse
 
     def add(self, right: torch.Tensor, out: torch.Tensor) -> None:
         """Put the inverse on (free coefficient, side) into ``out``."""
+        self.put(self.solved(self.seen(right)), out)
+
+    def seen(self, right: torch.Tensor) -> torch.Tensor:
+        """(free coefficient, side) by functions of the coordinates: (mode, .., last, side)."""
         x = right[self.position]
         for i, m in enumerate(self.modes):
             x = along(m.vectors.T, x, i)
-        x = self.inverse(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+        return x
+
+    def solved(self, x: torch.Tensor) -> torch.Tensor:
+        """The inverse times (mode, .., last, side)."""
+        return self.inverse(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+    def put(self, x: torch.Tensor, out: torch.Tensor) -> None:
+        """Put (mode, .., last, side) into ``out`` (free coefficient, side)."""
         for i, m in enumerate(self.modes):
             x = along(m.vectors, x, i)
         out[self.position] = x
@@ -54,25 +66,31 @@ class FastDiagonalisation:
     """An approximate inverse of J^T J (1 + damping on its diagonal), one unknown after the other.
 
     ``smooth``: of each unknown, the square of what the rows make of functions that somebody else takes care of: so much
-    of its mass is added. Raises numpy.linalg.LinAlgError where rows leave something free.
+    of its mass is added; ``last``: the coordinate that keeps its band, if that is to be a certain one. Raises
+    numpy.linalg.LinAlgError where rows leave something free.
     """
 
     def __init__(
-        self, rows: Sequence[TensorRows], ordering: Ordering, damping: float = 0.0, smooth: Sequence[float] = ()
+        self,
+        rows: Sequence[TensorRows],
+        ordering: Ordering,
+        damping: float = 0.0,
+        smooth: Sequence[float] = (),
+        last: int | None = None,
     ) -> None:
         shape, device = rows[0].space.shape, ordering.position.device
         masks = [free_factors(ordering, shape, u) for u in range(shape[-1])]
         d = len(shape) - 1
         found = [[modes(rows, u, i, torch.from_numpy(m[i]).to(device)) for i in range(d)] for u, m in enumerate(masks)]
         mixed = [max(of_unknown[i].mixed for of_unknown in found) for i in range(d)]
-        last = max(range(d), key=lambda i: (round(mixed[i], 1), shape[i]))
+        last = max(range(d), key=lambda i: (round(mixed[i], 1), shape[i])) if last is None else last
         added = smooth or [0.0] * shape[-1]
-        self._parts = [_part(rows, ordering, u, last, masks[u], found[u], damping, added[u]) for u in range(shape[-1])]
+        self.parts = [_part(rows, ordering, u, last, masks[u], found[u], damping, added[u]) for u in range(shape[-1])]
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """The approximate inverse times (free coefficient, side)."""
         out = torch.zeros_like(right)
-        for part in self._parts:
+        for part in self.parts:
             part.add(right, out)
         return out
 
@@ -86,7 +104,7 @@ def _part(
     found: Sequence[Modes],
     damping: float,
     smooth: float,
-) -> _Part:
+) -> Part:
     space = rows[0].space
     others = [i for i in range(len(masks)) if i != last]
     axis, count = space.axes[last], int(masks[last].sum())
@@ -111,7 +129,12 @@ def _part(
         _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
         band += mass
     factor = _factor(band[:, 1:].unflatten(1, (width + 1, count)), damping)
-    return _Part(position, chosen, inverse_of_band(factor, count, position.device))
+    return Part(
+        position,
+        torch.from_numpy(own[order]).to(position.device),
+        chosen,
+        inverse_of_band(factor, count, position.device),
+    )
 
 
 def _averaged(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -9,6 +10,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import NormalEquations
+from pinnkan.solver.linear.capacitance import Capacitance, capacitance_work, capacity, joining
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.moments import Moments
 from pinnkan.solver.linear.nested import NestedSpace
@@ -28,6 +30,11 @@ MOST_WORK = 3e12
 #: Multiplications of a factor in the time that a step takes for one derivative at one point: a product with J^T J and a
 #: preconditioner, 10 ms with 96 x 96 intervals of degree 10, whose factor takes 0.9 s.
 OF_A_STEP = 100.0
+#: The largest capacitance matrix: 0.2 GB, and its factor four seconds.
+MOST_JOINED = 5000
+#: Shares of the slopes at sides that a capacitance matrix leaves to the rest, as large as makes it definite: 18, 45 and
+#: about 100 steps where 500 were taken without it.
+KEPT = (0.02, 0.3, 1.0)
 #: Multiplications of the singular vectors of a coordinate, over the cube of its coefficients.
 OF_MODES = 20.0
 
@@ -66,6 +73,11 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
         ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT, moments_work(space)))
     of_modes = OF_MODES * sum(axis.count**3 for axis in space.axes)
     sizes = [OperatorSizes(r) for r in rows]
+    joined = joining(rows)
+    if joined and (size := capacity(rows, joined)) <= MOST_JOINED:
+        work = of_modes + capacitance_work(space, size)
+        for kept in KEPT:
+            ladder.append(Rung(partial(Capacitance, rows, ordering, joined, kept, damping), *PATIENT, work))
     if max(map(_spread, sizes)) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK, of_modes))
     room = memory.available(ordering.position.device)

@@ -34,6 +34,7 @@ from pinnkan.solver.verify.roots import Roots
 from pinnkan.solver.verify.stability import Null, stability
 from pinnkan.solver.verify.uniqueness.held_at_points import left_free
 from pinnkan.solver.verify.uniqueness.uniqueness import Uniqueness
+from pinnkan.solver.verify.unmet import unmet
 from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.solver.verify.waves import lacking_waves, left_in_waves
 from pinnkan.verdict.records import Reason
@@ -123,7 +124,7 @@ class Verifier:
         missed = self.feature_check.examine(field, slab, loss, known)
         if missed is not None:
             return Objection(missed)
-        wrong = self._local(field, slab, known.error)
+        wrong = unmet(self.model, field, slab, known) or self._local(field, slab, known.error)
         if wrong is None and spaces is not None:
             wrong = lacking_waves(self.model, field, slab, known) or self._growing(spaces)
         return wrong or self._bent(field, known, slab)
