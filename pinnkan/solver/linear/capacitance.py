@@ -56,6 +56,11 @@ def capacity(rows: Sequence[TensorRows], joined: Joining) -> int:
     return sum(len(_orders(rows[n])) * space.size // space.axes[_fixed(rows[n])[0]].count for n in joined.rows)
 
 
+def capacitance_bytes(size: int) -> float:
+    """Memory that a capacitance matrix of that ``size`` takes with its factor, and while it is made."""
+    return 3.0 * 8.0 * size**2
+
+
 def capacitance_work(space: Space, size: int) -> float:
     """Multiplications of the factor of a capacitance matrix of that ``size``, and of making it."""
     return size**3 / 1.5 + size * space.size
@@ -102,11 +107,11 @@ class Capacitance:
         modes = [m.vectors.shape[1] for m in self._part.modes]
         unit = torch.eye(count, dtype=torch.float64, device=self._part.position.device)
         blocks = self._part.solved(unit.expand(*modes, count, count))
-        lines = []
-        for one in self._sides:
-            line = [one.joined(one.responses(other, blocks)) for other in self._sides]
-            lines.append(torch.cat([x.flatten(0, len(one.shape) - 1) for x in line], 1))
-        matrix = torch.cat(lines)
+        sizes = [prod(s.shape) for s in self._sides]
+        matrix = unit.new_empty((sum(sizes), sum(sizes)))
+        for one, line in zip(self._sides, matrix.split(sizes), strict=True):
+            for other, block in zip(self._sides, line.split(sizes, 1), strict=True):
+                block.copy_(one.joined(one.responses(other, blocks)).reshape(block.shape))
         matrix.diagonal().add_(1.0)
         if not bool(torch.isfinite(matrix).all()):
             raise np.linalg.LinAlgError("the rows are not finite")

@@ -10,7 +10,7 @@ from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.solver import memory
 from pinnkan.solver.linear.band import NormalEquations
-from pinnkan.solver.linear.capacitance import Capacitance, capacitance_work, capacity, joining
+from pinnkan.solver.linear.capacitance import Capacitance, capacitance_bytes, capacitance_work, capacity, joining
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.moments import Moments
 from pinnkan.solver.linear.nested import NestedSpace
@@ -73,14 +73,14 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
         ladder.append(Rung(lambda: Moments(rows, ordering, damping), *PATIENT, moments_work(space)))
     of_modes = OF_MODES * sum(axis.count**3 for axis in space.axes)
     sizes = [OperatorSizes(r) for r in rows]
-    joined = joining(rows)
-    if joined and (size := capacity(rows, joined)) <= MOST_JOINED:
+    room, joined = memory.available(ordering.position.device), joining(rows)
+    size = capacity(rows, joined) if joined else 0
+    if joined and size <= MOST_JOINED and capacitance_bytes(size) <= room:
         work = of_modes + capacitance_work(space, size)
         for kept in KEPT:
             ladder.append(Rung(partial(Capacitance, rows, ordering, joined, kept, damping), *PATIENT, work))
     if max(map(_spread, sizes)) <= VARIES:
         ladder.append(Rung(lambda: FastDiagonalisation(rows, ordering, damping), *QUICK, of_modes))
-    room = memory.available(ordering.position.device)
     free = ordering.size
     work = free_factor_work(space, free)
     is_afforded = work <= MOST_WORK and memory.bytes_of_factor(space, free) <= room
