@@ -1,4 +1,4 @@
-"""Why a nonlinear steady problem has found no solution: what its last levels and the least residual there say.
+"""Why a steady problem has found no solution: what its last levels and the least residual there say.
 
 Gauss-Newton ends at a minimum of the residual, which need not be a solution; and where a layer may stand anywhere its
 shift is a function that the linearised equation hardly sees, along which the iteration drifts.
@@ -14,8 +14,9 @@ import numpy as np
 from pinnkan.assembly.clock import OutOfTimeError
 from pinnkan.assembly.model import Model
 from pinnkan.errors import ResourceError
+from pinnkan.kan.axis import Axis
 from pinnkan.kan.field import Array, Field
-from pinnkan.kan.product import ProductField
+from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.checks.condition_count import missing_condition
 from pinnkan.problem.checks.levels import free_level
 from pinnkan.problem.statement import Jet, Problem
@@ -34,6 +35,8 @@ CONTRADICTED = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
+#: Intervals that hold the function of an eigenvalue, and the share of its terms that they leave of it.
+FEW, EXCITED = 24, 1e-9
 #: What may end a solve for one of these reasons.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
 
@@ -44,8 +47,10 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
         return replace(
             outcome, detail=Silent(model).objection(outcome.field, model.problem.domain, None) or outcome.detail
         )
-    if model.is_linear or outcome.reason not in UNCLEAR or not isinstance(outcome.field, ProductField):
+    if outcome.reason not in UNCLEAR or not isinstance(outcome.field, ProductField):
         return outcome
+    if model.is_linear:
+        return _excited(model, outcome, outcome.field.pieces[0][0])
     if _stands(outcome.levels):
         detail = "the iteration is at a minimum of the residual that is no solution: more knots do not lower it"
         return replace(outcome, reason=Reason.STALLED, detail=detail)
@@ -61,6 +66,33 @@ def explained(model: Model, outcome: Outcome) -> Outcome:
     loose = f"a function of size one, as the shift of a layer is, changes the residual by {null.sigma:.0e} only"
     detail = "; ".join(filter(None, (outcome.detail, loose)))
     return replace(outcome, reason=Reason.RANK_DEFICIENT if seen else Reason.STALLED, detail=detail)
+
+
+def _excited(model: Model, outcome: Outcome, space: Space) -> Outcome:
+    """The outcome of a linear problem, with what says that there is no solution where an eigenvalue is met.
+
+    -u'' - pi^2 u = x between zeros: multiplied by sin(pi x) and integrated it is 0 = 1/pi. The function is smooth, few
+    knots have it: they leave 1e-13 of its terms, of what is there where a coefficient falls to 1e-3 of
+    itself 1e-5.
+    """
+    if outcome.reason != Reason.NOT_ASYMPTOTIC or model.problem.time_axis is not None:
+        return outcome
+    few = Space(tuple(_few(axis) for axis in space.axes), space.unknowns)
+    try:
+        null = null_of(System(model, few), np.zeros(few.shape))
+    except (np.linalg.LinAlgError, OutOfTimeError, ResourceError):
+        return outcome
+    if null.share > EXCITED:
+        return outcome
+    detail = (
+        f"a function exists whose residual is {null.share:.0e} of its terms, and the sources are not orthogonal to it: "
+        "at such an eigenvalue there is no solution"
+    )
+    return replace(outcome, reason=Reason.RANK_DEFICIENT, detail=detail)
+
+
+def _few(axis: Axis) -> Axis:
+    return replace(axis, breaks=np.linspace(axis.breaks[0], axis.breaks[-1], FEW + 1))
 
 
 def is_contradicted(levels: Sequence[Level]) -> bool:

@@ -10,6 +10,7 @@ from pinnkan.solver.driver import solve
 from pinnkan.solver.families.product.levels import ProductLevels
 from pinnkan.solver.verify import unsettled
 from pinnkan.verdict.advice import MARCH
+from pinnkan.verdict.records import Reason
 
 EIKONAL = """
 name: eikonal
@@ -77,3 +78,30 @@ def test_the_layer_is_found_by_marching_to_rest():
     exact = np.tanh((x - 0.5) / (np.sqrt(2) * 0.01))
     assert solution.verdict.converged
     assert np.linalg.norm(u - exact) < 1e-3 * np.linalg.norm(exact)
+
+
+RESONANT = """
+name: resonant
+domain: {x: [0, 1]}
+unknowns: [u]
+equations: ["EQUATION"]
+conditions: [{where: boundary, equation: u = 0}]
+solver: {tolerance: 1e-4, max_levels: LEVELS}
+"""
+
+
+@pytest.mark.parametrize(
+    ("equation", "reason"),
+    [
+        ("-u_xx - pi**2*u = x", Reason.RANK_DEFICIENT),
+        ("-u_xx - 4*pi**2*u = exp(x)", Reason.RANK_DEFICIENT),
+        ("-u_xx - 1.01*pi**2*u = x + sin(9000*x)", Reason.NOT_ASYMPTOTIC),
+        ("-dx(max(0.001, sin(6*pi*x))*u_x) = 1", Reason.NOT_ASYMPTOTIC),
+    ],
+)
+def test_an_eigenvalue_that_is_excited_is_named(equation, reason):
+    """It was said that features finer than the knots were not resolved, with the advice to allow more of these."""
+    text = RESONANT.replace("EQUATION", equation).replace("LEVELS", "6")
+    verdict = solve(parse_problem(text, "resonant.yaml")).verdict
+    assert verdict.reason == reason
+    assert ("eigenvalue" in verdict.sentence) == (reason == Reason.RANK_DEFICIENT)
