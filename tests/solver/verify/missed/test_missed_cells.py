@@ -21,7 +21,7 @@ solver: {tolerance: 1e-6}
 
 @pytest.mark.parametrize("sharp", [100, 95])
 def test_a_pulse_that_leaves_does_not_end_in_the_shortest_slabs(sharp):
-    """At t = 0.234 a residual was left in one interval of 0.06 beside a side; slabs of 2e-5 would have taken 6 hours."""
+    """At t = 0.234 a residual was left in one interval of 0.06 beside a side; slabs became 2e-5 long."""
     solved = pinnkan.solve(parse_problem(PULSE.replace("SHARP", str(sharp)), "pulse.yaml"))
     assert solved.verdict.converged
     assert len(solved.levels) < 100
