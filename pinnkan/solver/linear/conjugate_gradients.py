@@ -38,11 +38,11 @@ TOLD = 100.0
 ROUNDS = 3
 #: Relative errors: the smallest aimed at, of a step without refinement, the largest taken for a step.
 LEAST, BACKSOLVED, ACCEPTED = 1e-13, 1e-4, 3e-2
-WITHIN = 10.0  #: What a preconditioner makes of the residual is what is missing within this factor.
-#: What is missing after a round, over its step, from which on products with J^T J are as exact as J, less rounded.
+#: What a preconditioner makes of the residual is what is missing within this factor.
+WITHIN = 10.0
+#: What is missing after a round, over its step, from which on products with J^T J are as exact as those with J.
 COARSE = 1e-3
-#: Relative error from which on a residual that is updated is as good as the residual itself, which costs as much as two
-#: steps: it drifts by rounding only.
+#: Relative error from which on an updated residual, which drifts by rounding, is as good as one worked out anew.
 LOOSE = 1e-4
 #: What is left of what is missing, at most, once that of the coarse space is added, where there is one: the smooth part
 #: of it, which the rows hardly see. A tenth to a twentieth of it for the coefficient 19 times as large.

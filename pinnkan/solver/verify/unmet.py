@@ -5,22 +5,22 @@ tells of it. What the condition leaves is asked at Gauss points of halved interv
 keeps all of it with more knots, where the data of a side and of the start only meet at a corner it falls.
 """
 
+from functools import reduce
+
 import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field, jets_on
-from pinnkan.kan.gauss import legendre
+from pinnkan.kan.gauss import between, legendre
 from pinnkan.problem.statement import Side
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.verify.objection import Objection
+from pinnkan.solver.verify.objection import STANDS, Objection
 from pinnkan.verdict.records import Reason
 
-#: Gauss points in half an interval, by the number of coordinates of space: at most.
-POINTS = {1: 6, 2: 4}
-#: A residual of which a correction leaves a larger share of the square stands.
-STANDS = 0.95
+#: Gauss points in half an interval, by the number of coordinates of space; of more of them.
+POINTS, FEWEST = {1: 6, 2: 4}, 2
 
 
 def unmet(model: Model, field: Field, slab: Domain, known: Beside) -> Objection | None:
@@ -48,19 +48,14 @@ def unmet(model: Model, field: Field, slab: Domain, known: Beside) -> Objection 
 def _squares(model: Model, equation: CompiledEquation, field: Field, error: Field) -> tuple[float, float, float]:
     """Squared norms at the start of a condition's residual, of that with the ``error`` added, and of its terms."""
     problem = model.problem
-    nodes, weights = legendre(POINTS.get(problem.space_dimension, 2))
-    places, sums = [], []
-    for i in range(problem.space_dimension):
-        breaks = np.unique(field.breaks(i))
-        ends = np.union1d(breaks, 0.5 * (breaks[1:] + breaks[:-1]))
-        half = 0.5 * np.diff(ends)
-        places.append((ends[:-1, None] + half[:, None] * (1.0 + nodes)).ravel())
-        sums.append((half[:, None] * weights).ravel())
-    start = problem.box.ranges[-1][0]
-    points = np.stack(np.meshgrid(*places, [start], indexing="ij"), -1)
-    weight = np.prod(np.meshgrid(*sums, indexing="ij"), axis=0).reshape(points.shape[:-1])
-    solved = jets_on(field, [*places, np.array([start])], equation.jets)
-    beside = solved + jets_on(error, [*places, np.array([start])], equation.jets)
+    rule = legendre(POINTS.get(problem.space_dimension, FEWEST))
+    breaks = [np.unique(field.breaks(i)) for i in range(problem.space_dimension)]
+    halved = [between(np.union1d(b, 0.5 * (b[1:] + b[:-1])), *rule) for b in breaks]
+    nodes = [x.ravel() for x, _ in halved] + [np.array(problem.box.ranges[-1][:1])]
+    points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
+    weight = reduce(np.multiply.outer, (w.ravel() for _, w in halved))[..., None]
+    solved = jets_on(field, nodes, equation.jets)
+    beside = solved + jets_on(error, nodes, equation.jets)
     before, _ = equation.linearise_numpy(points, solved)
     after, slopes = equation.linearise_numpy(points, beside)
     terms = ((slopes * beside) ** 2).sum(-1)

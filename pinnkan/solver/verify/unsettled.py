@@ -72,8 +72,7 @@ def _excited(model: Model, outcome: Outcome, space: Space) -> Outcome:
     """The outcome of a linear problem, with what says that there is no solution where an eigenvalue is met.
 
     -u'' - pi^2 u = x between zeros: multiplied by sin(pi x) and integrated it is 0 = 1/pi. The function is smooth, few
-    knots have it: they leave 1e-13 of its terms, of what is there where a coefficient falls to 1e-3 of
-    itself 1e-5.
+    knots have it: of its terms 1e-12 and less are left, 3e-5 of any function where a coefficient falls to 1e-3.
     """
     if outcome.reason != Reason.NOT_ASYMPTOTIC or model.problem.time_axis is not None:
         return outcome

@@ -27,7 +27,7 @@ from pinnkan.solver.verify.near_singular import (
     nulls_of,
 )
 from pinnkan.solver.verify.neutral import holding_growth, unheld_on_sides
-from pinnkan.solver.verify.objection import Objection, Spaces, freely
+from pinnkan.solver.verify.objection import STANDS, Objection, Spaces, freely
 from pinnkan.solver.verify.posedness import Posedness
 from pinnkan.solver.verify.products.probe import probe
 from pinnkan.solver.verify.roots import Roots
@@ -39,9 +39,6 @@ from pinnkan.solver.verify.unsettled import constraint
 from pinnkan.solver.verify.waves import lacking_waves, left_in_waves
 from pinnkan.verdict.records import Reason
 
-#: A residual that keeps this share of its square when every interval is halved is not one of the splines: the equation
-#: and its conditions contradict each other. At a jump of the data it keeps 0.5 to 0.8.
-STANDS = 0.95
 #: A residual of this share of the terms stands because of rounding.
 ROUNDED = 1e-13
 #: So does one that hides no more than so many times the error that rounding hides: a cantilever's hides 6 times that

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from operators import CPU, axis, jacobian_of, spread_of
-from scipy.linalg import expm
 from small_models import model_of, prepared
 
-import pinnkan
+from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.ordering import order_coefficients
 from pinnkan.kan.product import Space
-from pinnkan.problem.registry import parse_problem
+from pinnkan.solver import memory
+from pinnkan.solver.linear import ladder
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.capacitance import Capacitance, capacity, joining
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
@@ -27,8 +27,6 @@ conditions:
   - {where: initial, equation: u_t = 0}
   - {where: boundary, equation: "SIDES"}
 """
-
-
 BOX = """
 name: box
 domain: {x: [0, 1], y: [0, 1], z: [0, 1], t: [0, 0.1]}
@@ -85,7 +83,7 @@ def test_sides_that_join_nothing_need_none():
 
 @pytest.mark.parametrize("sides", ["u_t = -dn(u)", "dn(u) = u - 2*u_t", "u_tt = -dn(u)", "u_t = (x - 2*y)*u"])
 def test_it_is_nearly_the_inverse(sides):
-    """Fast diagonalisation alone has 4e3 and more, but for a side without a slope."""
+    """10 to 32; fast diagonalisation alone has 7e2 to 1.1e4."""
     rows, ordering = rows_of(sides)
     gram = jacobian_of(rows, ordering)
     gram = gram.T @ gram
@@ -98,7 +96,7 @@ def test_it_is_nearly_the_inverse(sides):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_so_it_is_in_space_around_a_circle_and_without_time(name):
-    """Of a box 32, and 2e4 with fast diagonalisation alone; 2 and 18, 18 and 225 of the others."""
+    """Of a box 33, and 2e4 with fast diagonalisation alone; 2 and 18, 18 and 225 of the others."""
     rows, ordering = of_text(*OTHERS[name])
     gram = jacobian_of(rows, ordering)
     gram = gram.T @ gram
@@ -124,16 +122,16 @@ def test_steps_agree_with_a_factor():
 
 
 def test_what_is_not_definite_is_left_for_the_next(monkeypatch):
-    """Without a share of the slopes kept there are functions of which less than nothing is left."""
+    """Steps begin anew with more of the slopes kept."""
     rows, ordering = rows_of("u_t = -dn(u)")
     honest = Capacitance.__call__
 
-    def backwards(self, right):
+    def refuted(self, right):
         found = honest(self, right)
         self.is_definite = self.is_definite and self.kept > KEPT[0]
         return found
 
-    monkeypatch.setattr(Capacitance, "__call__", backwards)
+    monkeypatch.setattr(Capacitance, "__call__", refuted)
     steps = ConjugateGradients(rows, ordering)
     found = steps.solve([r.residual for r in rows], 1e-10)
     exact = NormalEquations(rows, ordering).solve([r.residual for r in rows])
@@ -141,33 +139,21 @@ def test_what_is_not_definite_is_left_for_the_next(monkeypatch):
     assert steps.inverse.kept == KEPT[1]
 
 
-@pytest.mark.parametrize("tolerance", [1e-1, 3e-2, 1e-2])
-def test_a_side_with_an_equation_of_its_own_is_known(tolerance):
-    """It was refused at 3e-2, since steps had left 6e-2 of it, and 2e-2 off at 1e-1 with 2e-3 estimated."""
-    text = """
-name: moving
-domain: {x: [0, 1], y: [0, 1], t: [0, 0.1]}
-unknowns: [u]
-equations: ["u_t = lap(u)"]
-conditions:
-  - {where: initial, equation: "u = cos(pi*x)*y"}
-  - {where: [left, right], equation: dn(u) = 0}
-  - {where: bottom, equation: u = 0}
-  - {where: top, equation: "u_t = -dn(u)"}
-"""
-    solved = pinnkan.solve(parse_problem(text + f"solver: {{tolerance: {tolerance}}}\n", "moving.yaml"))
-    assert solved.verdict.converged
-    # u = cos(pi x) v(y, t): v by Chebyshev's collocation on 41 points
-    n = 40
-    s = np.cos(np.pi * np.arange(n + 1) / n)
-    c = np.hstack([2.0, np.ones(n - 1), 2.0]) * (-1.0) ** np.arange(n + 1)
-    slope = np.outer(c, 1 / c) / (s[:, None] - s + np.eye(n + 1))
-    slope = 2.0 * (slope - np.diag(slope.sum(1)))
-    rates = slope @ slope - np.pi**2 * np.eye(n + 1)
-    rates[0], rates[-1] = -slope[0], 0.0
-    y = 0.5 * (1.0 + s)
-    v = expm(0.1 * rates) @ y
-    points = np.array([(x, z, 0.1) for x in (0.0, 0.3, 1.0) for z in y])
-    truth = np.concatenate([np.cos(np.pi * x) * v for x in (0.0, 0.3, 1.0)])
-    found = np.ravel(solved(points)["u"])
-    assert np.linalg.norm(found - truth) < 3.0 * solved.verdict.estimate * np.linalg.norm(truth)
+def test_it_notices_that_it_is_not_definite():
+    """Where twice the squares of the slopes are taken back there are functions of which less than nothing is left."""
+    rows, ordering = rows_of("u_t = -dn(u)")
+    right = torch.from_numpy(np.random.default_rng(0).standard_normal((ordering.size, 8)))
+    for kept, is_definite in ((KEPT[0], True), (-1.0, False)):
+        inverse = Capacitance(rows, ordering, joining(rows), kept)
+        inverse(right)
+        assert inverse.is_definite == is_definite
+
+
+def test_it_is_not_made_without_room_for_it(monkeypatch):
+    rows, ordering = rows_of("u_t = -dn(u)")
+    diagonal = MatrixFree(rows).diagonal()
+    counts = []
+    for room in (1e10, 1e3):
+        monkeypatch.setattr(memory, "available", lambda device, room=room: room)
+        counts.append(len(ladder.rungs(rows, ordering, diagonal, 0.0)))
+    assert counts[0] - counts[1] >= len(KEPT)

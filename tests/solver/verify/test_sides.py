@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import expm
+from spectral import chebyshev
 
 import pinnkan
 from pinnkan.assembly.boundary_values import sort_conditions
@@ -68,6 +70,21 @@ def test_a_side_with_an_equation_of_its_own_is_asked_whether_that_is_well_posed(
     verdict = solved(MOVING.replace("SIGN", sign)).verdict
     assert verdict.converged == is_well_posed, verdict.sentence
     assert ("waves along a side grow" in verdict.sentence) != is_well_posed
+
+
+@pytest.mark.parametrize("tolerance", [1e-1, 3e-2, 1e-2])
+def test_what_such_a_side_does_is_known(tolerance):
+    """It was refused at 3e-2, since steps had left 6e-2 of it, and 2e-2 off at 1e-1 with 2e-3 estimated."""
+    text = MOVING.replace("SIGN", "-1").replace("tolerance: 1e-2", f"tolerance: {tolerance}")
+    solution = solved(text)
+    assert solution.verdict.converged
+    y, slope = chebyshev(40)  # of v in u = cos(pi x) v(y, t)
+    rates = slope @ slope - np.pi**2 * np.eye(len(y))
+    rates[0], rates[-1] = -slope[0], 0.0
+    exact = np.outer(np.cos(np.pi * np.array([0.0, 0.3, 1.0])), expm(0.1 * rates) @ y)
+    points = np.array([(x, z, 0.1) for x in (0.0, 0.3, 1.0) for z in y])
+    off = np.ravel(solution(points)["u"]) - exact.ravel()
+    assert np.linalg.norm(off) < 3.0 * solution.verdict.estimate * np.linalg.norm(exact)
 
 
 WAVES = """

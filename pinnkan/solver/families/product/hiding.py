@@ -8,8 +8,8 @@ from pinnkan.assembly.model import Model
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.solver.verify.objection import STANDS
 from pinnkan.solver.verify.stability import Null
-from pinnkan.solver.verify.verify import STANDS
 from pinnkan.verdict.records import Level
 
 #: A correction that leaves more than SLOW of the residual is not the last one that counts; more than SLOWEST of it is

@@ -21,9 +21,8 @@ from pinnkan.solver.linear.solver import LinearSolver
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.outcome import SAFETY, Outcome
 from pinnkan.solver.verify.near_singular import null_of, prolonged
-from pinnkan.solver.verify.objection import Spaces
+from pinnkan.solver.verify.objection import STANDS, Spaces
 from pinnkan.solver.verify.stability import Null, least_determined, stability
-from pinnkan.solver.verify.verify import STANDS
 from pinnkan.verdict.records import Evidence
 
 #: An estimate is raised at most so many times for having fallen faster than it should: no correction was seen further

@@ -27,7 +27,7 @@ from pinnkan.solver.families.product.unevenness import unevenness
 from pinnkan.solver.linear.system import System
 from pinnkan.solver.minimise.gauss_newton import Converged
 from pinnkan.solver.slab_family import Pass
-from pinnkan.solver.verify.verify import STANDS
+from pinnkan.solver.verify.objection import STANDS
 
 #: Relative accuracy of the local correction, which is a size to compare with, and of the one that is carried from slab
 #: to slab: conjugate gradients take 6 steps for the former where they take 21 for the latter. With the local one as a

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
+from spectral import chebyshev
 
 from pinnkan.assembly.boundary_values import sort_conditions
 from pinnkan.assembly.model import compile_model
@@ -88,14 +89,6 @@ conditions:
   - {where: [left, right], equation: f = 0}
 solver: {tolerance: 1e-5}
 """
-
-
-def chebyshev(n):
-    """Points from 1 down to 0 and the matrix of derivatives there (Trefethen 2000, chapter 6)."""
-    x = np.cos(np.pi * np.arange(n + 1) / n)
-    c = np.array([2.0, *np.ones(n - 1), 2.0]) * (-1.0) ** np.arange(n + 1)
-    slope = np.outer(c, 1.0 / c) / (x[:, None] - x + np.eye(n + 1))
-    return 0.5 * (x + 1.0), 2.0 * (slope - np.diag(slope.sum(1)))
 
 
 def test_what_knots_leave_of_a_first_layer_is_not_taken_up_by_a_potential():
