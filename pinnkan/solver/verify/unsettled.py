@@ -35,7 +35,7 @@ CONTRADICTED = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
-#: Intervals that hold the function of an eigenvalue, and the share of its terms that they leave of it.
+#: Intervals, if there are as many, that hold the function of an eigenvalue, and the share of its terms that they leave of it.
 FEW, EXCITED = 24, 1e-9
 #: What may end a solve for one of these reasons.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
@@ -84,14 +84,14 @@ def _excited(model: Model, outcome: Outcome, space: Space) -> Outcome:
     if null.share > EXCITED:
         return outcome
     detail = (
-        f"a function exists whose residual is {null.share:.0e} of its terms, and the sources are not orthogonal to it: "
-        "at such an eigenvalue there is no solution"
+        f"a function exists whose residual is {null.share:.0e} of its terms: at such an eigenvalue there is no solution, "
+        "or one of many"
     )
     return replace(outcome, reason=Reason.RANK_DEFICIENT, detail=detail)
 
 
 def _few(axis: Axis) -> Axis:
-    return replace(axis, breaks=np.linspace(axis.breaks[0], axis.breaks[-1], FEW + 1))
+    return replace(axis, breaks=np.linspace(axis.breaks[0], axis.breaks[-1], min(FEW, axis.intervals) + 1))
 
 
 def is_contradicted(levels: Sequence[Level]) -> bool:
