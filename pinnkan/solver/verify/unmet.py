@@ -38,7 +38,8 @@ def unmet(model: Model, field: Field, slab: Domain, known: Beside) -> Objection 
             if after > STANDS * before and after > problem.solver.tolerance**2 * terms:
                 share = (after / terms) ** 0.5
                 text = condition.equation.text if condition.equation else condition.name
-                detail = f'{share:.0e} of the terms of "{text}" are left, with more knots as well: what else holds contradicts it'
+                left = f'{share:.0e} of the terms of "{text}" are left, with more knots as well'
+                detail = f"{left}: what else holds contradicts it"
                 return Objection(None, float("inf"), Reason.STALLED, detail)
     return None
 

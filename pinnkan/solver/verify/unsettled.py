@@ -35,7 +35,7 @@ CONTRADICTED = (
     "the residual is as large on the last level as on the first: equations and conditions may contradict each other, "
     "as a source does that is more in sum than what the sides let out"
 )
-#: Intervals, if there are as many, that hold the function of an eigenvalue, and the share of its terms that they leave of it.
+#: Intervals, at most, on which the function of an eigenvalue is sought, and the share of its terms that they leave.
 FEW, EXCITED = 24, 1e-9
 #: What may end a solve for one of these reasons.
 UNCLEAR = (Reason.STALLED, Reason.MAX_LEVELS, Reason.NOT_ASYMPTOTIC)
@@ -84,8 +84,8 @@ def _excited(model: Model, outcome: Outcome, space: Space) -> Outcome:
     if null.share > EXCITED:
         return outcome
     detail = (
-        f"a function exists whose residual is {null.share:.0e} of its terms: at such an eigenvalue there is no solution, "
-        "or one of many"
+        f"a function exists whose residual is {null.share:.0e} of its terms: at such an eigenvalue "
+        "there is no solution, or one of many"
     )
     return replace(outcome, reason=Reason.RANK_DEFICIENT, detail=detail)
 
