@@ -52,7 +52,7 @@ def _squares(model: Model, equation: CompiledEquation, field: Field, error: Fiel
     halved = [between(np.union1d(b, 0.5 * (b[1:] + b[:-1])), *rule) for b in breaks]
     nodes = [x.ravel() for x, _ in halved] + [np.array(problem.box.ranges[-1][:1])]
     points = np.stack(np.meshgrid(*nodes, indexing="ij"), -1)
-    weight = reduce(np.multiply.outer, (w.ravel() for _, w in halved))[..., None]
+    weight = reduce(np.multiply.outer, (w.ravel() for _, w in halved), np.ones(()))[..., None]
     solved = jets_on(field, nodes, equation.jets)
     beside = solved + jets_on(error, nodes, equation.jets)
     before, _ = equation.linearise_numpy(points, solved)
