@@ -127,6 +127,8 @@ MOST_NUMBERS = 200_000
 _SAMPLES = {1: 1001, 2: 301, 3: 41}
 _STEPS = {1: 26, 2: 26, 3: 11}
 _FIELDS = 12
+#: The largest number of float32.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
@@ -145,7 +147,8 @@ def view_of(solution: Solution, allowance: Allowance | None = None) -> str:
     if slider is not None:
         full.append(np.linspace(*ranges[-1], counts[slider]))
     arrays = pictured(solution, full)
-    ordered = {name: np.ascontiguousarray(_ordered(arrays[name], problem, slider), dtype="<f4") for name in names}
+    in_order = {name: _ordered(arrays[name], problem, slider).clip(-LARGEST, LARGEST) for name in names}
+    ordered = {name: np.ascontiguousarray(values, dtype="<f4") for name, values in in_order.items()}
     fields = {name: base64.b64encode(values.tobytes()).decode() for name, values in ordered.items()}
     described = [{"name": problem.coordinates[a].name, "ends": list(ranges[a]), "count": counts[a]} for a in space]
     moved = None if slider is None else {

@@ -160,7 +160,7 @@ def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:
         if columns is None:
             return None
         for jet, column in zip(r.jets, columns, strict=True):
-            if not bases[0].hold(jet.order[0], column.T, LEFT * float(column.abs().max())):
+            if not bases[0].hold(jet.order[0], column.T):
                 return None
         found.append(columns)
     if not _is_worth_while(rows, bases):
@@ -210,10 +210,13 @@ class _Bases:
         ]
         return torch.cat(found)
 
-    def hold(self, order: int, values: torch.Tensor, allowed: float) -> bool:
-        """Whether functions, enlarged where need be, hold all of ``values`` (.., point) but for so much."""
+    def hold(self, order: int, values: torch.Tensor, largest: float = 0.0) -> bool:
+        """Whether functions, enlarged where need be, hold ``values`` (.., point) but for a share of the ``largest``."""
         known = self.known.get(order, values.new_zeros((values.shape[1], 0)))
-        left = values - (values @ known) @ known.T
+        self.known[order] = known
+        if not values.numel():  # of a derivative that weighs nothing anywhere, as at a start from zero
+            return True
+        allowed, left = LEFT * max(largest, float(values.abs().max())), values - (values @ known) @ known.T
         if float(left.abs().max()) > allowed:
             random = torch.Generator(device=left.device).manual_seed(0)
             some = torch.randn((MOST + 1, len(left)), generator=random, dtype=left.dtype, device=left.device)
@@ -242,7 +245,7 @@ def _sums(rows: TensorRows, bases: _Bases) -> list[torch.Tensor] | None:
         if not bool(torch.isfinite(whole).all()) or smallest < LEAST:
             return None
         for k, (jet, values) in enumerate(zip(rows.jets, whole, strict=True)):
-            if not bases.hold(jet.order[1], values, LEFT * largest[k]):
+            if not bases.hold(jet.order[1], values, largest[k]):
                 return None
             found[k].append(values @ bases.known[jet.order[1]])
     sizes = [bases.known[j.order[1]].shape[1] for j in rows.jets]

@@ -19,12 +19,14 @@ import numpy as np
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
+from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.expressions.enclosure import enclose
 from pinnkan.problem.expressions.interval import Interval
 from pinnkan.problem.statement import Jet
 from pinnkan.solver.estimate.substituted import cell_boxes, halved, over_boxes
 from pinnkan.solver.outcome import SAFETY
+from pinnkan.verdict.records import Reason
 
 #: First boxes per coordinate at most, by their number: of cells, or several of them. In more nothing is asked.
 CELLS = {1: 128, 2: 16, 3: 6}
@@ -45,6 +47,8 @@ TOLD = 0.1
 STATES, POWERS = 64, (-3.0, 3.0)
 #: An unknown smaller than this share of its natural size counts as that: what is zero has rounding of its own.
 LEAST = 1e-6
+#: The largest term whose square, and a few of them, float64 holds.
+LARGEST = 1e153
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +157,8 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
 
     What stands before derivatives and depends on unknowns counts as the least that it makes for any of them: of min(w,
     q) = 0 it is w or q, of max(u, 0) it may be nothing.
+
+    Raises SolverError where it has no square in float64: of a_t = 400*a from t = 0.9 on.
     """
     points, slopes = seen
     known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)
@@ -160,6 +166,8 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
     whole = sizes[[j.unknown for j in equation.jets]] / lengths
     found = np.nan_to_num(np.abs(slopes), posinf=0.0) * whole
     always = float(found.mean(0)[known].max(initial=0.0))
+    if always > LARGEST:
+        raise SolverError(f"a term is {always:.0e}: float64 has no squares beyond {LARGEST:.0e}", Reason.NOT_FINITE)
     if known.all():
         return always
     random, shape = np.random.default_rng(0), (STATES, len(whole))
@@ -167,7 +175,7 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
     with np.errstate(all="ignore"):
         others = np.abs(equation.linearise_numpy(np.resize(points, (STATES, points.shape[1])), jets)[1]) * whole
     states = np.concatenate([found, np.nan_to_num(others, nan=0.0)])
-    return max(always, float(states[:, ~known].max(1).min()))
+    return max(always, min(LARGEST, float(states[:, ~known].max(1).min())))
 
 
 @dataclass(frozen=True, eq=False)
