@@ -138,7 +138,7 @@ class Looking:
 
     @property
     def bends(self):
-        return SimpleNamespace(passed=lambda *_: None)
+        return SimpleNamespace(passed=lambda *_: None, ahead=lambda *_: None, given=lambda stops: stops)
 
     @property
     def feature_check(self):

@@ -197,11 +197,14 @@ def _step(family: SlabFamily[A, B], verify: Verifier, monitor: Monitor, state: M
     off = field_of_slabs([slab.error], during.box.ranges[-1], state.ranges)
     beside = Beside(off, at.before, at.allowed(slab.length), measured.losses)
     stop = verify.bends.passed(measured.field, beside, during, at.local)
-    passes = family.passes(aim, slab, at) and measured.is_resolved
+    passes, given = family.passes(aim, slab, at) and measured.is_resolved, verify.bends.given(state.stops)
     if stop is None and not passes:
         stop = verify.feature_check.passed(measured.field, during)
     if at.may_stop(stop, slab.length):
-        return state.stopping(stop)
+        return state.stopping(stop, given)
+    later = verify.bends.ahead(measured.field, during) if passes and state.expects(during, at.until, given) else None
+    if later is not None and at.may_stop(at.until, later - at.time):
+        return replace(state.stopping(later, given), later=state.later + 1)
     if passes:
         state, missed = _asked(family, verify, state, slab, at, measured, beside)
     else:
@@ -232,7 +235,7 @@ def _asked(
         # a point that has met it by chance says nothing of when it is passed
         met = replace(missed, passed=missed.passed or verify.feature_check.passed(measured.field, during))
         if at.may_stop(met.passed, slab.length):
-            return state.stopping(met.passed), missed
+            return state.stopping(met.passed, verify.bends.given(state.stops)), missed
         missed = None if verify.feature_check.is_met(met, during) else missed
     gathered = None if missed is None else family.gathered(state.aim, slab, missed)
     if missed is not None and gathered is not None:
@@ -282,7 +285,7 @@ def _advanced(
     )
     aim = family.following(state.aim, slab, at)
     state = state.switching(carried / state.run.roots[-1] if any(state.run.roots[-1:]) else 1.0)
-    return replace(state, aim=aim, run=run, levels=(*state.levels, at.monitor.level(level)))
+    return replace(state, aim=aim, run=run, levels=(*state.levels, at.monitor.level(level)), later=0)
 
 
 def _root(problem: Problem, slab: B, squares: Array, run: Run[SlabPiece]) -> float:

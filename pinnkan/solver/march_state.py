@@ -1,8 +1,10 @@
 """A march between two attempts: all that it goes on from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
+from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Field
 from pinnkan.kan.scaled import SlabPiece, field_of_slabs
 from pinnkan.solver.growth import LocalTolerance
@@ -14,6 +16,8 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 #: The first instants, relative to the whole time.
 INSTANTS = 1e-6
 
+#: How often the end of a slab is moved on to a bend: each is nearer by a square, or to and fro.
+LATER = 4
 A = TypeVar("A")
 
 
@@ -23,7 +27,8 @@ class MarchState(Generic[A]):
 
     ``ranges``: of the problem; ``stops``: see :class:`Pass`; ``initial``, ``until``: the initial data at rest, and
     until when; ``network`` in words; ``falling``: why of the slabs asked last, each not settled; ``switched``: what
-    the equations may have made of errors beyond their linearisation, relative, now and at most, and what in words.
+    the equations may have made of errors beyond their linearisation, relative, now and at most, and what in words;
+    ``later``: how often the end of the next slab was moved on to where the solution will pass a bend.
     """
 
     number: int
@@ -40,6 +45,7 @@ class MarchState(Generic[A]):
     levels: tuple[Level, ...] = ()
     history: tuple[Iteration, ...] = ()
     newton: Newton | None = None
+    later: int = 0
 
     def within(self, newton: Newton) -> Self:
         """The same attempt between two of its steps."""
@@ -62,9 +68,19 @@ class MarchState(Generic[A]):
         now = folds * self.switched[0] + more
         return replace(self, switched=(now, max(now, self.switched[1]), self.switched[2] or words))
 
-    def stopping(self, time: float | None) -> Self:
-        """With a slab to end at a time."""
-        return self if time is None else replace(self, stops=tuple(sorted((*self.stops, time))))
+    def stopping(self, time: float | None, given: Sequence[float]) -> Self:
+        """With a slab to end at a time; others to come but for those ``given`` were guesses of a solution less near.
+
+        From one guess to the next slabs had been so short that rates were rounding.
+        """
+        if time is None:
+            return self
+        kept = (s for s in self.stops if s <= self.run.ends[-1] or s in given)
+        return replace(self, stops=tuple(sorted((*kept, time))))
+
+    def expects(self, domain: Domain, until: float, given: Sequence[float]) -> bool:
+        """Whether a slab in a ``domain`` ends where the solution was expected to pass a bend, and may be moved on."""
+        return until not in given and domain.box.ranges[-1][1] >= until and self.later < LATER
 
     def is_asked(self, end: float) -> bool:
         """Whether the slab until ``end`` is asked for its stability, as the 1st, 2nd, 4th are, and after one without.

@@ -19,6 +19,7 @@ from pinnkan.problem.expressions.functions import switching
 from pinnkan.problem.expressions.tape import Tape
 from pinnkan.problem.statement import Equation
 from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.solver.stops import stops_of
 
 #: Parts of a slab at whose ends signs are compared, and how often one is cut in as many; how often two of them are,
 #: where an argument comes nearest to zero.
@@ -32,6 +33,8 @@ BEYOND, LEAST, OTHERS = 10.0, 1.0, 1e-4
 #: A solution may bend this share of a slab times the root of the local tolerance from its ends: 0.1 left estimates of
 #: a twentieth of the error, this 1.2 times the error.
 NEAR = 3e-3
+#: How far after a slab it is looked for a bend that it did not come to, over its length.
+SOON = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +44,10 @@ class Bends:
     model: Model
 
     @cached_property
-    def arguments(self) -> tuple[tuple[Equation, Tape, float], ...]:
+    def arguments(self) -> tuple[tuple[Equation, Tape, float, bool], ...]:
         """What bends or jumps an equation where it changes its sign, with its terms, and which of LEAST and OTHERS.
 
-        Nothing where there is space.
+        And whether it holds rates. Nothing where there is space.
         """
         problem = self.model.problem
         if problem.space_dimension or problem.time_axis is None:
@@ -55,17 +58,44 @@ class Bends:
                 if a.free_symbols & set(equation.jets):
                     found.setdefault(a, []).append(equation)
         return tuple(
-            (e, Tape([a, *sympy.Add.make_args(a)], [*problem.coordinates, *e.jets]), LEAST if own else OTHERS)
+            (e, Tape([a, *sympy.Add.make_args(a)], [*problem.coordinates, *e.jets]), LEAST if own else OTHERS, rates)
             for a, (e, *more) in found.items()
             for own in [any(_moves(a, other) for other in (e, *more))]
+            for rates in [any(e.jets[s].order[-1] for s in a.free_symbols & set(e.jets))]
         )
+
+    def given(self, stops: tuple[float, ...]) -> tuple[float, ...]:
+        """Of times at which slabs have to end, those that no nearer guess of when the solution bends replaces.
+
+        All of them where no argument holds rates, which are rounding in slabs that are too short.
+        """
+        return stops_of(self.model.problem) if any(rates for *_, rates in self.arguments) else stops
 
     def passed(self, field: Field, known: Beside, domain: Domain, local: float) -> float | None:
         """The first time in a ``domain`` at which an argument passes zero, ``local``: the tolerance there."""
         begin, end = domain.box.ranges[-1]
         times = np.linspace(begin, end, PARTS + 1)
-        found = (self._first(e, tape, field, known, times, share * local, local) for e, tape, share in self.arguments)
+        found = (
+            self._first(e, tape, field, known, times, share * local, local) for e, tape, share, _ in self.arguments
+        )
         return min((time for time in found if time is not None), default=None)
+
+    def ahead(self, field: Field, domain: Domain) -> float | None:
+        """The first time, soon after a ``domain``, at which an argument of rates is zero that goes on as at its end.
+
+        Where a solution was expected to pass it there, from one that had passed it too early: of a_tt = 1 + 0.3 *
+        sign(a_t) ten slabs had come ever closer, until rates of so short ones were rounding.
+        """
+        begin, end = domain.box.ranges[-1]
+        times, found = end - (end - begin) / PARTS * np.array([1.0, 0.0]), []
+        for equation, tape, _, rates in self.arguments:
+            if not rates:
+                continue
+            before, last = self._values(equation, tape, times, field)[0]
+            fall = before - last
+            if 0.0 < last * fall <= SOON * PARTS * fall**2:
+                found.append(end + last / fall * (times[1] - times[0]))
+        return min(found, default=None)
 
     def _first(
         self, equation: Equation, tape: Tape, field: Field, known: Beside, times: Array, seen: float, local: float

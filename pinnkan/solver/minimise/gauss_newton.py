@@ -1,7 +1,7 @@
 """Gauss-Newton for the outer coefficients of a product network.
 
-A linear equation takes one step; a nonlinear one a few, each damped (Levenberg-Marquardt) only when the loss would
-rise.
+A linear equation takes one step, as many as settle its signs and steps where these depend on the solution; a nonlinear
+one a few, each damped (Levenberg-Marquardt) only when the loss would rise.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +34,9 @@ MAX_STEPS, LEADING = 30, 8
 #: A residual of which a step leaves less than this share of the square is no rounding, however small beside its terms:
 #: where a diode is about to lead its exponential is 1e20 too large, and each step of Newton takes a factor e off.
 FALLEN = 0.5
+#: What a step leaves of the loss, at most, where no sign or step of the solution has turned by it. Of a_tt = 1 - 0.5 *
+#: sign(a_t) from a_t = 0 the first one takes a sign of zero and leaves a fourth.
+SETTLED = 1e-3
 #: Damping beyond which a step is given up: the gradient alone is no longer followed.
 FIRMEST = 1e8
 
@@ -117,13 +120,13 @@ def gauss_newton(
     """
     begun = (monitor.newton() if monitor else None) or Newton(start)
     c, previous, steps, loss = begun.coefficients, begun.previous, list(begun.steps), _finite(system, begun)
+    if system.model.is_linear:
+        return _linear(system, fixed, begun, loss, monitor)
     while len(steps) < min(most, MAX_STEPS) or (len(steps) < most and _leads_on(steps)):
         c = np.ascontiguousarray(c)
         if monitor:
             monitor.stepping(Newton(c, tuple(steps), previous))
         step, damping = _step(system, c, fixed, previous, tolerance)
-        if system.model.is_linear:
-            return Converged(c + step, (*steps, Step(system.loss(c + step), relative_size(step, c + step), 0.0)), True)
         check = (lambda: monitor.check_step(steps)) if monitor else (lambda: None)
         step, taken = _damped(system, c, fixed, (step, damping), loss, tolerance, check, firmest)
         was_rounding = loss <= system.floor**2 and taken.loss > FALLEN * loss
@@ -138,6 +141,25 @@ def gauss_newton(
             return Converged(c + last[0], (*steps, last[1]), True)
         previous = size
     return Converged(c, tuple(steps), False)
+
+
+def _linear(system: LeastSquares, fixed: np.ndarray, begun: Newton, loss: float, monitor: Monitor | None) -> Converged:
+    """The step of a linear problem, or as many as turn signs of the solution that count."""
+    c, steps = begun.coefficients, list(begun.steps)
+    while len(steps) < MAX_STEPS:
+        c = np.ascontiguousarray(c)
+        if monitor:
+            monitor.stepping(Newton(c, tuple(steps), begun.previous))
+        step, _ = _step(system, c, fixed, np.inf, 0.0)
+        after, before = system.loss(c + step), loss
+        if steps and after >= before:  # signs go to and fro
+            break
+        steps.append(Step(after, relative_size(step, c + step), 0.0))
+        c, loss = c + step, after
+        is_still = after <= SETTLED * before or (len(steps) > 1 and after > FALLEN * before)
+        if is_still or not system.model.may_have_others:
+            break
+    return Converged(c, tuple(steps), True)
 
 
 def _leads_on(steps: Sequence[Step]) -> bool:

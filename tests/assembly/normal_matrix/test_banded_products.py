@@ -98,3 +98,15 @@ def test_what_weighs_otherwise_near_corners_is_cut_out(monkeypatch):
     assert len(chosen) == 5
     assert difference(ours, theirs) < 1e-13
     assert difference(ours, products([plain], monkeypatch)[1]) > 1e-3
+
+
+def test_a_derivative_that_weighs_nothing_anywhere_has_a_place(monkeypatch):
+    """As u_yy of u_xx*u_yy has where u is zero: it had ended in a traceback."""
+    monkeypatch.setattr(banded_products, "FEWEST", 1)
+    monkeypatch.setattr(banded_products, "_is_worth_while", lambda *_: True)
+    rows = [rows_of(one, lambda x, y: 0.0 * x * y)]
+    found, left = banded_products.boxes(rows)
+    assert len(found) == 1
+    assert not left
+    values = torch.from_numpy(np.random.default_rng(0).standard_normal((*rows[0].space.shape, 1)))
+    np.testing.assert_allclose(MatrixFree(rows)(values), MatrixFree([rows_of(one)])(values), rtol=1e-10, atol=1e-8)

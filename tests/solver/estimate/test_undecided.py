@@ -156,3 +156,11 @@ def test_sizes_are_those_before_at_least():
     assert sizes_of(model, field, points) == pytest.approx([0.5])
     assert sizes_of(model, field, points, np.array([3.0])) == pytest.approx([3.0])
     assert sizes_of(model, field, points, np.array([np.inf])) == pytest.approx([0.5])
+
+
+def test_a_term_that_has_no_square_is_refused():
+    """exp(350) can be held, its square not: an OverflowError of Python had ended the run."""
+    text = LINE.format(right="350*a").replace("a = 0", "a = 1")
+    verdict = solve(parse_problem(text, "t.yaml")).verdict
+    assert verdict.reason == "not_finite"
+    assert "float64 has no squares" in verdict.sentence
