@@ -49,7 +49,7 @@ from pinnkan.kan.table import Table
 from pinnkan.problem.checks.linearised import offsets
 from pinnkan.problem.checks.system_count import has_characteristics
 from pinnkan.problem.corners import Corner, bent_corners, corners
-from pinnkan.problem.statement import Problem
+from pinnkan.problem.statement import Equation, Problem
 
 #: The order of equations of which these powers are known to be between those bounds: corners of a plate differ by more
 #: than by what is held there.
@@ -133,11 +133,20 @@ def _weights(
     weights = offsets(problem) if found else None
     if weights is None or has_characteristics(problem):  # what disagrees at a corner goes far along these
         return None
-    orders = [max(weights.unknowns) - c for c in weights.equations]
+    orders = [_order(e, c, weights.unknowns) for e, c in zip(problem.equations, weights.equations, strict=True)]
     if max(orders) not in known:
         return None
     powers = tuple(tuple(max(0.0, order + a) for order in orders) for a in added)
     return CornerWeights(found, powers, reach * float(problem.box.lengths.min()))
+
+
+def _order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
+    """The highest of the derivatives that lead in an equation; of s = u_x beside lap(u) = f it is that of s.
+
+    With that of lap(u) an s that is large at a corner alone was hardly seen there: nothing seemed to determine it.
+    """
+    orders = [j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset]
+    return max(orders, default=max(unknowns) - offset)
 
 
 #: Orders are balanced on functions that vary over a tenth of the domain; splines resolve less than that. A flow in a
