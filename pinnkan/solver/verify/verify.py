@@ -13,6 +13,7 @@ from pinnkan.solver.estimate.bends import Bends
 from pinnkan.solver.estimate.undecided import Beside
 from pinnkan.solver.verify.balanced import balanced, balanced_nearness, present
 from pinnkan.solver.verify.circles import free_waves
+from pinnkan.solver.verify.contradicted import contradicted
 from pinnkan.solver.verify.digits import Digits
 from pinnkan.solver.verify.missed.feature_check import FeatureCheck
 from pinnkan.solver.verify.missed.hidden_products import hidden_size, least_residual
@@ -217,7 +218,8 @@ class Verifier:
         all coordinates; ``left``: root mean square of what a correction in many coordinates leaves of the rows.
         """
         problem = self.model.problem
-        wrong = self.missed(field, loss) or self._local(field, problem.domain, None)
+        wrong = self.missed(field, loss) or contradicted(self.model, field)
+        wrong = wrong or self._local(field, problem.domain, None)
         if wrong is not None:
             return wrong
         if self._is_in_many:
