@@ -15,6 +15,8 @@ from pinnkan.assembly.model import Model
 from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.features.kronecker import kronecker
+from pinnkan.problem.statement import Side
+from pinnkan.solver.estimate.undecided import least_term, sizes_of
 from pinnkan.solver.verify.objection import Objection
 from pinnkan.verdict.records import Reason
 
@@ -34,7 +36,8 @@ def contradicted(model: Model, field: Field) -> Objection | None:
     problem = model.problem
     if problem.time_axis is not None:
         return None
-    sides = [(i, end) for i, wraps in enumerate(problem.box.periodic) if not wraps for end in range(2)]
+    held = {c.place for c in problem.conditions if c.equation is not None}
+    sides = [(i, end) for i, end in product(range(problem.dimension), range(2)) if Side(i, end) in held]
     for (i, end), (stated, equation) in product(sides, zip(problem.equations, model.equations, strict=True)):
         points = _points(problem.domain, i, end)
         if _is_contradicted(model, equation, field, points, i, 1 - 2 * end):
@@ -70,6 +73,8 @@ def _is_contradicted(
         return False
     jets = np.where(across > 0, 0.0, jets_at(field, points, equation.jets))
     left, slopes = equation.linearise_numpy(points, jets)
-    terms = np.abs(slopes * jets).sum(-1) + np.abs(left)
+    sizes_there = sizes_of(model, field, model.problem.domain.sample(POINTS * points.shape[1], kronecker))
+    whole = least_term(model, equation, (points, np.where(across > 0, 0.0, slopes)), sizes_there)
+    terms = np.maximum(np.abs(slopes * jets).sum(-1) + np.abs(left), whole)
     allowed = max(LEFT, TOLERATED * model.problem.solver.tolerance)
     return bool((np.abs(left) > allowed * terms).mean() > MOST)

@@ -121,7 +121,7 @@ conditions: [{where: boundary, equation: dn(u) = 0}]
     space = space_of(model, 24, 10)
     zero, step, iterating = iterated(model, space)
     found = least_determined(iterating, space, zero, zero)
-    assert found.left.size == pytest.approx(float(space.norm(step)[0]), rel=1e-2)
+    assert found.left.size == pytest.approx(float(space.norm(step)[0]), rel=3e-2)
 
 
 def test_what_products_of_banded_matrices_round_away_is_solved_for_and_found_without_images(monkeypatch) -> None:

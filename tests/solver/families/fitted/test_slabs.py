@@ -152,7 +152,7 @@ def attempts(correction, late=lambda _: 0.0):
     """
     problem = replace(model_of(TURNING.replace("1e-2", "1e-4"), "0.01").problem, exact={})
     family = Pretended(SimpleNamespace(problem=problem), COURSE, AXES, None, 1, "", correction, late, ([], []))
-    silent = SimpleNamespace(passed=lambda *_: None)
+    silent = SimpleNamespace(passed=lambda *_: None, ahead=lambda *_: None, given=lambda stops: stops)
     verify = SimpleNamespace(between=lambda *_: None, feature_check=silent, bends=silent)
     with pytest.raises(TimeoutError):
         march(family, verify, Monitor(None, None))
