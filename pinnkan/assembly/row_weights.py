@@ -145,8 +145,7 @@ def _order(equation: Equation, offset: int, unknowns: Sequence[int]) -> int:
 
     With that of lap(u) an s that is large at a corner alone was hardly seen there: nothing seemed to determine it.
     """
-    orders = [j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset]
-    return max(orders, default=max(unknowns) - offset)
+    return max(j.total for j in equation.jets.values() if j.total == unknowns[j.unknown] - offset)
 
 
 #: Orders are balanced on functions that vary over a tenth of the domain; splines resolve less than that. A flow in a

@@ -15,9 +15,9 @@ from pinnkan.verdict.records import Iteration, Level, Reason
 
 #: The first instants, relative to the whole time.
 INSTANTS = 1e-6
-
 #: How often the end of a slab is moved on to a bend: each is nearer by a square, or to and fro.
 LATER = 4
+
 A = TypeVar("A")
 
 

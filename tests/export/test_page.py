@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from closed_form import solved
 
+import pinnkan
 from pinnkan.export.page import MOST_NUMBERS, page_of, view_of
 from pinnkan.export.pictures import draw_pictures
 from pinnkan.export.report import report_of, verdict_words
+from pinnkan.problem.registry import parse_problem
 
 
 class Read(HTMLParser):
@@ -83,6 +85,18 @@ def test_the_view_holds_the_values_of_the_solution(kind: str) -> None:
     point = [at[c.name] for c in solution.problem.coordinates]
     assert values[tuple(place)] == pytest.approx(solution([point])["u"][0], abs=1e-6)
     assert view["errors"] == ["error_estimate", "error"]
+
+
+def test_what_float32_does_not_hold_is_its_largest_number() -> None:
+    text = (
+        "name: large\ndomain: {t: [0, 1]}\nunknowns: [a]\nequations: [a_t = 0]\n"
+        "conditions: [{where: initial, equation: a = -1e100}]"
+    )
+    solution = pinnkan.solve(parse_problem(text, "t.yaml"))
+    with np.errstate(over="raise"):
+        view = json.loads(view_of(solution))
+    values = np.frombuffer(base64.b64decode(view["fields"]["a"]), "<f4")
+    assert (values == np.finfo("<f4").min).all()
 
 
 def test_a_name_cannot_leave_the_script(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ solutions are smooth, and corrections what they say. When it is bent the solutio
 what is bent too early or too late by that is the square of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,17 +39,27 @@ SOON = 0.25
 
 
 @dataclass(frozen=True, eq=False)
+class Argument:
+    """What bends or jumps an ``equation`` where it changes its sign, and its terms: the ``tape``.
+
+    ``share``: LEAST or OTHERS; ``has_rates``: whether it holds derivatives in time.
+    """
+
+    equation: Equation
+    tape: Tape
+    share: float
+    has_rates: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Bends:
     """What is asked of the equations of one problem; what may bend or jump in them is worked out once."""
 
     model: Model
 
     @cached_property
-    def arguments(self) -> tuple[tuple[Equation, Tape, float, bool], ...]:
-        """What bends or jumps an equation where it changes its sign, with its terms, and which of LEAST and OTHERS.
-
-        And whether it holds rates. Nothing where there is space.
-        """
+    def arguments(self) -> tuple[Argument, ...]:
+        """Those of all equations, each once; nothing where there is space."""
         problem = self.model.problem
         if problem.space_dimension or problem.time_axis is None:
             return ()
@@ -57,27 +68,33 @@ class Bends:
             for a in switching(equation.residual):
                 if a.free_symbols & set(equation.jets):
                     found.setdefault(a, []).append(equation)
-        return tuple(
-            (e, Tape([a, *sympy.Add.make_args(a)], [*problem.coordinates, *e.jets]), LEAST if own else OTHERS, rates)
-            for a, (e, *more) in found.items()
-            for own in [any(_moves(a, other) for other in (e, *more))]
-            for rates in [any(e.jets[s].order[-1] for s in a.free_symbols & set(e.jets))]
-        )
+        return tuple(self._argument(a, equations) for a, equations in found.items())
+
+    def _argument(self, argument: sympy.Expr, equations: Sequence[Equation]) -> Argument:
+        """One that some equations have."""
+        first = equations[0]
+        tape = Tape([argument, *sympy.Add.make_args(argument)], [*self.model.problem.coordinates, *first.jets])
+        share = LEAST if any(_moves(argument, e) for e in equations) else OTHERS
+        held = argument.free_symbols & set(first.jets)
+        return Argument(first, tape, share, any(first.jets[s].order[-1] > 0 for s in held))
 
     def given(self, stops: tuple[float, ...]) -> tuple[float, ...]:
         """Of times at which slabs have to end, those that no nearer guess of when the solution bends replaces.
 
         All of them where no argument holds rates, which are rounding in slabs that are too short.
         """
-        return stops_of(self.model.problem) if any(rates for *_, rates in self.arguments) else stops
+        return self._stated if any(a.has_rates for a in self.arguments) else stops
+
+    @cached_property
+    def _stated(self) -> tuple[float, ...]:
+        """Those of the formulas."""
+        return stops_of(self.model.problem)
 
     def passed(self, field: Field, known: Beside, domain: Domain, local: float) -> float | None:
         """The first time in a ``domain`` at which an argument passes zero, ``local``: the tolerance there."""
         begin, end = domain.box.ranges[-1]
         times = np.linspace(begin, end, PARTS + 1)
-        found = (
-            self._first(e, tape, field, known, times, share * local, local) for e, tape, share, _ in self.arguments
-        )
+        found = (self._first(a, field, known, times, local) for a in self.arguments)
         return min((time for time in found if time is not None), default=None)
 
     def ahead(self, field: Field, domain: Domain) -> float | None:
@@ -88,69 +105,66 @@ class Bends:
         """
         begin, end = domain.box.ranges[-1]
         times, found = end - (end - begin) / PARTS * np.array([1.0, 0.0]), []
-        for equation, tape, _, rates in self.arguments:
-            if not rates:
-                continue
-            before, last = self._values(equation, tape, times, field)[0]
+        for argument in (a for a in self.arguments if a.has_rates):
+            before, last = self._values(argument, times, field)[0]
             fall = before - last
             if 0.0 < last * fall <= SOON * PARTS * fall**2:
                 found.append(end + last / fall * (times[1] - times[0]))
         return min(found, default=None)
 
-    def _first(
-        self, equation: Equation, tape: Tape, field: Field, known: Beside, times: Array, seen: float, local: float
-    ) -> float | None:
-        """The same of one argument, which counts from a share of its terms that is ``seen``."""
-        times = self._with_turns(equation, tape, field, times)
-        values, sizes = self._values(equation, tape, times, field)
+    def _first(self, argument: Argument, field: Field, known: Beside, times: Array, local: float) -> float | None:
+        """The same of one argument."""
+        times = self._with_turns(argument, field, times)
+        values, sizes = self._values(argument, times, field)
         if (values > 0.0).all() or (values < 0.0).all():
             return None
-        off = np.abs(self._values(equation, tape, times, field, known.error)[0] - values)
-        least = np.maximum(BEYOND * off, seen * max(sizes.max(), self._size(equation, tape, times[0], known)))
+        off = np.abs(self._values(argument, times, field, known.error)[0] - values)
+        seen = argument.share * local * max(sizes.max(), self._size(argument, times[0], known))
+        least = np.maximum(BEYOND * off, seen)
         margin = NEAR * local**0.5 * (times[-1] - times[0])
         for k in np.flatnonzero(values[1:] * values[:-1] <= 0.0):
             before, after = values[: k + 1], values[k + 1 :]
             way = np.sign(after[np.abs(after).argmax()])
             if (-way * before > least[: k + 1]).any() and (way * after > least[k + 1 :]).any():
-                time = self._zero(equation, tape, field, times[k : k + 2], way)
+                time = self._zero(argument, field, times[k : k + 2], way)
                 if times[0] + margin < time < times[-1] - margin:
                     return time
         return None
 
-    def _with_turns(self, equation: Equation, tape: Tape, field: Field, times: Array) -> Array:
+    def _with_turns(self, argument: Argument, field: Field, times: Array) -> Array:
         """The times, and those between them at which an argument comes next to zero and may pass it for a moment."""
-        values, turns = self._values(equation, tape, times, field)[0], []
+        values, turns = self._values(argument, times, field)[0], []
         nearest = (np.diff(np.abs(values))[:-1] < 0.0) & (np.diff(np.abs(values))[1:] >= 0.0)
         for k in 1 + np.flatnonzero(nearest & (values[:-2] * values[2:] > 0.0)):
             begin, end = times[k - 1], times[k + 1]
             for _ in range(TURNS):
                 within = np.linspace(begin, end, PARTS + 1)
-                most = int((np.sign(values[k - 1]) * self._values(equation, tape, within, field)[0]).argmin())
+                most = int((np.sign(values[k - 1]) * self._values(argument, within, field)[0]).argmin())
                 begin, end = within[[max(most - 1, 0), min(most + 1, PARTS)]]
             turns.append(within[most])
         return np.union1d(times, turns)
 
-    def _size(self, equation: Equation, tape: Tape, time: float, known: Beside) -> float:
+    def _size(self, argument: Argument, time: float, known: Beside) -> float:
         """How large the terms of an argument are of unknowns as large as they have been."""
         before = np.zeros(len(self.model.problem.unknowns)) if known.before is None else known.before
-        seen = [before[jet.unknown] * (not any(jet.order)) for jet in equation.jets.values()]
-        return float(np.abs(tape([np.float64(time), *seen])[1:]).sum())
+        seen = [before[jet.unknown] * (not any(jet.order)) for jet in argument.equation.jets.values()]
+        return float(np.abs(argument.tape([np.float64(time), *seen])[1:]).sum())
 
-    def _zero(self, equation: Equation, tape: Tape, field: Field, times: Array, way: float) -> float:
+    def _zero(self, argument: Argument, field: Field, times: Array, way: float) -> float:
         """Where an argument first has the sign of a ``way`` between two times."""
         for _ in range(CUTS):
             times = np.linspace(times[0], times[1], PARTS + 1)
-            k = int(np.argmax(way * self._values(equation, tape, times, field)[0] > 0.0))
+            k = int(np.argmax(way * self._values(argument, times, field)[0] > 0.0))
             times = times[[max(k - 1, 0), max(k, 1)]]
         return float(times.mean())
 
     def _values(
-        self, equation: Equation, tape: Tape, times: Array, field: Field, error: Field | None = None
+        self, argument: Argument, times: Array, field: Field, error: Field | None = None
     ) -> tuple[Array, Array]:
         """An argument at times, and how large its terms are: of a field, or of that less its error."""
-        jets = tuple(equation.jets.values())
+        jets = tuple(argument.equation.jets.values())
         seen = jets_at(field, times[:, None], jets) - jets_at(error, times[:, None], jets)
-        value, *terms = (np.broadcast_to(v, times.shape) for v in tape([times, *seen.T]))
+        value, *terms = (np.broadcast_to(v, times.shape) for v in argument.tape([times, *seen.T]))
         return value, np.abs(terms).sum(0)
 
 

@@ -158,7 +158,7 @@ def least_term(model: Model, equation: CompiledEquation, seen: tuple[Array, Arra
     What stands before derivatives and depends on unknowns counts as the least that it makes for any of them: of min(w,
     q) = 0 it is w or q, of max(u, 0) it may be nothing.
 
-    Raises SolverError where it has no square in float64: of a_t = 400*a from t = 0.9 on.
+    Raises SolverError where it has no square in float64: of a_t = 350*a shortly before t = 1.
     """
     points, slopes = seen
     known = np.array([not slope.free_symbols & set(equation.symbols) for slope in equation.slopes], dtype=bool)

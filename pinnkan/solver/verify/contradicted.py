@@ -12,7 +12,6 @@ import numpy as np
 
 from pinnkan.assembly.equation import CompiledEquation
 from pinnkan.assembly.model import Model
-from pinnkan.domain.domain import Domain
 from pinnkan.kan.field import Array, Field, jets_at
 from pinnkan.problem.features.kronecker import kronecker
 from pinnkan.problem.statement import Side
@@ -39,21 +38,13 @@ def contradicted(model: Model, field: Field) -> Objection | None:
     held = {c.place for c in problem.conditions if c.equation is not None}
     sides = [(i, end) for i, end in product(range(problem.dimension), range(2)) if Side(i, end) in held]
     for (i, end), (stated, equation) in product(sides, zip(problem.equations, model.equations, strict=True)):
-        points = _points(problem.domain, i, end)
+        points = problem.domain.pieces[Side(i, end)].sample(POINTS, kronecker)
         if _is_contradicted(model, equation, field, points, i, 1 - 2 * end):
             name = problem.coordinates[i].name
             what = f"where nothing is before its derivatives along {name}, `{stated.text}` leaves other values"
             where = f"{name} = {points[0, i]:g}"
             return Objection(None, float("inf"), Reason.STALLED, f"at {where}, {what} than those that are given")
     return None
-
-
-def _points(domain: Domain, axis: int, end: int) -> Array:
-    """Of a side: (point, coordinate)."""
-    ranges = np.array(domain.box.ranges)
-    points = ranges[:, 0] + np.ptp(ranges, axis=1) * kronecker(POINTS, len(ranges))
-    points[:, axis] = ranges[axis, end]
-    return points
 
 
 def _is_contradicted(

@@ -95,8 +95,9 @@ def near_singular(
     settled, sigma = two.settled, halved.sigma
     agree = beyond is not None and two.settled and isclose(beyond.sigma, halved.sigma, rel_tol=AGREE)
     # a fourth derivative on the graded knots of a probe may be all rounding, 1e-2 of the terms
-    is_held = found_twice(nulls) and halved.share > UNDETERMINED and (beyond is None or beyond.sigma >= halved.sigma)
-    free = halved.share if halved.share < LOST else 0.0 if beyond is None or agree or is_held else free_share(beyond)
+    is_clear = found_twice(nulls) and halved.share > UNDETERMINED
+    is_held = beyond is not None and (agree or (is_clear and beyond.sigma >= halved.sigma))
+    free = halved.share if halved.share < LOST else 0.0 if beyond is None or is_held else free_share(beyond)
     hidden = beyond is not None and beyond.sigma < SETTLED * halved.sigma
     if beyond is not None and hidden:
         sigma = beyond.sigma

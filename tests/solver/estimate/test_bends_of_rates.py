@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from small_models import model_of
 
 from pinnkan import solve
 from pinnkan.problem.registry import parse_problem
+from pinnkan.solver.estimate.bends import Bends
 
 TEXT = """
 name: friction
@@ -61,3 +63,33 @@ def test_where_it_sticks_is_said():
         sentence = found("-a**3 - 0.2*sign(a_t) + 2*sin(t)", 1, -0.1, 12, tolerance).verdict.sentence
         assert "t = 9.43" in sentence
         assert "leads back to that" in sentence
+
+
+def parabola(points, orders):
+    """(t - 1.2)^2 / 2, as a field."""
+    t = points[:, :1] - 1.2
+    return np.stack([(0.5 * t**2, t, t**0)[order] for (order,) in orders], -1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        ("1 - 0.5*sign(a_t) + heaviside(a - 0.01)", 1.2),  # a itself is 0.01 at 1.06
+        ("1 - heaviside(a - 0.01)", None),
+        ("1 - 0.5*sign(a_t + 5)", None),  # not soon
+        ("1 - 0.5*sign(2 - a_t)", None),  # not at all
+    ],
+)
+def test_the_next_passage_of_rates_is_foreseen(rate, expected):
+    model = model_of(TEXT.format(rate=rate, start=0.72, slope=-1.2, until=2, tolerance=1e-4))
+    found = Bends(model).ahead(parabola, model.problem.domain.during(0.0, 1.0))
+    assert found == (None if expected is None else pytest.approx(expected, rel=1e-9))
+
+
+def test_guesses_replace_each_other_where_rates_pass_alone():
+    stops, text = (
+        (0.5, 1.3, 2.0),
+        TEXT.format(rate="1 - RATE + sign(t - 0.5)", start=0, slope=1, until=2, tolerance=1e-4),
+    )
+    for rate, given in (("sign(a_t)", (0.5, 2.0)), ("sign(a)", stops)):
+        assert Bends(model_of(text.replace("RATE", rate))).given(stops) == given

@@ -158,6 +158,13 @@ def test_sizes_are_those_before_at_least():
     assert sizes_of(model, field, points, np.array([np.inf])) == pytest.approx([0.5])
 
 
+def test_what_a_term_may_be_for_some_values_has_a_square():
+    model = model_of(ALGEBRAIC.format(first="q = v", second="max(w - 1, 0) + max(1 - w, 0) = 0"))
+    equation, points = model.equations[-1], np.linspace(0.0, 7.0, 20)[:, None]
+    seen = points, np.ones((20, len(equation.jets)))
+    assert np.isfinite(least_term(model, equation, seen, np.full(4, 1e200)) ** 2)
+
+
 def test_a_term_that_has_no_square_is_refused():
     """exp(350) can be held, its square not: an OverflowError of Python had ended the run."""
     text = LINE.format(right="350*a").replace("a = 0", "a = 1")

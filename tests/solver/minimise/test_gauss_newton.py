@@ -218,6 +218,35 @@ def test_early_steps_are_asked_for_less_accuracy_than_the_last_ones():
     assert min(hasty.asked) < 1e-2 * hasty.asked[0]
 
 
+class Turning(System):
+    """A linear system with a sign, whose loss says of its steps what it is told."""
+
+    told = ()
+
+    def loss(self, coefficients):
+        first, *self.told = self.told
+        return first
+
+
+@pytest.mark.parametrize(
+    ("told", "losses"),
+    [
+        ((1.0, 1e-4), (1e-4,)),
+        ((1.0, 0.25, 0.01, 1e-8), (0.25, 0.01, 1e-8)),
+        ((1.0, 0.5, 0.4), (0.5, 0.4)),
+        ((1.0, 0.5, 0.6), (0.5,)),
+    ],
+)
+def test_a_linear_problem_steps_while_its_signs_turn(told, losses):
+    """Until a step has turned none that counts, lowers the loss by little, or would raise it."""
+    model = line("u_xx = sign(u - 0.1)", right="u = 0")
+    assert model.is_linear
+    system, start, fixed = prepared(model, Space((Axis(np.linspace(0, 1, 4), 4),)))
+    turning = Turning(model, system.space)
+    turning.told = told
+    assert tuple(s.loss for s in gauss_newton(turning, start, fixed, 0.0).steps) == losses
+
+
 class Rounded(System):
     """A system that takes a residual of so much more than its least for rounding."""
 

@@ -54,3 +54,15 @@ def test_a_value_that_one_has_is_not(equation, left, right):
 def test_what_a_logarithm_solves_is_no_contradiction():
     """Of x u_xx = 1, 0 * u_xx = 1 at zero is none: u is x log(x)."""
     assert "leaves other values" not in verdict_of("x*u_xx = 1", "u = 0", "u = 0").sentence
+
+
+def test_rounding_beside_a_solution_is_no_contradiction():
+    """In the middle of a disk u_yy = 0 is left of Laplace's equation, of a u that is 1e-9 there."""
+    text = """
+name: disk
+domain: {x: [0, 1], y: [0, 2*pi], periodic: [y]}
+unknowns: [u]
+equations: ["x**2*u_xx + x*u_x + u_yy = 0"]
+conditions: [{where: left, equation: u_x = 0}, {where: right, equation: u = cos(2*y)}]
+"""
+    assert pinnkan.solve(parse_problem(text, "t.yaml")).verdict.converged

@@ -1,5 +1,7 @@
 """A small correction is believed only where the equations determine what the knots hold, and what they do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from errors_of import error_on_a_line
@@ -210,6 +212,17 @@ def test_a_function_that_rounding_hides_is_known_where_two_spaces_agree_on_it(mo
     start = np.ones(space.shape)
     nulls = near_singular.nulls_of(model, space, start, halved)
     found = Probe(share * nulls[1].sigma, 3e-10, settled=True, lost=True)
+    monkeypatch.setattr(near_singular, "probe", lambda *_: found)
+    assert near_singular.near_singular(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
+
+
+@pytest.mark.parametrize(("seen", "free"), [(1e-7, 0.0), (1e-9, 1e-2)])
+def test_a_probe_that_sees_rounding_alone_says_nothing_of_what_two_spaces_see_clearly(monkeypatch, seen, free):
+    model = model_of(LINE.format(equation="u_xx = 1", left=0, right="u = 0"))
+    space, halved = (initial_space(model, 5, n) for n in (8, 16))
+    start = np.ones(space.shape)
+    nulls = tuple(replace(n, share=seen) for n in near_singular.nulls_of(model, space, start, halved))
+    found = Probe(2.0 * nulls[1].sigma, 1e-2, settled=True, lost=True)
     monkeypatch.setattr(near_singular, "probe", lambda *_: found)
     assert near_singular.near_singular(model, (space, start), nulls, (1e-8, 1e-12), 1.0).free == free
 

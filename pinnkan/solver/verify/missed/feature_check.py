@@ -58,7 +58,10 @@ class FeatureCheck:
         self.sides = [(c.place, equation) for c, equation in model.conditions_as_rows if isinstance(c.place, Side)]
 
     def examine(self, field: Field, domain: Domain, loss: float, beside: Beside = NOTHING) -> HiddenFeature | None:
-        """The feature that ``loss`` (mean squared residual on the training points of a ``domain``) misses by most."""
+        """The feature that ``loss`` (mean squared residual on the training points of a ``domain``) misses by most.
+
+        Raises SolverError where terms have no squares in float64.
+        """
         points = domain.sample(SCATTERED * self.problem.dimension, kronecker)
         seen = self._seen(field, points)
         volume, whole, axis = domain.measure, self.problem.domain.measure, self.problem.time_axis
