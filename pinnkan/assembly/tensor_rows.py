@@ -23,7 +23,7 @@ from pinnkan.assembly.device import at_once
 from pinnkan.assembly.looks import Looks
 from pinnkan.assembly.ordering import Ordering, Pattern, find_pattern, outermost_first
 from pinnkan.kan.product import Space
-from pinnkan.kan.table import Pairs, Table
+from pinnkan.kan.table import Intervals, Pairs, Table
 from pinnkan.problem.statement import Jet
 
 #: Points of rows that are worked on at once.
@@ -199,7 +199,7 @@ class TensorRows(Looks):
         return out
 
 
-def within(part: slice, along: int) -> tuple[slice, ...]:
+def within(part: Intervals, along: int) -> tuple[Intervals, ...]:
     """The index of some intervals of a coordinate, of arrays (interval, point, interval, ..)."""
     return (*[slice(None)] * (2 * along), part)
 

@@ -8,6 +8,9 @@ import torch
 
 from pinnkan.kan.axis import Axis
 
+#: Some intervals of a coordinate: neighbours, or by their numbers.
+Intervals = slice | torch.Tensor
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -39,10 +42,9 @@ class Table:
     index: torch.Tensor
     count: int
 
-    def part(self, intervals: slice) -> "Table":
+    def part(self, intervals: Intervals) -> "Table":
         """The same in some intervals."""
-        of_order = (slice(None), intervals)
-        values, index = self.values[of_order], self.index[intervals]
+        values, index = self.values[:, intervals], self.index[intervals]
         return Table(self.nodes[intervals], self.weights[intervals], values, index, self.count)
 
     def merged(self, size: int) -> "Table":

@@ -11,13 +11,11 @@ Diffusion with that coefficient, degree 10: a product on 96 intervals in 5 ms, i
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise, product
+from itertools import product
 
 import torch
 
 from pinnkan.assembly.device import at_once
-from pinnkan.assembly.patch import FleetingRows, Patch
 from pinnkan.assembly.tensor_rows import TensorRows, parts
 from pinnkan.kan.table import Table
 
@@ -91,61 +89,6 @@ class BandedProducts:
                 for i, u in enumerate(self._unknowns):
                     found = torch.bmm(self._back[i][j], inner).flatten(0, 1)[:across]
                     out[low:high, :, u] += found.reshape(across, -1, sides).transpose(0, 1)[: high - low]
-
-
-def boxes(rows: Sequence[TensorRows]) -> tuple[list[BandedProducts], list[list[TensorRows]]]:
-    """Rows at the same points: J^T J of the parts of the plane where it is found here, and the rows everywhere else.
-
-    Parts are those where the rows of no cell weigh more or less than others of their equation, as they do near corners.
-    """
-    whole = banded_products(rows)
-    if whole is not None:
-        return [whole], []
-    found: list[BandedProducts] = []
-    left: list[list[TensorRows]] = []
-    cuts = [_runs(rows, i) for i in range(2)] if len(rows[0].tables) == 2 else [[], []]
-    if max(map(len, cuts)) < 2:
-        return [], [list(rows)]
-    for strip in cuts[0]:
-        everywhere = _within(rows, (strip, slice(None)))
-        of_strip = banded_products(everywhere)
-        for part in [slice(None)] if of_strip else cuts[1]:
-            own = everywhere if of_strip else _within(rows, (strip, part))
-            known = of_strip or banded_products(own)
-            if known:
-                found.append(known)
-            else:
-                left.append(own)
-    return (found, left) if found else ([], [list(rows)])
-
-
-def _runs(rows: Sequence[TensorRows], index: int) -> list[slice]:
-    """Intervals of a coordinate, by whether any of their cells weighs other than one."""
-    intervals = len(rows[0].tables[index].index)
-    other = torch.zeros(intervals, dtype=torch.bool)
-    for r in rows:
-        if isinstance(r.scale, torch.Tensor) and r.scale.ndim:
-            along = (r.scale != 1.0).movedim(2 * index, 0).flatten(1).any(1).cpu()
-            other |= along.expand(intervals)
-    ends = [0, *(torch.nonzero(other.diff()).flatten() + 1).tolist(), intervals]
-    return [slice(low, high) for low, high in pairwise(ends)]
-
-
-def _within(rows: Sequence[TensorRows], box: Sequence[slice]) -> list[TensorRows]:
-    """The rows of some intervals of each coordinate."""
-    tables = tuple(t.part(s) for t, s in zip(rows[0].tables, box, strict=True))
-    grid = (box[0], slice(None), box[1])
-    out: list[TensorRows] = []
-    for r in rows:
-        scale = r.scale
-        if isinstance(scale, torch.Tensor) and scale.ndim:
-            scale = scale[tuple(s if n > 1 else slice(None) for s, n in zip(grid, scale.shape, strict=False))]
-            scale = 1.0 if bool((scale == 1.0).all()) else scale
-        if isinstance(r, FleetingRows):
-            out.append(FleetingRows(Patch(r.patch.equation, r.space, tables, scale), *r.at))
-        else:
-            out.append(replace(r, tables=tables, weights=r.weights[grid], residual=r.residual[grid], scale=scale))
-    return out
 
 
 def banded_products(rows: Sequence[TensorRows]) -> BandedProducts | None:

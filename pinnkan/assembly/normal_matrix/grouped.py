@@ -55,14 +55,15 @@ class Grouped:
 
 
 def grouped(table: Table) -> Grouped:
-    """The table by TOGETHER intervals, where each begins as many coefficients after the one before."""
+    """The table by TOGETHER intervals, where those of each group begin as many coefficients after the one before."""
     (count, points), functions = table.nodes.shape, table.index.shape[1]
     size = min(TOGETHER, count)
     if size == 1 or points == 1:
         return Grouped(table)
-    start, shift = int(table.index[0, 0]), int(table.index[1, 0] - table.index[0, 0])
-    along = torch.arange(count, device=table.index.device).unsqueeze(1) * shift + start
-    local = torch.arange(functions, device=table.index.device)
+    shift, local = int(table.index[1, 0] - table.index[0, 0]), torch.arange(functions, device=table.index.device)
+    number = torch.arange(count, device=table.index.device)
+    start = table.index[size * torch.div(number, size, rounding_mode="floor"), 0]
+    along = (start + shift * (number % size)).unsqueeze(1)
     if shift < 1 or not bool((table.index == (along + local) % table.count).all()):
         return Grouped(table)
     blocks, width = -(-count // size), functions + shift * (size - 1)
@@ -73,7 +74,7 @@ def grouped(table: Table) -> Grouped:
     for j in range(size):
         values[:, :, j, :, j * shift : j * shift + functions] = filled[:, :, j]
     index = along[::size] + torch.arange(width, device=local.device)
-    known = int(index[-1, -1]) + 1
+    known = int(index.max()) + 1
     nodes, weights = (
         torch.cat([t, t.new_zeros((blocks * size - count, points))]).reshape(blocks, -1)
         for t in (table.nodes, table.weights)

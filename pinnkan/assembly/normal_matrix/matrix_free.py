@@ -16,7 +16,8 @@ import torch
 
 from pinnkan.assembly.combined import Combined, Derivative, Sum
 from pinnkan.assembly.device import at_once
-from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, boxes
+from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
+from pinnkan.assembly.normal_matrix.boxes import boxes
 from pinnkan.assembly.normal_matrix.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
 from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts

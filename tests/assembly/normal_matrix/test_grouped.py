@@ -53,3 +53,19 @@ def test_intervals_that_begin_at_uneven_places_stay_single():
     index[5:] += 1
     assert grouped(replace(table, index=index, count=table.count + 1)).size == 1
     assert grouped(table).size == TOGETHER
+
+
+def test_groups_may_begin_anywhere():
+    """Two squares at opposite corners of a plane are one box, whose intervals are no neighbours."""
+    whole = gauss_table(Axis(np.linspace(0.0, 1.0, 16), 3), 4, 1, CPU)
+    table = whole.part(torch.tensor([0, 1, 2, 3, 10, 11, 12, 13, 14]))
+    by_group, some = grouped(table), torch.from_numpy(np.random.default_rng(0).standard_normal(whole.count))
+    assert by_group.size == TOGETHER
+    there, single = values_at(by_group.table, by_group.spread(some, 0)), values_at(table, some)
+    assert torch.allclose(there[:, : single.shape[1]], single, rtol=1e-13, atol=1e-13)
+    assert not there[:, single.shape[1] :].any()
+    other = torch.from_numpy(np.random.default_rng(1).standard_normal(by_group.table.count))
+    back = by_group.gathered(other, 0, whole.count)
+    assert by_group.spread(some, 0) @ other == pytest.approx(float(some @ back))
+    uneven = whole.part(torch.tensor([0, 1, 2, 10, 11, 12, 13, 14]))
+    assert grouped(uneven).size == 1

@@ -1,0 +1,81 @@
+"""The parts of a plane where J^T J is a sum of products of banded matrices, and those where it is taken by points.
+
+Near corners rows may weigh less, by no product: in squares there. What lies beside all of them, and between them, is
+one part each, and the squares are a third: three boxes, of intervals that need not be neighbours, in place of one for
+each corner and each side. Diffusion with a coefficient, on 96 intervals: a product with J^T J in 2.0 ms, not in 3.9.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+
+from pinnkan.assembly.normal_matrix.banded_products import BandedProducts, banded_products
+from pinnkan.assembly.normal_matrix.grouped import TOGETHER
+from pinnkan.assembly.patch import FleetingRows, Patch
+from pinnkan.assembly.tensor_rows import TensorRows, within
+from pinnkan.kan.table import Intervals
+
+
+def boxes(rows: Sequence[TensorRows]) -> tuple[list[BandedProducts], list[list[TensorRows]]]:
+    """Rows at the same points: J^T J of the parts of the plane where it is found here, and the rows everywhere else.
+
+    Parts are those where the rows of no cell weigh more or less than others of their equation, as they do near corners.
+    """
+    whole = banded_products(rows)
+    if whole is not None:
+        return [whole], []
+    found: list[BandedProducts] = []
+    left: list[list[TensorRows]] = []
+    cuts = [_apart(rows, i) for i in range(2)] if len(rows[0].tables) == 2 else [[], []]
+    if max(map(len, cuts)) < 2:
+        return [], [list(rows)]
+    for strip in cuts[0]:
+        everywhere = _within(rows, (strip, slice(None)))
+        of_strip = banded_products(everywhere)
+        for part in [slice(None)] if of_strip else cuts[1]:
+            own = everywhere if of_strip else _within(rows, (strip, part))
+            known = of_strip or banded_products(own)
+            if known:
+                found.append(known)
+            else:
+                left.append(own)
+    return (found, left) if found else ([], [list(rows)])
+
+
+def _apart(rows: Sequence[TensorRows], index: int) -> list[Intervals]:
+    """The intervals of a coordinate of which any cell weighs other than one, and the others.
+
+    By whole groups of them, so that products by points can take these as one.
+    """
+    table = rows[0].tables[index]
+    other = torch.zeros(len(table.index), dtype=torch.bool)
+    for r in rows:
+        if isinstance(r.scale, torch.Tensor) and r.scale.ndim:
+            along = (r.scale != 1.0).movedim(2 * index, 0).flatten(1).any(1).cpu()
+            other |= along.expand(len(other))
+    runs = pairwise([0, *(torch.nonzero(other.diff()).flatten() + 1).tolist(), len(other)])
+    for low, high in [(low, high) for low, high in runs if other[low]]:
+        missing = (low - high) % TOGETHER
+        other[max(low - missing, 0) : high if low else high + missing] = True
+    kinds = [torch.nonzero(kind).flatten() for kind in (~other, other) if kind.any()]
+    return [slice(int(k[0]), int(k[-1]) + 1) if len(k) == k[-1] - k[0] + 1 else k.to(table.index.device) for k in kinds]
+
+
+def _within(rows: Sequence[TensorRows], box: Sequence[Intervals]) -> list[TensorRows]:
+    """The rows of some intervals of each coordinate."""
+    tables = tuple(t.part(s) for t, s in zip(rows[0].tables, box, strict=True))
+    out: list[TensorRows] = []
+    for r in rows:
+        scale = r.scale
+        if isinstance(scale, torch.Tensor) and scale.ndim:
+            for i, s in enumerate(box):
+                scale = scale[within(s, i)] if scale.shape[2 * i] > 1 else scale
+            scale = 1.0 if bool((scale == 1.0).all()) else scale
+        if isinstance(r, FleetingRows):
+            out.append(FleetingRows(Patch(r.patch.equation, r.space, tables, scale), *r.at))
+        else:
+            weights, residual = (values[within(box[0], 0)][within(box[1], 1)] for values in (r.weights, r.residual))
+            out.append(replace(r, tables=tables, weights=weights, residual=residual, scale=scale))
+    return out
