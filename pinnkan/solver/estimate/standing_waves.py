@@ -12,16 +12,14 @@ from functools import reduce
 
 import numpy as np
 
-from pinnkan.assembly.model import Model
-from pinnkan.kan.field import Array, Field
-from pinnkan.solver.estimate.undecided import Beside
+from pinnkan.kan.field import Array
 from pinnkan.solver.estimate.waves_left import (
     AGREE,
     CLOSER,
     POINTS,
     GridWaves,
+    Remainder,
     WavesLeft,
-    on_grid,
     relative,
     sine_power,
 )
@@ -30,19 +28,18 @@ from pinnkan.solver.estimate.waves_left import (
 LEAST = 1e-12
 
 
-def standing_left(model: Model, field: Field, known: Beside, allowed: float) -> WavesLeft | None:
+def standing_left(left: Remainder, allowed: float) -> WavesLeft | None:
     """What is left in standing waves of a steady solution and its correction, where that is more than is ``allowed``.
 
-    ``known``: the correction. None where other conditions than values hold the unknowns, in fewer than two coordinates
-    and in more than three.
+    None where other conditions than values hold the unknowns, in fewer than two coordinates and in more than three.
     """
-    problem = model.problem
+    model, problem = left.model, left.model.problem
     if problem.time_axis is not None or problem.dimension not in POINTS:
         return None
     if any(sine_power(model, i) != 1 for i in range(problem.dimension)):
         return None
     fine, other = POINTS[problem.dimension]
-    first = on_grid(model, field, known, problem.domain, fine)
+    first = left.on_grid(fine)
     if first is None:
         return None
     floor = np.maximum(first.squares, 1e-300)
@@ -52,7 +49,7 @@ def standing_left(model: Model, field: Field, known: Beside, allowed: float) -> 
     size = max(relative(first, np.sqrt(0.5 * quarter) * coefficients, problem))
     if size <= allowed:
         return None
-    second = on_grid(model, field, known, problem.domain, other)
+    second = left.on_grid(other)
     again = None if second is None else _of(second, number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREE * float(np.abs(coefficients).max()):
         return None

@@ -12,7 +12,7 @@ once; the largest one is asked for. In a slab of time v grows from zero at its s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import perm
 
 import numpy as np
@@ -57,22 +57,42 @@ class _Rows:
     weights: Array
 
 
-def waves_left(model: Model, field: Field, known: Beside, domain: Domain, allowed: float) -> WavesLeft | None:
+@dataclass(frozen=True, eq=False)
+class Remainder:
+    """What a solution and its correction, ``known``, leave in a ``domain``: of the problem, or between two times.
+
+    ``known`` also has what the unknowns were before. On every grid it is worked out once.
+    """
+
+    model: Model
+    solution: Field
+    known: Beside
+    domain: Domain
+    _grids: dict[tuple[int, int], "GridWaves | None"] = field(init=False, default_factory=dict)
+
+    def on_grid(self, count: int, times: int = 1) -> "GridWaves | None":
+        """The rows on an even grid of space, and so many Gauss ``times``; None where they are not finite there."""
+        if (count, times) not in self._grids:
+            self._grids[count, times] = on_grid(self.model, self.solution, self.known, self.domain, count, times)
+        return self._grids[count, times]
+
+
+def waves_left(left: Remainder, allowed: float) -> WavesLeft | None:
     """What is left in waves of a solution and its correction, where that is more than is ``allowed``, relative.
 
-    ``known``: the correction, and what the unknowns were before; ``domain``: of the problem, perhaps between two times
-    only. None where there are too few or many coordinates.
+    None where there are too few or many coordinates.
     """
-    problem = model.problem
+    problem = left.model.problem
     fine, other = (POINTS if problem.time_axis is None else IN_SLABS).get(problem.space_dimension, (0, 0))
-    first = on_grid(model, field, known, domain, fine, TIMES[0]) if fine else None
+    times = TIMES if problem.time_axis is not None else (1, 1)
+    first = left.on_grid(fine, times[0]) if fine else None
     if first is None:
         return None
     number, coefficients = first.largest()
     size = max(relative(first, coefficients, problem))
     if size <= allowed:
         return None
-    second = on_grid(model, field, known, domain, other, TIMES[1])
+    second = left.on_grid(other, times[1])
     again = None if second is None else second.of(number)
     if again is None or float(np.abs(again - coefficients).max()) > AGREE * float(np.abs(coefficients).max()):
         return None

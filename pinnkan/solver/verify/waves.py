@@ -10,7 +10,7 @@ from pinnkan.kan.field import Field
 from pinnkan.solver.estimate.integrand_knots import WIDTHS
 from pinnkan.solver.estimate.standing_waves import standing_left
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import waves_left
+from pinnkan.solver.estimate.waves_left import Remainder, waves_left
 from pinnkan.solver.verify.missed.hidden_feature import HiddenFeature
 from pinnkan.solver.verify.neutral import holding_wave
 from pinnkan.solver.verify.objection import Objection, Spaces
@@ -33,8 +33,8 @@ def left_in_waves(model: Model, field: Field, known: Beside, spaces: Spaces | No
 
     With the axes that hold it, unless those of the ``spaces`` do. ``known``: the correction of the field.
     """
-    wave = waves_left(model, field, known, model.problem.domain, allowed)
-    wave = wave or standing_left(model, field, known, allowed) or products_left(model, field, known, allowed)
+    left = Remainder(model, field, known, model.problem.domain)
+    wave = waves_left(left, allowed) or standing_left(left, allowed) or products_left(model, field, known, allowed)
     return None if wave is None else Objection(size=wave.size, axes=holding_wave(spaces, wave.numbers))
 
 
@@ -47,7 +47,7 @@ def lacking_waves(model: Model, field: Field, slab: Domain, known: Beside) -> Ob
     lengths = slab.box.lengths
     share = float(lengths[-1] / model.problem.box.lengths[-1])
     allowed = share * model.problem.solver.tolerance
-    waves = None if share < SHORTEST else waves_left(model, field, known, slab, allowed)
+    waves = None if share < SHORTEST else waves_left(Remainder(model, field, known, slab), allowed)
     if waves is None:
         return None
     middle, found = np.mean(slab.box.ranges, axis=1), []

@@ -9,7 +9,7 @@ from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import ProductField, Space
 from pinnkan.problem.registry import parse_problem
 from pinnkan.solver.estimate.undecided import Beside
-from pinnkan.solver.estimate.waves_left import sine_power, waves_left
+from pinnkan.solver.estimate.waves_left import Remainder, sine_power, waves_left
 
 TORUS = """
 name: torus
@@ -39,18 +39,18 @@ def test_around_circles_it_is_the_error(operator):
     amplitude = size * abs(symbol)
     source = f"{OPERATORS[operator](0.0, 0.0).real!r} + {amplitude!r}*cos({a!r}*x + {b!r}*y)"
     model = model_of(TORUS.format(operator=operator, source=source))
-    found = waves_left(model, one(model, (True, True)), Beside(), model.problem.domain, 1e-3)
+    found = waves_left(Remainder(model, one(model, (True, True)), Beside(), model.problem.domain), 1e-3)
     assert found is not None
     assert found.size == pytest.approx(size / 2**0.5, rel=1e-6)
     assert found.numbers == pytest.approx((abs(a), abs(b)))
-    assert waves_left(model, one(model, (True, True)), Beside(), model.problem.domain, 0.03) is None
+    assert waves_left(Remainder(model, one(model, (True, True)), Beside(), model.problem.domain), 0.03) is None
 
 
 def test_what_is_narrower_than_the_points_is_no_wave():
     """A layer 1e-4 wide is another number on other points."""
     source = "0.01 + 1e3*exp(-((x - 0.3711)/1e-4)**2)"
     model = model_of(TORUS.format(operator="u_x + 3.236*u_y + 0.01*u", source=source))
-    found = waves_left(model, one(model, (True, True)), Beside(), model.problem.domain, 1e-3)
+    found = waves_left(Remainder(model, one(model, (True, True)), Beside(), model.problem.domain), 1e-3)
     assert found is None
 
 
@@ -64,7 +64,7 @@ equations: ["-(u_xx + 3.236*u_xy + 2.617924*u_yy) + 0.1*u = cos(26*pi*x - 16*pi*
 conditions: [{where: [bottom, top], equation: u = 1}]
 """
     model = model_of(text)
-    found = waves_left(model, one(model, (True, False)), Beside(), model.problem.domain, 1e-3)
+    found = waves_left(Remainder(model, one(model, (True, False)), Beside(), model.problem.domain), 1e-3)
     assert found is not None
     assert found.numbers == pytest.approx((26 * np.pi, 16 * np.pi))
     assert 0.001 < found.size < 1.0
@@ -110,10 +110,10 @@ def test_what_is_left_is_compared_with_what_the_unknown_was_before():
     """A slab in which a spike has not come yet lacks nothing that counts."""
     source = "0.01 + 0.1*cos(26*pi*x - 8*pi*y)"
     model = model_of(TORUS.format(operator="u_x + 3.236*u_y + 0.01*u", source=source))
-    now = waves_left(model, one(model, (True, True)), Beside(), model.problem.domain, 1e-3)
+    now = waves_left(Remainder(model, one(model, (True, True)), Beside(), model.problem.domain), 1e-3)
     assert now is not None
     before = Beside(before=np.array([1e3]))
-    assert waves_left(model, one(model, (True, True)), before, model.problem.domain, 0.1 * now.size) is None
+    assert waves_left(Remainder(model, one(model, (True, True)), before, model.problem.domain), 0.1 * now.size) is None
 
 
 @pytest.mark.parametrize(

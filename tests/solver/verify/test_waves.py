@@ -30,7 +30,8 @@ def lacking(intervals, length, size, monkeypatch, own=0.0):
     """What is said of a slab on so many intervals along x that lacks a wave of some size along x."""
     asked = []
 
-    def left(model, field, known, domain, allowed):
+    def left(remainder, allowed):
+        assert remainder.domain.box.lengths[-1] == length
         asked.append(allowed)
         return WavesLeft(size, NUMBERS) if size > allowed else None
 
