@@ -121,13 +121,13 @@ def _in_units(problem: Problem, monitor: Monitor, device: str) -> InUnits:
 def _outcome(model: Model, monitor: Monitor, device: str) -> Outcome:
     """What the family that fits the problem leaves."""
     problem = model.problem
-    if problem.interfaces and (is_many(problem) or problem.solver.family in ("deep", "ridge")):
+    if problem.interfaces and (is_many(problem) or _is_deep(problem)):
         raise UsageError("a flux that jumps is solved for by `network: product`, in up to three coordinates of space")
     if is_many(problem):
         from pinnkan.solver.families.many import solve_many
 
         return solve_many(model, monitor)
-    if problem.solver.family in ("deep", "ridge"):
+    if _is_deep(problem):
         from pinnkan.solver.families.deep.sweeps import solve_deep
 
         return solve_deep(model, solve_product, monitor, device)
@@ -244,12 +244,22 @@ def is_many(problem: Problem) -> bool:
     return problem.space_dimension > max(DEGREES)
 
 
+def _is_deep(problem: Problem) -> bool:
+    """Whether a network is trained."""
+    return problem.solver.family in ("deep", "ridge")
+
+
 @contextmanager
 def _torch_threads(problem: Problem) -> Iterator[None]:
-    """One thread for the small batches of up to two coordinates: Burgers 4.2 s with one, 10.7 s with two (measured)."""
+    """Two threads at most for a plane in which nothing moves, one for what is smaller.
+
+    Diffusion with a coefficient on 96 x 96 intervals 1.43 s with one, 1.18 s with two; beside two other processes on
+    two cores 2.3 and 2.9 s. Burgers, whose slabs are small, 4.2 s with one, 10.7 s with two on a busy machine.
+    """
     before = torch.get_num_threads()
     if problem.dimension < 3:
-        torch.set_num_threads(1)
+        is_plane = problem.dimension == 2 and problem.time_axis is None and not _is_deep(problem)
+        torch.set_num_threads(min(before, 2 if is_plane else 1))
     try:
         yield
     finally:
@@ -258,7 +268,7 @@ def _torch_threads(problem: Problem) -> Iterator[None]:
 
 def describe(problem: Problem) -> str:
     """The network in words, and why it was chosen."""
-    if problem.solver.family in ("deep", "ridge"):
+    if _is_deep(problem):
         return choose_settings(problem).described()
     d = problem.dimension
     why = (

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from pinnkan.assembly.model import Model
 from pinnkan.errors import SolverError
 from pinnkan.problem.registry import load_problem, parse_problem
-from pinnkan.solver import memory
+from pinnkan.solver import driver, memory
 from pinnkan.solver.driver import result_so_far, solve
 from pinnkan.solver.families.deep.comparison import Comparison
 from pinnkan.solver.families.deep.state import DeepState
@@ -152,3 +153,28 @@ def test_a_quantity_of_what_is_not_resolved_has_no_error(waves, is_known):
     solution = solve(parse_problem(textwrap.dedent(text), "waves.yaml"))
     assert np.isfinite(solution.verdict.estimate) == is_known
     assert (solution.quantities["mean"].errors is not None) == is_known
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "threads"),
+    [
+        ("poisson1d", {}, 1),
+        ("poisson2d", {}, 2),
+        ("poisson2d", {"network": "deep"}, 1),
+        ("heat1d", {}, 1),  # its slabs are small
+        ("heat2d", {}, 4),
+    ],
+)
+def test_only_large_problems_have_several_threads(name, settings, threads):
+    """And each has them for itself; where fewer are allowed there are no more."""
+    problem = load_problem(name)
+    problem = replace(problem, solver=replace(problem.solver, **settings))
+    before = torch.get_num_threads()
+    try:
+        for allowed in (4, 1):
+            torch.set_num_threads(allowed)
+            with driver._torch_threads(problem):
+                assert torch.get_num_threads() == min(threads, allowed)
+            assert torch.get_num_threads() == allowed
+    finally:
+        torch.set_num_threads(before)
