@@ -34,13 +34,13 @@ EQUATIONS = {
 }
 
 
-def operator(name):
+def operator(name, space=PLANE):
     """Rows, ordering of the free coefficients."""
     if name == "two unknowns":
         return pair()
-    system, start, fixed = prepared(square_model(*EQUATIONS[name]), PLANE)
+    system, start, fixed = prepared(square_model(*EQUATIONS[name]), space)
     rows = [p.rows(torch.from_numpy(start), [torch.from_numpy(start)]) for p in system.patches]
-    return rows, order_coefficients(PLANE, fixed, CPU)
+    return rows, order_coefficients(space, fixed, CPU)
 
 
 def pair():

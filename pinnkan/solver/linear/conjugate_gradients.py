@@ -20,9 +20,10 @@ from pinnkan.assembly.tensor_rows import Rows, TensorRows
 from pinnkan.errors import SolverError
 from pinnkan.kan.field import Array
 from pinnkan.solver.linear.capacitance import is_refuted
-from pinnkan.solver.linear.falls import have_rested, rate_of, stand_still
+from pinnkan.solver.linear.falls import have_rested, promise, rate_of, ratio, stand_still
 from pinnkan.solver.linear.ladder import Inverse, Varying, rungs, step_work
 from pinnkan.solver.linear.mass import FunctionSizes
+from pinnkan.solver.linear.nested import Factored
 from pinnkan.solver.linear.solver import NotFiniteError, Seen
 from pinnkan.verdict.records import Reason
 
@@ -36,8 +37,8 @@ SOON = 5e9
 TOLD = 100.0
 #: Rounds: each begins with the residual itself, which what it was updated to drifts away from.
 ROUNDS = 3
-#: Relative errors: the smallest aimed at, of a step without refinement, the largest taken for a step.
-LEAST, BACKSOLVED, ACCEPTED = 1e-13, 1e-4, 3e-2
+#: Relative errors: the smallest aimed at, of a step without refinement and of what one has left, the largest taken.
+LEAST, BACKSOLVED, CLOSE, ACCEPTED = 1e-13, 1e-4, 1e-2, 3e-2
 #: What a preconditioner makes of the residual is what is missing within this factor.
 WITHIN = 10.0
 #: What is missing after a round, over its step, from which on products with J^T J are as exact as those with J.
@@ -53,8 +54,8 @@ class ConjugateGradients(Seen):
     """J^T J of rows on grids, never formed; solves for any right-hand side of the same rows, integrals as they are.
 
     ``damping`` adds that multiple of the diagonal (Marquardt); ``share``: of a function, the error that is small
-    enough, of a step no more than ``most`` of itself; ``iterations`` counts all steps, each of which asks the
-    ``clock``. Functions are as large as :class:`pinnkan.solver.linear.mass.FunctionSizes` says.
+    enough, of a step no more than ``most`` of itself, sizes being :class:`pinnkan.solver.linear.mass.FunctionSizes`;
+    ``known``: a factor of the same rows in a coarse space. Every step counts (``iterations``) and asks the ``clock``.
     Raises numpy.linalg.LinAlgError where the rows are not finite, SolverError where the steps lead nowhere.
     """
 
@@ -66,6 +67,7 @@ class ConjugateGradients(Seen):
         share: float = 0.0,
         clock: Clock | None = None,
         most: float = np.inf,
+        known: Factored | None = None,
     ) -> None:
         seen = [as_seen(r) if isinstance(r, MiddleRows) else r for r in rows]
         super().__init__(seen, ordering, clock)
@@ -82,7 +84,7 @@ class ConjugateGradients(Seen):
         self.rounding, self._is_exact = 0.0, False
         self._inverse: Inverse | None
         self._sharp: Inverse | None = None
-        self._ladder = rungs(rows, ordering, whole, damping)
+        self._ladder = rungs(rows, ordering, whole, damping, known)
         self._rung, self._inverse = 0, None
         self._bounds, self._of_a_step = (MOST, np.inf), step_work(rows)
 
@@ -90,6 +92,11 @@ class ConjugateGradients(Seen):
     def words(self) -> str:
         """See :class:`pinnkan.solver.linear.solver.LinearSolver`."""
         return f"conjugate gradients, {self.iterations} steps"
+
+    @property
+    def coarse(self) -> Factored | None:
+        """What the preconditioner in use has factored in a coarse space."""
+        return self._inverse.coarse.factored if isinstance(self._inverse, Varying) else None
 
     @property
     def inverse(self) -> Inverse:
@@ -137,7 +144,7 @@ class ConjugateGradients(Seen):
             return self.precondition(gradient)
         self._bounds = max(FEW, self.iterations), self.iterations * self._of_a_step
         try:
-            return self.backsolve(gradient)
+            return self.backsolve(gradient, CLOSE)
         finally:
             self._bounds = MOST, np.inf
 
@@ -167,10 +174,9 @@ class ConjugateGradients(Seen):
 
     def _gradient(self, residuals: Sequence[torch.Tensor], step: torch.Tensor | None) -> torch.Tensor:
         """J^T (r + J d), of residuals r before a step d."""
-        if step is None:
-            return self._put(self.gradient(residuals))
-        left = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
-        return self._put(self.gradient(left))
+        if step is not None:
+            residuals = [r + a for r, a in zip(residuals, self.apply(step.cpu().numpy()), strict=True)]
+        return self._put(self.gradient(residuals))
 
     def _gradient_of(self, rows: Sequence[Rows], step: torch.Tensor | None) -> torch.Tensor:
         """The same of the residuals of ``rows``."""
@@ -260,7 +266,7 @@ class ConjugateGradients(Seen):
                 if self.go_by_points():
                     return self._steps(given, accuracy, enough, least)
                 break
-            length = _ratio(slope, curvature)
+            length = ratio(slope, curvature)
             step, right = step + length * direction, right - length * image
             towards, before = self.inverse(right), slope
             slope = (right * towards).sum(0).clamp_min(0.0)
@@ -278,7 +284,7 @@ class ConjugateGradients(Seen):
                     break
                 if self._leads_nowhere(falls, target):
                     return step, None, missing
-            direction = towards + _ratio(slope, before) * direction
+            direction = towards + ratio(slope, before) * direction
         step = step + coarse(right) if coarse else step
         return step, falls[-1], max(missing, self._sizes(towards)[0]) / mended
 
@@ -290,11 +296,5 @@ class ConjugateGradients(Seen):
 
     def _leads_nowhere(self, falls: Sequence[float], target: float) -> bool:
         """Whether the target is further off than the next preconditioner, where there is one."""
-        rung, steps = self._ladder[self._rung], len(falls) - 1
-        if steps != rung.looked_at or self._is_last:
-            return False
-        return bool(steps * np.log(target) < rung.promised * np.log(max(falls[-1], 1e-300)))
-
-
-def _ratio(top: torch.Tensor, bottom: torch.Tensor) -> torch.Tensor:
-    return torch.where(bottom > 0.0, top / bottom.clamp_min(1e-300), 0.0)
+        rung = self._ladder[self._rung]
+        return len(falls) - 1 == rung.looked_at and not self._is_last and not promise(falls, target, rung.promised)

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 import torch
 
+from pinnkan.assembly.device import at_once
 from pinnkan.assembly.one_coordinate import Modes, flat, functions_on, modes
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows, on_few
@@ -23,6 +24,8 @@ from pinnkan.kan.table import Table, gauss_table
 from pinnkan.solver.linear.band import by_columns, cholesky_banded
 from pinnkan.solver.linear.triangles import Inverse, inverse_of_band
 
+#: Numbers of products of two functions that are added up at once.
+AT_ONCE = 2**20
 #: Shifts of the diagonal, relative to it, tried where rounding has made a matrix indefinite.
 SHIFTS = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 
@@ -118,17 +121,17 @@ def _part(
     width = min(2 * axis.degree + 1 if axis.periodic else axis.degree, count - 1)
     chosen = tuple(found[i] for i in others)
     free = [torch.from_numpy(masks[i]).to(position.device) for i in others]
-    band = position.new_zeros((prod(m.vectors.shape[1] for m in chosen), (width + 1) * count + 1), dtype=torch.float64)
+    band = position.new_zeros(((width + 1) * count + 1, prod(m.vectors.shape[1] for m in chosen)), dtype=torch.float64)
     at = torch.from_numpy(place).to(position.device)
     for r in rows:
         for table, forms in _averaged(r, unknown, last, chosen, free):
             _assemble(band, table, forms, at, count)
     if smooth > 0.0:
         table = gauss_table(axis, axis.degree + 1, 0, position.device)
-        mass = band.new_zeros((1, band.shape[1]))
+        mass = band.new_zeros((len(band), 1))
         _assemble(mass, table, {(0, 0): (smooth * table.weights).reshape(-1, 1)}, at, count)
         band += mass
-    factor = _factor(band[:, 1:].unflatten(1, (width + 1, count)), damping)
+    factor = _factor(band[1:].T.unflatten(1, (width + 1, count)), damping)
     return Part(
         position,
         torch.from_numpy(own[order]).to(position.device),
@@ -189,17 +192,25 @@ def _means(table: Table, values: torch.Tensor) -> torch.Tensor:
 def _assemble(
     band: torch.Tensor, table: Table, forms: dict[tuple[int, int], torch.Tensor], at: torch.Tensor, count: int
 ) -> None:
-    """Add the symmetric part of forms along the last coordinate, weights by orders, to the band of every mode."""
-    pairs, weights = [], []
-    for (first, second), weight in forms.items():
-        product = table.values[first].unsqueeze(-1) * table.values[second].unsqueeze(-2)
-        pairs.append(0.5 * (product + product.transpose(-1, -2)).flatten(2))
+    """Add the symmetric part of forms along the last coordinate, weights by orders, to the ``band`` (place, mode)."""
+    pairs, weights, functions = [], [], table.index.shape[1]
+    first, second = torch.tril_indices(functions, functions, device=at.device)
+    for (a, b), weight in forms.items():
+        u, v = table.values[a], table.values[b]
+        pairs.append(0.5 * (u[..., first] * v[..., second] + u[..., second] * v[..., first]))
         weights.append(weight.reshape(*table.nodes.shape, -1))  # (interval, point, mode)
     where = at[table.index]
-    row, column = where.unsqueeze(2).expand(-1, -1, where.shape[1]), where.unsqueeze(1)
-    place = ((row - column) * count + column + 1).masked_fill_((row < column) | (column < 0), 0).flatten(1)
-    for p, values, pair in zip(place, torch.cat(weights, 1), torch.cat(pairs, 1), strict=True):
-        band.index_add_(1, p, values.T @ pair)
+    row, column = where[:, first], where[:, second]
+    twice = (row == column) & (first != second)  # a function that meets itself around a circle
+    low = torch.minimum(row, column)
+    place = ((row - column).abs() * count + low + 1).masked_fill_(low < 0, 0)
+    together = torch.where(twice.unsqueeze(1), 2.0, 1.0) * torch.cat(pairs, 1)
+    of_modes = torch.cat(weights, 1)
+    few = max(1, at_once(AT_ONCE, at.device) // (place.shape[1] * band.shape[1]))
+    for start in range(0, len(place), few):
+        some = slice(start, start + few)
+        local = torch.bmm(together[some].transpose(1, 2), of_modes[some])
+        band.index_add_(0, place[some].reshape(-1), local.flatten(0, 1))
 
 
 def _factor(bands: torch.Tensor, damping: float) -> Array:

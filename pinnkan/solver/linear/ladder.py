@@ -13,7 +13,7 @@ from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.capacitance import Capacitance, capacitance_bytes, capacitance_work, capacity, joining
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation
 from pinnkan.solver.linear.moments import Moments
-from pinnkan.solver.linear.nested import NestedSpace
+from pinnkan.solver.linear.nested import Factored, NestedSpace
 from pinnkan.solver.linear.scaling import OperatorSizes, Scaled, divided, scale_of, square_on
 from pinnkan.solver.linear.triangles import Inverse
 from pinnkan.solver.linear.waves import Together
@@ -54,12 +54,18 @@ class Rung:
     is_exact: bool = False
 
 
-def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> list[Rung]:
+def rungs(
+    rows: Sequence[TensorRows],
+    ordering: Ordering,
+    diagonal: torch.Tensor,
+    damping: float,
+    known: Factored | None = None,
+) -> list[Rung]:
     """Approximate inverses of J^T J + ``damping`` times its ``diagonal`` (coefficient, .., unknown).
 
     Of all unknowns together, waves or functions between walls, and a factor for each function of time; fast
     diagonalisation, where the size of the operator hardly varies; that of rows divided by their size, and a coarse
-    space beside it; a factor, where it can be afforded.
+    space beside it, factored or ``known``; a factor, where it can be afforded.
     """
     own = diagonal.reshape(-1, 1)[ordering.free].clamp_min(1e-300)
     if damping >= DAMPED:
@@ -87,7 +93,7 @@ def rungs(rows: Sequence[TensorRows], ordering: Ordering, diagonal: torch.Tensor
     looked_at, promised = PATIENT
     if is_afforded:
         promised = min(promised, max(looked_at, work / step_work(rows)))
-    ladder.append(Rung(lambda: _varying(sizes, ordering, diagonal, damping), looked_at, promised, of_modes))
+    ladder.append(Rung(lambda: _varying(sizes, ordering, diagonal, damping, known), looked_at, promised, of_modes))
     if is_afforded:
         ladder.append(Rung(lambda: _factor(rows, ordering, damping), *PATIENT, work, is_exact=True))
     return ladder
@@ -112,21 +118,27 @@ class Varying:
     """
 
     fine: Inverse
-    coarse: Inverse
+    coarse: NestedSpace
 
     def __call__(self, right: torch.Tensor) -> torch.Tensor:
         """The approximate inverse times (free coefficient, side)."""
         return self.fine(right) + self.coarse(right)
 
 
-def _varying(sizes: Sequence[OperatorSizes], ordering: Ordering, diagonal: torch.Tensor, damping: float) -> Inverse:
+def _varying(
+    sizes: Sequence[OperatorSizes],
+    ordering: Ordering,
+    diagonal: torch.Tensor,
+    damping: float,
+    known: Factored | None = None,
+) -> Inverse:
     """Rows divided by their size see little of smooth functions where lower orders count, the coarse space has them.
 
     To 1e-9 on 96 and 192 intervals 25 and 21 steps, in place of 40 and 34, with a tenth to ten times as much as well.
     """
     rows, simpler = [s.rows for s in sizes], [divided(s) for s in sizes]
     scale = scale_of(rows, simpler, diagonal, ordering)
-    coarse = NestedSpace(rows, ordering)
+    coarse = NestedSpace(rows, ordering, known)
     smooth = [sum(square_on(r, coarse.space, u) for r in simpler) for u in range(coarse.space.unknowns)]
     return Varying(Scaled(FastDiagonalisation(simpler, ordering, damping, smooth), scale), coarse)
 

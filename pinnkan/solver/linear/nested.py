@@ -6,7 +6,7 @@ takes the smooth functions that this does not know (Bramble, Pasciak, Xu 1990).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from pinnkan.kan.product import Space
 from pinnkan.kan.table import Table
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.diagonalisation import along
+from pinnkan.solver.linear.triangles import Inverse
 from pinnkan.solver.work import factor_work
 
 #: Multiplications that the factor of the coarse space may take, a twentieth of a second.
@@ -29,15 +30,43 @@ MOST_WORK = 5e8
 THIN, POINTS = 3, 9
 
 
-class NestedSpace:
-    """The inverse of J^T J in a coarse space of the same functions; zero outside of it."""
+@dataclass(frozen=True, eq=False)
+class Factored:
+    """A ``space``, the ``ordering`` of its coefficients, and the inverse of J^T J there by a factor."""
 
-    def __init__(self, rows: Sequence[TensorRows], ordering: Ordering) -> None:
+    space: Space
+    ordering: Ordering
+    inverse: Inverse
+
+    def fits(self, fine: Space, ordering: Ordering) -> bool:
+        """Whether it is nested in a ``fine`` space, and what conditions fix there is fixed here."""
+        own = self.space
+        if own.unknowns != fine.unknowns or own.shape == fine.shape or len(own.axes) != len(fine.axes):
+            return False
+        pairs = list(zip(own.axes, fine.axes, strict=True))
+        if not all(a.degree == b.degree and a.periodic == b.periodic for a, b in pairs):
+            return False
+        if not all(np.isin(a.breaks, b.breaks).all() for a, b in pairs):
+            return False
+        fixed = (self.ordering.position < 0).cpu().numpy().reshape(own.shape)
+        return bool((fixed == _fixed(ordering, fine, own)).all())
+
+
+class NestedSpace:
+    """The inverse of J^T J in a coarse space of the same functions; zero outside of it.
+
+    ``known``: one of the same rows that has been factored before, and is taken where it knows no less.
+    """
+
+    def __init__(self, rows: Sequence[TensorRows], ordering: Ordering, known: Factored | None = None) -> None:
         self._ordering, self._fine = ordering, rows[0].space
-        self.space = coarse_space(self._fine)
-        fixed = _fixed(ordering, self._fine, self.space)
-        self._inner = order_coefficients(self.space, fixed, ordering.position.device)
-        self._inverse = NormalEquations([_seen(r, self.space) for r in rows], self._inner).inverse()
+        space = coarse_space(self._fine)
+        if known is None or known.space.size < space.size or not known.fits(self._fine, ordering):
+            fixed = _fixed(ordering, self._fine, space)
+            inner = order_coefficients(space, fixed, ordering.position.device)
+            known = Factored(space, inner, NormalEquations([_seen(r, space) for r in rows], inner).inverse())
+        self.factored = known
+        self.space, self._inner, self._inverse = known.space, known.ordering, known.inverse
         self._maps = [
             None if a is b else torch.from_numpy(_full(a, b)).to(ordering.position.device)
             for a, b in zip(self._fine.axes, self.space.axes, strict=True)

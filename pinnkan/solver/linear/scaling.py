@@ -158,8 +158,6 @@ def scale_of(
     rows: Sequence[TensorRows], simpler: Sequence[TensorRows], diagonal: torch.Tensor, at: Ordering
 ) -> torch.Tensor:
     """The root of the ratio of the diagonals of ``simpler`` rows and of the rows: (free coefficient, 1)."""
-    few = [on_few(r) for r in rows]
-    diagonal = diagonal if all(a is b for a, b in zip(few, rows, strict=True)) else diagonal_by_points(few)
     other = diagonal_by_points([on_few(r) for r in simpler])
     scale = (other / torch.where(diagonal > 0.0, diagonal, other.clamp_min(1e-300))).sqrt()
     for r in rows:

@@ -51,7 +51,7 @@ class System:
     Gauss points per interval of space, if enough are left. ``rounding``: what rounding leaves in the solution,
     relative to it; ``words``: who solved; ``left``: what the last steps left out in them, of a factor nothing;
     ``floor``: what rounding leaves of the residual, a norm, as far as the matrix of the last step is kept to ask.
-    ``keeping``: whether it is, for :meth:`chord`.
+    ``keeping``: whether it is, for :meth:`chord`; ``beside``: who has solved the same equations in a nested space.
     """
 
     model: Model
@@ -62,6 +62,7 @@ class System:
     keeping: bool = False
     most: float = np.inf
     local: float | None = None
+    beside: LinearSolver | None = None
     rounding: float = field(init=False, default=0.0)
     words: str = field(init=False, default="")
     left: float = field(init=False, default=0.0)
@@ -268,7 +269,7 @@ class System:
         ordering = order_coefficients(self.space, fixed, self.model.device)
         self.release()
         spare = LEFT * (self.local or self.model.problem.solver.tolerance)
-        equations = solver_of(rows, ordering, damping, spare, self.model.clock, self.most)
+        equations = solver_of(rows, ordering, damping, spare, self.model.clock, self.most, self.beside)
         self._kept = equations if self.keeping else None
         return self._solved(equations, rows, moves, base, accuracy)
 

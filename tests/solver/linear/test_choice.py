@@ -1,14 +1,18 @@
 """Who solves is what is predicted to cost less, and rows without a grid keep their factor."""
 
+import numpy as np
 import torch
-from operators import operator
+from operators import PLANE, operator
 
 from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.solver import work
+from pinnkan.solver.families.product.ahead import twice
+from pinnkan.solver.linear import choice
 from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.choice import solver_of
 from pinnkan.solver.linear.conjugate_gradients import ConjugateGradients
+from pinnkan.solver.work import bandwidth
 
 
 def test_a_small_problem_is_factored_and_a_dear_factor_is_not_made(monkeypatch):
@@ -31,3 +35,26 @@ def test_rows_that_are_written_out_or_have_holes_are_factored(monkeypatch):
     unit = torch.eye(size, dtype=torch.float64).unsqueeze(0)
     written = CellRows(unit, unit[..., :1], ordering.free.unsqueeze(0))
     assert isinstance(solver_of([written], ordering), NormalEquations)
+
+
+def test_what_has_been_factored_beside_goes_on_to_the_next_space(monkeypatch):
+    """By whoever has solved there, unless it was damped."""
+    rows, ordering = operator("varying")
+    factor, (fine, order) = solver_of(rows, ordering), operator("varying", twice(PLANE))
+    monkeypatch.setattr(work, "STEPS_AT_POINT", 1e-3)
+    monkeypatch.setattr(work, "CHEAP", 0.0)
+    right = [r.residual for r in fine]
+
+    def solved(beside, accuracy=1e-10):
+        solver = solver_of(fine, order, beside=beside)
+        assert isinstance(solver, ConjugateGradients)
+        assert solver.coarse is None  # before there is a preconditioner
+        return solver, solver.solve(right, accuracy)
+
+    (after, found), (alone, expected) = solved(factor), solved(None)
+    assert np.abs(found - expected).max() < 1e-7 * np.abs(expected).max()
+    assert after.coarse.space is rows[0].space is not alone.coarse.space
+    assert solved(after, 1e-2)[0].coarse is after.coarse
+    assert solved(NormalEquations(rows, ordering, 0.1), 1e-2)[0].coarse.space is not rows[0].space
+    monkeypatch.setattr(choice, "MOST_NUMBERS", bandwidth(PLANE) * PLANE.size - 1)
+    assert solved(factor, 1e-2)[0].coarse.space is not rows[0].space  # every step would ask for it

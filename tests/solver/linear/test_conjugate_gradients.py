@@ -242,11 +242,13 @@ def test_a_closer_solve_takes_no_more_steps_than_the_solve_and_no_dear_factor(mo
     monkeypatch.setattr(solver, "_rung", 0)
     monkeypatch.setattr(solver, "_inverse", None)
     gradient = np.random.default_rng(0).standard_normal((ordering.size, 1))
-    exact = NormalEquations(rows, ordering)
+    exact, accuracies, steps = NormalEquations(rows, ordering), [], solver._steps
+    monkeypatch.setattr(solver, "_steps", lambda *of: accuracies.append(of[1]) or steps(*of))
     found = solver.closer(gradient)
     assert made == []
     assert solver.iterations - taken <= max(taken, conjugate_gradients.FEW)
     assert np.isfinite(found).all()
+    assert accuracies == [conjugate_gradients.CLOSE]  # how large it is, is what is asked
     assert difference(exact.closer(gradient), exact.backsolve(gradient)) == 0.0
     assert solver._bounds == (conjugate_gradients.MOST, np.inf)
 

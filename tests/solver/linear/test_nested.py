@@ -1,14 +1,18 @@
 """The coarse space: exact on its own functions, nothing beyond, whatever the coordinates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from operators import NAMES, jacobian_of, operator
 
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
+from pinnkan.assembly.ordering import Ordering
 from pinnkan.kan.axis import Axis
 from pinnkan.kan.product import Space
 from pinnkan.solver.linear import nested
+from pinnkan.solver.linear.band import NormalEquations
 from pinnkan.solver.linear.nested import NestedSpace, coarse_space
 from pinnkan.solver.work import factor_work
 
@@ -71,3 +75,32 @@ def test_the_coarse_space_is_nested_and_cheap():
     assert all(set(a.breaks) <= set(b.breaks) for a, b in zip(coarse.axes, axes, strict=True))
     assert factor_work(coarse) <= nested.MOST_WORK < factor_work(fine)
     assert coarse.axes[1].intervals >= 9  # round a circle no function meets itself
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_factor_that_is_known_is_taken_where_it_is_of_the_same_functions(name, monkeypatch):
+    """Of a space with no fewer coefficients, knots that are all there, and what conditions fix fixed."""
+    rows, ordering = operator(name)
+    first = NestedSpace(rows, ordering)
+    right = torch.from_numpy(np.random.default_rng(0).standard_normal((ordering.size, 2)))
+    own, known = first(right), first.factored
+    with monkeypatch.context() as m:
+        m.setattr(nested, "NormalEquations", lambda *_: pytest.fail("a factor was made"))
+        assert torch.equal(NestedSpace(rows, ordering, known)(right), own)
+    fine = rows[0].space
+    moved = [replace(a, breaks=np.concatenate([a.breaks[:1], a.breaks[1:-1] + 1e-3, a.breaks[-1:]])) for a in fine.axes]
+    for other in (replace(known.space, axes=coarser(moved)), replace(known.space, unknowns=3), fine):
+        assert not replace(known, space=other).fits(fine, ordering)
+    ends = known.ordering.position.clone()
+    ends[known.ordering.free[-1]] = -1
+    assert not replace(known, ordering=Ordering(ends, known.ordering.free[:-1])).fits(fine, ordering)
+    made = []
+    monkeypatch.setattr(nested, "NormalEquations", lambda *of: made.append(of) or NormalEquations(*of))
+    fewer = replace(known, space=Space((), 1))
+    assert torch.equal(NestedSpace(rows, ordering, fewer)(right), own)
+    assert len(made) == 1
+
+
+def coarser(axes):
+    """Every second knot."""
+    return tuple(replace(a, breaks=a.breaks[np.unique([*range(0, len(a.breaks), 2), len(a.breaks) - 1])]) for a in axes)

@@ -122,7 +122,8 @@ def estimate_by_correction(
     """
     model, space, fine = solved.model, solved.space, twice(solved.space)
     base = space.prolong(start, fine)
-    system, accuracy = System(model, fine, fewer=fewer, keeping=True), GLANCE if fewer else 0.0
+    beside = solved.kept if solved.is_kept and model.is_linear else None
+    system, accuracy = System(model, fine, fewer=fewer, keeping=True, beside=beside), GLANCE if fewer else 0.0
     correction = corrected(system, base, accuracy)
     all_points = System(model, fine) if fewer else system
     losses = measured.loss, all_points.mean_square(base + correction)
