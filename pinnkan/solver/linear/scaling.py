@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.equation import in_part, on_grid
-from pinnkan.assembly.normal_matrix.matrix_free import diagonal_by_points
+from pinnkan.assembly.normal_matrix.cell_diagonal import diagonal_by_cells
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows, on_few
 from pinnkan.assembly.tensor_rows import TensorRows, parts
@@ -158,7 +158,7 @@ def scale_of(
     rows: Sequence[TensorRows], simpler: Sequence[TensorRows], diagonal: torch.Tensor, at: Ordering
 ) -> torch.Tensor:
     """The root of the ratio of the diagonals of ``simpler`` rows and of the rows: (free coefficient, 1)."""
-    other = diagonal_by_points([on_few(r) for r in simpler])
+    other = diagonal_by_cells(simpler)
     scale = (other / torch.where(diagonal > 0.0, diagonal, other.clamp_min(1e-300))).sqrt()
     for r in rows:
         for i, table in enumerate(r.tables):
