@@ -103,7 +103,7 @@ def solve(
                 told = ambiguous(problem, part.whole(outcome.field), other)
                 told = told or Uniqueness(model).several(outcome.field, part.sizes)
             outcome = replace(outcome, detail=told)
-        if outcome.reason == Reason.CONVERGED and not outcome.detail:
+        if not outcome.detail:
             outcome = replace(outcome, detail=contradicted_start(marched))
         if outcome.reason == Reason.MAX_TIME and not outcome.detail:
             outcome = replace(outcome, detail=monitor.ahead_of_limit())

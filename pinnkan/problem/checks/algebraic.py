@@ -5,6 +5,7 @@ Newton's method from numbers of all sizes and signs at once. That no second root
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,9 @@ LEFT, APART, STILL = 1e-9, 1e-5, 1e-14
 NOTHING = 1e-20
 #: Points at which roots are looked for; given values contradict an equation by this share of its terms.
 POINTS, CONTRADICTS = 3, 1e-6
+#: Distances from the start, over the time, between which a factor is seen to vanish, and what it may be more than the
+#: power of these.
+BESIDE, MORE = (1e-6, 1e-3), 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,21 +181,43 @@ def several_values(problem: Problem) -> str:
 
 
 def contradicted_start(problem: Problem) -> str:
-    """That conditions at the first time contradict an equation without derivatives in time, in words; or ""."""
+    """That conditions at the first time contradict an equation there, in words; or "".
+
+    One without derivatives in time, or with none there: before which nothing is (:func:`_fade`).
+    """
     first = start_of(problem)
     if first is None:
         return ""
     given = given_at(problem)
     for e in problem.equations:
-        if not e.jets or any(j.order[-1] or beneath(j) not in given for j in e.jets.values()):
+        rates = [s for s, j in e.jets.items() if j.order[-1]]
+        if not e.jets or any(beneath(j) not in given for s, j in e.jets.items() if s not in rates):
             continue
         points = points_at(problem, first)
-        known = {s: in_space(problem, given[beneath(j)], j) for s, j in e.jets.items()}
-        terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(e.residual)], problem.coordinates, points)
+        if not all(_fade(problem, e, s, points) for s in rates):
+            continue
+        known = {s: in_space(problem, given[beneath(j)], j) for s, j in e.jets.items() if s not in rates}
+        residual = e.residual.xreplace(dict.fromkeys(rates, sympy.Integer(0)))
+        terms = evaluate([a.xreplace(known) for a in sympy.Add.make_args(residual)], problem.coordinates, points)
         left = np.abs(terms.sum(0))
         if left.max() > CONTRADICTS * np.abs(terms).sum(0).max():
             return _told(place(problem, points, int(left.argmax())), e)
     return _left_by_others(problem, first)
+
+
+def _fade(problem: Problem, e: Equation, symbol: sympy.Symbol, points: Sequence[Array]) -> bool:
+    """Whether what stands before a derivative vanishes towards ``points`` of the start, as the power of its order.
+
+    All solutions of t*a_t + a = 1 are 1 + c/t: without a pole a is 1 at zero. Of t*a_tt = 1, which t*log(t) solves,
+    that takes nothing away (Fuchs).
+    """
+    slope = sympy.diff(e.residual, symbol)
+    if not slope.free_symbols <= set(problem.coordinates):
+        return False
+    begin, end = problem.box.ranges[-1]
+    beside = ([*points[:-1], points[-1] * 0.0 + begin + share * (end - begin)] for share in BESIDE)
+    early, later = (float(np.abs(evaluate([slope], problem.coordinates, at)).max()) for at in beside)
+    return 0.0 < early <= MORE * (BESIDE[0] / BESIDE[1]) ** e.jets[symbol].order[-1] * later
 
 
 def _left_by_others(problem: Problem, first: Side) -> str:

@@ -86,6 +86,53 @@ def test_one_of_a_pair_may_be_given_against_the_equations(w, contradicts):
     assert ("contradicts" in contradicted_start(pair("w*q = 0.1", more=given))) == contradicts
 
 
+FADING = """
+name: fading
+domain: {{{domain}}}
+unknowns: [a]
+equations: ["{equation}"]
+conditions: [{conditions}]
+solver: {{tolerance: 1.0e-4}}
+output: {{pictures: false, vtk: false, report: false}}
+"""
+
+
+def fading(equation, *given, domain="t: [0, 1]", sides=""):
+    conditions = ", ".join(f'{{where: initial, equation: "{g}"}}' for g in given) + sides
+    return parse_problem(FADING.format(domain=domain, equation=equation, conditions=conditions), "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("equation", "given", "contradicts"),
+    [
+        ("t*a_t + a = 1", ["a = 0"], True),  # all solutions are 1 + c/t
+        ("t*a_t + a = 1", ["a = 1"], False),
+        ("sin(3*t)*a_t + a = cos(t)", ["a = 0.9"], True),
+        ("t**2*a_tt + t*a_t - a = 0", ["a = 1", "a_t = 0"], True),  # t and 1/t
+        ("t**2*a_tt + t*a_t - a = 0", ["a = 0", "a_t = 1"], False),
+        ("t*a_tt + a_t + t*a = 0", ["a = 1", "a_t = 0"], False),  # Bessel's J0
+        ("t*a_tt = 1", ["a = 1", "a_t = 0"], False),  # t*log(t)
+        ("sqrt(t)*a_t + a = 1", ["a = 0"], False),  # 1 - exp(-2*sqrt(t))
+        ("a*a_t = 1", ["a = 0"], False),  # sqrt(2*t)
+        ("(1 + t)*a_t + a = 1", ["a = 0"], False),
+    ],
+)
+def test_values_to_which_fading_derivatives_leave_no_choice_are_told(equation, given, contradicts):
+    assert ("contradicts" in contradicted_start(fading(equation, *given))) == contradicts
+
+
+def test_they_are_told_wherever_they_are_and_beside_the_verdict():
+    """`t*a_t + a = 1` from zero was converged without a word, its condition without effect."""
+    plane = {"domain": "x: [0, 1], t: [0, 1]", "sides": ", {where: boundary, equation: none}"}
+    wrong = fading("t*a_t + a = 1 + x", "a = 1 + x + x*(x - 1)**2", **plane)
+    assert "contradicts" in contradicted_start(wrong)
+    assert contradicted_start(fading("t*a_t + a = 1 + x", "a = 1 + x", **plane)) == ""
+    assert "contradicts `t*a_t + a = 1`" in solve(fading("t*a_t + a = 1", "a = 0")).verdict.beside
+    refused = solve(fading("t**2*a_tt + t*a_t - a = 0", "a = 1", "a_t = 0")).verdict
+    assert not refused.converged
+    assert "contradicts" in refused.sentence
+
+
 def test_the_first_moments_of_a_pair_are_right():
     """They had been 0.1 off until 1e-7, and the largest q of all times was 1.01 instead of 0.887."""
     solution = solve(pair(rate="w - q"))
