@@ -217,7 +217,7 @@ def _fade(problem: Problem, e: Equation, symbol: sympy.Symbol, points: Sequence[
     begin, end = problem.box.ranges[-1]
     beside = ([*points[:-1], points[-1] * 0.0 + begin + share * (end - begin)] for share in BESIDE)
     early, later = (float(np.abs(evaluate([slope], problem.coordinates, at)).max()) for at in beside)
-    return 0.0 < early <= MORE * (BESIDE[0] / BESIDE[1]) ** e.jets[symbol].order[-1] * later
+    return early <= MORE * (BESIDE[0] / BESIDE[1]) ** e.jets[symbol].order[-1] * later
 
 
 def _left_by_others(problem: Problem, first: Side) -> str:

@@ -114,6 +114,7 @@ def fading(equation, *given, domain="t: [0, 1]", sides=""):
         ("t*a_tt = 1", ["a = 1", "a_t = 0"], False),  # t*log(t)
         ("sqrt(t)*a_t + a = 1", ["a = 0"], False),  # 1 - exp(-2*sqrt(t))
         ("a*a_t = 1", ["a = 0"], False),  # sqrt(2*t)
+        ("exp(-1/t)*a_t + a = 1", ["a = 0"], True),  # faster than any power
         ("(1 + t)*a_t + a = 1", ["a = 0"], False),
     ],
 )

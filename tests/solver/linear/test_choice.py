@@ -1,12 +1,16 @@
 """Who solves is what is predicted to cost less, and rows without a grid keep their factor."""
 
 import numpy as np
+import pytest
 import torch
 from operators import PLANE, operator
 
 from pinnkan.assembly.cell_rows import CellRows
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.problem.registry import parse_problem
 from pinnkan.solver import work
+from pinnkan.solver.driver import solve
+from pinnkan.solver.families.product import judging
 from pinnkan.solver.families.product.ahead import twice
 from pinnkan.solver.linear import choice
 from pinnkan.solver.linear.band import NormalEquations
@@ -58,3 +62,14 @@ def test_what_has_been_factored_beside_goes_on_to_the_next_space(monkeypatch):
     assert solved(NormalEquations(rows, ordering, 0.1), 1e-2)[0].coarse.space is not rows[0].space
     monkeypatch.setattr(choice, "MOST_NUMBERS", bandwidth(PLANE) * PLANE.size - 1)
     assert solved(factor, 1e-2)[0].coarse.space is not rows[0].space  # every step would ask for it
+
+
+@pytest.mark.parametrize(("equation", "is_linear"), [("-lap(u) = 1", True), ("-lap(u) + u**3 = 1", False)])
+def test_a_correction_knows_who_has_solved_before_it(equation, is_linear, monkeypatch):
+    """Of equations that are linear: of others the matrix is another one."""
+    known, whole = [], judging.System
+    monkeypatch.setattr(judging, "System", lambda *of, **more: known.append(more.get("beside")) or whole(*of, **more))
+    conditions = "[{where: boundary, equation: u = 0}]"
+    text = f"domain: {{x: [0, 1], y: [0, 1]}}\nunknowns: [u]\nequations: ['{equation}']\nconditions: {conditions}\n"
+    solve(parse_problem(f"name: a\n{text}solver: {{tolerance: 1.0e-2}}\n".encode(), "a.yaml"))
+    assert any(solver is not None for solver in known) == is_linear

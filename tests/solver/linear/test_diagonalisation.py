@@ -5,7 +5,11 @@ import pytest
 import torch
 from operators import NAMES, jacobian_of, operator, spread_of
 
+from pinnkan.assembly.one_coordinate import _gram
 from pinnkan.assembly.ordering import Ordering
+from pinnkan.kan.axis import Axis
+from pinnkan.kan.table import gauss_table
+from pinnkan.solver.linear import diagonalisation
 from pinnkan.solver.linear.diagonalisation import FastDiagonalisation, are_products, folded
 
 #: Largest ratio of eigenvalues (measured: 1.04, 32, 1.2, 2.6, 26); of the matrix with its diagonal alone 3e2 to 2e5.
@@ -50,3 +54,21 @@ def test_a_hole_in_the_free_coefficients_is_seen():
 def test_neighbours_around_a_circle_are_at_most_two_places_apart(count):
     places = np.argsort(folded(count))
     assert np.abs(places - np.roll(places, 1)).max() == 2
+
+
+@pytest.mark.parametrize("at_once", [1, 2**20])
+@pytest.mark.parametrize(("intervals", "periodic"), [(7, False), (7, True), (3, True), (2, True)])
+def test_a_band_holds_each_pair_once_and_both_where_a_function_meets_itself(intervals, periodic, at_once, monkeypatch):
+    """Around a circle of fewer intervals than a function has."""
+    monkeypatch.setattr(diagonalisation, "AT_ONCE", at_once)
+    table = gauss_table(Axis(np.linspace(0.0, 1.0, intervals + 1), 4, periodic), 5, 1, torch.device("cpu"))
+    count = table.count
+    band = torch.zeros((count * count + 1, 2), dtype=torch.float64)
+    weights = table.weights.reshape(-1, 1) * torch.tensor([1.0, 3.0])
+    diagonalisation._assemble(band, table, {(0, 0): weights, (1, 0): weights}, torch.arange(count), count)
+    form = _gram(table, 0, 0) + 0.5 * (_gram(table, 1, 0) + _gram(table, 1, 0).T)
+    found = band[1:].reshape(count, count, 2)  # (diagonal, column, mode)
+    for k in range(count):
+        own = found[k, : count - k]
+        expected = form.diagonal(-k).unsqueeze(1) * torch.tensor([1.0, 3.0])
+        assert float((own - expected).abs().max()) < 1e-12
