@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.normal_matrix import banded_products, matrix_free
+from pinnkan.assembly.normal_matrix.diagonal import diagonal_by_points
 from pinnkan.assembly.normal_matrix.matrix_free import MatrixFree
 from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.axis import Axis
@@ -46,7 +47,7 @@ def products(rows, monkeypatch, sides=2):
     some = torch.from_numpy(np.random.default_rng(1).standard_normal((*rows[0].space.shape, sides)))
     ours = MatrixFree(rows)
     found = ours(some)
-    by_points = matrix_free.diagonal_by_points(rows)
+    by_points = diagonal_by_points(rows)
     assert not bool(torch.isfinite(by_points).all()) or difference(ours.diagonal(), by_points) < 1e-13
     with monkeypatch.context() as m:
         m.setattr(matrix_free, "boxes", lambda rows: ([], [list(rows)]))

@@ -7,9 +7,8 @@ Tani 2018).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 import torch
@@ -18,9 +17,10 @@ from pinnkan.assembly.combined import Combined, Derivative, Sum
 from pinnkan.assembly.device import at_once
 from pinnkan.assembly.normal_matrix.banded_products import BandedProducts
 from pinnkan.assembly.normal_matrix.boxes import boxes
+from pinnkan.assembly.normal_matrix.diagonal import add_by_points, empty_diagonal
 from pinnkan.assembly.normal_matrix.grouped import grouped
 from pinnkan.assembly.patch import FleetingRows
-from pinnkan.assembly.tensor_rows import TensorRows, integrate, parts
+from pinnkan.assembly.tensor_rows import TensorRows
 from pinnkan.kan.table import Table
 from pinnkan.problem.statement import Jet
 
@@ -91,64 +91,13 @@ class MatrixFree:
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of J^T J: (coefficient, .., unknown), where no function meets itself."""
-        out = _empty(self.rows)
+        out = empty_diagonal(self.rows)
         for group in self._groups:
             if isinstance(group, BandedProducts):
                 group.add_diagonal(out)
             else:
-                _add_by_points(group.rows, out)
+                add_by_points(group.rows, out)
         return out
-
-
-def diagonal_by_points(rows: Sequence[TensorRows]) -> torch.Tensor:
-    """The diagonal of J^T J, of rows that nobody multiplies with: (coefficient, .., unknown)."""
-    out = _empty(rows)
-    _add_by_points(rows, out)
-    return out
-
-
-def _empty(rows: Sequence[TensorRows]) -> torch.Tensor:
-    tables = rows[0].tables
-    return tables[0].values.new_zeros((*(t.count for t in tables), rows[0].space.unknowns))
-
-
-def _add_by_points(rows: Sequence[TensorRows], out: torch.Tensor) -> None:
-    """Add the diagonal of J^T J to ``out``, point by point."""
-    for r in rows:
-        if isinstance(r, FleetingRows) and r.numbers is not None:
-            _add_product(r, r.numbers, out)
-            continue
-        for part, tables in parts(r.tables):
-            _add_diagonal(r, part, tables, out)
-
-
-def _add_product(rows: TensorRows, numbers: Sequence[float], out: torch.Tensor) -> None:
-    """Add the diagonal of J^T J of rows that weigh with ``numbers``: a sum of products of those of the coordinates."""
-    for (k, first), (m, second) in product(enumerate(rows.jets), repeat=2):
-        if first.unknown != second.unknown:
-            continue
-        whole = out.new_full((), numbers[k] * numbers[m])
-        for table, a, b in zip(rows.tables, first.order, second.order, strict=True):
-            forms = (table.values[a] * table.values[b] * table.weights.unsqueeze(-1)).sum(1)
-            own = forms.new_zeros(table.count).index_add_(0, table.index.reshape(-1), forms.reshape(-1))
-            whole = whole.unsqueeze(-1) * own
-        out[..., first.unknown] += whole
-
-
-def _add_diagonal(rows: TensorRows, part: slice, tables: tuple[Table, ...], out: torch.Tensor) -> None:
-    """Add the diagonal of J^T J of rows in a part of the intervals of the first coordinate, those of the ``tables``."""
-    weights, zero = rows.weights_in(part), (0,) * len(tables)
-    own, places = tables[0].alone()
-    for k, m in product(range(len(rows.jets)), repeat=2):
-        first, second = rows.jets[k], rows.jets[m]
-        if first.unknown != second.unknown or m > k:
-            continue
-        squares = tuple(
-            replace(t, values=(t.values[a] * t.values[b]).unsqueeze(0))
-            for t, a, b in zip((own, *tables[1:]), first.order, second.order, strict=True)
-        )
-        weight = weights[..., k] * weights[..., m] * (1.0 if k == m else 2.0)
-        out[..., first.unknown].index_add_(0, places, integrate(squares, {zero: weight.unsqueeze(-1)})[..., 0])
 
 
 class _Group:

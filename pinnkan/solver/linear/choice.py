@@ -50,10 +50,11 @@ def _factored(beside: LinearSolver | None) -> Factored | None:
     """What a solver has factored, in its own space if that is no larger than MOST_NUMBERS, or in a coarse one."""
     if isinstance(beside, ConjugateGradients):
         return beside.coarse
-    first = beside.rows[0] if isinstance(beside, NormalEquations) and beside.damping == 0.0 else None
+    if not isinstance(beside, NormalEquations) or beside.damping > 0.0:
+        return None
+    first = beside.rows[0]
     if not isinstance(first, TensorRows) or bandwidth(first.space) * first.space.size > MOST_NUMBERS:
         return None
-    assert isinstance(beside, NormalEquations)
     return Factored(first.space, beside.ordering, beside.inverse())
 
 

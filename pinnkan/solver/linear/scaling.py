@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from pinnkan.assembly.equation import in_part, on_grid
-from pinnkan.assembly.normal_matrix.cell_diagonal import diagonal_by_cells
+from pinnkan.assembly.normal_matrix.diagonal import diagonal_by_cells
 from pinnkan.assembly.ordering import Ordering
 from pinnkan.assembly.patch import FleetingRows, on_few
 from pinnkan.assembly.tensor_rows import TensorRows, parts

@@ -42,7 +42,7 @@ def test_what_weighs_otherwise_near_corners_is_cut_out(corners, left, monkeypatc
 
 
 def test_corners_that_meet_are_one_with_all_between_them(monkeypatch):
-    """Of eleven intervals four at each end are near, and what is left of them goes with one of the two."""
+    """Squares that reach to the middle from either end leave no interval that is beside both."""
     monkeypatch.setattr(banded_products, "_is_worth_while", lambda rows, bases: True)
     plain = rows_of(waves, one, intervals=(11, 11), power=1.0)
     rows = rows_of(waves, one, intervals=(11, 11), power=1.0, scale=near(plain, (0, 0), (1, 1), reach=0.48))
